@@ -1,0 +1,97 @@
+import { z } from 'zod'
+
+import { errorBodySchema } from './errors.ts'
+import { roleSchema, seqSchema } from './events.ts'
+import { spaceIdSchema, treeIdSchema, userIdSchema } from './ids.ts'
+import { jsonValueSchema } from './json-value.ts'
+
+/** Bodies of the HTTP side. The server's routes and the client's calls share them; `/docs` shows them. */
+
+export const userSchema = z.object({ id: userIdSchema, email: z.string(), name: z.string() })
+export type User = z.infer<typeof userSchema>
+
+const email = z.string().trim().toLowerCase().max(254).pipe(z.email())
+const displayName = z.string().trim().min(1).max(100)
+
+/** `cookie` keeps the refresh token in an httpOnly cookie, out of reach of scripts. */
+export const sessionKindSchema = z.enum(['body', 'cookie']).default('body')
+
+export const registerBodySchema = z.object({
+  email,
+  password: z.string().min(8).max(256),
+  name: displayName,
+  session: sessionKindSchema,
+})
+export const loginBodySchema = z.object({
+  email,
+  password: z.string().max(256),
+  session: sessionKindSchema,
+})
+
+/** `refreshToken` is absent when it went into the cookie. */
+export const sessionSchema = z.object({
+  user: userSchema,
+  accessToken: z.string(),
+  /** How long the access token is valid from now on; durations survive a wrong clock. */
+  expiresInMs: z.int().min(0),
+  refreshToken: z.string().optional(),
+})
+export type Session = z.infer<typeof sessionSchema>
+
+/** The refresh token comes from here or from the cookie. */
+export const refreshBodySchema = z.object({ refreshToken: z.string().optional() })
+export const logoutBodySchema = z.object({
+  refreshToken: z.string().optional(),
+  /** Ends every session of the user, on all devices. */
+  everywhere: z.boolean().default(false),
+})
+
+const spaceName = z.string().trim().min(1).max(200)
+
+export const spaceSchema = z.object({
+  id: spaceIdSchema,
+  name: spaceName,
+  role: roleSchema,
+  /** Unix milliseconds. */
+  createdAt: z.int(),
+})
+export type SpaceSummary = z.infer<typeof spaceSchema>
+
+/** The client names the id: a space that was local keeps its own. Repeating it changes nothing. */
+export const createSpaceBodySchema = z.object({ id: spaceIdSchema, name: spaceName })
+export const renameSpaceBodySchema = z.object({ name: spaceName })
+export const spaceListSchema = z.object({ spaces: z.array(spaceSchema) })
+
+export const memberSchema = z.object({ user: userSchema, role: roleSchema, joinedAt: z.int() })
+export type Member = z.infer<typeof memberSchema>
+export const memberListSchema = z.object({ members: z.array(memberSchema) })
+export const changeMemberBodySchema = z.object({ role: roleSchema })
+
+export const createInviteBodySchema = z.object({ role: z.enum(['editor', 'viewer']) })
+export const inviteSchema = z.object({
+  token: z.string(),
+  url: z.string(),
+  /** Unix milliseconds. */
+  expiresAt: z.int(),
+})
+export type Invite = z.infer<typeof inviteSchema>
+
+/** A tree as its vertices in depth-first order, the root first: a chat is too deep a chain to nest. */
+export const treeSchema = z.object({
+  spaceId: spaceIdSchema,
+  treeId: treeIdSchema,
+  /** The position in the space's log that this shows. */
+  cursor: seqSchema,
+  digest: z.string(),
+  vertices: z.array(
+    z.object({
+      id: z.string(),
+      /** Null for the root. */
+      parentId: z.string().nullable(),
+      properties: z.record(z.string(), jsonValueSchema),
+    }),
+  ),
+})
+export type TreeSnapshot = z.infer<typeof treeSchema>
+
+export const errorResponseSchema = z.object({ error: errorBodySchema })

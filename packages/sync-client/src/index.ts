@@ -1,0 +1,4 @@
+export * from './api.ts'
+export type * from './runtime.ts'
+export type * from './storage.ts'
+export type * from './transport.ts'
