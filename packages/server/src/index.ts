@@ -1,1 +1,8 @@
 export type { Gateway } from './socket/gateway.ts'
+export { createGateway, type GatewayConnection, type GatewayOptions, type Socket } from './socket/gateway.ts'
+export { attachSocketIo } from './socket/socket-io.ts'
+export type { Access } from './spaces/access.ts'
+export type { ServerRuntime } from './spaces/server-runtime.ts'
+export { createSpaces, type Spaces } from './spaces/spaces.ts'
+export { createMemoryOpLogs } from './storage/memory-op-logs.ts'
+export { createSqliteOpLogs } from './storage/sqlite-op-logs.ts'

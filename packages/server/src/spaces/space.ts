@@ -1,4 +1,67 @@
-/** To be written with the spaces: admit, persist, ack, publish. */
-export interface Space {
+import type { Epoch, ErrorBody, LogId, RejectedOp, SpaceId, TreeOperation } from '@t69/protocol'
+
+/** Where a log stands. */
+export interface LogState {
+  readonly logId: LogId
+  readonly epoch: Epoch
   readonly head: number
+}
+
+/** What came of a push, once it was committed or refused. */
+export type PushOutcome =
+  | (LogState & {
+      readonly ok: true
+      readonly after: number
+      readonly cursor: number
+      readonly duplicates: number
+      readonly rejected: RejectedOp[]
+    })
+  | { readonly ok: false; readonly error: ErrorBody }
+
+/** A page of the log: positions `after + 1` to `cursor`. */
+export interface Page extends LogState {
+  readonly after: number
+  readonly cursor: number
+  /** An encoded batch. */
+  readonly batch: Uint8Array
+}
+
+/** Operations that were committed: positions `after + 1` to `cursor`. */
+export interface Commit {
+  readonly spaceId: SpaceId
+  readonly logId: LogId
+  readonly epoch: Epoch
+  readonly after: number
+  readonly cursor: number
+  readonly ops: readonly TreeOperation[]
+  /** What was handed in with the push. */
+  readonly origin: unknown
+}
+
+/** Called after each commit, in log order, never before it. */
+export type Publish = (commit: Commit) => void
+
+export interface JoinPosition {
+  readonly logId?: LogId | undefined
+  readonly epoch?: Epoch | undefined
+  readonly cursor?: number | undefined
+}
+
+/** One space: admit, persist, ack, publish. Knows no socket, no HTTP and no SQL. */
+export interface Space {
+  readonly id: SpaceId
+  readonly state: LogState
+  /**
+   * Where somebody who stands at `position` continues. `renewed` when the log turned out to have lost
+   * history, and so has got a new id: whoever else is in the space has to join again.
+   */
+  join(position: JoinPosition): LogState & { readonly cursor: number; readonly renewed: boolean }
+  /**
+   * Admits operations and commits them together with whatever else comes in this turn of the event loop.
+   * `settle` is called once, at the commit, in log order with the publishing of other pushes: on one
+   * socket, acks and appends keep the order of the log.
+   */
+  push(ops: readonly TreeOperation[], settle: (outcome: PushOutcome) => void, origin?: unknown): void
+  /** The page after `after`. Throws `storage_failed`, and `invalid_request` for a position after the head. */
+  pull(after: number): Page
 }

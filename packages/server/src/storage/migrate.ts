@@ -1,0 +1,46 @@
+import type { Database } from 'better-sqlite3'
+import type { Compilable, Kysely } from 'kysely'
+
+import { compiler } from './compiler.ts'
+
+/**
+ * Schemas change forward only, by numbered migrations that are never edited once released. Kysely's own
+ * Migrator is asynchronous and keeps its history in two tables, which would cost each of thousands of space
+ * files several queries at every opening; `PRAGMA user_version` costs one read of the file's first page,
+ * and lets a file be opened and migrated in one synchronous step. The statements are Kysely's all the same.
+ */
+export type Migration = (db: Kysely<unknown>) => readonly Compilable[]
+
+/** From 1 without holes: the key is the version that the migration leads to. */
+export type Migrations = Readonly<Record<number, Migration>>
+
+/** The file was written by a newer program. It is left as it was. */
+export class NewerSchemaError extends Error {
+  override readonly name = 'NewerSchemaError'
+
+  constructor(version: number, known: number) {
+    super(`its schema has version ${version}, and this program knows none after ${known}`)
+  }
+}
+
+/** Brings the database to the newest version, all or nothing. Throws `NewerSchemaError`. */
+export function migrate(db: Database, migrations: Migrations): void {
+  const latest = Math.max(...Object.keys(migrations).map(Number))
+  if (versionOf(db) === latest) return
+  const run = db.transaction(() => {
+    // Read again under the write lock: another process may have been faster.
+    const version = versionOf(db)
+    if (version > latest) throw new NewerSchemaError(version, latest)
+    for (let next = version + 1; next <= latest; next++) {
+      const migration = migrations[next]
+      if (migration === undefined) throw new Error(`migration ${next} is missing`)
+      for (const statement of migration(compiler)) db.exec(statement.compile().sql)
+    }
+    db.pragma(`user_version = ${latest}`)
+  })
+  run.immediate()
+}
+
+function versionOf(db: Database): number {
+  return Number(db.pragma('user_version', { simple: true }))
+}

@@ -1,0 +1,70 @@
+import type { Epoch, LogId, SpaceId, TreeId, TreeOperation } from '@t69/protocol'
+
+/** What names an operation within a space. */
+export type OpId = Pick<TreeOperation, 'treeId' | 'clock' | 'peerId'>
+
+/** How far somebody followed a log: SPEC.md, "Log and cursor". */
+export interface LogPosition {
+  readonly logId: LogId
+  readonly epoch?: Epoch | undefined
+  readonly cursor: number
+}
+
+/** Positions `after + 1` to `cursor`. */
+export interface LogRange {
+  readonly after: number
+  readonly cursor: number
+}
+
+export interface PageBounds {
+  readonly maxOps: number
+  /** Reading stops once the values' JSON text, plus a few bytes an operation, comes to more. */
+  readonly maxBytes: number
+}
+
+/**
+ * One space's log: operations in the order in which they were committed, numbered from 1. Every method is
+ * synchronous and throws `SyncError` `storage_failed` when the medium fails; it has then changed nothing.
+ */
+export interface OpLog {
+  readonly logId: LogId
+  /** The position of the newest operation; 0 when there is none. */
+  readonly head: number
+  /** Which epoch the newest operation belongs to; the process's own while the log is empty. */
+  readonly epoch: Epoch
+
+  /** Whether the log still has all that `position` covers. */
+  holds(position: LogPosition): boolean
+  /** Gives the log a new id, durably: what others know of its positions no longer counts. */
+  renewLogId(): LogId
+
+  find(id: OpId): TreeOperation | undefined
+  /** The highest clock in a tree; 0 for a tree that the log does not know. */
+  maxClock(treeId: TreeId): number
+  /**
+   * Appends operations whose ids are not in the log, in this order, in one transaction. Durable when it
+   * returns (how far that reaches is the implementation's setting). Throws on an id that is there.
+   */
+  append(ops: readonly TreeOperation[]): LogRange
+
+  /** Operations from `after + 1` on, at least one if there is one. Costs what it returns, not what there is. */
+  read(after: number, bounds: PageBounds): TreeOperation[]
+  /** Every operation of a tree, by clock, then peer id in code units: the order in which they merge fastest. */
+  readTree(treeId: TreeId): TreeOperation[]
+  treeIds(): TreeId[]
+
+  /** The log is not used afterwards. Repeating it is harmless. */
+  close(): void
+}
+
+/** Where the logs of all spaces are. */
+export interface OpLogs {
+  /**
+   * Opens the space's log, made when it is not there; `epoch` names the process that will commit to it.
+   * One space is open at most once. Throws `storage_failed`.
+   */
+  open(spaceId: SpaceId, epoch: Epoch): OpLog
+  exists(spaceId: SpaceId): boolean
+  /** Removes the log for good. It must be closed. Removing what is not there is harmless. */
+  delete(spaceId: SpaceId): void
+}
