@@ -26,19 +26,32 @@ export function isInheritedName(name: string): boolean {
   return inheritedNames.has(name)
 }
 
+const plainIdPattern = /^[0-9A-Za-z_-]{1,64}$/
+const plainIdRule = 'must be 1 to 64 letters, digits, "_" or "-"'
+const inheritedRule = 'must not be a name that objects inherit'
+
 /** 1 to 64 of `A-Z a-z 0-9 _ -`, and no name that objects inherit. */
 const plainId = z
   .string()
-  .regex(/^[0-9A-Za-z_-]{1,64}$/, 'must be 1 to 64 letters, digits, "_" or "-"')
-  .refine((id) => !isInheritedName(id), 'must not be a name that objects inherit')
+  .regex(plainIdPattern, plainIdRule)
+  .refine((id) => !isInheritedName(id), inheritedRule)
+
+/** Why `id` cannot be a tree's, a vertex's or a peer's, or undefined when it can. For the paths too hot for zod. */
+export function idProblem(id: unknown): string | undefined {
+  if (typeof id !== 'string' || !plainIdPattern.test(id)) return plainIdRule
+  return isInheritedName(id) ? inheritedRule : undefined
+}
+
+const uuidLikePattern = /^(?:[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/
+const uuidLikeRule = 'must be 32 lower-case hex digits or a lower-case UUID'
 
 /** 32 lower-case hex digits as t69 makes them, or a dashed lower-case UUID. Safe as a file name. */
-const uuidLike = z
-  .string()
-  .regex(
-    /^(?:[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/,
-    'must be 32 lower-case hex digits or a lower-case UUID',
-  )
+const uuidLike = z.string().regex(uuidLikePattern, uuidLikeRule)
+
+/** Why `id` cannot be a space's (or a user's, a log's, an epoch's), or undefined when it can. */
+export function uuidLikeProblem(id: unknown): string | undefined {
+  return typeof id === 'string' && uuidLikePattern.test(id) ? undefined : uuidLikeRule
+}
 
 export const spaceIdSchema = uuidLike.brand<'SpaceId'>()
 export const userIdSchema = uuidLike.brand<'UserId'>()

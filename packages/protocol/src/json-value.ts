@@ -6,59 +6,88 @@ export type JsonPrimitive = string | number | boolean | null
 export type JsonValue = JsonPrimitive | JsonValue[] | { [key: string]: JsonValue }
 
 /**
- * Why `value` cannot be a property's value, or undefined when it can. It must come back from JSON as
- * it was, so NaN, infinities, -0 and `undefined` inside are refused, as are `toJSON`, class instances,
- * cycles and sparse arrays. Walks with a stack of its own: nesting costs no call frames.
+ * Why `value` cannot be a property's value, or undefined when it can; its size is `jsonSizeProblem`'s. It
+ * must come back from JSON as it was, so NaN, infinities, -0 and `undefined` inside are refused, as are
+ * `toJSON`, class instances, cycles and sparse arrays. Walks with a stack of its own: nesting costs no
+ * call frames.
  */
 export function jsonValueProblem(value: unknown): string | undefined {
-  const stack: { value: unknown; depth: number }[] = [{ value, depth: 0 }]
-  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    const { value: item, depth } = next
-    switch (typeof item) {
-      case 'string':
-        if (!item.isWellFormed()) return 'a string holds half a surrogate pair'
+  if (typeof value !== 'object') return primitiveProblem(value)
+  if (value === null) return undefined
+  const containers: object[] = [value]
+  const depths = [1]
+  let visited = 0
+  for (let item = containers.pop(); item !== undefined; item = containers.pop()) {
+    const depth = depths.pop() ?? 0
+    if (depth > limits.maxValueDepth) return `it is nested deeper than ${limits.maxValueDepth}`
+    const problem = containerProblem(item)
+    if (problem !== undefined) return problem
+    const children: unknown[] = Array.isArray(item) ? item : Object.values(item)
+    // Each child is at least two bytes of text. Objects that share their children would else be walked
+    // once for each path to them, for ever.
+    visited += children.length
+    if (visited * 2 > limits.maxValueBytes) return `it is more than ${limits.maxValueBytes} bytes of JSON`
+    for (let index = 0; index < children.length; index++) {
+      const child = children[index]
+      if (typeof child === 'object' && child !== null) {
+        containers.push(child)
+        depths.push(depth + 1)
         continue
-      case 'boolean':
-        continue
-      case 'number':
-        if (!Number.isFinite(item)) return `${item} is not JSON`
-        if (Object.is(item, -0)) return '-0 is not JSON'
-        continue
-      case 'object':
-        break
-      default:
-        return `a ${typeof item} is not JSON`
-    }
-    if (item === null) continue
-    if (depth >= limits.maxValueDepth) return `nested deeper than ${limits.maxValueDepth}`
-    if (Array.isArray(item)) {
-      for (let index = 0; index < item.length; index++) stack.push({ value: item[index], depth: depth + 1 })
-      continue
-    }
-    const prototype: unknown = Object.getPrototypeOf(item)
-    if (prototype !== Object.prototype && prototype !== null) return 'only plain objects are JSON'
-    for (const [key, child] of Object.entries(item)) {
-      if (key === '__proto__') return 'an object has the key "__proto__"'
-      if (!key.isWellFormed()) return 'a key holds half a surrogate pair'
-      stack.push({ value: child, depth: depth + 1 })
+      }
+      const problem = primitiveProblem(child)
+      if (problem !== undefined) return problem
     }
   }
   return undefined
 }
 
-export const jsonValueSchema: z.ZodType<JsonValue> = z.custom<JsonValue>().superRefine((value, context) => {
-  const problem = jsonValueProblem(value) ?? sizeProblem(value)
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
-})
+function primitiveProblem(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return value.isWellFormed() ? undefined : 'a string holds half a surrogate pair'
+    case 'boolean':
+      return undefined
+    case 'number':
+      if (!Number.isFinite(value)) return `${value} is not JSON`
+      return Object.is(value, -0) ? '-0 is not JSON' : undefined
+    case 'object':
+      return undefined
+    default:
+      return `a value of type ${typeof value} is not JSON`
+  }
+}
 
-function sizeProblem(value: JsonValue): string | undefined {
-  const bytes = utf8Length(JSON.stringify(value))
+function containerProblem(item: object): string | undefined {
+  if ('toJSON' in item && typeof item.toJSON === 'function') return 'an object with toJSON is not JSON'
+  if (Array.isArray(item)) return undefined
+  const prototype: unknown = Object.getPrototypeOf(item)
+  // A plain object of another realm (a frame, a vm context) has that realm's Object.prototype.
+  if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    return 'only plain objects and arrays are JSON'
+  }
+  for (const key of Object.keys(item)) {
+    if (key === '__proto__') return 'an object has the key "__proto__"'
+    if (!key.isWellFormed()) return 'a key holds half a surrogate pair'
+  }
+  return undefined
+}
+
+/** Why a value's JSON text is too long for a property, or undefined when it is not. */
+export function jsonSizeProblem(text: string): string | undefined {
+  // No code unit takes more than three bytes.
+  if (text.length * 3 <= limits.maxValueBytes) return undefined
+  const bytes = utf8Length(text)
   return bytes > limits.maxValueBytes
-    ? `${bytes} bytes of JSON, more than ${limits.maxValueBytes}`
+    ? `it is ${bytes} bytes of JSON, more than ${limits.maxValueBytes}`
     : undefined
 }
 
-/** How many bytes `text` takes in UTF-8, without encoding it. */
+export const jsonValueSchema: z.ZodType<JsonValue> = z.custom<JsonValue>().superRefine((value, context) => {
+  const problem = jsonValueProblem(value) ?? jsonSizeProblem(JSON.stringify(value))
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+})
+
+/** How many bytes `text` takes in UTF-8, without encoding it. Lone surrogates count two, not three. */
 export function utf8Length(text: string): number {
   let bytes = text.length
   for (let index = 0; index < text.length; index++) {

@@ -42,18 +42,34 @@ export interface PropertyOperation extends OperationBase {
 /** One edit of one tree, as it is stored on both ends and described to apps that speak JSON. */
 export type TreeOperation = MoveOperation | PropertyOperation
 
-// Everything outside the letters, marks, digits, punctuation, symbols and the plain space: control and
-// format characters (zero-width joiners, direction marks), lone surrogates, unassigned code points.
-const invisible = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u
+/**
+ * Code points that nobody sees or that nobody can tell from others: controls, formats (zero-width joiners,
+ * direction marks, tags), every space but the plain one, lone surrogates, private use, noncharacters. Listed
+ * by number, not by Unicode class: classes grow with each engine's Unicode, and a key that one replica
+ * takes and another refuses would split them. (Cc, the controls, never grows.)
+ */
+const invisible =
+  /[\p{Cc}\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufeff\ufff0-\ufffb\ufffe\uffff\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{10ffff}]/u
+
+/** Why `key` cannot be a property's key, or undefined when it can. */
+export function keyProblem(key: unknown): string | undefined {
+  if (typeof key !== 'string') return 'must be a string'
+  if (key.length === 0) return 'must not be empty'
+  if (key.length > limits.maxKeyLength) return `must not be longer than ${limits.maxKeyLength}`
+  if (key.includes('@')) return 'must not contain "@"'
+  if (invisible.test(key)) return 'must not contain invisible characters'
+  return isInheritedName(key) ? 'must not be a name that objects inherit' : undefined
+}
 
 /** A property's key. `@` is refused since RepTree joins key and vertex id with it. */
 export const propertyKeySchema = z
   .string()
   .min(1)
   .max(limits.maxKeyLength)
-  .refine((key) => !key.includes('@'), 'must not contain "@"')
-  .refine((key) => !invisible.test(key), 'must not contain invisible characters')
-  .refine((key) => !isInheritedName(key), 'must not be a name that objects inherit')
+  .superRefine((key, context) => {
+    const problem = keyProblem(key)
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+  })
 
 const base = {
   clock: z.int().min(1),

@@ -1,0 +1,79 @@
+import { SyncError } from '../errors.ts'
+
+/**
+ * Reads what `ByteWriter` writes, and nothing else: a number written with needless bytes is refused, so
+ * that equal batches are equal bytes. Every failure is `invalid_batch` and names the section being read.
+ */
+export class ByteReader {
+  readonly #bytes: Uint8Array
+  #offset = 0
+  #section = 'header'
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.#offset
+  }
+
+  /** Says what is read from here on, for the message of an error. */
+  enter(section: string): void {
+    this.#section = section
+  }
+
+  fail(problem: string): never {
+    throw new SyncError('invalid_batch', `the batch's ${this.#section}: ${problem}`)
+  }
+
+  readByte(): number {
+    const byte = this.#bytes[this.#offset]
+    if (byte === undefined) this.fail('the bytes end too early')
+    this.#offset++
+    return byte
+  }
+
+  /** A view, not a copy. */
+  readBytes(length: number): Uint8Array {
+    if (length > this.remaining) this.fail('the bytes end too early')
+    const bytes = this.#bytes.subarray(this.#offset, this.#offset + length)
+    this.#offset += length
+    return bytes
+  }
+
+  /** A safe integer from 0 on. */
+  readVarint(): number {
+    let byte = this.readByte()
+    if (byte < 0x80) return byte
+    let value = byte - 0x80
+    // The eighth byte holds the bits from 2^49 on; a ninth could only leave the safe integers.
+    for (let scale = 0x80; scale <= 2 ** 49; scale *= 0x80) {
+      byte = this.readByte()
+      value += (byte & 0x7f) * scale
+      if (byte >= 0x80) continue
+      if (byte === 0) this.fail('a number has needless bytes')
+      if (value > Number.MAX_SAFE_INTEGER) break
+      return value
+    }
+    return this.fail('a number is too large')
+  }
+
+  readSignedVarint(): number {
+    const byte = this.readByte()
+    let magnitude = (byte & 0x7f) >> 1
+    if (byte >= 0x80) {
+      const rest = this.readVarint()
+      if (rest === 0) this.fail('a number has needless bytes')
+      magnitude += rest * 0x40
+      if (magnitude > Number.MAX_SAFE_INTEGER) this.fail('a number is too large')
+    }
+    return byte % 2 === 0 ? magnitude : -magnitude - 1
+  }
+
+  /** How many entries follow, of which each takes at least `minBytes`. Checked before anybody allocates. */
+  readCount(minBytes: number, atMost: number): number {
+    const count = this.readVarint()
+    if (count > atMost || count * minBytes > this.remaining) this.fail(`${count} entries cannot be`)
+    return count
+  }
+}

@@ -1,0 +1,80 @@
+import { SyncError } from '../errors.ts'
+import { uuidLikeProblem, type SpaceId } from '../ids.ts'
+import { jsonSizeProblem, jsonValueProblem, utf8Length } from '../json-value.ts'
+import { limits } from '../limits.ts'
+import { fieldsProblem } from '../operation-problem.ts'
+import { isMove, type TreeOperation } from '../operation.ts'
+import { BatchBuilder } from './batch-builder.ts'
+import type { Batch } from './batch.ts'
+import { invalidOperation } from './invalid-operation.ts'
+
+/**
+ * The batch as bytes that `decodeBatch` takes. Throws `SyncError`: `invalid_batch` for an operation that is
+ * malformed or of another space (`at` is its index), `too_large` beyond `maxBatchOps` or `maxBatchBytes`.
+ */
+export function encodeBatch({ spaceId, ops }: Batch): Uint8Array {
+  checkSpaceId(spaceId)
+  if (ops.length > limits.maxBatchOps) {
+    throw new SyncError('too_large', `${ops.length} operations, more than ${limits.maxBatchOps}`)
+  }
+  const builder = new BatchBuilder(spaceId)
+  ops.forEach((op, index) => builder.add(op, checkedValueText(op, spaceId, index)))
+  const bytes = builder.finish()
+  if (bytes.length > limits.maxBatchBytes) {
+    throw new SyncError('too_large', `${bytes.length} bytes, more than ${limits.maxBatchBytes}`)
+  }
+  return bytes
+}
+
+/**
+ * Splits operations into batches, lazily and in order: each within `budgetBytes` unless one operation
+ * alone is larger, and of at most `maxOps` operations. Linear. Throws as `encodeBatch` does, with `at`
+ * counting from the first operation of all, after the batches before it were handed out.
+ */
+export function* packBatches(
+  spaceId: SpaceId,
+  ops: Iterable<TreeOperation>,
+  options: { readonly budgetBytes?: number; readonly maxOps?: number } = {},
+): Generator<{ readonly bytes: Uint8Array; readonly count: number }, void, undefined> {
+  const budgetBytes = Math.min(options.budgetBytes ?? limits.batchBudgetBytes, limits.maxBatchBytes)
+  const maxOps = Math.min(options.maxOps ?? limits.maxBatchOps, limits.maxBatchOps)
+  checkSpaceId(spaceId)
+  let builder = new BatchBuilder(spaceId)
+  let index = 0
+  for (const op of ops) {
+    const valueText = checkedValueText(op, spaceId, index++)
+    const isFull = builder.count >= maxOps || builder.maxBytes + maxBytesOf(op, valueText) > budgetBytes
+    if (builder.count > 0 && isFull) {
+      yield { bytes: builder.finish(), count: builder.count }
+      builder = new BatchBuilder(spaceId)
+    }
+    builder.add(op, valueText)
+  }
+  if (builder.count > 0) yield { bytes: builder.finish(), count: builder.count }
+}
+
+/** No less than what the operation adds to any batch, were every name in it new and every run ended. */
+function maxBytesOf(op: TreeOperation, valueText = ''): number {
+  const ids = op.peerId.length + op.treeId.length + op.targetId.length + 4
+  const rest = isMove(op) ? (op.parentId ?? '').length : op.key.length * 3 + utf8Length(valueText)
+  // Seven numbers of at most three bytes (indices, run lengths, value lengths), two of eight (clocks).
+  return ids + rest + 7 * 3 + 2 * 8
+}
+
+function checkSpaceId(spaceId: SpaceId): void {
+  const problem = uuidLikeProblem(spaceId)
+  if (problem !== undefined) throw new SyncError('invalid_batch', `the space's id ${problem}`)
+}
+
+/** The operation's value as JSON text, undefined when it has none. */
+function checkedValueText(op: TreeOperation, spaceId: SpaceId, at: number): string | undefined {
+  const problem = fieldsProblem(op) ?? (op.spaceId === spaceId ? undefined : 'it is of another space')
+  if (problem !== undefined) throw invalidOperation(at, problem)
+  if (isMove(op) || op.value === undefined) return undefined
+  const valueProblem = jsonValueProblem(op.value)
+  if (valueProblem !== undefined) throw invalidOperation(at, `value: ${valueProblem}`)
+  const text = JSON.stringify(op.value)
+  const sizeProblem = jsonSizeProblem(text)
+  if (sizeProblem !== undefined) throw invalidOperation(at, `value: ${sizeProblem}`)
+  return text
+}

@@ -1,0 +1,35 @@
+import { ByteWriter } from './byte-writer.ts'
+
+/** A column of numbers in which neighbours are often equal: each run is its number and its length less one. */
+export class RunColumn {
+  readonly #writer = new ByteWriter()
+  readonly #writeValue: (writer: ByteWriter, value: number) => void
+  #value = 0
+  #length = 0
+
+  constructor(writeValue: (writer: ByteWriter, value: number) => void) {
+    this.#writeValue = writeValue
+  }
+
+  push(value: number): void {
+    if (this.#length > 0 && value !== this.#value) this.#endRun()
+    this.#value = value
+    this.#length++
+  }
+
+  /** Without the run that is still open. */
+  get closedBytes(): number {
+    return this.#writer.length
+  }
+
+  finish(): Uint8Array {
+    if (this.#length > 0) this.#endRun()
+    return this.#writer.view()
+  }
+
+  #endRun(): void {
+    this.#writeValue(this.#writer, this.#value)
+    this.#writer.writeVarint(this.#length - 1)
+    this.#length = 0
+  }
+}

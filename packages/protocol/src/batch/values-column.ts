@@ -1,0 +1,79 @@
+import { jsonValueProblem, type JsonValue } from '../json-value.ts'
+import { limits } from '../limits.ts'
+import type { ByteReader } from './byte-reader.ts'
+import { isSet } from './column-codes.ts'
+import { invalidOperation } from './invalid-operation.ts'
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The values of the operations that set one, in order: first all lengths, then all texts, to the last byte. */
+export function readValues(reader: ByteReader, kinds: Int32Array): JsonValue[] {
+  reader.enter('values column')
+  const setters: number[] = []
+  const lengths: number[] = []
+  let total = 0
+  for (const [at, kind] of kinds.entries()) {
+    if (!isSet(kind)) continue
+    const length = reader.readVarint()
+    if (length > limits.maxValueBytes) {
+      throw invalidOperation(at, `value: it is ${length} bytes of JSON, more than ${limits.maxValueBytes}`)
+    }
+    setters.push(at)
+    lengths.push(length)
+    total += length
+  }
+  if (total !== reader.remaining) reader.fail(`${reader.remaining} bytes are left for ${total} of values`)
+  const bytes = reader.readBytes(total)
+  const text = decodeText(reader, bytes)
+  const isAscii = text.length === total
+  let byteEnd = 0
+  let textEnd = 0
+  return lengths.map((length, index) => {
+    const at = setters[index] ?? 0
+    const textStart = textEnd
+    textEnd += isAscii ? length : codeUnits(bytes, byteEnd, byteEnd + length)
+    byteEnd += length
+    if (isContinuation(bytes[byteEnd])) throw invalidOperation(at, 'value: it ends within a character')
+    return parseValue(text.slice(textStart, textEnd), at)
+  })
+}
+
+function decodeText(reader: ByteReader, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return reader.fail('the values are not UTF-8')
+  }
+}
+
+/** How many UTF-16 code units the well-formed UTF-8 between two boundaries makes. */
+function codeUnits(bytes: Uint8Array, from: number, to: number): number {
+  let units = 0
+  for (let index = from; index < to; index++) {
+    const byte = bytes[index] ?? 0
+    if (!isContinuation(byte)) units += byte >= 0xf0 ? 2 : 1
+  }
+  return units
+}
+
+function isContinuation(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x80 && byte < 0xc0
+}
+
+/**
+ * Only the text that `JSON.stringify` writes is taken: a value has one form, and encoding it again gives
+ * as many bytes. That also refuses `-0`, `1e999`, repeated keys and white space.
+ */
+function parseValue(text: string, at: number): JsonValue {
+  let value: JsonValue
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw invalidOperation(at, 'value: it is not JSON')
+  }
+  const problem = jsonValueProblem(value)
+  if (problem !== undefined) throw invalidOperation(at, `value: ${problem}`)
+  if (JSON.stringify(value) !== text)
+    throw invalidOperation(at, 'value: it is not as JSON.stringify writes it')
+  return value
+}
