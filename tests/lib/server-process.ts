@@ -1,0 +1,114 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { access, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+const mainFile = join(import.meta.dirname, '../../packages/server/dist/main.js')
+const startDeadlineMs = 30_000
+const stopDeadlineMs = 15_000
+
+export interface ServerProcess {
+  /** Stays the same through restarts, as a deployment's does. */
+  readonly url: string
+  readonly dataDir: string
+  /** Everything the server wrote so far, over all its lives. */
+  log(): string
+  /** Ends the process without a word, as a power cut does, and waits until it is gone. */
+  kill(): Promise<void>
+  /** Asks it to end (SIGTERM) and waits. Resolves with the exit code. */
+  stop(): Promise<number | null>
+  /** Starts it again, on the same data and port. */
+  start(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** The built server as a process of its own, on a port and a folder that only this test knows. */
+export async function startServer(
+  options: { dataDir?: string; env?: Readonly<Record<string, string>> } = {},
+): Promise<ServerProcess> {
+  await access(mainFile).catch(() => {
+    throw new Error(`${mainFile} is not there: build first (pnpm build)`)
+  })
+  const ownsData = options.dataDir === undefined
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 't69-data-')))
+  const port = await freePort()
+  const lines: string[] = []
+  let child: ChildProcess | undefined
+
+  async function start(): Promise<void> {
+    if (child !== undefined) throw new Error('the server runs already')
+    const started = spawn(process.execPath, [mainFile], {
+      env: { ...process.env, ...options.env, DATA_DIR: dataDir, PORT: String(port), HOST: '127.0.0.1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    child = started
+    started.once('exit', () => {
+      if (child === started) child = undefined
+    })
+    createInterface({ input: started.stderr }).on('line', (line) => lines.push(line))
+    await addressLine(started, lines)
+  }
+
+  async function end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    const running = child
+    if (running === undefined) return null
+    const gone = once(running, 'exit', { signal: AbortSignal.timeout(stopDeadlineMs) })
+    running.kill(signal)
+    await gone.catch(() => {
+      running.kill('SIGKILL')
+      throw new Error(`the server did not end within ${stopDeadlineMs} ms of ${signal}\n${lines.join('\n')}`)
+    })
+    return running.exitCode
+  }
+
+  await start()
+  return {
+    url: `http://127.0.0.1:${port}`,
+    dataDir,
+    log: () => lines.join('\n'),
+    kill: async () => void (await end('SIGKILL')),
+    stop: () => end('SIGTERM'),
+    start,
+    async [Symbol.asyncDispose]() {
+      await end('SIGKILL')
+      if (ownsData) await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Waits for the line with the address, which the server prints once it takes requests. */
+async function addressLine(server: ChildProcess, lines: string[]): Promise<void> {
+  const { stdout } = server
+  if (stdout === null) throw new Error('the server was started without a pipe for its output')
+  const output = createInterface({ input: stdout })
+  const ready = Promise.withResolvers<void>()
+  output.on('line', (line) => {
+    lines.push(line)
+    if (line.startsWith('t69 is at http')) ready.resolve()
+  })
+  server.once('exit', (code, signal) => ready.reject(new Error(`the server ended early: ${code ?? signal}`)))
+  const deadline = setTimeout(() => ready.reject(new Error('the server gave no address')), startDeadlineMs)
+  try {
+    await ready.promise
+  } catch (error) {
+    server.kill('SIGKILL')
+    throw new Error(`${String(error)}\n${lines.join('\n')}`, { cause: error })
+  } finally {
+    clearTimeout(deadline)
+  }
+}
+
+/** A port that is free now: a server that is restarted must come back where its clients look for it. */
+export async function freePort(): Promise<number> {
+  const probe = createServer()
+  probe.listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port to be had')
+  return address.port
+}
