@@ -1,4 +1,5 @@
 export * from './api.ts'
+export { memoryStorage, type MemoryStorageOptions } from './memory-storage.ts'
 export type * from './runtime.ts'
 export type * from './storage.ts'
 export type * from './transport.ts'
