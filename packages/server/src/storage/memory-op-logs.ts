@@ -1,5 +1,108 @@
-import type { OpLogs } from './op-log.ts'
+import {
+  type Epoch,
+  type LogId,
+  opKey,
+  type PeerId,
+  randomHexId,
+  type SpaceId,
+  type TreeId,
+  type TreeOperation,
+} from '@t69/protocol'
 
+import type { OpLog, OpLogs } from './op-log.ts'
+
+/** What a file would hold. */
+interface StoredLog {
+  logId: LogId
+  readonly ops: TreeOperation[]
+  readonly byKey: Map<string, TreeOperation>
+  readonly byTree: Map<TreeId, TreeOperation[]>
+  readonly epochs: { epoch: Epoch; after: number }[]
+}
+
+/** Logs in memory, for tests and simulations. They outlive closing: a restart opens them again. */
 export function createMemoryOpLogs(): OpLogs {
-  throw new Error('not yet')
+  const stored = new Map<SpaceId, StoredLog>()
+  return {
+    open: (spaceId, epoch) => {
+      let log = stored.get(spaceId)
+      if (log === undefined) {
+        log = { logId: newLogId(), ops: [], byKey: new Map(), byTree: new Map(), epochs: [] }
+        stored.set(spaceId, log)
+      }
+      return openMemoryOpLog(log, epoch)
+    },
+    exists: (spaceId) => stored.has(spaceId),
+    delete: (spaceId) => void stored.delete(spaceId),
+  }
+}
+
+function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
+  const { ops, byKey, byTree, epochs } = log
+  return {
+    get logId() {
+      return log.logId
+    },
+    get head() {
+      return ops.length
+    },
+    get epoch() {
+      return epochs.at(-1)?.epoch ?? ownEpoch
+    },
+
+    holds: ({ logId, epoch, cursor }) => {
+      if (logId !== log.logId || cursor > ops.length) return false
+      if (cursor === 0 || epoch === undefined) return true
+      const index = epochs.findIndex((row) => row.epoch === epoch)
+      return index >= 0 && cursor <= (epochs[index + 1]?.after ?? ops.length)
+    },
+    renewLogId: () => (log.logId = newLogId()),
+
+    find: (id) => byKey.get(opKey(id)),
+    maxClock: (treeId) => (byTree.get(treeId) ?? []).reduce((max, op) => Math.max(max, op.clock), 0),
+
+    append: (added) => {
+      const after = ops.length
+      if (added.length === 0) return { after, cursor: after }
+      const keys = new Set(added.map(opKey))
+      if (keys.size < added.length || added.some((op) => byKey.has(opKey(op)))) {
+        throw new Error('an operation is appended twice')
+      }
+      if (epochs.at(-1)?.epoch !== ownEpoch) epochs.push({ epoch: ownEpoch, after })
+      for (const op of added) {
+        ops.push(op)
+        byKey.set(opKey(op), op)
+        const tree = byTree.get(op.treeId)
+        if (tree === undefined) byTree.set(op.treeId, [op])
+        else tree.push(op)
+      }
+      return { after, cursor: ops.length }
+    },
+
+    read: (after, { maxOps, maxBytes }) => {
+      const page: TreeOperation[] = []
+      let bytes = 0
+      for (let seq = after; seq < ops.length; seq++) {
+        const op = ops[seq]
+        if (op === undefined) break
+        bytes += 8 + (op.value === undefined ? 0 : JSON.stringify(op.value).length)
+        if (page.length > 0 && (bytes > maxBytes || page.length >= maxOps)) break
+        page.push(op)
+      }
+      return page
+    },
+    readTree: (treeId) =>
+      (byTree.get(treeId) ?? []).toSorted((a, b) => a.clock - b.clock || compareIds(a.peerId, b.peerId)),
+    treeIds: () => [...byTree.keys()].toSorted(compareIds),
+
+    close: () => {},
+  }
+}
+
+function newLogId(): LogId {
+  return randomHexId() as LogId
+}
+
+function compareIds(a: TreeId | PeerId, b: TreeId | PeerId): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }

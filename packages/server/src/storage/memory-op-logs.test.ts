@@ -1,0 +1,4 @@
+import { createMemoryOpLogs } from './memory-op-logs.ts'
+import { describeOpLogs } from './op-log.contract.ts'
+
+describeOpLogs('memory', createMemoryOpLogs)

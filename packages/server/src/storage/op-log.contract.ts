@@ -1,0 +1,224 @@
+import {
+  type Epoch,
+  type JsonValue,
+  type LogId,
+  type PeerId,
+  randomHexId,
+  type SpaceId,
+  type TreeId,
+  type TreeOperation,
+  type VertexId,
+} from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import type { OpLog, OpLogs } from './op-log.ts'
+
+const spaceId = 'a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4' as SpaceId
+const treeId = 'tree' as TreeId
+const roomy = { maxOps: 1_000, maxBytes: 1_000_000 }
+
+const newEpoch = () => randomHexId() as Epoch
+
+function move(clock: number, { tree = treeId, peer = '1' } = {}): TreeOperation {
+  return {
+    clock,
+    peerId: peer as PeerId,
+    treeId: tree,
+    spaceId,
+    targetId: `v${clock}` as VertexId,
+    parentId: tree as string as VertexId,
+  }
+}
+
+function set(clock: number, value: JsonValue | undefined): TreeOperation {
+  const base = { clock, peerId: '1' as PeerId, treeId, spaceId, targetId: 'v1' as VertexId, key: 'name' }
+  return value === undefined ? base : { ...base, value }
+}
+
+/** What every implementation of the port keeps. `create` makes an empty store. */
+export function describeOpLogs(name: string, create: () => OpLogs): void {
+  describe(`the op log in ${name}`, () => {
+    const openNew = (): OpLog => create().open(spaceId, newEpoch())
+
+    it('starts empty, with a log id and the epoch of its process', () => {
+      const epoch = newEpoch()
+      const log = create().open(spaceId, epoch)
+      expect(log.head).toBe(0)
+      expect(log.logId).toMatch(/^[0-9a-f]{32}$/)
+      expect(log.epoch).toBe(epoch)
+      expect(log.read(0, roomy)).toEqual([])
+      expect(log.treeIds()).toEqual([])
+      expect(log.maxClock(treeId)).toBe(0)
+      log.close()
+    })
+
+    it('[LC1] numbers operations from 1, in the order in which they are appended', () => {
+      const log = openNew()
+      expect(log.append([move(3), move(1)])).toEqual({ after: 0, cursor: 2 })
+      expect(log.append([])).toEqual({ after: 2, cursor: 2 })
+      expect(log.append([move(2)])).toEqual({ after: 2, cursor: 3 })
+      expect(log.head).toBe(3)
+      expect(log.read(0, roomy).map((op) => op.clock)).toEqual([3, 1, 2])
+      expect(log.read(1, roomy).map((op) => op.clock)).toEqual([1, 2])
+      expect(log.read(3, roomy)).toEqual([])
+      log.close()
+    })
+
+    it('gives back every kind of operation as it was', () => {
+      const ops: TreeOperation[] = [
+        { ...move(1), targetId: treeId as string as VertexId, parentId: null },
+        move(2),
+        set(3, 'text'),
+        set(4, null),
+        set(5, undefined),
+        set(6, { deep: [1, 'a', { b: [] }], ' ': false }),
+        set(7, ''),
+        set(8, Number.MAX_SAFE_INTEGER),
+        set(9, 0.1),
+        { ...move(Number.MAX_SAFE_INTEGER), peerId: 'Z_-z' as PeerId },
+      ]
+      const log = openNew()
+      log.append(ops)
+      expect(log.read(0, roomy)).toStrictEqual(ops)
+      for (const op of ops) expect(log.find(op)).toStrictEqual(op)
+      log.close()
+    })
+
+    it('finds an operation by clock and peer within its tree only', () => {
+      const log = openNew()
+      log.append([move(1), move(1, { tree: 'other' as TreeId })])
+      expect(log.find(move(1, { tree: 'other' as TreeId }))?.treeId).toBe('other')
+      expect(log.find(move(1, { peer: '2' }))).toBeUndefined()
+      expect(log.find(move(2))).toBeUndefined()
+      log.close()
+    })
+
+    it('knows the highest clock of each tree, and its trees', () => {
+      const log = openNew()
+      log.append([move(7), move(5), move(9, { tree: 'b' as TreeId }), move(2, { tree: 'B' as TreeId })])
+      expect(log.maxClock(treeId)).toBe(7)
+      expect(log.maxClock('b' as TreeId)).toBe(9)
+      expect(log.treeIds()).toEqual(['B', 'b', 'tree'])
+      log.close()
+    })
+
+    it('reads a tree by clock, then peer in code units', () => {
+      const log = openNew()
+      log.append([
+        move(2, { peer: 'a' }),
+        move(10, { peer: '1' }),
+        move(2, { peer: 'B' }),
+        move(1, { tree: 'other' as TreeId }),
+        move(2, { peer: '10' }),
+      ])
+      expect(log.readTree(treeId).map((op) => `${op.clock}@${op.peerId}`)).toEqual([
+        '2@10',
+        '2@B',
+        '2@a',
+        '10@1',
+      ])
+      log.close()
+    })
+
+    it('[PL2] bounds a page by its operations and its bytes, and gives at least one', () => {
+      const log = openNew()
+      log.append([set(1, 'x'.repeat(500)), ...Array.from({ length: 20 }, (_, index) => move(index + 2))])
+      expect(log.read(0, { maxOps: 1_000, maxBytes: 100 })).toHaveLength(1)
+      expect(log.read(1, { maxOps: 5, maxBytes: 1_000 })).toHaveLength(5)
+      const page = log.read(1, { maxOps: 1_000, maxBytes: 100 })
+      expect(page.length).toBeGreaterThan(1)
+      expect(page.length).toBeLessThan(20)
+      log.close()
+    })
+
+    it('refuses to append an id that it has, and is as before', () => {
+      const log = openNew()
+      log.append([move(1)])
+      expect(() => log.append([move(2), move(1)])).toThrow()
+      expect(() => log.append([move(3), move(3)])).toThrow()
+      expect(log.head).toBe(1)
+      expect(log.find(move(2))).toBeUndefined()
+      expect(log.append([move(4)])).toEqual({ after: 1, cursor: 2 })
+      log.close()
+    })
+
+    it('survives closing, with operations, log id and epoch', () => {
+      const logs = create()
+      const first = newEpoch()
+      const log = logs.open(spaceId, first)
+      log.append([move(1), move(2)])
+      log.close()
+      log.close()
+      const again = logs.open(spaceId, newEpoch())
+      expect(again.logId).toBe(log.logId)
+      expect(again.head).toBe(2)
+      expect(again.epoch).toBe(first)
+      expect(again.read(0, roomy)).toHaveLength(2)
+      again.close()
+    })
+
+    it('[LC4] remembers after which position each epoch that committed began', () => {
+      const logs = create()
+      const [first, idle, second] = [newEpoch(), newEpoch(), newEpoch()]
+      const one = logs.open(spaceId, first)
+      one.append([move(1), move(2)])
+      one.close()
+      logs.open(spaceId, idle).close()
+      const log = logs.open(spaceId, second)
+      log.append([move(3)])
+      const { logId } = log
+      expect(log.epoch).toBe(second)
+      expect(log.holds({ logId, epoch: first, cursor: 2 })).toBe(true)
+      // The first process never got as far as 3: whoever says so has seen another history.
+      expect(log.holds({ logId, epoch: first, cursor: 3 })).toBe(false)
+      expect(log.holds({ logId, epoch: second, cursor: 3 })).toBe(true)
+      expect(log.holds({ logId, epoch: second, cursor: 1 })).toBe(true)
+      expect(log.holds({ logId, epoch: second, cursor: 4 })).toBe(false)
+      expect(log.holds({ logId, epoch: idle, cursor: 1 })).toBe(false)
+      log.close()
+    })
+
+    it('holds nothing of another log, the start of its own always, and without an epoch what its head covers', () => {
+      const log = openNew()
+      log.append([move(1)])
+      const { logId } = log
+      expect(log.holds({ logId: randomHexId() as LogId, cursor: 0 })).toBe(false)
+      expect(log.holds({ logId, epoch: newEpoch(), cursor: 0 })).toBe(true)
+      expect(log.holds({ logId, cursor: 1 })).toBe(true)
+      expect(log.holds({ logId, cursor: 2 })).toBe(false)
+      log.close()
+    })
+
+    it('gets a new log id that outlives closing', () => {
+      const logs = create()
+      const log = logs.open(spaceId, newEpoch())
+      const before = log.logId
+      const renewed = log.renewLogId()
+      expect(renewed).not.toBe(before)
+      expect(log.logId).toBe(renewed)
+      log.close()
+      const again = logs.open(spaceId, newEpoch())
+      expect(again.logId).toBe(renewed)
+      again.close()
+    })
+
+    it('keeps spaces apart, and deletes one for good', () => {
+      const logs = create()
+      const other = 'ffffffffffffffffffffffffffffffff' as SpaceId
+      expect(logs.exists(spaceId)).toBe(false)
+      const log = logs.open(spaceId, newEpoch())
+      log.append([move(1)])
+      log.close()
+      logs.open(other, newEpoch()).close()
+      expect(logs.exists(spaceId)).toBe(true)
+      logs.delete(spaceId)
+      logs.delete(spaceId)
+      expect(logs.exists(spaceId)).toBe(false)
+      expect(logs.exists(other)).toBe(true)
+      const fresh = logs.open(spaceId, newEpoch())
+      expect(fresh.head).toBe(0)
+      expect(fresh.logId).not.toBe(log.logId)
+      fresh.close()
+    })
+  })
+}

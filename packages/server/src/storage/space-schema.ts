@@ -1,0 +1,61 @@
+import type { Epoch, LogId, PeerId, SpaceId, TreeId, VertexId } from '@t69/protocol'
+import { type Kysely, sql } from 'kysely'
+
+import { createCompiler } from './compiler.ts'
+import type { Migrations } from './migrate.ts'
+
+/**
+ * A space's file. `tree_ops` mirrors t69's `localdb.ts`, plus `seq`: the position at which the operation was
+ * committed. As the primary key it clusters the table in that order, and unlike a bare rowid it survives
+ * `VACUUM`. A move has a NULL `key`; in a property, a NULL `value` is a removal and the text `null` a value.
+ */
+export interface SpaceSchema {
+  tree_ops: TreeOpRow & { seq: number }
+  spaces: { id: SpaceId; created_at: number; log_id: LogId }
+  /** One row for each process that committed here. `after` is the head that it found: strictly increasing. */
+  epochs: { epoch: Epoch; after: number }
+}
+
+export interface TreeOpRow {
+  clock: number
+  peerId: PeerId
+  treeId: TreeId
+  spaceId: SpaceId
+  targetId: VertexId
+  parentId: VertexId | null
+  key: string | null
+  /** JSON text. */
+  value: string | null
+}
+
+export const spaceSql: Kysely<SpaceSchema> = createCompiler<SpaceSchema>()
+
+export const spaceMigrations: Migrations = {
+  1: ({ schema }) => [
+    schema
+      .createTable('tree_ops')
+      .addColumn('seq', 'integer', (column) => column.primaryKey())
+      .addColumn('clock', 'integer', (column) => column.notNull())
+      .addColumn('peerId', 'text', (column) => column.notNull())
+      .addColumn('treeId', 'text', (column) => column.notNull())
+      .addColumn('spaceId', 'text', (column) => column.notNull())
+      .addColumn('targetId', 'text', (column) => column.notNull())
+      .addColumn('parentId', 'text')
+      .addColumn('key', 'text')
+      .addColumn('value', 'text')
+      // The proposal's key, with the tree first so that reading one tree uses it too.
+      .addUniqueConstraint('tree_ops_id', ['treeId', 'clock', 'peerId', 'spaceId'])
+      .modifyEnd(sql`strict`),
+    schema
+      .createTable('spaces')
+      .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('created_at', 'integer', (column) => column.notNull())
+      .addColumn('log_id', 'text', (column) => column.notNull())
+      .modifyEnd(sql`strict`),
+    schema
+      .createTable('epochs')
+      .addColumn('epoch', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('after', 'integer', (column) => column.notNull())
+      .modifyEnd(sql`strict`),
+  ],
+}
