@@ -1,7 +1,71 @@
-import type { SocketData } from '@t69/protocol'
+import { SyncError, userIdSchema, type SocketData, type User } from '@t69/protocol'
+import { z } from 'zod'
+
+import type { Sessions } from './sessions.ts'
 
 /** Access tokens: short-lived, signed, checked without asking the database for the password again. */
 export interface Tokens {
   /** Throws `unauthenticated` when the token is invalid, expired, or its session has ended. */
   verify(token: string): SocketData
+}
+
+export interface AccessTokens extends Tokens {
+  issue(user: User, sessionId: string): { readonly accessToken: string; readonly expiresInMs: number }
+}
+
+/** What signs: `fastify.jwt`. Synchronous, HS256. */
+export interface JwtSigner {
+  sign(payload: object, options: { clockTimestamp: number }): string
+  /** Throws for a token that is malformed, expired at `clockTimestamp`, or signed by somebody else. */
+  verify<Claims extends object>(token: string, options: { clockTimestamp: number }): Claims
+}
+
+const claimsSchema = z.object({
+  sub: userIdSchema,
+  sid: z.string(),
+  name: z.string(),
+  /** Unix seconds, as JWT has it. */
+  exp: z.int(),
+})
+
+export interface AccessTokensOptions {
+  readonly jwt: JwtSigner
+  readonly sessions: Pick<Sessions, 'userOf'>
+  readonly accessTokenTtlMs: number
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+export function createAccessTokens({
+  jwt,
+  sessions,
+  accessTokenTtlMs,
+  now,
+}: AccessTokensOptions): AccessTokens {
+  return {
+    issue(user, sessionId) {
+      const issuedAt = now()
+      const exp = Math.ceil((issuedAt + accessTokenTtlMs) / 1000)
+      const claims = { sub: user.id, sid: sessionId, name: user.name, exp }
+      const accessToken = jwt.sign(claims, { clockTimestamp: issuedAt })
+      return { accessToken, expiresInMs: exp * 1000 - issuedAt }
+    },
+    verify(token) {
+      const claims = claimsSchema.safeParse(claimsOf(token))
+      // A session that ended takes its access tokens along, however fresh they are.
+      if (!claims.success || sessions.userOf(claims.data.sid, now()) !== claims.data.sub) {
+        throw new SyncError('unauthenticated', 'The session has ended: sign in again')
+      }
+      const { sub, sid, name, exp } = claims.data
+      return { userId: sub, userName: name, sessionId: sid, tokenExpiresAt: exp * 1000 }
+    },
+  }
+
+  function claimsOf(token: string): object {
+    try {
+      return jwt.verify(token, { clockTimestamp: now() })
+    } catch {
+      throw new SyncError('unauthenticated', 'The access token is invalid or expired: renew it')
+    }
+  }
 }

@@ -1,0 +1,78 @@
+import type { Role, SpaceId, UserId } from '@t69/protocol'
+import Sqlite, { type Database } from 'better-sqlite3'
+
+import { migrate } from '../storage/migrate.ts'
+import { platformMigrations } from './platform-migrations.ts'
+
+/** `platform.sqlite`: who there is, what spaces there are, and who may enter them. Times are Unix milliseconds. */
+export interface PlatformTables {
+  users: {
+    id: UserId
+    /** Lower case, trimmed. */
+    email: string
+    name: string
+    /** Argon2id in its own notation, parameters and salt included. */
+    password_hash: string
+    created_at: number
+  }
+  sessions: {
+    id: string
+    user_id: UserId
+    created_at: number
+    /** Moves with every refresh. */
+    expires_at: number
+    /** Which refresh tokens are good: those of this generation. */
+    generation: number
+    /** When this generation began. */
+    rotated_at: number
+  }
+  refresh_tokens: {
+    /** SHA-256, hex: the token itself is nowhere on the server. */
+    token_hash: string
+    session_id: string
+    generation: number
+  }
+  spaces: {
+    id: SpaceId
+    name: string
+    created_by: UserId
+    created_at: number
+  }
+  members: {
+    space_id: SpaceId
+    user_id: UserId
+    role: Role
+    joined_at: number
+  }
+  invites: {
+    /** SHA-256, hex. */
+    token_hash: string
+    space_id: SpaceId
+    role: Role
+    created_by: UserId
+    expires_at: number
+  }
+  /** Spaces whose row is gone and whose file may still be there: work that a crash left over. */
+  space_deletions: {
+    space_id: SpaceId
+    deleted_at: number
+  }
+}
+
+/**
+ * Opens the database, made when it is not there, and brings it to the newest schema. Throws what
+ * better-sqlite3 throws for a file that is none, and `NewerSchemaError`.
+ */
+export function openPlatformDatabase(path: string, synchronous: 'full' | 'normal' = 'full'): Database {
+  const db = new Sqlite(path)
+  try {
+    db.pragma('journal_mode = WAL')
+    db.pragma(`synchronous = ${synchronous}`)
+    db.pragma('foreign_keys = ON')
+    migrate(db, platformMigrations)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}

@@ -1,0 +1,75 @@
+import { sql } from 'kysely'
+
+import type { Migrations } from '../storage/migrate.ts'
+
+const strict = sql`strict`
+const strictWithoutRowid = sql`strict, without rowid`
+
+export const platformMigrations: Migrations = {
+  1: (db) => [
+    db.schema
+      .createTable('users')
+      .addColumn('id', 'text', (column) => column.primaryKey())
+      .addColumn('email', 'text', (column) => column.notNull().unique())
+      .addColumn('name', 'text', (column) => column.notNull())
+      .addColumn('password_hash', 'text', (column) => column.notNull())
+      .addColumn('created_at', 'integer', (column) => column.notNull())
+      .modifyEnd(strict),
+    db.schema
+      .createTable('sessions')
+      .addColumn('id', 'text', (column) => column.primaryKey())
+      .addColumn('user_id', 'text', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addColumn('created_at', 'integer', (column) => column.notNull())
+      .addColumn('expires_at', 'integer', (column) => column.notNull())
+      .addColumn('generation', 'integer', (column) => column.notNull())
+      .addColumn('rotated_at', 'integer', (column) => column.notNull())
+      .modifyEnd(strict),
+    db.schema.createIndex('sessions_by_user').on('sessions').column('user_id'),
+    db.schema
+      .createTable('refresh_tokens')
+      .addColumn('token_hash', 'text', (column) => column.primaryKey())
+      .addColumn('session_id', 'text', (column) =>
+        column.notNull().references('sessions.id').onDelete('cascade'),
+      )
+      .addColumn('generation', 'integer', (column) => column.notNull())
+      .modifyEnd(strict),
+    db.schema
+      .createIndex('refresh_tokens_by_session')
+      .on('refresh_tokens')
+      .columns(['session_id', 'generation']),
+    db.schema
+      .createTable('spaces')
+      .addColumn('id', 'text', (column) => column.primaryKey())
+      .addColumn('name', 'text', (column) => column.notNull())
+      .addColumn('created_by', 'text', (column) => column.notNull().references('users.id'))
+      .addColumn('created_at', 'integer', (column) => column.notNull())
+      .modifyEnd(strict),
+    db.schema
+      .createTable('members')
+      .addColumn('space_id', 'text', (column) => column.notNull().references('spaces.id').onDelete('cascade'))
+      .addColumn('user_id', 'text', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addColumn('role', 'text', (column) =>
+        column.notNull().check(sql`role in ('owner', 'editor', 'viewer')`),
+      )
+      .addColumn('joined_at', 'integer', (column) => column.notNull())
+      .addPrimaryKeyConstraint('members_key', ['space_id', 'user_id'])
+      .modifyEnd(strictWithoutRowid),
+    db.schema.createIndex('members_by_user').on('members').column('user_id'),
+    db.schema
+      .createTable('invites')
+      .addColumn('token_hash', 'text', (column) => column.primaryKey())
+      .addColumn('space_id', 'text', (column) => column.notNull().references('spaces.id').onDelete('cascade'))
+      .addColumn('role', 'text', (column) => column.notNull().check(sql`role in ('editor', 'viewer')`))
+      .addColumn('created_by', 'text', (column) =>
+        column.notNull().references('users.id').onDelete('cascade'),
+      )
+      .addColumn('expires_at', 'integer', (column) => column.notNull())
+      .modifyEnd(strict),
+    db.schema.createIndex('invites_by_space').on('invites').column('space_id'),
+    db.schema
+      .createTable('space_deletions')
+      .addColumn('space_id', 'text', (column) => column.primaryKey())
+      .addColumn('deleted_at', 'integer', (column) => column.notNull())
+      .modifyEnd(strict),
+  ],
+}

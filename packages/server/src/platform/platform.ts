@@ -1,0 +1,65 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { lockDataDir } from './data-dir-lock.ts'
+import { createInvites, type Invites } from './invites.ts'
+import { createMembers, type Members } from './members.ts'
+import { openPlatformDatabase } from './platform-database.ts'
+import { createSessions, type Sessions } from './sessions.ts'
+import { createSpaceRecords, type SpaceRecords } from './space-records.ts'
+import { createUsers, type Users } from './users.ts'
+
+/** People, their sessions, and who may enter which space: everything that is not a space's content. */
+export interface Platform {
+  readonly users: Users
+  readonly sessions: Sessions
+  readonly spaceRecords: SpaceRecords
+  readonly members: Members
+  readonly invites: Invites
+  /** Commits a write that changes nothing. Throws when the database cannot be written. */
+  checkWritable(): void
+  /** Forgets what has expired. */
+  tidy(now: number): void
+  close(): void
+}
+
+export interface PlatformOptions {
+  /** Made when it is not there. One process at a time: throws `DataDirLockedError`. */
+  readonly dataDir: string
+  readonly synchronous?: 'full' | 'normal'
+  readonly refreshTokenTtlMs: number
+}
+
+export function openPlatform({ dataDir, synchronous, refreshTokenTtlMs }: PlatformOptions): Platform {
+  // Other users of the machine have no business in here.
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const unlock = lockDataDir(dataDir)
+  try {
+    const db = openPlatformDatabase(join(dataDir, 'platform.sqlite'), synchronous)
+    const members = createMembers(db)
+    const sessions = createSessions(db, { refreshTokenTtlMs })
+    const invites = createInvites(db, members)
+    const touch = db.transaction(() =>
+      db.pragma(`user_version = ${Number(db.pragma('user_version', { simple: true }))}`),
+    )
+    return {
+      users: createUsers(db),
+      sessions,
+      spaceRecords: createSpaceRecords(db),
+      members,
+      invites,
+      checkWritable: () => void touch.immediate(),
+      tidy(now) {
+        sessions.removeExpired(now)
+        invites.removeExpired(now)
+      },
+      close() {
+        db.close()
+        unlock()
+      },
+    }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}

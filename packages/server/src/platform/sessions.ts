@@ -1,0 +1,169 @@
+import { randomHexId, type UserId } from '@t69/protocol'
+import type { Database } from 'better-sqlite3'
+
+import { hashOpaqueToken, newOpaqueToken } from './opaque-token.ts'
+import { prepareQuery } from './prepared-query.ts'
+
+/**
+ * A session is a family of refresh tokens. Each refresh begins a new generation, and only tokens of the
+ * current one are good. An older one means that two parties hold the session, one of them a thief: it ends.
+ *
+ * One case is honest: the answer to a refresh was lost, or two tabs refreshed at once. So the generation
+ * before is good for a short while after the change, and gives a sibling within the current generation
+ * instead of a new one. Whichever sibling is used next outdates the others, so a thief who was quick is
+ * still found out by the next refresh of the two.
+ */
+export const refreshGraceMs = 30_000
+
+/** Tokens of so many generations back are recognised as reused; older ones are merely unknown. */
+const rememberedGenerations = 1000
+
+export type RefreshVerdict = 'current' | 'grace' | 'reused'
+
+export function judgeRefresh(
+  tokenGeneration: number,
+  session: { readonly generation: number; readonly rotatedAt: number },
+  now: number,
+): RefreshVerdict {
+  if (tokenGeneration === session.generation) return 'current'
+  const isPrevious = tokenGeneration === session.generation - 1
+  return isPrevious && now - session.rotatedAt <= refreshGraceMs ? 'grace' : 'reused'
+}
+
+export interface IssuedRefresh {
+  readonly sessionId: string
+  readonly userId: UserId
+  readonly refreshToken: string
+}
+
+export interface Sessions {
+  start(userId: UserId, now: number): IssuedRefresh
+  /**
+   * Exchanges a refresh token, and moves the session's end. `ended` names a session that this ended for
+   * reuse: its sockets must go. Undefined for a token that is unknown or too old.
+   */
+  refresh(refreshToken: string, now: number): IssuedRefresh | { readonly ended: string } | undefined
+  /** Whose session it is, while it lasts. */
+  userOf(sessionId: string, now: number): UserId | undefined
+  /** The session that a refresh token belongs to, good or outdated. */
+  idByToken(refreshToken: string): string | undefined
+  /** Ending what has ended is harmless. */
+  end(sessionId: string): void
+  /** Ends all of a user's sessions and returns which. */
+  endAll(userId: UserId): string[]
+  removeExpired(now: number): void
+}
+
+export function createSessions(db: Database, options: { readonly refreshTokenTtlMs: number }): Sessions {
+  const insert = prepareQuery(
+    db,
+    (q, given: { id: string; userId: UserId; createdAt: number; expiresAt: number }) =>
+      q.insertInto('sessions').values({
+        id: given.id,
+        user_id: given.userId,
+        created_at: given.createdAt,
+        expires_at: given.expiresAt,
+        generation: 0,
+        rotated_at: given.createdAt,
+      }),
+  )
+  const insertToken = prepareQuery(db, (q, given: { hash: string; sessionId: string; generation: number }) =>
+    q.insertInto('refresh_tokens').values({
+      token_hash: given.hash,
+      session_id: given.sessionId,
+      generation: given.generation,
+    }),
+  )
+  const selectByToken = prepareQuery(db, (q, given: { hash: string }) =>
+    q
+      .selectFrom('refresh_tokens')
+      .innerJoin('sessions', 'sessions.id', 'refresh_tokens.session_id')
+      .select([
+        'sessions.id as sessionId',
+        'sessions.user_id as userId',
+        'sessions.expires_at as expiresAt',
+        'sessions.generation as generation',
+        'sessions.rotated_at as rotatedAt',
+        'refresh_tokens.generation as tokenGeneration',
+      ])
+      .where('refresh_tokens.token_hash', '=', given.hash),
+  )
+  const rotate = prepareQuery(
+    db,
+    (q, given: { id: string; generation: number; now: number; expiresAt: number }) =>
+      q
+        .updateTable('sessions')
+        .set({ generation: given.generation, rotated_at: given.now, expires_at: given.expiresAt })
+        .where('id', '=', given.id),
+  )
+  const forgetTokens = prepareQuery(db, (q, given: { sessionId: string; before: number }) =>
+    q
+      .deleteFrom('refresh_tokens')
+      .where('session_id', '=', given.sessionId)
+      .where('generation', '<', given.before),
+  )
+  const selectLive = prepareQuery(db, (q, given: { id: string; now: number }) =>
+    q
+      .selectFrom('sessions')
+      .select('user_id as userId')
+      .where('id', '=', given.id)
+      .where('expires_at', '>', given.now),
+  )
+  const selectOfUser = prepareQuery(db, (q, given: { userId: UserId }) =>
+    q.selectFrom('sessions').select('id').where('user_id', '=', given.userId),
+  )
+  const deleteOne = prepareQuery(db, (q, given: { id: string }) =>
+    q.deleteFrom('sessions').where('id', '=', given.id),
+  )
+  const deleteExpired = prepareQuery(db, (q, given: { now: number }) =>
+    q.deleteFrom('sessions').where('expires_at', '<=', given.now),
+  )
+
+  function issue(sessionId: string, userId: UserId, generation: number): IssuedRefresh {
+    const refreshToken = newOpaqueToken()
+    insertToken.run({ hash: hashOpaqueToken(refreshToken), sessionId, generation })
+    return { sessionId, userId, refreshToken }
+  }
+
+  const start = db.transaction((userId: UserId, now: number): IssuedRefresh => {
+    const id = randomHexId()
+    insert.run({ id, userId, createdAt: now, expiresAt: now + options.refreshTokenTtlMs })
+    return issue(id, userId, 0)
+  })
+
+  const refresh = db.transaction((token: string, now: number): ReturnType<Sessions['refresh']> => {
+    const found = selectByToken.get({ hash: hashOpaqueToken(token) })
+    if (found === undefined || found.expiresAt <= now) return undefined
+    const { sessionId, userId, generation, tokenGeneration } = found
+    const verdict = judgeRefresh(tokenGeneration, found, now)
+    switch (verdict) {
+      case 'grace':
+        return issue(sessionId, userId, generation)
+      case 'current': {
+        const next = generation + 1
+        rotate.run({ id: sessionId, generation: next, now, expiresAt: now + options.refreshTokenTtlMs })
+        forgetTokens.run({ sessionId, before: next - rememberedGenerations })
+        return issue(sessionId, userId, next)
+      }
+      case 'reused':
+        deleteOne.run({ id: sessionId })
+        return { ended: sessionId }
+    }
+  })
+
+  const endAll = db.transaction((userId: UserId): string[] => {
+    const ids = selectOfUser.all({ userId }).map((session) => session.id)
+    for (const id of ids) deleteOne.run({ id })
+    return ids
+  })
+
+  return {
+    start: (userId, now) => start.immediate(userId, now),
+    refresh: (token, now) => refresh.immediate(token, now),
+    userOf: (id, now) => selectLive.get({ id, now })?.userId,
+    idByToken: (token) => selectByToken.get({ hash: hashOpaqueToken(token) })?.sessionId,
+    end: (id) => void deleteOne.run({ id }),
+    endAll: (userId) => endAll.immediate(userId),
+    removeExpired: (now) => void deleteExpired.run({ now }),
+  }
+}

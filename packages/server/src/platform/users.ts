@@ -1,0 +1,48 @@
+import { SyncError, type User, type UserId } from '@t69/protocol'
+import type { Database } from 'better-sqlite3'
+
+import { prepareQuery } from './prepared-query.ts'
+
+export interface NewUser extends User {
+  readonly passwordHash: string
+}
+
+export interface Users {
+  /** Throws `already_exists` when the address is taken. */
+  add(user: NewUser, now: number): void
+  byId(id: UserId): User | undefined
+  /** With the hash, for whoever checks the password. */
+  byEmail(email: string): NewUser | undefined
+}
+
+export function createUsers(db: Database): Users {
+  const insert = prepareQuery(db, (q, given: NewUser & { now: number }) =>
+    q
+      .insertInto('users')
+      .values({
+        id: given.id,
+        email: given.email,
+        name: given.name,
+        password_hash: given.passwordHash,
+        created_at: given.now,
+      })
+      .onConflict((conflict) => conflict.column('email').doNothing()),
+  )
+  const selectById = prepareQuery(db, (q, given: { id: UserId }) =>
+    q.selectFrom('users').select(['id', 'email', 'name']).where('id', '=', given.id),
+  )
+  const selectByEmail = prepareQuery(db, (q, given: { email: string }) =>
+    q
+      .selectFrom('users')
+      .select(['id', 'email', 'name', 'password_hash as passwordHash'])
+      .where('email', '=', given.email),
+  )
+  return {
+    add(user, now) {
+      const added = insert.run({ ...user, now })
+      if (added === 0) throw new SyncError('already_exists', 'An account with this e-mail address exists')
+    },
+    byId: (id) => selectById.get({ id }),
+    byEmail: (email) => selectByEmail.get({ email }),
+  }
+}
