@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { errorBodySchema, errorCodeSchema, type ErrorBody } from './errors.ts'
 import { epochSchema, logIdSchema, spaceIdSchema, treeIdSchema, userIdSchema, vertexIdSchema } from './ids.ts'
-import { jsonValueSchema } from './json-value.ts'
+import { transientValueSchema } from './json-value.ts'
 import { propertyKeySchema } from './operation.ts'
 
 /**
@@ -32,7 +32,7 @@ export type Handshake = z.infer<typeof handshakeSchema>
 export const presenceSchema = z.object({
   connectionId: z.string(),
   user: z.object({ id: userIdSchema, name: z.string() }),
-  state: jsonValueSchema,
+  state: transientValueSchema,
 })
 export type Presence = z.infer<typeof presenceSchema>
 
@@ -45,7 +45,7 @@ export const transientChangeSchema = z.object({
   treeId: treeIdSchema,
   targetId: vertexIdSchema,
   key: propertyKeySchema,
-  value: jsonValueSchema.optional(),
+  value: transientValueSchema.optional(),
   offset: z.int().min(0).optional(),
 })
 export type TransientChange = z.infer<typeof transientChangeSchema>
@@ -127,7 +127,7 @@ export const signals = {
     changes: z.array(transientChangeSchema).min(1).max(100),
   }),
   /** `null` hides the connection from others. */
-  'presence:set': z.object({ spaceId: spaceIdSchema, state: jsonValueSchema }),
+  'presence:set': z.object({ spaceId: spaceIdSchema, state: transientValueSchema }),
 } as const
 
 /** Server to client. */

@@ -72,20 +72,26 @@ function containerProblem(item: object): string | undefined {
   return undefined
 }
 
-/** Why a value's JSON text is too long for a property, or undefined when it is not. */
-export function jsonSizeProblem(text: string): string | undefined {
+/** Why a value's JSON text is too long, or undefined when it is not. */
+export function jsonSizeProblem(text: string, maxBytes: number = limits.maxValueBytes): string | undefined {
   // No code unit takes more than three bytes.
-  if (text.length * 3 <= limits.maxValueBytes) return undefined
+  if (text.length * 3 <= maxBytes) return undefined
   const bytes = utf8Length(text)
-  return bytes > limits.maxValueBytes
-    ? `it is ${bytes} bytes of JSON, more than ${limits.maxValueBytes}`
-    : undefined
+  return bytes > maxBytes ? `it is ${bytes} bytes of JSON, more than ${maxBytes}` : undefined
 }
 
-export const jsonValueSchema: z.ZodType<JsonValue> = z.custom<JsonValue>().superRefine((value, context) => {
-  const problem = jsonValueProblem(value) ?? jsonSizeProblem(JSON.stringify(value))
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
-})
+function jsonValueWithin(maxBytes: number): z.ZodType<JsonValue> {
+  return z.custom<JsonValue>().superRefine((value, context) => {
+    const problem = jsonValueProblem(value) ?? jsonSizeProblem(JSON.stringify(value), maxBytes)
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+  })
+}
+
+/** A property's value. */
+export const jsonValueSchema = jsonValueWithin(limits.maxValueBytes)
+
+/** A presence state, or the value of a transient change. */
+export const transientValueSchema = jsonValueWithin(limits.maxTransientBytes)
 
 /** How many bytes `text` takes in UTF-8, without encoding it. Lone surrogates count two, not three. */
 export function utf8Length(text: string): number {
