@@ -1,10 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
+// Packages resolve each other's source, so that tests run without a build. Only the stories and faults
+// that start the server as a process use what was built.
 const source = { resolve: { conditions: ['source'] }, ssr: { resolve: { conditions: ['source'] } } }
 
 export default defineConfig({
   test: {
     reporters: ['default', './tests/summary-reporter.ts'],
+    // The groups run one after the other: a browser beside a thousand simulations tells of the machine's load only.
     projects: [
       {
         ...source,
@@ -12,6 +15,7 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tests/lib/**/*.test.ts'],
           testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -21,6 +25,7 @@ export default defineConfig({
           include: ['tests/system/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -31,6 +36,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,0 +1,109 @@
+import { defineConfig } from 'oxlint'
+
+/** Imports that `files` must not have: regular expressions, and what to do instead. */
+interface Forbidden {
+  readonly regex: string
+  readonly message: string
+}
+
+const outside: Forbidden = {
+  regex: '^(\\.\\./)+(protocol|replica|sync-client|server|t69|tests|bench)/',
+  message: 'Import another package by its name.',
+}
+const node: Forbidden = { regex: '^node:', message: 'This package also runs in browsers.' }
+const web: Forbidden = {
+  regex: '^(fastify|@fastify/.*|fastify-type-provider-zod|socket\\.io)$',
+  message: 'Only http/, socket/ and server.ts know the web.',
+}
+const sockets: Forbidden = { regex: '^socket\\.io$', message: 'Only socket/ knows sockets.' }
+const sql: Forbidden = {
+  regex: '^(kysely|better-sqlite3)$',
+  message: 'Only storage/ and platform/ know SQL.',
+}
+const sqlite: Forbidden = {
+  regex: '/storage/sqlite',
+  message: 'A space knows the OpLog port, not its SQLite form.',
+}
+const appLibraries: Forbidden = {
+  regex: '^(reptree|dexie|socket\\.io-client)$',
+  message: 'The app goes through @t69/sync-client.',
+}
+
+function packages(...names: string[]): Forbidden {
+  return { regex: `^@t69/(${names.join('|')})(/|$)`, message: 'See the table of packages in AGENTS.md.' }
+}
+
+function folders(...names: string[]): Forbidden {
+  return {
+    regex: `^\\.\\.?/(.*/)?(${names.join('|')})/`,
+    message: 'main → server → {http, socket} → spaces → storage, never back.',
+  }
+}
+
+/** The last layer that matches a file counts, so each states all that it forbids. */
+function layer(files: string, ...patterns: Forbidden[]) {
+  const rule: ['error', { patterns: Forbidden[] }] = ['error', { patterns: [outside, ...patterns] }]
+  return { files: [files], rules: { 'eslint/no-restricted-imports': rule } }
+}
+
+const notServer = packages('sync-client', 'app')
+
+export default defineConfig({
+  plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'vitest'],
+  categories: { correctness: 'error', suspicious: 'error' },
+  ignorePatterns: ['**/dist/**', '**/artifacts/**'],
+  rules: {
+    'eslint/eqeqeq': 'error',
+    'eslint/no-await-in-loop': 'off',
+    'eslint/no-shadow': 'off',
+    // It does not see that a callback changes the variable.
+    'eslint/no-unmodified-loop-condition': 'off',
+    'eslint/no-underscore-dangle': 'off',
+    'import/no-cycle': 'error',
+    // `import fc from 'fast-check'` is how its documentation has it.
+    'import/no-named-as-default-member': 'off',
+    'import/no-unassigned-import': 'off',
+    // The compiler and the exhaustive switches say it better.
+    'typescript/consistent-return': 'off',
+    'typescript/consistent-type-imports': 'error',
+    'typescript/no-explicit-any': 'error',
+    'typescript/no-floating-promises': 'error',
+    'typescript/no-misused-promises': 'error',
+    'typescript/no-non-null-assertion': 'error',
+    'typescript/no-unsafe-type-assertion': 'off',
+    'typescript/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+    'unicorn/consistent-function-scoping': 'off',
+    // Sorting what one owns in place is meant, where a copy of a whole log is not.
+    'unicorn/no-array-sort': 'off',
+    // It takes a BroadcastChannel for a window.
+    'unicorn/require-post-message-target-origin': 'off',
+  },
+  overrides: [
+    layer('packages/protocol/src/**', node, packages('replica', 'sync-client', 'server', 'app')),
+    layer('packages/replica/src/**', node, packages('sync-client', 'server', 'app')),
+    layer('packages/sync-client/src/**', node, packages('server', 'app'), {
+      regex: '^reptree$',
+      message: 'Go through @t69/replica.',
+    }),
+    layer('packages/server/src/**', notServer),
+    layer('packages/server/src/http/**', notServer, sql, folders('storage')),
+    layer('packages/server/src/socket/**', notServer, sql, folders('storage', 'http')),
+    layer('packages/server/src/platform/**', notServer, sockets, folders('http', 'socket')),
+    layer(
+      'packages/server/src/spaces/**',
+      notServer,
+      web,
+      sql,
+      sqlite,
+      folders('http', 'socket', 'platform'),
+    ),
+    layer('packages/server/src/storage/**', notServer, web, folders('http', 'socket', 'platform', 'spaces')),
+    layer('apps/t69/src/**', node, packages('server', 'replica'), appLibraries),
+    // Tests join layers on purpose: a fake socket over a real log.
+    layer('{packages,apps}/*/src/**/*.{test,contract}.ts'),
+    {
+      files: ['**/*.{test,contract}.ts'],
+      rules: { 'typescript/no-non-null-assertion': 'off', 'vitest/valid-expect': ['error', { maxArgs: 2 }] },
+    },
+  ],
+})

@@ -1,0 +1,31 @@
+/** Chance that a seed decides: the same seed, the same run. */
+export interface Random {
+  /** In [0, 1). */
+  next(): number
+  /** An integer from 0 to `below` - 1. */
+  below(below: number): number
+  chance(probability: number): boolean
+  pick<T>(items: readonly T[]): T
+}
+
+/** Mulberry32 (Tommy Ettinger's public-domain generator): 32 bits of state are plenty to vary a test. */
+export function createRandom(seed: number): Random {
+  let state = seed >>> 0
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+  const below = (bound: number): number => Math.floor(next() * bound)
+  return {
+    next,
+    below,
+    chance: (probability) => next() < probability,
+    pick: (items) => {
+      const item = items[below(items.length)]
+      if (item === undefined) throw new Error('nothing to pick from')
+      return item
+    },
+  }
+}
