@@ -21,9 +21,18 @@ interface StoredLog {
 }
 
 /** Logs in memory, for tests and simulations. They outlive closing: a restart opens them again. */
-export function createMemoryOpLogs(): OpLogs {
-  const stored = new Map<SpaceId, StoredLog>()
+export interface MemoryOpLogs extends OpLogs {
+  /** What a backup would hold: the logs as they are now, ids and epochs included. */
+  copy(): MemoryOpLogs
+}
+
+export function createMemoryOpLogs(): MemoryOpLogs {
+  return openMemoryOpLogs(new Map())
+}
+
+function openMemoryOpLogs(stored: Map<SpaceId, StoredLog>): MemoryOpLogs {
   return {
+    copy: () => openMemoryOpLogs(new Map(Array.from(stored, ([spaceId, log]) => [spaceId, copyOf(log)]))),
     open: (spaceId, epoch) => {
       let log = stored.get(spaceId)
       if (log === undefined) {
@@ -96,6 +105,16 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
     treeIds: () => [...byTree.keys()].toSorted(compareIds),
 
     close: () => {},
+  }
+}
+
+function copyOf(log: StoredLog): StoredLog {
+  return {
+    logId: log.logId,
+    ops: [...log.ops],
+    byKey: new Map(log.byKey),
+    byTree: new Map(Array.from(log.byTree, ([treeId, ops]) => [treeId, [...ops]])),
+    epochs: [...log.epochs],
   }
 }
 
