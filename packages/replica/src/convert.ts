@@ -1,15 +1,28 @@
-import type { SpaceId, TreeId, TreeOperation } from '@t69/protocol'
+import type { PeerId, SpaceId, TreeId, TreeOperation, VertexId } from '@t69/protocol'
 import type { VertexOperation } from 'reptree'
 
 /** RepTree's form of an operation. A removal keeps its key and has `value: undefined`. */
-export function toVertexOperation(_op: TreeOperation): VertexOperation {
-  throw new Error('not yet')
+export function toVertexOperation(op: TreeOperation): VertexOperation {
+  const id = { counter: op.clock, peerId: op.peerId }
+  return op.parentId !== undefined
+    ? { id, targetId: op.targetId, parentId: op.parentId }
+    : { id, targetId: op.targetId, key: op.key, value: op.value, transient: false }
 }
 
 /** The wire's form of an operation that is not transient. Brands the ids; `parseX` them where they are not ours. */
 export function toTreeOperation(
-  _op: VertexOperation,
-  _in: { spaceId: SpaceId; treeId: TreeId },
+  op: VertexOperation,
+  { spaceId, treeId }: { spaceId: SpaceId; treeId: TreeId },
 ): TreeOperation {
-  throw new Error('not yet')
+  const base = {
+    clock: op.id.counter,
+    peerId: op.id.peerId as PeerId,
+    treeId,
+    spaceId,
+    targetId: op.targetId as VertexId,
+  }
+  if ('parentId' in op) return { ...base, parentId: op.parentId as VertexId | null }
+  if (op.transient)
+    throw new TypeError(`Operation ${op.id.counter}@${op.id.peerId} is transient: it is not stored`)
+  return op.value === undefined ? { ...base, key: op.key } : { ...base, key: op.key, value: op.value }
 }

@@ -1,0 +1,127 @@
+import type { JsonValue, VertexChangeEvent } from 'reptree'
+
+import type { VertexNode } from './vertex-node.ts'
+
+type EventListener = (events: VertexChangeEvent[]) => void
+
+/** What changed about one vertex since the last delivery. */
+interface Change {
+  /** Where it was; undefined when it is new. */
+  moved: { oldParentId: string | null | undefined } | undefined
+  children: boolean
+  readonly keys: Set<string>
+}
+
+const deliveryDelayMs = 33
+
+/**
+ * RepTree's change events: gathered, and delivered once a tick as what changed in the end. RepTree ticks
+ * for as long as the process lives; this one only while something waits, and keeps no process alive.
+ * What nobody listens for is not gathered.
+ */
+export class ChangeFeed {
+  readonly #find: (vertexId: string) => VertexNode | undefined
+  readonly #run: (listener: () => void) => void
+  readonly #byVertex = new Map<string, Set<EventListener>>()
+  readonly #everywhere = new Set<EventListener>()
+  #changes = new Map<string, Change>()
+  #cancelTick: (() => void) | undefined
+
+  /** `run` calls a listener and keeps what it throws from everyone else. */
+  constructor(find: (vertexId: string) => VertexNode | undefined, run: (listener: () => void) => void) {
+    this.#find = find
+    this.#run = run
+  }
+
+  listen(vertexId: string, listener: EventListener): void {
+    const listeners = this.#byVertex.get(vertexId)
+    if (listeners === undefined) this.#byVertex.set(vertexId, new Set([listener]))
+    else listeners.add(listener)
+  }
+
+  unlisten(vertexId: string, listener: EventListener): void {
+    const listeners = this.#byVertex.get(vertexId)
+    listeners?.delete(listener)
+    if (listeners?.size === 0) this.#byVertex.delete(vertexId)
+  }
+
+  listenEverywhere(listener: EventListener): void {
+    this.#everywhere.add(listener)
+  }
+
+  unlistenEverywhere(listener: EventListener): void {
+    this.#everywhere.delete(listener)
+  }
+
+  moved(vertexId: string, oldParentId: string | null | undefined): void {
+    const change = this.#change(vertexId)
+    if (change !== undefined) change.moved ??= { oldParentId }
+  }
+
+  childrenChanged(vertexId: string): void {
+    const change = this.#change(vertexId)
+    if (change !== undefined) change.children = true
+  }
+
+  propertyChanged(vertexId: string, key: string): void {
+    this.#change(vertexId)?.keys.add(key)
+  }
+
+  deliver(): void {
+    this.#cancelTick?.()
+    this.#cancelTick = undefined
+    const changes = this.#changes
+    this.#changes = new Map()
+    for (const [vertexId, change] of changes) {
+      const node = this.#find(vertexId)
+      const events = node === undefined ? [] : eventsFor(node, change)
+      if (events.length === 0) continue
+      for (const listener of this.#everywhere) this.#run(() => listener(events))
+      const listeners = this.#byVertex.get(vertexId)
+      if (listeners !== undefined) for (const listener of listeners) this.#run(() => listener(events))
+    }
+  }
+
+  dispose(): void {
+    this.#cancelTick?.()
+    this.#cancelTick = undefined
+    this.#changes.clear()
+    this.#byVertex.clear()
+    this.#everywhere.clear()
+  }
+
+  #change(vertexId: string): Change | undefined {
+    if (this.#everywhere.size === 0 && !this.#byVertex.has(vertexId)) return undefined
+    let change = this.#changes.get(vertexId)
+    if (change === undefined) {
+      change = { moved: undefined, children: false, keys: new Set() }
+      this.#changes.set(vertexId, change)
+      this.#cancelTick ??= startTick(() => this.deliver())
+    }
+    return change
+  }
+}
+
+/** The shapes that RepTree gives its listeners: the last move, the children as they are, each key once. */
+function eventsFor(node: VertexNode, change: Change): VertexChangeEvent[] {
+  const events: (VertexChangeEvent & Record<string, unknown>)[] = []
+  const vertexId = node.id
+  if (change.moved !== undefined && change.moved.oldParentId !== node.parentId) {
+    const { oldParentId } = change.moved
+    events.push({ type: 'move', vertexId, oldParentId, newParentId: node.parentId })
+  }
+  if (change.children) events.push({ type: 'children', vertexId, children: [...node.orderedChildren()] })
+  for (const key of change.keys) {
+    const value: JsonValue | undefined = node.getProperty(key)
+    events.push({ type: 'property', vertexId, key, value })
+  }
+  return events
+}
+
+function startTick(deliver: () => void): () => void {
+  const timer: unknown = setTimeout(deliver, deliveryDelayMs)
+  if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function') {
+    timer.unref()
+  }
+  return () => clearTimeout(timer as ReturnType<typeof setTimeout>)
+}

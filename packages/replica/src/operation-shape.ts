@@ -1,0 +1,44 @@
+import type { MoveVertex, SetVertexProperty, VertexOperation } from 'reptree'
+
+export function isMoveOp(op: VertexOperation): op is MoveVertex {
+  return 'parentId' in op && op.parentId !== undefined
+}
+
+export function isPropertyOp(op: VertexOperation): op is SetVertexProperty {
+  return !isMoveOp(op)
+}
+
+/** Throws a TypeError that names the operation, when it is none that a replica can hold. */
+export function checkShape(op: VertexOperation): void {
+  const problem = shapeProblem(op)
+  if (problem !== undefined) throw new TypeError(`Operation ${describe(op)}: ${problem}`)
+}
+
+function shapeProblem(op: unknown): string | undefined {
+  if (typeof op !== 'object' || op === null) return 'not an object'
+  const { id, targetId, parentId, key, value } = op as Record<string, unknown>
+  if (typeof id !== 'object' || id === null) return 'no id'
+  const { counter, peerId } = id as Record<string, unknown>
+  if (!Number.isSafeInteger(counter) || Number(counter) < 1)
+    return 'the counter is not a positive safe integer'
+  if (typeof peerId !== 'string' || peerId === '') return 'the peer id is not a text'
+  if (typeof targetId !== 'string' || targetId === '') return 'the target id is not a text'
+  if (parentId !== undefined) {
+    if (key !== undefined) return 'both a move and a property'
+    return parentId === null || (typeof parentId === 'string' && parentId !== '')
+      ? undefined
+      : 'the parent id is not a text'
+  }
+  if (typeof key !== 'string') return 'neither a move nor a property'
+  return typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint'
+    ? `the value is a ${typeof value}`
+    : undefined
+}
+
+function describe(op: unknown): string {
+  try {
+    return JSON.stringify(op)?.slice(0, 200) ?? String(op)
+  } catch {
+    return String(op)
+  }
+}

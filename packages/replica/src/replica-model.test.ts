@@ -1,0 +1,54 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+import { Replica } from './replica.ts'
+import { anyHistory, deliveryOf } from './testing/histories.ts'
+import { modelOf, type Model } from './testing/plain-model.ts'
+
+function shownBy(replica: Replica): Model {
+  const vertices = replica.getAllVertices()
+  const ids = vertices.map((vertex) => vertex.id)
+  const children = new Map<string | null, readonly string[]>()
+  for (const id of ids) {
+    const childrenIds = replica.getChildrenIds(id)
+    if (childrenIds.length > 0) children.set(id, childrenIds)
+  }
+  return {
+    parents: new Map(vertices.map((vertex) => [vertex.id, vertex.parentId])),
+    children,
+    properties: new Map(
+      ids.map((id) => [id, new Map(replica.getVertexProperties(id).map(({ key, value }) => [key, value]))]),
+    ),
+  }
+}
+
+function expectModel(replica: Replica, model: Model): void {
+  const shown = shownBy(replica)
+  const children = new Map(model.children)
+  children.delete(null)
+  expect(shown.parents).toEqual(model.parents)
+  expect(shown.children).toEqual(children)
+  expect(shown.properties).toEqual(model.properties)
+}
+
+const histories = anyHistory().chain((ops) => fc.tuple(fc.constant(ops), deliveryOf(ops), deliveryOf(ops)))
+
+test('any operations, in any order and batching, show what the plain model says, after each batch', () => {
+  fc.assert(
+    fc.property(histories, ([ops, one, other]) => {
+      const digests = [one, other].map((delivery) => {
+        const replica = new Replica()
+        const merged: typeof ops = []
+        for (const batch of delivery) {
+          replica.merge(batch)
+          merged.push(...batch)
+          expectModel(replica, modelOf(merged))
+        }
+        return replica.digest()
+      })
+      expect(digests[0]).toBe(digests[1])
+      expect(new Replica({ ops }).digest()).toBe(digests[0])
+    }),
+    { numRuns: 1_000 },
+  )
+})

@@ -1,0 +1,162 @@
+import { nullVertexId } from '@t69/protocol'
+import type { MoveVertex, SetVertexProperty, VertexChangeEvent, VertexOperation } from 'reptree'
+
+import { ChangeFeed } from './change-feed.ts'
+import { MoveLog } from './move-log.ts'
+import { compareOpIds, sortById } from './op-order.ts'
+import { printTree } from './print-tree.ts'
+import { VertexNode } from './vertex-node.ts'
+
+/**
+ * The vertices of a replica. Stands where RepTree has its `TreeState`, and answers the same calls; but
+ * changes come as sets of operations, not one by one.
+ */
+export class ReplicaState {
+  readonly changes: ChangeFeed
+  readonly #nodes = new Map<string, VertexNode>()
+  readonly #moves = new MoveLog()
+  #firstRoot: MoveVertex | undefined
+
+  constructor(run: (listener: () => void) => void) {
+    this.changes = new ChangeFeed((id) => this.getVertex(id), run)
+    this.#node(nullVertexId)
+  }
+
+  /** The vertex that the first move without a parent made, the null vertex aside. */
+  get firstRootId(): string | undefined {
+    return this.#firstRoot?.targetId
+  }
+
+  moveOps(): MoveVertex[] {
+    return this.#moves.ops()
+  }
+
+  /** Adds moves that are not known yet. Sorts `ops`. */
+  addMoves(ops: MoveVertex[]): void {
+    const records = sortById(ops, (op) => op.id).map((op) => ({
+      op,
+      target: this.#node(op.targetId),
+      parent: op.parentId === null ? null : this.#node(op.parentId),
+      before: undefined,
+      applied: false,
+      waits: false,
+    }))
+    const root = ops.find((op) => op.parentId === null && op.targetId !== nullVertexId)
+    if (root !== undefined && (this.#firstRoot === undefined || isOlder(root, this.#firstRoot))) {
+      this.#firstRoot = root
+    }
+    for (const node of this.#moves.insert(records)) this.#settle(node)
+  }
+
+  /** Adds a property operation that is not known yet. */
+  addProperty(op: SetVertexProperty): void {
+    const node = this.#node(op.targetId)
+    const won = node.write(op)
+    const transient = node.transients?.get(op.key)
+    // One that came without an operation belongs to whoever has just written this key.
+    const isOver = transient !== undefined && (transient.op === undefined || isOlder(transient.op, op))
+    if (isOver) node.hideTransient(op.key)
+    if (won || isOver) this.#propertyChanged(node, op.key)
+    if (won && op.key === '_c' && node.settled?.parent) node.settled.parent.dateOrder = undefined
+  }
+
+  /** Shows a transient operation, unless its vertex is unknown or a later one is shown. */
+  showTransientOp(op: SetVertexProperty): boolean {
+    const node = this.getVertex(op.targetId)
+    if (node === undefined) return false
+    const shown = node.transients?.get(op.key)?.op
+    if (shown !== undefined && !isOlder(shown, op)) return false
+    if (op.value === undefined) node.hideTransient(op.key)
+    else node.showTransient(op.key, op.value, op)
+    this.#propertyChanged(node, op.key)
+    return true
+  }
+
+  showTransient(vertexId: string, key: string, value: SetVertexProperty['value']): void {
+    const node = this.getVertex(vertexId)
+    if (node === undefined) return
+    if (value === undefined) node.hideTransient(key)
+    else node.showTransient(key, value, undefined)
+    this.#propertyChanged(node, key)
+  }
+
+  getVertex(id: string): VertexNode | undefined {
+    const node = this.#nodes.get(id)
+    return node?.settled === undefined ? undefined : node
+  }
+
+  /** The null vertex, then the others in the order in which they were made. */
+  getAllVertices(): VertexNode[] {
+    const born: { node: VertexNode; id: MoveVertex['id'] }[] = []
+    for (const node of this.#nodes.values()) {
+      if (node.born !== undefined) born.push({ node, id: node.born.op.id })
+    }
+    return sortById(born, ({ id }) => id).map(({ node }) => node)
+  }
+
+  getChildrenIds(vertexId: string): string[] {
+    return this.getVertex(vertexId)?.children ?? []
+  }
+
+  getChildren(vertexId: string): readonly VertexNode[] {
+    return this.getVertex(vertexId)?.datedChildren() ?? []
+  }
+
+  printTree(vertexId: string): string {
+    return printTree(this, vertexId)
+  }
+
+  addChangeCallback(vertexId: string, listener: (events: VertexChangeEvent[]) => void): void {
+    this.changes.listen(vertexId, listener)
+  }
+
+  removeChangeCallback(vertexId: string, listener: (events: VertexChangeEvent[]) => void): void {
+    this.changes.unlisten(vertexId, listener)
+  }
+
+  addGlobalChangeCallback(listener: (events: VertexChangeEvent[]) => void): void {
+    this.changes.listenEverywhere(listener)
+  }
+
+  removeGlobalChangeCallback(listener: (events: VertexChangeEvent[]) => void): void {
+    this.changes.unlistenEverywhere(listener)
+  }
+
+  dispose(): void {
+    this.changes.dispose()
+  }
+
+  #node(id: string): VertexNode {
+    let node = this.#nodes.get(id)
+    if (node === undefined) {
+      node = new VertexNode(id)
+      this.#nodes.set(id, node)
+    }
+    return node
+  }
+
+  #settle(node: VertexNode): void {
+    const { settled, place } = node
+    node.touched = false
+    if (settled === place) return
+    const oldParent = settled?.parent
+    const newParent = place?.parent
+    if (oldParent) node.unlinkFrom(oldParent)
+    node.settled = place
+    if (newParent) node.linkUnder(newParent)
+    if (settled === undefined || oldParent !== newParent) {
+      this.changes.moved(node.id, settled === undefined ? undefined : (oldParent?.id ?? null))
+    }
+    if (oldParent) this.changes.childrenChanged(oldParent.id)
+    if (newParent) this.changes.childrenChanged(newParent.id)
+  }
+
+  #propertyChanged(node: VertexNode, key: string): void {
+    this.changes.propertyChanged(node.id, key)
+    if (node.settled?.parent) this.changes.childrenChanged(node.settled.parent.id)
+  }
+}
+
+function isOlder(a: VertexOperation, b: VertexOperation): boolean {
+  return compareOpIds(a.id, b.id) < 0
+}
