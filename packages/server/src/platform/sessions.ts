@@ -45,8 +45,8 @@ export interface Sessions {
   refresh(refreshToken: string, now: number): IssuedRefresh | { readonly ended: string } | undefined
   /** Whose session it is, while it lasts. */
   userOf(sessionId: string, now: number): UserId | undefined
-  /** The session that a refresh token belongs to, good or outdated. */
-  idByToken(refreshToken: string): string | undefined
+  /** The session that a refresh token is good for. */
+  idByToken(refreshToken: string, now: number): string | undefined
   /** Ending what has ended is harmless. */
   end(sessionId: string): void
   /** Ends all of a user's sessions and returns which. */
@@ -161,7 +161,11 @@ export function createSessions(db: Database, options: { readonly refreshTokenTtl
     start: (userId, now) => start.immediate(userId, now),
     refresh: (token, now) => refresh.immediate(token, now),
     userOf: (id, now) => selectLive.get({ id, now })?.userId,
-    idByToken: (token) => selectByToken.get({ hash: hashOpaqueToken(token) })?.sessionId,
+    idByToken(token, now) {
+      const found = selectByToken.get({ hash: hashOpaqueToken(token) })
+      if (found === undefined || found.expiresAt <= now) return undefined
+      return judgeRefresh(found.tokenGeneration, found, now) === 'reused' ? undefined : found.sessionId
+    },
     end: (id) => void deleteOne.run({ id }),
     endAll: (userId) => endAll.immediate(userId),
     removeExpired: (now) => void deleteExpired.run({ now }),

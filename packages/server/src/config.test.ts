@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+
+import { ConfigError, parseConfig } from './config.ts'
+
+describe('the configuration', () => {
+  it('has a default for everything', () => {
+    const config = parseConfig({})
+    expect(config).toMatchObject({
+      port: 3000,
+      host: '127.0.0.1',
+      accessTokenTtlMs: 900_000,
+      refreshTokenTtlMs: 30 * 86_400_000,
+      trustProxy: false,
+      corsOrigins: [],
+      sqliteSynchronous: 'full',
+    })
+    expect(config.dataDir).toBe(`${process.cwd()}/data`)
+    expect(config.staticDir).toMatch(/apps\/t69\/dist$/)
+  })
+
+  it('takes what the environment gives', () => {
+    const config = parseConfig({
+      PORT: '0',
+      PUBLIC_URL: 'https://t69.example/',
+      ACCESS_TOKEN_TTL: '2s',
+      TRUST_PROXY: '10.0.0.0/8, loopback',
+      CORS_ORIGIN: 'https://a.example, https://b.example/',
+    })
+    expect(config).toMatchObject({
+      port: 0,
+      publicUrl: 'https://t69.example',
+      accessTokenTtlMs: 2000,
+      trustProxy: ['10.0.0.0/8', 'loopback'],
+      corsOrigins: ['https://a.example', 'https://b.example'],
+    })
+    expect(parseConfig({ TRUST_PROXY: 'true' }).trustProxy).toBe(true)
+  })
+
+  it('counts empty values as absent, as Compose passes them', () => {
+    expect(parseConfig({ PORT: '', PUBLIC_URL: ' ' })).toMatchObject({ port: 3000, publicUrl: undefined })
+  })
+
+  it('names every bad value in one error, and no secret', () => {
+    const env = {
+      PORT: '70000',
+      PUBLIC_URL: 'ftp://x',
+      JWT_SECRET: 'hunter2',
+      ACCESS_TOKEN_TTL: 'soon',
+      TRUST_PROXY: 'my proxy!',
+      CORS_ORIGIN: '*',
+      LOG_LEVEL: 'loud',
+      SQLITE_SYNCHRONOUS: 'off',
+      MAX_OPEN_SPACES: '-1',
+    }
+    let message = ''
+    try {
+      parseConfig(env)
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigError)
+      message = (error as ConfigError).message
+    }
+    for (const name of Object.keys(env)) expect(message).toContain(`  ${name}: `)
+    expect(message.split('\n')).toHaveLength(1 + Object.keys(env).length)
+    expect(message).toContain('PORT: must be a whole number from 0 to 65535 (is "70000")')
+    expect(message).not.toContain('hunter2')
+  })
+})

@@ -1,0 +1,152 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { z } from 'zod'
+
+import { minSecretLength } from './platform/signing-secret.ts'
+
+/** The environment is wrong: `message` names every bad value, a line each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** `15m`, `30d`, `2s`, `500ms`. */
+const duration = z
+  .string()
+  .regex(/^[1-9][0-9]{0,8}(ms|s|m|h|d)$/, 'must be a duration such as 15m, 12h or 30d')
+  .transform((text) => {
+    const [, count = '', unit = 'ms'] = /^([0-9]+)([a-z]+)$/.exec(text) ?? []
+    return Number(count) * (unitMs[unit as keyof typeof unitMs] ?? 1)
+  })
+
+function wholeNumber(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^[0-9]{1,9}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message)
+}
+
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be a URL with http or https' })
+  .transform((url) => url.replace(/\/+$/, ''))
+
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+)
+
+const proxyAddress = z.union([
+  z.ipv4(),
+  z.ipv6(),
+  z.cidrv4(),
+  z.cidrv6(),
+  z.enum(['loopback', 'linklocal', 'uniquelocal']),
+])
+
+/** Nobody, everybody, or the proxies with these addresses. Not a number of them: who is close can fake that. */
+const trustProxy = z.union([
+  z.enum(['true', 'false']).transform((text) => text === 'true'),
+  list.refine((items) => items.every((item) => proxyAddress.safeParse(item).success), {
+    error: 'must be true, false, or addresses with commas between (also: loopback, linklocal, uniquelocal)',
+  }),
+])
+
+/** From the sources and from what is built of them, the app is three folders up and aside. */
+const builtApp = fileURLToPath(new URL('../../../apps/t69/dist', import.meta.url))
+
+const environment = z.object({
+  PORT: wholeNumber(0, 65_535).default(3000),
+  HOST: z.string().default('127.0.0.1'),
+  DATA_DIR: z.string().default('./data'),
+  PUBLIC_URL: httpUrl.optional(),
+  JWT_SECRET: z.string().min(minSecretLength, `must have ${minSecretLength} characters or more`).optional(),
+  ACCESS_TOKEN_TTL: duration.default(15 * unitMs.m),
+  REFRESH_TOKEN_TTL: duration.default(30 * unitMs.d),
+  TRUST_PROXY: trustProxy.default(false),
+  CORS_ORIGIN: list.pipe(z.array(httpUrl)).default([]),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  SQLITE_SYNCHRONOUS: z.enum(['full', 'normal']).default('full'),
+  MAX_OPEN_SPACES: wholeNumber(1, 100_000).default(500),
+  STATIC_DIR: z.string().default(builtApp),
+  SIGN_IN_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(60),
+  SIGN_IN_LIMIT_PER_ACCOUNT: wholeNumber(1, 1_000_000).default(20),
+  REQUEST_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(1200),
+})
+
+export interface Config {
+  /** 0 takes any free port. */
+  readonly port: number
+  readonly host: string
+  /** Absolute. */
+  readonly dataDir: string
+  /** Where people reach the server, for invite links; without it the request says. No slash at the end. */
+  readonly publicUrl: string | undefined
+  /** Without it one is made and kept in the data directory. */
+  readonly jwtSecret: string | undefined
+  readonly accessTokenTtlMs: number
+  readonly refreshTokenTtlMs: number
+  readonly trustProxy: boolean | string[]
+  /** Other origins whose pages may call the server. */
+  readonly corsOrigins: readonly string[]
+  readonly logLevel: z.output<typeof environment>['LOG_LEVEL']
+  readonly sqliteSynchronous: 'full' | 'normal'
+  readonly maxOpenSpaces: number
+  /** The built app; when there is none, the server says so. */
+  readonly staticDir: string
+  readonly rateLimits: {
+    /** Sign-ins and sign-ups of one address in a minute. */
+    readonly signInPerAddress: number
+    /** Sign-ins to one account in 15 minutes, from anywhere. */
+    readonly signInPerAccount: number
+    /** Any requests of one address in a minute. */
+    readonly requestsPerAddress: number
+  }
+}
+
+/** Reads the configuration; empty values count as absent. Throws `ConfigError`. */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ''))
+  const parsed = environment.safeParse(given)
+  if (!parsed.success) throw new ConfigError(describe(parsed.error, given))
+  const values = parsed.data
+  return {
+    port: values.PORT,
+    host: values.HOST,
+    dataDir: resolve(values.DATA_DIR),
+    publicUrl: values.PUBLIC_URL,
+    jwtSecret: values.JWT_SECRET,
+    accessTokenTtlMs: values.ACCESS_TOKEN_TTL,
+    refreshTokenTtlMs: values.REFRESH_TOKEN_TTL,
+    trustProxy: values.TRUST_PROXY,
+    corsOrigins: values.CORS_ORIGIN,
+    logLevel: values.LOG_LEVEL,
+    sqliteSynchronous: values.SQLITE_SYNCHRONOUS,
+    maxOpenSpaces: values.MAX_OPEN_SPACES,
+    staticDir: resolve(values.STATIC_DIR),
+    rateLimits: {
+      signInPerAddress: values.SIGN_IN_LIMIT_PER_ADDRESS,
+      signInPerAccount: values.SIGN_IN_LIMIT_PER_ACCOUNT,
+      requestsPerAddress: values.REQUEST_LIMIT_PER_ADDRESS,
+    },
+  }
+}
+
+function describe(error: z.ZodError, given: Readonly<Record<string, string | undefined>>): string {
+  const problems = new Map<string, string>()
+  for (const issue of error.issues) {
+    const name = String(issue.path[0])
+    if (problems.has(name)) continue
+    // Of a union's branches the last one says what is allowed.
+    const branch = issue.code === 'invalid_union' ? issue.errors.at(-1)?.[0] : undefined
+    const message = (branch ?? issue).message
+    const shown = name.includes('SECRET') ? '' : ` (is ${JSON.stringify(given[name])})`
+    problems.set(name, `  ${name}: ${message}${shown}`)
+  }
+  return ['The configuration is wrong:', ...problems.values()].join('\n')
+}

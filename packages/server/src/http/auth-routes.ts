@@ -1,0 +1,170 @@
+import {
+  loginBodySchema,
+  logoutBodySchema,
+  randomHexId,
+  refreshBodySchema,
+  registerBodySchema,
+  sessionSchema,
+  SyncError,
+  userIdSchema,
+  userSchema,
+  type Session,
+  type User,
+} from '@t69/protocol'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+
+import type { IssuedRefresh } from '../platform/sessions.ts'
+import { authenticateBy, bearerTokenOf, callerOf } from './authenticate.ts'
+import type { HttpApp } from './http-app.ts'
+import { bearer, errorResponses } from './openapi.ts'
+import { createAccountLimit, signInLimit } from './rate-limits.ts'
+import type { RouteDeps } from './routes.ts'
+import { clearSessionCookie, sessionCookieOf, setSessionCookie } from './session-cookie.ts'
+
+/** Sign-up, sign-in, renewal, sign-out. */
+export function authRoutes(app: HttpApp, deps: RouteDeps): void {
+  const { config, platform, passwords, tokens, gateway, now } = deps
+  const { users, sessions } = platform
+  const limitAccount = createAccountLimit(app, config)
+  const tags = ['auth']
+
+  /** The refresh token goes where the client wants to keep it. */
+  function answer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    issued: IssuedRefresh & { user: User; kind: 'body' | 'cookie' },
+  ): Session {
+    const { user, sessionId, refreshToken, kind } = issued
+    const session = { user, ...tokens.issue(user, sessionId) }
+    if (kind === 'body') return { ...session, refreshToken }
+    setSessionCookie(request, reply, refreshToken, config.refreshTokenTtlMs)
+    return session
+  }
+
+  app.post('/api/auth/register', {
+    config: { rateLimit: signInLimit(config) },
+    schema: {
+      tags,
+      summary: 'Create an account and sign in',
+      body: registerBodySchema,
+      response: { 201: sessionSchema, ...errorResponses('already_exists') },
+    },
+    handler: async (request, reply) => {
+      const { email, password, name, session } = request.body
+      if (users.byEmail(email) !== undefined) {
+        throw new SyncError('already_exists', 'An account with this e-mail address exists', { at: 'email' })
+      }
+      const passwordHash = await passwords.hash(password)
+      const user = { id: userIdSchema.parse(randomHexId()), email, name }
+      users.add({ ...user, passwordHash }, now())
+      const issued = sessions.start(user.id, now())
+      return reply.code(201).send(answer(request, reply, { ...issued, user, kind: session }))
+    },
+  })
+
+  app.post('/api/auth/login', {
+    config: { rateLimit: signInLimit(config) },
+    schema: {
+      tags,
+      summary: 'Sign in',
+      body: loginBodySchema,
+      response: { 200: sessionSchema, ...errorResponses('wrong_credentials') },
+    },
+    handler: async (request, reply) => {
+      const { email, password, session } = request.body
+      await limitAccount(request, email)
+      const account = users.byEmail(email)
+      const isRight = await passwords.verify(account?.passwordHash, password)
+      if (!isRight || account === undefined) {
+        throw new SyncError('wrong_credentials', 'E-mail and password do not match an account')
+      }
+      const user = { id: account.id, email: account.email, name: account.name }
+      const issued = sessions.start(user.id, now())
+      return answer(request, reply, { ...issued, user, kind: session })
+    },
+  })
+
+  app.post('/api/auth/refresh', {
+    schema: {
+      tags,
+      summary: 'Exchange the refresh token for a fresh pair',
+      description:
+        'A refresh token is good once. The one before it is good for 30 seconds more, in case an answer was ' +
+        'lost; presented later, it ends the session. From the cookie it is only taken from pages of this server.',
+      body: refreshBodySchema.default({}),
+      response: { 200: sessionSchema, ...errorResponses('unauthenticated', 'forbidden') },
+    },
+    handler: async (request, reply) => {
+      const fromBody = request.body.refreshToken
+      const token = fromBody ?? sessionCookieOf(request, config.corsOrigins)
+      const kind = fromBody === undefined ? 'cookie' : 'body'
+      const refreshed = token === undefined ? undefined : sessions.refresh(token, now())
+      if (refreshed !== undefined && 'userId' in refreshed) {
+        const user = users.byId(refreshed.userId)
+        if (user !== undefined) return answer(request, reply, { ...refreshed, user, kind })
+      }
+      if (refreshed !== undefined && 'ended' in refreshed) {
+        request.log.warn(
+          { sessionId: refreshed.ended },
+          'an outdated refresh token was used: the session ended',
+        )
+        gateway.sessionEnded(refreshed.ended)
+      }
+      if (kind === 'cookie') clearSessionCookie(request, reply)
+      throw new SyncError('unauthenticated', 'The session has ended: sign in again')
+    },
+  })
+
+  app.post('/api/auth/logout', {
+    schema: {
+      tags,
+      summary: 'Sign out, here or everywhere',
+      description:
+        'The session is the refresh token’s, from the body or the cookie, else the access token’s. Signing ' +
+        'out of a session that has ended is fine.',
+      body: logoutBodySchema.default({ everywhere: false }),
+      response: { 204: z.undefined().describe('Signed out'), ...errorResponses('forbidden') },
+    },
+    handler: async (request, reply) => {
+      const sessionId = sessionToEnd(request, request.body.refreshToken)
+      const userId = sessionId === undefined ? undefined : sessions.userOf(sessionId, now())
+      if (sessionId !== undefined && userId !== undefined) {
+        const ended = request.body.everywhere ? sessions.endAll(userId) : [sessionId]
+        sessions.end(sessionId)
+        for (const id of ended) gateway.sessionEnded(id)
+      }
+      clearSessionCookie(request, reply)
+      return reply.code(204).send()
+    },
+  })
+
+  function sessionToEnd(request: FastifyRequest, fromBody: string | undefined): string | undefined {
+    const refreshToken = fromBody ?? sessionCookieOf(request, config.corsOrigins)
+    const byRefresh = refreshToken === undefined ? undefined : sessions.idByToken(refreshToken, now())
+    if (byRefresh !== undefined) return byRefresh
+    const accessToken = bearerTokenOf(request)
+    if (accessToken === undefined) return undefined
+    try {
+      return tokens.verify(accessToken).sessionId
+    } catch (error) {
+      if (error instanceof SyncError) return undefined
+      throw error
+    }
+  }
+
+  app.get('/api/me', {
+    onRequest: authenticateBy(tokens),
+    schema: {
+      tags,
+      summary: 'Who is signed in',
+      security: bearer,
+      response: { 200: userSchema, ...errorResponses('unauthenticated') },
+    },
+    handler: async (request) => {
+      const user = users.byId(callerOf(request).userId)
+      if (user === undefined) throw new SyncError('unauthenticated', 'The account is gone')
+      return user
+    },
+  })
+}

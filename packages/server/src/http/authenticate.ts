@@ -1,0 +1,26 @@
+import { SyncError, type SocketData } from '@t69/protocol'
+import type { FastifyRequest } from 'fastify'
+
+import type { Tokens } from '../platform/tokens.ts'
+
+const callers = new WeakMap<FastifyRequest, SocketData>()
+
+/** An `onRequest` hook: whoever has no good access token learns nothing else, not even that the body is wrong. */
+export function authenticateBy(tokens: Tokens) {
+  return async (request: FastifyRequest): Promise<void> => {
+    const token = bearerTokenOf(request)
+    if (token === undefined) throw new SyncError('unauthenticated', 'An access token is needed: sign in')
+    callers.set(request, tokens.verify(token))
+  }
+}
+
+export function bearerTokenOf(request: FastifyRequest): string | undefined {
+  return /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1]
+}
+
+/** Who calls, on a route with `authenticateBy`. */
+export function callerOf(request: FastifyRequest): SocketData {
+  const caller = callers.get(request)
+  if (caller === undefined) throw new Error(`${request.routeOptions.url} does not authenticate`)
+  return caller
+}

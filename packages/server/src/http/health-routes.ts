@@ -1,0 +1,34 @@
+import { SyncError } from '@t69/protocol'
+import { z } from 'zod'
+
+import type { HttpApp } from './http-app.ts'
+import { errorResponses } from './openapi.ts'
+import type { RouteDeps } from './routes.ts'
+
+const okSchema = z.object({ status: z.literal('ok') })
+
+export function healthRoutes(app: HttpApp, { platform, lifecycle }: RouteDeps): void {
+  app.get('/health', {
+    config: { rateLimit: false },
+    schema: {
+      tags: ['operation'],
+      summary: 'The process is up',
+      response: { 200: okSchema },
+    },
+    handler: async () => ({ status: 'ok' as const }),
+  })
+
+  app.get('/ready', {
+    config: { rateLimit: false },
+    schema: {
+      tags: ['operation'],
+      summary: 'The server takes requests: its database can be written, and it is not shutting down',
+      response: { 200: okSchema, ...errorResponses('storage_failed') },
+    },
+    handler: async () => {
+      if (lifecycle.isClosing) throw new SyncError('unavailable', 'The server is shutting down')
+      platform.checkWritable()
+      return { status: 'ok' as const }
+    },
+  })
+}

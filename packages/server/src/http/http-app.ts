@@ -1,0 +1,80 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+import cookie from '@fastify/cookie'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import jwt from '@fastify/jwt'
+import rateLimit from '@fastify/rate-limit'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify'
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+
+import type { Config } from '../config.ts'
+import { contentSecurityPolicy } from './content-security-policy.ts'
+import { handleError } from './error-handler.ts'
+import { registerOpenApi } from './openapi.ts'
+import { rateLimitDefaults } from './rate-limits.ts'
+
+export type HttpApp = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>
+
+export interface HttpAppOptions {
+  readonly config: Config
+  readonly jwtSecret: string
+  readonly logger?: FastifyBaseLogger
+}
+
+/** Fastify with everything but the routes: what signs tokens is needed before there is anything to route to. */
+export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOptions): Promise<HttpApp> {
+  const app = Fastify({
+    ...(logger === undefined ? { logger: { level: config.logLevel } } : { loggerInstance: logger }),
+    // Logged by the hook below instead, without the URL: an invite's token is part of it.
+    disableRequestLogging: true,
+    trustProxy: config.trustProxy,
+    // The largest body is a name and a password.
+    bodyLimit: 64 * 1024,
+    requestTimeout: 60_000,
+    // While closing, the hook of the lifecycle answers, in the form that all errors have.
+    return503OnClosing: false,
+    // What fails before there is a route, such as a URL that does not decode.
+    frameworkErrors: handleError,
+  }).withTypeProvider<ZodTypeProvider>()
+
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.setErrorHandler(handleError)
+  app.addHook('onResponse', (request, reply, done) => {
+    const { method, url } = request.routeOptions
+    const details = { method, route: url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
+    if (reply.statusCode < 500 && url?.startsWith('/api/') !== true) request.log.debug(details, 'answered')
+    else request.log.info(details, 'answered')
+    done()
+  })
+
+  await app.register(cookie)
+  await app.register(jwt, {
+    secret: jwtSecret,
+    sign: { algorithm: 'HS256' },
+    verify: { algorithms: ['HS256'] },
+  })
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: contentSecurityPolicy },
+    // Whoever terminates TLS decides on it, for the whole domain.
+    strictTransportSecurity: false,
+  })
+  if (config.corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: [...config.corsOrigins],
+      credentials: true,
+      methods: ['GET', 'POST', 'PATCH', 'DELETE'],
+      maxAge: 600,
+    })
+  }
+  await app.register(rateLimit, rateLimitDefaults(config))
+  await registerOpenApi(app)
+  return app
+}

@@ -1,0 +1,135 @@
+import {
+  changeMemberBodySchema,
+  createInviteBodySchema,
+  inviteSchema,
+  memberListSchema,
+  memberSchema,
+  spaceIdSchema,
+  spaceSchema,
+  SyncError,
+  userIdSchema,
+} from '@t69/protocol'
+import { z } from 'zod'
+
+import { authenticateBy, callerOf } from './authenticate.ts'
+import type { HttpApp } from './http-app.ts'
+import { bearer, errorResponses } from './openapi.ts'
+import type { RouteDeps } from './routes.ts'
+import { memberRole, requireRole } from './space-roles.ts'
+
+const spaceParams = z.object({ spaceId: spaceIdSchema })
+const memberParams = spaceParams.extend({ userId: userIdSchema })
+const inviteParams = z.object({ token: z.string().min(1).max(100) })
+
+/** Members and invites: every member sees the members, owners change them, and everyone may leave. */
+export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
+  const { config, platform, tokens, gateway, now } = deps
+  const { members, invites, spaceRecords } = platform
+  const onRequest = authenticateBy(tokens)
+  const tags = ['sharing']
+  const security = bearer
+
+  app.get('/api/spaces/:spaceId/members', {
+    onRequest,
+    schema: {
+      tags,
+      security,
+      summary: 'The members of a space, in the order in which they joined',
+      params: spaceParams,
+      response: { 200: memberListSchema, ...errorResponses('unauthenticated', 'not_found') },
+    },
+    handler: async (request) => {
+      const { spaceId } = request.params
+      memberRole(members, spaceId, callerOf(request).userId)
+      return { members: members.list(spaceId) }
+    },
+  })
+
+  app.patch('/api/spaces/:spaceId/members/:userId', {
+    onRequest,
+    schema: {
+      tags,
+      security,
+      summary: 'Change a member’s role (owners)',
+      description: 'The last owner keeps their role.',
+      params: memberParams,
+      body: changeMemberBodySchema,
+      response: { 200: memberSchema, ...errorResponses('unauthenticated', 'forbidden', 'not_found') },
+    },
+    handler: async (request) => {
+      const { spaceId, userId } = request.params
+      requireRole(memberRole(members, spaceId, callerOf(request).userId), 'owner')
+      members.changeRole(spaceId, userId, request.body.role)
+      gateway.memberChanged(spaceId, userId)
+      const changed = members.list(spaceId).find((member) => member.user.id === userId)
+      if (changed === undefined) throw new SyncError('not_found', 'No such member')
+      return changed
+    },
+  })
+
+  app.delete('/api/spaces/:spaceId/members/:userId', {
+    onRequest,
+    schema: {
+      tags,
+      security,
+      summary: 'Remove a member (owners), or leave (everyone)',
+      description: 'The last owner stays: delete the space, or make somebody else an owner first.',
+      params: memberParams,
+      response: {
+        204: z.undefined().describe('Removed'),
+        ...errorResponses('unauthenticated', 'forbidden', 'not_found'),
+      },
+    },
+    handler: async (request, reply) => {
+      const { spaceId, userId } = request.params
+      const caller = callerOf(request)
+      const role = memberRole(members, spaceId, caller.userId)
+      if (userId !== caller.userId) requireRole(role, 'owner')
+      members.remove(spaceId, userId)
+      gateway.memberChanged(spaceId, userId)
+      return reply.code(204).send()
+    },
+  })
+
+  app.post('/api/spaces/:spaceId/invites', {
+    onRequest,
+    schema: {
+      tags,
+      security,
+      summary: 'Make an invite link (owners)',
+      description:
+        'Whoever has the link may join, any number of people, for 7 days and as long as its maker is an owner.',
+      params: spaceParams,
+      body: createInviteBodySchema,
+      response: { 201: inviteSchema, ...errorResponses('unauthenticated', 'forbidden', 'not_found') },
+    },
+    handler: async (request, reply) => {
+      const { spaceId } = request.params
+      const { userId } = callerOf(request)
+      requireRole(memberRole(members, spaceId, userId), 'owner')
+      const invite = invites.add({ spaceId, role: request.body.role, createdBy: userId }, now())
+      const origin = config.publicUrl ?? `${request.protocol}://${request.host}`
+      return reply.code(201).send({ ...invite, url: `${origin}/invite/${invite.token}` })
+    },
+  })
+
+  app.post('/api/invites/:token/accept', {
+    onRequest,
+    schema: {
+      tags,
+      security,
+      summary: 'Join the space that the invite is for',
+      description: 'Whoever is a member already keeps their role.',
+      params: inviteParams,
+      response: { 200: spaceSchema, ...errorResponses('unauthenticated', 'not_found', 'invite_expired') },
+    },
+    handler: async (request) => {
+      const { userId } = callerOf(request)
+      const { spaceId, added } = invites.accept(request.params.token, userId, now())
+      if (added) gateway.memberChanged(spaceId, userId)
+      const space = spaceRecords.get(spaceId, userId)
+      if (space === undefined) throw new SyncError('not_found', 'No such space')
+      return space
+    },
+  })
+}

@@ -1,0 +1,145 @@
+import {
+  createSpaceBodySchema,
+  renameSpaceBodySchema,
+  spaceIdSchema,
+  spaceListSchema,
+  spaceSchema,
+  SyncError,
+  treeIdSchema,
+  treeSchema,
+  type SpaceId,
+  type SpaceSummary,
+  type UserId,
+} from '@t69/protocol'
+import { z } from 'zod'
+
+import { authenticateBy, callerOf } from './authenticate.ts'
+import type { HttpApp } from './http-app.ts'
+import { bearer, errorResponses } from './openapi.ts'
+import type { RouteDeps } from './routes.ts'
+import { memberRole, requireRole } from './space-roles.ts'
+
+const spaceParams = z.object({ spaceId: spaceIdSchema })
+
+/** Spaces: owners and editors rename, owners delete, every member reads. */
+export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
+  const { platform, tokens, spaces, spaceDeletion, now } = deps
+  const { spaceRecords, members } = platform
+  const onRequest = authenticateBy(tokens)
+  const tags = ['spaces']
+  const security = bearer
+
+  function summaryFor(spaceId: SpaceId, userId: UserId): SpaceSummary {
+    const space = spaceRecords.get(spaceId, userId)
+    if (space === undefined) throw new SyncError('not_found', 'No such space')
+    return space
+  }
+
+  app.get('/api/spaces', {
+    onRequest,
+    schema: {
+      tags,
+      security,
+      summary: 'The spaces that the caller is a member of, oldest first',
+      response: { 200: spaceListSchema, ...errorResponses('unauthenticated') },
+    },
+    handler: async (request) => ({ spaces: spaceRecords.listFor(callerOf(request).userId) }),
+  })
+
+  app.post('/api/spaces', {
+    onRequest,
+    schema: {
+      tags,
+      security,
+      summary: 'Register a space under the id that the client gave it; the caller becomes its owner',
+      description: 'For a space that the caller is already in, this changes nothing and shows it (200).',
+      body: createSpaceBodySchema,
+      response: {
+        200: spaceSchema,
+        201: spaceSchema,
+        ...errorResponses('unauthenticated', 'already_exists', 'storage_failed'),
+      },
+    },
+    handler: async (request, reply) => {
+      const { userId } = callerOf(request)
+      const { id, name } = request.body
+      const known = spaceRecords.get(id, userId)
+      if (known !== undefined) return known
+      if (spaceRecords.exists(id)) {
+        throw new SyncError('already_exists', 'This space id is somebody else’s', { at: 'id' })
+      }
+      spaceDeletion.finish(id)
+      spaceRecords.add({ id, name }, userId, now())
+      return reply.code(201).send(summaryFor(id, userId))
+    },
+  })
+
+  app.get('/api/spaces/:spaceId', {
+    onRequest,
+    schema: {
+      tags,
+      security,
+      summary: 'One space',
+      params: spaceParams,
+      response: { 200: spaceSchema, ...errorResponses('unauthenticated', 'not_found') },
+    },
+    handler: async (request) => summaryFor(request.params.spaceId, callerOf(request).userId),
+  })
+
+  app.patch('/api/spaces/:spaceId', {
+    onRequest,
+    schema: {
+      tags,
+      security,
+      summary: 'Rename a space (owners and editors)',
+      params: spaceParams,
+      body: renameSpaceBodySchema,
+      response: { 200: spaceSchema, ...errorResponses('unauthenticated', 'forbidden', 'not_found') },
+    },
+    handler: async (request) => {
+      const { userId } = callerOf(request)
+      const { spaceId } = request.params
+      requireRole(memberRole(members, spaceId, userId), 'owner', 'editor')
+      spaceRecords.rename(spaceId, request.body.name)
+      return summaryFor(spaceId, userId)
+    },
+  })
+
+  app.delete('/api/spaces/:spaceId', {
+    onRequest,
+    schema: {
+      tags,
+      security,
+      summary: 'Delete a space with all that is in it, for everyone (owners)',
+      params: spaceParams,
+      response: {
+        204: z.undefined().describe('Deleted'),
+        ...errorResponses('unauthenticated', 'forbidden', 'not_found'),
+      },
+    },
+    handler: async (request, reply) => {
+      const { spaceId } = request.params
+      requireRole(memberRole(members, spaceId, callerOf(request).userId), 'owner')
+      spaceDeletion.delete(spaceId, now())
+      return reply.code(204).send()
+    },
+  })
+
+  app.get('/api/spaces/:spaceId/trees/:treeId', {
+    onRequest,
+    // It comes from the server's own replica, and may have tens of thousands of vertices: not checked again.
+    serializerCompiler: () => (tree) => JSON.stringify(tree),
+    schema: {
+      tags,
+      security,
+      summary: 'A tree as the server’s replica has it, in depth-first order',
+      params: spaceParams.extend({ treeId: treeIdSchema }),
+      response: { 200: treeSchema, ...errorResponses('unauthenticated', 'not_found', 'storage_failed') },
+    },
+    handler: async (request) => {
+      const { spaceId, treeId } = request.params
+      memberRole(members, spaceId, callerOf(request).userId)
+      return spaces.readTree(spaceId, treeId)
+    },
+  })
+}

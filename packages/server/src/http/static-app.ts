@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs'
+import { join, sep } from 'node:path'
+
+import staticFiles from '@fastify/static'
+
+import { sendError } from './error-handler.ts'
+import type { HttpApp } from './http-app.ts'
+
+/**
+ * Serves the built app. Its addresses (`/invite/…`) are its own business: whatever page is asked for and is
+ * no file gets `index.html`. What the build names by its content is kept for good, the rest asked for anew.
+ */
+export async function serveStaticApp(app: HttpApp, staticDir: string): Promise<void> {
+  const isBuilt = existsSync(join(staticDir, 'index.html'))
+  const hashed = join(staticDir, 'assets') + sep
+  if (isBuilt) {
+    await app.register(staticFiles, {
+      root: staticDir,
+      cacheControl: false,
+      setHeaders: (reply, path) => {
+        const isHashed = path.startsWith(hashed)
+        void reply.header('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache')
+      },
+    })
+  }
+
+  app.setNotFoundHandler((request, reply) => {
+    const [path = ''] = request.url.split('?')
+    const isReading = request.method === 'GET' || request.method === 'HEAD'
+    const wantsPage = isReading && (request.headers.accept ?? '').includes('text/html')
+    const isReserved = /^\/(?:api|docs|socket\.io|assets)(?:\/|$)/.test(path)
+    if (wantsPage && !isReserved && isBuilt) return reply.sendFile('index.html')
+    if (isReading && path === '/' && !isBuilt) {
+      const text = 't69 sync is running. The app is not built: run `pnpm build`, or set STATIC_DIR.\n'
+      return reply.code(404).type('text/plain').send(text)
+    }
+    sendError(reply, { code: 'not_found', message: `There is nothing at ${request.method} ${path}` })
+    return reply
+  })
+}

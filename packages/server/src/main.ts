@@ -1,0 +1,85 @@
+#!/usr/bin/env node
+import { ConfigError, parseConfig, type Config } from './config.ts'
+import { DataDirLockedError } from './platform/data-dir-lock.ts'
+import { createServer, type Server } from './server.ts'
+import { NewerSchemaError } from './storage/migrate.ts'
+
+/** The program: the only place that knows of the process that it runs in. */
+
+const closeDeadlineMs = 10_000
+
+try {
+  const config = parseConfig(process.env)
+  const server = await start(config)
+  // Plain, for whoever looks at a terminal; everything else on standard output is a JSON log line.
+  console.log(`t69 is at ${server.url}`)
+  closeOnSignals(server)
+} catch (error) {
+  console.error(reasonOf(error))
+  process.exitCode = 1
+}
+
+async function start(config: Config): Promise<Server> {
+  const server = await createServer(config)
+  try {
+    await server.listen()
+    return server
+  } catch (error) {
+    await server.close()
+    throw error
+  }
+}
+
+function closeOnSignals(server: Server): void {
+  let isClosing = false
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (isClosing) process.exit(1)
+    isClosing = true
+    server.http.log.info({ signal }, 'shutting down')
+    const deadline = setTimeout(() => {
+      server.http.log.error({}, 'shutting down took too long')
+      process.exit(1)
+    }, closeDeadlineMs)
+    server.close().then(
+      () => {
+        clearTimeout(deadline)
+        process.exit(0)
+      },
+      (error: unknown) => {
+        server.http.log.error({ err: error }, 'shutting down failed')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+}
+
+/** A sentence for what somebody can put right, the whole error for what they cannot. */
+function reasonOf(error: unknown): unknown {
+  if (error instanceof ConfigError) return error.message
+  if (error instanceof DataDirLockedError) return `t69 cannot start: ${error.message}.`
+  if (error instanceof NewerSchemaError)
+    return `t69 cannot start: platform.sqlite is newer: ${error.message}.`
+  if (!(error instanceof Error) || !('code' in error)) return error
+  const { PORT = '3000', HOST = 'this machine', DATA_DIR = './data' } = process.env
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `t69 cannot start: port ${PORT} is in use. Stop what uses it, or set PORT.`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `t69 cannot start: ${HOST} is no address of this machine. Set HOST.`
+    case 'EACCES':
+    case 'EROFS':
+    case 'ENOTDIR':
+    case 'EEXIST':
+    case 'SQLITE_CANTOPEN':
+    case 'SQLITE_READONLY':
+      return `t69 cannot start: it may not use port ${PORT} or write to ${DATA_DIR} (${error.message}).`
+    case 'SQLITE_NOTADB':
+    case 'SQLITE_CORRUPT':
+      return `t69 cannot start: a database in ${DATA_DIR} is damaged (${error.message}).`
+    default:
+      return error
+  }
+}

@@ -1,0 +1,143 @@
+import { epochSchema, randomHexId } from '@t69/protocol'
+import type { FastifyBaseLogger } from 'fastify'
+
+import type { Config } from './config.ts'
+import { createHttpApp, type HttpApp } from './http/http-app.ts'
+import { registerRoutes } from './http/routes.ts'
+import { createPasswords, type PasswordCost } from './platform/passwords.ts'
+import { openPlatform } from './platform/platform.ts'
+import { readOrMakeSigningSecret } from './platform/signing-secret.ts'
+import { createSpaceDeletion } from './platform/space-deletion.ts'
+import { createAccessTokens } from './platform/tokens.ts'
+import { createGateway } from './socket/gateway.ts'
+import { attachSocketIo } from './socket/socket-io.ts'
+import { systemServerRuntime, type ServerRuntime } from './spaces/server-runtime.ts'
+import { createSpaces } from './spaces/spaces.ts'
+import { createSqliteOpLogs } from './storage/sqlite-op-logs.ts'
+
+const tidyIntervalMs = 60 * 60 * 1000
+
+export interface Server {
+  /** Fastify, for `inject` and for routes of an operator's own, which must come before `listen`. */
+  readonly http: HttpApp
+  /** Where to reach it from this machine; known once it listens. */
+  readonly url: string
+  readonly port: number
+  /** Takes connections. Throws `EADDRINUSE` and its like. */
+  listen(): Promise<void>
+  /**
+   * Tells clients, finishes what is under way, closes every file and releases the data directory. Repeating
+   * it waits for the same.
+   */
+  close(): Promise<void>
+}
+
+export interface ServerOptions {
+  readonly logger?: FastifyBaseLogger
+  readonly runtime?: ServerRuntime
+  /** How dear a password hash is; for tests. */
+  readonly passwordCost?: PasswordCost
+}
+
+/**
+ * The whole server, composed. It has opened its files when this resolves, and listens after `listen`.
+ * Throws `DataDirLockedError`, `NewerSchemaError`, and what the file system throws.
+ */
+export async function createServer(config: Config, options: ServerOptions = {}): Promise<Server> {
+  const runtime = options.runtime ?? systemServerRuntime
+  const now = () => runtime.now()
+  const lifecycle = { isClosing: false }
+
+  // Closed in the opposite order: clients are told first, and files go last.
+  await using opening = new AsyncDisposableStack()
+  const { dataDir, sqliteSynchronous: synchronous, refreshTokenTtlMs, accessTokenTtlMs } = config
+  const platform = opening.adopt(openPlatform({ dataDir, synchronous, refreshTokenTtlMs }), (it) =>
+    it.close(),
+  )
+
+  const jwtSecret = config.jwtSecret ?? readOrMakeSigningSecret(dataDir)
+  const app = await createHttpApp({ config, jwtSecret, ...(options.logger && { logger: options.logger }) })
+  const logger = app.log
+  const spaces = opening.adopt(
+    createSpaces({
+      opLogs: createSqliteOpLogs({ dataDir, synchronous }),
+      epoch: epochSchema.parse(randomHexId()),
+      maxOpen: config.maxOpenSpaces,
+      runtime,
+      logger,
+    }),
+    (it) => it.close(),
+  )
+  opening.adopt(app, (it) => it.close())
+
+  const tokens = createAccessTokens({ jwt: app.jwt, sessions: platform.sessions, accessTokenTtlMs, now })
+  const gateway = createGateway({ spaces, access: platform.members, tokens, runtime, logger })
+  const { corsOrigins: corsOrigin } = config
+  opening.adopt(attachSocketIo(app.server, { gateway, tokens, corsOrigin, logger }), (it) => it.close())
+  opening.adopt(gateway, (it) => it.close())
+
+  const spaceDeletion = createSpaceDeletion({
+    records: platform.spaceRecords,
+    closeSockets: (spaceId) => gateway.spaceDeleted(spaceId),
+    removeFile: (spaceId) => spaces.delete(spaceId),
+    logger,
+  })
+  spaceDeletion.finishAll()
+  const passwords = createPasswords(options.passwordCost)
+  await registerRoutes(app, {
+    config,
+    platform,
+    passwords,
+    tokens,
+    spaces,
+    spaceDeletion,
+    gateway,
+    now,
+    lifecycle,
+  })
+  await app.ready()
+
+  opening.defer(keepTidy())
+  const resources = opening.move()
+  let closed: Promise<void> | undefined
+
+  return {
+    http: app,
+    get url() {
+      return `http://${shownHost(config.host)}:${port()}`
+    },
+    get port() {
+      return port()
+    },
+    async listen() {
+      // For `localhost` Fastify would open a second server, for IPv6, of which Socket.io knows nothing.
+      await app.listen({ port: config.port, host: config.host === 'localhost' ? '127.0.0.1' : config.host })
+    },
+    close() {
+      lifecycle.isClosing = true
+      closed ??= resources.disposeAsync()
+      return closed
+    },
+  }
+
+  function port(): number {
+    const address = app.server.address()
+    return typeof address === 'object' && address !== null ? address.port : config.port
+  }
+
+  function keepTidy(): () => void {
+    platform.tidy(now())
+    let cancel = runtime.setTimer(repeat, tidyIntervalMs)
+    return () => cancel()
+
+    function repeat(): void {
+      platform.tidy(now())
+      cancel = runtime.setTimer(repeat, tidyIntervalMs)
+    }
+  }
+}
+
+function shownHost(host: string): string {
+  if (['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host)) return 'localhost'
+  return host.includes(':') ? `[${host}]` : host
+}
