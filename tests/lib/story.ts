@@ -1,0 +1,78 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { Browser, BrowserContextOptions } from 'playwright-core'
+import { test } from 'vitest'
+
+import { launchChromium } from './chromium.ts'
+import { createDevice, type Device } from './device.ts'
+import { startServer, type ServerProcess } from './server-process.ts'
+
+const artifacts = join(import.meta.dirname, '../../artifacts')
+
+/** What a story has to tell itself with: the built server, a real browser, and somebody's devices. */
+export interface Stage {
+  readonly server: ServerProcess
+  readonly browser: Browser
+  /** A browser of its own for somebody: "Anna's laptop". */
+  device(name: string, context?: BrowserContextOptions): Promise<Device>
+  /** Keeps what the device shows now, as `artifacts/<story>/<n>-<device>-<moment>.png`. */
+  shot(device: Device, moment: string): Promise<void>
+}
+
+/**
+ * A browser test. It fails on errors that a page puts on its console and the story did not expect, and
+ * leaves what the pages showed and what the server said where someone can look at it.
+ */
+export function story(name: string, tell: (stage: Stage) => Promise<void>): void {
+  test(name, async () => {
+    await using server = await startServer()
+    await using browser = await launchChromium()
+    const folder = join(artifacts, slug(name))
+    await rm(folder, { recursive: true, force: true })
+    await mkdir(folder, { recursive: true })
+    const devices: Device[] = []
+    let shots = 0
+    async function shot(device: Device, moment: string): Promise<void> {
+      const number = String(++shots).padStart(2, '0')
+      await device.page.screenshot({
+        path: join(folder, `${number}-${slug(device.name)}-${slug(moment)}.png`),
+      })
+    }
+    try {
+      await tell({
+        server,
+        browser,
+        shot,
+        async device(deviceName, context) {
+          const device = await createDevice(browser, {
+            name: deviceName,
+            serverUrl: server.url,
+            ...(context === undefined ? {} : { context }),
+          })
+          devices.push(device)
+          return device
+        },
+      })
+      const errors = devices.flatMap((device) =>
+        device.unexpectedErrors().map((error) => `${device.name}: ${error}`),
+      )
+      if (errors.length > 0) throw new Error(`errors on the console:\n${errors.join('\n')}`)
+    } catch (error) {
+      for (const device of devices) await shot(device, 'when it failed').catch(() => {})
+      const consoles = devices.map((device) => [device.name, ...device.unexpectedErrors()].join('\n  '))
+      await writeFile(join(folder, 'failure.txt'), [String(error), ...consoles, server.log()].join('\n\n'))
+      throw error
+    } finally {
+      for (const device of devices) await device.close()
+    }
+  })
+}
+
+function slug(text: string): string {
+  return text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '')
+    .slice(0, 80)
+}

@@ -1,0 +1,155 @@
+import type { Locator, Page } from 'playwright-core'
+
+/** t69 as a person uses it. Test ids are those of apps/t69/README.md. */
+
+export interface Account {
+  readonly name: string
+  readonly email: string
+  readonly password: string
+}
+
+export function accountOf(name: string): Account {
+  return { name, email: `${name.toLowerCase()}@example.org`, password: `${name} likes long passwords` }
+}
+
+/** Opens the app and waits until a space is on screen. */
+export async function openT69(page: Page, url: string): Promise<void> {
+  await page.goto(url)
+  await ready(page)
+}
+
+export async function ready(page: Page): Promise<void> {
+  await page.locator('[data-testid=app][data-ready=true]').waitFor()
+}
+
+export async function signUp(page: Page, account: Account): Promise<void> {
+  await showSidebar(page)
+  await page.getByTestId('sign-up').click()
+  await submitSignUp(page, account)
+}
+
+/** The dialog alone, where it is open already. */
+export async function submitSignUp(page: Page, account: Account): Promise<void> {
+  const dialog = page.getByTestId('auth-dialog')
+  await dialog.getByTestId('auth-name').fill(account.name)
+  await dialog.getByTestId('auth-email').fill(account.email)
+  await dialog.getByTestId('auth-password').fill(account.password)
+  await dialog.getByTestId('auth-submit').click()
+  await dialog.waitFor({ state: 'hidden' })
+}
+
+export async function signIn(page: Page, account: Account): Promise<void> {
+  await showSidebar(page)
+  await page.getByTestId('sign-in').click()
+  const dialog = page.getByTestId('auth-dialog')
+  await dialog.getByTestId('auth-email').fill(account.email)
+  await dialog.getByTestId('auth-password').fill(account.password)
+  await dialog.getByTestId('auth-submit').click()
+  await dialog.waitFor({ state: 'hidden' })
+}
+
+export async function enableSync(page: Page): Promise<void> {
+  await showSidebar(page)
+  await page.getByTestId('enable-sync').click()
+  await synced(page)
+}
+
+/** Live, with nothing waiting. */
+export async function synced(page: Page): Promise<void> {
+  await page.locator('[data-testid=sync-status][data-phase=live][data-pending="0"]').waitFor()
+}
+
+export async function status(page: Page): Promise<{ phase: string; pending: number; text: string }> {
+  const button = page.getByTestId('sync-status')
+  return {
+    phase: (await button.getAttribute('data-phase')) ?? '',
+    pending: Number(await button.getAttribute('data-pending')),
+    text: (await button.innerText()).trim(),
+  }
+}
+
+/** On a phone the sidebar is a drawer. */
+export async function showSidebar(page: Page): Promise<void> {
+  const opener = page.getByTestId('open-sidebar')
+  if (await opener.isVisible()) await opener.click()
+}
+
+/** Makes a chat with a title, at the top of the tree, and opens it. */
+export async function newChat(page: Page, title: string): Promise<void> {
+  await showSidebar(page)
+  const before = await page.getByTestId('app').getAttribute('data-chat-id')
+  await page.getByTestId('new-chat').click()
+  await page.locator(`[data-testid=app]:not([data-chat-id="${before ?? ''}"])`).waitFor()
+  await renameItem(page, treeItem(page, { selected: true }), title)
+}
+
+export async function newFolder(page: Page, title: string): Promise<void> {
+  await showSidebar(page)
+  await page.getByTestId('new-folder').click()
+  const input = page.getByTestId('tree-rename')
+  await input.fill(title)
+  await input.press('Enter')
+  await treeItem(page, { title }).waitFor()
+}
+
+export async function renameItem(page: Page, item: Locator, title: string): Promise<void> {
+  const input = page.getByTestId('tree-rename')
+  if (!(await input.isVisible())) {
+    await item.click()
+    await page.getByTestId('tree').focus()
+    await page.keyboard.press('F2')
+  }
+  await input.fill(title)
+  await input.press('Enter')
+  await treeItem(page, { title }).waitFor()
+}
+
+/** A row of the sidebar tree. */
+export function treeItem(page: Page, wanted: { title?: string; selected?: boolean }): Locator {
+  const rows = page.locator(
+    `[data-testid=tree-item]${wanted.selected === true ? '[aria-selected=true]' : ''}`,
+  )
+  if (wanted.title === undefined) return rows
+  return rows.filter({ has: page.getByTestId('tree-title').getByText(wanted.title, { exact: true }) })
+}
+
+/** The sidebar as text, a row each, indented by its level. */
+export async function treeRows(page: Page): Promise<string[]> {
+  return await page.getByTestId('tree-item').evaluateAll((rows) =>
+    rows.map((row) => {
+      const indent = '  '.repeat(Number(row.getAttribute('aria-level') ?? 1) - 1)
+      return indent + (row.querySelector('[data-testid=tree-title]')?.textContent?.trim() ?? '')
+    }),
+  )
+}
+
+/** Writes a message into the open chat and waits until it is on screen. */
+export async function say(page: Page, text: string): Promise<void> {
+  await page.getByTestId('composer').fill(text)
+  await page.getByTestId('composer').press('Enter')
+  await message(page, text).waitFor()
+}
+
+export function message(page: Page, text: string): Locator {
+  return page
+    .getByTestId('message')
+    .filter({ has: page.getByTestId('message-text').getByText(text, { exact: true }) })
+}
+
+export async function messages(page: Page): Promise<string[]> {
+  const texts = await page.getByTestId('message-text').allInnerTexts()
+  return texts.map((text) => text.trim())
+}
+
+/** An invite link of the open space. */
+export async function invite(page: Page, role: 'editor' | 'viewer'): Promise<string> {
+  await showSidebar(page)
+  await page.getByTestId('share').click()
+  await page.getByTestId('invite-role').selectOption(role)
+  await page.getByTestId('create-invite').click()
+  const link = page.getByTestId('invite-link')
+  await link.waitFor()
+  const address = await link.inputValue()
+  await page.getByTestId('close-dialog').click()
+  return address
+}
