@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+
+import { batchVersion } from './batch/batch.ts'
+import { errorCodes } from './errors.ts'
+import * as events from './events.ts'
+import * as http from './http.ts'
+import { limits } from './limits.ts'
+import { treeOperationSchema } from './operation.ts'
+import { minProtocolVersion, protocolVersion } from './version.ts'
+
+/** The wire as it was when each version was made. The last entry is the current version's. */
+const pinned: Readonly<Record<number, string>> = {
+  1: 'c2507612a213fb4f',
+}
+
+test('[VE2] the wire is the one that its version number stands for', async () => {
+  const hash = await hashOf(wire())
+  expect(
+    pinned[protocolVersion],
+    `What travels has changed: its hash is ${hash}. If version ${protocolVersion} is released, set \
+protocolVersion to ${protocolVersion + 1} in version.ts, add that number with this hash to \`pinned\` here, and \
+raise minProtocolVersion if older clients cannot be served. If it is not, or if only an upgrade of the schema library moved the hash, replace the hash. A change of the \
+batch layout also raises batchVersion, and brings new vectors.`,
+  ).toBe(hash)
+})
+
+test('[VE1] the oldest version that is served is not newer than the current one', () => {
+  expect(minProtocolVersion).toBeGreaterThanOrEqual(1)
+  expect(minProtocolVersion).toBeLessThanOrEqual(protocolVersion)
+})
+
+function wire(): unknown {
+  return {
+    requests: Object.entries(events.requests).map(([name, { payload, reply }]) => [
+      name,
+      jsonSchema(payload),
+      jsonSchema(reply),
+    ]),
+    signals: Object.entries(events.signals).map(([name, schema]) => [name, jsonSchema(schema)]),
+    notifications: Object.entries(events.notifications).map(([name, schema]) => [name, jsonSchema(schema)]),
+    handshake: jsonSchema(events.handshakeSchema),
+    http: Object.entries(http).flatMap(([name, exported]) =>
+      exported instanceof z.ZodType ? [[name, jsonSchema(exported)]] : [],
+    ),
+    operation: jsonSchema(treeOperationSchema),
+    errorCodes,
+    limits,
+    batchVersion,
+  }
+}
+
+function jsonSchema(schema: z.ZodType): unknown {
+  return z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' })
+}
+
+async function hashOf(value: unknown): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(sorted(value)))
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+  return Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** Objects with their keys in order: a schema whose fields trade places is the same schema. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).map(([key, child]): [string, unknown] => [key, sorted(child)])
+  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
