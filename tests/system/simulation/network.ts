@@ -1,0 +1,132 @@
+import { SyncError, type Ack, type ErrorBody, type RequestName, type RequestReply } from '@t69/protocol'
+import type { GatewayConnection, Socket } from '@t69/server'
+import type { Connection, ConnectionListener, Transport } from '@t69/sync-client'
+
+import type { Random } from './random.ts'
+import type { SimServer } from './server.ts'
+import type { VirtualTime } from './time.ts'
+
+/** How badly the network behaves, as probabilities per message. */
+export interface Faults {
+  /** The message vanishes, and with it the connection's order: an append that was left out, an ack that never comes. */
+  drop: number
+  /** A request arrives twice. */
+  repeat: number
+  /** The connection breaks at this message. */
+  cut: number
+  maxDelayMs: number
+}
+
+export const goodNetwork: Faults = { drop: 0, repeat: 0, cut: 0, maxDelayMs: 20 }
+
+/** The network between one device and the server: messages stay in order on a connection, as on TCP. */
+export interface Network extends Transport {
+  faults: Faults
+  /** No connection can be made, and none lives. */
+  offline: boolean
+  /** Breaks what is connected, without a word to either side's program but that it is gone. */
+  cut(): void
+  /** Called with every ack of a request as the server sends it, before the network can lose it. */
+  onAck: <N extends RequestName>(name: N, payload: unknown, ack: Ack<RequestReply<N>>) => void
+}
+
+const broken: ErrorBody = { code: 'unavailable', message: 'The connection broke' }
+
+export function createNetwork(time: VirtualTime, random: Random, server: SimServer): Network {
+  const live = new Set<() => void>()
+  let sockets = 0
+
+  const network: Network = {
+    faults: goodNetwork,
+    offline: false,
+    cut: () => {
+      for (const breakOff of live) breakOff()
+    },
+    onAck: () => {},
+    connect: (handshake, listener) => connect(handshake.token, listener),
+  }
+
+  function connect(token: string, listener: ConnectionListener): Connection {
+    let state: 'opening' | 'open' | 'closed' = 'opening'
+    let remote: GatewayConnection | null = null
+    const waiting = new Set<() => void>()
+    const up = createLink()
+    const down = createLink()
+
+    function close(error: ErrorBody | null): void {
+      if (state === 'closed') return
+      state = 'closed'
+      live.delete(breakOff)
+      remote?.closed()
+      for (const fail of waiting) fail()
+      if (error !== null) listener.closed(error)
+    }
+    const breakOff = (): void => close(broken)
+    live.add(breakOff)
+
+    /** In order, after a delay; lost if the connection is gone by then. */
+    function createLink(): (deliver: () => void) => void {
+      let clearAt = 0
+      return (deliver) => {
+        if (random.chance(network.faults.cut)) return breakOff()
+        if (random.chance(network.faults.drop)) return
+        clearAt = Math.max(clearAt, time.now() + random.below(network.faults.maxDelayMs + 1))
+        time.setTimer(() => {
+          if (state !== 'closed') deliver()
+        }, clearAt - time.now())
+      }
+    }
+
+    const socket: Socket = {
+      id: `socket-${++sockets}`,
+      send: (name, payload) => down(() => listener.notified(name, structuredClone(payload))),
+      disconnect: (reason) => time.setTimer(() => close(reason), 1),
+      backlogBytes: () => 0,
+    }
+
+    time.setTimer(
+      () => {
+        const { gateway } = server
+        if (state === 'closed') return
+        if (network.offline || gateway === null) return close(broken)
+        try {
+          remote = gateway.connect(socket, server.verify(token))
+        } catch (error) {
+          return close(error instanceof SyncError ? error.body : broken)
+        }
+        state = 'open'
+        listener.opened()
+      },
+      1 + random.below(network.faults.maxDelayMs + 1),
+    )
+
+    return {
+      request: async (name, payload) =>
+        new Promise((resolve) => {
+          if (state !== 'open') return resolve({ ok: false, error: broken })
+          let answered = false
+          const answer = (ack: Ack<RequestReply<typeof name>>): void => {
+            if (answered) return
+            answered = true
+            waiting.delete(fail)
+            resolve(ack)
+          }
+          const fail = (): void => answer({ ok: false, error: broken })
+          waiting.add(fail)
+          const sent = structuredClone(payload)
+          const arrive = (): void =>
+            remote?.request(name, sent, (ack) => {
+              network.onAck(name, sent, ack)
+              down(() => answer(structuredClone(ack)))
+            })
+          up(arrive)
+          if (random.chance(network.faults.repeat)) up(arrive)
+        }),
+      signal: (name, payload) => {
+        if (state === 'open') up(() => remote?.signal(name, structuredClone(payload)))
+      },
+      close: () => close(null),
+    }
+  }
+  return network
+}

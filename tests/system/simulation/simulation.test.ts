@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest'
+
+import { simulate } from './simulation.ts'
+
+/** Set SIMULATION_RUNS for a longer search, SIMULATION_SEED to repeat one run. */
+const runs = Number(process.env['SIMULATION_RUNS'] ?? 1_000)
+const onlySeed = process.env['SIMULATION_SEED']
+
+async function simulateMany(first: number, count: number, restores: boolean): Promise<void> {
+  const seeds = onlySeed === undefined ? Array.from({ length: count }, (_, index) => first + index) : [Number(onlySeed)]
+  const total = { edits: 0, crashes: 0, kills: 0, restores: 0 }
+  for (const seed of seeds) {
+    const options = { devices: 2 + (seed % 3), steps: 60, restores }
+    const report = await simulate(seed, options).catch((error: unknown) => {
+      throw new Error(`seed ${seed} (SIMULATION_SEED=${seed} repeats it)`, { cause: error })
+    })
+    for (const key of ['edits', 'crashes', 'kills', 'restores'] as const) total[key] += report[key]
+  }
+  console.log(`${seeds.length} runs:`, total)
+  expect(total.edits).toBeGreaterThan(seeds.length)
+}
+
+it('keeps the three promises whatever the network, the devices and the server go through', async () => {
+  await simulateMany(1, runs / 2, false)
+})
+
+it('[CL5] heals a server that was restored from older copies', async () => {
+  await simulateMany(100_000, runs / 2, true)
+})
+
+it('repeats a run exactly from its seed', async () => {
+  const options = { devices: 3, steps: 60, restores: true }
+  expect(await simulate(7, options)).toEqual(await simulate(7, options))
+})

@@ -1,0 +1,171 @@
+import { decodeBatch, opKey, randomHexId, requests, type SpaceId, type TreeId } from '@t69/protocol'
+import { Replica, toTreeOperation } from '@t69/replica'
+
+import { createDevice, type Device } from './device.ts'
+import { goodNetwork } from './network.ts'
+import { createRandom } from './random.ts'
+import { seedCrypto } from './seeded-crypto.ts'
+import { createSimServer } from './server.ts'
+import { createVirtualTime } from './time.ts'
+
+export interface SimulationOptions {
+  readonly devices: number
+  readonly steps: number
+  /** Older copies of the server's logs are put back while it is down. */
+  readonly restores: boolean
+}
+
+export interface SimulationReport {
+  readonly edits: number
+  /** Operations in the server's log at the end. */
+  readonly ops: number
+  readonly crashes: number
+  readonly kills: number
+  readonly restores: number
+  readonly digest: string
+}
+
+const minuteMs = 60_000
+
+/**
+ * Several devices edit one space through one server, over a network that loses, repeats, delays and cuts,
+ * while devices crash and reload and the server is killed, restarted and restored. Then the network is good
+ * for a while, and the three promises of docs/architecture.md are checked. Everything follows from the seed.
+ * Throws with what was broken.
+ */
+export async function simulate(seed: number, options: SimulationOptions): Promise<SimulationReport> {
+  const random = createRandom(seed)
+  using _ = seedCrypto(createRandom(seed + 1))
+  const time = createVirtualTime(1_000_000)
+  const server = createSimServer(time)
+  const spaceId = randomHexId() as SpaceId
+  const chatId = randomHexId() as TreeId
+  const treeIds = [spaceId as string as TreeId, chatId]
+  const report = { edits: 0, crashes: 0, kills: 0, restores: 0 }
+  /** What the acks promised. */
+  const acked = new Set<string>()
+
+  const devices = Array.from({ length: options.devices }, (_, index) =>
+    createDevice({ name: `d${index}`, time, random, server, spaceId, chatId }),
+  )
+  server.start()
+  createSpace()
+  for (const device of devices) watchAcks(device)
+  for (const device of devices) await startDevice(device)
+  for (let step = 0; step < options.steps; step++) {
+    await takeStep()
+    await time.advance(random.below(400))
+  }
+
+  await heal()
+  check('at the end')
+  // What the devices show must also be what they have kept.
+  for (const device of devices) device.crash()
+  await heal()
+  check('after everybody reloaded')
+  return { ...report, ops: server.log(spaceId).head, digest: server.spaces.readTree(spaceId, chatId).digest }
+
+  /** The space exists with its two trees, and everybody is a member. */
+  function createSpace(): void {
+    for (const [index, { user }] of devices.entries()) {
+      if (index === 0) server.accounts.create(spaceId, user.id)
+      else server.accounts.add(spaceId, user.id, 'editor')
+    }
+    for (const treeId of treeIds) {
+      using tree = Replica.create(treeId)
+      server.log(spaceId).append(tree.getAllOps().map((op) => toTreeOperation(op, { spaceId, treeId })))
+    }
+  }
+
+  function watchAcks({ network }: Device): void {
+    network.onAck = (name, payload, ack) => {
+      if (name !== 'ops:push' || !ack.ok || !('rejected' in ack)) return
+      if (ack.rejected.length > 0) throw new Error(`an honest edit was refused: ${ack.rejected[0]?.message}`)
+      const { batch } = requests['ops:push'].payload.parse(payload)
+      for (const op of decodeBatch(batch).ops) {
+        if (server.log(spaceId).find(op) === undefined) throw new Error(`${opKey(op)} is acked but not in the log`)
+        acked.add(opKey(op))
+      }
+    }
+  }
+
+  async function startDevice(device: Device): Promise<void> {
+    const started = device.start()
+    await time.advance(minuteMs, () => device.running !== null)
+    await started
+  }
+
+  async function takeStep(): Promise<void> {
+    const device = random.pick(devices)
+    const dice = random.next()
+    if (dice < 0.7) {
+      for (let edits = 1 + random.below(4); edits > 0; edits--) {
+        device.edit()
+        report.edits++
+      }
+    } else if (dice < 0.78) {
+      device.network.offline = !device.network.offline
+      if (device.network.offline) device.network.cut()
+    } else if (dice < 0.84) {
+      device.network.faults = { drop: 0.05, repeat: 0.1, cut: 0.05, maxDelayMs: 500 }
+    } else if (dice < 0.87) {
+      device.network.faults = goodNetwork
+    } else if (dice < 0.92) {
+      if (device.running === null) await startDevice(device)
+      else {
+        device.crash()
+        report.crashes++
+      }
+    } else if (dice < 0.97) {
+      if (server.gateway === null) server.start()
+      else killServer()
+    } else if (options.restores) {
+      if (server.gateway !== null && random.chance(0.5)) server.backUp()
+      else {
+        killServer()
+        if (server.restore()) report.restores++
+        server.start()
+      }
+    }
+  }
+
+  function killServer(): void {
+    server.kill()
+    report.kills++
+    for (const { network } of devices) network.cut()
+  }
+
+  /** Everything works again, for long enough that whatever can arrive has arrived. */
+  async function heal(): Promise<void> {
+    server.start()
+    for (const device of devices) {
+      device.network.offline = false
+      device.network.faults = goodNetwork
+      if (device.running === null) await startDevice(device)
+    }
+    const isQuiet = (): boolean =>
+      devices.every(({ running }) => {
+        const status = running?.space.status
+        return status?.phase === 'live' && status.pending === 0 && status.cursor === server.log(spaceId).head
+      })
+    if (await time.advance(30 * minuteMs, isQuiet)) return
+    const statuses = devices.map(({ name, running }) => `${name}: ${JSON.stringify(running?.space.status)}`)
+    throw new Error(`not everybody caught up with ${server.log(spaceId).head} in time: ${statuses.join(' ')}`)
+  }
+
+  function check(when: string): void {
+    const log = server.log(spaceId)
+    const inLog = new Set<string>()
+    for (const treeId of treeIds) for (const op of log.readTree(treeId)) inLog.add(opKey(op))
+    if (inLog.size !== log.head) throw new Error(`${when}: the log holds an operation twice`)
+    for (const id of acked) if (!inLog.has(id)) throw new Error(`${when}: ${id} was acked, and is lost`)
+    for (const { name, kept, running } of devices) {
+      for (const id of kept) if (!inLog.has(id)) throw new Error(`${when}: ${id} was stored on ${name}, and is lost`)
+      for (const tree of running?.trees ?? []) {
+        const treeId = tree.root?.id as TreeId
+        const expected = server.spaces.readTree(spaceId, treeId).digest
+        if (tree.digest() !== expected) throw new Error(`${when}: ${name} shows another tree ${treeId} than the server`)
+      }
+    }
+  }
+}
