@@ -116,7 +116,7 @@ test.each<[string, object]>([
 })
 
 test.each<[string, object]>([
-  ['[OP1] a field too many', { ...move, transient: false }],
+  ['[OP8] [OP1] a transient change', { ...move, transient: false }],
   ['[OP1] both parent and key', { ...move, key: 'text' }],
   ['[OP1] neither parent nor key', base],
   ['[OP1] a value without a key', { ...base, value: 1 }],

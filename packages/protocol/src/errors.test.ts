@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+
+import { errorBodySchema, errorCodes, SyncError } from './errors.ts'
+
+const codes = Object.entries(errorCodes)
+
+test('[ER3] what passes by itself is to be tried again, and what does not is not', () => {
+  // 429 and the server's own failures pass; 409 does once the client has joined, 401 once it has renewed.
+  for (const [code, { status, retry }] of codes) {
+    const passes = status === 429 || status >= 500
+    expect([code, retry === 'later']).toEqual([code, passes])
+  }
+  expect(codes.filter(([, { retry }]) => retry === 'renew').map(([code]) => code)).toEqual([
+    'unauthenticated',
+  ])
+  expect(codes.filter(([, { retry }]) => retry === 'rejoin').map(([code]) => code)).toEqual(['not_joined'])
+})
+
+test('[ER4] every code has an HTTP status of an error', () => {
+  for (const [, { status }] of codes) {
+    expect(status).toBeGreaterThanOrEqual(400)
+    expect(status).toBeLessThan(600)
+  }
+})
+
+test('[ER1] every code passes the schema of an error body', () => {
+  for (const [code] of codes) expect(errorBodySchema.safeParse({ code, message: '' }).success).toBe(true)
+  expect(errorBodySchema.safeParse({ code: 'toString', message: '' }).success).toBe(false)
+})
+
+test('[ER1] a SyncError reads as its message and keeps what it was made of', () => {
+  const error = new SyncError('invalid_batch', 'operation 3: clock', { at: 3 })
+  expect(error.message).toBe('operation 3: clock')
+  expect(error.code).toBe('invalid_batch')
+  expect(error.body).toEqual({ code: 'invalid_batch', message: 'operation 3: clock', at: 3 })
+})
