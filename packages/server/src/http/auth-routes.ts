@@ -18,7 +18,7 @@ import type { IssuedRefresh } from '../platform/sessions.ts'
 import { authenticateBy, bearerTokenOf, callerOf } from './authenticate.ts'
 import type { HttpApp } from './http-app.ts'
 import { bearer, errorResponses } from './openapi.ts'
-import { createAccountLimit, signInLimit } from './rate-limits.ts'
+import { createAccountLimit, createSignInLimit } from './rate-limits.ts'
 import type { RouteDeps } from './routes.ts'
 import { clearSessionCookie, sessionCookieOf, setSessionCookie } from './session-cookie.ts'
 
@@ -26,6 +26,7 @@ import { clearSessionCookie, sessionCookieOf, setSessionCookie } from './session
 export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   const { config, platform, passwords, tokens, gateway, now } = deps
   const { users, sessions } = platform
+  const limitAddress = createSignInLimit(app, config)
   const limitAccount = createAccountLimit(app, config)
   const tags = ['auth']
 
@@ -43,7 +44,8 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   }
 
   app.post('/api/auth/register', {
-    config: { rateLimit: signInLimit(config) },
+    config: { rateLimit: false },
+    preHandler: limitAddress,
     schema: {
       tags,
       summary: 'Create an account and sign in',
@@ -64,7 +66,8 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   app.post('/api/auth/login', {
-    config: { rateLimit: signInLimit(config) },
+    config: { rateLimit: false },
+    preHandler: limitAddress,
     schema: {
       tags,
       summary: 'Sign in',
@@ -92,7 +95,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       description:
         'A refresh token is good once. The one before it is good for 30 seconds more, in case an answer was ' +
         'lost; presented later, it ends the session. From the cookie it is only taken from pages of this server.',
-      body: refreshBodySchema.default({}),
+      body: refreshBodySchema,
       response: { 200: sessionSchema, ...errorResponses('unauthenticated', 'forbidden') },
     },
     handler: async (request, reply) => {
@@ -123,7 +126,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       description:
         'The session is the refresh token’s, from the body or the cookie, else the access token’s. Signing ' +
         'out of a session that has ended is fine.',
-      body: logoutBodySchema.default({ everywhere: false }),
+      body: logoutBodySchema,
       response: { 204: z.undefined().describe('Signed out'), ...errorResponses('forbidden') },
     },
     handler: async (request, reply) => {

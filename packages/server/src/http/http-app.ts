@@ -5,7 +5,12 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import jwt from '@fastify/jwt'
 import rateLimit from '@fastify/rate-limit'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify'
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type RawServerDefault,
+} from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 
 import type { Config } from '../config.ts'
@@ -33,7 +38,7 @@ export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOption
   const app = Fastify({
     ...(logger === undefined ? { logger: { level: config.logLevel } } : { loggerInstance: logger }),
     // Logged by the hook below instead, without the URL: an invite's token is part of it.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: config.trustProxy,
     // The largest body is a name and a password.
     bodyLimit: 64 * 1024,
@@ -47,6 +52,7 @@ export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOption
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.setErrorHandler(handleError)
+  acceptEmptyBodies(app)
   app.addHook('onResponse', (request, reply, done) => {
     const { method, url } = request.routeOptions
     const details = { method, route: url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
@@ -77,4 +83,18 @@ export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOption
   await app.register(rateLimit, rateLimitDefaults(config))
   await registerOpenApi(app)
   return app
+}
+
+/** A client that always says `application/json` may send nothing: where nothing is needed, that is fine. */
+function acceptEmptyBodies(app: HttpApp): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('application/json')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
+    if (body === '') done(null, undefined)
+    else void parseJson(request, body, done)
+  })
+  app.addHook('preValidation', (request, _reply, done) => {
+    if (request.routeOptions.schema?.body !== undefined) request.body ??= {}
+    done()
+  })
 }

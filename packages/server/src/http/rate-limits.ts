@@ -20,9 +20,12 @@ export function rateLimitDefaults(config: Config) {
   }
 }
 
-/** For the routes that hash a password. One budget for both, lest sign-up be a way around sign-in's. */
-export function signInLimit(config: Config) {
-  return { max: config.rateLimits.signInPerAddress, timeWindow: minuteMs, groupId: 'sign-in' }
+/**
+ * For the routes that hash a password: one hook with one budget for all of them, lest sign-up be a way
+ * around sign-in's. Such a route turns the limit for every route off (`config: { rateLimit: false }`).
+ */
+export function createSignInLimit(app: HttpApp, config: Config) {
+  return app.rateLimit({ max: config.rateLimits.signInPerAddress, timeWindow: minuteMs })
 }
 
 /**

@@ -1,0 +1,295 @@
+import { sessionSchema } from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { createHttpHarness, password, type HttpHarness } from '../testing/http-harness.ts'
+
+const minute = 60_000
+
+describe('signing up and in', () => {
+  it('gives a session with both tokens, and the access token says who is signed in', async () => {
+    await using harness = await createHttpHarness()
+    const body = { email: ' Anna@Example.org ', password, name: 'Anna' }
+    const registered = await harness.anonymous('POST', '/api/auth/register', body)
+    expect(registered.status).toBe(201)
+    const session = sessionSchema.parse(registered.body)
+    expect(session.user).toMatchObject({ email: 'anna@example.org', name: 'Anna' })
+    expect(session.expiresInMs).toBe(15 * minute)
+    expect(session.refreshToken).toBeTypeOf('string')
+
+    const me = await harness.withToken(session.accessToken)('GET', '/api/me')
+    expect(me).toEqual({ status: 200, body: session.user })
+
+    const login = await harness.anonymous('POST', '/api/auth/login', { email: 'ANNA@example.org', password })
+    expect(login.status).toBe(200)
+    expect(sessionSchema.parse(login.body).user).toEqual(session.user)
+  })
+
+  it('keeps neither password nor refresh token in the database', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    expect(harness.platform.users.byEmail('anna@example.org')?.passwordHash).toMatch(/^\$argon2id\$/)
+    const [, file] = await Promise.all([
+      harness.platform.checkWritable(),
+      import('node:fs/promises').then((fs) => fs.readFile(`${harness.dataDir}/platform.sqlite-wal`)),
+    ])
+    expect(file.includes('anna@example.org')).toBe(true)
+    expect(file.includes(anna.session.refreshToken!)).toBe(false)
+    expect(file.includes(password)).toBe(false)
+  })
+
+  it('refuses an address that is taken, in whatever case', async () => {
+    await using harness = await createHttpHarness()
+    await harness.signUp('Anna')
+    const body = { email: 'ANNA@example.org', password, name: 'Another' }
+    expect(await harness.anonymous('POST', '/api/auth/register', body)).toMatchObject({
+      status: 409,
+      body: { error: { code: 'already_exists' } },
+    })
+  })
+
+  it('lets one of two simultaneous sign-ups with an address win', async () => {
+    await using harness = await createHttpHarness()
+    const body = { email: 'anna@example.org', password, name: 'Anna' }
+    const replies = await Promise.all([1, 2].map(() => harness.anonymous('POST', '/api/auth/register', body)))
+    expect(replies.map((reply) => reply.status).toSorted()).toEqual([201, 409])
+  })
+
+  it('says the same of a wrong password and of an unknown address', async () => {
+    await using harness = await createHttpHarness()
+    await harness.signUp('Anna')
+    const wrong = { email: 'anna@example.org', password: 'wrong horse' }
+    const unknown = { email: 'nobody@example.org', password }
+    const replies = [
+      await harness.anonymous('POST', '/api/auth/login', wrong),
+      await harness.anonymous('POST', '/api/auth/login', unknown),
+    ]
+    expect(replies[0]).toMatchObject({ status: 401, body: { error: { code: 'wrong_credentials' } } })
+    expect(replies[1]).toEqual(replies[0])
+  })
+
+  it.each([
+    [{ email: 'nonsense', password, name: 'A' }, 'email'],
+    [{ email: 'a@example.org', password: 'short', name: 'A' }, 'password'],
+    [{ email: 'a@example.org', password, name: ' ' }, 'name'],
+    [{ email: 'a@example.org', password, name: 'A', session: 'pigeon' }, 'session'],
+    [{ email: ['a@example.org'], password, name: 'A' }, 'email'],
+  ])('names the field that is wrong in %j', async (body, at) => {
+    await using harness = await createHttpHarness()
+    expect(await harness.anonymous('POST', '/api/auth/register', body)).toMatchObject({
+      status: 400,
+      body: { error: { code: 'invalid_request', at } },
+    })
+  })
+})
+
+describe('renewing a session', () => {
+  async function refresh(harness: HttpHarness, refreshToken: string | undefined) {
+    const reply = await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })
+    return {
+      status: reply.status,
+      session: reply.status === 200 ? sessionSchema.parse(reply.body) : undefined,
+    }
+  }
+
+  it('exchanges a refresh token for a fresh pair', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const renewed = await refresh(harness, anna.session.refreshToken)
+    expect(renewed.status).toBe(200)
+    expect(renewed.session!.refreshToken).not.toBe(anna.session.refreshToken)
+    expect((await harness.withToken(renewed.session!.accessToken)('GET', '/api/me')).status).toBe(200)
+  })
+
+  it('takes the token before once more when the answer was lost', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    await refresh(harness, anna.session.refreshToken)
+    harness.clock.now += 20_000
+    const again = await refresh(harness, anna.session.refreshToken)
+    expect(again.status).toBe(200)
+    expect((await refresh(harness, again.session!.refreshToken)).status).toBe(200)
+    expect(harness.told).toEqual([])
+  })
+
+  it('ends the session when an outdated token comes back, for thief and victim alike', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const renewed = await refresh(harness, anna.session.refreshToken)
+    harness.clock.now += 31_000
+    expect((await refresh(harness, anna.session.refreshToken)).status).toBe(401)
+    expect(harness.told).toHaveLength(1)
+    expect(harness.told[0]).toMatch(/^sessionEnded /)
+    expect((await refresh(harness, renewed.session!.refreshToken)).status).toBe(401)
+    expect((await anna.call('GET', '/api/me')).status).toBe(401)
+  })
+
+  it('finds out a thief who was quick, at the next renewal of the two', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const honest = await refresh(harness, anna.session.refreshToken)
+    const thief = await refresh(harness, anna.session.refreshToken)
+    harness.clock.now += 10 * minute
+    expect((await refresh(harness, honest.session!.refreshToken)).status).toBe(200)
+    harness.clock.now += minute
+    expect((await refresh(harness, thief.session!.refreshToken)).status).toBe(401)
+    expect(harness.told).toHaveLength(1)
+  })
+
+  it('keeps a session that is used alive, and lets one rest that is not', async () => {
+    await using harness = await createHttpHarness({ REFRESH_TOKEN_TTL: '10m' })
+    const anna = await harness.signUp('Anna')
+    harness.clock.now += 9 * minute
+    const renewed = await refresh(harness, anna.session.refreshToken)
+    harness.clock.now += 9 * minute
+    const again = await refresh(harness, renewed.session!.refreshToken)
+    expect(again.status).toBe(200)
+    harness.clock.now += 10 * minute
+    expect((await refresh(harness, again.session!.refreshToken)).status).toBe(401)
+  })
+
+  it('knows no token that it did not give', async () => {
+    await using harness = await createHttpHarness()
+    expect((await refresh(harness, 'made-up')).status).toBe(401)
+    expect((await refresh(harness, undefined)).status).toBe(401)
+    expect((await harness.anonymous('POST', '/api/auth/refresh')).status).toBe(401)
+  })
+})
+
+describe('signing out', () => {
+  it('ends the session, its access token and its sockets', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const { refreshToken } = anna.session
+    expect((await harness.anonymous('POST', '/api/auth/logout', { refreshToken })).status).toBe(204)
+    expect(harness.told).toHaveLength(1)
+    expect((await anna.call('GET', '/api/me')).status).toBe(401)
+    expect((await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })).status).toBe(401)
+    expect((await harness.anonymous('POST', '/api/auth/logout', { refreshToken })).status).toBe(204)
+    expect(harness.told).toHaveLength(1)
+  })
+
+  it('takes the access token as well, and leaves other devices signed in', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const login = await harness.anonymous('POST', '/api/auth/login', { email: 'anna@example.org', password })
+    const other = harness.withToken(sessionSchema.parse(login.body).accessToken)
+    expect((await anna.call('POST', '/api/auth/logout')).status).toBe(204)
+    expect((await anna.call('GET', '/api/me')).status).toBe(401)
+    expect((await other('GET', '/api/me')).status).toBe(200)
+  })
+
+  it('ends every session when asked to sign out everywhere, and nobody else’s', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const login = await harness.anonymous('POST', '/api/auth/login', { email: 'anna@example.org', password })
+    const other = harness.withToken(sessionSchema.parse(login.body).accessToken)
+    expect((await anna.call('POST', '/api/auth/logout', { everywhere: true })).status).toBe(204)
+    expect(harness.told).toHaveLength(2)
+    expect((await other('GET', '/api/me')).status).toBe(401)
+    expect((await ben.call('GET', '/api/me')).status).toBe(200)
+  })
+})
+
+describe('a session in a cookie', () => {
+  const body = { email: 'anna@example.org', password, name: 'Anna', session: 'cookie' }
+  const host = { host: 't69.example' }
+
+  async function signedUp(env: Record<string, string> = {}, headers: Record<string, string> = {}) {
+    const harness = await createHttpHarness(env)
+    const url = '/api/auth/register'
+    const response = await harness.app.inject({ method: 'POST', url, payload: body, headers })
+    const [cookie] = response.cookies
+    const refresh = (more: Record<string, string>) =>
+      harness.app.inject({
+        method: 'POST',
+        url: '/api/auth/refresh',
+        headers: { ...host, ...more },
+        cookies: { [cookie!.name]: cookie!.value },
+      })
+    return { harness, response, cookie: cookie!, refresh }
+  }
+
+  it('is out of reach of scripts and of other sites, and the body has no refresh token', async () => {
+    const { harness, response, cookie } = await signedUp()
+    await using _ = harness
+    expect(response.json()).not.toHaveProperty('refreshToken')
+    expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict', path: '/api/auth', maxAge: 2_592_000 })
+    expect(cookie.secure).toBeUndefined()
+  })
+
+  it('is secure when the request came by HTTPS through a trusted proxy', async () => {
+    const { harness, cookie } = await signedUp({ TRUST_PROXY: 'true' }, { 'x-forwarded-proto': 'https' })
+    await using _ = harness
+    expect(cookie.secure).toBe(true)
+  })
+
+  it('does not believe in HTTPS on the word of an untrusted client', async () => {
+    const { harness, cookie } = await signedUp({}, { 'x-forwarded-proto': 'https' })
+    await using _ = harness
+    expect(cookie.secure).toBeUndefined()
+  })
+
+  it.each([
+    ['no headers, as from a program', {}, 200],
+    ['a page of the server', { 'sec-fetch-site': 'same-origin' }, 200],
+    ['a page of the server in an old browser', { origin: 'http://t69.example' }, 200],
+    ['a page of an allowed origin', { 'sec-fetch-site': 'cross-site', origin: 'https://app.example' }, 200],
+    ['another site', { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }, 403],
+    ['a sister domain', { 'sec-fetch-site': 'same-site', origin: 'http://evil.t69.example' }, 403],
+    ['another port in an old browser', { origin: 'http://t69.example:8080' }, 403],
+    ['a sandboxed frame', { origin: 'null' }, 403],
+  ])('is taken or refused by where the request came from: %s', async (_, headers, status) => {
+    const { harness, refresh } = await signedUp({ CORS_ORIGIN: 'https://app.example' })
+    await using __ = harness
+    const response = await refresh(headers)
+    expect(response.statusCode).toBe(status)
+    if (status === 200) expect(response.cookies).toHaveLength(1)
+    else expect(response.json()).toMatchObject({ error: { code: 'forbidden' } })
+  })
+
+  it('is cleared on signing out and when it is good no more', async () => {
+    const { harness, cookie, refresh } = await signedUp()
+    await using _ = harness
+    const cookies = { [cookie.name]: cookie.value }
+    const out = await harness.app.inject({ method: 'POST', url: '/api/auth/logout', headers: host, cookies })
+    expect(out.statusCode).toBe(204)
+    expect(out.cookies[0]).toMatchObject({ name: cookie.name, value: '' })
+    const response = await refresh({})
+    expect(response.statusCode).toBe(401)
+    expect(response.cookies[0]).toMatchObject({ name: cookie.name, value: '' })
+  })
+})
+
+describe('limits on signing in', () => {
+  it('counts sign-ins and sign-ups of one address together', async () => {
+    await using harness = await createHttpHarness({ SIGN_IN_LIMIT_PER_ADDRESS: '3' })
+    await harness.signUp('Anna')
+    const login = { email: 'anna@example.org', password }
+    expect((await harness.anonymous('POST', '/api/auth/login', login)).status).toBe(200)
+    expect((await harness.anonymous('POST', '/api/auth/login', login)).status).toBe(200)
+    const response = await harness.app.inject({ method: 'POST', url: '/api/auth/login', payload: login })
+    expect(response.statusCode).toBe(429)
+    const { error } = response.json<{ error: { code: string; retryAfterMs: number } }>()
+    expect(error.code).toBe('rate_limited')
+    expect(error.retryAfterMs).toBeGreaterThan(0)
+    expect(Number(response.headers['retry-after'])).toBe(Math.ceil(error.retryAfterMs / 1000))
+  })
+
+  it('bounds guesses at one account, whatever the address, and leaves others alone', async () => {
+    await using harness = await createHttpHarness({ SIGN_IN_LIMIT_PER_ACCOUNT: '2', TRUST_PROXY: 'true' })
+    await harness.signUp('Anna')
+    await harness.signUp('Ben')
+    const attempt = (email: string, address: number) =>
+      harness.app.inject({
+        method: 'POST',
+        url: '/api/auth/login',
+        headers: { 'x-forwarded-for': `192.0.2.${address}` },
+        payload: { email, password: 'a guess' },
+      })
+    expect((await attempt('anna@example.org', 1)).statusCode).toBe(401)
+    expect((await attempt('Anna@example.org', 2)).statusCode).toBe(401)
+    expect((await attempt('anna@example.org', 3)).json()).toMatchObject({ error: { code: 'rate_limited' } })
+    expect((await attempt('ben@example.org', 3)).statusCode).toBe(401)
+  })
+})

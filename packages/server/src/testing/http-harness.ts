@@ -1,0 +1,184 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import {
+  sessionSchema,
+  spaceIdSchema,
+  SyncError,
+  treeIdSchema,
+  type Role,
+  type Session,
+  type SpaceId,
+  type TreeSnapshot,
+  type User,
+} from '@t69/protocol'
+
+import { parseConfig, type Config } from '../config.ts'
+import { createHttpApp, type HttpApp } from '../http/http-app.ts'
+import { registerRoutes } from '../http/routes.ts'
+import { createPasswords } from '../platform/passwords.ts'
+import { openPlatform, type Platform } from '../platform/platform.ts'
+import { createSpaceDeletion } from '../platform/space-deletion.ts'
+import { createAccessTokens } from '../platform/tokens.ts'
+import { silentLogger } from '../spaces/logger.ts'
+
+export const cheapPasswords = { memoryCost: 8, timeCost: 1, parallelism: 1 }
+export const password = 'correct horse'
+
+export interface Person {
+  readonly user: User
+  readonly session: Session
+  /** Calls as this person; JSON in, status and JSON out. */
+  call(method: Method, url: string, body?: object): Promise<Reply>
+}
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+export interface Reply {
+  readonly status: number
+  // What a test compares with `toMatchObject` or parses.
+  readonly body: unknown
+}
+
+/** The HTTP side on a real platform database, with a recorder in the place of the gateway and of space files. */
+export interface HttpHarness extends AsyncDisposable {
+  readonly app: HttpApp
+  readonly platform: Platform
+  readonly dataDir: string
+  /** What the gateway was told, and which files were removed, in order. */
+  readonly told: string[]
+  readonly trees: Map<string, TreeSnapshot>
+  readonly lifecycle: { isClosing: boolean }
+  readonly clock: { now: number }
+  /** Makes the next removal of a space's file fail. */
+  failNextRemoval(): void
+  signUp(name: string): Promise<Person>
+  anonymous: Person['call']
+  withToken(token: string): Person['call']
+  /** A space of the owner's, with these members; returns its id. */
+  space(owner: Person, members?: readonly (readonly [Person, Role])[]): SpaceId
+}
+
+export async function createHttpHarness(
+  env: Readonly<Record<string, string>> = {},
+  overrides: Partial<Config> = {},
+): Promise<HttpHarness> {
+  const dataDir = mkdtempSync(join(tmpdir(), 't69-http-'))
+  const config = {
+    ...parseConfig({
+      DATA_DIR: dataDir,
+      LOG_LEVEL: 'silent',
+      STATIC_DIR: join(dataDir, 'no-app'),
+      SQLITE_SYNCHRONOUS: 'normal',
+      SIGN_IN_LIMIT_PER_ADDRESS: '10000',
+      ...env,
+    }),
+    ...overrides,
+  }
+  const clock = { now: Date.parse('2026-01-01') }
+  const told: string[] = []
+  const trees = new Map<string, TreeSnapshot>()
+  const lifecycle = { isClosing: false }
+  let failRemoval = false
+
+  const platform = openPlatform({
+    dataDir,
+    synchronous: config.sqliteSynchronous,
+    refreshTokenTtlMs: config.refreshTokenTtlMs,
+  })
+  const app = await createHttpApp({ config, jwtSecret: 'a secret for tests, 32 characters' })
+  const now = () => clock.now
+  const tokens = createAccessTokens({
+    jwt: app.jwt,
+    sessions: platform.sessions,
+    accessTokenTtlMs: config.accessTokenTtlMs,
+    now,
+  })
+  const spaceDeletion = createSpaceDeletion({
+    records: platform.spaceRecords,
+    closeSockets: (spaceId) => told.push(`spaceDeleted ${spaceId}`),
+    removeFile: (spaceId) => {
+      if (failRemoval) {
+        failRemoval = false
+        throw new Error('the disk is busy')
+      }
+      told.push(`fileRemoved ${spaceId}`)
+    },
+    logger: silentLogger,
+  })
+  await registerRoutes(app, {
+    config,
+    platform,
+    passwords: createPasswords(cheapPasswords),
+    tokens,
+    spaces: {
+      readTree(_, treeId) {
+        const tree = trees.get(treeId)
+        if (tree === undefined) throw new SyncError('not_found', 'No such tree')
+        return tree
+      },
+    },
+    spaceDeletion,
+    gateway: {
+      memberChanged: (spaceId, userId) => told.push(`memberChanged ${spaceId} ${userId}`),
+      sessionEnded: (sessionId) => told.push(`sessionEnded ${sessionId}`),
+    },
+    now,
+    lifecycle,
+  })
+  await app.ready()
+
+  function withToken(token: string | undefined): Person['call'] {
+    return async (method, url, body) => {
+      const response = await app.inject({
+        method,
+        url,
+        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+        ...(body !== undefined && { payload: body }),
+      })
+      return {
+        status: response.statusCode,
+        body: response.body === '' ? undefined : (JSON.parse(response.body) as unknown),
+      }
+    }
+  }
+
+  let spaces = 0
+  return {
+    app,
+    platform,
+    dataDir,
+    told,
+    trees,
+    lifecycle,
+    clock,
+    failNextRemoval: () => {
+      failRemoval = true
+    },
+    anonymous: withToken(undefined),
+    withToken,
+    async signUp(name) {
+      const email = `${name.toLowerCase()}@example.org`
+      const response = await withToken(undefined)('POST', '/api/auth/register', { email, password, name })
+      const session = sessionSchema.parse(response.body)
+      return { user: session.user, session, call: withToken(session.accessToken) }
+    },
+    space(owner, members = []) {
+      const id = spaceIdSchema.parse(String(++spaces).padStart(32, '0'))
+      platform.spaceRecords.add({ id, name: 'Shared' }, owner.user.id, clock.now)
+      for (const [person, role] of members) platform.members.add(id, person.user.id, role, ++clock.now)
+      return id
+    },
+    async [Symbol.asyncDispose]() {
+      await app.close()
+      platform.close()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+export function treeOf(spaceId: SpaceId, name: string): TreeSnapshot {
+  const treeId = treeIdSchema.parse(name)
+  const vertices = [{ id: treeId, parentId: null, properties: { name } }]
+  return { spaceId, treeId, cursor: 1, digest: 'd', vertices }
+}
