@@ -1,8 +1,23 @@
 import type { Server as HttpServer } from 'node:http'
 
+import {
+  type ClientToServerEvents,
+  type ErrorBody,
+  limits,
+  type RequestName,
+  requests,
+  type SignalName,
+  type SocketData,
+  SyncError,
+} from '@t69/protocol'
+import { type DefaultEventsMap, Server, type Socket as IoSocket } from 'socket.io'
+
 import type { Tokens } from '../platform/tokens.ts'
-import type { Logger } from '../spaces/logger.ts'
+import { type Logger, silentLogger } from '../spaces/logger.ts'
+import { type Backlog, watchBacklog } from './backlog.ts'
 import type { Gateway } from './gateway.ts'
+import { checkHandshake } from './handshake.ts'
+import type { Socket } from './socket.ts'
 
 export interface SocketIoOptions {
   readonly gateway: Gateway
@@ -12,10 +27,88 @@ export interface SocketIoOptions {
   readonly logger?: Logger
 }
 
-/** Serves the gateway over Socket.io at the default path of an HTTP server. */
+// What is sent is typed by `Socket.send`, which pairs a name with its payload.
+type TypedServer = Server<ClientToServerEvents, DefaultEventsMap, DefaultEventsMap, SocketData>
+type TypedSocket = IoSocket<ClientToServerEvents, DefaultEventsMap, DefaultEventsMap, SocketData>
+
+const requestNames = Object.keys(requests) as RequestName[]
+const signalNames: readonly SignalName[] = ['ops:transient', 'presence:set']
+
+/**
+ * Serves the gateway over Socket.io at the default path of an HTTP server. `close` ends the sockets that are
+ * left and lets go of the HTTP server, which it does not close.
+ */
 export function attachSocketIo(
-  _httpServer: HttpServer,
-  _options: SocketIoOptions,
+  httpServer: HttpServer,
+  { gateway, tokens, corsOrigin, logger = silentLogger }: SocketIoOptions,
 ): { close(): Promise<void> } {
-  throw new Error('not yet')
+  const io: TypedServer = new Server(httpServer, {
+    serveClient: false,
+    maxHttpBufferSize: limits.maxMessageBytes,
+    // Batches are dense already, and a deflater for each socket costs more memory than all the rest of it.
+    perMessageDeflate: false,
+    // Connection state recovery stays off, as it is by default: it skips the middleware, and so hands what
+    // was missed to users who have been removed meanwhile.
+    ...(corsOrigin === undefined ? {} : { cors: { origin: [corsOrigin].flat() } }),
+  })
+
+  io.use((socket, next) => {
+    try {
+      socket.data = checkHandshake(socket.handshake.auth, tokens)
+      next()
+    } catch (error) {
+      next(Object.assign(new Error('refused'), { data: bodyOf(error) }))
+    }
+  })
+
+  io.on('connection', (ioSocket) => {
+    const backlog = watchBacklog(ioSocket.conn, () => connection.drained())
+    const connection = gateway.connect(socketOf(ioSocket, backlog), ioSocket.data)
+    for (const name of requestNames) {
+      onEvent(ioSocket, name, (payload, ack) => {
+        // Who asks without waiting for an answer is no client of ours.
+        if (ack !== undefined) connection.request(name, payload, ack)
+      })
+    }
+    for (const name of signalNames) onEvent(ioSocket, name, (payload) => connection.signal(name, payload))
+    ioSocket.on('disconnect', () => connection.closed())
+    ioSocket.on('error', (error) => logger.warn({ err: error }, 'a socket failed'))
+  })
+
+  function bodyOf(error: unknown): ErrorBody {
+    if (error instanceof SyncError) return error.body
+    logger.error({ err: error }, 'a handshake failed')
+    return { code: 'internal', message: 'the server failed; it has been logged' }
+  }
+
+  return {
+    close: async () => {
+      io.disconnectSockets(true)
+      io.engine.close()
+      await Promise.resolve()
+    },
+  }
+}
+
+/** Hears an event whatever its arguments are: what a client sends follows no types. */
+function onEvent(
+  socket: TypedSocket,
+  name: RequestName | SignalName,
+  handle: (payload: unknown, ack: ((reply: unknown) => void) | undefined) => void,
+): void {
+  const listener = (...args: unknown[]): void => {
+    const last = args.at(-1)
+    handle(args[0], typeof last === 'function' ? (reply) => void last(reply) : undefined)
+  }
+  socket.on(name, listener)
+}
+
+function socketOf(socket: TypedSocket, backlog: Backlog): Socket {
+  return {
+    id: socket.id,
+    send: (name, payload) => void socket.emit(name, payload),
+    // Socket.io carries no reason. What the client needs to know it learns at its next handshake.
+    disconnect: () => void socket.disconnect(true),
+    backlogBytes: () => backlog.bytes(),
+  }
 }

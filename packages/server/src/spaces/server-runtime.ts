@@ -1,11 +1,11 @@
 /** Time, as the server's core takes it from its surroundings, so that a simulation can own it. */
 export interface ServerRuntime {
   /** Unix milliseconds. */
-  now(): number
+  readonly now: () => number
   /** Calls back once after `delayMs`; returns what cancels it. */
-  setTimer(callback: () => void, delayMs: number): () => void
+  readonly setTimer: (callback: () => void, delayMs: number) => () => void
   /** Calls back once, after what this turn of the event loop has received is handled: commits are grouped by it. */
-  schedule(callback: () => void): void
+  readonly schedule: (callback: () => void) => void
 }
 
 /** Timers do not keep the process alive. */

@@ -34,8 +34,17 @@ export interface Commit {
   readonly after: number
   readonly cursor: number
   readonly ops: readonly TreeOperation[]
-  /** What was handed in with the push. */
-  readonly origin: unknown
+  /** The same operations encoded, where that is at hand. */
+  readonly batch?: Uint8Array | undefined
+  /** Which connection pushed them. */
+  readonly originId?: string | undefined
+}
+
+export interface Push {
+  readonly ops: readonly TreeOperation[]
+  /** The operations as they came, encoded: it goes on like that when all of them are committed. */
+  readonly batch?: Uint8Array
+  readonly originId?: string
 }
 
 /** Called after each commit, in log order, never before it. */
@@ -61,7 +70,7 @@ export interface Space {
    * `settle` is called once, at the commit, in log order with the publishing of other pushes: on one
    * socket, acks and appends keep the order of the log.
    */
-  push(ops: readonly TreeOperation[], settle: (outcome: PushOutcome) => void, origin?: unknown): void
+  push(push: Push, settle: (outcome: PushOutcome) => void): void
   /** The page after `after`. Throws `storage_failed`, and `invalid_request` for a position after the head. */
   pull(after: number): Page
 }

@@ -1,9 +1,19 @@
-import type { Epoch, SpaceId, TreeId, TreeSnapshot } from '@t69/protocol'
+import {
+  type Epoch,
+  type ErrorBody,
+  type SpaceId,
+  SyncError,
+  type TreeId,
+  type TreeSnapshot,
+} from '@t69/protocol'
+import { LRUCache } from 'lru-cache'
 
-import type { OpLogs } from '../storage/op-log.ts'
-import type { Logger } from './logger.ts'
-import type { ServerRuntime } from './server-runtime.ts'
+import type { OpLog, OpLogs } from '../storage/op-log.ts'
+import { type Logger, silentLogger } from './logger.ts'
+import { openSpace, type OpenSpace } from './open-space.ts'
+import { type ServerRuntime, systemServerRuntime } from './server-runtime.ts'
 import type { Publish, Space } from './space.ts'
+import { createTreeReplicas } from './tree-replicas.ts'
 
 /** The spaces of a server: opened when somebody needs one, closed when nobody has for a while. */
 export interface Spaces {
@@ -29,14 +39,147 @@ export interface SpacesOptions {
   readonly epoch: Epoch
   readonly runtime?: ServerRuntime
   readonly logger?: Logger
-  /** How many spaces stay open at once. */
+  /** How many spaces stay open at once: an open file costs three handles and some memory. */
   readonly maxOpen?: number
+  /** How long a space stays open after it was used last. */
+  readonly idleMs?: number
   /** How many operations the replicas that are kept may hold together. */
   readonly maxReplicaOps?: number
   /** How long a replica is kept after it was read last. */
   readonly replicaIdleMs?: number
 }
 
-export function createSpaces(_options: SpacesOptions): Spaces {
-  throw new Error('not yet')
+interface OpenEntry {
+  readonly space: OpenSpace
+  readonly log: OpLog
+  /** What others get: the space, with failures of its storage reported and let go. */
+  readonly handle: Space
+}
+
+/** Commits are grouped per space and turn of the event loop; errors of one space leave the others alone. */
+export function createSpaces({
+  opLogs,
+  epoch,
+  runtime = systemServerRuntime,
+  logger = silentLogger,
+  maxOpen = 200,
+  idleMs = 5 * 60_000,
+  maxReplicaOps = 500_000,
+  replicaIdleMs = 60_000,
+}: SpacesOptions): Spaces {
+  const replicas = createTreeReplicas({ runtime, logger, maxOps: maxReplicaOps, idleMs: replicaIdleMs })
+  let publish: Publish = () => {}
+  let cancelSweep: (() => void) | undefined
+  let isClosed = false
+
+  const open = new LRUCache<SpaceId, OpenEntry>({
+    max: maxOpen,
+    ttl: idleMs,
+    ttlResolution: 0,
+    perf: runtime,
+    updateAgeOnGet: true,
+    dispose: ({ space }, spaceId) => closeQuietly(spaceId, () => space.close()),
+  })
+
+  function sweepLater(): void {
+    cancelSweep ??= runtime.setTimer(() => {
+      cancelSweep = undefined
+      open.purgeStale()
+      if (open.size > 0) sweepLater()
+    }, idleMs)
+  }
+
+  function closeQuietly(spaceId: SpaceId, close: () => void): void {
+    try {
+      close()
+    } catch (error) {
+      logger.error({ err: error, spaceId }, 'a space failed to close')
+    }
+  }
+
+  function openEntry(spaceId: SpaceId): OpenEntry {
+    if (isClosed) throw new SyncError('unavailable', 'the server is shutting down')
+    const found = open.get(spaceId)
+    if (found !== undefined) return found
+    const log = reporting(spaceId, () => opLogs.open(spaceId, epoch))
+    const space = openSpace({
+      spaceId,
+      log,
+      schedule: runtime.schedule,
+      publish: (commit) => {
+        replicas.committed(commit)
+        publish(commit)
+      },
+      onFailure: (error) => {
+        // What failed is opened anew next time: the disk may have been put right by then.
+        drop(spaceId)
+        return report(spaceId, error)
+      },
+    })
+    const handle: Space = {
+      id: spaceId,
+      get state() {
+        return space.state
+      },
+      join: (position) => reporting(spaceId, () => space.join(position)),
+      push: (push, settle) => space.push(push, settle),
+      pull: (after) => reporting(spaceId, () => space.pull(after)),
+    }
+    const entry = { space, log, handle }
+    open.set(spaceId, entry)
+    sweepLater()
+    return entry
+  }
+
+  /** Lets go of a space whose file fails, without another commit. */
+  function drop(spaceId: SpaceId): void {
+    open.delete(spaceId)
+    replicas.forget(spaceId)
+  }
+
+  function report(spaceId: SpaceId, error: unknown): ErrorBody {
+    const cause = error instanceof SyncError ? (error.cause ?? error) : error
+    logger.error({ err: cause, spaceId }, 'the storage of a space fails')
+    return error instanceof SyncError ? error.body : new SyncError('internal', 'the server failed').body
+  }
+
+  function reporting<Result>(spaceId: SpaceId, run: () => Result): Result {
+    try {
+      return run()
+    } catch (error) {
+      if (error instanceof SyncError && error.code === 'storage_failed') {
+        drop(spaceId)
+        report(spaceId, error)
+      }
+      throw error
+    }
+  }
+
+  return {
+    open: (spaceId) => openEntry(spaceId).handle,
+    readTree: (spaceId, treeId) => {
+      const { log } = openEntry(spaceId)
+      return reporting(spaceId, () => replicas.read(spaceId, log, treeId))
+    },
+    publishTo: (next) => {
+      publish = next
+    },
+    delete: (spaceId) => {
+      const found = open.peek(spaceId)
+      if (found !== undefined) {
+        const gone = new SyncError('not_found', 'the space was deleted').body
+        closeQuietly(spaceId, () => found.space.abandon(gone))
+        open.delete(spaceId)
+      }
+      replicas.forget(spaceId)
+      reporting(spaceId, () => opLogs.delete(spaceId))
+    },
+    close: () => {
+      cancelSweep?.()
+      open.clear()
+      replicas.close()
+      isClosed = true
+      return Promise.resolve()
+    },
+  }
 }

@@ -1,0 +1,38 @@
+import type { EventEmitter } from 'node:events'
+
+/** The part of an Engine.IO socket that is looked at. */
+export interface EngineSocket extends EventEmitter {
+  readonly transport: EventEmitter & { readonly writable: boolean }
+}
+
+export interface Backlog {
+  /** How much was sent that the operating system has not taken yet. */
+  bytes(): number
+}
+
+/**
+ * Counts what waits on an Engine.IO socket. Packets gather until the transport is writable, then are handed to it
+ * all at once (`flush`); it is writable again once the system has taken them. `drained` is called then.
+ */
+export function watchBacklog(conn: EngineSocket, drained: () => void): Backlog {
+  let gathered = 0
+  let handedOver = 0
+  conn.on('packetCreate', ({ data }: { data?: unknown }) => {
+    gathered += sizeOf(data)
+  })
+  conn.on('flush', () => {
+    handedOver = gathered
+    gathered = 0
+    // The transport emits it just before it takes more, so whatever is sent in answer waits its turn.
+    conn.transport.once('drain', () => {
+      handedOver = 0
+      drained()
+    })
+  })
+  return { bytes: () => gathered + handedOver }
+}
+
+function sizeOf(data: unknown): number {
+  if (typeof data === 'string') return data.length
+  return ArrayBuffer.isView(data) || data instanceof ArrayBuffer ? data.byteLength : 0
+}

@@ -1,0 +1,31 @@
+import {
+  handshakeSchema,
+  minProtocolVersion,
+  protocolVersion,
+  type SocketData,
+  SyncError,
+} from '@t69/protocol'
+import { z } from 'zod'
+
+import type { Tokens } from '../platform/tokens.ts'
+
+const versionSchema = z.object({ protocolVersion: handshakeSchema.shape.protocolVersion })
+
+/**
+ * Decides about a new socket by its handshake's `auth`. Throws `unsupported_version` (first of all: a client
+ * of another version may not know how to give the rest), `unauthenticated`, or `invalid_request`.
+ */
+export function checkHandshake(auth: unknown, tokens: Tokens): SocketData {
+  const version = versionSchema.safeParse(auth)
+  if (!version.success) {
+    throw new SyncError('invalid_request', 'the handshake has no protocol version', { at: 'protocolVersion' })
+  }
+  const { protocolVersion: asked } = version.data
+  if (asked < minProtocolVersion || asked > protocolVersion) {
+    const served = `${minProtocolVersion} to ${protocolVersion}`
+    throw new SyncError('unsupported_version', `protocol version ${asked} is not served; ${served} are`)
+  }
+  const handshake = handshakeSchema.safeParse(auth)
+  if (!handshake.success) throw new SyncError('unauthenticated', 'the handshake has no token')
+  return tokens.verify(handshake.data.token)
+}

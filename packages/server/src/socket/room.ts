@@ -1,0 +1,142 @@
+import {
+  encodeBatch,
+  type JsonValue,
+  type NotificationPayload,
+  type Presence,
+  type Role,
+  type SocketData,
+  type SpaceId,
+  type TransientChange,
+} from '@t69/protocol'
+
+import type { Commit, LogState } from '../spaces/space.ts'
+import type { Socket } from './socket.ts'
+
+/** Whose socket it is, as the room needs it. `data` changes when the token is renewed. */
+export interface Occupant {
+  readonly socket: Socket
+  readonly data: SocketData
+}
+
+export interface Member<O extends Occupant> {
+  readonly occupant: O
+  /** As it was when the socket joined or was last told. */
+  readonly role: Role
+  /** What it shows of itself; undefined while it is not shown. */
+  shown: JsonValue | undefined
+  /** Appends were left out since its network could not follow. */
+  isBehind: boolean
+  /** Whose presence changed meanwhile. */
+  readonly missedPresence: Set<string>
+}
+
+/** The sockets in one space. What is sent to a slow reader is bounded: it gets the rest once it has drained. */
+export interface Room<O extends Occupant> {
+  readonly size: number
+  members(): IterableIterator<Member<O>>
+  /** Adds the socket, or gives it another role, and tells it who is here. */
+  enter(occupant: O, role: Role): void
+  /** Nothing of the space reaches the socket afterwards. False when it was not here. */
+  leave(socket: Socket): boolean
+  /** Sends a commit to everybody but the one who pushed it. */
+  append(commit: Commit): void
+  show(socket: Socket, state: JsonValue): void
+  passOn(socket: Socket, changes: TransientChange[]): void
+  /** Sends what was left out for a socket that has drained. */
+  catchUp(socket: Socket, state: () => LogState): void
+}
+
+export function createRoom<O extends Occupant>(spaceId: SpaceId, maxBacklogBytes: number): Room<O> {
+  const members = new Map<string, Member<O>>()
+
+  const isSlow = (socket: Socket): boolean => socket.backlogBytes() > maxBacklogBytes
+
+  function presenceOf({ occupant: { socket, data }, shown }: Member<O>): Presence[] {
+    if (shown === undefined) return []
+    return [{ connectionId: socket.id, user: { id: data.userId, name: data.userName }, state: shown }]
+  }
+
+  function tellOthers(changed: Socket): void {
+    const member = members.get(changed.id)
+    const present = member === undefined ? [] : presenceOf(member)
+    const payload = { spaceId, present, gone: present.length === 0 ? [changed.id] : [] }
+    for (const { occupant, missedPresence } of members.values()) {
+      if (occupant.socket.id === changed.id) continue
+      if (isSlow(occupant.socket)) missedPresence.add(changed.id)
+      else occupant.socket.send('presence:changed', payload)
+    }
+  }
+
+  function leave(socket: Socket): boolean {
+    const member = members.get(socket.id)
+    if (member === undefined) return false
+    members.delete(socket.id)
+    if (member.shown !== undefined) tellOthers(socket)
+    return true
+  }
+
+  return {
+    get size() {
+      return members.size
+    },
+    members: () => members.values(),
+
+    enter: (occupant, role) => {
+      const { socket } = occupant
+      const shown = members.get(socket.id)?.shown
+      members.set(socket.id, { occupant, role, shown, isBehind: false, missedPresence: new Set() })
+      const others = [...members.values()].filter((member) => member.occupant.socket.id !== socket.id)
+      socket.send('presence:changed', { spaceId, present: others.flatMap(presenceOf), gone: [] })
+    },
+    leave,
+
+    append: ({ logId, epoch, after, cursor, ops, batch: asPushed, originId }) => {
+      let payload: NotificationPayload<'ops:appended'> | undefined
+      for (const member of members.values()) {
+        const { socket } = member.occupant
+        if (socket.id === originId) continue
+        member.isBehind = isSlow(socket)
+        if (member.isBehind) continue
+        // Encoded once, for the first one that gets it.
+        payload ??= { spaceId, logId, epoch, after, cursor, batch: asPushed ?? encodeBatch({ spaceId, ops }) }
+        socket.send('ops:appended', payload)
+      }
+    },
+
+    show: (socket, state) => {
+      const member = members.get(socket.id)
+      if (member === undefined) return
+      const wasShown = member.shown !== undefined
+      member.shown = state ?? undefined
+      if (wasShown || member.shown !== undefined) tellOthers(socket)
+    },
+
+    passOn: (from, changes) => {
+      const payload = { spaceId, connectionId: from.id, changes }
+      for (const { occupant } of members.values()) {
+        if (occupant.socket.id === from.id || isSlow(occupant.socket)) continue
+        occupant.socket.send('ops:transient', payload)
+      }
+    },
+
+    catchUp: (socket, state) => {
+      const member = members.get(socket.id)
+      if (member === undefined || isSlow(socket)) return
+      if (member.missedPresence.size > 0) {
+        const missed = [...member.missedPresence]
+        member.missedPresence.clear()
+        const present = missed.flatMap((id) => {
+          const changed = members.get(id)
+          return changed === undefined ? [] : presenceOf(changed)
+        })
+        const shown = new Set(present.map(({ connectionId }) => connectionId))
+        socket.send('presence:changed', { spaceId, present, gone: missed.filter((id) => !shown.has(id)) })
+      }
+      if (!member.isBehind) return
+      member.isBehind = false
+      const { logId, epoch, head } = state()
+      const batch = encodeBatch({ spaceId, ops: [] })
+      socket.send('ops:appended', { spaceId, logId, epoch, after: head, cursor: head, batch })
+    },
+  }
+}

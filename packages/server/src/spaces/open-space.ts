@@ -1,0 +1,159 @@
+import {
+  type ErrorBody,
+  limits,
+  packBatches,
+  encodeBatch,
+  type SpaceId,
+  SyncError,
+  type TreeId,
+  type TreeOperation,
+} from '@t69/protocol'
+
+import type { LogPosition, OpLog } from '../storage/op-log.ts'
+import { admit, createStage, type LogView } from './admit.ts'
+import type { LogState, Publish, Push, PushOutcome, Space } from './space.ts'
+
+interface WaitingPush {
+  readonly push: Push
+  readonly settle: (outcome: PushOutcome) => void
+}
+
+export interface OpenSpaceOptions {
+  readonly spaceId: SpaceId
+  readonly log: OpLog
+  readonly schedule: (callback: () => void) => void
+  /** Called after each commit, push by push. Must not throw. */
+  readonly publish: Publish
+  /** The log failed, at a commit: what it says of itself may be wrong from here on. */
+  readonly onFailure: (error: unknown) => ErrorBody
+}
+
+export interface OpenSpace extends Space {
+  /** Refuses what waits and closes the log. */
+  abandon(reason: ErrorBody): void
+  /** Commits what waits and closes the log. */
+  close(): void
+}
+
+/**
+ * A space over its log. Pushes that come in one turn of the event loop are committed together: a
+ * transaction for each would cost a disk's flush for each. Each push keeps its own contiguous range.
+ */
+export function openSpace({ spaceId, log, schedule, publish, onFailure }: OpenSpaceOptions): OpenSpace {
+  const view = createCachedView(log)
+  let waiting: WaitingPush[] = []
+
+  const stateOf = (): LogState => ({ logId: log.logId, epoch: log.epoch, head: log.head })
+
+  function commitWaiting(): void {
+    const group = waiting
+    waiting = []
+    if (group.length === 0) return
+    let admitted
+    let position: number
+    try {
+      const stage = createStage(view)
+      admitted = group.map(({ push, settle }) => {
+        const admission = admit(push.ops, stage)
+        for (const op of admission.accepted) stage.add(op)
+        return { push, settle, ...admission }
+      })
+      position = log.append(admitted.flatMap(({ accepted }) => accepted)).after
+    } catch (error) {
+      const outcome: PushOutcome = { ok: false, error: onFailure(error) }
+      for (const { settle } of group) settle(outcome)
+      return
+    }
+    for (const { accepted } of admitted) view.raise(accepted)
+    const state = stateOf()
+    for (const { push, settle, accepted, duplicates, rejected } of admitted) {
+      if (accepted.length === 0) continue
+      const after = position
+      position += accepted.length
+      settle({ ok: true, ...state, after, cursor: position, duplicates, rejected })
+      const batch = accepted.length === push.ops.length ? push.batch : undefined
+      const { logId, epoch } = state
+      publish({
+        spaceId,
+        logId,
+        epoch,
+        after,
+        cursor: position,
+        ops: accepted,
+        batch,
+        originId: push.originId,
+      })
+    }
+    // These name the head, so they come after all that leads up to it.
+    for (const { settle, accepted, duplicates, rejected } of admitted) {
+      if (accepted.length > 0) continue
+      settle({ ok: true, ...state, after: state.head, cursor: state.head, duplicates, rejected })
+    }
+  }
+
+  return {
+    id: spaceId,
+    get state() {
+      return stateOf()
+    },
+
+    join: ({ logId, epoch, cursor = 0 }) => {
+      const position: LogPosition | undefined = logId && { logId, epoch, cursor }
+      const isHeld = position !== undefined && log.holds(position)
+      const renewed = !isHeld && logId === log.logId
+      if (renewed) log.renewLogId()
+      return { ...stateOf(), cursor: isHeld ? cursor : 0, renewed }
+    },
+
+    push: (push, settle) => {
+      waiting.push({ push, settle })
+      if (waiting.length === 1) schedule(commitWaiting)
+    },
+
+    pull: (after) => {
+      const state = stateOf()
+      if (after > state.head) {
+        throw new SyncError('invalid_request', `the log ends at ${state.head}`, { at: 'after' })
+      }
+      // A batch is smaller than the operations that were read for it, so its first page is all that counts.
+      const read = log.read(after, { maxOps: limits.maxBatchOps, maxBytes: limits.batchBudgetBytes })
+      const page = packBatches(spaceId, read).next()
+      if (page.done === true)
+        return { ...state, after, cursor: after, batch: encodeBatch({ spaceId, ops: [] }) }
+      return { ...state, after, cursor: after + page.value.count, batch: page.value.bytes }
+    },
+
+    abandon: (error) => {
+      const group = waiting
+      waiting = []
+      for (const { settle } of group) settle({ ok: false, error })
+      log.close()
+    },
+    close: () => {
+      commitWaiting()
+      log.close()
+    },
+  }
+}
+
+interface CachedView extends LogView {
+  raise(ops: readonly TreeOperation[]): void
+}
+
+/** Remembers each tree's highest clock, as committed. */
+function createCachedView(log: OpLog): CachedView {
+  const clocks = new Map<TreeId, number>()
+  return {
+    find: (id) => log.find(id),
+    maxClock: (treeId) => {
+      let clock = clocks.get(treeId)
+      if (clock === undefined) clocks.set(treeId, (clock = log.maxClock(treeId)))
+      return clock
+    },
+    raise: (ops) => {
+      for (const { treeId, clock } of ops) {
+        if (clock > (clocks.get(treeId) ?? 0)) clocks.set(treeId, clock)
+      }
+    },
+  }
+}
