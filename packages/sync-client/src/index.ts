@@ -1,4 +1,6 @@
 export * from './api.ts'
+export { openIndexedDbStorage, type IndexedDbStorageOptions } from './indexeddb-storage.ts'
+export * from './localdb.ts'
 export { memoryStorage, type MemoryStorageOptions } from './memory-storage.ts'
 export type * from './runtime.ts'
 export type * from './storage.ts'

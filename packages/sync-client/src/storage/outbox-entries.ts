@@ -22,11 +22,12 @@ export function packEdits(spaceId: SpaceId, ops: readonly TreeOperation[]): Pack
   const sendable: TreeOperation[] = []
   const refused: RejectedEdit[] = []
   for (const op of ops) {
-    const problem = operationProblem(op)
+    const problem = op.spaceId === spaceId ? operationProblem(op) : 'it is of another space'
     if (problem === undefined) sendable.push(op)
     else refused.push({ op, code: 'invalid_batch', message: problem })
   }
   const entries: PackedEntry[] = []
+  if (sendable.length === 0) return { entries, refused }
   let start = 0
   for (const { bytes, count } of packBatches(spaceId, sendable, { budgetBytes: limits.batchBudgetBytes })) {
     entries.push({ ops: sendable.slice(start, start + count), batch: bytes })

@@ -1,0 +1,20 @@
+import { describe, expect, test } from 'vitest'
+
+import { clientStorageCases, type Device } from './client-storage.contract.ts'
+import { memoryStorage } from './memory-storage.ts'
+
+function memoryDevice(): Device {
+  const storage = memoryStorage()
+  return { open: async () => storage }
+}
+
+describe('memory storage', () => {
+  test.each(clientStorageCases)('$name', async ({ run }) => {
+    await run(memoryDevice())
+  })
+
+  test('says that nothing is kept only when it was not the choice', () => {
+    expect(memoryStorage().volatileReason).toBeNull()
+    expect(memoryStorage({ volatileReason: 'Refused.' }).volatileReason).toBe('Refused.')
+  })
+})

@@ -1,0 +1,12 @@
+import type { LocalDb } from './local-db-schema.ts'
+
+/** Removes a space and all that belongs to it. Runs inside a transaction over every store. */
+export async function deleteSpaceRows(db: LocalDb, spaceId: string): Promise<void> {
+  await db.spaces.delete(spaceId)
+  await db.sync.delete(spaceId)
+  for (const table of [db.treeOps, db.secrets, db.segments, db.outbox, db.rejected]) {
+    await table.where('spaceId').equals(spaceId).delete()
+  }
+  const current = await db.config.get('currentSpaceId')
+  if (current?.value === spaceId) await db.config.delete('currentSpaceId')
+}

@@ -1,0 +1,114 @@
+import { decodeBatch, opKey, type LogId, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
+
+import type { RejectedEdit, SyncState } from '../storage.ts'
+import type { LocalDb } from './local-db-schema.ts'
+import { OpIdSet } from './op-id-set.ts'
+import { byClock, opIdInTree } from './op-order.ts'
+import { packEdits } from './outbox-entries.ts'
+import { beginsReconciliation } from './reconciliation.ts'
+import { loadTree, mergeTree } from './tree-ops.ts'
+
+/** What the stores of version 3 hold beside the trees. These functions run inside a transaction. */
+
+/** Moves the state, and marks where a reconciliation begins: a segment written later was received in it. */
+export async function moveState(db: LocalDb, spaceId: SpaceId, state: SyncState): Promise<void> {
+  const row = await db.sync.get(spaceId)
+  const { logId, epoch, cursor, reconciling } = state
+  let receivedAfter = row?.receivedAfter ?? 0
+  if (beginsReconciliation(row, state)) {
+    const lastId = await db.segments.toCollection().lastKey()
+    receivedAfter = typeof lastId === 'number' ? lastId : 0
+  }
+  const pending = row?.pending ?? 0
+  await db.sync.put({ spaceId, logId, epoch, cursor, reconciling, pending, receivedAfter })
+}
+
+/** Puts edits of a synced space into the outbox, and what no server takes aside. Returns how many went in. */
+export async function enqueue(db: LocalDb, spaceId: SpaceId, ops: readonly TreeOperation[]): Promise<number> {
+  const { entries, refused } = packEdits(spaceId, ops)
+  let count = 0
+  for (const entry of entries) {
+    await db.outbox.add({ spaceId, count: entry.ops.length, batch: entry.batch })
+    count += entry.ops.length
+  }
+  await addPending(db, spaceId, count)
+  await fileRejected(db, spaceId, refused)
+  return count
+}
+
+/** Takes entries out, and returns the operations that were in those still there. */
+export async function dequeue(
+  db: LocalDb,
+  spaceId: SpaceId,
+  orders: readonly number[],
+): Promise<TreeOperation[]> {
+  const rows = (await db.outbox.bulkGet([...orders])).filter((row) => row !== undefined)
+  await db.outbox.bulkDelete(rows.map((row) => row.order))
+  await addPending(db, spaceId, -rows.reduce((sum, row) => sum + row.count, 0))
+  return rows.flatMap((row) => decodeBatch(row.batch).ops)
+}
+
+/** Files refused edits, each once, however often the server's answer is handled. */
+export async function fileRejected(
+  db: LocalDb,
+  spaceId: SpaceId,
+  edits: readonly RejectedEdit[],
+): Promise<void> {
+  if (edits.length === 0) return
+  const filed = new Map<string, number>()
+  await db.rejected
+    .where('spaceId')
+    .equals(spaceId)
+    .each((row) => filed.set(opKey(row.op), row.id))
+  const byKey = new Map(edits.map((edit) => [opKey(edit.op), edit]))
+  await db.rejected.bulkDelete([...byKey.keys()].flatMap((key) => filed.get(key) ?? []))
+  await db.rejected.bulkAdd(
+    [...byKey.values()].map(({ op, code, message }) => ({ spaceId, op, code, message })),
+  )
+}
+
+/** Empties the list of refused edits, and returns them. */
+export async function takeRejected(db: LocalDb, spaceId: SpaceId): Promise<TreeOperation[]> {
+  const rows = await db.rejected.where('spaceId').equals(spaceId).toArray()
+  await db.rejected.bulkDelete(rows.map((row) => row.id))
+  return rows.map((row) => row.op)
+}
+
+/** The ids that wait in the outbox or were refused. */
+export async function queuedIds(db: LocalDb, spaceId: SpaceId): Promise<OpIdSet> {
+  const ids = new OpIdSet()
+  await db.outbox
+    .where('spaceId')
+    .equals(spaceId)
+    .each((row) => decodeBatch(row.batch).ops.forEach((op) => ids.add(op)))
+  await db.rejected
+    .where('spaceId')
+    .equals(spaceId)
+    .each((row) => ids.add(row.op))
+  return ids
+}
+
+/** A tree's operations that this reconciliation has neither received nor queued, oldest clock first. */
+export async function missingOps(
+  db: LocalDb,
+  spaceId: SpaceId,
+  treeId: TreeId,
+  logId: LogId,
+  queued: OpIdSet,
+): Promise<TreeOperation[]> {
+  const receivedAfter = (await db.sync.get(spaceId))?.receivedAfter ?? 0
+  const { segments, rows } = await loadTree(db, spaceId, treeId)
+  const isReceived = (segment: { id: number; logId: string | null }) =>
+    segment.logId === logId && segment.id > receivedAfter
+  const received = mergeTree({ segments: segments.filter(isReceived), rows: [] })
+  const others = mergeTree({ segments: segments.filter((segment) => !isReceived(segment)), rows })
+  return [...others.values()]
+    .filter((op) => !received.has(opIdInTree(op)) && !queued.has(op))
+    .toSorted(byClock)
+}
+
+async function addPending(db: LocalDb, spaceId: SpaceId, count: number): Promise<void> {
+  if (count === 0) return
+  const row = await db.sync.get(spaceId)
+  if (row !== undefined) await db.sync.put({ ...row, pending: Math.max(0, row.pending + count) })
+}
