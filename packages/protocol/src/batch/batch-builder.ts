@@ -70,7 +70,7 @@ export class BatchBuilder {
     else this.#addProperty(op.key, valueText)
   }
 
-  finish(): Uint8Array {
+  finish(): Uint8Array<ArrayBuffer> {
     const writer = new ByteWriter()
     writer.writeByte(batchVersion)
     writeId(writer, this.#spaceId)

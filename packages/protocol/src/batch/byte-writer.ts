@@ -42,7 +42,7 @@ export class ByteWriter {
   }
 
   /** What was written so far; later writes may change it. */
-  view(): Uint8Array {
+  view(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length)
   }
 

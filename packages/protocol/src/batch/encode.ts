@@ -12,7 +12,7 @@ import { invalidOperation } from './invalid-operation.ts'
  * The batch as bytes that `decodeBatch` takes. Throws `SyncError`: `invalid_batch` for an operation that is
  * malformed or of another space (`at` is its index), `too_large` beyond `maxBatchOps` or `maxBatchBytes`.
  */
-export function encodeBatch({ spaceId, ops }: Batch): Uint8Array {
+export function encodeBatch({ spaceId, ops }: Batch): Uint8Array<ArrayBuffer> {
   checkSpaceId(spaceId)
   if (ops.length > limits.maxBatchOps) {
     throw new SyncError('too_large', `${ops.length} operations, more than ${limits.maxBatchOps}`)
@@ -35,7 +35,7 @@ export function* packBatches(
   spaceId: SpaceId,
   ops: Iterable<TreeOperation>,
   options: { readonly budgetBytes?: number; readonly maxOps?: number } = {},
-): Generator<{ readonly bytes: Uint8Array; readonly count: number }, void, undefined> {
+): Generator<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly count: number }, void, undefined> {
   const budgetBytes = Math.min(options.budgetBytes ?? limits.batchBudgetBytes, limits.maxBatchBytes)
   const maxOps = Math.min(options.maxOps ?? limits.maxBatchOps, limits.maxBatchOps)
   checkSpaceId(spaceId)
