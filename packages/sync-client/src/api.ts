@@ -15,6 +15,7 @@ import type { Replica } from '@t69/replica'
 
 import type { Runtime } from './runtime.ts'
 import type { ClientStorage, RejectedEdit } from './storage.ts'
+import type { Tabs } from './tabs.ts'
 import type { Transport } from './transport.ts'
 
 /** What `@t69/sync-client` offers an app. `createSyncClient` makes it. */
@@ -30,6 +31,8 @@ export interface SyncClientOptions {
   readonly transport?: Transport
   readonly fetch?: typeof fetch
   readonly runtime?: Runtime
+  /** Other clients over the same storage. The tabs of a browser, where the storage is IndexedDB. */
+  readonly tabs?: Tabs
 }
 
 export interface Credentials {

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest'
+
+import { createSyncClient } from './client.ts'
+import { memoryStorage } from './memory-storage.ts'
+import { createTabGroup } from './tabs.ts'
+import type { Transport } from './transport.ts'
+
+const noFetch: typeof fetch = () => Promise.reject(new Error('no network here'))
+const noTransport: Transport = {
+  connect() {
+    throw new Error('nobody is signed in, so nothing is to be connected')
+  },
+}
+const url = 'http://127.0.0.1:1'
+const offline = { url, fetch: noFetch, transport: noTransport }
+
+describe('A client that nobody has signed in to', () => {
+  it('makes, lists, edits and reopens a local space, without a server', async () => {
+    const storage = memoryStorage()
+    let spaceId: string
+    let digest: string
+    {
+      await using client = createSyncClient({ ...offline, storage })
+      const space = await client.createSpace({ name: 'Notes' })
+      const folder = space.root.root!.newNamedChild('folder')
+      folder.setProperty('count', 1)
+      spaceId = space.id
+      digest = space.root.digest()
+      expect(space.status).toMatchObject({ phase: 'local', error: null })
+      await space.stored()
+      expect(space.status.pending).toBe(0)
+    }
+    await using client = createSyncClient({ ...offline, storage })
+    expect(await client.listSpaces()).toMatchObject([
+      { id: spaceId, name: 'Notes', synced: false, role: null },
+    ])
+    const space = await client.openSpace(spaceId)
+    expect(space.root.digest()).toBe(digest)
+    expect(space.root.getVertexByPath('folder')?.getProperty('count')).toBe(1)
+  })
+
+  it('keeps the trees that a space has besides its own', async () => {
+    const storage = memoryStorage()
+    let ids: { space: string; tree: string }
+    {
+      await using client = createSyncClient({ ...offline, storage })
+      const space = await client.createSpace({ name: 'Notes' })
+      const chat = await space.createTree()
+      chat.root!.newNamedChild('messages')
+      ids = { space: space.id, tree: space.treeIdOf(chat) }
+    }
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.openSpace(ids.space)
+    const chat = await space.openTree(ids.tree)
+    expect(chat.getVertexByPath('messages')).toBeDefined()
+    expect(await space.openTree(ids.tree)).toBe(chat)
+  })
+
+  it('gives the same space, and the same tree, to whoever opens it again', async () => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const space = await client.createSpace({ name: 'Notes' })
+    const [one, other] = await Promise.all([client.openSpace(space.id), client.openSpace(space.id)])
+    expect(one).toBe(space)
+    expect(other).toBe(space)
+    expect(await space.openTree(space.id)).toBe(space.root)
+  })
+
+  it('says what it cannot do', async () => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const space = await client.createSpace({ name: 'Notes' })
+    await expect(space.enableSync()).rejects.toMatchObject({ code: 'unauthenticated' })
+    await expect(client.openSpace('00'.repeat(16))).rejects.toMatchObject({ code: 'not_found' })
+    await expect(client.openSpace('../etc')).rejects.toMatchObject({ code: 'invalid_request' })
+    await expect(client.signIn({ email: 'a@b.c', password: 'x' })).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+  })
+
+  it('forgets a deleted space', async () => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const space = await client.createSpace({ name: 'Notes' })
+    await client.deleteSpace(space.id)
+    expect(await client.listSpaces()).toEqual([])
+    expect(() => space.root.root!.newChild()).toThrow()
+  })
+})
+
+describe('Two tabs of one browser', () => {
+  it('show each other their edits once these are stored', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    await here.stored()
+    const there = await other.openSpace(here.id)
+    const seen = new Promise<void>((resolve) => {
+      const stop = there.root.observeVertexMove(() => {
+        stop()
+        resolve()
+      })
+    })
+    here.root.root!.newNamedChild('folder')
+    await seen
+    expect(there.root.getVertexByPath('folder')).toBeDefined()
+    there.root.getVertexByPath('folder')!.setProperty('from', 'other')
+    await there.stored()
+    expect(here.root.getVertexByPath('folder')?.getProperty('from')).toBe('other')
+    expect(here.root.digest()).toBe(there.root.digest())
+  })
+})

@@ -1,0 +1,220 @@
+import {
+  protocolVersion,
+  SyncError,
+  type Ack,
+  type ErrorBody,
+  type NotificationName,
+  type NotificationPayload,
+  type RequestName,
+  type RequestPayload,
+  type RequestReply,
+  type SignalName,
+  type SignalPayload,
+} from '@t69/protocol'
+
+import { backoffMs } from './backoff.ts'
+import type { Runtime } from './runtime.ts'
+import type { AccessToken } from './session.ts'
+import type { LinkReport } from './sync-status.ts'
+import type { Connection, Transport } from './transport.ts'
+
+/** An open connection, until `lost`. */
+export interface Link {
+  request<N extends RequestName>(name: N, payload: RequestPayload<N>): Promise<Ack<RequestReply<N>>>
+  signal<N extends SignalName>(name: N, payload: SignalPayload<N>): void
+}
+
+type NotificationHandlers = {
+  readonly [N in NotificationName]: (payload: NotificationPayload<N>) => void
+}
+
+export interface ConnectorListener {
+  opened(link: Link): void
+  lost(): void
+  readonly notified: Omit<NotificationHandlers, 'auth:expiring'>
+  /** `report` has changed. */
+  changed(): void
+}
+
+/** Keeps one connection open: tries again for as long as it is started, with a token that is good. */
+export interface Connector {
+  readonly report: LinkReport
+  start(): void
+  stop(): void
+  /** The network is back, or someone looks at the page again: a pending attempt is made at once. */
+  wake(): void
+  /** The server refused the token in the midst of things: connects anew with a fresh one. */
+  renew(): void
+}
+
+export interface ConnectorDeps {
+  readonly transport: Transport
+  readonly runtime: Runtime
+  readonly session: { accessToken(): Promise<AccessToken>; invalidate(): void }
+}
+
+/** An answer that takes longer says that nobody is there any more. */
+const requestDeadlineMs = 30_000
+/** A connection that lived this long was a good one: the next failure is the first. */
+const stableAfterMs = 10_000
+
+export function createConnector(deps: ConnectorDeps, listener: ConnectorListener): Connector {
+  const { transport, runtime, session } = deps
+  let report: LinkReport = { phase: 'connecting', error: null }
+  /** Counts attempts; what an earlier one reports late is ignored. */
+  let current = 0
+  let connection: Connection | null = null
+  let open = false
+  let failures = 0
+  let refusals = 0
+  let waiting = false
+  const timers = new Map<'retry' | 'stable' | 'renew', () => void>()
+
+  const handlers: NotificationHandlers = {
+    ...listener.notified,
+    'auth:expiring': () => void renewToken(current),
+  }
+
+  function setTimer(name: 'retry' | 'stable' | 'renew', callback: () => void, delayMs: number): void {
+    timers.get(name)?.()
+    timers.set(name, runtime.setTimer(callback, delayMs))
+  }
+
+  function say(phase: LinkReport['phase'], error: ErrorBody | null = null): void {
+    report = { phase, error }
+    listener.changed()
+  }
+
+  async function attempt(): Promise<void> {
+    const number = ++current
+    waiting = false
+    let access: AccessToken
+    try {
+      access = await session.accessToken()
+    } catch (error) {
+      if (number === current) ended(bodyOf(error))
+      return
+    }
+    if (number !== current) return
+    const made = transport.connect(
+      { token: access.token, protocolVersion },
+      {
+        opened: () => void (number === current && opened(access)),
+        notified(name, payload) {
+          if (number === current) handlers[name](payload)
+        },
+        closed: (error) => void (number === current && ended(error)),
+      },
+    )
+    // It may have failed already, before it was known here.
+    if (number === current) connection = made
+    else made.close()
+  }
+
+  function opened(access: AccessToken): void {
+    const number = current
+    open = true
+    refusals = 0
+    setTimer('stable', () => (failures = 0), stableAfterMs)
+    setTimer('renew', () => void renewToken(number), access.renewInMs)
+    say('open')
+    listener.opened({
+      request: (name, payload) => request(number, name, payload),
+      signal(name, payload) {
+        if (number === current) connection?.signal(name, payload)
+      },
+    })
+  }
+
+  async function request<N extends RequestName>(
+    number: number,
+    name: N,
+    payload: RequestPayload<N>,
+  ): Promise<Ack<RequestReply<N>>> {
+    if (number !== current || connection === null) return { ok: false, error: lost }
+    const cancel = runtime.setTimer(() => {
+      if (number !== current) return
+      connection?.close()
+      ended({ code: 'unavailable', message: `The server did not answer ${name} in time` })
+    }, requestDeadlineMs)
+    const ack = await connection.request(name, payload)
+    cancel()
+    return ack
+  }
+
+  /** A fresh token for the connection that is open, in good time before the old one runs out. */
+  async function renewToken(number: number): Promise<void> {
+    try {
+      session.invalidate()
+      const access = await session.accessToken()
+      if (number !== current || !open) return
+      const ack = await request(number, 'auth:renew', { token: access.token })
+      if (number !== current) return
+      if (ack.ok) setTimer('renew', () => void renewToken(number), access.renewInMs)
+      else if (ack.error.code === 'forbidden' || ack.error.code === 'unauthenticated') ended(ack.error)
+    } catch (error) {
+      if (number !== current) return
+      if (bodyOf(error).code === 'unauthenticated') ended(bodyOf(error))
+      // The network, then: the connection is good for a while yet, and is tried again meanwhile.
+      else setTimer('renew', () => void renewToken(number), backoffMs(4, runtime))
+    }
+  }
+
+  /** The attempt, or the connection, is over. Says so once, and sees to the next. */
+  function ended(error: ErrorBody): void {
+    const wasOpen = open
+    drop()
+    if (wasOpen) listener.lost()
+    if (error.code === 'unsupported_version') return say('blocked', error)
+    if (error.code === 'unauthenticated') {
+      session.invalidate()
+      // Once at once, with a fresh token. That there is no session any more comes back from the refresh.
+      if (refusals++ === 0) return void attempt()
+    }
+    say('offline', error.code === 'unavailable' ? null : error)
+    waiting = true
+    setTimer('retry', () => void attempt(), backoffMs(failures++, runtime, error.retryAfterMs))
+  }
+
+  function drop(): void {
+    current++
+    open = false
+    waiting = false
+    const dropped = connection
+    connection = null
+    for (const cancel of timers.values()) cancel()
+    timers.clear()
+    dropped?.close()
+  }
+
+  return {
+    get report() {
+      return report
+    },
+    start() {
+      failures = 0
+      refusals = 0
+      say('connecting')
+      void attempt()
+    },
+    stop() {
+      const wasOpen = open
+      drop()
+      if (wasOpen) listener.lost()
+    },
+    wake() {
+      // A little chance, or a whole office comes back in the same instant.
+      if (waiting) setTimer('retry', () => void attempt(), runtime.random() * 200)
+    },
+    renew() {
+      if (open) ended({ code: 'unauthenticated', message: 'The access token was refused' })
+    },
+  }
+}
+
+const lost: ErrorBody = { code: 'unavailable', message: 'The connection was lost' }
+
+function bodyOf(error: unknown): ErrorBody {
+  if (error instanceof SyncError) return error.body
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
+}

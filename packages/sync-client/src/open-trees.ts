@@ -1,0 +1,126 @@
+import type { JsonValue, SpaceId, TreeId, TreeOperation } from '@t69/protocol'
+import { Replica, toTreeOperation, toVertexOperation, type VertexOperation } from '@t69/replica'
+
+/** A value that is shown and not kept, made by an edit here. */
+export interface LocalTransient {
+  readonly treeId: TreeId
+  readonly targetId: string
+  readonly key: string
+  readonly value: JsonValue | undefined
+}
+
+export interface OpenTreesDeps {
+  readonly spaceId: SpaceId
+  readonly readTree: (treeId: TreeId) => Promise<TreeOperation[]>
+  readonly onEdit: (op: TreeOperation) => void
+  readonly onTransient: (change: LocalTransient) => void
+  /** Every edit made so far is on disk. */
+  readonly stored: () => Promise<void>
+}
+
+/** The trees of a space that someone has open: one replica a tree, however often it is opened. */
+export interface OpenTrees {
+  open(treeId: TreeId): Promise<Replica>
+  create(treeId: TreeId): Replica
+  close(treeId: TreeId): Promise<void>
+  treeIdOf(tree: Replica): TreeId | undefined
+  get(treeId: TreeId): Replica | undefined
+  /** Merges operations that came from elsewhere into the trees that they belong to. */
+  show(ops: readonly TreeOperation[]): void
+  /** Merges what the storage holds: other tabs may have written unheard. */
+  reload(): Promise<void>
+  dispose(): void
+}
+
+interface OpenTree {
+  users: number
+  tree: Replica | undefined
+  /** What came while the tree was being read; the reading may have begun before it was stored. */
+  missed: TreeOperation[]
+  loading: Promise<Replica>
+}
+
+export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
+  const { spaceId } = deps
+  const trees = new Map<TreeId, OpenTree>()
+  const ids = new WeakMap<Replica, TreeId>()
+
+  function attach(treeId: TreeId, tree: Replica): void {
+    ids.set(tree, treeId)
+    tree.onLocalOp((op: VertexOperation) => {
+      if ('key' in op && op.transient) {
+        deps.onTransient({ treeId, targetId: op.targetId, key: op.key, value: op.value })
+      } else deps.onEdit(toTreeOperation(op, { spaceId, treeId }))
+    })
+  }
+
+  async function load(treeId: TreeId, entry: OpenTree): Promise<Replica> {
+    const ops = await deps.readTree(treeId)
+    const tree = new Replica({ treeId, ops: [...ops, ...entry.missed].map(toVertexOperation) })
+    entry.missed = []
+    entry.tree = tree
+    attach(treeId, tree)
+    return tree
+  }
+
+  return {
+    open(treeId) {
+      let entry = trees.get(treeId)
+      if (entry === undefined) {
+        const made: OpenTree = {
+          users: 0,
+          tree: undefined,
+          missed: [],
+          loading: Promise.reject(new Error('unset')),
+        }
+        made.loading.catch(() => {})
+        made.loading = load(treeId, made)
+        // A tree that could not be read is not open: the next attempt reads again.
+        made.loading.catch(() => void (trees.get(treeId) === made && trees.delete(treeId)))
+        trees.set(treeId, made)
+        entry = made
+      }
+      entry.users++
+      return entry.loading
+    },
+    create(treeId) {
+      const tree = Replica.create(treeId)
+      trees.set(treeId, { users: 1, tree, missed: [], loading: Promise.resolve(tree) })
+      attach(treeId, tree)
+      return tree
+    },
+    async close(treeId) {
+      const entry = trees.get(treeId)
+      if (entry === undefined || --entry.users > 0) return
+      const tree = await entry.loading
+      // Whoever opens it next reads it from disk; what is not there yet would be missing.
+      await deps.stored()
+      if (entry.users > 0 || trees.get(treeId) !== entry) return
+      trees.delete(treeId)
+      tree.dispose()
+    },
+    treeIdOf: (tree) => ids.get(tree),
+    get: (treeId) => trees.get(treeId)?.tree,
+    show(ops) {
+      for (const [treeId, treeOps] of Map.groupBy(ops, (op) => op.treeId)) {
+        const entry = trees.get(treeId)
+        if (entry?.tree !== undefined) entry.tree.merge(treeOps.map(toVertexOperation))
+        else entry?.missed.push(...treeOps)
+      }
+    },
+    async reload() {
+      for (const [treeId, { tree }] of trees) {
+        if (tree === undefined) continue
+        const ops = await deps.readTree(treeId)
+        if (trees.get(treeId)?.tree === tree) tree.merge(ops.map(toVertexOperation))
+      }
+    },
+    dispose() {
+      for (const { tree, loading } of trees.values()) {
+        if (tree !== undefined) tree.dispose()
+        else void loading.then((late) => late.dispose()).catch(() => {})
+      }
+      trees.clear()
+    },
+  }
+}

@@ -1,0 +1,25 @@
+export interface PageListener {
+  /** The network is back, or someone looks at the page again. */
+  wake(): void
+  /** The page may be gone in a moment. */
+  hide(): void
+  /** The page was frozen, and may have missed what other tabs said. */
+  thaw(): void
+}
+
+/** What a page is told by its browser. Elsewhere, nothing. Returns what stops it. */
+export function onPageEvents(listener: PageListener): () => void {
+  if (typeof document === 'undefined') return () => {}
+  const stop = new AbortController()
+  const options = { signal: stop.signal }
+  addEventListener('online', () => listener.wake(), options)
+  addEventListener('pagehide', () => listener.hide(), options)
+  addEventListener('pageshow', (event) => void (event.persisted && listener.thaw()), options)
+  document.addEventListener('resume', () => listener.thaw(), options)
+  document.addEventListener(
+    'visibilitychange',
+    () => (document.visibilityState === 'hidden' ? listener.hide() : listener.wake()),
+    options,
+  )
+  return () => stop.abort()
+}

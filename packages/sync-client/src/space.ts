@@ -1,0 +1,313 @@
+import {
+  inviteSchema,
+  memberListSchema,
+  randomHexId,
+  spaceSchema,
+  SyncError,
+  treeIdSchema,
+  type Presence,
+  type TransientChange,
+  type TreeId,
+  type TreeOperation,
+} from '@t69/protocol'
+import type { Replica } from '@t69/replica'
+
+import type { Space, SpaceStatus } from './api.ts'
+import { createEditWriter } from './edit-writer.ts'
+import { noReply } from './http.ts'
+import { createListeners } from './listeners.ts'
+import { createOpenTrees } from './open-trees.ts'
+import type { Runtime } from './runtime.ts'
+import type { Session } from './session.ts'
+import type { SpaceDirectory } from './space-directory.ts'
+import { isLocalUri, localUri } from './space-uri.ts'
+import type { ClientStorage, PendingCounts, StoredSpace } from './storage.ts'
+import { unsynced } from './sync-machine.ts'
+import type { SyncReport } from './sync-status.ts'
+import type { TabMessage } from './tab-messages.ts'
+import { createTransientReceiver, createTransientSender } from './transients.ts'
+
+export interface OpenSpaceDeps {
+  readonly storage: ClientStorage
+  readonly runtime: Runtime
+  readonly session: Session
+  readonly directory: SpaceDirectory
+  /** Names this tab to the others. */
+  readonly tab: string
+  /** To the tab that leads, which may be this one, and to all others. */
+  readonly tell: (message: TabMessage) => void
+  readonly onClosed: () => void
+}
+
+/** A space that this tab has open: what the app sees, and by what the rest of the client reaches it. */
+export interface OpenSpace {
+  readonly space: Space
+  /** Operations that are stored and come from elsewhere: the server, or another tab. */
+  show(ops: readonly TreeOperation[]): void
+  reported(report: SyncReport): void
+  present(present: readonly Presence[]): void
+  transients(from: string, changes: readonly TransientChange[]): void
+  /** The outbox, or what was refused, has changed. */
+  recount(): Promise<void>
+  /** What is stored of the space itself has changed, or who is signed in. */
+  reread(): Promise<void>
+  /** Says again what the tab that leads has to know: another one leads now. */
+  announce(): void
+  /** The page may be gone in a moment. */
+  hurry(): void
+  /** The page was frozen, and has not heard the other tabs. */
+  reload(): Promise<void>
+  /** The space was deleted: lets go of it without storing anything. */
+  abandon(): void
+}
+
+/** What is assumed until the tab that leads has said something. */
+const silent: SyncReport = {
+  phase: 'connecting',
+  role: null,
+  cursor: 0,
+  head: 0,
+  error: null,
+  pushError: null,
+}
+
+export async function openSpace(
+  found: StoredSpace,
+  deps: OpenSpaceDeps,
+  options: { readonly isNew?: boolean } = {},
+): Promise<OpenSpace> {
+  const { storage, runtime, session, tell } = deps
+  const spaceId = found.id
+  const rootId: TreeId = treeIdSchema.parse(spaceId)
+  const statusListeners = createListeners<SpaceStatus>()
+  const presenceListeners = createListeners<readonly Presence[]>()
+  let stored = found
+  let report = silent
+  let counts: PendingCounts = { pending: 0, rejected: 0 }
+  let present: readonly Presence[] = []
+  let presenceState: Extract<TabMessage, { type: 'presence-set' }> | null = null
+  let closed: Promise<void> | null = null
+  let counting = 0
+
+  const writer = createEditWriter({
+    runtime,
+    append: (ops) => storage.appendLocal(spaceId, ops),
+    async onStored(ops) {
+      tell({ type: 'edited', spaceId, ops: [...ops] })
+      await recount()
+    },
+    onChange: changed,
+  })
+  const sender = createTransientSender(runtime, (changes) =>
+    tell({ type: 'transients-made', spaceId, tab: deps.tab, changes: [...changes] }),
+  )
+  const receiver = createTransientReceiver((treeId, targetId, key, value) =>
+    trees.get(treeId)?.showTransient(targetId, key, value),
+  )
+  const trees = createOpenTrees({
+    spaceId,
+    readTree: (treeId) => storage.readTree(spaceId, treeId),
+    onEdit(op) {
+      if (op.key !== undefined) sender.stored(op.treeId, op.targetId, op.key)
+      writer.add(op)
+    },
+    onTransient: (change) => sender.set(change),
+    stored: () => writer.stored(),
+  })
+
+  /** A count that was overtaken by a later one says nothing. */
+  async function recount(): Promise<void> {
+    const number = ++counting
+    const latest = await storage.countPending(spaceId).catch(() => counts)
+    if (number !== counting) return
+    counts = latest
+    changed()
+  }
+
+  function status(): SpaceStatus {
+    const pending = counts.pending + writer.unstored
+    const { cursor, head, pushError } = report
+    const base = { pending, rejected: counts.rejected, cursor, head }
+    const storageError: SpaceStatus['error'] =
+      writer.error === null
+        ? null
+        : { code: 'storage_failed', message: `Edits are not on disk yet: ${messageOf(writer.error)}` }
+    if (stored.userId === null) return { ...base, phase: 'local', error: storageError }
+    if (stored.userId !== session.user?.id) return { ...base, phase: 'signed-out', error: storageError }
+    const error = storageError ?? report.error ?? (pending > 0 ? pushError : null)
+    return { ...base, phase: report.phase, error }
+  }
+
+  function changed(): void {
+    statusListeners.emit(status())
+  }
+
+  const path = (rest = ''): string => `/api/spaces/${spaceId}${rest}`
+  const root: Replica = options.isNew === true ? trees.create(rootId) : await trees.open(rootId)
+
+  async function putStored(next: StoredSpace): Promise<void> {
+    await storage.putSpace(next)
+    stored = next
+    tell({ type: 'spaces-changed' })
+    changed()
+  }
+
+  function letGo(): void {
+    sender.stop()
+    trees.dispose()
+    present = []
+    deps.onClosed()
+  }
+
+  async function isFlushed(): Promise<boolean> {
+    await writer.stored()
+    await recount()
+    if (counts.pending > 0 || writer.unstored > 0) return false
+    // What the server lacks is not in the outbox before the log was read to its end.
+    return (await storage.getSyncState(spaceId))?.reconciling === false
+  }
+
+  async function close(): Promise<void> {
+    try {
+      await writer.close()
+    } finally {
+      letGo()
+    }
+  }
+
+  const space: Space = {
+    id: spaceId,
+    root,
+    get name() {
+      return stored.name ?? ''
+    },
+    get role() {
+      if (stored.userId === null) return null
+      return report.role ?? deps.directory.roleOf(spaceId) ?? (isLocalUri(stored.uri) ? 'owner' : null)
+    },
+    openTree: (treeId) => trees.open(parseTreeId(treeId)),
+    async createTree() {
+      const tree = trees.create(treeIdSchema.parse(randomHexId()))
+      await writer.stored()
+      return tree
+    },
+    closeTree: (treeId) => trees.close(parseTreeId(treeId)),
+    treeIdOf(tree) {
+      const treeId = trees.treeIdOf(tree)
+      if (treeId === undefined) throw new SyncError('not_found', 'The tree is not one of this space')
+      return treeId
+    },
+    async enableSync() {
+      const user = session.user
+      if (user === null) throw new SyncError('unauthenticated', 'Sign in to sync this space')
+      if (stored.userId === user.id) return
+      if (stored.userId !== null) throw new SyncError('forbidden', "This is another user's space")
+      await writer.stored()
+      await storage.putSyncState(spaceId, unsynced)
+      await putStored({ ...stored, uri: localUri(spaceId), userId: user.id })
+    },
+    get status() {
+      return status()
+    },
+    onStatus: (listener) => statusListeners.add(listener),
+    stored: () => writer.stored(),
+    async flushed() {
+      if (stored.userId === null) throw new SyncError('invalid_request', 'This space does not sync')
+      while (!(await isFlushed())) {
+        if (closed !== null) throw new SyncError('unavailable', 'The space was closed')
+        await nextChange()
+      }
+    },
+    rejectedEdits: () => storage.readRejected(spaceId),
+    async retryRejected() {
+      await storage.retryRejected(spaceId)
+      await recount()
+      tell({ type: 'edited', spaceId, ops: [] })
+    },
+    async discardRejected() {
+      await storage.discardRejected(spaceId)
+      await recount()
+      tell({ type: 'settled', spaceId })
+    },
+    async rename(name) {
+      if (stored.userId !== null && !isLocalUri(stored.uri)) {
+        const summary = await session.call({ method: 'PATCH', path: path(), body: { name } }, spaceSchema)
+        await deps.directory.remember(summary)
+      }
+      await putStored({ ...stored, name: name.trim() })
+    },
+    members: async () =>
+      (await session.call({ method: 'GET', path: path('/members') }, memberListSchema)).members,
+    async changeRole(userId, role) {
+      await session.call({ method: 'PATCH', path: path(`/members/${userId}`), body: { role } }, noReply)
+    },
+    async removeMember(userId) {
+      await session.call({ method: 'DELETE', path: path(`/members/${userId}`) }, noReply)
+    },
+    invite: (role) => session.call({ method: 'POST', path: path('/invites'), body: { role } }, inviteSchema),
+    get presence() {
+      return present
+    },
+    setPresence(state) {
+      presenceState = { type: 'presence-set', spaceId, state }
+      tell(presenceState)
+    },
+    onPresence: (listener) => presenceListeners.add(listener),
+    close: () => (closed ??= close()),
+  }
+
+  function nextChange(): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = statusListeners.add(() => {
+        stop()
+        resolve()
+      })
+    })
+  }
+
+  await writer.stored()
+  await recount()
+  return {
+    space,
+    show(ops) {
+      trees.show(ops)
+      for (const op of ops) if (op.key !== undefined) receiver.stored(op.treeId, op.targetId, op.key)
+    },
+    reported(next) {
+      report = next
+      changed()
+    },
+    present(next) {
+      const newcomer = next.some((one) => !present.some((other) => other.connectionId === one.connectionId))
+      present = next
+      receiver.keepOnly((from) => from.startsWith('tab:') || next.some((one) => one.connectionId === from))
+      if (newcomer) sender.repeatWhole()
+      presenceListeners.emit(next)
+    },
+    transients: (from, changes) => receiver.apply(from, changes),
+    recount,
+    async reread() {
+      stored = (await storage.getSpace(spaceId)) ?? stored
+      changed()
+    },
+    announce() {
+      report = silent
+      if (presenceState !== null) tell(presenceState)
+    },
+    hurry: () => writer.hurry(),
+    reload: () => trees.reload(),
+    abandon() {
+      closed ??= Promise.resolve()
+      letGo()
+      changed()
+    },
+  }
+}
+
+function parseTreeId(treeId: string): TreeId {
+  const parsed = treeIdSchema.safeParse(treeId)
+  if (parsed.success) return parsed.data
+  throw new SyncError('invalid_request', `"${treeId}" is not the id of a tree`)
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,283 @@
+import type {
+  JsonValue,
+  NotificationPayload,
+  Presence,
+  SpaceId,
+  TransientChange,
+  TreeOperation,
+} from '@t69/protocol'
+import { spaceSchema } from '@t69/protocol'
+
+import { createConnector, type Link } from './connection.ts'
+import type { Runtime } from './runtime.ts'
+import type { Session } from './session.ts'
+import { createSpaceSync, type SpaceSync } from './space-sync.ts'
+import { isLocalUri, serverUri } from './space-uri.ts'
+import type { ClientStorage } from './storage.ts'
+import { unsynced, type SyncMachine } from './sync-machine.ts'
+import { reportOf, sameReport, type SyncReport } from './sync-status.ts'
+import type { Transport } from './transport.ts'
+
+/** What the engine tells the tabs, its own included. */
+export interface SyncEngineListener {
+  received(spaceId: SpaceId, ops: readonly TreeOperation[]): void
+  settled(spaceId: SpaceId): void
+  reported(spaceId: SpaceId, report: SyncReport): void
+  present(spaceId: SpaceId, present: Presence[]): void
+  transients(spaceId: SpaceId, connectionId: string, changes: readonly TransientChange[]): void
+  spacesChanged(): void
+}
+
+/**
+ * Syncs, for all tabs of a browser, the spaces that any of them has open, and those in which edits wait
+ * since an earlier visit. Runs in the tab that leads.
+ */
+export interface SyncEngine {
+  /** The spaces that a tab has open: all of them, each time. */
+  opened(tab: string, spaceIds: readonly SpaceId[]): void
+  /** There may be something new in the space's outbox. */
+  edited(spaceId: SpaceId): void
+  setPresence(spaceId: SpaceId, state: JsonValue): void
+  sendTransients(spaceId: SpaceId, changes: readonly TransientChange[]): void
+  rejoin(spaceId: SpaceId): void
+  /** Who is signed in has changed, or whose a space is. */
+  refresh(): Promise<void>
+  /** Lets go of a space that is to be deleted. */
+  forget(spaceId: SpaceId): Promise<void>
+  wake(): void
+  stop(): Promise<void>
+}
+
+export interface SyncEngineDeps {
+  readonly url: string
+  readonly storage: ClientStorage
+  readonly transport: Transport
+  readonly runtime: Runtime
+  readonly session: Session
+}
+
+interface Watched {
+  readonly sync: SpaceSync
+  readonly present: Map<string, Presence>
+  report: SyncReport | undefined
+  joining: boolean
+  joined: boolean
+}
+
+const maxTransientChanges = 100
+
+export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListener): SyncEngine {
+  const { url, storage, runtime, session } = deps
+  const openIn = new Map<string, readonly SpaceId[]>()
+  /** Nobody has them open, but edits wait in them. */
+  const leftovers = new Set<SpaceId>()
+  const watched = new Map<SpaceId, Watched>()
+  const presence = new Map<SpaceId, JsonValue>()
+  let userId = session.user?.id ?? null
+  let link: Link | null = null
+  let stopped = false
+  let turn: Promise<void> = Promise.resolve()
+
+  const connector = createConnector(deps, {
+    opened(next) {
+      link = next
+      for (const { sync } of watched.values()) sync.connected(next)
+      void session.finishSignOut()
+    },
+    lost() {
+      link = null
+      for (const { sync } of watched.values()) sync.disconnected()
+    },
+    notified: {
+      'ops:appended': (payload) => watched.get(payload.spaceId)?.sync.appended(payload),
+      'ops:transient'({ spaceId, connectionId, changes }) {
+        if (watched.has(spaceId)) listener.transients(spaceId, connectionId, changes)
+      },
+      'presence:changed': presenceChanged,
+      'space:closed'({ spaceId, reason }) {
+        watched.get(spaceId)?.sync.closed(reason)
+        if (reason !== 'unavailable') listener.spacesChanged()
+      },
+    },
+    changed: () => {
+      for (const spaceId of watched.keys()) report(spaceId)
+    },
+  })
+
+  function presenceChanged({ spaceId, present, gone }: NotificationPayload<'presence:changed'>): void {
+    const space = watched.get(spaceId)
+    if (space === undefined) return
+    for (const connectionId of gone) space.present.delete(connectionId)
+    for (const one of present) space.present.set(one.connectionId, one)
+    listener.present(spaceId, [...space.present.values()])
+  }
+
+  function report(spaceId: SpaceId): void {
+    const space = watched.get(spaceId)
+    if (space === undefined) return
+    const next = reportOf(space.sync.machine, connector.report)
+    if (sameReport(space.report, next)) return
+    space.report = next
+    listener.reported(spaceId, next)
+  }
+
+  function changed(spaceId: SpaceId, machine: SyncMachine): void {
+    const space = watched.get(spaceId)
+    if (space === undefined) return
+    const joining = machine.request === 'join'
+    // Whoever is there is named anew after a join; whoever is not there is no longer.
+    if ((joining && !space.joining) || machine.link === 'down') clearPresent(spaceId, space)
+    space.joining = joining
+    const joined = machine.link === 'joined'
+    const state = presence.get(spaceId)
+    if (joined && !space.joined && state !== undefined) link?.signal('presence:set', { spaceId, state })
+    space.joined = joined
+    report(spaceId)
+  }
+
+  function clearPresent(spaceId: SpaceId, space: Watched): void {
+    if (space.present.size === 0) return
+    space.present.clear()
+    listener.present(spaceId, [])
+  }
+
+  /** Registers a space made on this device. Its address in the storage says from then on that it is there. */
+  async function register(spaceId: SpaceId): Promise<void> {
+    const space = await storage.getSpace(spaceId)
+    if (space === undefined) return
+    const body = { id: spaceId, name: space.name?.trim() || 'Untitled' }
+    await session.call({ method: 'POST', path: '/api/spaces', body }, spaceSchema)
+    const latest = await storage.getSpace(spaceId)
+    if (latest !== undefined) await storage.putSpace({ ...latest, uri: serverUri(url, spaceId) })
+    listener.spacesChanged()
+  }
+
+  async function watch(spaceId: SpaceId): Promise<void> {
+    const space = await storage.getSpace(spaceId)
+    if (space === undefined || space.userId === null || space.userId !== userId) return
+    let saved = await storage.getSyncState(spaceId)
+    if (saved === undefined) {
+      saved = unsynced
+      await storage.putSyncState(spaceId, saved)
+    }
+    if (stopped) return
+    const sync = createSpaceSync(
+      spaceId,
+      { saved, registered: !isLocalUri(space.uri) },
+      {
+        storage,
+        runtime,
+        register: () => register(spaceId),
+        renewSession: () => connector.renew(),
+        onShow: (ops) => listener.received(spaceId, ops),
+        onChange: (machine) => changed(spaceId, machine),
+        onSettled: () => {
+          listener.settled(spaceId)
+          if (leftovers.has(spaceId)) void dropLeftover(spaceId)
+        },
+      },
+    )
+    watched.set(spaceId, { sync, present: new Map(), report: undefined, joining: false, joined: false })
+    report(spaceId)
+    if (link !== null) sync.connected(link)
+  }
+
+  async function unwatch(spaceId: SpaceId): Promise<void> {
+    const space = watched.get(spaceId)
+    if (space === undefined) return
+    watched.delete(spaceId)
+    await space.sync.stop()
+  }
+
+  async function dropLeftover(spaceId: SpaceId): Promise<void> {
+    if ((await storage.countPending(spaceId)).pending > 0) return
+    leftovers.delete(spaceId)
+    await align()
+  }
+
+  /** Watches what is wanted and nothing else. One such pass at a time. */
+  function align(): Promise<void> {
+    turn = turn.then(async () => {
+      const wanted = new Set<SpaceId>(leftovers)
+      for (const spaceIds of openIn.values()) for (const spaceId of spaceIds) wanted.add(spaceId)
+      if (stopped || userId === null) wanted.clear()
+      for (const spaceId of watched.keys()) if (!wanted.has(spaceId)) await unwatch(spaceId)
+      for (const spaceId of wanted) if (!watched.has(spaceId)) await watch(spaceId)
+    })
+    // A storage that fails here fails the next pass too, or not; the engine goes on with what it has.
+    turn = turn.catch(() => {})
+    return turn
+  }
+
+  async function findLeftovers(): Promise<void> {
+    leftovers.clear()
+    for (const space of await storage.listSpaces()) {
+      if (space.userId === null || space.userId !== userId) continue
+      if ((await storage.countPending(space.id)).pending > 0) leftovers.add(space.id)
+    }
+  }
+
+  async function start(): Promise<void> {
+    if (userId === null) return void session.finishSignOut()
+    connector.start()
+    await findLeftovers().catch(() => {})
+    await align()
+  }
+  void start()
+
+  return {
+    opened(tab, spaceIds) {
+      if (spaceIds.length === 0) openIn.delete(tab)
+      else openIn.set(tab, spaceIds)
+      // A tab that has just opened a space knows nothing of it yet.
+      for (const spaceId of spaceIds) {
+        const space = watched.get(spaceId)
+        if (space?.report === undefined) continue
+        listener.reported(spaceId, space.report)
+        listener.present(spaceId, [...space.present.values()])
+      }
+      void align()
+    },
+    edited: (spaceId) => watched.get(spaceId)?.sync.edited(),
+    setPresence(spaceId, state) {
+      presence.set(spaceId, state)
+      if (watched.get(spaceId)?.joined === true) link?.signal('presence:set', { spaceId, state })
+    },
+    sendTransients(spaceId, changes) {
+      if (watched.get(spaceId)?.joined !== true) return
+      for (let from = 0; from < changes.length; from += maxTransientChanges) {
+        link?.signal('ops:transient', { spaceId, changes: changes.slice(from, from + maxTransientChanges) })
+      }
+    },
+    rejoin: (spaceId) => watched.get(spaceId)?.sync.retry(),
+    async refresh() {
+      const next = session.user?.id ?? null
+      if (next === userId) return align()
+      connector.stop()
+      userId = null
+      await align()
+      userId = next
+      await start()
+    },
+    async forget(spaceId) {
+      leftovers.delete(spaceId)
+      presence.delete(spaceId)
+      for (const [tab, spaceIds] of openIn) {
+        openIn.set(
+          tab,
+          spaceIds.filter((id) => id !== spaceId),
+        )
+      }
+      await align()
+    },
+    wake() {
+      connector.wake()
+      void session.finishSignOut()
+    },
+    async stop() {
+      stopped = true
+      await align()
+      connector.stop()
+    },
+  }
+}

@@ -1,0 +1,93 @@
+import {
+  batchBytesSchema,
+  decodeBatch,
+  errorBodySchema,
+  jsonValueSchema,
+  packBatches,
+  presenceSchema,
+  roleSchema,
+  seqSchema,
+  spaceIdSchema,
+  transientChangeSchema,
+  type SpaceId,
+  type TreeOperation,
+} from '@t69/protocol'
+import { z } from 'zod'
+
+import type { Tabs } from './tabs.ts'
+
+/** What tabs tell each other. They may run different releases of an app, so it is parsed on arrival. */
+
+const reportSchema = z.object({
+  phase: z.enum(['local', 'signed-out', 'offline', 'connecting', 'catching-up', 'live', 'blocked']),
+  role: roleSchema.nullable(),
+  cursor: seqSchema,
+  head: seqSchema,
+  error: errorBodySchema.nullable(),
+  pushError: errorBodySchema.nullable(),
+})
+
+/** Operations travel as batches, which are validated as they are decoded. */
+const opsSchema = z.array(batchBytesSchema).transform((batches, context): TreeOperation[] => {
+  try {
+    return batches.flatMap((bytes) => [...decodeBatch(bytes).ops])
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: String(error) })
+    return z.NEVER
+  }
+})
+
+const spaceId = spaceIdSchema
+const changes = z.array(transientChangeSchema)
+
+const tabMessageSchema = z.discriminatedUnion('type', [
+  /** The tab that leads now asks each tab what it has open. */
+  z.object({ type: z.literal('leading') }),
+  /** The spaces that a tab has open: all of them. None when it goes. */
+  z.object({ type: z.literal('opened'), tab: z.string(), spaceIds: z.array(spaceId) }),
+  /** Edits that are stored. Without operations: there is something new in the outbox. */
+  z.object({ type: z.literal('edited'), spaceId, ops: opsSchema }),
+  /** From the leader: operations of others, which are stored. */
+  z.object({ type: z.literal('received'), spaceId, ops: opsSchema }),
+  /** From the leader: the outbox, or what was refused, has changed. */
+  z.object({ type: z.literal('settled'), spaceId }),
+  z.object({ type: z.literal('reported'), spaceId, report: reportSchema }),
+  z.object({ type: z.literal('presence-set'), spaceId, state: jsonValueSchema }),
+  z.object({ type: z.literal('present'), spaceId, present: z.array(presenceSchema) }),
+  /** Transient changes made in a tab, for the others and for the server. */
+  z.object({ type: z.literal('transients-made'), spaceId, tab: z.string(), changes }),
+  z.object({ type: z.literal('transients-heard'), spaceId, connectionId: z.string(), changes }),
+  /** The stored session is another. */
+  z.object({ type: z.literal('session-stored') }),
+  /** The list of spaces, or what is stored of one (its name, whose it is), may have changed. */
+  z.object({ type: z.literal('spaces-changed') }),
+  z.object({ type: z.literal('space-deleted'), spaceId }),
+  /** Try again to enter a space, whatever the server said before. */
+  z.object({ type: z.literal('rejoin'), spaceId }),
+])
+
+export type TabMessage = z.output<typeof tabMessageSchema>
+
+export interface TabLine {
+  send(message: TabMessage): void
+  onMessage(listener: (message: TabMessage) => void): void
+}
+
+export function createTabLine(tabs: Tabs): TabLine {
+  return {
+    send(message) {
+      if (!tabs.alone)
+        tabs.post('ops' in message ? { ...message, ops: pack(message.spaceId, message.ops) } : message)
+    },
+    onMessage(listener) {
+      tabs.onMessage((raw) => {
+        const parsed = tabMessageSchema.safeParse(raw)
+        if (parsed.success) listener(parsed.data)
+      })
+    },
+  }
+}
+
+function pack(spaceId: SpaceId, ops: readonly TreeOperation[]): Uint8Array[] {
+  return Array.from(packBatches(spaceId, ops), (batch) => batch.bytes)
+}

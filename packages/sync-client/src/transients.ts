@@ -1,0 +1,183 @@
+import {
+  jsonValueProblem,
+  limits,
+  propertyKeySchema,
+  utf8Length,
+  vertexIdSchema,
+  type JsonValue,
+  type TransientChange,
+  type TreeId,
+} from '@t69/protocol'
+
+import type { LocalTransient } from './open-trees.ts'
+import type { Runtime } from './runtime.ts'
+
+/** The latest value wins; between two messages at least this long passes. */
+const throttleMs = 50
+/** Whoever missed a part catches up with the next whole value. */
+const wholeEveryMs = 5_000
+
+export interface TransientSender {
+  set(change: LocalTransient): void
+  /** A stored value has taken its place, for everybody who gets the operation. */
+  stored(treeId: TreeId, targetId: string, key: string): void
+  /** Somebody came who has none of what was said so far. */
+  repeatWhole(): void
+  stop(): void
+}
+
+interface Outgoing {
+  readonly change: LocalTransient
+  /** What the others show, as far as they heard everything. */
+  sent: JsonValue | undefined
+  sentAny: boolean
+  wholeAt: number
+  dirty: boolean
+}
+
+/**
+ * Sends what is shown and not stored. Text that grows travels as what was added, so that a reply of
+ * 300 chunks costs its length once, not 150 times.
+ */
+export function createTransientSender(
+  runtime: Runtime,
+  send: (changes: readonly TransientChange[]) => void,
+): TransientSender {
+  const outgoing = new Map<string, Outgoing>()
+  let cancel: (() => void) | null = null
+
+  function flush(): void {
+    cancel = null
+    const changes: TransientChange[] = []
+    for (const [key, entry] of outgoing) {
+      if (!entry.dirty) continue
+      entry.dirty = false
+      const change = messageFor(entry, runtime.now())
+      if (change !== undefined) changes.push(change)
+      if (entry.change.value === undefined) outgoing.delete(key)
+    }
+    if (changes.length > 0) send(changes)
+  }
+
+  const schedule = (): void => void (cancel ??= runtime.setTimer(flush, throttleMs))
+
+  return {
+    set(change) {
+      const key = keyOf(change)
+      const before = outgoing.get(key)
+      outgoing.set(key, {
+        sent: before?.sent,
+        sentAny: before?.sentAny ?? false,
+        wholeAt: before?.wholeAt ?? 0,
+        change,
+        dirty: true,
+      })
+      schedule()
+    },
+    stored(treeId, targetId, key) {
+      outgoing.delete(keyOf({ treeId, targetId, key }))
+    },
+    repeatWhole() {
+      for (const entry of outgoing.values()) {
+        entry.sentAny = false
+        entry.dirty = true
+      }
+      if (outgoing.size > 0) schedule()
+    },
+    stop() {
+      cancel?.()
+      cancel = null
+      outgoing.clear()
+    },
+  }
+}
+
+function messageFor(entry: Outgoing, now: number): TransientChange | undefined {
+  const { treeId, value } = entry.change
+  const targetId = vertexIdSchema.safeParse(entry.change.targetId).data
+  const key = propertyKeySchema.safeParse(entry.change.key).data
+  if (targetId === undefined || key === undefined) return undefined
+  const where = { treeId, targetId, key }
+  if (value === undefined) return where
+
+  const { sent } = entry
+  const text = typeof value === 'string' ? wellFormedStart(value) : undefined
+  const grows = entry.sentAny && text !== undefined && typeof sent === 'string' && text.startsWith(sent)
+  if (grows && text.length === sent.length) return undefined
+  const recent = now - entry.wholeAt < wholeEveryMs
+  const whole = text ?? value
+  const part = grows ? text.slice(sent.length) : undefined
+  // A text too long to be sent whole goes on in parts; whoever comes late sees it once it is stored.
+  const asPart = part !== undefined && (recent || !fits(whole))
+  const sendable = asPart ? part : whole
+  if (!fits(sendable) || jsonValueProblem(sendable) !== undefined) return undefined
+  if (!asPart) entry.wholeAt = now
+  entry.sent = whole
+  entry.sentAny = true
+  return asPart && typeof sent === 'string'
+    ? { ...where, value: sendable, offset: sent.length }
+    : { ...where, value: sendable }
+}
+
+const fits = (value: JsonValue): boolean => utf8Length(JSON.stringify(value)) <= limits.maxTransientBytes
+
+/** Without a last half of a surrogate pair, whose other half is still to come. */
+function wellFormedStart(text: string): string {
+  const last = text.charCodeAt(text.length - 1)
+  return last >= 0xd800 && last < 0xdc00 ? text.slice(0, -1) : text
+}
+
+const keyOf = ({ treeId, targetId, key }: Pick<LocalTransient, 'treeId' | 'targetId' | 'key'>): string =>
+  `${treeId}/${targetId}/${key}`
+
+export interface TransientReceiver {
+  apply(from: string, changes: readonly TransientChange[]): void
+  /** A stored value came: what was shown over it is history. */
+  stored(treeId: TreeId, targetId: string, key: string): void
+  /** Who is not here any more shows nothing. */
+  keepOnly(isPresent: (from: string) => boolean): void
+}
+
+/** Puts the parts together that a sender sent, and shows the result. */
+export function createTransientReceiver(
+  show: (treeId: TreeId, targetId: string, key: string, value: JsonValue | undefined) => void,
+): TransientReceiver {
+  const shown = new Map<string, { from: string; change: TransientChange; value: JsonValue }>()
+  return {
+    apply(from, changes) {
+      for (const change of changes) {
+        const { treeId, targetId, key, value, offset } = change
+        const slot = keyOf(change)
+        if (value === undefined) {
+          shown.delete(slot)
+          show(treeId, targetId, key, undefined)
+          continue
+        }
+        const before = shown.get(slot)
+        const whole =
+          offset === undefined
+            ? value
+            : continued(before?.from === from ? before.value : undefined, offset, value)
+        if (whole === undefined) continue
+        shown.set(slot, { from, change, value: whole })
+        show(treeId, targetId, key, whole)
+      }
+    },
+    stored(treeId, targetId, key) {
+      shown.delete(keyOf({ treeId, targetId, key }))
+    },
+    keepOnly(isPresent) {
+      for (const [slot, { from, change }] of shown) {
+        if (isPresent(from)) continue
+        shown.delete(slot)
+        show(change.treeId, change.targetId, change.key, undefined)
+      }
+    },
+  }
+}
+
+/** A part that does not follow what is here is of no use: a whole value comes in a while. */
+function continued(before: JsonValue | undefined, offset: number, part: JsonValue): string | undefined {
+  const follows = typeof before === 'string' && typeof part === 'string' && before.length === offset
+  return follows ? before + part : undefined
+}
