@@ -4,22 +4,16 @@ import {
   type NotificationPayload,
   type Presence,
   type Role,
-  type SocketData,
   type SpaceId,
   type TransientChange,
 } from '@t69/protocol'
 
 import type { Commit, LogState } from '../spaces/space.ts'
+import type { Connection } from './connection.ts'
 import type { Socket } from './socket.ts'
 
-/** Whose socket it is, as the room needs it. `data` changes when the token is renewed. */
-export interface Occupant {
-  readonly socket: Socket
-  readonly data: SocketData
-}
-
-export interface Member<O extends Occupant> {
-  readonly occupant: O
+export interface Member {
+  readonly connection: Connection
   /** As it was when the socket joined or was last told. */
   readonly role: Role
   /** What it shows of itself; undefined while it is not shown. */
@@ -31,27 +25,27 @@ export interface Member<O extends Occupant> {
 }
 
 /** The sockets in one space. What is sent to a slow reader is bounded: it gets the rest once it has drained. */
-export interface Room<O extends Occupant> {
+export interface Room {
   readonly size: number
-  members(): IterableIterator<Member<O>>
+  members(): IterableIterator<Member>
   /** Adds the socket, or gives it another role, and tells it who is here. */
-  enter(occupant: O, role: Role): void
+  enter(connection: Connection, role: Role): void
   /** Nothing of the space reaches the socket afterwards. False when it was not here. */
-  leave(socket: Socket): boolean
+  leave(connection: Connection): boolean
   /** Sends a commit to everybody but the one who pushed it. */
   append(commit: Commit): void
-  show(socket: Socket, state: JsonValue): void
-  passOn(socket: Socket, changes: TransientChange[]): void
+  show(connection: Connection, state: JsonValue): void
+  passOn(connection: Connection, changes: TransientChange[]): void
   /** Sends what was left out for a socket that has drained. */
-  catchUp(socket: Socket, state: () => LogState): void
+  catchUp(connection: Connection, state: () => LogState): void
 }
 
-export function createRoom<O extends Occupant>(spaceId: SpaceId, maxBacklogBytes: number): Room<O> {
-  const members = new Map<string, Member<O>>()
+export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room<O> {
+  const members = new Map<string, Member>()
 
   const isSlow = (socket: Socket): boolean => socket.backlogBytes() > maxBacklogBytes
 
-  function presenceOf({ occupant: { socket, data }, shown }: Member<O>): Presence[] {
+  function presenceOf({ connection: { socket, data }, shown }: Member): Presence[] {
     if (shown === undefined) return []
     return [{ connectionId: socket.id, user: { id: data.userId, name: data.userName }, state: shown }]
   }
@@ -60,14 +54,14 @@ export function createRoom<O extends Occupant>(spaceId: SpaceId, maxBacklogBytes
     const member = members.get(changed.id)
     const present = member === undefined ? [] : presenceOf(member)
     const payload = { spaceId, present, gone: present.length === 0 ? [changed.id] : [] }
-    for (const { occupant, missedPresence } of members.values()) {
-      if (occupant.socket.id === changed.id) continue
-      if (isSlow(occupant.socket)) missedPresence.add(changed.id)
-      else occupant.socket.send('presence:changed', payload)
+    for (const { connection, missedPresence } of members.values()) {
+      if (connection.socket.id === changed.id) continue
+      if (isSlow(connection.socket)) missedPresence.add(changed.id)
+      else connection.socket.send('presence:changed', payload)
     }
   }
 
-  function leave(socket: Socket): boolean {
+  function leave({ socket }: Connection): boolean {
     const member = members.get(socket.id)
     if (member === undefined) return false
     members.delete(socket.id)
@@ -81,11 +75,11 @@ export function createRoom<O extends Occupant>(spaceId: SpaceId, maxBacklogBytes
     },
     members: () => members.values(),
 
-    enter: (occupant, role) => {
-      const { socket } = occupant
+    enter: (connection, role) => {
+      const { socket } = connection
       const shown = members.get(socket.id)?.shown
-      members.set(socket.id, { occupant, role, shown, isBehind: false, missedPresence: new Set() })
-      const others = [...members.values()].filter((member) => member.occupant.socket.id !== socket.id)
+      members.set(socket.id, { connection, role, shown, isBehind: false, missedPresence: new Set() })
+      const others = [...members.values()].filter((member) => member.connection.socket.id !== socket.id)
       socket.send('presence:changed', { spaceId, present: others.flatMap(presenceOf), gone: [] })
     },
     leave,
@@ -93,7 +87,7 @@ export function createRoom<O extends Occupant>(spaceId: SpaceId, maxBacklogBytes
     append: ({ logId, epoch, after, cursor, ops, batch: asPushed, originId }) => {
       let payload: NotificationPayload<'ops:appended'> | undefined
       for (const member of members.values()) {
-        const { socket } = member.occupant
+        const { socket } = member.connection
         if (socket.id === originId) continue
         member.isBehind = isSlow(socket)
         if (member.isBehind) continue
@@ -103,7 +97,7 @@ export function createRoom<O extends Occupant>(spaceId: SpaceId, maxBacklogBytes
       }
     },
 
-    show: (socket, state) => {
+    show: ({ socket }, state) => {
       const member = members.get(socket.id)
       if (member === undefined) return
       const wasShown = member.shown !== undefined
@@ -111,15 +105,16 @@ export function createRoom<O extends Occupant>(spaceId: SpaceId, maxBacklogBytes
       if (wasShown || member.shown !== undefined) tellOthers(socket)
     },
 
-    passOn: (from, changes) => {
+    passOn: ({ socket: from }, changes) => {
       const payload = { spaceId, connectionId: from.id, changes }
-      for (const { occupant } of members.values()) {
-        if (occupant.socket.id === from.id || isSlow(occupant.socket)) continue
-        occupant.socket.send('ops:transient', payload)
+      for (const { connection } of members.values()) {
+        const { socket } = connection
+        if (socket.id === from.id || isSlow(socket)) continue
+        socket.send('ops:transient', payload)
       }
     },
 
-    catchUp: (socket, state) => {
+    catchUp: ({ socket }, state) => {
       const member = members.get(socket.id)
       if (member === undefined || isSlow(socket)) return
       if (member.missedPresence.size > 0) {

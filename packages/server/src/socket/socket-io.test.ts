@@ -61,7 +61,13 @@ async function startServer() {
     url,
     gateway,
     connect: (auth: object, options: object = {}) => {
-      const client = io(url, { auth, reconnection: false, forceNew: true, transports: ['websocket'], ...options })
+      const client = io(url, {
+        auth,
+        reconnection: false,
+        forceNew: true,
+        transports: ['websocket'],
+        ...options,
+      })
       clients.push(client)
       return client
     },
@@ -77,34 +83,37 @@ async function startServer() {
 
 const goodAuth = () => ({ token: randomHexId(), protocolVersion })
 
-function next(client: ClientSocket, event: string): Promise<never> {
+function next(client: ClientSocket, event: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no ${event} came`)), 5_000)
-    client.once(event, (payload: never) => {
+    client.once(event, (payload: unknown) => {
       clearTimeout(timer)
       resolve(payload)
     })
   })
 }
 
-it.each([['websocket'], ['polling']])('joins, pushes, is told of appends and pulls over %s', async (transport) => {
-  await using server = await startServer()
-  const anna = server.connect(goodAuth(), { transports: [transport] })
-  const ben = server.connect(goodAuth(), { transports: [transport] })
-  for (const client of [anna, ben]) {
-    const joined = await client.timeout(5_000).emitWithAck('space:join', { spaceId })
-    expect(joined).toMatchObject({ ok: true, cursor: 0, head: 0, role: 'editor' })
-  }
-  const appended = next(ben, 'ops:appended')
-  const ops = opsFrom(1, 3)
-  const pushed = await anna
-    .timeout(5_000)
-    .emitWithAck('ops:push', { spaceId, batch: encodeBatch({ spaceId, ops }) })
-  expect(pushed).toMatchObject({ ok: true, after: 0, cursor: 3, head: 3, duplicates: 0, rejected: [] })
-  const { batch, after, cursor } = (await appended) as { batch: Uint8Array; after: number; cursor: number }
-  expect({ after, cursor }).toEqual({ after: 0, cursor: 3 })
-  expect(decodeBatch(new Uint8Array(batch)).ops).toEqual(ops)
-  const page = await ben.timeout(5_000).emitWithAck('ops:pull', { spaceId, after: 1 })
-  expect(page).toMatchObject({ ok: true, after: 1, cursor: 3, head: 3 })
-  expect(decodeBatch(new Uint8Array(page.batch)).ops).toEqual(ops.slice(1))
-})
+it.each([['websocket'], ['polling']])(
+  'joins, pushes, is told of appends and pulls over %s',
+  async (transport) => {
+    await using server = await startServer()
+    const anna = server.connect(goodAuth(), { transports: [transport] })
+    const ben = server.connect(goodAuth(), { transports: [transport] })
+    for (const client of [anna, ben]) {
+      const joined = await client.timeout(5_000).emitWithAck('space:join', { spaceId })
+      expect(joined).toMatchObject({ ok: true, cursor: 0, head: 0, role: 'editor' })
+    }
+    const appended = next(ben, 'ops:appended')
+    const ops = opsFrom(1, 3)
+    const pushed = await anna
+      .timeout(5_000)
+      .emitWithAck('ops:push', { spaceId, batch: encodeBatch({ spaceId, ops }) })
+    expect(pushed).toMatchObject({ ok: true, after: 0, cursor: 3, head: 3, duplicates: 0, rejected: [] })
+    const { batch, after, cursor } = (await appended) as { batch: Uint8Array; after: number; cursor: number }
+    expect({ after, cursor }).toEqual({ after: 0, cursor: 3 })
+    expect(decodeBatch(new Uint8Array(batch)).ops).toEqual(ops)
+    const page = await ben.timeout(5_000).emitWithAck('ops:pull', { spaceId, after: 1 })
+    expect(page).toMatchObject({ ok: true, after: 1, cursor: 3, head: 3 })
+    expect(decodeBatch(new Uint8Array(page.batch)).ops).toEqual(ops.slice(1))
+  },
+)

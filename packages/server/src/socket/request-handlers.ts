@@ -1,0 +1,108 @@
+import {
+  type Ack,
+  decodeBatch,
+  type ParsedPayload,
+  type RequestName,
+  type RequestReply,
+  type Role,
+  type SpaceId,
+  SyncError,
+} from '@t69/protocol'
+
+import type { Tokens } from '../platform/tokens.ts'
+import type { Access } from '../spaces/access.ts'
+import type { Logger } from '../spaces/logger.ts'
+import type { Spaces } from '../spaces/spaces.ts'
+import type { Connection } from './connection.ts'
+import type { Rooms } from './rooms.ts'
+
+/** Each calls `ack` once, or throws before it did. What is not a `SyncError` is a bug. */
+export type RequestHandlers = {
+  [N in RequestName]: (
+    connection: Connection,
+    payload: ParsedPayload<N>,
+    ack: (reply: Ack<RequestReply<N>>) => void,
+  ) => void
+}
+
+export interface RequestHandlersOptions {
+  readonly spaces: Spaces
+  readonly access: Access
+  readonly tokens: Tokens
+  readonly rooms: Rooms
+  readonly logger: Logger
+  readonly now: () => number
+  readonly maxBacklogBytes: number
+  /** The connection has a token that expires later. */
+  readonly renewed: (connection: Connection) => void
+}
+
+/** What each request does: check the role as it is now, then act, then ack. */
+export function createRequestHandlers(options: RequestHandlersOptions): RequestHandlers {
+  const { spaces, tokens, rooms, logger, now, maxBacklogBytes, renewed } = options
+  return {
+    'space:join': (connection, { spaceId, ...position }, ack) => {
+      const role = roleIn(options, connection, spaceId)
+      const { renewed: isRenewed, ...reply } = spaces.open(spaceId).join(position)
+      if (isRenewed) {
+        logger.warn({ spaceId, logId: reply.logId }, 'the log of a space has lost history and got a new id')
+        rooms.expelAll(spaceId, 'changed', connection)
+      }
+      ack({ ok: true, ...reply, role })
+      rooms.enter(connection, spaceId, role)
+    },
+
+    'space:leave': (connection, { spaceId }, ack) => {
+      rooms.leave(connection, spaceId)
+      ack(left)
+    },
+
+    'ops:push': (connection, { spaceId, batch }, ack) => {
+      if (roleInJoined(options, connection, spaceId) === 'viewer') {
+        throw new SyncError('forbidden', 'a viewer does not edit this space')
+      }
+      const decoded = decodeBatch(batch)
+      if (decoded.spaceId !== spaceId) {
+        throw new SyncError('invalid_batch', `the batch is of space ${decoded.spaceId}`)
+      }
+      spaces.open(spaceId).push({ ops: decoded.ops, batch, originId: connection.socket.id }, ack)
+    },
+
+    'ops:pull': (connection, { spaceId, after }, ack) => {
+      roleInJoined(options, connection, spaceId)
+      // Pages that nobody reads must not pile up any more than appends.
+      if (connection.socket.backlogBytes() > maxBacklogBytes) {
+        throw new SyncError('rate_limited', 'read what was sent first', { retryAfterMs: 1_000 })
+      }
+      ack({ ok: true, ...spaces.open(spaceId).pull(after) })
+    },
+
+    'auth:renew': (connection, { token }, ack) => {
+      const data = tokens.verify(token)
+      if (data.userId !== connection.data.userId) {
+        throw new SyncError('forbidden', 'the token is of another user: connect anew')
+      }
+      connection.data = data
+      renewed(connection)
+      ack({ ok: true, expiresInMs: Math.max(0, data.tokenExpiresAt - now()) })
+    },
+  }
+}
+
+type RoleCheck = Pick<RequestHandlersOptions, 'access' | 'rooms'>
+
+/** The role as it is now. Throws `not_found`: a stranger does not learn whether the space exists. */
+function roleIn({ access, rooms }: RoleCheck, connection: Connection, spaceId: SpaceId): Role {
+  const role = access.roleOf(spaceId, connection.data.userId)
+  if (role !== undefined) return role
+  rooms.expel(connection, spaceId, 'removed')
+  throw new SyncError('not_found', 'there is no such space, or you are not a member')
+}
+
+export function roleInJoined(check: RoleCheck, connection: Connection, spaceId: SpaceId): Role {
+  if (!connection.joined.has(spaceId)) throw new SyncError('not_joined', 'join the space first')
+  return roleIn(check, connection, spaceId)
+}
+
+// An object type without fields is written as one that may have none at all, `ok` included.
+const left = { ok: true } as Ack<RequestReply<'space:leave'>>

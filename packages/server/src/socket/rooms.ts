@@ -1,0 +1,53 @@
+import type { NotificationPayload, Role, SpaceId } from '@t69/protocol'
+
+import type { Connection } from './connection.ts'
+import { createRoom, type Room } from './room.ts'
+
+type CloseReason = NotificationPayload<'space:closed'>['reason']
+
+/** Who is in which space. A room is there while somebody is in it. */
+export interface Rooms {
+  find(spaceId: SpaceId): Room | undefined
+  enter(connection: Connection, spaceId: SpaceId, role: Role): void
+  leave(connection: Connection, spaceId: SpaceId): void
+  leaveAll(connection: Connection): void
+  /** Ends the connection's stay, in this turn, and tells it why. */
+  expel(connection: Connection, spaceId: SpaceId, reason: CloseReason): void
+  expelAll(spaceId: SpaceId, reason: CloseReason, but?: Connection): void
+}
+
+export function createRooms(maxBacklogBytes: number): Rooms {
+  const rooms = new Map<SpaceId, Room>()
+
+  function leave(connection: Connection, spaceId: SpaceId): boolean {
+    const room = rooms.get(spaceId)
+    const wasIn = room?.leave(connection) ?? false
+    if (room?.size === 0) rooms.delete(spaceId)
+    connection.joined.delete(spaceId)
+    return wasIn
+  }
+
+  function expel(connection: Connection, spaceId: SpaceId, reason: CloseReason): void {
+    if (leave(connection, spaceId)) connection.socket.send('space:closed', { spaceId, reason })
+  }
+
+  return {
+    find: (spaceId) => rooms.get(spaceId),
+    enter: (connection, spaceId, role) => {
+      let room = rooms.get(spaceId)
+      if (room === undefined) rooms.set(spaceId, (room = createRoom(spaceId, maxBacklogBytes)))
+      connection.joined.add(spaceId)
+      room.enter(connection, role)
+    },
+    leave: (connection, spaceId) => void leave(connection, spaceId),
+    leaveAll: (connection) => {
+      for (const spaceId of connection.joined) leave(connection, spaceId)
+    },
+    expel,
+    expelAll: (spaceId, reason, but) => {
+      for (const { connection } of rooms.get(spaceId)?.members() ?? []) {
+        if (connection !== but) expel(connection, spaceId, reason)
+      }
+    },
+  }
+}
