@@ -101,6 +101,10 @@ export default defineConfig({
     layer('apps/t69/src/**', node, packages('server', 'replica'), appLibraries),
     // Tests join layers on purpose: a fake socket over a real log.
     layer('{packages,apps}/*/src/**/*.{test,contract}.ts'),
+    {
+      files: ['tests/browser/**'],
+      rules: { 'vitest/no-standalone-expect': ['error', { additionalTestBlockFunctions: ['story'] }] },
+    },
     // It makes tests: the title and the expectations are its caller's.
     { files: ['tests/lib/story.ts'], rules: { 'vitest/expect-expect': 'off', 'vitest/valid-title': 'off' } },
     {

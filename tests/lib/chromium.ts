@@ -110,3 +110,16 @@ async function unpackCarried(home: string): Promise<void> {
   // Whoever is second to rename finds the folder taken by an equal one.
   await rename(scratch, home).catch(() => rm(scratch, { recursive: true, force: true }))
 }
+
+/** Ends the browser's process without a word (SIGKILL) and waits until it is gone. */
+export async function killBrowser(context: BrowserContext): Promise<void> {
+  const browser = context.browser()
+  if (browser === null) throw new Error('the context has no browser of its own')
+  const session = await browser.newBrowserCDPSession()
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+  const main = processInfo.find(({ type }) => type === 'browser')
+  if (main === undefined) throw new Error('the browser names no process')
+  const gone = new Promise<void>((resolve) => context.once('close', () => resolve()))
+  process.kill(main.id, 'SIGKILL')
+  await gone
+}
