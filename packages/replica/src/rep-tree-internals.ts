@@ -8,7 +8,6 @@ import type { ReplicaState } from './replica-state.ts'
  */
 export interface RepTreeInternals {
   lamportClock: number
-  rootVertexId: string | undefined
   /** RepTree's own code reads vertices from here and registers listeners here. */
   state: Pick<
     ReplicaState,

@@ -3,6 +3,31 @@ import { expect, test } from 'vitest'
 
 import { Replica } from './replica.ts'
 
+const move = (
+  counter: number,
+  peerId: string,
+  targetId: string,
+  parentId: string | null,
+): VertexOperation => ({
+  id: { counter, peerId },
+  targetId,
+  parentId,
+})
+const set = (
+  counter: number,
+  peerId: string,
+  targetId: string,
+  key: string,
+  value: string,
+): VertexOperation => ({
+  id: { counter, peerId },
+  targetId,
+  key,
+  value,
+  transient: false,
+})
+const root = move(1, '1', 'root', null)
+
 test('a new tree has its root and hands over the operations for it and every later edit, once and in order', () => {
   const tree = Replica.create('root')
   const ops: VertexOperation[] = []
@@ -20,15 +45,187 @@ test('a new tree has its root and hands over the operations for it and every lat
   expect(copy.digest()).toBe(tree.digest())
   expect(copy.getAllOps()).toHaveLength(10)
   expect(copy.popLocalOps()).toEqual([])
-  expect(new RepTree('1', ops).getVertex(child.id)?.getProperties()).toEqual(child.getProperties())
+  const bare = new RepTree('1', ops)
+  expect(bare.getVertex(child.id)?.getProperties()).toEqual(child.getProperties())
 })
 
-test('an empty replica that merges a log adds nothing to it', () => {
-  const ops = Replica.create('root').popLocalOps()
+test('local operations wait for the first who takes them, and are kept for nobody else', () => {
+  const tree = Replica.create('root')
+  expect(tree.popLocalOps()).toHaveLength(4)
+  tree.newVertex('root')
+  const heard: number[] = []
+  const stop = tree.onLocalOp((op) => heard.push(op.id.counter))
+  expect(heard).toEqual([5, 6])
+  stop()
+  tree.setVertexProperty('root', 'name', 'x')
+  expect(tree.popLocalOps().map((op) => op.id.counter)).toEqual([7])
+  expect(heard).toEqual([5, 6])
+})
+
+test('every listener hears an edit before the edit that another listener answers it with', () => {
+  const tree = Replica.create('root')
+  const heard: string[] = []
+  tree.onLocalOp((op) => {
+    if ('key' in op && op.key === 'question') tree.setVertexProperty('root', 'answer', 42)
+  })
+  tree.onLocalOp((op) => heard.push('key' in op ? op.key : 'move'))
+  tree.setVertexProperty('root', 'question', '?')
+  expect(heard).toEqual(['question', 'answer'])
+})
+
+test('an edit has taken effect when its listener hears of it, even when another listener throws', () => {
+  const errors: unknown[] = []
+  const tree = new Replica({ ops: [root], onListenerError: (error) => errors.push(error) })
+  const broken = new Error('broken')
+  tree.onLocalOp(() => {
+    throw broken
+  })
+  const seen: unknown[] = []
+  tree.onLocalOp((op) => seen.push(tree.getVertex(op.targetId)?.getProperty('name')))
+  tree.setVertexProperty('root', 'name', 'x')
+  expect(seen).toEqual(['x'])
+  expect(errors).toEqual([broken])
+})
+
+test('an empty replica that merges a log adds nothing to it and finds the root and paths', () => {
+  const source = Replica.create('root')
+  const notes = source.root!.newNamedChild('notes').newNamedChild('today')
   const replica = new Replica()
   expect(replica.root).toBeUndefined()
-  replica.merge(ops)
+  expect(replica.getVertexByPath('notes')).toBeUndefined()
+  replica.merge(source.getAllOps().toReversed())
   expect(replica.root?.id).toBe('root')
+  expect(replica.getVertexByPath('/notes/today/')?.id).toBe(notes.id)
   expect(replica.popLocalOps()).toEqual([])
-  expect(replica.getAllOps()).toHaveLength(ops.length)
+  expect(replica.getAllOps()).toHaveLength(source.getAllOps().length)
+})
+
+test('the root is the vertex with the tree id, or the first that was made without a parent', () => {
+  const ops = [move(5, '1', 'second', null), move(3, '1', 'first', null)]
+  expect(new Replica({ ops }).root?.id).toBe('first')
+  expect(new Replica({ ops, treeId: 'second' }).root?.id).toBe('second')
+  expect(new Replica({ ops, treeId: 'third' }).root).toBeUndefined()
+  expect(new Replica({ ops, treeId: 'second' }).replicate('7').root?.id).toBe('second')
+})
+
+test('what is deleted goes below the null vertex, in a log without one too', () => {
+  const tree = new Replica({ ops: [root, move(2, '1', 'a', 'root')] })
+  tree.deleteVertex('a')
+  expect(tree.getChildrenIds('root')).toEqual([])
+  expect(tree.getVertex('a')?.parentId).toBe('0')
+  expect(tree.getChildrenIds('0')).toEqual(['a'])
+})
+
+test('operations on what is unknown wait, count, and take effect once it comes', () => {
+  const tree = new Replica({ ops: [root, move(2, '1', 'a', 'root')] })
+  const waiting = [move(8, '2', 'b', 'p'), move(9, '2', 'a', 'p'), set(90, '2', 'p', 'name', 'parent')]
+  tree.merge(waiting)
+  tree.merge(waiting)
+  expect(tree.getVertex('b')).toBeUndefined()
+  expect(tree.getVertex('p')).toBeUndefined()
+  expect(tree.getVertex('a')?.parentId).toBe('root')
+  expect(tree.getAllOps()).toHaveLength(5)
+  tree.merge([move(7, '2', 'p', 'root')])
+  expect(tree.getChildrenIds('p')).toEqual(['b', 'a'])
+  expect(tree.getVertex('p')?.name).toBe('parent')
+  tree.setVertexProperty('p', 'name', 'x')
+  expect(tree.popLocalOps()[0]?.id.counter).toBe(91)
+})
+
+test('a local edit comes after every operation known, lost ones included', () => {
+  const tree = new Replica({
+    ops: [root, set(50, '1', 'root', 'name', 'late'), set(40, '2', 'root', 'name', 'early')],
+  })
+  expect(tree.root?.name).toBe('late')
+  tree.setVertexProperty('root', 'name', 'now')
+  expect(tree.popLocalOps()[0]?.id.counter).toBe(51)
+  expect(tree.root?.name).toBe('now')
+})
+
+test('the order of peers is that of their code units', () => {
+  const names = ['aa', 'z', 'Z', 'x\u200d', 'x'].map((peerId) => set(2, peerId, 'root', 'name', peerId))
+  expect(new Replica({ ops: [root, ...names] }).root?.name).toBe('z')
+  expect(new Replica({ ops: [root, ...names.toReversed()] }).root?.name).toBe('z')
+  const alike = [set(2, 'x\u200d', 'root', 'name', 'two'), set(2, 'x', 'root', 'name', 'one')]
+  expect(new Replica({ ops: [root, ...alike] }).root?.name).toBe('two')
+})
+
+test('keys and vertex ids with "@" are told apart', () => {
+  const ops = [root, move(2, '1', 'c', 'root'), move(3, '1', 'b@c', 'root')]
+  const tree = new Replica({ ops: [...ops, set(4, '1', 'c', 'a@b', 'one'), set(5, '1', 'b@c', 'a', 'two')] })
+  expect(tree.getVertexProperty('c', 'a@b')).toBe('one')
+  expect(tree.getVertexProperty('b@c', 'a')).toBe('two')
+})
+
+test('a malformed operation is named and refused with all that came with it', () => {
+  const malformed: unknown[] = [
+    null,
+    { targetId: 'a', parentId: 'root' },
+    { id: { counter: 1.5, peerId: '1' }, targetId: 'a', parentId: 'root' },
+    { id: { counter: '2', peerId: '1' }, targetId: 'a', parentId: 'root' },
+    { id: { counter: 2n, peerId: '1' }, targetId: 'a', parentId: 'root' },
+    { id: { counter: 2, peerId: 3 }, targetId: 'a', parentId: 'root' },
+    { id: { counter: 2, peerId: '1' }, targetId: 'a' },
+    { id: { counter: 2, peerId: '1' }, targetId: 'a', parentId: 'root', key: 'name' },
+    { id: { counter: 2, peerId: '1' }, targetId: 'a', key: 'name', value: () => 1 },
+  ]
+  const tree = new Replica({ ops: [root] })
+  const before = tree.digest()
+  for (const op of malformed) {
+    expect(() => tree.merge([move(9, '1', 'a', 'root'), op as VertexOperation])).toThrow(TypeError)
+  }
+  expect(() => tree.merge([{ id: { counter: 2, peerId: '77' }, targetId: 'a' } as never])).toThrow(
+    /"peerId":"77"/,
+  )
+  expect(tree.digest()).toBe(before)
+  expect(tree.getAllOps()).toEqual([root])
+})
+
+test('of two contents with one id the first stays', () => {
+  const tree = new Replica({
+    ops: [root, set(2, '1', 'root', 'name', 'first'), set(2, '1', 'root', 'name', 'second')],
+  })
+  tree.merge([set(2, '1', 'root', 'name', 'third')])
+  expect(tree.root?.name).toBe('first')
+  expect(tree.getAllOps()).toHaveLength(2)
+})
+
+test('state vectors and missing operations come from the operations, lost and waiting ones included', () => {
+  const ops = [
+    root,
+    set(2, '1', 'root', 'a', 'x'),
+    set(5, '2', 'root', 'a', 'y'),
+    set(3, '1', 'root', 'a', 'z'),
+  ]
+  const tree = new Replica({ ops: [...ops, move(9, '2', 'a', 'unknown')] })
+  expect(tree.getStateVector()).toEqual({
+    '1': [[1, 3]],
+    '2': [
+      [5, 5],
+      [9, 9],
+    ],
+  })
+  expect(tree.getMissingOps({ '1': [[1, 2]], '2': [[9, 9]] }).map((op) => op.id.counter)).toEqual([3, 5])
+})
+
+test('a disposed replica can be read, and refuses edits and merges', () => {
+  const tree = Replica.create('root')
+  const child = tree.newVertex('root')
+  tree[Symbol.dispose]()
+  expect(tree.root?.children.map(({ id }) => id)).toEqual([child.id])
+  const edits = [
+    () => tree.newVertex('root'),
+    () => child.delete(),
+    () => child.setProperty('name', 'x'),
+    () => child.setTransientProperty('name', 'x'),
+    () => tree.showTransient('root', 'name', 'x'),
+    () => tree.merge([root]),
+  ]
+  for (const edit of edits) expect(edit).toThrow('disposed')
+})
+
+test('replicas of one tree made without a peer id never make the same operation id', () => {
+  const [one, other] = [new Replica({ ops: [root] }), new Replica({ ops: [root] })]
+  expect(one.peerId).toMatch(/^\d{30}$/)
+  expect(one.peerId).not.toBe(other.peerId)
 })

@@ -7,8 +7,16 @@ const vertexIds = ['0', 'r', 'a', 'b', 'c', 'd', 'e']
 const peerIds = ['aa', 'ab', 'z', 'ch', 'cz', 'x', 'x\u200d', 'X']
 
 const values: (JsonValue | undefined)[] = [
-  ...[1, 'x', null, true, undefined, {}, [], { a: [1, { b: null }] }],
-  ...['2026-01-01T00:00:00Z', '2025-01-01T00:00:00.5+02:00'],
+  1,
+  'x',
+  null,
+  true,
+  undefined,
+  {},
+  [],
+  { a: [1, { b: null }] },
+  '2026-01-01T00:00:00Z',
+  '2025-01-01T00:00:00.5+02:00',
 ]
 
 /**
