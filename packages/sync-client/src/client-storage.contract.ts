@@ -5,6 +5,7 @@ import {
   type JsonValue,
   type LogId,
   type PeerId,
+  type PropertyOperation,
   type SpaceId,
   type TreeId,
   type TreeOperation,
@@ -20,7 +21,7 @@ import type { ClientStorage, RejectedEdit, StoredSpace, SyncState } from './stor
  */
 export interface StorageCase {
   readonly name: string
-  run(device: Device): Promise<void>
+  readonly run: (device: Device) => Promise<void>
 }
 
 /** One device. Opening it again is what a reload does. */
@@ -70,7 +71,7 @@ export function someOps({
   space: inSpace = spaceId,
   peer = '1234',
   value = 'text',
-}: OpsOptions = {}): TreeOperation[] {
+}: OpsOptions = {}): PropertyOperation[] {
   return Array.from({ length: count }, (_, index) => ({
     clock: from + index,
     peerId: peer as PeerId,
