@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { SyncError, type ErrorBody } from '../errors.ts'
-import { spaceIdSchema } from '../ids.ts'
+import { spaceIdSchema, type SpaceId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { treeOperationSchema, type TreeOperation } from '../operation.ts'
 import { batches } from '../testing/arbitraries.ts'
@@ -41,6 +41,13 @@ describe('encodeBatch', () => {
     const body = refusalOf(() => encodeBatch({ spaceId, ops: [setOp(1, 'a'), wrong] }))
     expect(body).toMatchObject({ code: 'invalid_batch', at: 1 })
     expect(refusalOf(() => [...packBatches(spaceId, [setOp(1, 'a'), wrong])])).toEqual(body)
+  })
+
+  test('[BA13] a space whose id is none is refused, also without operations', () => {
+    // What a caller in plain JavaScript could hand over.
+    const wrongId = 'space' as SpaceId
+    expect(refusalOf(() => encodeBatch({ spaceId: wrongId, ops: [] })).code).toBe('invalid_batch')
+    expect(refusalOf(() => packBatches(wrongId, []).next()).code).toBe('invalid_batch')
   })
 
   test('[BA13] too many operations, or bytes, are too large', () => {

@@ -275,6 +275,13 @@ describe('[BA8] [BA9] values', () => {
     expect(refusalOf(withValue(text)).body).toMatchObject({ code: 'invalid_batch', at: 1 })
   })
 
+  test('[BA12] [OP7] a value is refused by its index from the first byte too many', () => {
+    const largest = JSON.stringify('x'.repeat(limits.maxValueBytes - 2))
+    expect(decodeBatch(withValue(largest)).ops.length).toBe(2)
+    const larger = refusalOf(withValue(JSON.stringify('x'.repeat(limits.maxValueBytes - 1))))
+    expect(larger.body).toMatchObject({ code: 'invalid_batch', at: 1 })
+  })
+
   test('[BA8] a text that is longer or shorter than what is left is refused', () => {
     expect(refusalOf(withValue('1', 2)).code).toBe('invalid_batch')
     expect(refusalOf(withValue('1', 0)).code).toBe('invalid_batch')
