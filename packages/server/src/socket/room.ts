@@ -1,6 +1,7 @@
 import {
   encodeBatch,
   type JsonValue,
+  limits,
   type NotificationPayload,
   type Presence,
   type Role,
@@ -40,7 +41,7 @@ export interface Room {
   catchUp(connection: Connection, state: () => LogState): void
 }
 
-export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room<O> {
+export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
   const members = new Map<string, Member>()
 
   const isSlow = (socket: Socket): boolean => socket.backlogBytes() > maxBacklogBytes
@@ -59,6 +60,23 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room<O> {
       if (isSlow(connection.socket)) missedPresence.add(changed.id)
       else connection.socket.send('presence:changed', payload)
     }
+  }
+
+  /** In as many messages as their size takes: one, but for a crowd with a lot to show. */
+  function sendPresence(socket: Socket, present: Presence[], gone: string[]): void {
+    let page: Presence[] = []
+    let bytes = 0
+    for (const presence of present) {
+      const size = JSON.stringify(presence.state).length
+      if (page.length > 0 && bytes + size > limits.batchBudgetBytes) {
+        socket.send('presence:changed', { spaceId, present: page, gone: [] })
+        page = []
+        bytes = 0
+      }
+      page.push(presence)
+      bytes += size
+    }
+    socket.send('presence:changed', { spaceId, present: page, gone })
   }
 
   function leave({ socket }: Connection): boolean {
@@ -80,7 +98,7 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room<O> {
       const shown = members.get(socket.id)?.shown
       members.set(socket.id, { connection, role, shown, isBehind: false, missedPresence: new Set() })
       const others = [...members.values()].filter((member) => member.connection.socket.id !== socket.id)
-      socket.send('presence:changed', { spaceId, present: others.flatMap(presenceOf), gone: [] })
+      sendPresence(socket, others.flatMap(presenceOf), [])
     },
     leave,
 
@@ -125,7 +143,11 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room<O> {
           return changed === undefined ? [] : presenceOf(changed)
         })
         const shown = new Set(present.map(({ connectionId }) => connectionId))
-        socket.send('presence:changed', { spaceId, present, gone: missed.filter((id) => !shown.has(id)) })
+        sendPresence(
+          socket,
+          present,
+          missed.filter((id) => !shown.has(id)),
+        )
       }
       if (!member.isBehind) return
       member.isBehind = false

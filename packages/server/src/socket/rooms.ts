@@ -34,8 +34,8 @@ export function createRooms(maxBacklogBytes: number): Rooms {
   return {
     find: (spaceId) => rooms.get(spaceId),
     enter: (connection, spaceId, role) => {
-      let room = rooms.get(spaceId)
-      if (room === undefined) rooms.set(spaceId, (room = createRoom(spaceId, maxBacklogBytes)))
+      const room = rooms.get(spaceId) ?? createRoom(spaceId, maxBacklogBytes)
+      rooms.set(spaceId, room)
       connection.joined.add(spaceId)
       room.enter(connection, role)
     },

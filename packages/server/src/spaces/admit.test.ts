@@ -1,0 +1,119 @@
+import { limits, opKey, type TreeOperation } from '@t69/protocol'
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
+import { moveOp, newEpoch, opsFrom, setOp, spaceId } from '../testing/ops.ts'
+import { admit, createStage } from './admit.ts'
+
+const openLog = () => createMemoryOpLogs().open(spaceId, newEpoch())
+
+/** Few ids and few contents, so that they meet. */
+const anyOp = fc
+  .record({
+    clock: fc.integer({ min: 1, max: 6 }),
+    peer: fc.constantFrom('1', '2'),
+    tree: fc.constantFrom('tree', 'other'),
+    value: fc.constantFrom('a', 'b', null),
+  })
+  .map(({ clock, value, ...where }) => setOp(clock, value, where))
+
+describe('admission', () => {
+  it('[PU3] agrees with a map from ids to contents, whatever is pushed in whatever groups', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(fc.array(anyOp, { maxLength: 8 }), { maxLength: 4 })), (groups) => {
+        const log = openLog()
+        const model = new Map<string, TreeOperation>()
+        for (const group of groups) {
+          const stage = createStage(log)
+          const committed: TreeOperation[] = []
+          for (const ops of group) {
+            const { accepted, duplicates, rejected } = admit(ops, stage)
+            for (const op of accepted) stage.add(op)
+            const expected = { accepted: [] as TreeOperation[], duplicates: 0, rejected: [] as number[] }
+            for (const [index, op] of ops.entries()) {
+              const known = model.get(opKey(op))
+              if (known === undefined) {
+                model.set(opKey(op), op)
+                expected.accepted.push(op)
+              } else if (known.value === op.value) expected.duplicates++
+              else expected.rejected.push(index)
+            }
+            expect(accepted).toEqual(expected.accepted)
+            expect(duplicates).toBe(expected.duplicates)
+            expect(rejected.map(({ index }) => index)).toEqual(expected.rejected)
+            committed.push(...accepted)
+          }
+          log.append(committed)
+        }
+      }),
+    )
+  })
+
+  it.each([
+    ['another value', setOp(1, 'b')],
+    ['no value', { ...setOp(1, 'a'), value: undefined }],
+    ['null', setOp(1, null)],
+    ['another target', setOp(1, 'a', { target: 'else' })],
+    ['a move', moveOp(1, 'tree')],
+  ])('[PU4] rejects an operation whose id is in the log with %s', (_, op) => {
+    const log = openLog()
+    log.append([setOp(1, 'a')])
+    const { accepted, rejected } = admit([op, setOp(2, 'next')], log)
+    expect(rejected).toMatchObject([{ index: 0, code: 'op_conflict' }])
+    expect(accepted).toEqual([setOp(2, 'next')])
+  })
+
+  it('[PU4] rejects an operation whose id came earlier in the batch with another content', () => {
+    const { accepted, duplicates, rejected } = admit([setOp(1, 'a'), setOp(1, 'b'), setOp(1, 'a')], openLog())
+    expect(accepted).toHaveLength(1)
+    expect(duplicates).toBe(1)
+    expect(rejected).toMatchObject([{ index: 1, code: 'op_conflict' }])
+  })
+
+  it('[PU3] takes values that are equal as JSON for the same', () => {
+    const log = openLog()
+    log.append([setOp(1, { a: [1, { b: 'c' }] })])
+    expect(admit([setOp(1, { a: [1, { b: 'c' }] })], log)).toMatchObject({ duplicates: 1, rejected: [] })
+  })
+
+  it("[PU5] rejects a clock further above its tree's highest than the window", () => {
+    const log = openLog()
+    log.append([setOp(5, 'a')])
+    const edge = 5 + limits.clockWindow
+    const ops = [
+      setOp(edge + 1, 'too far'),
+      setOp(edge, 'at the edge'),
+      // What was accepted raises the highest, what was rejected does not.
+      setOp(edge + limits.clockWindow + 1, 'too far'),
+      setOp(edge + limits.clockWindow, 'at the new edge'),
+      setOp(limits.clockWindow + 1, 'a new tree starts at 0', { tree: 'other' }),
+    ]
+    const { accepted, rejected } = admit(ops, log)
+    expect(accepted).toEqual([ops[1], ops[3]])
+    expect(rejected).toMatchObject(
+      [0, 2, 4].map((index) => ({
+        index,
+        code: 'clock_out_of_range',
+        message: expect.stringContaining('highest'),
+      })),
+    )
+  })
+
+  it('looks nothing up in the log for operations above its highest clock', () => {
+    const log = openLog()
+    log.append(opsFrom(1, 3))
+    let lookups = 0
+    const counted = {
+      maxClock: log.maxClock,
+      find: (op: TreeOperation) => {
+        lookups++
+        return log.find(op)
+      },
+    }
+    admit(opsFrom(4, 100), counted)
+    expect(lookups).toBe(0)
+    admit(opsFrom(3, 2), counted)
+    expect(lookups).toBe(1)
+  })
+})

@@ -1,0 +1,44 @@
+import type { ServerRuntime } from '../spaces/server-runtime.ts'
+
+/** Time that passes when a test says so. */
+export interface ManualRuntime extends ServerRuntime {
+  /** Runs what was scheduled, as the end of a turn of the event loop does. */
+  turn(): void
+  /** Lets time pass, firing timers in order. */
+  advance(ms: number): void
+  readonly timers: number
+}
+
+export function createManualRuntime(startAt = 1_000_000): ManualRuntime {
+  let time = startAt
+  let scheduled: (() => void)[] = []
+  const timers = new Set<{ at: number; callback: () => void }>()
+  return {
+    now: () => time,
+    setTimer: (callback, delayMs) => {
+      const timer = { at: time + delayMs, callback }
+      timers.add(timer)
+      return () => void timers.delete(timer)
+    },
+    schedule: (callback) => void scheduled.push(callback),
+    turn: () => {
+      const callbacks = scheduled
+      scheduled = []
+      for (const callback of callbacks) callback()
+    },
+    advance: (ms) => {
+      const end = time + ms
+      for (;;) {
+        const next = [...timers].filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)[0]
+        if (next === undefined) break
+        timers.delete(next)
+        time = Math.max(time, next.at)
+        next.callback()
+      }
+      time = end
+    },
+    get timers() {
+      return timers.size
+    },
+  }
+}

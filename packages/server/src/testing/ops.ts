@@ -1,0 +1,47 @@
+import type {
+  Epoch,
+  JsonValue,
+  PeerId,
+  SpaceId,
+  TreeId,
+  TreeOperation,
+  UserId,
+  VertexId,
+} from '@t69/protocol'
+import { randomHexId } from '@t69/protocol'
+
+export const spaceId = 'a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4' as SpaceId
+export const otherSpaceId = 'b1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4' as SpaceId
+export const treeId = 'tree' as TreeId
+
+export const newEpoch = (): Epoch => randomHexId() as Epoch
+export const newUserId = (): UserId => randomHexId() as UserId
+
+interface Where {
+  readonly peer?: string
+  readonly tree?: string
+  readonly target?: string
+  readonly space?: SpaceId
+}
+
+function base(clock: number, { peer = '1', tree = treeId, target = 'vertex', space = spaceId }: Where) {
+  return {
+    clock,
+    peerId: peer as PeerId,
+    treeId: tree as TreeId,
+    spaceId: space,
+    targetId: target as VertexId,
+  }
+}
+
+export function setOp(clock: number, value: JsonValue, where: Where = {}): TreeOperation {
+  return { ...base(clock, where), key: 'name', value }
+}
+
+export function moveOp(clock: number, parent: string | null, where: Where = {}): TreeOperation {
+  return { ...base(clock, where), parentId: parent as VertexId | null }
+}
+
+export function opsFrom(first: number, count: number, where: Where = {}): TreeOperation[] {
+  return Array.from({ length: count }, (_, index) => setOp(first + index, `value ${first + index}`, where))
+}
