@@ -27,8 +27,8 @@ ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data STATIC_DIR=/srv/t6
 WORKDIR /srv/t69
 COPY --from=build /deploy ./
 # A volume takes over the owner of the folder that it is first mounted on.
-RUN groupadd --system --gid 10001 t69 \
-  && useradd --system --uid 10001 --gid t69 --home-dir /srv/t69 --shell /usr/sbin/nologin t69 \
+RUN groupadd --gid 10001 t69 \
+  && useradd --uid 10001 --gid t69 --home-dir /srv/t69 --no-create-home --shell /usr/sbin/nologin t69 \
   && install --directory --owner t69 --group t69 --mode 0700 /data
 USER t69
 VOLUME /data
