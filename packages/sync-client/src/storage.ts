@@ -56,14 +56,24 @@ export interface ClientStorage {
 
   /** Every operation of a tree that this device holds, each once, in no particular order. */
   readTree(spaceId: SpaceId, treeId: TreeId): Promise<TreeOperation[]>
-  /** Edits made here. With a sync state, they go into the outbox in the same transaction. */
+  /**
+   * Edits made here. With a sync state, they go into the outbox in the same transaction; those that
+   * break the protocol's rules (`operationProblem`) are filed as refused instead, and held all the same.
+   */
   appendLocal(spaceId: SpaceId, ops: readonly TreeOperation[]): Promise<void>
-  /** Operations from the server's log, and the state that covers them. Repeating it is harmless. */
+  /**
+   * Operations from the server's log, and the state that covers them. Repeating it is harmless. What
+   * the log holds under an id replaces what was held under it.
+   */
   appendRemote(spaceId: SpaceId, ops: readonly TreeOperation[], state: SyncState): Promise<void>
 
   getSyncState(spaceId: SpaceId): Promise<SyncState | undefined>
+  /**
+   * A `reconciling` state begins a reconciliation where none ran, where it names another log, or where its
+   * cursor goes back: what was received before then says nothing of the log. So it is in `appendRemote` too.
+   */
   putSyncState(spaceId: SpaceId, state: SyncState): Promise<void>
-  /** Stops syncing: forgets state and outbox, keeps every operation. */
+  /** Stops syncing: forgets state, outbox and refusals, keeps every operation. */
   clearSyncState(spaceId: SpaceId): Promise<void>
 
   /**
@@ -71,7 +81,10 @@ export interface ClientStorage {
    * the outbox is empty. An entry is never larger than one batch.
    */
   readOutbox(spaceId: SpaceId, budgetBytes: number): Promise<OutboxSlice | undefined>
-  /** Takes entries out, files what was refused, and moves the state, all at once. */
+  /**
+   * Takes entries out, files what was refused, and moves the state, all at once. While reconciling, the
+   * rest of the entries counts as received under `state.logId`. Entries no longer there are passed over.
+   */
   settleOutbox(
     spaceId: SpaceId,
     entries: readonly number[],
@@ -87,7 +100,9 @@ export interface ClientStorage {
 
   /**
    * Ends a reconciliation: every operation held here that was not received under `logId` and is not in
-   * the outbox or refused goes into the outbox, oldest clock first; then `reconciling` is false. Returns how many.
+   * the outbox or refused goes into the outbox; then `reconciling` is false. The space tree goes first, each
+   * tree from its oldest clock. Returns how many. A transaction for each tree: interrupted, it is repeated in
+   * full. Does nothing when no reconciliation with that log runs.
    */
   queueMissing(spaceId: SpaceId, logId: LogId): Promise<number>
 

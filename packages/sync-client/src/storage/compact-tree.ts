@@ -39,7 +39,9 @@ export async function compactTree(
 ): Promise<void> {
   let next: Compaction = compaction
   const step = () =>
-    db.transaction('rw', [db.treeOps, db.segments, db.sync], async () => compactStep(db, spaceId, treeId, next))
+    db.transaction('rw', [db.treeOps, db.segments, db.sync], async () =>
+      compactStep(db, spaceId, treeId, next),
+    )
   while (await step()) next = 'tail'
 }
 
