@@ -63,6 +63,12 @@ describe('transients and presence', () => {
     expect(transientChangeSchema.safeParse({ ...change, value: `${largest}x` }).success).toBe(false)
   })
 
+  test('[LI3] one message has 1 to 100 changes', () => {
+    const changes = (count: number) => ({ spaceId, changes: Array.from({ length: count }, () => change) })
+    const taken = [0, 1, 100, 101].map((count) => signals['ops:transient'].safeParse(changes(count)).success)
+    expect(taken).toEqual([false, true, true, false])
+  })
+
   test('[LI3] a presence state is at most 65,536 bytes of JSON', () => {
     const presence = signals['presence:set']
     expect(presence.safeParse({ spaceId, state: largest }).success).toBe(true)
