@@ -1,7 +1,8 @@
 import { nullVertexId } from '@t69/protocol'
 import type { MoveVertex } from 'reptree'
 
-import { compareOpIds, sortById } from './op-order.ts'
+import { OpHeap } from './op-heap.ts'
+import { compareOpIds } from './op-order.ts'
 import type { MoveRecord, VertexNode } from './vertex-node.ts'
 
 /**
@@ -17,12 +18,10 @@ import type { MoveRecord, VertexNode } from './vertex-node.ts'
  * only moves vertices that did not exist: these cannot be above any other, so nobody else's move changes.
  */
 export class MoveLog {
+  /** Moves decided and undone, and steps climbed, since the start: what the tests of its cost count. */
+  work = 0
   readonly #records: MoveRecord[] = []
   #touched: VertexNode[] = []
-
-  get length(): number {
-    return this.#records.length
-  }
 
   /** In the order of their ids. */
   ops(): MoveVertex[] {
@@ -40,19 +39,40 @@ export class MoveLog {
         this.#decide(record)
       }
     } else {
-      const additions = additionsIn(fresh)
-      if (additions !== undefined) {
-        this.#splice(from, fresh)
-        for (const record of additions) this.#decide(record)
-      } else {
+      this.#splice(from, fresh)
+      if (!this.#add(fresh)) {
         this.#undoFrom(from)
-        this.#splice(from, fresh)
         this.#redoFrom(from)
       }
     }
     const touched = this.#touched
     this.#touched = []
     return touched
+  }
+
+  /**
+   * Decides moves of vertices that do not exist, and those that waited for one of these vertices, in order.
+   * Returns false, having done a part or nothing, once one of them moves a vertex that was there before.
+   */
+  #add(fresh: readonly MoveRecord[]): boolean {
+    if (fresh.some(({ target }) => target.place !== undefined && target.id !== nullVertexId)) return false
+    const woken = new OpHeap()
+    const born = new Set<VertexNode>()
+    let next = 0
+    for (;;) {
+      const old = woken.first()
+      const added = fresh[next]
+      const record = old === undefined || (added !== undefined && precedes(added, old)) ? added : woken.pop()
+      if (record === undefined) return true
+      if (record === added) next++
+      const { target } = record
+      const exists = target.place !== undefined
+      if (exists && !born.has(target) && target.id !== nullVertexId) return false
+      this.#decide(record)
+      if (exists || target.place === undefined) continue
+      born.add(target)
+      for (const waiting of target.waiting ?? []) if (precedes(record, waiting)) woken.push(waiting)
+    }
   }
 
   #positionAfter(record: MoveRecord): number {
@@ -102,6 +122,7 @@ export class MoveLog {
 
   #undo(record: MoveRecord): void {
     const { target, parent, before } = record
+    this.work++
     record.applied = false
     record.before = undefined
     target.place = before
@@ -112,7 +133,8 @@ export class MoveLog {
   }
 
   #decide(record: MoveRecord): void {
-    if (!hasEffect(record)) return
+    this.work++
+    if (!this.#hasEffect(record)) return
     const { target, parent } = record
     const before = target.place
     record.applied = true
@@ -124,6 +146,31 @@ export class MoveLog {
     this.#touch(target)
   }
 
+  #hasEffect(record: MoveRecord): boolean {
+    const { target, parent } = record
+    if (target.id === nullVertexId || parent === target) return false
+    // Staying where it is keeps its place among the siblings.
+    if (target.place !== undefined && target.place.parent === parent) return false
+    if (parent === null) return true
+    if (parent.born === undefined || !precedes(parent.born, record)) {
+      if (!record.waits) {
+        record.waits = true
+        parent.waiting ??= []
+        parent.waiting.push(record)
+      }
+      return false
+    }
+    return target.childCount === 0 || !this.#isAbove(target, parent)
+  }
+
+  #isAbove(ancestor: VertexNode, node: VertexNode): boolean {
+    for (let above = node.place?.parent; above; above = above.place?.parent) {
+      this.work++
+      if (above === ancestor) return true
+    }
+    return false
+  }
+
   #touch(node: VertexNode): void {
     if (node.touched) return
     node.touched = true
@@ -133,45 +180,4 @@ export class MoveLog {
 
 function precedes(a: MoveRecord, b: MoveRecord): boolean {
   return compareOpIds(a.op.id, b.op.id) < 0
-}
-
-function hasEffect(record: MoveRecord): boolean {
-  const { target, parent } = record
-  if (target.id === nullVertexId || parent === target) return false
-  // Staying where it is keeps its place among the siblings.
-  if (target.place !== undefined && target.place.parent === parent) return false
-  if (parent === null) return true
-  if (parent.born === undefined || !precedes(parent.born, record)) {
-    if (!record.waits) {
-      record.waits = true
-      parent.waiting ??= []
-      parent.waiting.push(record)
-    }
-    return false
-  }
-  return target.childCount === 0 || !isAbove(target, parent)
-}
-
-function isAbove(ancestor: VertexNode, node: VertexNode): boolean {
-  for (let above = node.place?.parent; above; above = above.place?.parent) {
-    if (above === ancestor) return true
-  }
-  return false
-}
-
-/**
- * The moves to decide when all that is new is about vertices that do not exist: the new moves, and those
- * that waited for one of these vertices. Undefined when one of them moves a vertex that is there.
- */
-function additionsIn(fresh: readonly MoveRecord[]): readonly MoveRecord[] | undefined {
-  const additions = [...fresh]
-  const woken = new Set<VertexNode>()
-  for (const { target } of additions) {
-    if (target.id === nullVertexId) continue
-    if (target.place !== undefined) return undefined
-    if (target.waiting === undefined || woken.has(target)) continue
-    woken.add(target)
-    for (const record of target.waiting) additions.push(record)
-  }
-  return woken.size === 0 ? fresh : sortById(additions, (record) => record.op.id)
 }

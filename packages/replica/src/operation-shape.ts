@@ -1,11 +1,7 @@
-import type { MoveVertex, SetVertexProperty, VertexOperation } from 'reptree'
+import type { MoveVertex, VertexOperation } from 'reptree'
 
 export function isMoveOp(op: VertexOperation): op is MoveVertex {
   return 'parentId' in op && op.parentId !== undefined
-}
-
-export function isPropertyOp(op: VertexOperation): op is SetVertexProperty {
-  return !isMoveOp(op)
 }
 
 /** Throws a TypeError that names the operation, when it is none that a replica can hold. */

@@ -1,0 +1,67 @@
+import type { VertexOperation } from 'reptree'
+import { expect, test } from 'vitest'
+
+import { Replica } from './replica.ts'
+
+const root: VertexOperation = { id: { counter: 1, peerId: '1' }, targetId: 'root', parentId: null }
+const write = (counter: number, value: string | undefined, transient = false): VertexOperation => ({
+  id: { counter, peerId: '2' },
+  targetId: 'root',
+  key: 'text',
+  value,
+  transient,
+})
+
+test('a shown value covers the stored one, is no operation and no part of the digest, and observers hear of it', () => {
+  const tree = new Replica({ ops: [root, write(2, 'stored')] })
+  const digest = tree.digest()
+  const values: unknown[] = []
+  tree.observeVertex('root', (vertex) => values.push(vertex.getProperty('text')))
+  tree.showTransient('root', 'text', 'streamed')
+  tree.flushEvents()
+  expect(tree.getVertexProperty('root', 'text', false)).toBe('stored')
+  tree.showTransient('root', 'text', undefined)
+  tree.flushEvents()
+  expect(values).toEqual(['stored', 'streamed', 'stored'])
+  expect(tree.digest()).toBe(digest)
+  expect(tree.popLocalOps()).toEqual([])
+  expect(tree.getAllOps()).toHaveLength(2)
+  tree.showTransient('unknown', 'text', 'nothing')
+})
+
+test('a shown value goes when an operation writes its key, another writer who lost to a later one included', () => {
+  const tree = new Replica({ ops: [root, write(10, 'late')] })
+  tree.showTransient('root', 'text', 'streamed')
+  tree.merge([write(10, 'late')])
+  expect(tree.getVertexProperty('root', 'text')).toBe('streamed')
+  tree.merge([write(5, 'early')])
+  expect(tree.getVertexProperty('root', 'text')).toBe('late')
+})
+
+test('a transient edit is handed over like any other, stored nowhere, and its id never comes again', () => {
+  const tree = new Replica({ ops: [root] })
+  const heard: [number, boolean][] = []
+  tree.onLocalOp((op) => heard.push([op.id.counter, 'transient' in op && op.transient]))
+  tree.setTransientVertexProperty('root', 'text', 'draft')
+  tree.setVertexProperty('root', 'other', 1)
+  expect(tree.getVertexProperty('root', 'text')).toBe('draft')
+  tree.commitTransients('root')
+  expect(tree.getVertexProperty('root', 'text', false)).toBe('draft')
+  expect(heard).toEqual([
+    [2, true],
+    [3, false],
+    [4, false],
+  ])
+  expect(tree.getAllOps().map((op) => op.id.counter)).toEqual([1, 3, 4])
+})
+
+test('merged transient operations are shown by order of ids, until a later operation is stored', () => {
+  const tree = new Replica({ ops: [root] })
+  tree.merge([write(6, 'six', true), write(5, 'five', true)])
+  expect(tree.getVertexProperty('root', 'text')).toBe('six')
+  tree.merge([write(4, 'stored before')])
+  expect(tree.getVertexProperty('root', 'text')).toBe('six')
+  tree.merge([write(7, 'stored after')])
+  expect(tree.getVertexProperty('root', 'text')).toBe('stored after')
+  expect(tree.getAllOps()).toHaveLength(3)
+})
