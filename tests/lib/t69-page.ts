@@ -59,6 +59,15 @@ export async function synced(page: Page): Promise<void> {
   await page.locator('[data-testid=sync-status][data-phase=live][data-pending="0"]').waitFor()
 }
 
+/** Opens one of the spaces that the switcher lists. */
+export async function openSpace(page: Page, spaceId: string): Promise<void> {
+  if ((await page.getByTestId('app').getAttribute('data-space-id')) === spaceId) return
+  await showSidebar(page)
+  await page.getByTestId('space-switcher').click()
+  await page.locator(`[data-testid=space-item][data-space-id="${spaceId}"]`).click()
+  await page.locator(`[data-testid=app][data-ready=true][data-space-id="${spaceId}"]`).waitFor()
+}
+
 export async function status(page: Page): Promise<{ phase: string; pending: number; text: string }> {
   const button = page.getByTestId('sync-status')
   return {
