@@ -1,0 +1,95 @@
+import { SvelteMap } from 'svelte/reactivity'
+
+import { addMessage, messageOf, threadOf } from '../data/chat-tree.ts'
+import { explain } from '../data/explain.ts'
+import { providersOf, secretKeyOf, type Provider } from '../data/providers.ts'
+import type { Tree } from '../data/tree.ts'
+import { readSecret } from '../state/device.ts'
+import type { OpenSpace } from '../state/open-space.svelte.ts'
+import { streamCompletion } from './completion.ts'
+
+/** How often the streaming text is shown to others, and how often it is kept. */
+const showEveryMs = 100
+const keepEveryMs = 5000
+
+/**
+ * AI replies. Exactly one device produces a reply: the one that sent the message, because nothing but
+ * sending starts one. While it streams, its text is transient; what is kept is written now and then, so
+ * that a device that goes away leaves what it had, and once more at the end.
+ */
+export class Replies {
+  /** Replies that this device is producing, by the id of the chat's tree. */
+  readonly running = new SvelteMap<string, AbortController>()
+
+  /** Answers the chat's last message when a provider is set up, and a reply is not under way. */
+  async answer(open: OpenSpace, treeId: string): Promise<void> {
+    const provider = providersOf(open.tree)[0]
+    if (provider === undefined || this.running.has(treeId)) return
+    const stop = new AbortController()
+    this.running.set(treeId, stop)
+    try {
+      const apiKey = await readSecret(open.space.id, secretKeyOf(provider))
+      // Opened for the reply itself: it goes on when the person looks at another chat.
+      const tree = await open.space.openTree(treeId)
+      await writeReply(tree, provider, apiKey, stop.signal)
+      await open.space.closeTree(treeId)
+    } catch {
+      // The space was closed meanwhile; what had been kept is in the chat.
+    } finally {
+      this.running.delete(treeId)
+    }
+  }
+
+  stop(treeId: string): void {
+    this.running.get(treeId)?.abort()
+  }
+}
+
+async function writeReply(
+  tree: Tree,
+  provider: Provider,
+  apiKey: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const thread = threadOf(tree)
+  const messages = thread.flatMap(({ id }) => {
+    const vertex = tree.getVertex(id)
+    const message = vertex && messageOf(vertex)
+    if (message === undefined || message.role === 'error' || message.text === '') return []
+    return [{ role: message.role, content: message.text }]
+  })
+  const { title, baseUrl, model } = provider
+  const id = addMessage(
+    tree,
+    { role: 'assistant', text: '', createdAt: Date.now(), author: `${title} · ${model}` },
+    thread.at(-1)?.id,
+  )
+  const vertex = tree.getVertex(id)
+  if (vertex === undefined) return
+  vertex.setTransientProperty('inProgress', true)
+
+  let text = ''
+  let [shownAt, keptAt] = [performance.now(), performance.now()]
+  try {
+    for await (const piece of streamCompletion({ baseUrl, model, apiKey, messages }, signal)) {
+      text += piece
+      const now = performance.now()
+      if (now - keptAt > keepEveryMs) {
+        vertex.setProperty('text', text)
+        keptAt = shownAt = now
+      } else if (now - shownAt > showEveryMs) {
+        vertex.setTransientProperty('text', text)
+        shownAt = now
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) {
+      vertex.setProperty('role', text === '' ? 'error' : 'assistant')
+      text = text === '' ? `No reply: ${explain(error)}` : `${text}\n\n(The reply broke off: ${explain(error)})`
+    }
+  }
+  // A stored value takes the transient one before it away.
+  vertex.setProperty('text', text === '' ? '(Stopped)' : text)
+  vertex.setProperty('inProgress', false)
+  tree.flushEvents()
+}

@@ -1,0 +1,179 @@
+import type { Presence, Role } from '@t69/protocol'
+import type { Space, SpaceStatus } from '@t69/sync-client'
+import { SvelteSet } from 'svelte/reactivity'
+
+import { addMessage, layOutChat, titleFrom, type NewMessage } from '../data/chat-tree.ts'
+import { addItem, deleteItem, itemOfTree, renameItem, titleOf, untitled } from '../data/space-tree.ts'
+import { edit, textOf, type Tree } from '../data/tree.ts'
+import { readColorScheme, readView, saveColorScheme, saveView, type ColorScheme } from './device.ts'
+
+/** A chat that is open, with its tree. */
+export interface OpenChat {
+  readonly treeId: string
+  readonly tree: Tree
+}
+
+/** The space on screen: its sync status, who is here, which chat is open. */
+export class OpenSpace {
+  readonly space: Space
+  status = $state.raw<SpaceStatus>({
+    phase: 'local',
+    pending: 0,
+    rejected: 0,
+    cursor: 0,
+    head: 0,
+    error: null,
+  })
+  name = $state('')
+  role = $state.raw<Role | null>(null)
+  present = $state.raw<readonly Presence[]>([])
+  chat = $state.raw<OpenChat | null>(null)
+  selectedId = $state<string | null>(null)
+  colorScheme = $state<ColorScheme>('system')
+  readonly openFolders = new SvelteSet<string>()
+  readonly canEdit = $derived(this.role !== 'viewer')
+  #wanted: string | null = null
+  #stops: (() => void)[] = []
+
+  constructor(space: Space) {
+    this.space = space
+    this.refresh()
+    this.present = space.presence
+    this.#stops.push(
+      space.onStatus(() => this.refresh()),
+      space.onPresence((present) => {
+        this.present = present
+      }),
+    )
+  }
+
+  get tree(): Tree {
+    return this.space.root
+  }
+
+  /** Reads again what the client says of the space. */
+  refresh(): void {
+    this.status = this.space.status
+    this.name = this.space.name
+    this.role = this.space.role
+  }
+
+  /** Goes to `treeId`, or to where this device left the space. */
+  async restore(treeId: string | null): Promise<void> {
+    const view = await readView(this.space.id)
+    for (const id of view.openFolders) this.openFolders.add(id)
+    this.colorScheme = await readColorScheme(this.space.id)
+    const last = view.chat !== null && itemOfTree(this.tree, view.chat) !== undefined ? view.chat : null
+    await this.openChat(treeId ?? last)
+  }
+
+  /** Shows a chat, or none. The chat shown before is let go of. */
+  async openChat(treeId: string | null): Promise<void> {
+    this.#wanted = treeId
+    if (this.chat?.treeId === treeId) return
+    const before = this.chat
+    const tree = treeId === null ? null : await this.space.openTree(treeId)
+    if (this.#wanted !== treeId || tree === null || treeId === null) {
+      // Somebody went elsewhere while it loaded.
+      if (treeId !== null && tree !== null && this.chat?.treeId !== treeId) await this.space.closeTree(treeId)
+      if (this.#wanted === null) this.#leave(before)
+      return
+    }
+    this.#show({ treeId, tree }, before)
+  }
+
+  /** Makes a chat and shows it. */
+  async newChat(folderId: string | null, title = untitled): Promise<OpenChat> {
+    const tree = await this.space.createTree()
+    const treeId = this.space.treeIdOf(tree)
+    layOutChat(tree, title)
+    this.selectedId = addItem(this.tree, { title, treeId, folderId })
+    if (folderId !== null) this.openFolder(folderId, true)
+    const chat = { treeId, tree }
+    this.#wanted = treeId
+    this.#show(chat, this.chat)
+    return chat
+  }
+
+  newFolder(parentId: string | null): string {
+    const id = addItem(this.tree, { title: 'New folder', folderId: parentId })
+    if (parentId !== null) this.openFolder(parentId, true)
+    this.selectedId = id
+    return id
+  }
+
+  /** Adds to the open chat, or to a new one. A chat without a title takes it from its first message. */
+  async write(message: NewMessage): Promise<{ chat: OpenChat; messageId: string }> {
+    const chat = this.chat ?? (await this.newChat(null))
+    const messageId = addMessage(chat.tree, message)
+    const item = itemOfTree(this.tree, chat.treeId)
+    if (item && titleOf(item) === untitled && message.text.trim() !== '')
+      this.renameChat(chat, titleFrom(message.text))
+    return { chat, messageId }
+  }
+
+  /** The title is kept twice, as in t69: in the sidebar's vertex and in the chat's own tree. */
+  renameChat(chat: OpenChat, title: string): void {
+    const item = itemOfTree(this.tree, chat.treeId)
+    if (item) renameItem(this.tree, item.id, title)
+    edit(chat.tree, () => chat.tree.root?.setProperty('title', title))
+  }
+
+  async rename(itemId: string, title: string): Promise<void> {
+    const item = this.tree.getVertex(itemId)
+    if (item === undefined || titleOf(item) === title) return
+    renameItem(this.tree, itemId, title)
+    const treeId = textOf(item, 'tid')
+    if (treeId === undefined) return
+    const tree = await this.space.openTree(treeId)
+    edit(tree, () => tree.root?.setProperty('title', title))
+    await this.space.closeTree(treeId)
+  }
+
+  /** Takes an item out of the sidebar. Returns what brings it back. */
+  delete(itemId: string): () => void {
+    const restore = deleteItem(this.tree, itemId)
+    if (this.chat && itemOfTree(this.tree, this.chat.treeId) === undefined) void this.openChat(null)
+    if (this.selectedId === itemId) this.selectedId = null
+    return restore
+  }
+
+  openFolder(id: string, open: boolean): void {
+    if (open) this.openFolders.add(id)
+    else this.openFolders.delete(id)
+    this.#saveView()
+  }
+
+  async setColorScheme(scheme: ColorScheme): Promise<void> {
+    this.colorScheme = scheme
+    await saveColorScheme(this.space.id, scheme)
+  }
+
+  async close(): Promise<void> {
+    for (const stop of this.#stops.splice(0)) stop()
+    this.#wanted = null
+    this.chat = null
+    await this.space.close()
+  }
+
+  #show(chat: OpenChat, before: OpenChat | null): void {
+    this.chat = chat
+    this.space.setPresence({ chat: chat.treeId })
+    this.#saveView()
+    if (before) void this.space.closeTree(before.treeId)
+  }
+
+  #leave(before: OpenChat | null): void {
+    this.chat = null
+    this.space.setPresence({ chat: null })
+    this.#saveView()
+    if (before) void this.space.closeTree(before.treeId)
+  }
+
+  #saveView(): void {
+    void saveView(this.space.id, {
+      chat: this.chat?.treeId ?? null,
+      openFolders: [...this.openFolders],
+    })
+  }
+}

@@ -1,0 +1,183 @@
+import type { User } from '@t69/protocol'
+import type { SpaceInfo, SyncClient } from '@t69/sync-client'
+
+import { isBlank, layOutSpace } from '../data/space-tree.ts'
+import {
+  readCurrentSpace,
+  readDraft,
+  readFirstSpace,
+  saveCurrentSpace,
+  saveFirstSpace,
+} from './device.ts'
+import { OpenSpace } from './open-space.svelte.ts'
+import { addressOf, readPlace } from './place.ts'
+import { Ui } from './ui.svelte.ts'
+
+/** The draft of a message that has no chat yet. */
+export const newChatDraft = 'new'
+
+/** The whole app: who is signed in, which spaces there are, and the one on screen. */
+export class Session {
+  readonly client: SyncClient
+  readonly ui = new Ui()
+  user = $state.raw<User | null>(null)
+  spaces = $state.raw<readonly SpaceInfo[]>([])
+  open = $state.raw<OpenSpace | null>(null)
+  invite = $state<string | null>(null)
+
+  constructor(client: SyncClient) {
+    this.client = client
+  }
+
+  /** Opens what was open last, or a first local space. */
+  async start(): Promise<void> {
+    await this.client.ready
+    this.user = this.client.user
+    this.client.onUser((user) => void this.ui.attempt(() => this.#userChanged(user)))
+    this.client.onSpaces(() => void this.ui.attempt(() => this.refreshSpaces()))
+    addEventListener('hashchange', () => void this.ui.attempt(() => this.#follow()))
+
+    const place = readPlace(location)
+    this.invite = place.invite
+    await this.refreshSpaces()
+    const wanted = [place.spaceId, await readCurrentSpace()]
+    const known = this.spaces.find((space) => space.id === wanted[0]) ??
+      this.spaces.find((space) => space.id === wanted[1]) ??
+      this.spaces[0]
+    if (known === undefined) await this.#makeFirstSpace()
+    else await this.openSpace(known.id, known.id === place.spaceId ? place.treeId : null)
+    await this.acceptInvite()
+  }
+
+  async refreshSpaces(): Promise<void> {
+    this.spaces = await this.client.listSpaces()
+    this.open?.refresh()
+  }
+
+  async openSpace(spaceId: string, treeId: string | null = null): Promise<void> {
+    if (this.open?.space.id === spaceId) {
+      if (treeId !== null) await this.openChat(treeId)
+      return
+    }
+    const before = this.open
+    const next = new OpenSpace(await this.client.openSpace(spaceId))
+    await next.restore(treeId)
+    this.open = next
+    this.#showAddress('replace')
+    await saveCurrentSpace(spaceId)
+    await before?.close()
+  }
+
+  async createSpace(name: string): Promise<void> {
+    const space = await this.client.createSpace({ name })
+    layOutSpace(space.root)
+    await space.stored()
+    await this.refreshSpaces()
+    await this.openSpace(space.id)
+  }
+
+  async deleteSpace(spaceId: string): Promise<void> {
+    const wasOpen = this.open?.space.id === spaceId ? this.open : null
+    if (wasOpen) {
+      const next = this.spaces.find((space) => space.id !== spaceId)
+      if (next) await this.openSpace(next.id)
+      else await this.#makeFirstSpace()
+    }
+    await this.client.deleteSpace(spaceId)
+    await this.refreshSpaces()
+  }
+
+  async openChat(treeId: string | null): Promise<void> {
+    await this.open?.openChat(treeId)
+    this.ui.drawerOpen = false
+    this.#showAddress('push')
+  }
+
+  async newChat(folderId: string | null): Promise<void> {
+    await this.open?.newChat(folderId)
+    this.ui.drawerOpen = false
+    this.#showAddress('push')
+  }
+
+  /** Keeps the address in step after something else opened or closed a chat. */
+  chatChanged(): void {
+    this.#showAddress('push')
+  }
+
+  /** Joins the space of the invite link that this page was opened with; asks to sign in first. */
+  async acceptInvite(): Promise<void> {
+    const token = this.invite
+    if (token === null) return
+    if (this.user === null) {
+      this.ui.dialog = { kind: 'auth', form: 'sign-up', why: 'Sign up or in to join the space.' }
+      return
+    }
+    this.invite = null
+    await this.ui.attempt(async () => {
+      const joined = await this.client.acceptInvite(token)
+      await this.refreshSpaces()
+      await this.openSpace(joined.id)
+      await this.#dropBlankFirstSpace()
+      this.ui.show({ kind: 'info', text: `You have joined “${joined.name}”.` })
+    })
+    this.#showAddress('replace')
+  }
+
+  async #userChanged(user: User | null): Promise<void> {
+    this.user = user
+    await this.refreshSpaces()
+    if (user === null) return
+    if (this.invite !== null) return this.acceptInvite()
+    const first = await readFirstSpace()
+    const synced = this.spaces.find((space) => space.synced)
+    if (synced && this.open?.space.id === first && (await this.#isBlankFirstSpace())) {
+      await this.openSpace(synced.id)
+      await this.#dropBlankFirstSpace()
+    }
+  }
+
+  async #makeFirstSpace(): Promise<void> {
+    const space = await this.client.createSpace({ name: 'My space' })
+    layOutSpace(space.root)
+    await saveFirstSpace(space.id)
+    await this.refreshSpaces()
+    await this.openSpace(space.id)
+  }
+
+  /** A space that a first visit made, that nobody wrote in, is not kept beside those that somebody did. */
+  async #dropBlankFirstSpace(): Promise<void> {
+    const first = await readFirstSpace()
+    if (first === null || first === this.open?.space.id || !(await this.#isBlankFirstSpace())) return
+    await this.client.deleteSpace(first)
+    await this.refreshSpaces()
+  }
+
+  async #isBlankFirstSpace(): Promise<boolean> {
+    const first = this.spaces.find((space) => !space.synced && space.name === 'My space')
+    if (first === undefined || first.id !== (await readFirstSpace())) return false
+    if ((await readDraft(first.id, newChatDraft)) !== undefined) return false
+    if (this.open?.space.id === first.id) return isBlank(this.open.tree)
+    const space = await this.client.openSpace(first.id)
+    const blank = isBlank(space.root)
+    await space.close()
+    return blank
+  }
+
+  /** Back, forward, or an address typed in. */
+  async #follow(): Promise<void> {
+    const place = readPlace(location)
+    if (place.spaceId === null) return
+    if (place.spaceId !== this.open?.space.id) {
+      if (this.spaces.some((space) => space.id === place.spaceId))
+        await this.openSpace(place.spaceId, place.treeId)
+    } else await this.open.openChat(place.treeId)
+  }
+
+  #showAddress(how: 'push' | 'replace'): void {
+    if (this.open === null || this.invite !== null) return
+    const address = addressOf(this.open.space.id, this.open.chat?.treeId ?? null)
+    if (`${location.pathname}${location.hash}` === address) return
+    if (how === 'push') history.pushState(null, '', address)
+    else history.replaceState(null, '', address)
+  }
+}

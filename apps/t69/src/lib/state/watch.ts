@@ -1,0 +1,62 @@
+import { createSubscriber } from 'svelte/reactivity'
+
+import type { Tree, Visit } from '../data/tree.ts'
+
+/**
+ * From a tree's observers to Svelte's signals. Read inside an effect, a derived value or a template, these
+ * run it again when the vertex changes; RepTree gathers changes into ticks of 33 ms. Elsewhere they do nothing.
+ */
+
+type Subscribe = () => void
+
+const byVertex = new WeakMap<Tree, Map<string, Subscribe>>()
+
+/** Anything about one vertex: its properties, transient ones too, its place and its children. */
+export function watchVertex(tree: Tree, vertexId: string): void {
+  const subscribers = byVertex.get(tree) ?? new Map<string, Subscribe>()
+  byVertex.set(tree, subscribers)
+  const subscribe =
+    subscribers.get(vertexId) ??
+    createSubscriber((update) => {
+      const stop = tree.observe(vertexId, update)
+      return () => {
+        stop()
+        subscribers.delete(vertexId)
+      }
+    })
+  subscribers.set(vertexId, subscribe)
+  subscribe()
+}
+
+/**
+ * The children of all vertices that `read` visits, and their stored properties; not transient ones, which
+ * come with every chunk of a streaming reply. One signal however many vertices: a long chat has thousands.
+ */
+export function watched<T>(tree: Tree, read: (visit: Visit) => T): () => T {
+  let stops = new Map<string, () => void>()
+  let notify: (() => void) | undefined
+
+  const observe = (vertexId: string) =>
+    tree.observe(vertexId, (events) => {
+      if (events.some((event) => event.type === 'children')) notify?.()
+    })
+  const subscribe = createSubscriber((update) => {
+    notify = update
+    return () => {
+      notify = undefined
+      for (const stop of stops.values()) stop()
+      stops = new Map()
+    }
+  })
+
+  return () => {
+    subscribe()
+    const kept = new Map<string, () => void>()
+    const result = read((vertexId) => {
+      if (!kept.has(vertexId)) kept.set(vertexId, stops.get(vertexId) ?? observe(vertexId))
+    })
+    for (const [vertexId, stop] of stops) if (!kept.has(vertexId)) stop()
+    stops = kept
+    return result
+  }
+}
