@@ -1,0 +1,405 @@
+import { decodeBatch, encodeBatch, limits, SyncError, type TreeId, type TreeOperation } from '@t69/protocol'
+import { Replica, toTreeOperation, toVertexOperation } from '@t69/replica'
+import { describe, expect, it } from 'vitest'
+
+import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
+import type { OpLog, OpLogs } from '../storage/op-log.ts'
+import { createManualRuntime } from '../testing/manual-runtime.ts'
+import { newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
+import type { Commit, PushOutcome } from './space.ts'
+import { createSpaces, type SpacesOptions } from './spaces.ts'
+
+/** Logs that count what is asked of them, and fail when told to. */
+function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
+  const watched = {
+    appends: 0,
+    opens: 0,
+    openNow: new Set<string>(),
+    failure: undefined as Error | undefined,
+  }
+  const opLogs: OpLogs = {
+    ...inner,
+    open: (id, epoch): OpLog => {
+      watched.opens++
+      watched.openNow.add(id)
+      const log = inner.open(id, epoch)
+      return {
+        get logId() {
+          return log.logId
+        },
+        get head() {
+          return log.head
+        },
+        get epoch() {
+          return log.epoch
+        },
+        holds: log.holds,
+        renewLogId: log.renewLogId,
+        find: log.find,
+        maxClock: log.maxClock,
+        read: log.read,
+        readTree: log.readTree,
+        treeIds: log.treeIds,
+        append: (ops) => {
+          watched.appends++
+          if (watched.failure !== undefined) throw watched.failure
+          return log.append(ops)
+        },
+        close: () => {
+          watched.openNow.delete(id)
+          log.close()
+        },
+      }
+    },
+  }
+  return { watched, opLogs }
+}
+
+function setUp(options: Partial<SpacesOptions> = {}) {
+  const runtime = createManualRuntime()
+  const { watched, opLogs } = createWatchedOpLogs()
+  const errors: object[] = []
+  const logger = { info: () => {}, warn: () => {}, error: (details: object) => void errors.push(details) }
+  const spaces = createSpaces({ opLogs, epoch: newEpoch(), runtime, logger, ...options })
+  const events: (PushOutcome | Commit)[] = []
+  const published: Commit[] = []
+  spaces.publishTo((commit) => {
+    published.push(commit)
+    events.push(commit)
+  })
+  const push = (ops: readonly TreeOperation[], originId = 'a', to = spaceId): PushOutcome[] => {
+    const outcomes: PushOutcome[] = []
+    spaces.open(to).push({ ops, batch: encodeBatch({ spaceId: to, ops }), originId }, (outcome) => {
+      outcomes.push(outcome)
+      events.push(outcome)
+    })
+    return outcomes
+  }
+  return { runtime, watched, spaces, push, events, published, errors }
+}
+
+describe('a space', () => {
+  it('[PU1] settles and publishes only after the commit', () => {
+    const { runtime, spaces, push, published } = setUp()
+    const outcomes = push(opsFrom(1, 2))
+    expect(outcomes).toEqual([])
+    expect(spaces.open(spaceId).state.head).toBe(0)
+    runtime.turn()
+    expect(outcomes).toMatchObject([{ ok: true, after: 0, cursor: 2, head: 2, duplicates: 0, rejected: [] }])
+    expect(published).toMatchObject([{ after: 0, cursor: 2, originId: 'a' }])
+  })
+
+  it('[PU6] commits the pushes of one turn together, each at its own contiguous positions', () => {
+    const { runtime, watched, push, events } = setUp()
+    push(opsFrom(1, 2, { peer: '1' }), 'a')
+    push(opsFrom(1, 3, { peer: '2' }), 'b')
+    push(opsFrom(1, 1, { peer: '3' }), 'c')
+    runtime.turn()
+    expect(watched.appends).toBe(1)
+    // On any one socket acks and appends come in this order.
+    expect(events).toMatchObject([
+      { ok: true, after: 0, cursor: 2, head: 6 },
+      { originId: 'a', after: 0, cursor: 2 },
+      { ok: true, after: 2, cursor: 5, head: 6 },
+      { originId: 'b', after: 2, cursor: 5 },
+      { ok: true, after: 5, cursor: 6, head: 6 },
+      { originId: 'c', after: 5, cursor: 6 },
+    ])
+  })
+
+  it('[PU3] finds duplicates and conflicts among the pushes of one turn', () => {
+    const { runtime, spaces, push, published } = setUp()
+    const first = push([setOp(1, 'a')], 'a')
+    const same = push([setOp(1, 'a')], 'b')
+    const other = push([setOp(1, 'b'), setOp(2, 'c')], 'c')
+    runtime.turn()
+    expect(first).toMatchObject([{ after: 0, cursor: 1, duplicates: 0 }])
+    expect(same).toMatchObject([{ after: 2, cursor: 2, head: 2, duplicates: 1 }])
+    expect(other).toMatchObject([{ after: 1, cursor: 2, rejected: [{ index: 0, code: 'op_conflict' }] }])
+    expect(published).toHaveLength(2)
+    expect(spaces.open(spaceId).state.head).toBe(2)
+  })
+
+  it('[PU7] acks a push that adds nothing with the head, after all that leads up to it', () => {
+    const { runtime, push, events } = setUp()
+    push([setOp(1, 'a')], 'a')
+    runtime.turn()
+    events.length = 0
+    push([setOp(1, 'a')], 'a')
+    push([setOp(2, 'b')], 'b')
+    runtime.turn()
+    expect(events).toMatchObject([
+      { ok: true, after: 1, cursor: 2 },
+      { originId: 'b', cursor: 2 },
+      { ok: true, after: 2, cursor: 2, head: 2, duplicates: 1 },
+    ])
+  })
+
+  it('hands on the batch as it came when all of it was committed, and only then', () => {
+    const { runtime, push, published } = setUp()
+    push([setOp(1, 'a')], 'a')
+    push([setOp(1, 'b'), setOp(2, 'c')], 'b')
+    runtime.turn()
+    expect(published[0]?.batch).toEqual(encodeBatch({ spaceId, ops: [setOp(1, 'a')] }))
+    expect(published[1]).toMatchObject({ batch: undefined, ops: [setOp(2, 'c')] })
+  })
+
+  it('[PU9] refuses every push of a commit that fails, publishes nothing, and is as before', () => {
+    const { runtime, watched, spaces, push, published, errors } = setUp()
+    push([setOp(1, 'a')])
+    runtime.turn()
+    watched.failure = new SyncError('storage_failed', 'the disk is full')
+    // Had the clock of what failed been remembered, this would reach further than the window allows.
+    const far = 1 + limits.clockWindow
+    const failed = [push([setOp(far, 'b')], 'a'), push([setOp(2, 'c')], 'b')]
+    runtime.turn()
+    for (const outcomes of failed)
+      expect(outcomes).toMatchObject([{ ok: false, error: { code: 'storage_failed' } }])
+    expect(published).toHaveLength(1)
+    expect(errors).toMatchObject([{ spaceId }])
+    expect(spaces.open(spaceId).state.head).toBe(1)
+    watched.failure = undefined
+    const again = push([setOp(far + 1, 'd'), setOp(2, 'c')])
+    runtime.turn()
+    expect(again).toMatchObject([
+      { ok: true, after: 1, cursor: 2, rejected: [{ index: 0, code: 'clock_out_of_range' }] },
+    ])
+  })
+
+  it('[LC2] keeps an operation whose vertex and parent nobody has seen', () => {
+    const { runtime, spaces, push } = setUp()
+    push([setOp(9, 'early', { target: 'unknown' })])
+    runtime.turn()
+    expect(decodeBatch(spaces.open(spaceId).pull(0).batch).ops).toEqual([
+      setOp(9, 'early', { target: 'unknown' }),
+    ])
+  })
+
+  it('[PL1] gives the whole log in pages, [PL2] each within the budget, [PL4] as often as it is asked', () => {
+    const { runtime, spaces, push } = setUp()
+    const values = Array.from({ length: 60 }, (_, index) => 'x'.repeat((index * 977) % 30_000))
+    const ops = [...values.map((value, index) => setOp(index + 1, value)), setOp(61, 'y'.repeat(400_000))]
+    for (let at = 0; at < ops.length; at += 20) push(ops.slice(at, at + 20))
+    runtime.turn()
+    const space = spaces.open(spaceId)
+    const read: TreeOperation[] = []
+    let after = 0
+    for (;;) {
+      const page = space.pull(after)
+      expect(page).toEqual(space.pull(after))
+      expect(page.after).toBe(after)
+      const { ops: pageOps } = decodeBatch(page.batch)
+      expect(page.cursor).toBe(after + pageOps.length)
+      if (page.cursor === after) break
+      if (pageOps.length > 1) expect(page.batch.length).toBeLessThanOrEqual(limits.batchBudgetBytes)
+      read.push(...pageOps)
+      after = page.cursor
+    }
+    expect(read).toEqual(ops)
+    expect(after).toBe(space.state.head)
+  })
+
+  it('[PL3] refuses to read after the head', () => {
+    const { spaces } = setUp()
+    expect(() => spaces.open(spaceId).pull(1)).toThrow('the log ends at 0')
+  })
+
+  describe('at a join', () => {
+    function joined() {
+      const all = setUp()
+      all.push(opsFrom(1, 3))
+      all.runtime.turn()
+      const { state } = all.spaces.open(spaceId)
+      return { ...all, state }
+    }
+
+    it('[JO3] continues from a position that the log holds', () => {
+      const { spaces, state } = joined()
+      const { logId, epoch } = state
+      expect(spaces.open(spaceId).join({ logId, epoch, cursor: 2 })).toEqual({
+        ...state,
+        cursor: 2,
+        renewed: false,
+      })
+      expect(spaces.open(spaceId).join({ logId, cursor: 3 })).toMatchObject({ cursor: 3, renewed: false })
+      expect(spaces.open(spaceId).join({ logId })).toMatchObject({ cursor: 0, renewed: false })
+    })
+
+    it('[JO4] makes a new log id when the log has lost what the position covers', () => {
+      const { spaces, state } = joined()
+      const { logId } = state
+      for (const lost of [
+        { logId, cursor: 4 },
+        { logId, epoch: newEpoch(), cursor: 1 },
+      ]) {
+        const reply = spaces.open(spaceId).join({ ...lost, logId: spaces.open(spaceId).state.logId })
+        expect(reply).toMatchObject({ cursor: 0, head: 3, renewed: true })
+        expect(reply.logId).not.toBe(logId)
+        expect(spaces.open(spaceId).state.logId).toBe(reply.logId)
+      }
+    })
+
+    it('[JO5] starts from 0 with another log id, or none', () => {
+      const { spaces, state } = joined()
+      const fresh = { ...state, cursor: 0, renewed: false }
+      expect(spaces.open(spaceId).join({})).toEqual(fresh)
+      expect(
+        spaces.open(spaceId).join({ logId: newEpoch() as string as typeof state.logId, cursor: 3 }),
+      ).toEqual(fresh)
+    })
+  })
+})
+
+describe('spaces', () => {
+  it('keep at most so many files open, the ones used last', () => {
+    const { spaces, watched } = setUp({ maxOpen: 2 })
+    const ids = ['aa', 'bb', 'cc'].map((start) => (start + spaceId.slice(2)) as typeof spaceId)
+    for (const id of ids) spaces.open(id)
+    expect([...watched.openNow]).toEqual(ids.slice(1))
+  })
+
+  it('commit what waits before a file is closed to make room', () => {
+    const { spaces, runtime, push } = setUp({ maxOpen: 1 })
+    const outcomes = push(opsFrom(1, 1))
+    spaces.open(otherSpaceId)
+    expect(outcomes).toMatchObject([{ ok: true, cursor: 1 }])
+    runtime.turn()
+    expect(outcomes).toHaveLength(1)
+    expect(spaces.open(spaceId).state.head).toBe(1)
+  })
+
+  it('close a file that nobody has used for a while, and then leave no timer', () => {
+    const { spaces, runtime, watched } = setUp({ idleMs: 1_000 })
+    spaces.open(spaceId)
+    runtime.advance(900)
+    spaces.open(spaceId)
+    runtime.advance(900)
+    expect(watched.openNow.size).toBe(1)
+    expect(watched.opens).toBe(1)
+    runtime.advance(3_000)
+    expect(watched.openNow.size).toBe(0)
+    expect(runtime.timers).toBe(0)
+  })
+
+  it('leave the others alone when the file of one fails', () => {
+    const inner = createMemoryOpLogs()
+    const opLogs: OpLogs = {
+      ...inner,
+      open: (id, epoch) => {
+        if (id === otherSpaceId) throw new SyncError('storage_failed', 'corrupt')
+        return inner.open(id, epoch)
+      },
+    }
+    const { spaces, push, runtime } = setUp({ opLogs })
+    expect(() => spaces.open(otherSpaceId)).toThrow('corrupt')
+    const outcomes = push(opsFrom(1, 1))
+    runtime.turn()
+    expect(outcomes).toMatchObject([{ ok: true }])
+  })
+
+  it('refuse what waits for a space that is deleted, and forget it', () => {
+    const { spaces, push, runtime, published } = setUp()
+    push(opsFrom(1, 1))
+    runtime.turn()
+    const { logId } = spaces.open(spaceId).state
+    const waiting = push(opsFrom(2, 1))
+    spaces.delete(spaceId)
+    spaces.delete(spaceId)
+    runtime.turn()
+    expect(waiting).toMatchObject([{ ok: false, error: { code: 'not_found' } }])
+    expect(published).toHaveLength(1)
+    const { state } = spaces.open(spaceId)
+    expect(state.head).toBe(0)
+    expect(state.logId).not.toBe(logId)
+  })
+
+  it('commit what waits before they close, and take nothing afterwards', async () => {
+    const { spaces, push, watched } = setUp()
+    const outcomes = push(opsFrom(1, 1))
+    await spaces.close()
+    expect(outcomes).toMatchObject([{ ok: true, cursor: 1 }])
+    expect(watched.openNow.size).toBe(0)
+    expect(() => spaces.open(spaceId)).toThrow('shutting down')
+  })
+})
+
+describe('a tree that is read', () => {
+  function withTree(options: Partial<SpacesOptions> = {}) {
+    const all = setUp(options)
+    const tree = Replica.create(treeId)
+    const pushLocal = () => {
+      all.push(tree.popLocalOps().map((op) => toTreeOperation(op, { spaceId, treeId })))
+      all.runtime.turn()
+    }
+    const root = tree.root!
+    const first = tree.newVertex(root.id, { name: 'first' })
+    tree.newVertex(root.id, { name: 'second' })
+    tree.newVertex(first.id, { name: 'below', done: null })
+    pushLocal()
+    return { ...all, tree, first, pushLocal }
+  }
+
+  const names = (snapshot: { vertices: { properties: Record<string, unknown> }[] }) =>
+    snapshot.vertices.map(({ properties }) => properties['name'])
+
+  it('comes depth first, with its digest and position, and without what was deleted', () => {
+    const { spaces, tree, first, pushLocal } = withTree()
+    const before = spaces.readTree(spaceId, treeId)
+    expect(names(before)).toEqual([undefined, 'first', 'below', 'second'])
+    expect(before.vertices[0]).toMatchObject({ id: treeId, parentId: null })
+    expect(before.vertices[2]).toMatchObject({ parentId: first.id, properties: { done: null } })
+    expect(before.digest).toBe(tree.digest())
+    expect(before.cursor).toBe(spaces.open(spaceId).state.head)
+    tree.deleteVertex(first.id)
+    pushLocal()
+    const after = spaces.readTree(spaceId, treeId)
+    expect(names(after)).toEqual([undefined, 'second'])
+    expect(after.digest).toBe(tree.digest())
+    expect(after.cursor).toBe(spaces.open(spaceId).state.head)
+    tree.dispose()
+  })
+
+  it('is kept current while it is read, and read anew from the log afterwards', () => {
+    const { spaces, watched, tree, runtime, pushLocal } = withTree({ replicaIdleMs: 1_000, idleMs: 100_000 })
+    spaces.readTree(spaceId, treeId)
+    const timers = runtime.timers
+    for (const name of ['a', 'b']) {
+      tree.newVertex(treeId, { name })
+      pushLocal()
+    }
+    expect(names(spaces.readTree(spaceId, treeId))).toContain('b')
+    runtime.advance(5_000)
+    expect(runtime.timers).toBe(timers - 1)
+    tree.newVertex(treeId, { name: 'c' })
+    pushLocal()
+    expect(names(spaces.readTree(spaceId, treeId))).toContain('c')
+    expect(watched.opens).toBe(1)
+    tree.dispose()
+  })
+
+  it('may be larger than all that is kept', () => {
+    const { spaces, tree } = withTree({ maxReplicaOps: 2 })
+    expect(spaces.readTree(spaceId, treeId).digest).toBe(tree.digest())
+    expect(spaces.readTree(spaceId, treeId).digest).toBe(tree.digest())
+    tree.dispose()
+  })
+
+  it('is not found when the log has no such tree', () => {
+    const { spaces } = withTree()
+    expect(() => spaces.readTree(spaceId, 'nothing' as TreeId)).toThrow('no such tree')
+  })
+
+  it('is the same whether its operations came at once or one by one', () => {
+    const { spaces, tree, pushLocal } = withTree()
+    spaces.readTree(spaceId, treeId)
+    for (let index = 0; index < 20; index++) {
+      tree.newVertex(tree.root!.children[index % 2]!.id, { name: `${index}` })
+      pushLocal()
+    }
+    const ops = decodeBatch(spaces.open(spaceId).pull(0).batch).ops
+    const rebuilt = new Replica({ treeId, ops: ops.map(toVertexOperation) })
+    expect(spaces.readTree(spaceId, treeId).digest).toBe(rebuilt.digest())
+    rebuilt.dispose()
+    tree.dispose()
+  })
+})
