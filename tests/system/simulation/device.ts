@@ -14,7 +14,11 @@ export interface Device {
   readonly user: User
   readonly network: Network
   /** Null between a crash and the next start. */
-  readonly running: { readonly client: SyncClient; readonly space: Space; readonly trees: readonly Replica[] } | null
+  readonly running: {
+    readonly client: SyncClient
+    readonly space: Space
+    readonly trees: readonly Replica[]
+  } | null
   /** Ids of edits that were in the device's storage when last looked: they may never be lost. */
   readonly kept: ReadonlySet<string>
   start(): Promise<void>
@@ -54,8 +58,8 @@ export function createDevice({ name, time, random, server, spaceId, chatId }: De
       let alive = true
       stopTimers = () => (alive = false)
       const runtime: Runtime = {
-        now: time.now,
-        random: random.next,
+        now: () => time.now(),
+        random: () => random.next(),
         setTimer: (callback, delayMs) => time.setTimer(() => alive && callback(), delayMs),
       }
       const client = createSyncClient({
@@ -107,11 +111,14 @@ export function createDevice({ name, time, random, server, spaceId, chatId }: De
           vertex.newNamedChild(`v${random.below(1000)}`, { n: random.below(1000) })
           return
         case 1:
-          vertex.setProperty(random.pick(['a', 'b', 'c']), random.pick([random.below(1000), null, 'text', [1, { x: 2 }]]))
+          vertex.setProperty(
+            random.pick(['a', 'b', 'c']),
+            random.pick([random.below(1000), null, 'text', [1, { x: 2 }]]),
+          )
           return
         case 2: {
           const parent = random.pick(vertices)
-          if (parent.id !== vertex.id) vertex.moveTo(parent)
+          if (parent.id !== vertex.id && !tree.isAncestor(parent.id, vertex.id)) vertex.moveTo(parent)
           return
         }
         case 3:

@@ -6,7 +6,12 @@ import { tokenLifeMs } from './server.ts'
 import type { VirtualTime } from './time.ts'
 
 /** The few routes that a client needs, for one user, over the same network as its socket. */
-export function createSimFetch(user: User, server: SimServer, network: Network, time: VirtualTime): typeof fetch {
+export function createSimFetch(
+  user: User,
+  server: SimServer,
+  network: Network,
+  time: VirtualTime,
+): typeof fetch {
   const session = () => ({
     user,
     accessToken: server.tokenFor(user.id),

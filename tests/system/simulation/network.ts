@@ -1,4 +1,11 @@
-import { SyncError, type Ack, type ErrorBody, type RequestName, type RequestReply } from '@t69/protocol'
+import {
+  randomHexId,
+  SyncError,
+  type Ack,
+  type ErrorBody,
+  type RequestName,
+  type RequestReply,
+} from '@t69/protocol'
 import type { GatewayConnection, Socket } from '@t69/server'
 import type { Connection, ConnectionListener, Transport } from '@t69/sync-client'
 
@@ -8,16 +15,18 @@ import type { VirtualTime } from './time.ts'
 
 /** How badly the network behaves, as probabilities per message. */
 export interface Faults {
-  /** The message vanishes, and with it the connection's order: an append that was left out, an ack that never comes. */
+  /** The message vanishes and so does all that follows, in both directions: a connection that is half open. */
   drop: number
   /** A request arrives twice. */
   repeat: number
   /** The connection breaks at this message. */
   cut: number
   maxDelayMs: number
+  /** The server finds that the device does not read: appends are left out until it does. */
+  slow: number
 }
 
-export const goodNetwork: Faults = { drop: 0, repeat: 0, cut: 0, maxDelayMs: 20 }
+export const goodNetwork: Faults = { drop: 0, repeat: 0, cut: 0, maxDelayMs: 20, slow: 0 }
 
 /** The network between one device and the server: messages stay in order on a connection, as on TCP. */
 export interface Network extends Transport {
@@ -30,11 +39,14 @@ export interface Network extends Transport {
   onAck: <N extends RequestName>(name: N, payload: unknown, ack: Ack<RequestReply<N>>) => void
 }
 
+/** Socket.io's own pings notice a half-open connection after so long. */
+const pingTimeoutMs = 45_000
+const slowForMs = 2_000
+
 const broken: ErrorBody = { code: 'unavailable', message: 'The connection broke' }
 
 export function createNetwork(time: VirtualTime, random: Random, server: SimServer): Network {
   const live = new Set<() => void>()
-  let sockets = 0
 
   const network: Network = {
     faults: goodNetwork,
@@ -50,6 +62,8 @@ export function createNetwork(time: VirtualTime, random: Random, server: SimServ
     let state: 'opening' | 'open' | 'closed' = 'opening'
     let remote: GatewayConnection | null = null
     const waiting = new Set<() => void>()
+    let isSilent = false
+    let isSlow = false
     const up = createLink()
     const down = createLink()
 
@@ -69,19 +83,35 @@ export function createNetwork(time: VirtualTime, random: Random, server: SimServ
       let clearAt = 0
       return (deliver) => {
         if (random.chance(network.faults.cut)) return breakOff()
-        if (random.chance(network.faults.drop)) return
+        if (!isSilent && random.chance(network.faults.drop)) {
+          isSilent = true
+          time.setTimer(breakOff, pingTimeoutMs)
+        }
+        if (isSilent) return
         clearAt = Math.max(clearAt, time.now() + random.below(network.faults.maxDelayMs + 1))
         time.setTimer(() => {
-          if (state !== 'closed') deliver()
+          if (state !== 'closed' && !isSilent) deliver()
         }, clearAt - time.now())
       }
     }
 
     const socket: Socket = {
-      id: `socket-${++sockets}`,
-      send: (name, payload) => down(() => listener.notified(name, structuredClone(payload))),
+      id: randomHexId(),
+      send: (name, payload) => {
+        const sent = structuredClone(payload)
+        down(() => listener.notified(name, sent))
+      },
       disconnect: (reason) => time.setTimer(() => close(reason), 1),
-      backlogBytes: () => 0,
+      backlogBytes: () => {
+        if (!isSlow && random.chance(network.faults.slow)) {
+          isSlow = true
+          time.setTimer(() => {
+            isSlow = false
+            if (state === 'open') remote?.drained()
+          }, slowForMs)
+        }
+        return isSlow ? Number.MAX_SAFE_INTEGER : 0
+      },
     }
 
     time.setTimer(
@@ -117,7 +147,8 @@ export function createNetwork(time: VirtualTime, random: Random, server: SimServ
           const arrive = (): void =>
             remote?.request(name, sent, (ack) => {
               network.onAck(name, sent, ack)
-              down(() => answer(structuredClone(ack)))
+              const replied = structuredClone(ack)
+              down(() => answer(replied))
             })
           up(arrive)
           if (random.chance(network.faults.repeat)) up(arrive)

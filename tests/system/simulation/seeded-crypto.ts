@@ -5,8 +5,8 @@ import type { Random } from './random.ts'
  * its ids do. Seeds the two functions that ids are made with until it is disposed.
  */
 export function seedCrypto(random: Random): Disposable {
-  const { getRandomValues, randomUUID } = crypto
-  const hex = (digits: number): string => Array.from({ length: digits }, () => random.below(16).toString(16)).join('')
+  const hex = (digits: number): string =>
+    Array.from({ length: digits }, () => random.below(16).toString(16)).join('')
   crypto.getRandomValues = (array) => {
     if (array === null) return array
     new Uint8Array(array.buffer, array.byteOffset, array.byteLength).forEach((_, index, bytes) => {
@@ -17,8 +17,9 @@ export function seedCrypto(random: Random): Disposable {
   crypto.randomUUID = () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(12)}`
   return {
     [Symbol.dispose]: () => {
-      crypto.getRandomValues = getRandomValues
-      crypto.randomUUID = randomUUID
+      // The platform's own are on the prototype.
+      Reflect.deleteProperty(crypto, 'getRandomValues')
+      Reflect.deleteProperty(crypto, 'randomUUID')
     },
   }
 }

@@ -98,7 +98,7 @@ export function createSimServer(time: VirtualTime): SimServer {
         if (alive) callback()
       }
       const runtime: ServerRuntime = {
-        now: time.now,
+        now: () => time.now(),
         setTimer: (callback, delayMs) => time.setTimer(guarded(callback), delayMs),
         schedule: (callback) => void time.setTimer(guarded(callback), 0),
       }

@@ -22,7 +22,8 @@ export interface SimulationReport {
   readonly crashes: number
   readonly kills: number
   readonly restores: number
-  readonly digest: string
+  /** The ids of these operations, in the log's order. */
+  readonly log: readonly string[]
 }
 
 const minuteMs = 60_000
@@ -63,7 +64,8 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   for (const device of devices) device.crash()
   await heal()
   check('after everybody reloaded')
-  return { ...report, ops: server.log(spaceId).head, digest: server.spaces.readTree(spaceId, chatId).digest }
+  const log = server.log(spaceId).read(0, { maxOps: Infinity, maxBytes: Infinity }).map(opKey)
+  return { ...report, ops: log.length, log }
 
   /** The space exists with its two trees, and everybody is a member. */
   function createSpace(): void {
@@ -83,7 +85,8 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
       if (ack.rejected.length > 0) throw new Error(`an honest edit was refused: ${ack.rejected[0]?.message}`)
       const { batch } = requests['ops:push'].payload.parse(payload)
       for (const op of decodeBatch(batch).ops) {
-        if (server.log(spaceId).find(op) === undefined) throw new Error(`${opKey(op)} is acked but not in the log`)
+        if (server.log(spaceId).find(op) === undefined)
+          throw new Error(`${opKey(op)} is acked but not in the log`)
         acked.add(opKey(op))
       }
     }
@@ -107,7 +110,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
       device.network.offline = !device.network.offline
       if (device.network.offline) device.network.cut()
     } else if (dice < 0.84) {
-      device.network.faults = { drop: 0.05, repeat: 0.1, cut: 0.05, maxDelayMs: 500 }
+      device.network.faults = { drop: 0.03, repeat: 0.1, cut: 0.05, maxDelayMs: 500, slow: 0.2 }
     } else if (dice < 0.87) {
       device.network.faults = goodNetwork
     } else if (dice < 0.92) {
@@ -160,11 +163,13 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     if (inLog.size !== log.head) throw new Error(`${when}: the log holds an operation twice`)
     for (const id of acked) if (!inLog.has(id)) throw new Error(`${when}: ${id} was acked, and is lost`)
     for (const { name, kept, running } of devices) {
-      for (const id of kept) if (!inLog.has(id)) throw new Error(`${when}: ${id} was stored on ${name}, and is lost`)
+      for (const id of kept)
+        if (!inLog.has(id)) throw new Error(`${when}: ${id} was stored on ${name}, and is lost`)
       for (const tree of running?.trees ?? []) {
         const treeId = tree.root?.id as TreeId
         const expected = server.spaces.readTree(spaceId, treeId).digest
-        if (tree.digest() !== expected) throw new Error(`${when}: ${name} shows another tree ${treeId} than the server`)
+        if (tree.digest() !== expected)
+          throw new Error(`${when}: ${name} shows another tree ${treeId} than the server`)
       }
     }
   }
