@@ -3,7 +3,11 @@ import type { MoveVertex } from 'reptree'
 
 import { OpHeap } from './op-heap.ts'
 import { compareOpIds } from './op-order.ts'
+import { attach, detach, isBelow } from './path-forest.ts'
 import type { MoveRecord, VertexNode } from './vertex-node.ts'
+
+/** Most trees are shallower than this, and there a climb is the cheapest answer. Chats are not. */
+const maxClimb = 32
 
 /**
  * The log of moves and the tree that it makes: the move algorithm of Kleppmann et al., "A highly-available
@@ -127,8 +131,8 @@ export class MoveLog {
     record.before = undefined
     target.place = before
     if (before === undefined) target.born = undefined
-    else if (before.parent !== null) before.parent.childCount++
-    if (parent !== null) parent.childCount--
+    if (parent !== null) leave(target, parent)
+    if (before !== undefined && before.parent !== null) enter(target, before.parent)
     this.#touch(target)
   }
 
@@ -141,8 +145,8 @@ export class MoveLog {
     record.before = before
     target.place = record
     if (before === undefined) target.born = record
-    else if (before.parent !== null) before.parent.childCount--
-    if (parent !== null) parent.childCount++
+    else if (before.parent !== null) leave(target, before.parent)
+    if (parent !== null) enter(target, parent)
     this.#touch(target)
   }
 
@@ -164,9 +168,11 @@ export class MoveLog {
   }
 
   #isAbove(ancestor: VertexNode, node: VertexNode): boolean {
+    let steps = 0
     for (let above = node.place?.parent; above; above = above.place?.parent) {
       this.work++
       if (above === ancestor) return true
+      if (++steps === maxClimb) return isBelow(above, ancestor)
     }
     return false
   }
@@ -176,6 +182,16 @@ export class MoveLog {
     node.touched = true
     this.#touched.push(node)
   }
+}
+
+function enter(node: VertexNode, parent: VertexNode): void {
+  parent.childCount++
+  attach(node, parent)
+}
+
+function leave(node: VertexNode, parent: VertexNode): void {
+  parent.childCount--
+  detach(node)
 }
 
 function precedes(a: MoveRecord, b: MoveRecord): boolean {

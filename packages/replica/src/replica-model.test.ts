@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 import { Replica } from './replica.ts'
-import { anyHistory, deliveryOf } from './testing/histories.ts'
+import { anyHistory, chainHistory, deliveryOf } from './testing/histories.ts'
 import { modelOf, type Model } from './testing/plain-model.ts'
 
 function shownBy(replica: Replica): Model {
@@ -50,5 +50,18 @@ test('any operations, in any order and batching, show what the plain model says,
       expect(new Replica({ ops }).digest()).toBe(digests[0])
     }),
     { numRuns: 1_000 },
+  )
+})
+
+test('moves within a deep chain show what the plain model says, however they are delivered', () => {
+  const deliveries = chainHistory().chain((ops) => fc.tuple(fc.constant(ops), deliveryOf(ops)))
+  fc.assert(
+    fc.property(deliveries, ([ops, delivery]) => {
+      const replica = new Replica()
+      for (const batch of delivery) replica.merge(batch)
+      expectModel(replica, modelOf(ops))
+      expect(replica.digest()).toBe(new Replica({ ops }).digest())
+    }),
+    { numRuns: 150 },
   )
 })

@@ -55,11 +55,11 @@ test.each([
   ['a chat', chain],
   ['children of one vertex', flat],
 ])('the time to load %s grows as its length does', (_name, make) => {
-  const [quarter, whole] = [make(10_000), make(40_000)]
-  const quarterMs = leastMs(() => new Replica({ ops: quarter }).dispose())
+  const [eighth, whole] = [make(5_000), make(40_000)]
+  const eighthMs = leastMs(() => new Replica({ ops: eighth }).dispose())
   const wholeMs = leastMs(() => new Replica({ ops: whole }).dispose())
-  // Four times as long; sixteen times if it were quadratic.
-  expect(wholeMs).toBeLessThan(10 * quarterMs)
+  // Eight times as long; 64 times if it were quadratic.
+  expect(wholeMs).toBeLessThan(24 * eighthMs)
 })
 
 test('a vertex whose children leave one by one costs no more for each the more there are', () => {
@@ -77,5 +77,21 @@ test('a vertex whose children leave one by one costs no more for each the more t
       expect(tree.getChildrenIds('0')).toHaveLength(count)
     })
   }
-  expect(emptying(20_000)).toBeLessThan(10 * emptying(5_000))
+  expect(emptying(40_000)).toBeLessThan(24 * emptying(5_000))
+})
+
+test('moves deep in a chain cost no more for each the deeper the chain is', () => {
+  const moving = (depth: number): number => {
+    const tree = new Replica({ ops: chain(depth) })
+    let counter = 1_000_000
+    return leastMs(() => {
+      // The middle of the chain, with all below it, goes up and back down.
+      for (let turn = 0; turn < 2_000; turn++) {
+        const parentId = turn % 2 === 0 ? 'v1' : `v${depth / 2 - 1}`
+        tree.merge([{ id: { counter: counter++, peerId: '1' }, targetId: `v${depth / 2}`, parentId }])
+      }
+    })
+  }
+  // Climbing would take 16 times as long.
+  expect(moving(32_000)).toBeLessThan(6 * moving(2_000))
 })

@@ -2,6 +2,7 @@ import { nullVertexId } from '@t69/protocol'
 import type { JsonValue, MoveVertex, SetVertexProperty, TreeVertexProperty } from 'reptree'
 
 import { compareOpIds } from './op-order.ts'
+import type { ForestNode } from './path-forest.ts'
 
 /** A move in the log, with what it takes to undo it. */
 export interface MoveRecord {
@@ -24,7 +25,7 @@ const maxScannedKeys = 12
  * an id that operations only mention; it becomes a vertex with its first place. To RepTree's own code
  * it is the `VertexState` behind a `Vertex`.
  */
-export class VertexNode {
+export class VertexNode implements ForestNode {
   readonly id: string
   /** The move that put it where it is; undefined while there is no such vertex. */
   place: MoveRecord | undefined = undefined
@@ -39,6 +40,10 @@ export class VertexNode {
   firstChild: VertexNode | undefined = undefined
   previousSibling: VertexNode | undefined = undefined
   nextSibling: VertexNode | undefined = undefined
+  /** Its place in the forest of `place.parent`s, for questions about ancestors. */
+  up: ForestNode | undefined = undefined
+  left: ForestNode | undefined = undefined
+  right: ForestNode | undefined = undefined
   /** Children by the move that put them here, until they change. */
   childOrder: VertexNode[] | undefined = undefined
   /** Children by creation date, until they or a date changes. */

@@ -44,6 +44,26 @@ export function anyHistory(maxLength = 40): fc.Arbitrary<VertexOperation[]> {
   })
 }
 
+/** A chain of a hundred, as a chat has it, and moves within it before, during and after its making. */
+export function chainHistory(): fc.Arbitrary<VertexOperation[]> {
+  const length = 100
+  const chain = Array.from({ length }, (_, index): VertexOperation => ({
+    id: { counter: 2 * index + 1, peerId: '1' },
+    targetId: `v${index}`,
+    parentId: index === 0 ? null : `v${index - 1}`,
+  }))
+  const vertexId = fc.nat(length).map((index) => (index === length ? '0' : `v${index}`))
+  const move = fc.record({
+    id: fc.record({ counter: fc.integer({ min: 1, max: 300 }), peerId: fc.constantFrom('2', '3') }),
+    targetId: vertexId,
+    parentId: vertexId,
+  })
+  const selector = (op: VertexOperation): string => `${op.id.counter}@${op.id.peerId}`
+  return fc
+    .uniqueArray(move, { selector, minLength: 10, maxLength: 100 })
+    .map((moves) => [...chain, ...moves])
+}
+
 /** The operations in another order, cut into batches, some of them twice. */
 export function deliveryOf(ops: readonly VertexOperation[]): fc.Arbitrary<VertexOperation[][]> {
   return fc
