@@ -31,14 +31,15 @@ export function watchVertex(tree: Tree, vertexId: string): void {
 /**
  * The children of all vertices that `read` visits, and their stored properties; not transient ones, which
  * come with every chunk of a streaming reply. One signal however many vertices: a long chat has thousands.
+ * The root, whose id is the tree's, is watched before there is one: a tree may still be arriving.
  */
-export function watched<T>(tree: Tree, read: (visit: Visit) => T): () => T {
+export function watched<T>(tree: Tree, treeId: string, read: (visit: Visit) => T): () => T {
   let stops = new Map<string, () => void>()
   let notify: (() => void) | undefined
 
   const observe = (vertexId: string) =>
     tree.observe(vertexId, (events) => {
-      if (events.some((event) => event.type === 'children')) notify?.()
+      if (vertexId === treeId || events.some((event) => event.type === 'children')) notify?.()
     })
   const subscribe = createSubscriber((update) => {
     notify = update
@@ -52,9 +53,13 @@ export function watched<T>(tree: Tree, read: (visit: Visit) => T): () => T {
   return () => {
     subscribe()
     const kept = new Map<string, () => void>()
-    const result = read((vertexId) => {
+    const visit = (vertexId: string) => {
       if (!kept.has(vertexId)) kept.set(vertexId, stops.get(vertexId) ?? observe(vertexId))
-    })
+    }
+    visit(treeId)
+    const result = read(visit)
+    // A tree that has not arrived yet has no vertex to watch: its first one is the news.
+    if (kept.size === 0) kept.set('', stops.get('') ?? tree.observeVertexMove(() => notify?.()))
     for (const [vertexId, stop] of stops) if (!kept.has(vertexId)) stop()
     stops = kept
     return result
