@@ -1,6 +1,6 @@
 import 'fake-indexeddb/auto'
 import type { LogId, SpaceId, TreeId } from '@t69/protocol'
-import type { VertexOperation } from '@t69/replica'
+import { Replica, type Vertex, type VertexOperation } from '@t69/replica'
 import { Dexie } from 'dexie'
 import { beforeEach, describe, expect, test } from 'vitest'
 
@@ -55,6 +55,20 @@ describe("a database that t69's version 2 left", () => {
     expect(after).toHaveLength(seeded.reduce((sum, space) => sum + space.operations, 0))
   })
 
+  test('shows its chats in a replica: each message hangs on the one before', async () => {
+    for (const space of await seedT69V2()) {
+      for (const chat of space.chats) {
+        using tree = new Replica({ ops: await localdb.getTreeOps(space.id, chat.treeId) })
+        expect(tree.root?.id).toBe(chat.treeId)
+        expect(tree.root?.getProperty('title')).toBe(chat.title)
+        const named = tree.root?.children.find((vertex) => vertex.getProperty('_n') === 'messages')
+        expect(chain(named).map((message) => message.getProperty('text'))).toEqual(
+          chat.messages.map((message) => message.text),
+        )
+      }
+    }
+  })
+
   test('shows the chats through the storage of a client, and syncs all of them', async () => {
     const seeded = await seedT69V2()
     const storage = await openIndexedDbStorage({ whenIdle: () => undefined })
@@ -76,6 +90,12 @@ describe("a database that t69's version 2 left", () => {
     await storage.close()
     for (const space of seeded) await expectKept(space)
   })
+})
+
+test('the seed works from its text alone, as in a page that it is handed to', async () => {
+  const url = `data:text/javascript,${encodeURIComponent(`export default ${seedT69V2.toString()}`)}`
+  const module: { default: typeof seedT69V2 } = await import(/* @vite-ignore */ url)
+  expect(await module.default()).toEqual(await reseeded())
 })
 
 describe("a database that t69's version 1 left", () => {
@@ -272,6 +292,17 @@ async function expectKept(space: SeededSpace): Promise<void> {
   expect(new Set(trees.keys())).toEqual(new Set([space.id, ...space.chats.map((chat) => chat.treeId)]))
   const counts = [...trees.values()].map((ops) => ops.length)
   expect(counts.reduce((sum, count) => sum + count, 0)).toBe(space.operations)
+}
+
+/** The vertices below, one under the other. */
+function chain(vertex: Vertex | undefined): Vertex[] {
+  const next = vertex?.children[0]
+  return next === undefined ? [] : [next, ...chain(next)]
+}
+
+async function reseeded(): Promise<readonly SeededSpace[]> {
+  await localdb.db.delete({ disableAutoOpen: false })
+  return seedT69V2()
 }
 
 /** The operations' rows, read without our code, and without raising the version. */

@@ -119,7 +119,7 @@ export class LocalDb extends Dexie {
         const spaces = transaction.table<SpaceSetup & { secrets?: unknown }>('spaces')
         const secrets = transaction.table<SecretRecord>('secrets')
         for (const { id, secrets: kept } of await spaces.toArray()) {
-          if (kept === undefined) continue
+          if (typeof kept !== 'object') continue
           for (const [key, value] of Object.entries(kept ?? {})) {
             // A row is newer than what t69 once kept inside the space.
             if ((await secrets.get([id, key])) === undefined) await secrets.put({ spaceId: id, key, value })
