@@ -166,7 +166,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       const signalTokens = createTokenBucket(limits.signalsPerSecond, limits.signalBurst, now)
       live.set(connection, connection)
       connection.timers.restart(data.tokenExpiresAt)
-      if (isClosing) end(connection, shuttingDown)
+      // Not at once: whoever connects does not have the connection yet.
+      if (isClosing) runtime.schedule(() => end(connection, shuttingDown))
 
       return {
         request: (name, payload, ack) => {

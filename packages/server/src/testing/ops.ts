@@ -34,8 +34,9 @@ function base(clock: number, { peer = '1', tree = treeId, target = 'vertex', spa
   }
 }
 
-export function setOp(clock: number, value: JsonValue, where: Where = {}): TreeOperation {
-  return { ...base(clock, where), key: 'name', value }
+/** Without a value it takes the property away. */
+export function setOp(clock: number, value: JsonValue | undefined, where: Where = {}): TreeOperation {
+  return { ...base(clock, where), key: 'name', ...(value === undefined ? {} : { value }) }
 }
 
 export function moveOp(clock: number, parent: string | null, where: Where = {}): TreeOperation {

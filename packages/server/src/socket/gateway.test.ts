@@ -1,0 +1,620 @@
+import {
+  decodeBatch,
+  encodeBatch,
+  limits,
+  randomHexId,
+  type RequestName,
+  requests,
+  SyncError,
+} from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { createGatewayHarness } from '../testing/gateway-harness.ts'
+import { newUserId, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
+
+const batchOf = (ops = opsFrom(1, 1)) => encodeBatch({ spaceId, ops })
+const refused = (code: string) => ({ ok: false, error: { code } })
+
+describe('the gateway', () => {
+  it('[JO1] lets a member in, [AP1] tells everybody but the pusher of what was committed', () => {
+    const { connect } = createGatewayHarness()
+    const [anna, ben, stranger] = [connect(), connect({ role: 'viewer' }), connect({ role: 'none' })]
+    expect(anna.join().ack).toMatchObject({ ok: true, cursor: 0, head: 0, role: 'editor' })
+    expect(ben.join().ack).toMatchObject({ ok: true, role: 'viewer' })
+    expect(ben.join().ack).toMatchObject({ ok: true, role: 'viewer' })
+    const pushed = anna.push([setOp(1, 'a'), setOp(2, 'b'), setOp(1, 'a'), setOp(2, 'c')])
+    expect(pushed.ack).toMatchObject({
+      ok: true,
+      after: 0,
+      cursor: 2,
+      duplicates: 1,
+      rejected: [{ index: 3 }],
+    })
+    expect(ben.got('ops:appended')).toMatchObject([{ spaceId, after: 0, cursor: 2 }])
+    const [{ batch }] = ben.got('ops:appended') as [{ batch: Uint8Array }]
+    expect(decodeBatch(batch).ops).toEqual([setOp(1, 'a'), setOp(2, 'b')])
+    expect(anna.got('ops:appended')).toEqual([])
+    expect(stranger.seen).toEqual([])
+  })
+
+  it('[AP1] sends nothing when nothing was added', () => {
+    const { connect } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    anna.join()
+    ben.join()
+    anna.push([setOp(1, 'a')])
+    ben.push([setOp(1, 'a')])
+    expect(anna.got('ops:appended')).toEqual([])
+    expect(ben.got('ops:appended')).toHaveLength(1)
+  })
+
+  it('[AP2] sends neither ack nor append before the commit', () => {
+    const { connect, runtime } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    anna.join()
+    ben.join()
+    const pushed = anna.request('ops:push', { spaceId, batch: batchOf() })
+    expect(pushed.ack).toBeUndefined()
+    expect(ben.got('ops:appended')).toEqual([])
+    runtime.turn()
+    expect(pushed.ack).toMatchObject({ ok: true })
+    expect(ben.got('ops:appended')).toHaveLength(1)
+  })
+
+  it('[AP3] keeps the order of the log among the acks and appends of one socket', () => {
+    const { connect, runtime } = createGatewayHarness()
+    const clients = [connect(), connect(), connect()]
+    for (const client of clients) {
+      client.join()
+      client.forget()
+    }
+    for (let round = 0; round < 3; round++) {
+      for (const [index, client] of clients.entries()) {
+        const ops = opsFrom(1 + round * 2, 2, { peer: `${index}` })
+        client.request('ops:push', { spaceId, batch: batchOf(ops) })
+      }
+      if (round !== 1) runtime.turn()
+    }
+    for (const client of clients) {
+      const ends = client.seen.map(
+        (it) => ('name' in it ? it.payload : it.reply) as { after: number; cursor: number },
+      )
+      expect(ends.map(({ after }) => after)).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16])
+      expect(ends.map(({ cursor }) => cursor)).toEqual([2, 4, 6, 8, 10, 12, 14, 16, 18])
+    }
+  })
+
+  it('[JO6] loses no append between the head of a join and the first append', () => {
+    const { connect, runtime } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    anna.join()
+    anna.request('ops:push', { spaceId, batch: batchOf() })
+    const joined = ben.join()
+    runtime.turn()
+    expect(joined.ack).toMatchObject({ head: 0 })
+    expect(ben.got('ops:appended')).toMatchObject([{ after: 0, cursor: 1 }])
+  })
+
+  it('[JO7] sends nothing of a space after it was left, and leaving twice is harmless', () => {
+    const { connect } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    anna.join()
+    ben.join()
+    expect(ben.request('space:leave', { spaceId }).ack).toEqual({ ok: true })
+    expect(ben.request('space:leave', { spaceId }).ack).toEqual({ ok: true })
+    ben.forget()
+    anna.push(opsFrom(1, 1))
+    anna.connection.signal('presence:set', { spaceId, state: 'here' })
+    expect(ben.seen).toEqual([])
+  })
+
+  it('[JO4] tells everybody else to join again when a log got a new id', () => {
+    const { connect } = createGatewayHarness()
+    const [anna, ben, cleo] = [connect(), connect(), connect()]
+    const first = anna.join().ack
+    ben.join()
+    if (first?.ok !== true) throw new Error('not joined')
+    const again = cleo.join({ logId: first.logId, epoch: first.epoch, cursor: 7 }).ack
+    expect(again).toMatchObject({ ok: true, cursor: 0 })
+    for (const client of [anna, ben])
+      expect(client.got('space:closed')).toEqual([{ spaceId, reason: 'changed' }])
+    expect(cleo.got('space:closed')).toEqual([])
+    expect(anna.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject(refused('not_joined'))
+    expect(cleo.push(opsFrom(1, 1)).ack).toMatchObject({ ok: true, logId: again?.ok === true && again.logId })
+  })
+
+  it('[PU8] refuses a batch that does not decode, or is of another space', () => {
+    const { connect } = createGatewayHarness()
+    const anna = connect()
+    anna.join()
+    const request = (batch: unknown) => anna.request('ops:push', { spaceId, batch }).ack
+    expect(request(new Uint8Array([1, 2, 3]))).toMatchObject(refused('invalid_batch'))
+    expect(request(new Uint8Array(limits.maxBatchBytes + 1))).toMatchObject(refused('too_large'))
+    const foreign = encodeBatch({ spaceId: otherSpaceId, ops: opsFrom(1, 1, { space: otherSpaceId }) })
+    expect(request(foreign)).toMatchObject(refused('invalid_batch'))
+    expect(anna.join().ack).toMatchObject({ head: 0 })
+  })
+
+  it('[PU10] acks with the head as it was at the commit, [PL1] and a page with the one as it is', () => {
+    const { connect } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    anna.join()
+    ben.join()
+    expect(anna.push(opsFrom(1, 2)).ack).toMatchObject({ cursor: 2, head: 2 })
+    expect(ben.push(opsFrom(3, 2)).ack).toMatchObject({ after: 2, cursor: 4, head: 4 })
+    const page = anna.request('ops:pull', { spaceId, after: 1 }).ack
+    expect(page).toMatchObject({ ok: true, after: 1, cursor: 4, head: 4 })
+  })
+
+  it('[PL3] refuses a position after the head', () => {
+    const { connect } = createGatewayHarness()
+    const anna = connect()
+    anna.join()
+    expect(anna.request('ops:pull', { spaceId, after: 1 }).ack).toMatchObject(refused('invalid_request'))
+  })
+})
+
+describe('who may do what', () => {
+  const payloads: { [N in RequestName]?: unknown } = {
+    'space:join': { spaceId },
+    'ops:push': { spaceId, batch: batchOf() },
+    'ops:pull': { spaceId, after: 0 },
+  }
+
+  // The role while joining, the role at the request, and what comes of it.
+  it.each([
+    ['space:join', undefined, undefined, 'not_found'],
+    ['space:join', undefined, 'viewer', 'ok'],
+    ['space:join', undefined, 'editor', 'ok'],
+    ['space:join', undefined, 'owner', 'ok'],
+    ['ops:push', undefined, 'editor', 'not_joined'],
+    ['ops:push', undefined, undefined, 'not_joined'],
+    ['ops:push', 'viewer', 'viewer', 'forbidden'],
+    ['ops:push', 'editor', 'editor', 'ok'],
+    ['ops:push', 'owner', 'owner', 'ok'],
+    ['ops:push', 'editor', 'viewer', 'forbidden'],
+    ['ops:push', 'editor', undefined, 'not_found'],
+    ['ops:push', 'viewer', 'editor', 'ok'],
+    ['ops:pull', undefined, 'owner', 'not_joined'],
+    ['ops:pull', 'viewer', 'viewer', 'ok'],
+    ['ops:pull', 'editor', 'editor', 'ok'],
+    ['ops:pull', 'owner', 'owner', 'ok'],
+    ['ops:pull', 'editor', undefined, 'not_found'],
+  ] as const)('[PU2] [AU6] %s, joined as %s, asked as %s: %s', (name, joinedAs, askedAs, expected) => {
+    const { connect, runtime, setRole } = createGatewayHarness()
+    const client = connect({ role: joinedAs ?? 'none' })
+    if (joinedAs !== undefined) client.join()
+    // The gateway is not told: the role counts at the moment of each event all the same.
+    setRole(client.userId, askedAs)
+    const answered = client.request(name, payloads[name])
+    runtime.turn()
+    expect(answered.ack).toMatchObject(expected === 'ok' ? { ok: true } : refused(expected))
+  })
+
+  it('[JO2] answers alike for a space that does not exist and one of others, and makes no file', () => {
+    const { connect, opLogs } = createGatewayHarness()
+    const stranger = connect({ role: 'none' })
+    connect().join()
+    expect(stranger.join({}, otherSpaceId).ack).toEqual(stranger.join().ack)
+    expect(stranger.join().ack).toMatchObject(refused('not_found'))
+    expect(opLogs.exists(otherSpaceId)).toBe(false)
+  })
+
+  it.each([
+    ['removed', undefined],
+    ['changed', 'viewer'],
+  ] as const)(
+    '[AU6] a member who is %s leaves in the same turn and gets nothing afterwards',
+    (reason, role) => {
+      const { connect, gateway, setRole } = createGatewayHarness()
+      const userId = newUserId()
+      const [laptop, phone, other] = [connect({ userId }), connect({ userId }), connect()]
+      for (const client of [laptop, phone, other]) client.join()
+      laptop.connection.signal('presence:set', { spaceId, state: 'here' })
+      for (const client of [laptop, phone, other]) client.forget()
+      setRole(userId, role)
+      gateway.memberChanged(spaceId, userId)
+      for (const client of [laptop, phone]) {
+        expect(client.seen.at(-1)).toEqual({ name: 'space:closed', payload: { spaceId, reason } })
+        client.forget()
+      }
+      expect(other.got('presence:changed')).toEqual([{ spaceId, present: [], gone: [laptop.id] }])
+      other.push(opsFrom(1, 1))
+      other.connection.signal('presence:set', { spaceId, state: 1 })
+      other.connection.signal('ops:transient', {
+        spaceId,
+        changes: [{ treeId, targetId: 'v', key: 'k', value: 1 }],
+      })
+      expect(laptop.seen).toEqual([])
+      expect(phone.seen).toEqual([])
+      expect(laptop.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject(refused('not_joined'))
+      expect(laptop.join().ack).toMatchObject(role === undefined ? refused('not_found') : { ok: true, role })
+    },
+  )
+
+  it('[AU6] a member whose role stays, and the others, stay', () => {
+    const { connect, gateway } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    anna.join()
+    ben.join()
+    gateway.memberChanged(spaceId, anna.userId)
+    gateway.memberChanged(otherSpaceId, anna.userId)
+    for (const client of [anna, ben]) expect(client.got('space:closed')).toEqual([])
+    expect(anna.push(opsFrom(1, 1)).ack).toMatchObject({ ok: true })
+  })
+
+  it('[AU6] everybody leaves a deleted space, and what waited for its commit is refused', () => {
+    const { connect, gateway, spaces, runtime } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    anna.join()
+    ben.join()
+    const waiting = anna.request('ops:push', { spaceId, batch: batchOf() })
+    gateway.spaceDeleted(spaceId)
+    spaces.delete(spaceId)
+    runtime.turn()
+    for (const client of [anna, ben])
+      expect(client.got('space:closed')).toEqual([{ spaceId, reason: 'deleted' }])
+    expect(waiting.ack).toMatchObject(refused('not_found'))
+    expect(ben.got('ops:appended')).toEqual([])
+  })
+})
+
+describe('sessions on the socket', () => {
+  it('[AU2] warns a minute before the token expires, [AU4] and disconnects then', () => {
+    const { connect, runtime } = createGatewayHarness()
+    const anna = connect({ lifetimeMs: 900_000 })
+    runtime.advance(839_999)
+    expect(anna.seen).toEqual([])
+    runtime.advance(1)
+    expect(anna.got('auth:expiring')).toEqual([{ expiresInMs: 60_000 }])
+    runtime.advance(59_999)
+    expect(anna.disconnected).toBeUndefined()
+    runtime.advance(1)
+    expect(anna.disconnected).toMatchObject({ code: 'unauthenticated' })
+    expect(runtime.timers).toBe(0)
+  })
+
+  it('[AU2] warns after half of the time when that is shorter', () => {
+    const { connect, runtime } = createGatewayHarness()
+    const anna = connect({ lifetimeMs: 30_000 })
+    runtime.advance(15_000)
+    expect(anna.got('auth:expiring')).toEqual([{ expiresInMs: 15_000 }])
+  })
+
+  it('waits out a lifetime that is longer than any timer', () => {
+    const { connect, runtime } = createGatewayHarness()
+    const dayMs = 86_400_000
+    const anna = connect({ lifetimeMs: 60 * dayMs })
+    runtime.advance(59 * dayMs)
+    expect(anna.seen).toEqual([])
+    expect(anna.disconnected).toBeUndefined()
+    runtime.advance(dayMs)
+    expect(anna.disconnected).toBeDefined()
+  })
+
+  it('[AU3] goes on without a gap with a fresh token of the same user', () => {
+    const { connect, runtime } = createGatewayHarness()
+    const anna = connect({ lifetimeMs: 100_000 })
+    anna.join()
+    runtime.advance(90_000)
+    const renewed = anna.request('auth:renew', { token: `${anna.userId}/next/100000` })
+    expect(renewed.ack).toEqual({ ok: true, expiresInMs: 100_000 })
+    runtime.advance(99_999)
+    expect(anna.disconnected).toBeUndefined()
+    expect(anna.push(opsFrom(1, 1)).ack).toMatchObject({ ok: true })
+    runtime.advance(1)
+    expect(anna.disconnected).toBeDefined()
+  })
+
+  it("[AU3] refuses another user's token and an invalid one, and keeps the time it has", () => {
+    const { connect, runtime } = createGatewayHarness()
+    const anna = connect({ lifetimeMs: 100_000 })
+    const other = anna.request('auth:renew', { token: `${newUserId()}/next/900000` })
+    expect(other.ack).toMatchObject(refused('forbidden'))
+    expect(anna.request('auth:renew', { token: 'nonsense' }).ack).toMatchObject(refused('unauthenticated'))
+    expect(anna.disconnected).toBeUndefined()
+    runtime.advance(100_000)
+    expect(anna.disconnected).toBeDefined()
+  })
+
+  it('[AU5] disconnects the sockets of a session that ended, also one that a renewal brought', () => {
+    const { connect, gateway } = createGatewayHarness()
+    const userId = newUserId()
+    const [laptop, phone, other] = [
+      connect({ userId, sessionId: 'one' }),
+      connect({ userId, sessionId: 'two' }),
+      connect({ sessionId: 'three' }),
+    ]
+    phone.request('auth:renew', { token: `${userId}/one/100000` })
+    other.join()
+    gateway.sessionEnded('one')
+    expect(laptop.disconnected).toMatchObject({ code: 'unauthenticated' })
+    expect(phone.disconnected).toMatchObject({ code: 'unauthenticated' })
+    expect(other.disconnected).toBeUndefined()
+    expect(laptop.join().ack).toMatchObject({ ok: false })
+  })
+})
+
+describe('presence', () => {
+  const show = (client: ReturnType<ReturnType<typeof createGatewayHarness>['connect']>, state: unknown) =>
+    client.connection.signal('presence:set', { spaceId, state })
+
+  it('[PR1] shows a connection once it says so and hides it again, viewers too', () => {
+    const { connect } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect({ role: 'viewer' })]
+    anna.join()
+    anna.forget()
+    ben.join()
+    expect(anna.seen).toEqual([])
+    show(ben, { at: 'chat' })
+    const user = { id: ben.userId, name: `name of ${ben.userId.slice(0, 4)}` }
+    const present = [{ connectionId: ben.id, user, state: { at: 'chat' } }]
+    expect(anna.got('presence:changed')).toEqual([{ spaceId, present, gone: [] }])
+    anna.forget()
+    show(ben, null)
+    show(ben, null)
+    expect(anna.got('presence:changed')).toEqual([{ spaceId, present: [], gone: [ben.id] }])
+    expect(ben.got('presence:changed')).toHaveLength(1)
+  })
+
+  it('[PR2] names everybody else who is shown after a join', () => {
+    const { connect } = createGatewayHarness()
+    const [anna, ben, cleo] = [connect(), connect(), connect()]
+    for (const client of [anna, ben]) client.join()
+    show(anna, 'a')
+    cleo.join()
+    expect(cleo.seen.map((it) => ('name' in it ? it.name : it.ack))).toEqual([
+      'space:join',
+      'presence:changed',
+    ])
+    expect(cleo.got('presence:changed')).toMatchObject([
+      { present: [{ connectionId: anna.id, state: 'a' }], gone: [] },
+    ])
+    anna.forget()
+    anna.join()
+    expect(anna.got('presence:changed')).toEqual([{ spaceId, present: [], gone: [] }])
+  })
+
+  it('[PR3] names those who leave or disconnect, if they were shown', () => {
+    const { connect } = createGatewayHarness()
+    const [anna, ben, cleo, dan] = [connect(), connect(), connect(), connect()]
+    for (const client of [anna, ben, cleo, dan]) client.join()
+    show(ben, 'b')
+    show(cleo, 'c')
+    anna.forget()
+    ben.request('space:leave', { spaceId })
+    cleo.connection.closed()
+    dan.connection.closed()
+    expect(anna.got('presence:changed')).toEqual([
+      { spaceId, present: [], gone: [ben.id] },
+      { spaceId, present: [], gone: [cleo.id] },
+    ])
+  })
+
+  it('[PR4] takes user and connection from the server, whatever the client says', () => {
+    const { connect } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    anna.join()
+    ben.join()
+    anna.forget()
+    const forged = { spaceId, state: 1, connectionId: 'forged', user: { id: anna.userId, name: 'Anna' } }
+    ben.connection.signal('presence:set', forged)
+    expect(anna.got('presence:changed')).toMatchObject([
+      { present: [{ connectionId: ben.id, user: { id: ben.userId } }] },
+    ])
+  })
+
+  it('[LI1] takes as many messages as a crowd with a lot to show needs', () => {
+    const { connect } = createGatewayHarness({ signalBurst: 1_000 })
+    const crowd = Array.from({ length: 20 }, () => connect())
+    for (const client of crowd) {
+      client.join()
+      show(client, 'x'.repeat(60_000))
+    }
+    const late = connect()
+    late.join()
+    const messages = late.got('presence:changed') as { present: { connectionId: string }[] }[]
+    for (const message of messages) {
+      expect(JSON.stringify(message).length).toBeLessThan(limits.maxMessageBytes)
+    }
+    expect(messages.flatMap(({ present }) => present.map((it) => it.connectionId))).toEqual(
+      crowd.map(({ id }) => id),
+    )
+  })
+})
+
+describe('transients', () => {
+  const changes = [{ treeId, targetId: 'v', key: 'text', value: 'hel', offset: 0 }]
+
+  it('[TR1] go to the others in the space with the sender’s connection, and into no log', () => {
+    const { connect, spaces } = createGatewayHarness()
+    const [anna, ben, outside] = [connect(), connect({ role: 'viewer' }), connect()]
+    anna.join()
+    ben.join()
+    anna.forget()
+    anna.connection.signal('ops:transient', { spaceId, changes })
+    expect(ben.got('ops:transient')).toEqual([{ spaceId, connectionId: anna.id, changes }])
+    expect(anna.seen).toEqual([])
+    expect(outside.seen).toEqual([])
+    expect(spaces.open(spaceId).state.head).toBe(0)
+  })
+
+  it('[TR2] are dropped when they come from viewers, from outside, or malformed', () => {
+    const { connect, errors } = createGatewayHarness()
+    const [anna, viewer, outside] = [connect(), connect({ role: 'viewer' }), connect()]
+    anna.join()
+    viewer.join()
+    const other = connect()
+    other.join()
+    anna.forget()
+    viewer.connection.signal('ops:transient', { spaceId, changes })
+    outside.connection.signal('ops:transient', { spaceId, changes })
+    for (const bad of [
+      undefined,
+      null,
+      'x',
+      [],
+      { spaceId },
+      { spaceId, changes: [] },
+      { spaceId, changes: [{}] },
+    ]) {
+      other.connection.signal('ops:transient', bad)
+      other.connection.signal('presence:set', bad === undefined ? undefined : [bad])
+    }
+    other.connection.signal('ops:transient', {
+      spaceId,
+      changes: [{ treeId, targetId: 'v', key: 'text', value: 'x'.repeat(limits.maxTransientBytes) }],
+    })
+    expect(anna.seen).toEqual([])
+    expect(errors).toEqual([])
+  })
+})
+
+describe('what must not harm the server', () => {
+  const junk = [undefined, null, 0, 'text', [], {}, { spaceId: '../../etc' }, { spaceId: 7 }, () => {}]
+
+  it.each(Object.keys(requests) as RequestName[])(
+    '[ER1] [ER2] %s with a malformed payload is one refusal',
+    (name) => {
+      const { connect, errors } = createGatewayHarness()
+      const client = connect()
+      for (const payload of junk) {
+        client.forget()
+        const answered = client.request(name, payload)
+        expect(answered.ack).toMatchObject(refused('invalid_request'))
+        expect(client.seen).toHaveLength(1)
+      }
+      expect(client.request('ops:pull', { spaceId, after: -1 }).ack).toMatchObject({ error: { at: 'after' } })
+      expect(client.join().ack).toMatchObject({ ok: true })
+      expect(errors).toEqual([])
+    },
+  )
+
+  it('[ER5] calls its own bugs internal and logs them', () => {
+    const { connect, spaces, errors } = createGatewayHarness()
+    const anna = connect()
+    const open = spaces.open.bind(spaces)
+    spaces.open = () => {
+      throw new TypeError('/home/secret/path is undefined')
+    }
+    const { ack } = anna.join()
+    expect(ack).toMatchObject(refused('internal'))
+    expect(JSON.stringify(ack)).not.toContain('secret')
+    expect(errors).toHaveLength(1)
+    spaces.open = open
+    expect(anna.join().ack).toMatchObject({ ok: true })
+  })
+
+  it('[LI4] refuses requests over the rate with a time to wait, and takes them then', () => {
+    const { connect, runtime } = createGatewayHarness({ requestsPerSecond: 10, requestBurst: 3 })
+    const anna = connect()
+    const acks = Array.from({ length: 5 }, () => anna.join().ack)
+    expect(acks.map((ack) => ack?.ok)).toEqual([true, true, true, false, false])
+    expect(acks[3]).toMatchObject({ error: { code: 'rate_limited', retryAfterMs: 100 } })
+    runtime.advance(100)
+    expect(anna.join().ack).toMatchObject({ ok: true })
+    expect(anna.join().ack).toMatchObject({ ok: false })
+  })
+
+  it('[LI4] drops signals over the rate', () => {
+    const { connect } = createGatewayHarness({ signalsPerSecond: 10, signalBurst: 3 })
+    const [anna, ben] = [connect(), connect()]
+    anna.join()
+    ben.join()
+    anna.forget()
+    for (let state = 0; state < 10; state++) ben.connection.signal('presence:set', { spaceId, state })
+    expect(anna.got('presence:changed')).toHaveLength(3)
+  })
+
+  it('[AP4] leaves appends out for a slow reader, and says so once it has drained', () => {
+    const { connect } = createGatewayHarness({ maxBacklogBytes: 1_000 })
+    const [anna, slow] = [connect(), connect()]
+    anna.join()
+    slow.join()
+    slow.forget()
+    slow.backlog = 1_001
+    anna.push(opsFrom(1, 2))
+    anna.push(opsFrom(3, 1))
+    anna.connection.signal('presence:set', { spaceId, state: 1 })
+    anna.connection.signal('presence:set', { spaceId, state: 2 })
+    anna.connection.signal('ops:transient', {
+      spaceId,
+      changes: [{ treeId, targetId: 'v', key: 'k', value: 1 }],
+    })
+    expect(slow.seen).toEqual([])
+    expect(slow.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject(refused('rate_limited'))
+    slow.connection.drained()
+    expect(slow.got('ops:appended')).toEqual([])
+    slow.backlog = 0
+    slow.connection.drained()
+    slow.connection.drained()
+    expect(slow.got('ops:appended')).toMatchObject([{ after: 3, cursor: 3 }])
+    const [{ batch }] = slow.got('ops:appended') as [{ batch: Uint8Array }]
+    expect(decodeBatch(batch).ops).toEqual([])
+    expect(slow.got('presence:changed')).toMatchObject([
+      { present: [{ connectionId: anna.id, state: 2 }], gone: [] },
+    ])
+    expect(slow.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject({ ok: true, cursor: 3 })
+  })
+
+  it('lets the acks of others through when one cannot be sent', () => {
+    const { connect, runtime, errors } = createGatewayHarness()
+    const [broken, anna] = [connect(), connect()]
+    broken.join()
+    anna.join()
+    broken.connection.request('ops:push', { spaceId, batch: batchOf(opsFrom(1, 1, { peer: '1' })) }, () => {
+      throw new RangeError('the transport is broken')
+    })
+    const pushed = anna.request('ops:push', { spaceId, batch: batchOf(opsFrom(1, 1, { peer: '2' })) })
+    runtime.turn()
+    expect(pushed.ack).toMatchObject({ ok: true, after: 1, cursor: 2 })
+    expect(errors).toHaveLength(1)
+  })
+
+  it('ignores what comes from a connection that has ended', () => {
+    const { connect, runtime } = createGatewayHarness()
+    const [anna, gone] = [connect(), connect()]
+    anna.join()
+    gone.join()
+    anna.forget()
+    gone.connection.closed()
+    gone.connection.closed()
+    gone.connection.signal('presence:set', { spaceId, state: 1 })
+    gone.connection.drained()
+    expect(gone.request('ops:push', { spaceId, batch: batchOf() }).ack).toMatchObject(refused('unavailable'))
+    runtime.turn()
+    expect(anna.seen).toEqual([])
+    expect(runtime.timers).toBe(2)
+  })
+
+  it('finishes what is under way before it closes, then tells everybody and takes nothing more', async () => {
+    const { connect, gateway, runtime } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    anna.join()
+    const pushed = anna.request('ops:push', { spaceId, batch: batchOf() })
+    const closed = gateway.close()
+    expect(ben.join().ack).toMatchObject(refused('unavailable'))
+    runtime.turn()
+    await closed
+    expect(pushed.ack).toMatchObject({ ok: true, cursor: 1 })
+    expect(anna.got('space:closed')).toEqual([{ spaceId, reason: 'unavailable' }])
+    for (const client of [anna, ben]) expect(client.disconnected).toMatchObject({ code: 'unavailable' })
+    const late = connect()
+    runtime.turn()
+    expect(late.disconnected).toMatchObject({ code: 'unavailable' })
+  })
+
+  it('says that the storage of a space fails, and serves the others', () => {
+    const { connect, spaces, setRole } = createGatewayHarness()
+    const anna = connect()
+    setRole(anna.userId, 'editor', otherSpaceId)
+    const open = spaces.open.bind(spaces)
+    spaces.open = (id) => {
+      if (id === spaceId) throw new SyncError('storage_failed', 'the storage of this space fails')
+      return open(id)
+    }
+    expect(anna.join().ack).toMatchObject(refused('storage_failed'))
+    expect(anna.join({}, otherSpaceId).ack).toMatchObject({ ok: true })
+    expect(anna.join({ logId: randomHexId() }, otherSpaceId).ack).toMatchObject({ ok: true, cursor: 0 })
+  })
+})

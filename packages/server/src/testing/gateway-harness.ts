@@ -1,0 +1,128 @@
+import {
+  type Ack,
+  encodeBatch,
+  type ErrorBody,
+  type NotificationName,
+  type RequestName,
+  type RequestReply,
+  type Role,
+  type SpaceId,
+  SyncError,
+  type TreeOperation,
+  type UserId,
+} from '@t69/protocol'
+
+import { createGateway, type GatewayLimits } from '../socket/gateway.ts'
+import { createSpaces } from '../spaces/spaces.ts'
+import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
+import { createManualRuntime } from './manual-runtime.ts'
+import { newEpoch, newUserId, spaceId } from './ops.ts'
+
+/** What a client has seen, in the order in which it came. */
+export type Seen =
+  | { readonly name: NotificationName; readonly payload: unknown }
+  | { readonly ack: RequestName; readonly reply: unknown }
+
+const hourMs = 3_600_000
+
+interface ConnectOptions {
+  readonly userId?: UserId
+  readonly role?: Role | 'none'
+  readonly sessionId?: string
+  readonly lifetimeMs?: number
+}
+
+/** A gateway over logs in memory, with sockets in memory and time by hand. */
+export function createGatewayHarness(limits: Partial<GatewayLimits> = {}) {
+  const runtime = createManualRuntime()
+  const opLogs = createMemoryOpLogs()
+  const roles = new Map<string, Role>()
+  const errors: object[] = []
+  const logger = { info: () => {}, warn: () => {}, error: (details: object) => void errors.push(details) }
+  const spaces = createSpaces({ opLogs, epoch: newEpoch(), runtime, logger })
+  const gateway = createGateway({
+    spaces,
+    runtime,
+    logger,
+    limits,
+    access: { roleOf: (space, user) => roles.get(`${space}/${user}`) },
+    tokens: {
+      // A token is `<user>/<session>/<lifetime in ms>`.
+      verify: (token) => {
+        const [userId, sessionId, lifetime] = token.split('/')
+        if (lifetime === undefined) throw new SyncError('unauthenticated', 'no such token')
+        return dataOf(userId as UserId, sessionId, runtime.now() + Number(lifetime))
+      },
+    },
+  })
+
+  function dataOf(userId: UserId, sessionId = 'session', tokenExpiresAt = runtime.now() + hourMs) {
+    return { userId, userName: `name of ${userId.slice(0, 4)}`, sessionId, tokenExpiresAt }
+  }
+
+  let sockets = 0
+
+  function connect({
+    userId = newUserId(),
+    role = 'editor',
+    sessionId = 'session',
+    lifetimeMs = hourMs,
+  }: ConnectOptions = {}) {
+    if (role !== 'none') setRole(userId, role)
+    const id = `socket-${++sockets}`
+    const seen: Seen[] = []
+    const client = { backlog: 0, disconnected: undefined as ErrorBody | undefined }
+    const connection = gateway.connect(
+      {
+        id,
+        send: (name, payload) => void seen.push({ name, payload }),
+        disconnect: (reason) => {
+          client.disconnected = reason
+          connection.closed()
+        },
+        backlogBytes: () => client.backlog,
+      },
+      dataOf(userId, sessionId, runtime.now() + lifetimeMs),
+    )
+
+    /** The ack, or undefined while there is none. Acks also go into `seen`. */
+    function request<N extends RequestName>(
+      name: N,
+      payload: unknown,
+    ): { ack: Ack<RequestReply<N>> | undefined } {
+      const answered: { ack: Ack<RequestReply<N>> | undefined } = { ack: undefined }
+      connection.request(name, payload, (reply) => {
+        answered.ack = reply
+        seen.push({ ack: name, reply })
+      })
+      return answered
+    }
+
+    return Object.assign(client, {
+      id,
+      userId,
+      connection,
+      seen,
+      request,
+      join: (position: object = {}, space: SpaceId = spaceId) =>
+        request('space:join', { spaceId: space, ...position }),
+      /** Pushes and lets the turn end. */
+      push: (ops: readonly TreeOperation[], space: SpaceId = spaceId) => {
+        const answered = request('ops:push', { spaceId: space, batch: encodeBatch({ spaceId: space, ops }) })
+        runtime.turn()
+        return answered
+      },
+      /** What came under this name since the last call of `forget`. */
+      got: (name: NotificationName) =>
+        seen.flatMap((it) => ('name' in it && it.name === name ? [it.payload] : [])),
+      forget: () => void seen.splice(0),
+    })
+  }
+
+  function setRole(userId: UserId, role: Role | undefined, space: SpaceId = spaceId): void {
+    if (role === undefined) roles.delete(`${space}/${userId}`)
+    else roles.set(`${space}/${userId}`, role)
+  }
+
+  return { runtime, opLogs, spaces, gateway, errors, connect, setRole }
+}
