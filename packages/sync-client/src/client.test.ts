@@ -81,7 +81,7 @@ describe('A client that nobody has signed in to', () => {
     const space = await client.createSpace({ name: 'Notes' })
     await client.deleteSpace(space.id)
     expect(await client.listSpaces()).toEqual([])
-    expect(() => space.root.root!.newChild()).toThrow()
+    expect(() => space.root.root!.newChild()).toThrow(/disposed/)
   })
 })
 

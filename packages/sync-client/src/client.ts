@@ -294,7 +294,7 @@ async function createCore(
     },
     async close(): Promise<void> {
       const errors: unknown[] = []
-      for (const pending of [...opening.values()]) {
+      for (const pending of Array.from(opening.values())) {
         await pending.then((space) => space.space.close()).catch((error: unknown) => errors.push(error))
       }
       announceOpen()

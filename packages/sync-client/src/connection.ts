@@ -164,14 +164,16 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
   function ended(error: ErrorBody): void {
     const wasOpen = open
     drop()
+    const phase = error.code === 'unsupported_version' ? 'blocked' : 'offline'
+    report = { phase, error: error.code === 'unavailable' ? null : error }
     if (wasOpen) listener.lost()
-    if (error.code === 'unsupported_version') return say('blocked', error)
+    listener.changed()
+    if (phase === 'blocked') return
     if (error.code === 'unauthenticated') {
       session.invalidate()
       // Once at once, with a fresh token. That there is no session any more comes back from the refresh.
       if (refusals++ === 0) return void attempt()
     }
-    say('offline', error.code === 'unavailable' ? null : error)
     waiting = true
     setTimer('retry', () => void attempt(), backoffMs(failures++, runtime, error.retryAfterMs))
   }

@@ -37,8 +37,6 @@ export function createHttp(url: string, fetchIt: typeof fetch, runtime: Runtime)
           signal,
           credentials: 'include',
           headers: {
-            // A page of another origin cannot send this one without being asked first (CSRF).
-            'x-requested-with': 't69',
             ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
             ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           },

@@ -14,7 +14,8 @@ export function createListeners<T>(): Listeners<T> {
       return () => void listeners.delete(entry)
     },
     emit(value) {
-      for (const { call } of [...listeners]) contain(() => call(value))
+      // A copy: who is added while others are called hears of the next one.
+      for (const { call } of Array.from(listeners)) contain(() => call(value))
     },
     clear: () => listeners.clear(),
   }

@@ -52,21 +52,23 @@ export function createSocketIoTransport(url: string): Transport {
       // Socket.io carries no reason of the server's; the next handshake's refusal does.
       socket.on('disconnect', () => close(lost))
       for (const name of notificationNames) {
-        socket.on(name, (payload: unknown) => void (ended || notify(listener, name, payload)))
+        socket.on(
+          name,
+          (payload: unknown) => void (ended || notify(listener, name, notificationSchemas[name], payload)),
+        )
       }
       socket.connect()
 
       return {
         request: (name, payload) =>
           new Promise((resolve) => {
-            const settle = (ack: Ack<RequestReply<typeof name>>): void => {
-              waiting.delete(fail)
-              resolve(ack)
-            }
-            const fail = (error: ErrorBody): void => settle({ ok: false, error })
+            const fail = (error: ErrorBody): void => resolve({ ok: false, error })
             if (ended || !socket.connected) return fail(lost)
             waiting.add(fail)
-            socket.emit(name, payload, (reply: unknown) => settle(parseAck(name, reply)))
+            socket.emit(name, payload, (reply: unknown) => {
+              waiting.delete(fail)
+              resolve(parseAck(name, reply))
+            })
           }),
         signal(name, payload) {
           // A disconnected socket would keep it for later, when it says nothing true any more.
@@ -90,8 +92,13 @@ const notificationNames: readonly NotificationName[] = [
 const notificationSchemas: { readonly [N in NotificationName]: ReplySchema<NotificationPayload<N>> } =
   notifications
 
-function notify<N extends NotificationName>(listener: ConnectionListener, name: N, payload: unknown): void {
-  const parsed = notificationSchemas[name].safeParse(payload)
+function notify<N extends NotificationName>(
+  listener: ConnectionListener,
+  name: N,
+  schema: ReplySchema<NotificationPayload<N>>,
+  payload: unknown,
+): void {
+  const parsed = schema.safeParse(payload)
   // A notification that cannot be read is dropped: the next one shows the gap, and a pull fills it.
   if (parsed.success) listener.notified(name, parsed.data)
 }

@@ -88,6 +88,7 @@ export async function openSpace(
   let presenceState: Extract<TabMessage, { type: 'presence-set' }> | null = null
   let closed: Promise<void> | null = null
   let counting = 0
+  let changes = 0
 
   const writer = createEditWriter({
     runtime,
@@ -139,6 +140,7 @@ export async function openSpace(
   }
 
   function changed(): void {
+    changes++
     statusListeners.emit(status())
   }
 
@@ -161,10 +163,15 @@ export async function openSpace(
 
   async function isFlushed(): Promise<boolean> {
     await writer.stored()
-    await recount()
-    if (counts.pending > 0 || writer.unstored > 0) return false
-    // What the server lacks is not in the outbox before the log was read to its end.
-    return (await storage.getSyncState(spaceId))?.reconciling === false
+    // In this order: what the server lacks is in the outbox once the reconciliation is over, not before.
+    const state = await storage.getSyncState(spaceId)
+    const latest = await storage.countPending(spaceId)
+    if (latest.pending !== counts.pending || latest.rejected !== counts.rejected) {
+      counting++
+      counts = latest
+      changed()
+    }
+    return state?.reconciling === false && latest.pending === 0 && writer.unstored === 0
   }
 
   async function close(): Promise<void> {
@@ -213,9 +220,9 @@ export async function openSpace(
     stored: () => writer.stored(),
     async flushed() {
       if (stored.userId === null) throw new SyncError('invalid_request', 'This space does not sync')
-      while (!(await isFlushed())) {
+      for (let seen = changes; !(await isFlushed()); seen = changes) {
         if (closed !== null) throw new SyncError('unavailable', 'The space was closed')
-        await nextChange()
+        if (changes === seen) await nextChange()
       }
     },
     rejectedEdits: () => storage.readRejected(spaceId),

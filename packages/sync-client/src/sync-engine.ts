@@ -195,17 +195,18 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
     await align()
   }
 
+  async function watchWanted(): Promise<void> {
+    const wanted = new Set<SpaceId>(leftovers)
+    for (const spaceIds of openIn.values()) for (const spaceId of spaceIds) wanted.add(spaceId)
+    if (stopped || userId === null) wanted.clear()
+    for (const spaceId of watched.keys()) if (!wanted.has(spaceId)) await unwatch(spaceId)
+    for (const spaceId of wanted) if (!watched.has(spaceId)) await watch(spaceId)
+  }
+
   /** Watches what is wanted and nothing else. One such pass at a time. */
   function align(): Promise<void> {
-    turn = turn.then(async () => {
-      const wanted = new Set<SpaceId>(leftovers)
-      for (const spaceIds of openIn.values()) for (const spaceId of spaceIds) wanted.add(spaceId)
-      if (stopped || userId === null) wanted.clear()
-      for (const spaceId of watched.keys()) if (!wanted.has(spaceId)) await unwatch(spaceId)
-      for (const spaceId of wanted) if (!watched.has(spaceId)) await watch(spaceId)
-    })
     // A storage that fails here fails the next pass too, or not; the engine goes on with what it has.
-    turn = turn.catch(() => {})
+    turn = turn.then(watchWanted).catch(() => {})
     return turn
   }
 

@@ -1,0 +1,320 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { SyncError } from '@t69/protocol'
+import { createServer, parseConfig, type Server } from '@t69/server'
+import {
+  createSocketIoTransport,
+  createSyncClient,
+  createTabGroup,
+  memoryStorage,
+  type ClientStorage,
+  type Space,
+  type SpaceStatus,
+  type SyncClient,
+  type SyncClientOptions,
+  type Transport,
+} from '@t69/sync-client'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+/** The real server and real clients in one process, over real sockets. */
+
+const deadlineMs = 20_000
+const password = 'correct horse battery'
+
+let dataDir: string
+let server: Server
+let url: string
+const clients: SyncClient[] = []
+
+async function startServer(port: number): Promise<Server> {
+  const config = parseConfig({ PORT: String(port), DATA_DIR: dataDir, LOG_LEVEL: 'silent' })
+  const started = await createServer(config, { passwordCost: { memoryCost: 8, timeCost: 1, parallelism: 1 } })
+  await started.listen()
+  return started
+}
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 't69-client-server-'))
+  server = await startServer(0)
+  url = server.url
+})
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()))
+  await server.close()
+  await rm(dataDir, { recursive: true, force: true })
+})
+
+/** A network that a test can cut; what is open is closed, and nothing opens until it is mended. */
+function createCuttable(url: string): {
+  transport: Transport
+  fetch: typeof fetch
+  cut(): void
+  mend(): void
+} {
+  const transport = createSocketIoTransport(url)
+  const open = new Set<() => void>()
+  let isCut = false
+  return {
+    fetch: (input, init) => (isCut ? Promise.reject(new Error('cut')) : fetch(input, init)),
+    transport: {
+      connect(handshake, listener) {
+        const lost = { code: 'unavailable', message: 'cut' } as const
+        if (isCut) {
+          queueMicrotask(() => listener.closed(lost))
+          return { request: async () => ({ ok: false, error: lost }), signal() {}, close() {} }
+        }
+        const connection = transport.connect(handshake, listener)
+        open.add(() => {
+          connection.close()
+          listener.closed(lost)
+        })
+        return connection
+      },
+    },
+    cut() {
+      isCut = true
+      for (const close of open) close()
+      open.clear()
+    },
+    mend() {
+      isCut = false
+    },
+  }
+}
+
+function device(options: Partial<SyncClientOptions> & { storage?: ClientStorage } = {}): SyncClient {
+  const client = createSyncClient({ url, storage: memoryStorage(), ...options })
+  clients.push(client)
+  return client
+}
+
+async function until(space: Space, holds: (status: SpaceStatus) => boolean): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const timer = setTimeout(
+    () => reject(new Error(`In ${deadlineMs} ms not reached; last: ${JSON.stringify(space.status)}`)),
+    deadlineMs,
+  )
+  const check = (status: SpaceStatus): void => void (holds(status) && resolve())
+  const stop = space.onStatus(check)
+  check(space.status)
+  await promise.finally(() => {
+    clearTimeout(timer)
+    stop()
+  })
+}
+
+const live = (space: Space) => until(space, ({ phase }) => phase === 'live')
+
+/** Both have everything: what each made is committed, and each has read the log to its end. */
+async function agree(one: Space, other: Space): Promise<void> {
+  await Promise.all([one.flushed(), other.flushed()])
+  const head = Math.max(one.status.head, other.status.head)
+  await Promise.all([
+    until(one, ({ cursor }) => cursor >= head),
+    until(other, ({ cursor }) => cursor >= head),
+  ])
+  expect(one.root.digest()).toBe(other.root.digest())
+  expect(one.status).toMatchObject({ phase: 'live', pending: 0, rejected: 0, error: null })
+  expect(other.status).toMatchObject({ phase: 'live', pending: 0, rejected: 0, error: null })
+}
+
+const anna = { email: 'anna@example.org', password, name: 'Anna' }
+const ben = { email: 'ben@example.org', password, name: 'Ben' }
+
+describe('A client and the server', () => {
+  it('sends up a local space with everything that was written before, to a second device', async () => {
+    const laptop = device()
+    const space = await laptop.createSpace({ name: 'Notes' })
+    space.root.root!.newNamedChild('before sign-up')
+    const chat = await space.createTree()
+    for (let index = 0; index < 50; index++) chat.root!.newNamedChild(`message ${index}`)
+    expect(space.status.phase).toBe('local')
+
+    await laptop.signUp(anna)
+    await space.enableSync()
+    await space.flushed()
+    expect(space.status).toMatchObject({ phase: 'live', pending: 0, error: null })
+
+    const phone = device()
+    await phone.signIn(anna)
+    const [listed] = await phone.listSpaces()
+    expect(listed).toMatchObject({ id: space.id, name: 'Notes', role: 'owner', synced: true })
+    const there = await phone.openSpace(space.id)
+    await live(there)
+    await agree(space, there)
+    const chatThere = await there.openTree(space.treeIdOf(chat))
+    expect(chatThere.digest()).toBe(chat.digest())
+  })
+
+  it('shows edits both ways, goes on through an absence of the network, and agrees afterwards', async () => {
+    const net = createCuttable(url)
+    const laptop = device(net)
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Notes' })
+    await here.flushed()
+    const phone = device()
+    await phone.signIn(anna)
+    const there = await phone.openSpace(here.id)
+    await live(there)
+
+    here.root.root!.newNamedChild('from the laptop')
+    there.root.root!.newNamedChild('from the phone')
+    await agree(here, there)
+
+    net.cut()
+    await until(here, ({ phase }) => phase === 'offline')
+    for (let index = 0; index < 20; index++) here.root.root!.newNamedChild(`offline ${index}`)
+    there.root.root!.newNamedChild('meanwhile')
+    await here.stored()
+    expect(here.status.pending).toBeGreaterThan(0)
+    await there.flushed()
+
+    net.mend()
+    await agree(here, there)
+    expect(here.root.getVertexByPath('meanwhile')).toBeDefined()
+    expect(there.root.getVertexByPath('offline 19')).toBeDefined()
+  })
+
+  it('[CL9] repeats what a restarted server may not have heard, from a reloaded client too', async () => {
+    const storage = memoryStorage()
+    const laptop = device({ storage })
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Notes' })
+    await here.flushed()
+    const { port } = server
+    const spaceId = here.id
+    await server.close()
+    await until(here, ({ phase }) => phase === 'offline')
+    here.root.root!.newNamedChild('while the server was away')
+    await here.stored()
+    const digest = here.root.digest()
+    await laptop.close()
+
+    const again = device({ storage })
+    await again.ready
+    expect(again.user).toMatchObject({ name: 'Anna' })
+    const reloaded = await again.openSpace(spaceId)
+    expect(reloaded.root.digest()).toBe(digest)
+    expect(reloaded.status.pending).toBeGreaterThan(0)
+    server = await startServer(port)
+    await reloaded.flushed()
+
+    const phone = device()
+    await phone.signIn(anna)
+    const there = await phone.openSpace(spaceId)
+    await live(there)
+    expect(there.root.digest()).toBe(digest)
+  })
+
+  it('shares a space by invite, keeps a viewer from writing, and tells who was removed', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Ours' })
+    await here.flushed()
+    const { token } = await here.invite('viewer')
+
+    const phone = device()
+    const benUser = await phone.signUp(ben)
+    const summary = await phone.acceptInvite(token)
+    expect(summary).toMatchObject({ id: here.id, name: 'Ours', role: 'viewer' })
+    const there = await phone.openSpace(here.id)
+    await live(there)
+    expect(there.role).toBe('viewer')
+    there.root.root!.newNamedChild('mine')
+    await until(there, ({ error }) => error?.code === 'forbidden')
+    expect(there.status.pending).toBeGreaterThan(0)
+
+    await here.changeRole(benUser.id, 'editor')
+    await agree(here, there)
+    expect(here.root.getVertexByPath('mine')).toBeDefined()
+
+    await here.removeMember(benUser.id)
+    await until(there, ({ phase }) => phase === 'blocked')
+    expect(there.status.error?.code).toBe('forbidden')
+    await expect(there.members()).rejects.toBeInstanceOf(SyncError)
+  })
+
+  it('says who is here, and shows a text as it streams in, which nothing stores', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Ours' })
+    const message = here.root.root!.newNamedChild('message')
+    await here.flushed()
+    const phone = device()
+    await phone.signIn(anna)
+    const there = await phone.openSpace(here.id)
+    await live(there)
+    here.setPresence({ at: 'message' })
+    await new Promise<void>((resolve) =>
+      there.onPresence((present) => void (present.length === 1 && resolve())),
+    )
+    expect(there.presence).toMatchObject([{ user: { name: 'Anna' }, state: { at: 'message' } }])
+
+    const text = 'one two three four five six seven'
+    const arrived = new Promise<void>((resolve) => {
+      there.root.observe(message.id, () => {
+        if (there.root.getVertexProperty(message.id, 'text') === text) resolve()
+      })
+    })
+    const words = text.split(' ')
+    for (let count = 1; count <= words.length; count++) {
+      message.setTransientProperty('text', words.slice(0, count).join(' '))
+    }
+    await arrived
+    expect(there.root.getVertexProperty(message.id, 'text', false)).toBeUndefined()
+    expect(here.status.pending).toBe(0)
+    message.setProperty('text', text)
+    await agree(here, there)
+    expect(there.root.getVertexProperty(message.id, 'text', false)).toBe(text)
+  })
+
+  it('syncs all tabs over the connection of one, and another takes over when it goes', async () => {
+    const storage = memoryStorage()
+    const tabs = createTabGroup()
+    const first = device({ storage, tabs: tabs.tab() })
+    await first.signUp(anna)
+    const second = device({ storage, tabs: tabs.tab() })
+    await second.ready
+    const here = await first.createSpace({ name: 'Notes' })
+    await here.flushed()
+    const there = await second.openSpace(here.id)
+    there.root.root!.newNamedChild('from the second tab')
+    await there.flushed()
+    expect(here.root.getVertexByPath('from the second tab')).toBeDefined()
+
+    await first.close()
+    there.root.root!.newNamedChild('after the first tab went')
+    await there.flushed()
+    await live(there)
+    const phone = device()
+    await phone.signIn(anna)
+    const elsewhere = await phone.openSpace(here.id)
+    await live(elsewhere)
+    expect(elsewhere.root.digest()).toBe(there.root.digest())
+  })
+
+  it('keeps the edits of someone who signed out, and sends them after the next sign-in', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Notes' })
+    await here.flushed()
+    await laptop.signOut()
+    expect(laptop.user).toBeNull()
+    expect(here.status.phase).toBe('signed-out')
+    expect(await laptop.listSpaces()).toEqual([])
+    here.root.root!.newNamedChild('signed out')
+    await here.stored()
+    expect(here.status.pending).toBeGreaterThan(0)
+
+    await laptop.signUp(ben)
+    expect(here.status.phase).toBe('signed-out')
+    expect(await laptop.listSpaces()).toEqual([])
+    await laptop.signOut()
+    await laptop.signIn(anna)
+    await here.flushed()
+    expect(here.status).toMatchObject({ phase: 'live', pending: 0 })
+  })
+})
