@@ -28,6 +28,11 @@ export function readCurrentSpace(): Promise<string | null> {
   return orElse(null, () => localdb.getCurrentSpaceId())
 }
 
+/** Spaces on this device that are nobody's or this user's. Asks no server. */
+export async function readSpaceIds(userId: string | null): Promise<string[]> {
+  return (await orElse([], () => localdb.getPointersForUser(userId))).map((pointer) => pointer.id)
+}
+
 export function saveCurrentSpace(spaceId: string): Promise<void> {
   return orElse(undefined, () => localdb.saveCurrentSpaceId(spaceId))
 }
@@ -85,6 +90,8 @@ export async function readColorScheme(spaceId: string): Promise<ColorScheme> {
   return stored === 'light' || stored === 'dark' ? stored : 'system'
 }
 
-export function saveColorScheme(spaceId: string, scheme: ColorScheme): Promise<void> {
-  return orElse(undefined, () => localdb.saveSpaceColorScheme(spaceId, scheme))
+export async function saveColorScheme(spaceId: string, scheme: ColorScheme): Promise<void> {
+  // t69's function knows two schemes; none is the system's.
+  if (scheme !== 'system') return orElse(undefined, () => localdb.saveSpaceColorScheme(spaceId, scheme))
+  await orElse(0, () => localdb.db.spaces.update(spaceId, { colorScheme: null }))
 }

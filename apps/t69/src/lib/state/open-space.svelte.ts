@@ -71,15 +71,11 @@ export class OpenSpace {
   async openChat(treeId: string | null): Promise<void> {
     this.#wanted = treeId
     if (this.chat?.treeId === treeId) return
-    const before = this.chat
-    const tree = treeId === null ? null : await this.space.openTree(treeId)
-    if (this.#wanted !== treeId || tree === null || treeId === null) {
-      // Somebody went elsewhere while it loaded.
-      if (treeId !== null && tree !== null && this.chat?.treeId !== treeId) await this.space.closeTree(treeId)
-      if (this.#wanted === null) this.#leave(before)
-      return
-    }
-    this.#show({ treeId, tree }, before)
+    if (treeId === null) return this.#show(null)
+    const tree = await this.space.openTree(treeId)
+    // While it loaded, somebody went elsewhere, or asked for the same once more.
+    if (this.#wanted !== treeId || this.chat?.treeId === treeId) return this.space.closeTree(treeId)
+    this.#show({ treeId, tree })
   }
 
   /** Makes a chat and shows it. */
@@ -91,7 +87,7 @@ export class OpenSpace {
     if (folderId !== null) this.openFolder(folderId, true)
     const chat = { treeId, tree }
     this.#wanted = treeId
-    this.#show(chat, this.chat)
+    this.#show(chat)
     return chat
   }
 
@@ -156,16 +152,10 @@ export class OpenSpace {
     await this.space.close()
   }
 
-  #show(chat: OpenChat, before: OpenChat | null): void {
+  #show(chat: OpenChat | null): void {
+    const before = this.chat
     this.chat = chat
-    this.space.setPresence({ chat: chat.treeId })
-    this.#saveView()
-    if (before) void this.space.closeTree(before.treeId)
-  }
-
-  #leave(before: OpenChat | null): void {
-    this.chat = null
-    this.space.setPresence({ chat: null })
+    this.space.setPresence({ chat: chat?.treeId ?? null })
     this.#saveView()
     if (before) void this.space.closeTree(before.treeId)
   }

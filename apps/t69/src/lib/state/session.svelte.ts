@@ -6,6 +6,7 @@ import {
   readCurrentSpace,
   readDraft,
   readFirstSpace,
+  readSpaceIds,
   saveCurrentSpace,
   saveFirstSpace,
 } from './device.ts'
@@ -39,13 +40,18 @@ export class Session {
 
     const place = readPlace(location)
     this.invite = place.invite
-    await this.refreshSpaces()
+    // What is here opens before the server is asked for the list: a bad network delays nothing.
+    const listed = this.refreshSpaces()
     const wanted = [place.spaceId, await readCurrentSpace()]
-    const known = this.spaces.find((space) => space.id === wanted[0]) ??
-      this.spaces.find((space) => space.id === wanted[1]) ??
-      this.spaces[0]
-    if (known === undefined) await this.#makeFirstSpace()
-    else await this.openSpace(known.id, known.id === place.spaceId ? place.treeId : null)
+    const here = await readSpaceIds(this.user?.id ?? null)
+    const known = wanted.find((id) => id !== null && here.includes(id))
+    if (known) await this.openSpace(known, known === place.spaceId ? place.treeId : null)
+    await listed
+    if (this.open === null) {
+      const space = this.spaces.find(({ id }) => wanted.includes(id)) ?? this.spaces[0]
+      if (space === undefined) await this.#makeFirstSpace()
+      else await this.openSpace(space.id, space.id === place.spaceId ? place.treeId : null)
+    }
     await this.acceptInvite()
   }
 
