@@ -1,0 +1,122 @@
+import { expect } from 'vitest'
+
+import type { Device } from '../lib/device.ts'
+import { story, type Stage } from '../lib/story.ts'
+import {
+  accountOf,
+  invite,
+  message,
+  messages,
+  newChat,
+  newFolder,
+  renameItem,
+  say,
+  status,
+  synced,
+  treeItem,
+  treeRows,
+} from '../lib/t69-page.ts'
+import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
+
+/** Anna and Ben in one chat of one space, both live. */
+async function together(stage: Stage): Promise<{ laptop: Device; phone: Device }> {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", accountOf('Anna'))
+  await newChat(laptop.page, 'Shopping')
+  await say(laptop.page, 'Bread')
+  const phone = await acceptInvite(
+    stage,
+    "Ben's phone",
+    accountOf('Ben'),
+    await invite(laptop.page, 'editor'),
+  )
+  await treeItem(phone.page, { title: 'Shopping' }).click()
+  await message(phone.page, 'Bread').waitFor()
+  return { laptop, phone }
+}
+
+/** Both show one tree and one chat, and nothing waits. */
+async function agree(laptop: Device, phone: Device): Promise<void> {
+  await synced(laptop.page)
+  await synced(phone.page)
+  await expect.poll(() => treeRows(phone.page), { timeout: 10_000 }).toEqual(await treeRows(laptop.page))
+  await expect.poll(() => messages(phone.page), { timeout: 10_000 }).toEqual(await messages(laptop.page))
+}
+
+/** Each writes and moves while the other does not hear of it. */
+async function goOnApart(laptop: Device, phone: Device): Promise<void> {
+  await say(phone.page, 'Milk, from the train')
+  await newFolder(phone.page, 'Errands')
+  await renameItem(phone.page, treeItem(phone.page, { title: 'Shopping' }), 'Shopping on Friday')
+  await say(laptop.page, 'Butter, from home')
+  await newFolder(laptop.page, 'Family')
+  await expect.poll(async () => (await status(phone.page)).pending).toBeGreaterThan(5)
+}
+
+story('with the network cut in one, both go on, and show the same again afterwards', async (stage) => {
+  const { laptop, phone } = await together(stage)
+  await phone.goOffline()
+  await phone.page.locator('[data-testid=sync-status][data-phase=offline]').waitFor()
+  await goOnApart(laptop, phone)
+  const { pending, text } = await status(phone.page)
+  expect(text).toContain(String(pending))
+  await stage.shot(phone, 'edits wait')
+  await synced(laptop.page)
+  expect(await message(laptop.page, 'Milk, from the train').count()).toBe(0)
+
+  await phone.goOnline()
+  await agree(laptop, phone)
+  expect((await messages(phone.page)).toSorted()).toEqual([
+    'Bread',
+    'Butter, from home',
+    'Milk, from the train',
+  ])
+  expect(await treeRows(laptop.page)).toEqual(
+    expect.arrayContaining(['Errands', 'Family', 'Shopping on Friday']),
+  )
+  await stage.shot(phone, 'together again')
+  await stage.shot(laptop, 'together again')
+})
+
+story('what was written offline survives a reload while still offline, and goes up later', async (stage) => {
+  const { laptop, phone } = await together(stage)
+  await phone.page.evaluate(() => navigator.serviceWorker.ready.then(() => null))
+  await phone.goOffline()
+  await goOnApart(laptop, phone)
+  const rows = await treeRows(phone.page)
+  const written = await messages(phone.page)
+  const { pending } = await status(phone.page)
+  await phone.page.reload()
+  await expect.poll(() => treeRows(phone.page), { timeout: 10_000 }).toEqual(rows)
+  await expect.poll(() => messages(phone.page)).toEqual(written)
+  await expect.poll(async () => (await status(phone.page)).pending).toBe(pending)
+  await stage.shot(phone, 'reloaded offline')
+  await phone.goOnline()
+  await agree(laptop, phone)
+})
+
+story('a connection that goes silent holds edits back, and loses none', async (stage) => {
+  const { laptop, phone } = await together(stage)
+  phone.stall()
+  await goOnApart(laptop, phone)
+  await stage.shot(phone, 'stalled')
+  await phone.goOnline()
+  await agree(laptop, phone)
+})
+
+story('with the server killed, both go on, and show the same once it is back', async (stage) => {
+  const { laptop, phone } = await together(stage)
+  for (const device of [laptop, phone])
+    device.expectErrors(/net::ERR_|WebSocket connection to|Failed to fetch/)
+  await stage.server.kill()
+  await laptop.page.locator('[data-testid=sync-status][data-phase=offline]').waitFor()
+  await goOnApart(laptop, phone)
+  await expect.poll(async () => (await status(laptop.page)).pending).toBeGreaterThan(0)
+  await stage.shot(laptop, 'no server')
+  await stage.server.start()
+  await agree(laptop, phone)
+  expect((await messages(phone.page)).toSorted()).toEqual([
+    'Bread',
+    'Butter, from home',
+    'Milk, from the train',
+  ])
+})

@@ -1,0 +1,93 @@
+import { expect } from 'vitest'
+
+import { story } from '../lib/story.ts'
+import {
+  accountOf,
+  invite,
+  message,
+  messages,
+  newChat,
+  newFolder,
+  say,
+  showSidebar,
+  synced,
+  treeItem,
+  treeRows,
+} from '../lib/t69-page.ts'
+import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
+
+const anna = accountOf('Anna')
+const ben = accountOf('Ben')
+
+/** What "within a moment" means here, on a machine that is busy with the tests as well. */
+const moment = { timeout: 5_000 }
+
+story('two people in one space type and move things, and see it within a moment', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  await newChat(laptop.page, 'Trip to the sea')
+  await say(laptop.page, 'Who brings the tent?')
+  const link = await invite(laptop.page, 'editor')
+  await stage.shot(laptop, 'invited')
+  const other = await acceptInvite(stage, "Ben's laptop", ben, link)
+  await treeItem(other.page, { title: 'Trip to the sea' }).click()
+  await expect.poll(() => messages(other.page), moment).toEqual(['Who brings the tent?'])
+
+  await say(other.page, 'I do')
+  await message(laptop.page, 'I do').waitFor(moment)
+  await say(laptop.page, 'Then I bring the stove')
+  await message(other.page, 'Then I bring the stove').waitFor(moment)
+  await expect.poll(() => message(laptop.page, 'I do').getAttribute('data-author')).toBe('Ben')
+
+  await newFolder(other.page, 'Summer')
+  await treeItem(laptop.page, { title: 'Summer' }).waitFor(moment)
+  await treeItem(laptop.page, { title: 'Trip to the sea' }).dragTo(treeItem(laptop.page, { title: 'Summer' }))
+  await expect.poll(() => treeRows(laptop.page), moment).toContain('  Trip to the sea')
+  const toggle = treeItem(other.page, { title: 'Summer' })
+  await expect.poll(() => toggle.getAttribute('aria-expanded'), moment).not.toBeNull()
+  if ((await toggle.getAttribute('aria-expanded')) === 'false')
+    await toggle.getByTestId('tree-toggle').click()
+  await expect.poll(() => treeRows(other.page), moment).toEqual(await treeRows(laptop.page))
+  await stage.shot(laptop, 'both in the chat')
+  await stage.shot(other, 'both in the chat')
+})
+
+story('people in a space see who else is there, and no longer when they leave', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  await newChat(laptop.page, 'Here')
+  const other = await acceptInvite(stage, "Ben's laptop", ben, await invite(laptop.page, 'editor'))
+  await treeItem(other.page, { title: 'Here' }).click()
+  const benHere = laptop.page.getByTestId('presence-chat').locator('[data-name=Ben]')
+  await benHere.waitFor()
+  await stage.shot(laptop, 'Ben is here')
+  await other.page.close()
+  await benHere.waitFor({ state: 'detached' })
+})
+
+story(
+  'a viewer sees everything live and changes nothing, and a removed member sees nothing more',
+  async (stage) => {
+    const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+    await newChat(laptop.page, 'Notice board')
+    await say(laptop.page, 'Water is off on Monday')
+    const other = await acceptInvite(stage, "Ben's laptop", ben, await invite(laptop.page, 'viewer'))
+    await treeItem(other.page, { title: 'Notice board' }).click()
+    await expect.poll(() => messages(other.page), moment).toEqual(['Water is off on Monday'])
+    await say(laptop.page, 'And on Tuesday')
+    await message(other.page, 'And on Tuesday').waitFor(moment)
+    await stage.shot(other, 'as a viewer')
+
+    await showSidebar(laptop.page)
+    await laptop.page.getByTestId('share').click()
+    const row = laptop.page.getByTestId('member').filter({ hasText: 'Ben' })
+    await expect.poll(() => row.getAttribute('data-role')).toBe('viewer')
+    await row.getByTestId('member-remove').click()
+    await row.waitFor({ state: 'detached' })
+    await stage.shot(laptop, 'Ben removed')
+    await laptop.page.getByTestId('close-dialog').click()
+    await other.page.locator('[data-testid=sync-status][data-phase=blocked]').waitFor()
+    await say(laptop.page, 'Ben does not see this')
+    await synced(laptop.page)
+    await stage.shot(other, 'after the removal')
+    expect(await message(other.page, 'Ben does not see this').count()).toBe(0)
+  },
+)
