@@ -1,0 +1,276 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+import { type Epoch, type SpaceId, SyncError, type TreeOperation } from '@t69/protocol'
+import Database from 'better-sqlite3'
+import { afterEach, describe, expect, it } from 'vitest'
+
+import { moveOp, newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
+import { createSqliteOpLogs } from './sqlite-op-logs.ts'
+import { StorageFailure } from './storage-failure.ts'
+
+const folders: string[] = []
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true })
+})
+
+function setUp() {
+  const dataDir = mkdtempSync(join(tmpdir(), 't69-'))
+  folders.push(dataDir)
+  const opLogs = createSqliteOpLogs({ dataDir, now: () => 123 })
+  const path = join(dataDir, 'a1', `${spaceId}.db`)
+  /** What one start of a server commits. */
+  const commit = (epoch: Epoch, ops: readonly TreeOperation[]) => {
+    const log = opLogs.open(spaceId, epoch)
+    log.append(ops)
+    const position = { logId: log.logId, epoch: log.epoch, cursor: log.head }
+    log.close()
+    return position
+  }
+  const holds = (position: ReturnType<typeof commit>) => {
+    const log = opLogs.open(spaceId, newEpoch())
+    const held = log.holds(position)
+    log.close()
+    return held
+  }
+  return { dataDir, opLogs, path, commit, holds }
+}
+
+function failureOf(run: () => unknown): { code: string; cause: unknown } {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof SyncError) return { code: error.code, cause: error.cause }
+    throw error
+  }
+  throw new Error('it did not fail')
+}
+
+describe('the file of a space', () => {
+  it('is in a folder of the first two characters, alone, and leaves nothing beside it when closed', () => {
+    const { dataDir, path, commit } = setUp()
+    commit(newEpoch(), opsFrom(1, 2))
+    expect(readdirSync(dataDir)).toEqual(['a1'])
+    expect(readdirSync(dirname(path))).toEqual([`${spaceId}.db`])
+  })
+
+  it('has the columns of the proposal, a NULL for what was removed and the text null for null', () => {
+    const { path, commit } = setUp()
+    commit(newEpoch(), [
+      moveOp(1, null, { target: treeId }),
+      setOp(2, undefined),
+      setOp(3, null),
+      setOp(4, ['x']),
+    ])
+    const db = new Database(path, { readonly: true })
+    const rows = db.prepare('SELECT * FROM tree_ops ORDER BY seq').all()
+    const base = { peerId: '1', treeId, spaceId, parentId: null }
+    expect(rows).toEqual([
+      { seq: 1, clock: 1, ...base, targetId: treeId, key: null, value: null },
+      { seq: 2, clock: 2, ...base, targetId: 'vertex', key: 'name', value: null },
+      { seq: 3, clock: 3, ...base, targetId: 'vertex', key: 'name', value: 'null' },
+      { seq: 4, clock: 4, ...base, targetId: 'vertex', key: 'name', value: '["x"]' },
+    ])
+    expect(db.prepare('SELECT id, created_at FROM spaces').all()).toEqual([{ id: spaceId, created_at: 123 }])
+    expect(db.pragma('user_version', { simple: true })).toBe(1)
+    db.close()
+  })
+
+  it('keeps its positions through VACUUM', () => {
+    const { opLogs, path, commit } = setUp()
+    commit(newEpoch(), opsFrom(1, 50))
+    const db = new Database(path)
+    db.exec('VACUUM')
+    db.close()
+    const log = opLogs.open(spaceId, newEpoch())
+    expect(log.head).toBe(50)
+    expect(log.read(20, { maxOps: 1, maxBytes: 1_000 })).toEqual(opsFrom(21, 1))
+    log.close()
+  })
+
+  it('reads one tree and the newest clock by the index, and a page by position', () => {
+    const { path, commit } = setUp()
+    commit(newEpoch(), opsFrom(1, 3))
+    const db = new Database(path, { readonly: true })
+    const plan = (sql: string) => JSON.stringify(db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all())
+    const tree = plan("SELECT * FROM tree_ops WHERE treeId = 'tree' ORDER BY clock, peerId")
+    expect(tree).toContain('SEARCH tree_ops USING INDEX')
+    expect(tree).not.toContain('TEMP B-TREE')
+    expect(plan('SELECT * FROM tree_ops WHERE seq > 5 ORDER BY seq')).toContain(
+      'INTEGER PRIMARY KEY (rowid>?)',
+    )
+    db.close()
+  })
+
+  it('may be read by somebody else while the server writes', () => {
+    const { opLogs, path } = setUp()
+    const log = opLogs.open(spaceId, newEpoch())
+    log.append(opsFrom(1, 2))
+    const reader = new Database(path, { readonly: true })
+    const count = reader.prepare('SELECT count(*) AS n FROM tree_ops')
+    expect(count.get()).toEqual({ n: 2 })
+    log.append(opsFrom(3, 1))
+    expect(count.get()).toEqual({ n: 3 })
+    reader.close()
+    log.close()
+  })
+})
+
+describe('a backup that was restored', () => {
+  it('[LC6] is told from the log that went on without it', () => {
+    const { path, commit, holds } = setUp()
+    const [first, second, third] = [newEpoch(), newEpoch(), newEpoch()]
+    const early = commit(first, opsFrom(1, 10))
+    copyFileSync(path, `${path}.backup`)
+    const lost = commit(second, opsFrom(11, 5))
+    expect(holds(lost)).toBe(true)
+    copyFileSync(`${path}.backup`, path)
+    expect(holds(early)).toBe(true)
+    expect(holds(lost)).toBe(false)
+    // It has as many operations again, but not the same ones.
+    const anew = commit(third, opsFrom(11, 5, { peer: '2' }))
+    expect(anew.cursor).toBe(lost.cursor)
+    expect(anew.logId).toBe(lost.logId)
+    expect(holds(lost)).toBe(false)
+    expect(holds({ ...lost, cursor: 12 })).toBe(false)
+    expect(holds(anew)).toBe(true)
+    expect(holds(early)).toBe(true)
+  })
+
+  it('[LC6] is told also when the copy was made while its server went on', () => {
+    const { opLogs, path, commit, holds } = setUp()
+    const epoch = newEpoch()
+    const log = opLogs.open(spaceId, epoch)
+    log.append(opsFrom(1, 10))
+    const db = new Database(path)
+    db.exec(`VACUUM INTO '${path}.backup'`)
+    db.close()
+    log.append(opsFrom(11, 5))
+    const lost = { logId: log.logId, epoch, cursor: log.head }
+    log.close()
+    copyFileSync(`${path}.backup`, path)
+    expect(holds(lost)).toBe(false)
+    commit(newEpoch(), opsFrom(11, 9, { peer: '2' }))
+    expect(holds(lost)).toBe(false)
+    expect(holds({ ...lost, cursor: 10 })).toBe(true)
+  })
+
+  it('[LC3] has another log id when the file was lost and made anew', () => {
+    const { path, commit, holds } = setUp()
+    const lost = commit(newEpoch(), opsFrom(1, 10))
+    rmSync(path)
+    const anew = commit(newEpoch(), opsFrom(1, 10))
+    expect(anew.logId).not.toBe(lost.logId)
+    expect(holds(lost)).toBe(false)
+  })
+})
+
+describe('a file that cannot be used', () => {
+  it('of a newer program is refused, with file and versions for the log, and is not touched', () => {
+    const { opLogs, path, commit } = setUp()
+    commit(newEpoch(), opsFrom(1, 1))
+    const db = new Database(path)
+    db.pragma('user_version = 7')
+    db.close()
+    const before = readFileSync(path)
+    const { code, cause } = failureOf(() => opLogs.open(spaceId, newEpoch()))
+    expect(code).toBe('storage_failed')
+    expect(cause).toBeInstanceOf(StorageFailure)
+    expect(String(cause)).toContain(path)
+    expect(String(cause)).toContain('version 7')
+    expect(readFileSync(path)).toEqual(before)
+  })
+
+  it('of another space is refused', () => {
+    const { dataDir, opLogs, path, commit } = setUp()
+    commit(newEpoch(), opsFrom(1, 1))
+    const copy = join(dataDir, otherSpaceId.slice(0, 2), `${otherSpaceId}.db`)
+    mkdirSync(dirname(copy))
+    copyFileSync(path, copy)
+    const { code, cause } = failureOf(() => opLogs.open(otherSpaceId, newEpoch()))
+    expect(code).toBe('storage_failed')
+    expect(String(cause)).toContain('another space')
+  })
+
+  it('and holds no SQLite is refused, and left as it is', () => {
+    const { opLogs, path } = setUp()
+    mkdirSync(dirname(path))
+    writeFileSync(path, 'no database at all '.repeat(1_000))
+    const { code, cause } = failureOf(() => opLogs.open(spaceId, newEpoch()))
+    expect(code).toBe('storage_failed')
+    expect(String(cause)).toContain(path)
+    expect(readFileSync(path, 'utf8')).toContain('no database at all')
+  })
+
+  it.each([
+    ['truncated', (path: string) => truncateSync(path, Math.floor(statSync(path).size / 2 / 4096) * 4096)],
+    [
+      'overwritten in the middle',
+      (path: string) => {
+        const bytes = readFileSync(path)
+        bytes.fill(0xff, 8192, bytes.length - 4096)
+        writeFileSync(path, bytes)
+      },
+    ],
+  ])('since it was %s fails as storage, whatever is asked of it, and the others go on', (_, harm) => {
+    const { opLogs, path, commit } = setUp()
+    commit(newEpoch(), opsFrom(1, 2_000))
+    harm(path)
+    const use = () => {
+      const log = opLogs.open(spaceId, newEpoch())
+      try {
+        log.read(0, { maxOps: 10_000, maxBytes: 10_000_000 })
+        log.readTree(treeId)
+        log.append(opsFrom(2_001, 100))
+      } finally {
+        log.close()
+      }
+    }
+    expect(failureOf(use).code).toBe('storage_failed')
+    const other = opLogs.open(otherSpaceId, newEpoch())
+    expect(other.append(opsFrom(1, 1, { space: otherSpaceId }))).toEqual({ after: 0, cursor: 1 })
+    other.close()
+  })
+
+  it('since its folder is a file fails as storage', () => {
+    const { dataDir, opLogs } = setUp()
+    writeFileSync(join(dataDir, 'a1'), '')
+    expect(failureOf(() => opLogs.open(spaceId, newEpoch())).code).toBe('storage_failed')
+  })
+
+  it('for now, since somebody else writes to it, fails and changes nothing, and then goes on', () => {
+    const { opLogs, path } = setUp()
+    const log = opLogs.open(spaceId, newEpoch())
+    log.append(opsFrom(1, 1))
+    const other = new Database(path)
+    other.exec('BEGIN IMMEDIATE')
+    expect(failureOf(() => log.append(opsFrom(2, 1))).code).toBe('storage_failed')
+    expect(log.head).toBe(1)
+    other.exec('ROLLBACK')
+    other.close()
+    expect(log.append(opsFrom(2, 1))).toEqual({ after: 1, cursor: 2 })
+    log.close()
+  })
+})
+
+it('deletes all that belongs to a space, what a crash left of it included', () => {
+  const { opLogs, path, commit } = setUp()
+  commit(newEpoch(), opsFrom(1, 1))
+  for (const suffix of ['-wal', '-shm']) writeFileSync(path + suffix, '')
+  opLogs.delete(spaceId)
+  for (const suffix of ['', '-wal', '-shm']) expect(existsSync(path + suffix)).toBe(false)
+  expect(opLogs.exists('00000000000000000000000000000000' as SpaceId)).toBe(false)
+})
