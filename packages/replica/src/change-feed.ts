@@ -76,9 +76,9 @@ export class ChangeFeed {
       const node = this.#find(vertexId)
       const events = node === undefined ? [] : eventsFor(node, change)
       if (events.length === 0) continue
-      for (const listener of this.#everywhere) this.#run(() => listener(events))
+      this.#tell(this.#everywhere, events)
       const listeners = this.#byVertex.get(vertexId)
-      if (listeners !== undefined) for (const listener of listeners) this.#run(() => listener(events))
+      if (listeners !== undefined) this.#tell(listeners, events)
     }
   }
 
@@ -88,6 +88,13 @@ export class ChangeFeed {
     this.#changes.clear()
     this.#byVertex.clear()
     this.#everywhere.clear()
+  }
+
+  /** Those who listened before the first of them was told, and still do. */
+  #tell(listeners: ReadonlySet<EventListener>, events: VertexChangeEvent[]): void {
+    for (const listener of Array.from(listeners)) {
+      if (listeners.has(listener)) this.#run(() => listener(events))
+    }
   }
 
   #change(vertexId: string): Change | undefined {

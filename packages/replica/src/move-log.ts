@@ -56,10 +56,9 @@ export class MoveLog {
 
   /**
    * Decides moves of vertices that do not exist, and those that waited for one of these vertices, in order.
-   * Returns false, having done a part or nothing, once one of them moves a vertex that was there before.
+   * Returns false, in the middle, once one of them moves a vertex that was there before.
    */
   #add(fresh: readonly MoveRecord[]): boolean {
-    if (fresh.some(({ target }) => target.place !== undefined && target.id !== nullVertexId)) return false
     const woken = new OpHeap()
     const born = new Set<VertexNode>()
     let next = 0

@@ -61,15 +61,14 @@ export class ReplicaState {
   }
 
   /** Shows a transient operation, unless its vertex is unknown or a later one is shown. */
-  showTransientOp(op: SetVertexProperty): boolean {
+  showTransientOp(op: SetVertexProperty): void {
     const node = this.getVertex(op.targetId)
-    if (node === undefined) return false
+    if (node === undefined) return
     const shown = node.transients?.get(op.key)?.op
-    if (shown !== undefined && !isOlder(shown, op)) return false
+    if (shown !== undefined && !isOlder(shown, op)) return
     if (op.value === undefined) node.hideTransient(op.key)
     else node.showTransient(op.key, op.value, op)
     this.#propertyChanged(node, op.key)
-    return true
   }
 
   showTransient(vertexId: string, key: string, value: SetVertexProperty['value']): void {

@@ -229,3 +229,27 @@ test('replicas of one tree made without a peer id never make the same operation 
   expect(one.peerId).toMatch(/^\d{30}$/)
   expect(one.peerId).not.toBe(other.peerId)
 })
+
+test('operations that a listener did not stay for wait for the next one', () => {
+  const tree = Replica.create('root')
+  const heard: number[] = []
+  const stop = tree.onLocalOp((op) => {
+    heard.push(op.id.counter)
+    queueMicrotask(() => stop())
+  })
+  expect(heard).toEqual([1, 2, 3, 4])
+  const leaving = Replica.create('root')
+  const taken: number[] = []
+  // Subscribed by the first edit, so that it can leave in the middle of what waits.
+  leaving.popLocalOps()
+  const stopBoth = [
+    leaving.onLocalOp((op) => {
+      taken.push(op.id.counter)
+      if (taken.length === 1) leaving.setVertexProperties('root', { a: 1, b: 2 })
+      else for (const stopOne of stopBoth) stopOne()
+    }),
+  ]
+  leaving.setVertexProperty('root', 'name', 'x')
+  expect(taken).toEqual([5, 6])
+  expect(leaving.popLocalOps().map((op) => op.id.counter)).toEqual([7])
+})

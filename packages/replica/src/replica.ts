@@ -11,6 +11,8 @@ import { ReplicaState } from './replica-state.ts'
 import { sameSubtree } from './same-subtree.ts'
 
 type Properties = Record<string, JsonValue | undefined> | object
+const maxClock = Number.MAX_SAFE_INTEGER - 1_000_000
+
 type OpListener = (op: VertexOperation) => void
 
 export interface ReplicaOptions {
@@ -69,7 +71,7 @@ export class Replica extends RepTree {
    * A tree that is new: null vertex, root with id `treeId`, and the ops for it among the local ones (the
    * first `onLocalOp` listener gets them, or `popLocalOps`).
    */
-  static create(treeId: string, options: { peerId?: string } = {}): Replica {
+  static create(treeId: string, options: Pick<ReplicaOptions, 'peerId' | 'onListenerError'> = {}): Replica {
     const replica = new Replica({ ...options, treeId })
     replica.createRoot()
     return replica
@@ -99,20 +101,28 @@ export class Replica extends RepTree {
     this.#assertLive()
     for (const op of ops) checkShape(op)
     const moves: MoveVertex[] = []
-    const news: VertexOperation[] = []
+    const properties: SetVertexProperty[] = []
     let clock = this.#internals.lamportClock
     for (const op of ops) {
       if (isMoveOp(op)) {
         if (!this.#known.add(op.id)) continue
         moves.push(op)
-      } else if (!op.transient && !this.#known.add(op.id)) continue
+      } else {
+        if (!op.transient && !this.#known.add(op.id)) continue
+        properties.push(op)
+      }
       if (op.id.counter > clock) clock = op.id.counter
-      news.push(op)
     }
     this.#internals.lamportClock = clock
     this.#state.addMoves(moves)
-    const applied = news.filter((op) => isMoveOp(op) || this.#addProperty(op))
-    this.#reportApplied(applied)
+    for (const op of properties) this.#addProperty(op)
+    this.#reportApplied(moves)
+    this.#reportApplied(properties)
+  }
+
+  /** Called with each operation, merged or local, once, after it took effect; with those that wait when they come. */
+  override observeOpApplied(callback: OpListener): () => void {
+    return super.observeOpApplied(callback)
   }
 
   /** Shows a value on top of the stored one, or takes it away (undefined). No operation, no clock. */
@@ -277,15 +287,17 @@ export class Replica extends RepTree {
     this.#deliverLocalOps()
   }
 
-  #addProperty(op: SetVertexProperty): boolean {
-    if (op.transient) return this.#state.showTransientOp(op)
+  #addProperty(op: SetVertexProperty): void {
+    if (op.transient) {
+      this.#state.showTransientOp(op)
+      return
+    }
     this.#propertyOps.push(op)
     this.#state.addProperty(op)
-    return true
   }
 
   #reportApplied(ops: readonly VertexOperation[]): void {
-    for (const callback of this.#internals.opAppliedCallbacks) {
+    for (const callback of this.#internals.opAppliedCallbacks.slice()) {
       for (const op of ops) this.#run(() => callback(op))
     }
   }
@@ -297,7 +309,14 @@ export class Replica extends RepTree {
     while (this.#localListeners.size > 0 && this.#internals.localOps.length > 0) {
       const ops = this.#internals.localOps
       this.#internals.localOps = []
-      for (const op of ops) for (const listener of this.#localListeners) this.#run(() => listener(op))
+      let delivered = 0
+      for (const op of ops) {
+        if (this.#localListeners.size === 0) break
+        for (const listener of Array.from(this.#localListeners)) this.#run(() => listener(op))
+        delivered++
+      }
+      // Everyone left in the middle: the rest waits for whoever comes.
+      if (delivered < ops.length) this.#internals.localOps.unshift(...ops.slice(delivered))
     }
     this.#isDelivering = false
   }
@@ -306,7 +325,11 @@ export class Replica extends RepTree {
     try {
       listener()
     } catch (error) {
-      this.#onListenerError(error)
+      try {
+        this.#onListenerError(error)
+      } catch (another) {
+        reportListenerError(another)
+      }
     }
   }
 
@@ -317,6 +340,8 @@ export class Replica extends RepTree {
   #assertVertex(vertexId: string): void {
     this.#assertLive()
     if (this.#state.getVertex(vertexId) === undefined) throw new Error(`There is no vertex ${vertexId}`)
+    // An edit of many properties takes many counters; nobody gets near this honestly.
+    if (this.#internals.lamportClock > maxClock) throw new Error('The clock of this tree has run out')
   }
 }
 
