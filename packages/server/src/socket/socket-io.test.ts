@@ -1,41 +1,23 @@
 import { createServer } from 'node:http'
-import { type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 
 import {
   decodeBatch,
   encodeBatch,
-  type Epoch,
-  type PeerId,
   protocolVersion,
   randomHexId,
-  type SpaceId,
+  requests,
   SyncError,
-  type TreeId,
-  type TreeOperation,
   type UserId,
-  type VertexId,
 } from '@t69/protocol'
 import { io, type Socket as ClientSocket } from 'socket.io-client'
 import { expect, it } from 'vitest'
 
 import { createSpaces } from '../spaces/spaces.ts'
 import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
+import { newEpoch, opsFrom, setOp, spaceId } from '../testing/ops.ts'
 import { createGateway } from './gateway.ts'
 import { attachSocketIo } from './socket-io.ts'
-
-const spaceId = 'a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4' as SpaceId
-
-function opsFrom(first: number, count: number): TreeOperation[] {
-  return Array.from({ length: count }, (_, index) => ({
-    clock: first + index,
-    peerId: '7' as PeerId,
-    treeId: 'tree' as TreeId,
-    spaceId,
-    targetId: 'vertex' as VertexId,
-    key: 'name',
-    value: `value ${first + index}`,
-  }))
-}
 
 /** A whole gateway behind a real HTTP server; every token is a user's id, and everybody is an editor. */
 async function startServer() {
@@ -51,15 +33,24 @@ async function startServer() {
       }
     },
   }
-  const spaces = createSpaces({ opLogs: createMemoryOpLogs(), epoch: randomHexId() as Epoch })
-  const gateway = createGateway({ spaces, access: { roleOf: () => 'editor' }, tokens })
-  const attached = attachSocketIo(http, { gateway, tokens })
+  const spaces = createSpaces({ opLogs: createMemoryOpLogs(), epoch: newEpoch() })
+  const errors: object[] = []
+  const logger = { info: () => {}, warn: () => {}, error: (details: object) => void errors.push(details) }
+  const gateway = createGateway({
+    spaces,
+    access: { roleOf: () => 'editor' },
+    tokens,
+    logger,
+    limits: { maxBacklogBytes: 1_000_000 },
+  })
+  const attached = attachSocketIo(http, { gateway, tokens, logger })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
   const clients: ClientSocket[] = []
   return {
     url,
     gateway,
+    errors,
     connect: (auth: object, options: object = {}) => {
       const client = io(url, {
         auth,
@@ -117,3 +108,132 @@ it.each([['websocket'], ['polling']])(
     expect(decodeBatch(new Uint8Array(page.batch)).ops).toEqual(ops.slice(1))
   },
 )
+
+it.each([
+  ['no token', { protocolVersion }, 'unauthenticated'],
+  ['an empty token', { protocolVersion, token: '' }, 'unauthenticated'],
+  ['a token that is no text', { protocolVersion, token: { $ne: 1 } }, 'unauthenticated'],
+  ['an invalid token', { protocolVersion, token: 'nonsense' }, 'unauthenticated'],
+  ['no version', { token: 'a'.repeat(32) }, 'invalid_request'],
+])('[AU1] refuses a handshake with %s', async (_, auth, code) => {
+  await using server = await startServer()
+  const error = (await next(server.connect(auth), 'connect_error')) as { data?: unknown }
+  expect(error.data).toMatchObject({ code, message: expect.any(String) })
+})
+
+it.each([[0.5], [protocolVersion + 1], [99]])('[VE1] refuses protocol version %d', async (version) => {
+  await using server = await startServer()
+  const client = server.connect({ ...goodAuth(), protocolVersion: version })
+  const error = (await next(client, 'connect_error')) as { data?: unknown }
+  expect(error.data).toMatchObject({ code: version < 1 ? 'invalid_request' : 'unsupported_version' })
+})
+
+it('survives whatever a client emits', async () => {
+  await using server = await startServer()
+  const client = server.connect(goodAuth())
+  await next(client, 'connect')
+  const deep = JSON.parse('['.repeat(3_000) + ']'.repeat(3_000)) as unknown
+  for (const name of [...Object.keys(requests), 'ops:transient', 'presence:set', 'no:such', 'error']) {
+    for (const args of [[], [null], [deep], [{ spaceId }], [new Uint8Array(9)], [1, 2, 3]])
+      client.emit(name, ...args)
+  }
+  // Only an acknowledgement, and no payload.
+  const onlyAck = await client.timeout(5_000).emitWithAck('space:join')
+  expect(onlyAck).toMatchObject({ ok: false, error: { code: 'invalid_request' } })
+  expect(await client.timeout(5_000).emitWithAck('space:join', { spaceId })).toMatchObject({ ok: true })
+  expect(server.errors).toEqual([])
+})
+
+const nested = (inside: string) => '['.repeat(100_000) + inside + ']'.repeat(100_000)
+
+it.each([
+  ['a payload nested 100,000 deep', [`20["space:join",${nested('')}]`]],
+  [
+    'the same with a binary part',
+    [`51-0["ops:push",${nested('{"_placeholder":true,"num":0}')}]`, new Uint8Array(3)],
+  ],
+  ['a placeholder for nothing', ['51-0["ops:push",{"_placeholder":true,"num":7}]', new Uint8Array(3)]],
+  ['binary data without a packet', [new Uint8Array(3)]],
+  ['no JSON', ['20["space:join",{']],
+  ['a packet of no type', ['9']],
+  ['an event with a name of Socket.io’s own', ['2["disconnect","x"]']],
+])('survives %s, sent by hand', async (_, frames) => {
+  await using server = await startServer()
+  const client = server.connect(goodAuth())
+  await next(client, 'connect')
+  const settled = Promise.race([
+    next(client, 'disconnect'),
+    client.timeout(2_000).emitWithAck('space:join', { spaceId }),
+  ])
+  for (const frame of frames) client.io.engine.write(frame)
+  await settled
+  const other = server.connect(goodAuth())
+  expect(await other.timeout(5_000).emitWithAck('space:join', { spaceId })).toMatchObject({ ok: true })
+  expect(server.errors).toEqual([])
+})
+
+it('[LI1] takes a batch at its limit, and cuts off who sends more than a message may hold', async () => {
+  await using server = await startServer()
+  const client = server.connect(goodAuth())
+  await client.timeout(5_000).emitWithAck('space:join', { spaceId })
+  const batch = encodeBatch({ spaceId, ops: [setOp(1, 'x'.repeat(500_000))] })
+  expect(await client.timeout(5_000).emitWithAck('ops:push', { spaceId, batch })).toMatchObject({ cursor: 1 })
+  const cut = next(client, 'disconnect')
+  client.emit('ops:push', { spaceId, batch: new Uint8Array(1_100_000) }, () => {})
+  expect(await cut).toBe('transport close')
+  const again = server.connect(goodAuth())
+  expect(await again.timeout(5_000).emitWithAck('space:join', { spaceId })).toMatchObject({ head: 1 })
+})
+
+it('[AU5] cuts the sockets of a session that ended, and [ER1] tells those of a closing server', async () => {
+  await using server = await startServer()
+  const [anna, ben] = [goodAuth(), goodAuth()]
+  const [annas, bens] = [server.connect(anna), server.connect(ben)]
+  for (const client of [annas, bens]) await client.timeout(5_000).emitWithAck('space:join', { spaceId })
+  const cut = next(annas, 'disconnect')
+  server.gateway.sessionEnded(anna.token)
+  expect(await cut).toBe('io server disconnect')
+  const told = next(bens, 'space:closed')
+  const gone = next(bens, 'disconnect')
+  await server.gateway.close()
+  expect(await told).toEqual({ spaceId, reason: 'unavailable' })
+  await gone
+})
+
+it('[AP4] holds little for a client that reads nothing, and tells it to pull once it reads again', async () => {
+  await using server = await startServer()
+  const [writer, slow] = [server.connect(goodAuth()), server.connect(goodAuth())]
+  for (const client of [writer, slow]) await client.timeout(5_000).emitWithAck('space:join', { spaceId })
+  const appended: { after: number; cursor: number }[] = []
+  slow.on('ops:appended', ({ after, cursor }: { after: number; cursor: number }) =>
+    appended.push({ after, cursor }),
+  )
+  const network = socketUnder(slow)
+  network.pause()
+  const pushes = 60
+  for (let clock = 1; clock <= pushes; clock++) {
+    const batch = encodeBatch({ spaceId, ops: [setOp(clock, 'x'.repeat(400_000))] })
+    expect(await writer.timeout(5_000).emitWithAck('ops:push', { spaceId, batch })).toMatchObject({
+      ok: true,
+    })
+  }
+  network.resume()
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('it was never told')), 10_000)
+    slow.on('ops:appended', ({ cursor }: { cursor: number }) => {
+      if (cursor !== pushes) return
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+  expect(appended.length).toBeLessThan(pushes)
+  expect(appended.at(-1)).toEqual({ after: pushes, cursor: pushes })
+})
+
+/** The TCP socket below a client's websocket, which a test holds up. */
+function socketUnder(client: ClientSocket): { pause(): void; resume(): void } {
+  const { transport } = client.io.engine as unknown as {
+    transport: { ws: { _socket: { pause(): void; resume(): void } } }
+  }
+  return transport.ws._socket
+}
