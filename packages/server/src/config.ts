@@ -148,5 +148,5 @@ function describe(error: z.ZodError, given: Readonly<Record<string, string | und
     const shown = name.includes('SECRET') ? '' : ` (is ${JSON.stringify(given[name])})`
     problems.set(name, `  ${name}: ${message}${shown}`)
   }
-  return ['The configuration is wrong:', ...problems.values()].join('\n')
+  return ['the configuration is wrong:', ...problems.values()].join('\n')
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { ConfigError, parseConfig, type Config } from './config.ts'
 import { DataDirLockedError } from './platform/data-dir-lock.ts'
+import { SigningSecretError } from './platform/signing-secret.ts'
 import { createServer, type Server } from './server.ts'
 import { NewerSchemaError } from './storage/migrate.ts'
 
@@ -57,29 +58,37 @@ function closeOnSignals(server: Server): void {
 
 /** A sentence for what somebody can put right, the whole error for what they cannot. */
 function reasonOf(error: unknown): unknown {
-  if (error instanceof ConfigError) return error.message
-  if (error instanceof DataDirLockedError) return `t69 cannot start: ${error.message}.`
-  if (error instanceof NewerSchemaError)
-    return `t69 cannot start: platform.sqlite is newer: ${error.message}.`
-  if (!(error instanceof Error) || !('code' in error)) return error
-  const { PORT = '3000', HOST = 'this machine', DATA_DIR = './data' } = process.env
+  const reason = sentenceOf(error)
+  return reason === undefined ? error : `t69 cannot start: ${reason}`
+}
+
+function sentenceOf(error: unknown): string | undefined {
+  if (error instanceof ConfigError || error instanceof SigningSecretError) return error.message
+  if (error instanceof DataDirLockedError) return `${error.message}.`
+  if (error instanceof NewerSchemaError) return `platform.sqlite is newer: ${error.message}.`
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  const { PORT = '3000', HOST = '', DATA_DIR = './data' } = process.env
+  const isListening = 'syscall' in error && error.syscall === 'listen'
   switch (error.code) {
     case 'EADDRINUSE':
-      return `t69 cannot start: port ${PORT} is in use. Stop what uses it, or set PORT.`
+      return `port ${PORT} is in use. Stop what uses it, or set PORT.`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `t69 cannot start: ${HOST} is no address of this machine. Set HOST.`
+      return `${HOST} is no address of this machine. Set HOST.`
     case 'EACCES':
+    case 'EPERM':
     case 'EROFS':
     case 'ENOTDIR':
     case 'EEXIST':
     case 'SQLITE_CANTOPEN':
     case 'SQLITE_READONLY':
-      return `t69 cannot start: it may not use port ${PORT} or write to ${DATA_DIR} (${error.message}).`
+      return isListening
+        ? `it may not use port ${PORT}. Set PORT to 1024 or more.`
+        : `it cannot write to ${DATA_DIR} (${error.message}). Set DATA_DIR.`
     case 'SQLITE_NOTADB':
     case 'SQLITE_CORRUPT':
-      return `t69 cannot start: a database in ${DATA_DIR} is damaged (${error.message}).`
+      return `a database in ${DATA_DIR} is damaged (${error.message}).`
     default:
-      return error
+      return undefined
   }
 }

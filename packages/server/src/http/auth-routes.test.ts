@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 import { sessionSchema } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
@@ -28,10 +30,7 @@ describe('signing up and in', () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     expect(harness.platform.users.byEmail('anna@example.org')?.passwordHash).toMatch(/^\$argon2id\$/)
-    const [, file] = await Promise.all([
-      harness.platform.checkWritable(),
-      import('node:fs/promises').then((fs) => fs.readFile(`${harness.dataDir}/platform.sqlite-wal`)),
-    ])
+    const file = readFileSync(`${harness.dataDir}/platform.sqlite-wal`)
     expect(file.includes('anna@example.org')).toBe(true)
     expect(file.includes(anna.session.refreshToken!)).toBe(false)
     expect(file.includes(password)).toBe(false)
@@ -51,7 +50,7 @@ describe('signing up and in', () => {
     await using harness = await createHttpHarness()
     const body = { email: 'anna@example.org', password, name: 'Anna' }
     const replies = await Promise.all([1, 2].map(() => harness.anonymous('POST', '/api/auth/register', body)))
-    expect(replies.map((reply) => reply.status).toSorted()).toEqual([201, 409])
+    expect(new Set(replies.map((reply) => reply.status))).toEqual(new Set([201, 409]))
   })
 
   it('says the same of a wrong password and of an unknown address', async () => {
@@ -244,8 +243,7 @@ describe('a session in a cookie', () => {
     await using __ = harness
     const response = await refresh(headers)
     expect(response.statusCode).toBe(status)
-    if (status === 200) expect(response.cookies).toHaveLength(1)
-    else expect(response.json()).toMatchObject({ error: { code: 'forbidden' } })
+    expect(response.cookies).toHaveLength(status === 200 ? 1 : 0)
   })
 
   it('is cleared on signing out and when it is good no more', async () => {

@@ -157,7 +157,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   }
 
   app.get('/api/me', {
-    onRequest: authenticateBy(tokens),
+    preParsing: authenticateBy(tokens),
     schema: {
       tags,
       summary: 'Who is signed in',

@@ -5,7 +5,10 @@ import type { Tokens } from '../platform/tokens.ts'
 
 const callers = new WeakMap<FastifyRequest, SocketData>()
 
-/** An `onRequest` hook: whoever has no good access token learns nothing else, not even that the body is wrong. */
+/**
+ * A `preParsing` hook: whoever has no good access token learns nothing else, not even that the body is wrong.
+ * Not `onRequest`, where it would come before the rate limit, and guesses at tokens would be free.
+ */
 export function authenticateBy(tokens: Tokens) {
   return async (request: FastifyRequest): Promise<void> => {
     const token = bearerTokenOf(request)

@@ -25,12 +25,12 @@ const inviteParams = z.object({ token: z.string().min(1).max(100) })
 export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
   const { config, platform, tokens, gateway, now } = deps
   const { members, invites, spaceRecords } = platform
-  const onRequest = authenticateBy(tokens)
+  const preParsing = authenticateBy(tokens)
   const tags = ['sharing']
   const security = bearer
 
   app.get('/api/spaces/:spaceId/members', {
-    onRequest,
+    preParsing,
     schema: {
       tags,
       security,
@@ -46,7 +46,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   app.patch('/api/spaces/:spaceId/members/:userId', {
-    onRequest,
+    preParsing,
     schema: {
       tags,
       security,
@@ -68,7 +68,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   app.delete('/api/spaces/:spaceId/members/:userId', {
-    onRequest,
+    preParsing,
     schema: {
       tags,
       security,
@@ -92,7 +92,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   app.post('/api/spaces/:spaceId/invites', {
-    onRequest,
+    preParsing,
     schema: {
       tags,
       security,
@@ -114,7 +114,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   app.post('/api/invites/:token/accept', {
-    onRequest,
+    preParsing,
     schema: {
       tags,
       security,

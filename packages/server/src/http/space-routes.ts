@@ -25,7 +25,7 @@ const spaceParams = z.object({ spaceId: spaceIdSchema })
 export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
   const { platform, tokens, spaces, spaceDeletion, now } = deps
   const { spaceRecords, members } = platform
-  const onRequest = authenticateBy(tokens)
+  const preParsing = authenticateBy(tokens)
   const tags = ['spaces']
   const security = bearer
 
@@ -36,7 +36,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
   }
 
   app.get('/api/spaces', {
-    onRequest,
+    preParsing,
     schema: {
       tags,
       security,
@@ -47,7 +47,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   app.post('/api/spaces', {
-    onRequest,
+    preParsing,
     schema: {
       tags,
       security,
@@ -75,7 +75,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   app.get('/api/spaces/:spaceId', {
-    onRequest,
+    preParsing,
     schema: {
       tags,
       security,
@@ -87,7 +87,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   app.patch('/api/spaces/:spaceId', {
-    onRequest,
+    preParsing,
     schema: {
       tags,
       security,
@@ -106,7 +106,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   app.delete('/api/spaces/:spaceId', {
-    onRequest,
+    preParsing,
     schema: {
       tags,
       security,
@@ -126,7 +126,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   app.get('/api/spaces/:spaceId/trees/:treeId', {
-    onRequest,
+    preParsing,
     // It comes from the server's own replica, and may have tens of thousands of vertices: not checked again.
     serializerCompiler: () => (tree) => JSON.stringify(tree),
     schema: {

@@ -1,5 +1,6 @@
 import { SyncError, type Member, type Role, type SpaceId, type UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
+import { sql } from 'kysely'
 
 import type { Access } from '../spaces/access.ts'
 import { prepareQuery } from './prepared-query.ts'
@@ -60,8 +61,8 @@ export function createMembers(db: Database): Members {
       .selectFrom('members')
       .select('user_id')
       .where('space_id', '=', given.spaceId)
-      .where('role', '=', 'owner')
-      .limit(1),
+      .where('role', '=', sql.lit('owner'))
+      .limit(sql.lit(1)),
   )
 
   function keepingAnOwner(spaceId: SpaceId, changed: number): void {

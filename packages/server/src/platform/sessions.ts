@@ -1,5 +1,6 @@
 import { randomHexId, type UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
+import { sql } from 'kysely'
 
 import { hashOpaqueToken, newOpaqueToken } from './opaque-token.ts'
 import { prepareQuery } from './prepared-query.ts'
@@ -63,7 +64,7 @@ export function createSessions(db: Database, options: { readonly refreshTokenTtl
         user_id: given.userId,
         created_at: given.createdAt,
         expires_at: given.expiresAt,
-        generation: 0,
+        generation: sql.lit(0),
         rotated_at: given.createdAt,
       }),
   )

@@ -13,9 +13,14 @@ import { join } from 'node:path'
 
 export const minSecretLength = 32
 
+/** The file is there and holds no secret. */
+export class SigningSecretError extends Error {
+  override readonly name = 'SigningSecretError'
+}
+
 /**
  * The secret that signs access tokens, kept in `<dataDir>/signing-secret` (mode 0600), made at the first
- * start. Losing it only means that everyone's access token is renewed once. Throws when the file holds none.
+ * start. Losing it only means that everyone's access token is renewed once. Throws `SigningSecretError`.
  */
 export function readOrMakeSigningSecret(dataDir: string): string {
   const path = join(dataDir, 'signing-secret')
@@ -28,7 +33,7 @@ export function readOrMakeSigningSecret(dataDir: string): string {
   chmodSync(path, 0o600)
   const secret = readFileSync(path, 'utf8').trim()
   if (secret.length < minSecretLength) {
-    throw new Error(
+    throw new SigningSecretError(
       `${path} holds fewer than ${minSecretLength} characters: remove it, and a new one is made`,
     )
   }

@@ -1,5 +1,6 @@
 import type { SpaceId, SpaceSummary, UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
+import { sql } from 'kysely'
 
 import { prepareQuery } from './prepared-query.ts'
 
@@ -40,7 +41,7 @@ export function createSpaceRecords(db: Database): SpaceRecords {
     q.insertInto('members').values({
       space_id: given.id,
       user_id: given.createdBy,
-      role: 'owner',
+      role: sql.lit('owner'),
       joined_at: given.now,
     }),
   )

@@ -1,0 +1,191 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { createHttpHarness, type HttpHarness } from '../testing/http-harness.ts'
+
+describe('every refusal has the form that clients know', () => {
+  it.each([
+    ['an unknown path', { method: 'GET', url: '/api/nothing' }, 404, 'not_found'],
+    ['an unknown method', { method: 'PUT', url: '/api/spaces' }, 404, 'not_found'],
+    ['a URL that does not decode', { method: 'GET', url: '/api/%E0%A4%A' }, 400, 'invalid_request'],
+    [
+      'JSON that does not parse',
+      { method: 'POST', url: '/api/auth/login', payload: '{' },
+      400,
+      'invalid_request',
+    ],
+    [
+      'a body of another type',
+      { method: 'POST', url: '/api/auth/login', payload: 'a=b', type: 'text/csv' },
+      400,
+      'invalid_request',
+    ],
+    [
+      'a body that is too large',
+      { method: 'POST', url: '/api/auth/login', payload: 'x'.repeat(70_000) },
+      413,
+      'too_large',
+    ],
+    [
+      'a polluting body',
+      { method: 'POST', url: '/api/auth/login', payload: '{"__proto__":{}}' },
+      400,
+      'invalid_request',
+    ],
+  ] as const)('%s', async (_, request, status, code) => {
+    await using harness = await createHttpHarness()
+    const {
+      type = 'application/json',
+      payload,
+      ...rest
+    } = { type: undefined, payload: undefined, ...request }
+    const response = await harness.app.inject({
+      ...rest,
+      ...(payload !== undefined && { payload, headers: { 'content-type': type } }),
+    })
+    expect(response.statusCode).toBe(status)
+    const { error } = response.json<{ error: { code: string; message: string } }>()
+    expect(error.message).toBeTypeOf('string')
+    expect(error.code).toBe(code)
+  })
+
+  it('bounds the requests of one address, and says when to come back', async () => {
+    await using harness = await createHttpHarness({ REQUEST_LIMIT_PER_ADDRESS: '2' })
+    await harness.anonymous('GET', '/api/spaces')
+    await harness.anonymous('GET', '/api/spaces')
+    const response = await harness.app.inject({ method: 'GET', url: '/api/spaces' })
+    expect(response.statusCode).toBe(429)
+    expect(response.json()).toMatchObject({ error: { code: 'rate_limited' } })
+    expect(Number(response.headers['retry-after'])).toBeGreaterThan(0)
+    expect((await harness.anonymous('GET', '/health')).status).toBe(200)
+  })
+
+  it('answers nothing but health once the server is closing', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    expect((await harness.anonymous('GET', '/ready')).status).toBe(200)
+    harness.lifecycle.isClosing = true
+    const unavailable = { status: 503, body: { error: { code: 'unavailable' } } }
+    expect(await harness.anonymous('GET', '/ready')).toMatchObject(unavailable)
+    expect(await anna.call('GET', '/api/me')).toMatchObject(unavailable)
+    expect((await harness.anonymous('GET', '/health')).status).toBe(200)
+  })
+
+  it('hides what a bug was about', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    harness.platform.close()
+    const response = await anna.call('GET', '/api/me')
+    expect(response).toMatchObject({ status: 500, body: { error: { code: 'internal' } } })
+    expect(JSON.stringify(response.body)).not.toMatch(/database|sqlite/i)
+    expect((await harness.anonymous('GET', '/ready')).status).toBe(500)
+  })
+})
+
+describe('the documentation', () => {
+  it('describes every route, its security and its errors', async () => {
+    await using harness = await createHttpHarness()
+    const { paths } = (await harness.app.inject('/docs/json')).json<{
+      paths: Record<string, Record<string, { responses: object; security?: object; summary: string }>>
+    }>()
+    expect(Object.keys(paths).toSorted()).toEqual([
+      '/api/auth/login',
+      '/api/auth/logout',
+      '/api/auth/refresh',
+      '/api/auth/register',
+      '/api/invites/{token}/accept',
+      '/api/me',
+      '/api/spaces',
+      '/api/spaces/{spaceId}',
+      '/api/spaces/{spaceId}/invites',
+      '/api/spaces/{spaceId}/members',
+      '/api/spaces/{spaceId}/members/{userId}',
+      '/api/spaces/{spaceId}/trees/{treeId}',
+      '/health',
+      '/ready',
+    ])
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const route of Object.values(methods)) {
+        expect(route.summary, path).toBeTypeOf('string')
+        const needsToken = /^\/api\/(?!auth)/.test(path)
+        expect(route.security, path).toEqual(needsToken ? [{ bearer: [] }] : undefined)
+        expect('429' in route.responses, path).toBe(path !== '/health')
+      }
+    }
+  })
+
+  it('is a page at /docs', async () => {
+    await using harness = await createHttpHarness()
+    const page = await harness.app.inject('/docs')
+    expect(page.statusCode).toBe(200)
+    expect(page.headers['content-type']).toContain('text/html')
+  })
+})
+
+describe('the app', () => {
+  let staticDir: string
+  let harness: HttpHarness
+  const page = { accept: 'text/html,application/xhtml+xml' }
+
+  beforeAll(async () => {
+    staticDir = mkdtempSync(join(tmpdir(), 't69-app-'))
+    mkdirSync(join(staticDir, 'assets'))
+    writeFileSync(join(staticDir, 'index.html'), '<!doctype html><title>t69</title>')
+    writeFileSync(join(staticDir, 'assets', 'main-abc123.js'), 'export {}')
+    writeFileSync(join(staticDir, 'sw.js'), '// worker')
+    harness = await createHttpHarness({ STATIC_DIR: staticDir })
+  })
+  afterAll(async () => {
+    await harness[Symbol.asyncDispose]()
+    rmSync(staticDir, { recursive: true })
+  })
+
+  it.each([
+    ['/', page, 200, 'no-cache'],
+    ['/index.html', page, 200, 'no-cache'],
+    ['/invite/some-token?x=1', page, 200, 'no-cache'],
+    ['/assets/main-abc123.js', {}, 200, 'public, max-age=31536000, immutable'],
+    ['/sw.js', {}, 200, 'no-cache'],
+    ['/assets/gone.js', page, 404, undefined],
+    ['/favicon.png', {}, 404, undefined],
+    ['/api/nothing', page, 404, undefined],
+    ['/../package.json', {}, 404, undefined],
+  ])('answers %s', async (url, headers, status, cacheControl) => {
+    const response = await harness.app.inject({ url, headers })
+    expect(response.statusCode).toBe(status)
+    expect(response.headers['cache-control']).toBe(cacheControl)
+    const isPage = cacheControl === 'no-cache' && url !== '/sw.js'
+    expect(response.body.includes('<title>t69</title>')).toBe(isPage)
+  })
+
+  it('comes with a policy that lets only its own scripts run', async () => {
+    const { headers } = await harness.app.inject({ url: '/', headers: page })
+    expect(headers['content-security-policy']).toContain("script-src 'self';")
+    expect(headers['content-security-policy']).not.toContain('upgrade-insecure-requests')
+    expect(headers['referrer-policy']).toBe('no-referrer')
+  })
+
+  it('says so when it is not built', async () => {
+    await using bare = await createHttpHarness()
+    const response = await bare.app.inject({ url: '/', headers: page })
+    expect(response.statusCode).toBe(404)
+    expect(response.body).toContain('The app is not built')
+  })
+})
+
+describe('other origins', () => {
+  it('are allowed when they are configured, and only then', async () => {
+    await using harness = await createHttpHarness({ CORS_ORIGIN: 'https://app.example' })
+    const ask = (origin: string) => harness.app.inject({ url: '/health', headers: { origin } })
+    expect((await ask('https://app.example')).headers['access-control-allow-origin']).toBe(
+      'https://app.example',
+    )
+    expect((await ask('https://evil.example')).headers).not.toHaveProperty('access-control-allow-origin')
+    await using closed = await createHttpHarness()
+    const response = await closed.app.inject({ url: '/health', headers: { origin: 'https://app.example' } })
+    expect(response.headers).not.toHaveProperty('access-control-allow-origin')
+  })
+})

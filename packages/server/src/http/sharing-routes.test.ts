@@ -1,0 +1,142 @@
+import { inviteSchema, memberListSchema } from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { createHttpHarness, type Person } from '../testing/http-harness.ts'
+
+const day = 24 * 60 * 60 * 1000
+
+async function invite(person: Person, spaceId: string, role: 'editor' | 'viewer') {
+  const reply = await person.call('POST', `/api/spaces/${spaceId}/invites`, { role })
+  expect(reply.status).toBe(201)
+  return inviteSchema.parse(reply.body)
+}
+
+describe('invites', () => {
+  it('let everyone in who has the link, with its role, and tell the gateway first', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const spaceId = harness.space(anna)
+    const { token, url, expiresAt } = await invite(anna, spaceId, 'editor')
+    expect(url).toBe(`http://localhost:80/invite/${token}`)
+    expect(expiresAt).toBe(harness.clock.now + 7 * day)
+    for (const name of ['Ben', 'Cleo']) {
+      harness.clock.now += 1000
+      const person = await harness.signUp(name)
+      const accepted = await person.call('POST', `/api/invites/${token}/accept`)
+      expect(accepted).toMatchObject({ status: 200, body: { id: spaceId, role: 'editor' } })
+      expect(harness.told.at(-1)).toBe(`memberChanged ${spaceId} ${person.user.id}`)
+    }
+    const list = memberListSchema.parse((await anna.call('GET', `/api/spaces/${spaceId}/members`)).body)
+    expect(list.members.map((member) => [member.user.name, member.role])).toEqual([
+      ['Anna', 'owner'],
+      ['Ben', 'editor'],
+      ['Cleo', 'editor'],
+    ])
+  })
+
+  it('point to the public address when one is set', async () => {
+    await using harness = await createHttpHarness({ PUBLIC_URL: 'https://t69.example/' })
+    const anna = await harness.signUp('Anna')
+    const { url, token } = await invite(anna, harness.space(anna), 'viewer')
+    expect(url).toBe(`https://t69.example/invite/${token}`)
+  })
+
+  it('never lower or raise the role of a member', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const spaceId = harness.space(anna, [[ben, 'viewer']])
+    const { token } = await invite(anna, spaceId, 'editor')
+    const accepted = await ben.call('POST', `/api/invites/${token}/accept`)
+    expect(accepted).toMatchObject({ status: 200, body: { role: 'viewer' } })
+    expect((await anna.call('POST', `/api/invites/${token}/accept`)).body).toMatchObject({ role: 'owner' })
+    expect(harness.told).toEqual([])
+  })
+
+  it('expire after a week', async () => {
+    await using harness = await createHttpHarness({ ACCESS_TOKEN_TTL: '9d' })
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const { token } = await invite(anna, harness.space(anna), 'editor')
+    harness.clock.now += 7 * day
+    expect(await ben.call('POST', `/api/invites/${token}/accept`)).toMatchObject({
+      status: 410,
+      body: { error: { code: 'invite_expired' } },
+    })
+  })
+
+  it('are void once whoever made them is no owner any more', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const cleo = await harness.signUp('Cleo')
+    const spaceId = harness.space(anna, [[ben, 'owner']])
+    const { token } = await invite(ben, spaceId, 'editor')
+    await anna.call('PATCH', `/api/spaces/${spaceId}/members/${ben.user.id}`, { role: 'editor' })
+    const reply = await cleo.call('POST', `/api/invites/${token}/accept`)
+    expect(reply).toMatchObject({ status: 410, body: { error: { code: 'invite_expired' } } })
+  })
+
+  it('go with their space, and unknown ones are not found', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const spaceId = harness.space(anna)
+    const { token } = await invite(anna, spaceId, 'editor')
+    await anna.call('DELETE', `/api/spaces/${spaceId}`)
+    expect((await ben.call('POST', `/api/invites/${token}/accept`)).status).toBe(404)
+    expect((await ben.call('POST', '/api/invites/made-up/accept')).status).toBe(404)
+    expect((await harness.anonymous('POST', `/api/invites/${token}/accept`)).status).toBe(401)
+  })
+
+  it('make nobody an owner', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const url = `/api/spaces/${harness.space(anna)}/invites`
+    expect((await anna.call('POST', url, { role: 'owner' })).status).toBe(400)
+  })
+})
+
+describe('members', () => {
+  it('get another role, and the gateway hears of it', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const spaceId = harness.space(anna, [[ben, 'viewer']])
+    const reply = await anna.call('PATCH', `/api/spaces/${spaceId}/members/${ben.user.id}`, { role: 'owner' })
+    expect(reply).toMatchObject({ status: 200, body: { role: 'owner', user: ben.user } })
+    expect(harness.told).toEqual([`memberChanged ${spaceId} ${ben.user.id}`])
+  })
+
+  it('leave, or are removed, and the gateway hears of it', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const cleo = await harness.signUp('Cleo')
+    const members = `/api/spaces/${harness.space(anna, [
+      [ben, 'viewer'],
+      [cleo, 'editor'],
+    ])}/members`
+    expect((await ben.call('DELETE', `${members}/${ben.user.id}`)).status).toBe(204)
+    expect((await anna.call('DELETE', `${members}/${cleo.user.id}`)).status).toBe(204)
+    expect(harness.told).toHaveLength(2)
+    expect((await ben.call('GET', members)).status).toBe(404)
+    expect((await anna.call('DELETE', `${members}/${cleo.user.id}`)).status).toBe(404)
+  })
+
+  it('always include an owner: the last one neither leaves nor steps down', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const spaceId = harness.space(anna, [[ben, 'editor']])
+    const self = `/api/spaces/${spaceId}/members/${anna.user.id}`
+    const refused = { status: 403, body: { error: { code: 'forbidden' } } }
+    expect(await anna.call('DELETE', self)).toMatchObject(refused)
+    expect(await anna.call('PATCH', self, { role: 'editor' })).toMatchObject(refused)
+    expect(harness.platform.members.roleOf(spaceId, anna.user.id)).toBe('owner')
+    expect(harness.told).toEqual([])
+
+    await anna.call('PATCH', `/api/spaces/${spaceId}/members/${ben.user.id}`, { role: 'owner' })
+    expect((await anna.call('DELETE', self)).status).toBe(204)
+  })
+})

@@ -1,0 +1,154 @@
+import { spaceIdSchema, spaceListSchema, type Role } from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { createHttpHarness, treeOf, type Method, type Person } from '../testing/http-harness.ts'
+
+const id = spaceIdSchema.parse('a'.repeat(32))
+
+describe('spaces', () => {
+  it('are registered under the client’s id, listed, renamed and deleted', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const space = { id, name: 'Home', role: 'owner', createdAt: harness.clock.now }
+    expect(await anna.call('POST', '/api/spaces', { id, name: ' Home ' })).toEqual({
+      status: 201,
+      body: space,
+    })
+    expect(await anna.call('GET', '/api/spaces')).toEqual({ status: 200, body: { spaces: [space] } })
+    expect(await anna.call('GET', `/api/spaces/${id}`)).toEqual({ status: 200, body: space })
+    const renamed = { ...space, name: 'House' }
+    expect(await anna.call('PATCH', `/api/spaces/${id}`, { name: 'House' })).toEqual({
+      status: 200,
+      body: renamed,
+    })
+    expect(await anna.call('DELETE', `/api/spaces/${id}`)).toEqual({ status: 204, body: undefined })
+    expect((await anna.call('GET', `/api/spaces/${id}`)).status).toBe(404)
+    expect(spaceListSchema.parse((await anna.call('GET', '/api/spaces')).body).spaces).toEqual([])
+  })
+
+  it('may be registered again by a member, which changes nothing', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    await anna.call('POST', '/api/spaces', { id, name: 'Home' })
+    const again = await anna.call('POST', '/api/spaces', { id, name: 'Other' })
+    expect(again).toMatchObject({ status: 200, body: { name: 'Home', role: 'owner' } })
+  })
+
+  it('are not taken over by somebody else who knows the id', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const mallory = await harness.signUp('Mallory')
+    await anna.call('POST', '/api/spaces', { id, name: 'Home' })
+    expect(await mallory.call('POST', '/api/spaces', { id, name: 'Mine' })).toMatchObject({
+      status: 409,
+      body: { error: { code: 'already_exists' } },
+    })
+    expect((await mallory.call('GET', `/api/spaces/${id}`)).status).toBe(404)
+  })
+
+  it.each(['../../etc/passwd', 'A'.repeat(32), `${'a'.repeat(31)}/`, '', '__proto__'])(
+    'have no id such as %j',
+    async (bad) => {
+      await using harness = await createHttpHarness()
+      const anna = await harness.signUp('Anna')
+      expect(await anna.call('POST', '/api/spaces', { id: bad, name: 'Home' })).toMatchObject({
+        status: 400,
+        body: { error: { code: 'invalid_request', at: 'id' } },
+      })
+    },
+  )
+
+  it('are shown as trees from the server’s replica', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const spaceId = harness.space(anna)
+    const tree = treeOf(spaceId, 'notes')
+    harness.trees.set('notes', tree)
+    expect(await anna.call('GET', `/api/spaces/${spaceId}/trees/notes`)).toEqual({ status: 200, body: tree })
+    expect((await anna.call('GET', `/api/spaces/${spaceId}/trees/other`)).status).toBe(404)
+    expect((await anna.call('GET', `/api/spaces/${spaceId}/trees/a@b`)).status).toBe(400)
+  })
+})
+
+describe('deleting a space', () => {
+  it('closes its sockets before its file goes', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const spaceId = harness.space(anna)
+    await anna.call('DELETE', `/api/spaces/${spaceId}`)
+    expect(harness.told).toEqual([`spaceDeleted ${spaceId}`, `fileRemoved ${spaceId}`])
+    expect(harness.platform.spaceRecords.pendingDeletions()).toEqual([])
+  })
+
+  it('remembers a file that stayed behind, and removes it before the id is given out again', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const spaceId = harness.space(anna)
+    harness.failNextRemoval()
+    expect((await anna.call('DELETE', `/api/spaces/${spaceId}`)).status).toBe(204)
+    expect((await anna.call('GET', `/api/spaces/${spaceId}`)).status).toBe(404)
+    expect(harness.platform.spaceRecords.pendingDeletions()).toEqual([spaceId])
+    expect((await ben.call('POST', '/api/spaces', { id: spaceId, name: 'Mine' })).status).toBe(201)
+    expect(harness.told.at(-1)).toBe(`fileRemoved ${spaceId}`)
+    expect(harness.platform.spaceRecords.pendingDeletions()).toEqual([])
+  })
+})
+
+describe('who may do what', () => {
+  const forAll = { owner: 'yes', editor: 'yes', viewer: 'yes', removed: 'no', stranger: 'no' } as const
+  const forOwners = { ...forAll, editor: 'forbidden', viewer: 'forbidden' } as const
+  const cases: readonly (readonly [Method, string, object | undefined, Record<string, string>])[] = [
+    ['GET', '', undefined, forAll],
+    ['PATCH', '', { name: 'Renamed' }, { ...forAll, viewer: 'forbidden' }],
+    ['DELETE', '', undefined, forOwners],
+    ['GET', '/members', undefined, forAll],
+    ['PATCH', '/members/:other', { role: 'viewer' }, forOwners],
+    ['DELETE', '/members/:other', undefined, forOwners],
+    ['DELETE', '/members/:self', undefined, { ...forAll, owner: 'forbidden' }],
+    ['POST', '/invites', { role: 'editor' }, forOwners],
+    ['GET', '/trees/notes', undefined, forAll],
+  ]
+  const outcomes: Record<string, readonly number[]> = { yes: [200, 201, 204], forbidden: [403], no: [404] }
+
+  it.each(cases)('%s /api/spaces/:spaceId%s', async (method, path, body, expected) => {
+    await using harness = await createHttpHarness()
+    const owner = await harness.signUp('Owner')
+    const somebody = await harness.signUp('Somebody')
+    const other = await harness.signUp('Other')
+    for (const [who, outcome] of Object.entries(expected)) {
+      const person = who === 'owner' ? owner : somebody
+      const members: [Person, Role][] = [[other, 'editor']]
+      if (who === 'editor' || who === 'viewer' || who === 'removed') {
+        members.push([person, who === 'removed' ? 'editor' : who])
+      }
+      const spaceId = harness.space(owner, members)
+      if (who === 'removed') harness.platform.members.remove(spaceId, person.user.id)
+      harness.trees.set('notes', treeOf(spaceId, 'notes'))
+      const place = path.replace(':other', other.user.id).replace(':self', person.user.id)
+
+      const reply = await person.call(method, `/api/spaces/${spaceId}${place}`, body)
+      expect(outcomes[outcome], `${who}: ${JSON.stringify(reply)}`).toContain(reply.status)
+    }
+  })
+
+  it.each(cases)('%s /api/spaces/:spaceId%s takes a good token', async (method, path, body) => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const spaceId = harness.space(anna)
+    const url = `/api/spaces/${spaceId}${path.replace(/:(other|self)/, anna.user.id)}`
+    const unauthenticated = { status: 401, body: { error: { code: 'unauthenticated' } } }
+
+    expect(await harness.anonymous(method, url, body), 'none').toMatchObject(unauthenticated)
+    expect(await harness.withToken('nonsense')(method, url, body), 'nonsense').toMatchObject(unauthenticated)
+    const forged = `${anna.session.accessToken.slice(0, -4)}AAAA`
+    expect(await harness.withToken(forged)(method, url, body), 'forged').toMatchObject(unauthenticated)
+    const [, claims] = anna.session.accessToken.split('.')
+    const unsigned = `${Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url')}.${claims}.`
+    expect(await harness.withToken(unsigned)(method, url, body), 'unsigned').toMatchObject(unauthenticated)
+    const refresh = harness.withToken(anna.session.refreshToken!)
+    expect(await refresh(method, url, body), 'refresh token').toMatchObject(unauthenticated)
+    harness.clock.now += 15 * 60_000 + 1000
+    expect(await anna.call(method, url, body), 'expired').toMatchObject(unauthenticated)
+  })
+})

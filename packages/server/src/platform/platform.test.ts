@@ -1,0 +1,136 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import Sqlite from 'better-sqlite3'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+import { NewerSchemaError } from '../storage/migrate.ts'
+import { cheapPasswords } from '../testing/http-harness.ts'
+import { DataDirLockedError, lockDataDir } from './data-dir-lock.ts'
+import { createPasswords } from './passwords.ts'
+import { openPlatformDatabase } from './platform-database.ts'
+import { openPlatform } from './platform.ts'
+import { judgeRefresh, refreshGraceMs } from './sessions.ts'
+import { readOrMakeSigningSecret, SigningSecretError } from './signing-secret.ts'
+
+let dataDir: string
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 't69-platform-'))
+})
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }))
+
+describe('the platform database', () => {
+  it('is made with strict tables, in WAL, and durable by default', () => {
+    const db = openPlatformDatabase(join(dataDir, 'platform.sqlite'))
+    const tables = db.prepare<[], { name: string; strict: number }>('pragma table_list').all()
+    const own = tables.filter(({ name }) => !name.startsWith('sqlite_'))
+    expect(own.map(({ name }) => name).toSorted()).toEqual([
+      'invites',
+      'members',
+      'refresh_tokens',
+      'sessions',
+      'space_deletions',
+      'spaces',
+      'users',
+    ])
+    expect(own.every(({ strict }) => strict === 1)).toBe(true)
+    expect(db.pragma('journal_mode', { simple: true })).toBe('wal')
+    expect(db.pragma('synchronous', { simple: true })).toBe(2)
+    db.close()
+  })
+
+  it('keeps what it has when it is opened again', () => {
+    const open = () => openPlatform({ dataDir, refreshTokenTtlMs: 1000 })
+    const first = open()
+    const user = { id: 'a'.repeat(32) as never, email: 'a@example.org', name: 'A' }
+    first.users.add({ ...user, passwordHash: 'x' }, 1)
+    const { refreshToken } = first.sessions.start(user.id, 1)
+    first.close()
+    const second = open()
+    expect(second.users.byId(user.id)).toEqual(user)
+    expect(second.sessions.refresh(refreshToken, 2)).toMatchObject({ userId: user.id })
+    second.tidy(5000)
+    expect(second.sessions.endAll(user.id)).toEqual([])
+    second.close()
+  })
+
+  it('is refused untouched when a newer program wrote it', () => {
+    const path = join(dataDir, 'platform.sqlite')
+    const newer = new Sqlite(path)
+    newer.pragma('user_version = 99')
+    newer.close()
+    const before = statSync(path).size
+    expect(() => openPlatform({ dataDir, refreshTokenTtlMs: 1 })).toThrow(NewerSchemaError)
+    expect(statSync(path).size).toBe(before)
+    // The refusal has released the directory.
+    lockDataDir(dataDir, 0)()
+  })
+})
+
+describe('the data directory', () => {
+  it('is for one server at a time', () => {
+    const first = openPlatform({ dataDir, refreshTokenTtlMs: 1 })
+    expect(() => lockDataDir(dataDir, 0)).toThrow(DataDirLockedError)
+    first.close()
+    lockDataDir(dataDir, 0)()
+  })
+})
+
+describe('the signing secret', () => {
+  it('is made once, for the owner’s eyes only', () => {
+    const secret = readOrMakeSigningSecret(dataDir)
+    expect(secret).toMatch(/^[0-9a-f]{64}$/)
+    const path = join(dataDir, 'signing-secret')
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(readFileSync(path, 'utf8').trim()).toBe(secret)
+    expect(existsSync(`${path}.new`)).toBe(false)
+    expect(readOrMakeSigningSecret(dataDir)).toBe(secret)
+  })
+
+  it('is refused when the file holds too little', () => {
+    writeFileSync(join(dataDir, 'signing-secret'), 'short\n', { mode: 0o644 })
+    expect(() => readOrMakeSigningSecret(dataDir)).toThrow(SigningSecretError)
+  })
+})
+
+describe('a refresh token', () => {
+  it('is good in its own generation, for a moment in the next, and never after', () => {
+    const generation = fc.nat(100)
+    const elapsed = fc.nat(2 * refreshGraceMs)
+    fc.assert(
+      fc.property(generation, generation, elapsed, (token, current, since) => {
+        fc.pre(token <= current)
+        const verdict = judgeRefresh(token, { generation: current, rotatedAt: 1000 }, 1000 + since)
+        const isInTime = token === current - 1 && since <= refreshGraceMs
+        expect(verdict === 'current').toBe(token === current)
+        expect(verdict === 'grace').toBe(isInTime)
+      }),
+    )
+  })
+})
+
+describe('passwords', () => {
+  it('verify against their own hash and no other', async () => {
+    const passwords = createPasswords(cheapPasswords)
+    const hash = await passwords.hash('correct horse')
+    expect(hash).toMatch(/^\$argon2id\$v=19\$m=8,t=1,p=1\$/)
+    expect(await passwords.verify(hash, 'correct horse')).toBe(true)
+    expect(await passwords.verify(hash, 'Correct horse')).toBe(false)
+    expect(await passwords.verify(undefined, 'nobody has this password')).toBe(false)
+  })
+
+  it('are hashed at the cost that OWASP asks for', async () => {
+    expect(await createPasswords().hash('x')).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+  })
+
+  it('refuse to queue without bound', async () => {
+    const passwords = createPasswords(cheapPasswords)
+    const all = await Promise.allSettled(Array.from({ length: 100 }, () => passwords.hash('x')))
+    const refused = all.filter((result) => result.status === 'rejected')
+    expect(refused.length).toBeGreaterThan(0)
+    expect(refused[0]?.reason).toMatchObject({ code: 'unavailable', body: { retryAfterMs: 2000 } })
+    expect(await passwords.hash('x')).toMatch(/^\$argon2id/)
+  })
+})

@@ -1,0 +1,124 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { protocolVersion, sessionSchema, type Ack, type RequestReply } from '@t69/protocol'
+import { io, type Socket } from 'socket.io-client'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+import { parseConfig } from './config.ts'
+import { DataDirLockedError } from './platform/data-dir-lock.ts'
+import { createServer, type Server } from './server.ts'
+import { cheapPasswords, password } from './testing/http-harness.ts'
+
+const deadlineMs = 10_000
+const spaceId = 'ab'.repeat(16)
+
+let dataDir: string
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 't69-server-'))
+})
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }))
+
+function create(): Promise<Server> {
+  const config = parseConfig({ DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'silent' })
+  return createServer(config, { passwordCost: cheapPasswords })
+}
+
+async function call(server: Server, token: string | undefined, path: string, body?: object, method = 'POST') {
+  const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
+  const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
+  return fetch(`${server.url}${path}`, init)
+}
+
+async function signUp(server: Server): Promise<string> {
+  const body = { email: 'anna@example.org', password, name: 'Anna' }
+  const response = await call(server, undefined, '/api/auth/register', body)
+  return sessionSchema.parse(await response.json()).accessToken
+}
+
+function connect(server: Server, token: string): Socket {
+  const auth = { token, protocolVersion }
+  return io(server.url, { auth, reconnection: false, transports: ['websocket'], forceNew: true })
+}
+
+async function next(socket: Socket, event: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no ${event} in time`)), deadlineMs)
+    socket.once(event, (payload: unknown) => {
+      clearTimeout(timer)
+      resolve(payload)
+    })
+  })
+}
+
+async function joinSpace(socket: Socket): Promise<Ack<RequestReply<'space:join'>>> {
+  return (await socket.timeout(deadlineMs).emitWithAck('space:join', { spaceId })) as Ack<
+    RequestReply<'space:join'>
+  >
+}
+
+describe('the server', () => {
+  it('serves HTTP and sockets on one port, and tells sockets what HTTP changes', async () => {
+    const server = await create()
+    await server.listen()
+    expect(server.url).toBe(`http://localhost:${server.port}`)
+    const token = await signUp(server)
+    const socket = connect(server, token)
+    try {
+      await next(socket, 'connect')
+      expect(await joinSpace(socket)).toMatchObject({ ok: false, error: { code: 'not_found' } })
+      expect((await call(server, token, '/api/spaces', { id: spaceId, name: 'Home' })).status).toBe(201)
+      expect(await joinSpace(socket)).toMatchObject({ ok: true, role: 'owner', head: 0 })
+      expect(existsSync(join(dataDir, 'ab', `${spaceId}.db`))).toBe(true)
+
+      const closed = next(socket, 'space:closed')
+      expect((await call(server, token, `/api/spaces/${spaceId}`, undefined, 'DELETE')).status).toBe(204)
+      expect(await closed).toEqual({ spaceId, reason: 'deleted' })
+      expect(existsSync(join(dataDir, 'ab', `${spaceId}.db`))).toBe(false)
+
+      const disconnected = next(socket, 'disconnect')
+      expect((await call(server, token, '/api/auth/logout')).status).toBe(204)
+      await disconnected
+    } finally {
+      socket.disconnect()
+      await server.close()
+    }
+  })
+
+  it('closes: clients are told, files are released, and it can start again on them', async () => {
+    const server = await create()
+    await server.listen()
+    const token = await signUp(server)
+    await call(server, token, '/api/spaces', { id: spaceId, name: 'Home' })
+    const socket = connect(server, token)
+    await next(socket, 'connect')
+    await joinSpace(socket)
+    const disconnected = next(socket, 'disconnect')
+    const { url } = server
+    await Promise.all([server.close(), server.close()])
+    await disconnected
+    socket.disconnect()
+    await expect(fetch(`${url}/health`)).rejects.toThrow('fetch failed')
+
+    const again = await create()
+    const me = await again.http.inject({ url: '/api/me', headers: { authorization: `Bearer ${token}` } })
+    expect(me.statusCode).toBe(200)
+    await again.close()
+  })
+
+  it('does not share its data directory', async () => {
+    const server = await create()
+    await expect(create()).rejects.toThrow(DataDirLockedError)
+    await server.close()
+  })
+
+  it('refuses a socket without a good token', async () => {
+    const server = await create()
+    await server.listen()
+    const socket = connect(server, 'nonsense')
+    expect(await next(socket, 'connect_error')).toMatchObject({ data: { code: 'unauthenticated' } })
+    socket.disconnect()
+    await server.close()
+  })
+})
