@@ -262,9 +262,8 @@ const viewersOnlyRead: ErrorBody = {
 
 function pulled(machine: SyncMachine, range: LogRange, head: number): SyncMachine {
   if (range.logId !== machine.saved.logId) return rejoin(machine)
-  // An empty page is the log's end, whatever was believed of it; unless an append has come since.
-  const isEnd = range.cursor === range.after && machine.inbox.length === 0
-  const end = isEnd ? range.cursor : Math.max(machine.head, head)
+  // An empty page is the log's end, whatever was believed of it.
+  const end = range.cursor === range.after ? range.cursor : Math.max(machine.head, head)
   return { ...machine, head: end, inbox: [...machine.inbox, range] }
 }
 
@@ -310,7 +309,6 @@ function written(machine: SyncMachine): Step {
     write: null,
     saved: write.state,
     acked: write.kind === 'settle' ? null : machine.acked,
-    unsent: machine.unsent || write.kind === 'queue-missing',
     attempt: machine.pushPause === null ? 0 : machine.attempt,
   }
   const effects: Effect[] =
