@@ -1,0 +1,94 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+const main = fileURLToPath(new URL('./main.ts', import.meta.url))
+const deadlineMs = 20_000
+
+let dataDir: string
+const running = new Set<ChildProcess>()
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 't69-main-'))
+})
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL')
+  rmSync(dataDir, { recursive: true, force: true })
+})
+
+/** The program from its sources: Node takes the types away itself. */
+function run(env: Record<string, string>) {
+  const child = spawn(process.execPath, ['--conditions=source', main], {
+    env: { DATA_DIR: dataDir, PORT: '0', NODE_NO_WARNINGS: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  running.add(child)
+  const output = { out: '', err: '' }
+  child.stdout.on('data', (chunk: Buffer) => (output.out += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (output.err += chunk.toString()))
+  const signal = AbortSignal.timeout(deadlineMs)
+  const ended = once(child, 'close', { signal }).then(() => {
+    running.delete(child)
+    return { code: child.exitCode, ...output }
+  })
+  async function url(): Promise<string> {
+    for (;;) {
+      const found = /^t69 is at (http:\/\/localhost:[0-9]+)$/m.exec(output.out)?.[1]
+      if (found !== undefined) return found
+      await once(child.stdout, 'data', { signal })
+    }
+  }
+  return { child, ended, url }
+}
+
+describe('the program', () => {
+  it('says where it is, answers there, and goes when it is asked to', async () => {
+    const { child, ended, url } = run({})
+    const response = await fetch(`${await url()}/ready`)
+    expect(response.status).toBe(200)
+    child.kill('SIGTERM')
+    expect(await ended).toMatchObject({ code: 0, err: '' })
+  })
+
+  it('starts again at once on the directory of a server that was killed', async () => {
+    const first = run({})
+    await first.url()
+    const second = run({})
+    expect(await second.ended).toMatchObject({
+      code: 1,
+      err: `t69 cannot start: another server is using ${dataDir}.\n`,
+    })
+    first.child.kill('SIGKILL')
+    await first.ended
+    const third = run({})
+    expect((await fetch(`${await third.url()}/ready`)).status).toBe(200)
+  })
+
+  it('names what is wrong in the configuration, without a stack', async () => {
+    const { code, err, out } = await run({ PORT: 'x', ACCESS_TOKEN_TTL: 'soon' }).ended
+    expect(code).toBe(1)
+    expect(out).toBe('')
+    expect(err).toMatch(
+      /^t69 cannot start: the configuration is wrong:\n {2}PORT: .*\n {2}ACCESS_TOKEN_TTL: .*\n$/,
+    )
+  })
+
+  it('says in a sentence that the port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const address = other.address()
+    const port = typeof address === 'object' && address !== null ? String(address.port) : ''
+    const { code, err } = await run({ PORT: port }).ended
+    other.close()
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: `t69 cannot start: port ${port} is in use. Stop what uses it, or set PORT.\n`,
+    })
+  })
+})
