@@ -16,7 +16,7 @@ const batchOf = (ops = opsFrom(1, 1)) => encodeBatch({ spaceId, ops })
 const refused = (code: string) => ({ ok: false, error: { code } })
 
 describe('the gateway', () => {
-  it('[JO1] lets a member in, [AP1] tells everybody but the pusher of what was committed', () => {
+  it('[JO1] [AP1] lets a member in, and tells everybody but the pusher of what was committed', () => {
     const { connect } = createGatewayHarness()
     const [anna, ben, stranger] = [connect(), connect({ role: 'viewer' }), connect({ role: 'none' })]
     expect(anna.join().ack).toMatchObject({ ok: true, cursor: 0, head: 0, role: 'editor' })
@@ -135,7 +135,7 @@ describe('the gateway', () => {
     expect(anna.join().ack).toMatchObject({ head: 0 })
   })
 
-  it('[PU10] acks with the head as it was at the commit, [PL1] and a page with the one as it is', () => {
+  it('[PU10] [PL1] acks with the head as it was at the commit, and a page with the one as it is', () => {
     const { connect } = createGatewayHarness()
     const [anna, ben] = [connect(), connect()]
     anna.join()
@@ -260,7 +260,7 @@ describe('who may do what', () => {
 })
 
 describe('sessions on the socket', () => {
-  it('[AU2] warns a minute before the token expires, [AU4] and disconnects then', () => {
+  it('[AU2] [AU4] warns a minute before the token expires, and disconnects then', () => {
     const { connect, runtime } = createGatewayHarness()
     const anna = connect({ lifetimeMs: 900_000 })
     runtime.advance(839_999)

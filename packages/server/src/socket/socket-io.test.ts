@@ -185,7 +185,7 @@ it('[LI1] takes a batch at its limit, and cuts off who sends more than a message
   expect(await again.timeout(5_000).emitWithAck('space:join', { spaceId })).toMatchObject({ head: 1 })
 })
 
-it('[AU5] cuts the sockets of a session that ended, and [ER1] tells those of a closing server', async () => {
+it('[AU5] cuts the sockets of a session that ended, and tells those of a closing server', async () => {
   await using server = await startServer()
   const [anna, ben] = [goodAuth(), goodAuth()]
   const [annas, bens] = [server.connect(anna), server.connect(ben)]

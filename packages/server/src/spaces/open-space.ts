@@ -24,6 +24,8 @@ export interface OpenSpaceOptions {
   readonly schedule: (callback: () => void) => void
   /** Called after each commit, push by push. Must not throw. */
   readonly publish: Publish
+  /** How long until the log may get a new id, in milliseconds: 0 when it may now, and is about to. */
+  readonly takeRenewal: () => number
   /** The log failed, at a commit: what it says of itself may be wrong from here on. */
   readonly onFailure: (error: unknown) => ErrorBody
 }
@@ -39,7 +41,14 @@ export interface OpenSpace extends Space {
  * A space over its log. Pushes that come in one turn of the event loop are committed together: a
  * transaction for each would cost a disk's flush for each. Each push keeps its own contiguous range.
  */
-export function openSpace({ spaceId, log, schedule, publish, onFailure }: OpenSpaceOptions): OpenSpace {
+export function openSpace({
+  spaceId,
+  log,
+  schedule,
+  publish,
+  takeRenewal,
+  onFailure,
+}: OpenSpaceOptions): OpenSpace {
   const view = createCachedView(log)
   let waiting: WaitingPush[] = []
 
@@ -101,7 +110,13 @@ export function openSpace({ spaceId, log, schedule, publish, onFailure }: OpenSp
       const position: LogPosition | undefined = logId && { logId, epoch, cursor }
       const isHeld = position !== undefined && log.holds(position)
       const renewed = !isHeld && logId === log.logId
-      if (renewed) log.renewLogId()
+      if (renewed) {
+        const retryAfterMs = takeRenewal()
+        if (retryAfterMs > 0) {
+          throw new SyncError('rate_limited', 'the log got a new id a moment ago', { retryAfterMs })
+        }
+        log.renewLogId()
+      }
       return { ...stateOf(), cursor: isHeld ? cursor : 0, renewed }
     },
 

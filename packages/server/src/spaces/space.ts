@@ -62,7 +62,8 @@ export interface Space {
   readonly state: LogState
   /**
    * Where somebody who stands at `position` continues. `renewed` when the log turned out to have lost
-   * history, and so has got a new id: whoever else is in the space has to join again.
+   * history, and so has got a new id: whoever else is in the space has to join again. Throws
+   * `rate_limited` when that would come too soon after the last time.
    */
   join(position: JoinPosition): LogState & { readonly cursor: number; readonly renewed: boolean }
   /**

@@ -175,7 +175,7 @@ describe('a space', () => {
     ])
   })
 
-  it('[PL1] gives the whole log in pages, [PL2] each within the budget, [PL4] as often as it is asked', () => {
+  it('[PL1] [PL2] [PL4] gives the whole log in pages, each within the budget, as often as it is asked', () => {
     const { runtime, spaces, push } = setUp()
     const values = Array.from({ length: 60 }, (_, index) => 'x'.repeat((index * 977) % 30_000))
     const ops = [...values.map((value, index) => setOp(index + 1, value)), setOp(61, 'y'.repeat(400_000))]
@@ -225,18 +225,24 @@ describe('a space', () => {
       expect(spaces.open(spaceId).join({ logId })).toMatchObject({ cursor: 0, renewed: false })
     })
 
-    it('[JO4] makes a new log id when the log has lost what the position covers', () => {
+    it.each([
+      ['further than the head', { cursor: 4 }],
+      ['of an epoch that is not known', { epoch: newEpoch(), cursor: 1 }],
+    ])('[JO4] makes a new log id when the position is %s', (_, lost) => {
       const { spaces, state } = joined()
-      const { logId } = state
-      for (const lost of [
-        { logId, cursor: 4 },
-        { logId, epoch: newEpoch(), cursor: 1 },
-      ]) {
-        const reply = spaces.open(spaceId).join({ ...lost, logId: spaces.open(spaceId).state.logId })
-        expect(reply).toMatchObject({ cursor: 0, head: 3, renewed: true })
-        expect(reply.logId).not.toBe(logId)
-        expect(spaces.open(spaceId).state.logId).toBe(reply.logId)
-      }
+      const reply = spaces.open(spaceId).join({ logId: state.logId, ...lost })
+      expect(reply).toMatchObject({ cursor: 0, head: 3, renewed: true })
+      expect(reply.logId).not.toBe(state.logId)
+      expect(spaces.open(spaceId).state.logId).toBe(reply.logId)
+    })
+
+    it('[JO4] makes no second log id soon after, whoever invents positions', () => {
+      const { spaces, state, runtime } = joined()
+      const { logId } = spaces.open(spaceId).join({ logId: state.logId, cursor: 4 })
+      expect(() => spaces.open(spaceId).join({ logId, cursor: 4 })).toThrow('a new id a moment ago')
+      expect(spaces.open(spaceId).state.logId).toBe(logId)
+      runtime.advance(10 * 60_000)
+      expect(spaces.open(spaceId).join({ logId, cursor: 4 })).toMatchObject({ renewed: true })
     })
 
     it('[JO5] starts from 0 with another log id, or none', () => {

@@ -49,6 +49,12 @@ export interface SpacesOptions {
   readonly replicaIdleMs?: number
 }
 
+/**
+ * How often one log may get a new id. A restored backup takes one for each start of the server; a member who
+ * invents positions would have everybody read the log from its start each time.
+ */
+const renewalIntervalMs = 10 * 60_000
+
 interface OpenEntry {
   readonly space: OpenSpace
   readonly log: OpLog
@@ -68,6 +74,7 @@ export function createSpaces({
   replicaIdleMs = 60_000,
 }: SpacesOptions): Spaces {
   const replicas = createTreeReplicas({ runtime, logger, maxOps: maxReplicaOps, idleMs: replicaIdleMs })
+  const renewedAt = new Map<SpaceId, number>()
   let publish: Publish = () => {}
   let cancelSweep: (() => void) | undefined
   let isClosed = false
@@ -110,6 +117,7 @@ export function createSpaces({
         replicas.committed(commit)
         publish(commit)
       },
+      takeRenewal: () => takeRenewal(spaceId),
       onFailure: (error) => {
         // What failed is opened anew next time: the disk may have been put right by then.
         drop(spaceId)
@@ -129,6 +137,14 @@ export function createSpaces({
     open.set(spaceId, entry)
     sweepLater()
     return entry
+  }
+
+  function takeRenewal(spaceId: SpaceId): number {
+    const now = runtime.now()
+    const waitMs = (renewedAt.get(spaceId) ?? -Infinity) + renewalIntervalMs - now
+    if (waitMs > 0) return Math.ceil(waitMs)
+    renewedAt.set(spaceId, now)
+    return 0
   }
 
   /** Lets go of a space whose file fails, without another commit. */

@@ -40,7 +40,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
   describe(`the op log in ${name}`, () => {
     const openNew = (): OpLog => create().open(spaceId, newEpoch())
 
-    it('starts empty, with a log id and the epoch of its process', () => {
+    it('[LC5] starts empty, with a log id and the epoch of its process', () => {
       const epoch = newEpoch()
       const log = create().open(spaceId, epoch)
       expect(log.head).toBe(0)
@@ -150,7 +150,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('survives closing, with operations, log id and epoch', () => {
+    it('[LC5] survives closing, with operations, log id and the epoch of the newest', () => {
       const logs = create()
       const first = newEpoch()
       const log = logs.open(spaceId, first)
