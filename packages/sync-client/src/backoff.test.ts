@@ -1,0 +1,31 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+
+import { backoffMs } from './backoff.ts'
+
+const chance = (value: number) => ({ random: () => value })
+
+it('doubles what chance may take, up to the cap', () => {
+  const most = Array.from({ length: 9 }, (_, attempt) => backoffMs(attempt, chance(1)))
+  expect(most).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
+})
+
+it('spreads over the whole range, and is never nothing', () => {
+  expect(backoffMs(3, chance(0))).toBe(50)
+  expect(backoffMs(3, chance(0.5))).toBe(2000)
+})
+
+it('[ER3] never comes before the time that the server named', () => {
+  fc.assert(
+    fc.property(
+      fc.nat(2000),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.nat(600_000),
+      (attempt, random, retryAfterMs) => {
+        const delay = backoffMs(attempt, chance(random), retryAfterMs)
+        expect(delay).toBeGreaterThanOrEqual(retryAfterMs)
+        expect(delay).toBeLessThanOrEqual(retryAfterMs + 30_000)
+      },
+    ),
+  )
+})

@@ -1,0 +1,125 @@
+import { treeIdSchema, type JsonValue, type TransientChange } from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { createManualTime } from './testing/manual-time.ts'
+import { createTransientReceiver, createTransientSender } from './transients.ts'
+
+const treeId = treeIdSchema.parse('tree')
+const where = { treeId, targetId: 'message', key: 'text' }
+
+/** A sender and a receiver, with everything that was sent between them. */
+function setUp() {
+  const time = createManualTime()
+  const sent: TransientChange[] = []
+  const shown = new Map<string, JsonValue | undefined>()
+  const receiver = createTransientReceiver((_tree, targetId, key, value) => shown.set(`${targetId}.${key}`, value))
+  let isHeard = true
+  const sender = createTransientSender(time, (changes) => {
+    sent.push(...changes)
+    if (isHeard) receiver.apply('her', changes)
+  })
+  const set = (value: JsonValue | undefined) => sender.set({ ...where, value })
+  const hear = (heard: boolean) => (isHeard = heard)
+  return { time, sent, shown, receiver, sender, set, hear, text: () => shown.get('message.text') }
+}
+
+describe('A text that streams in', () => {
+  it('[TR3] costs what was added, and arrives whole', async () => {
+    const { time, sent, set, text } = setUp()
+    let reply = ''
+    for (let chunk = 0; chunk < 300; chunk++) {
+      reply += `word ${chunk} `
+      set(reply)
+      await time.pass(60)
+    }
+    expect(text()).toBe(reply)
+    const bytes = JSON.stringify(sent.map(({ value }) => value)).length
+    const wholes = sent.filter(({ offset }) => offset === undefined).length
+    expect(wholes).toBeLessThan(6)
+    expect(bytes).toBeLessThan(reply.length * (wholes + 2))
+  })
+
+  it('is sent at most once in 50 ms, the latest value of each', async () => {
+    const { time, sent, set } = setUp()
+    for (let length = 1; length <= 100; length++) set('x'.repeat(length))
+    expect(sent).toEqual([])
+    await time.pass(50)
+    expect(sent).toMatchObject([{ value: 'x'.repeat(100) }])
+  })
+
+  it('[TR3] is ignored by whoever missed a part, until a whole value comes', async () => {
+    const { time, set, text, hear, sender } = setUp()
+    set('one')
+    await time.pass(60)
+    hear(false)
+    set('one two')
+    await time.pass(60)
+    hear(true)
+    set('one two three')
+    await time.pass(60)
+    expect(text()).toBe('one')
+    sender.repeatWhole()
+    await time.pass(60)
+    expect(text()).toBe('one two three')
+  })
+
+  it('comes whole again every few seconds', async () => {
+    const { time, set, sent } = setUp()
+    set('a')
+    await time.pass(6_000)
+    set('ab')
+    await time.pass(60)
+    expect(sent.map(({ offset }) => offset)).toEqual([undefined, undefined])
+  })
+
+  it('[TR3] is never cut inside a character', async () => {
+    const { time, set, sent, text } = setUp()
+    set('smile \ud83d')
+    await time.pass(60)
+    set('smile \ud83d\ude00!')
+    await time.pass(60)
+    for (const { value } of sent) expect(String(value).isWellFormed()).toBe(true)
+    expect(text()).toBe('smile \ud83d\ude00!')
+  })
+
+  it('goes on in parts when it is too long to be sent whole', async () => {
+    const { time, set, sent, text } = setUp()
+    let reply = ''
+    for (let chunk = 0; chunk < 30; chunk++) {
+      reply += 'y'.repeat(5_000)
+      set(reply)
+      await time.pass(1_000)
+    }
+    expect(text()).toBe(reply)
+    for (const { value } of sent) expect(JSON.stringify(value).length).toBeLessThan(65_536)
+  })
+})
+
+describe('What is shown', () => {
+  it('[TR4] goes when it is taken away', async () => {
+    const { time, set, text, sent } = setUp()
+    set(1)
+    await time.pass(60)
+    expect(text()).toBe(1)
+    set(undefined)
+    await time.pass(60)
+    expect(sent.at(-1)).not.toHaveProperty('value')
+    expect(text()).toBeUndefined()
+  })
+
+  it('is not sent any more once a stored value has taken its place', async () => {
+    const { time, set, sent, sender } = setUp()
+    set('draft')
+    sender.stored(treeId, 'message', 'text')
+    await time.pass(10_000)
+    expect(sent).toEqual([])
+  })
+
+  it('goes with the connection that it came from', async () => {
+    const { time, set, text, receiver } = setUp()
+    set('half a rep')
+    await time.pass(60)
+    receiver.keepOnly(() => false)
+    expect(text()).toBeUndefined()
+  })
+})
