@@ -1,5 +1,4 @@
 import './app.css'
-
 import { createSyncClient } from '@t69/sync-client'
 import { mount } from 'svelte'
 

@@ -85,7 +85,8 @@ async function writeReply(
   } catch (error) {
     if (!signal.aborted) {
       vertex.setProperty('role', text === '' ? 'error' : 'assistant')
-      text = text === '' ? `No reply: ${explain(error)}` : `${text}\n\n(The reply broke off: ${explain(error)})`
+      text =
+        text === '' ? `No reply: ${explain(error)}` : `${text}\n\n(The reply broke off: ${explain(error)})`
     }
   }
   // A stored value takes the transient one before it away.
