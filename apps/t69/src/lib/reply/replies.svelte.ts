@@ -1,9 +1,9 @@
 import { SvelteMap } from 'svelte/reactivity'
 
-import { addMessage, messageOf, threadOf } from '../data/chat-tree.ts'
-import { explain } from '../data/explain.ts'
-import { providersOf, secretKeyOf, type Provider } from '../data/providers.ts'
-import type { Tree } from '../data/tree.ts'
+import { addMessage, messageOf, threadOf } from '../model/chat-tree.ts'
+import { explain } from '../model/explain.ts'
+import { providersOf, secretKeyOf, type Provider } from '../model/providers.ts'
+import type { Tree } from '../model/tree.ts'
 import { readSecret } from '../state/device.ts'
 import type { OpenSpace } from '../state/open-space.svelte.ts'
 import { streamCompletion } from './completion.ts'

@@ -2,9 +2,9 @@ import type { Presence, Role } from '@t69/protocol'
 import type { Space, SpaceStatus } from '@t69/sync-client'
 import { SvelteSet } from 'svelte/reactivity'
 
-import { addMessage, layOutChat, titleFrom, type NewMessage } from '../data/chat-tree.ts'
-import { addItem, deleteItem, itemOfTree, renameItem, titleOf, untitled } from '../data/space-tree.ts'
-import { edit, textOf, type Tree } from '../data/tree.ts'
+import { addMessage, layOutChat, titleFrom, type NewMessage } from '../model/chat-tree.ts'
+import { addItem, deleteItem, itemOfTree, renameItem, titleOf, untitled } from '../model/space-tree.ts'
+import { edit, textOf, type Tree } from '../model/tree.ts'
 import { readColorScheme, readView, saveColorScheme, saveView, type ColorScheme } from './device.ts'
 
 /** A chat that is open, with its tree. */

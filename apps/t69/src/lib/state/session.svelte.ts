@@ -1,7 +1,7 @@
 import type { User } from '@t69/protocol'
 import type { SpaceInfo, SyncClient } from '@t69/sync-client'
 
-import { isBlank, layOutSpace } from '../data/space-tree.ts'
+import { isBlank, layOutSpace } from '../model/space-tree.ts'
 import {
   readCurrentSpace,
   readDraft,

@@ -1,4 +1,4 @@
-import { explain } from '../data/explain.ts'
+import { explain } from '../model/explain.ts'
 
 /** What lies over the page: one dialog and one notice at a time. */
 

@@ -1,6 +1,6 @@
 import { createSubscriber } from 'svelte/reactivity'
 
-import type { Tree, Visit } from '../data/tree.ts'
+import type { Tree, Visit } from '../model/tree.ts'
 
 /**
  * From a tree's observers to Svelte's signals. Read inside an effect, a derived value or a template, these

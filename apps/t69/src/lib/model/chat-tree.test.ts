@@ -1,0 +1,135 @@
+import { expect, test } from 'vitest'
+
+import {
+  addMessage,
+  addVersion,
+  layOutChat,
+  messageOf,
+  showVersion,
+  threadOf,
+  titleFrom,
+} from './chat-tree.ts'
+import { localSpace } from './local-space.ts'
+import { childrenNamed, type Tree } from './tree.ts'
+
+async function chat() {
+  const space = await localSpace()
+  const tree = await space.createTree()
+  layOutChat(tree, 'A chat')
+  return { tree, [Symbol.asyncDispose]: () => space[Symbol.asyncDispose]() }
+}
+
+let now = 1_000
+function message(text: string, createdAt = (now += 1_000)) {
+  return { role: 'user' as const, text, createdAt, author: 'Anna', authorId: 'a1' }
+}
+
+function texts(tree: Tree): string[] {
+  return threadOf(tree).map(({ id }) => messageOf(tree.getVertex(id)!).text)
+}
+
+test('messages form a chain, each the child of the one before', async () => {
+  await using it = await chat()
+  const ids = ['one', 'two', 'three'].map((text) => addMessage(it.tree, message(text)))
+  expect(texts(it.tree)).toEqual(['one', 'two', 'three'])
+  expect(ids.map((id) => it.tree.getVertex(id)!.parentId)).toEqual([
+    childrenNamed(it.tree.root!, 'messages')[0]!.id,
+    ids[0],
+    ids[1],
+  ])
+})
+
+test('a message says who wrote it and when, as t69 has it', async () => {
+  await using it = await chat()
+  const id = addMessage(it.tree, message('hello', 5))
+  expect(it.tree.getVertex(id)!.getProperties()).toMatchObject({
+    name: 'message',
+    role: 'user',
+    text: 'hello',
+    createdAt: 5,
+    author: 'Anna',
+    authorId: 'a1',
+  })
+})
+
+test('an edited message shows its new version, and going back brings what followed the old one', async () => {
+  await using it = await chat()
+  for (const text of ['one', 'two', 'three']) addMessage(it.tree, message(text))
+  addVersion(it.tree, threadOf(it.tree)[1]!, message('two, better'))
+  expect(texts(it.tree)).toEqual(['one', 'two, better'])
+  const entry = threadOf(it.tree)[1]!
+  expect(entry.versions).toHaveLength(2)
+  addVersion(it.tree, entry, message('two, best'))
+  expect(texts(it.tree)).toEqual(['one', 'two, best'])
+  const again = threadOf(it.tree)[1]!
+  expect(again.versions).toHaveLength(3)
+  showVersion(it.tree, again, again.versions[0]!)
+  expect(texts(it.tree)).toEqual(['one', 'two', 'three'])
+})
+
+test('messages written after the same one at the same time are all shown, chain after chain', async () => {
+  await using it = await chat()
+  const first = addMessage(it.tree, message('one'))
+  const mine = addMessage(it.tree, message('mine'), first)
+  addMessage(it.tree, message('mine, on'), mine)
+  addMessage(it.tree, message('yours'), first)
+  expect(texts(it.tree)).toEqual(['one', 'mine', 'mine, on', 'yours'])
+  addMessage(it.tree, message('then'))
+  expect(texts(it.tree).at(-1)).toBe('then')
+})
+
+test('a version chosen beside a message of somebody else hides neither', async () => {
+  await using it = await chat()
+  const first = addMessage(it.tree, message('one'))
+  addMessage(it.tree, message('mine'), first)
+  addMessage(it.tree, message('yours'), first)
+  addVersion(it.tree, threadOf(it.tree)[1]!, message('mine, better'))
+  expect(texts(it.tree).toSorted()).toEqual(['mine, better', 'one', 'yours'])
+  const entry = threadOf(it.tree).find(({ versions }) => versions.length > 1)!
+  showVersion(it.tree, entry, entry.versions[0]!)
+  expect(texts(it.tree).toSorted()).toEqual(['mine', 'one', 'yours'])
+})
+
+test("t69's own edited messages, which say only `main`, show one version, also after another edit", async () => {
+  await using it = await chat()
+  const messages = childrenNamed(it.tree.root!, 'messages')[0]!
+  messages.newChild({ _n: 'message', role: 'user', text: 'old', createdAt: 1 })
+  messages.newChild({ _n: 'message', role: 'user', text: 'newer', createdAt: 2, main: true })
+  expect(texts(it.tree)).toEqual(['newer'])
+  addVersion(it.tree, threadOf(it.tree)[0]!, message('newest'))
+  expect(texts(it.tree)).toEqual(['newest'])
+  expect(threadOf(it.tree)[0]!.versions).toHaveLength(3)
+})
+
+test('a chat whose parts are named as in June 2025 is read and continued', async () => {
+  await using it = await chat()
+  const tree = it.tree
+  for (const child of tree.root!.children) child.delete()
+  const messages = tree.root!.newChild({ _n: 'messages' })
+  messages.newChild({ _n: 'message', role: 'user', text: 'June', createdAt: 1 })
+  addMessage(tree, message('November'))
+  expect(texts(tree)).toEqual(['June', 'November'])
+  expect(childrenNamed(tree.root!, 'messages')).toHaveLength(1)
+})
+
+test('the parts of a chat that two devices both made are shown together', async () => {
+  await using it = await chat()
+  addMessage(it.tree, message('one'))
+  const other = it.tree.root!.newNamedChild('messages')
+  other.newNamedChild('message', { role: 'user', text: 'two', createdAt: (now += 1_000) })
+  expect(texts(it.tree)).toEqual(['one', 'two'])
+})
+
+test('the thread of a long chat is read without recursion', async () => {
+  await using it = await chat()
+  let after: string | undefined
+  for (let index = 0; index < 3_000; index++) after = addMessage(it.tree, message(String(index)), after)
+  expect(threadOf(it.tree)).toHaveLength(3_000)
+})
+
+test('a title is the first line of a message, cut at a word', () => {
+  expect(titleFrom('  Hello\nworld')).toBe('Hello')
+  const long = 'A message that is far too long to be the title of a chat in a sidebar of any size'
+  expect(titleFrom(long)).toBe('A message that is far too long to be the title of a chat in…')
+  expect(titleFrom('x'.repeat(100))).toHaveLength(61)
+})

@@ -1,0 +1,191 @@
+import { byId, childNamed, childrenNamed, edit, rootOf, textOf } from './tree.ts'
+import { unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
+
+/**
+ * A chat's own tree, as t69 has it: the root carries `appId`, `configId` and `title`; under it `messages`
+ * and `jobs`. Messages form a chain, each the child of the one before.
+ *
+ * A message has several children when it was followed by an edited message, or when people wrote at the
+ * same time. Versions of one message show one at a time: the one with `main: true`. Messages written at
+ * the same time are all shown, one chain after the other: nothing that somebody wrote is ever out of sight.
+ */
+
+export type MessageRole = 'user' | 'assistant' | 'error'
+
+export interface NewMessage {
+  readonly role: MessageRole
+  readonly text: string
+  /** Unix milliseconds, by this device's clock. */
+  readonly createdAt: number
+  /** Who wrote it, where that is known. */
+  readonly author?: string | undefined
+  readonly authorId?: string | undefined
+}
+
+export interface Message {
+  readonly role: MessageRole
+  readonly text: string
+  readonly createdAt: number
+  readonly author: string | undefined
+  readonly authorId: string | undefined
+  readonly inProgress: boolean
+}
+
+/** One place in a chat: the message shown there, and all its versions, the oldest first. */
+export interface ThreadEntry {
+  readonly id: string
+  readonly versions: readonly string[]
+}
+
+export function layOutChat(tree: Tree, title: string): void {
+  edit(tree, () => {
+    const root = rootOf(tree)
+    root.setProperties({ name: 'app-tree', appId: 'default-chat', configId: 'default', title })
+    childNamed(root, 'messages')
+    childNamed(root, 'jobs')
+  })
+}
+
+/** The messages that the chat shows, in order. */
+export function threadOf(tree: Tree, visit: Visit = unwatched): ThreadEntry[] {
+  if (tree.root === undefined) return []
+  visit(tree.root.id)
+  const thread: ThreadEntry[] = []
+  const waiting = entriesUnder(childrenNamed(tree.root, 'messages'), visit).reverse()
+  for (let entry = waiting.pop(); entry !== undefined; entry = waiting.pop()) {
+    thread.push(entry)
+    const vertex = tree.getVertex(entry.id)
+    if (vertex) waiting.push(...entriesUnder([vertex], visit).reverse())
+  }
+  return thread
+}
+
+function entriesUnder(parents: readonly Vertex[], visit: Visit): ThreadEntry[] {
+  const children: Vertex[] = []
+  for (const parent of parents) {
+    visit(parent.id)
+    children.push(...parent.children)
+  }
+  if (children.length === 0) return []
+  const [only] = children
+  if (only !== undefined && children.length === 1) return [{ id: only.id, versions: [only.id] }]
+  return versionGroups(children.toSorted(inOrder)).map((group) => ({
+    id: shownOf(group).id,
+    versions: group.map((vertex) => vertex.id),
+  }))
+}
+
+/**
+ * Siblings in order, split into versions of the same message. Ours name the first version in `versionOf`.
+ * t69's say only `main`, so one that has it without `versionOf` makes one message of all such siblings.
+ */
+function versionGroups(siblings: readonly Vertex[]): Vertex[][] {
+  const named = new Set(siblings.map((vertex) => textOf(vertex, 'versionOf')))
+  const isLoose = (vertex: Vertex) => textOf(vertex, 'versionOf') === undefined && !named.has(vertex.id)
+  const loose = siblings.filter(isLoose)
+  const looseAreVersions = loose.some((vertex) => vertex.getProperty('main') !== undefined)
+  const groups = new Map<string, Vertex[]>()
+  for (const vertex of siblings) {
+    const first = looseAreVersions && isLoose(vertex) ? loose[0] : undefined
+    const key = first?.id ?? textOf(vertex, 'versionOf') ?? vertex.id
+    groups.set(key, [...(groups.get(key) ?? []), vertex])
+  }
+  return [...groups.values()]
+}
+
+/** Two people may have chosen at the same time: the newest of what they chose. */
+function shownOf(versions: readonly Vertex[]): Vertex {
+  const shown = versions.findLast((vertex) => vertex.getProperty('main') === true) ?? versions[0]
+  if (shown === undefined) throw new Error('A message has no version')
+  return shown
+}
+
+function inOrder(a: Vertex, b: Vertex): number {
+  return createdAtOf(a) - createdAtOf(b) || byId(a, b)
+}
+
+/** t69 writes a number; a date as text is read too. */
+function createdAtOf(vertex: Vertex): number {
+  const value = vertex.getProperty('createdAt')
+  if (typeof value === 'number') return value
+  const time = typeof value === 'string' ? Date.parse(value) : vertex.createdAt.getTime()
+  return Number.isNaN(time) ? 0 : time
+}
+
+export function messageOf(vertex: Vertex): Message {
+  const role = textOf(vertex, 'role')
+  return {
+    role: role === 'assistant' || role === 'error' ? role : 'user',
+    text: textOf(vertex, 'text') ?? '',
+    createdAt: createdAtOf(vertex),
+    author: textOf(vertex, 'author'),
+    authorId: textOf(vertex, 'authorId'),
+    inProgress: vertex.getProperty('inProgress') === true,
+  }
+}
+
+/** Adds a message after `afterId`, or after the last one that the chat shows. Returns its id. */
+export function addMessage(tree: Tree, message: NewMessage, afterId?: string): string {
+  return edit(tree, () => {
+    const after = afterId ?? threadOf(tree).at(-1)?.id
+    const parent = after === undefined ? childNamed(rootOf(tree), 'messages') : tree.getVertex(after)
+    if (parent === undefined) throw new Error('The message before is not here')
+    return parent.newNamedChild('message', propertiesOf(message)).id
+  })
+}
+
+/** Writes another version of a message beside it and shows that one. Returns its id. */
+export function addVersion(tree: Tree, entry: ThreadEntry, message: NewMessage): string {
+  return edit(tree, () => {
+    const first = tree.getVertex(entry.versions[0] ?? entry.id)
+    if (first?.parent === undefined) throw new Error('The message is not here')
+    const versionOf = textOf(first, 'versionOf') ?? first.id
+    const added = first.parent.newNamedChild('message', { ...propertiesOf(message), versionOf, main: true })
+    unmark(tree, entry.versions)
+    // Versions that t69 made say only `main`: from now on they say what they are versions of.
+    for (const id of entry.versions) {
+      const vertex = tree.getVertex(id)
+      if (id !== versionOf && vertex && textOf(vertex, 'versionOf') === undefined)
+        vertex.setProperty('versionOf', versionOf)
+    }
+    return added.id
+  })
+}
+
+/** Shows one of a message's versions, for everybody, with what followed it. */
+export function showVersion(tree: Tree, entry: ThreadEntry, id: string): void {
+  edit(tree, () => {
+    unmark(
+      tree,
+      entry.versions.filter((version) => version !== id),
+    )
+    tree.getVertex(id)?.setProperty('main', true)
+  })
+}
+
+function unmark(tree: Tree, ids: readonly string[]): void {
+  for (const id of ids) {
+    const vertex = tree.getVertex(id)
+    if (vertex?.getProperty('main') === true) vertex.setProperty('main', false)
+  }
+}
+
+function propertiesOf(message: NewMessage): Record<string, string | number> {
+  const { role, text, createdAt, author, authorId } = message
+  return {
+    createdAt,
+    text,
+    role,
+    ...(author === undefined ? {} : { author }),
+    ...(authorId === undefined ? {} : { authorId }),
+  }
+}
+
+/** A title from a first message: its first line, cut at a word. */
+export function titleFrom(text: string): string {
+  const line = text.trim().split('\n', 1)[0]?.trim() ?? ''
+  if (line.length <= 60) return line
+  const cut = line.slice(0, 60)
+  const space = cut.lastIndexOf(' ')
+  return `${(space > 30 ? cut.slice(0, space) : cut).trimEnd()}…`
+}

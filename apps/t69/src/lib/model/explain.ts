@@ -1,0 +1,41 @@
+import type { ErrorCode } from '@t69/protocol'
+
+/** What went wrong, in words for whoever sees it. The codes are the protocol's; the rest is a bug's own text. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Error)) return 'Something went wrong.'
+  const code = codeOf(error)
+  if (code === undefined) return error.message || 'Something went wrong.'
+  return words[code] ?? error.message
+}
+
+export function codeOf(error: Error): ErrorCode | undefined {
+  if (error.name !== 'SyncError' || !('code' in error)) return undefined
+  const code = error.code
+  return typeof code === 'string' && isErrorCode(code) ? code : undefined
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return code in words
+}
+
+/** Null where the server's own sentence says more than this page could. */
+const words: Readonly<Record<ErrorCode, string | null>> = {
+  unauthenticated: 'You are signed out. Sign in again.',
+  forbidden: 'You may not do that in this space.',
+  not_found: 'That is not there any more.',
+  invalid_request: null,
+  wrong_credentials: 'The e-mail address and password do not match.',
+  already_exists: 'There is an account with that e-mail address already.',
+  invite_expired: 'This invite is no longer valid. Ask for a new one.',
+  invalid_batch: null,
+  op_conflict: null,
+  clock_out_of_range: null,
+  too_large: 'That is too large to sync.',
+  rate_limited: 'Too many tries. Wait a moment, then try again.',
+  quota_exceeded: 'There is no room left on the server for this space.',
+  not_joined: null,
+  unsupported_version: 'This page is too old for the server. Reload it; your edits stay here.',
+  storage_failed: 'The server cannot store anything at the moment. Your edits stay here.',
+  unavailable: 'The server cannot be reached. Try again when you are online.',
+  internal: 'The server had a problem. Try again.',
+}

@@ -1,0 +1,38 @@
+import { childNamed, childrenNamed, edit, rootOf, textOf } from './tree.ts'
+import { unwatched, type Tree, type Visit } from './tree.ts'
+
+/** An AI provider that speaks OpenAI's protocol. Its key is a secret of each device and never in a tree. */
+export interface Provider {
+  readonly vertexId: string
+  /** Names the secret: `api-key-<id>`, as in t69. */
+  readonly id: string
+  readonly title: string
+  readonly baseUrl: string
+  readonly model: string
+}
+
+export function secretKeyOf(provider: Pick<Provider, 'id'>): string {
+  return `api-key-${provider.id}`
+}
+
+/** Providers that can be asked as they are; t69's own of other kinds stay in the tree, unread. */
+export function providersOf(tree: Tree, visit: Visit = unwatched): Provider[] {
+  if (tree.root === undefined) return []
+  visit(tree.root.id)
+  return childrenNamed(tree.root, 'providers').flatMap((parent) => {
+    visit(parent.id)
+    return parent.children.flatMap((vertex) => {
+      const [id, baseUrl, model] = [textOf(vertex, 'id'), textOf(vertex, 'baseUrl'), textOf(vertex, 'model')]
+      if (id === undefined || baseUrl === undefined || model === undefined) return []
+      return [{ vertexId: vertex.id, id, title: textOf(vertex, 'title') ?? id, baseUrl, model }]
+    })
+  })
+}
+
+export function addProvider(tree: Tree, provider: Omit<Provider, 'vertexId'>): void {
+  edit(tree, () => childNamed(rootOf(tree), 'providers').newChild({ ...provider, type: 'openai-compatible' }))
+}
+
+export function removeProvider(tree: Tree, provider: Provider): void {
+  edit(tree, () => tree.deleteVertex(provider.vertexId))
+}

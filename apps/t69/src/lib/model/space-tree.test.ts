@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest'
+
+import { localSpace } from './local-space.ts'
+import {
+  addItem,
+  canMove,
+  deleteItem,
+  folderOf,
+  forestRows,
+  isBlank,
+  itemOfTree,
+  layOutSpace,
+  moveItem,
+  renameItem,
+  titleOf,
+} from './space-tree.ts'
+import { childrenNamed, type Tree } from './tree.ts'
+
+async function space() {
+  const it = await localSpace()
+  layOutSpace(it.root)
+  return { tree: it.root, [Symbol.asyncDispose]: () => it[Symbol.asyncDispose]() }
+}
+
+function lines(tree: Tree, isOpen: (id: string) => boolean = () => true): string[] {
+  return forestRows(tree, isOpen).map(
+    (row) => `${'  '.repeat(row.level - 1)}${row.kind} ${titleOf(tree.getVertex(row.id)!)}`,
+  )
+}
+
+test('a new space has the parts that t69 expects, and is blank', async () => {
+  await using it = await space()
+  expect(it.tree.root!.children.map((child) => child.name).toSorted()).toEqual([
+    'app-configs',
+    'app-forest',
+    'providers',
+    'settings',
+  ])
+  expect(isBlank(it.tree)).toBe(true)
+})
+
+test('folders come before chats, and what is in an open folder follows it', async () => {
+  await using it = await space()
+  addItem(it.tree, { title: 'Chat', treeId: 't1' })
+  const folder = addItem(it.tree, { title: 'Folder' })
+  addItem(it.tree, { title: 'Inside', treeId: 't2', folderId: folder })
+  expect(lines(it.tree)).toEqual(['folder Folder', '  chat Inside', 'chat Chat'])
+  expect(lines(it.tree, () => false)).toEqual(['folder Folder', 'chat Chat'])
+  expect(isBlank(it.tree)).toBe(false)
+})
+
+test('an item moves into folders and to the top, but not into itself, its inside or a chat', async () => {
+  await using it = await space()
+  const outer = addItem(it.tree, { title: 'Outer' })
+  const inner = addItem(it.tree, { title: 'Inner', folderId: outer })
+  const chat = addItem(it.tree, { title: 'Chat', treeId: 't1' })
+  expect(moveItem(it.tree, chat, inner)).toBe(true)
+  expect(folderOf(it.tree, chat)).toBe(inner)
+  for (const [id, folder] of [
+    [outer, outer],
+    [outer, inner],
+    [inner, chat],
+    [chat, inner],
+    [outer, null],
+  ] as const) {
+    expect(canMove(it.tree, id, folder)).toBe(false)
+  }
+  expect(moveItem(it.tree, chat, null)).toBe(true)
+  expect(folderOf(it.tree, chat)).toBe(null)
+})
+
+test('a deleted folder goes with all that is in it, and comes back to where it was', async () => {
+  await using it = await space()
+  const outer = addItem(it.tree, { title: 'Outer' })
+  const inner = addItem(it.tree, { title: 'Inner', folderId: outer })
+  addItem(it.tree, { title: 'Chat', treeId: 't1', folderId: inner })
+  const before = lines(it.tree)
+  const restore = deleteItem(it.tree, inner)
+  expect(lines(it.tree)).toEqual(['folder Outer'])
+  expect(itemOfTree(it.tree, 't1')).toBeUndefined()
+  restore()
+  expect(lines(it.tree)).toEqual(before)
+})
+
+test('what comes back finds the top when its folder is gone', async () => {
+  await using it = await space()
+  const folder = addItem(it.tree, { title: 'Folder' })
+  const chat = addItem(it.tree, { title: 'Chat', treeId: 't1', folderId: folder })
+  const restore = deleteItem(it.tree, chat)
+  deleteItem(it.tree, folder)
+  restore()
+  expect(lines(it.tree)).toEqual(['chat Chat'])
+})
+
+test('a space of June 2025 shows its chats, and takes new ones into the same forest', async () => {
+  await using it = await localSpace()
+  const forest = it.root.root!.newChild({ _n: 'app-forest' })
+  const vertex = forest.newChild({ _n: 'Old chat', tid: 't1' })
+  expect(lines(it.root)).toEqual(['chat Old chat'])
+  addItem(it.root, { title: 'Folder' })
+  renameItem(it.root, vertex.id, 'Renamed')
+  expect(lines(it.root)).toEqual(['folder Folder', 'chat Renamed'])
+  expect(childrenNamed(it.root.root!, 'app-forest')).toHaveLength(1)
+})
+
+test('forests that two devices both made are shown as one', async () => {
+  await using it = await space()
+  addItem(it.tree, { title: 'One', treeId: 't1' })
+  it.tree.root!.newNamedChild('app-forest').newChild({ title: 'Two', tid: 't2' })
+  expect(lines(it.tree).toSorted()).toEqual(['chat One', 'chat Two'])
+})

@@ -1,0 +1,25 @@
+import type { SpaceStatus } from '@t69/sync-client'
+import { expect, test } from 'vitest'
+
+import { syncTone, syncWords } from './sync-words.ts'
+
+const synced: SpaceStatus = { phase: 'live', pending: 0, rejected: 0, cursor: 5, head: 5, error: null }
+
+test('the status says in words how far syncing is', () => {
+  expect(syncWords(synced, true)).toBe('Synced')
+  expect(syncWords({ ...synced, pending: 1 }, true)).toBe('1 edit waiting')
+  expect(syncWords({ ...synced, phase: 'offline', pending: 3 }, true)).toBe('Offline — 3 edits waiting')
+  expect(syncWords({ ...synced, phase: 'offline' }, true)).toBe('Offline')
+  expect(syncWords({ ...synced, phase: 'catching-up', cursor: 12_000, head: 500_000 }, true)).toBe(
+    'Catching up 12,000 / 500,000',
+  )
+  expect(syncWords({ ...synced, phase: 'local' }, false)).toBe('Sign in to sync')
+  expect(syncWords({ ...synced, phase: 'local' }, true)).toBe('On this device only')
+  const error = { code: 'not_found', message: 'The space was deleted' } as const
+  expect(syncWords({ ...synced, phase: 'blocked', error }, true)).toBe('Not synced: The space was deleted')
+})
+
+test('refused edits are never shown as all well', () => {
+  expect(syncWords({ ...synced, rejected: 2 }, true)).toBe('Synced — 2 edits refused')
+  expect(syncTone({ ...synced, rejected: 2 })).toBe('bad')
+})

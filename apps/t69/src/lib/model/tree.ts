@@ -1,0 +1,50 @@
+import type { Space } from '@t69/sync-client'
+
+/** A tree of a space, with RepTree's own API, and a vertex of it. */
+export type Tree = Space['root']
+export type Vertex = NonNullable<Tree['root']>
+
+/** Told of each vertex that an answer depended on (its children and their properties included). */
+export type Visit = (vertexId: string) => void
+export const unwatched: Visit = () => {}
+
+/** A text property, or undefined when it is missing or is not text. */
+export function textOf(vertex: Vertex, key: string): string | undefined {
+  const value = vertex.getProperty(key)
+  return typeof value === 'string' ? value : undefined
+}
+
+/** The name that code finds a vertex by. RepTree keeps it in `name`; t69's data of June 2025 in `_n`. */
+export function nameOf(vertex: Vertex): string | undefined {
+  return textOf(vertex, 'name') ?? textOf(vertex, '_n')
+}
+
+/**
+ * Children of that name, smallest id first. There may be several: two devices can make one at the same
+ * time, and neither may hide what the other put into its own.
+ */
+export function childrenNamed(parent: Vertex, name: string): Vertex[] {
+  return parent.children.filter((child) => nameOf(child) === name).toSorted(byId)
+}
+
+/** The first child of that name, made when there is none. */
+export function childNamed(parent: Vertex, name: string): Vertex {
+  return childrenNamed(parent, name)[0] ?? parent.newNamedChild(name)
+}
+
+export function byId(a: Vertex, b: Vertex): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
+}
+
+/** Makes changes and shows them at once, instead of at RepTree's next tick. */
+export function edit<T>(tree: Tree, change: () => T): T {
+  const result = change()
+  tree.flushEvents()
+  return result
+}
+
+/** The root, which a tree that is still arriving from the server does not have yet. */
+export function rootOf(tree: Tree): Vertex {
+  if (tree.root === undefined) throw new Error('This has not arrived from the server yet')
+  return tree.root
+}
