@@ -44,7 +44,10 @@ describe('Edits', () => {
     await turns()
     transactions[1]!.commit()
     await writer.stored()
-    expect(disk).toEqual([[1, 2], [3, 4]])
+    expect(disk).toEqual([
+      [1, 2],
+      [3, 4],
+    ])
     expect(writer.unstored).toBe(0)
   })
 

@@ -51,7 +51,11 @@ describe('Of the tabs of a browser', () => {
       running.now--
     }
     const failing = tabs.exclusive(() => Promise.reject(new Error('one fails')))
-    await Promise.all([tabs.exclusive(task), tabs.exclusive(task), expect(failing).rejects.toThrow('one fails')])
+    await Promise.all([
+      tabs.exclusive(task),
+      tabs.exclusive(task),
+      expect(failing).rejects.toThrow('one fails'),
+    ])
     expect(running.most).toBe(1)
   })
 })
@@ -79,7 +83,8 @@ describe('What tabs tell each other', () => {
     const [a, b] = [group.tab(), group.tab()]
     const heard: TabMessage[] = []
     createTabLine(b).onMessage((message) => heard.push(message))
-    for (const odd of [null, 7, { type: 'sang' }, { type: 'edited', spaceId, ops: [new Uint8Array(3)] }]) a.post(odd)
+    for (const odd of [null, 7, { type: 'sang' }, { type: 'edited', spaceId, ops: [new Uint8Array(3)] }])
+      a.post(odd)
     await turns()
     expect(heard).toEqual([])
   })
