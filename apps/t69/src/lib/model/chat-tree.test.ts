@@ -84,10 +84,10 @@ test('a version chosen beside a message of somebody else hides neither', async (
   addMessage(it.tree, message('mine'), first)
   addMessage(it.tree, message('yours'), first)
   addVersion(it.tree, threadOf(it.tree)[1]!, message('mine, better'))
-  expect(texts(it.tree).toSorted()).toEqual(['mine, better', 'one', 'yours'])
+  expect(new Set(texts(it.tree))).toEqual(new Set(['mine, better', 'one', 'yours']))
   const entry = threadOf(it.tree).find(({ versions }) => versions.length > 1)!
   showVersion(it.tree, entry, entry.versions[0]!)
-  expect(texts(it.tree).toSorted()).toEqual(['mine', 'one', 'yours'])
+  expect(new Set(texts(it.tree))).toEqual(new Set(['mine', 'one', 'yours']))
 })
 
 test("t69's own edited messages, which say only `main`, show one version, also after another edit", async () => {

@@ -51,11 +51,11 @@ export function threadOf(tree: Tree, visit: Visit = unwatched): ThreadEntry[] {
   if (tree.root === undefined) return []
   visit(tree.root.id)
   const thread: ThreadEntry[] = []
-  const waiting = entriesUnder(childrenNamed(tree.root, 'messages'), visit).reverse()
+  const waiting = entriesUnder(childrenNamed(tree.root, 'messages'), visit).toReversed()
   for (let entry = waiting.pop(); entry !== undefined; entry = waiting.pop()) {
     thread.push(entry)
     const vertex = tree.getVertex(entry.id)
-    if (vertex) waiting.push(...entriesUnder([vertex], visit).reverse())
+    if (vertex) waiting.push(...entriesUnder([vertex], visit).toReversed())
   }
   return thread
 }

@@ -30,12 +30,8 @@ function lines(tree: Tree, isOpen: (id: string) => boolean = () => true): string
 
 test('a new space has the parts that t69 expects, and is blank', async () => {
   await using it = await space()
-  expect(it.tree.root!.children.map((child) => child.name).toSorted()).toEqual([
-    'app-configs',
-    'app-forest',
-    'providers',
-    'settings',
-  ])
+  const names = it.tree.root!.children.map((child) => child.name)
+  expect(new Set(names)).toEqual(new Set(['app-configs', 'app-forest', 'providers', 'settings']))
   expect(isBlank(it.tree)).toBe(true)
 })
 
@@ -107,5 +103,5 @@ test('forests that two devices both made are shown as one', async () => {
   await using it = await space()
   addItem(it.tree, { title: 'One', treeId: 't1' })
   it.tree.root!.newNamedChild('app-forest').newChild({ title: 'Two', tid: 't2' })
-  expect(lines(it.tree).toSorted()).toEqual(['chat One', 'chat Two'])
+  expect(new Set(lines(it.tree))).toEqual(new Set(['chat One', 'chat Two']))
 })

@@ -48,12 +48,12 @@ export function forestRows(
   visit: Visit = unwatched,
 ): ForestRow[] {
   const rows: ForestRow[] = []
-  const waiting: ForestRow[] = rowsUnder(forests(tree, visit), null, 1, isOpen, visit).reverse()
+  const waiting: ForestRow[] = rowsUnder(forests(tree, visit), null, 1, isOpen, visit).toReversed()
   for (let row = waiting.pop(); row !== undefined; row = waiting.pop()) {
     rows.push(row)
     if (!row.open) continue
     const vertex = tree.getVertex(row.id)
-    if (vertex) waiting.push(...rowsUnder([vertex], row.id, row.level + 1, isOpen, visit).reverse())
+    if (vertex) waiting.push(...rowsUnder([vertex], row.id, row.level + 1, isOpen, visit).toReversed())
   }
   return rows
 }
