@@ -3,7 +3,8 @@
  *
  *   node --expose-gc --conditions=source packages/replica/bench/replica.ts [--bare]
  *
- * `--bare` runs RepTree too, which takes minutes. Each figure is the median of three runs.
+ * `--bare` runs RepTree too, which takes minutes. Replica's figures are medians of three
+ * runs, RepTree's are of one.
  */
 import { RepTree, type VertexOperation } from 'reptree'
 
@@ -84,8 +85,8 @@ function median(run: () => number): number {
 }
 
 function measure(name: string, before: VertexOperation[], after: VertexOperation[], bareToo: boolean): void {
-  const timed = (make: () => Tree): string => {
-    const ms = median(() => {
+  const timed = (make: () => Tree, middle: (run: () => number) => number): string => {
+    const ms = middle(() => {
       const tree = make()
       tree.merge(before)
       globalThis.gc?.()
@@ -95,8 +96,14 @@ function measure(name: string, before: VertexOperation[], after: VertexOperation
     })
     return `${ms.toFixed(2)} ms`
   }
-  const replica = timed(() => new Replica())
-  const bare = withBare && bareToo ? timed(() => new RepTree('9')) : '-'
+  const replica = timed(() => new Replica(), median)
+  const bare =
+    withBare && bareToo
+      ? timed(
+          () => new RepTree('9'),
+          (run) => run(),
+        )
+      : '-'
   console.log(`${name.padEnd(58)} ${replica.padStart(12)} ${bare.padStart(14)}`)
 }
 
@@ -145,6 +152,11 @@ measure(
   [move(199_000, '2', 'm9999', 'm100')],
   withBare,
 )
+const oneByOne = new Replica({ ops: [...flat(1_000), ...newer] })
+const startOneByOne = performance.now()
+for (const op of older) oneByOne.merge([op])
+const oneByOneMs = (performance.now() - startOneByOne).toFixed(0)
+console.log(`4,000 late moves into 4,000 newer, one at a time: ${oneByOneMs} ms`)
 heapAnOp('heap, chat of 16,600 messages', () => chat(16_600))
 heapAnOp('heap, 20,000 children', () => flat(20_000))
 const digested = new Replica({ ops: chat(16_600) })

@@ -4,10 +4,12 @@ import { RepTree, type MoveVertex, type SetVertexProperty, type Vertex, type Ver
 import { digestOf } from './digest.ts'
 import { checkKey, jsonCopy } from './edit-checks.ts'
 import { KnownOps } from './known-ops.ts'
+import { LocalOpDelivery } from './local-op-delivery.ts'
 import { compareOpIds } from './op-order.ts'
 import { checkShape, isMoveOp } from './operation-shape.ts'
 import { internalsOf, type RepTreeInternals } from './rep-tree-internals.ts'
 import { ReplicaState } from './replica-state.ts'
+import { reportListenerError, runListener } from './run-listener.ts'
 import { sameSubtree } from './same-subtree.ts'
 
 type Properties = Record<string, JsonValue | undefined> | object
@@ -38,11 +40,10 @@ export class Replica extends RepTree {
   readonly #state: ReplicaState
   readonly #known = new KnownOps()
   readonly #treeId: string | undefined
-  readonly #onListenerError: (error: unknown) => void
-  readonly #localListeners = new Set<OpListener>()
+  readonly #run: (listener: () => void) => void
+  readonly #localOps: LocalOpDelivery
   /** Every property operation known, in the order of arrival. */
   readonly #propertyOps: SetVertexProperty[] = []
-  #isDelivering = false
   #isDisposed = false
 
   /** An empty replica with a fresh peer id, or one that shows `ops` (any order, any subset of a log). */
@@ -50,9 +51,11 @@ export class Replica extends RepTree {
     // RepTree makes two operations for the null vertex here, under our peer id. They are dropped below.
     super(options.peerId ?? randomPeerId())
     this.#treeId = options.treeId
-    this.#onListenerError = options.onListenerError ?? reportListenerError
-    this.#state = new ReplicaState((listener) => this.#run(listener))
+    const onListenerError = options.onListenerError ?? reportListenerError
+    this.#run = (listener) => runListener(listener, onListenerError)
+    this.#state = new ReplicaState(this.#run)
     this.#internals = internalsOf(this)
+    this.#localOps = new LocalOpDelivery(this.#internals, this.#run)
     this.#internals.state.dispose()
     this.#internals.state = this.#state
     this.#internals.lamportClock = 0
@@ -83,9 +86,7 @@ export class Replica extends RepTree {
    * them at once.
    */
   onLocalOp(listener: OpListener): () => void {
-    this.#localListeners.add(listener)
-    this.#deliverLocalOps()
-    return () => this.#localListeners.delete(listener)
+    return this.#localOps.listen(listener)
   }
 
   /** Local operations since the last call. Empty while there are `onLocalOp` listeners, who get them instead. */
@@ -144,7 +145,7 @@ export class Replica extends RepTree {
   /** Stops the timer and lets go of listeners; edits and merges throw afterwards. */
   dispose(): void {
     this.#isDisposed = true
-    this.#localListeners.clear()
+    this.#localOps.dispose()
     this.#internals.opAppliedCallbacks = []
     this.#state.dispose()
   }
@@ -284,7 +285,7 @@ export class Replica extends RepTree {
     if (isMoveOp(op)) this.#state.addMoves([op])
     else this.#addProperty(op)
     this.#reportApplied([op])
-    this.#deliverLocalOps()
+    this.#localOps.deliver()
   }
 
   #addProperty(op: SetVertexProperty): void {
@@ -299,37 +300,6 @@ export class Replica extends RepTree {
   #reportApplied(ops: readonly VertexOperation[]): void {
     for (const callback of this.#internals.opAppliedCallbacks.slice()) {
       for (const op of ops) this.#run(() => callback(op))
-    }
-  }
-
-  /** One loop delivers, so that an edit made by a listener comes after the one that it answers. */
-  #deliverLocalOps(): void {
-    if (this.#isDelivering) return
-    this.#isDelivering = true
-    while (this.#localListeners.size > 0 && this.#internals.localOps.length > 0) {
-      const ops = this.#internals.localOps
-      this.#internals.localOps = []
-      let delivered = 0
-      for (const op of ops) {
-        if (this.#localListeners.size === 0) break
-        for (const listener of Array.from(this.#localListeners)) this.#run(() => listener(op))
-        delivered++
-      }
-      // Everyone left in the middle: the rest waits for whoever comes.
-      if (delivered < ops.length) this.#internals.localOps.unshift(...ops.slice(delivered))
-    }
-    this.#isDelivering = false
-  }
-
-  #run(listener: () => void): void {
-    try {
-      listener()
-    } catch (error) {
-      try {
-        this.#onListenerError(error)
-      } catch (another) {
-        reportListenerError(another)
-      }
     }
   }
 
@@ -352,11 +322,6 @@ function checkedCopies(props: Properties): Record<string, JsonValue | undefined>
     copies.push([key, jsonCopy(key, value)])
   }
   return Object.fromEntries(copies)
-}
-
-function reportListenerError(error: unknown): void {
-  if (typeof reportError === 'function') reportError(error)
-  else console.error(error)
 }
 
 export type { JsonPrimitive, Vertex, VertexOperation, VertexChangeEvent, BindedVertex } from 'reptree'

@@ -1,3 +1,4 @@
+/// <reference types="node" />
 import type { VertexOperation } from 'reptree'
 import { expect, test } from 'vitest'
 
@@ -38,60 +39,63 @@ test('a chain of 20,000 can be merged from its end, compared, digested, printed 
   expect(new Replica({ ops: chain(2_000) }).printTree().split('\n')).toHaveLength(4_002)
 })
 
-/** The least of some runs: what the machine does besides only adds. */
-function leastMs(run: () => void): number {
+/** Processor time, which other processes do not add to; the least of some runs, as collected garbage only adds. */
+function leastCpuUs(run: () => void): number {
   return Math.min(
-    ...Array.from({ length: 5 }, () => {
-      const start = performance.now()
+    ...Array.from({ length: 3 }, () => {
+      const start = process.cpuUsage()
       run()
-      return performance.now() - start
+      const { user, system } = process.cpuUsage(start)
+      return user + system
     }),
   )
 }
 
 const flat = (count: number): VertexOperation[] => [root, ...vertices(count, () => 'root')]
 
+// Many at once against as many in parts: the same if time is linear, 32 times as much if it is quadratic.
+const few = 800
+const times = 32
+const bound = 14
+
 test.each([
   ['a chat', chain],
   ['children of one vertex', flat],
 ])('the time to load %s grows as its length does', (_name, make) => {
-  const [eighth, whole] = [make(5_000), make(40_000)]
-  const eighthMs = leastMs(() => new Replica({ ops: eighth }).dispose())
-  const wholeMs = leastMs(() => new Replica({ ops: whole }).dispose())
-  // Eight times as long; 64 times if it were quadratic.
-  expect(wholeMs).toBeLessThan(24 * eighthMs)
+  const [part, whole] = [make(few), make(few * times)]
+  const inParts = leastCpuUs(() => {
+    for (let index = 0; index < times; index++) new Replica({ ops: part }).dispose()
+  })
+  expect(leastCpuUs(() => new Replica({ ops: whole }).dispose())).toBeLessThan(bound * inParts)
 })
 
-test('a vertex whose children leave one by one costs no more for each the more there are', () => {
-  const emptying = (count: number): number => {
-    const ops = flat(count)
-    const leave = Array.from({ length: count }, (_, index) => ({
-      id: { counter: 1_000_000 + index, peerId: '1' },
-      targetId: `v${index}`,
-      parentId: '0',
-    }))
-    return leastMs(() => {
-      const tree = new Replica({ ops })
-      for (const op of leave) tree.merge([op])
-      expect(tree.getChildrenIds('root')).toEqual([])
-      expect(tree.getChildrenIds('0')).toHaveLength(count)
-    })
+test('the time in which all children leave a vertex one by one grows as their number does', () => {
+  const empty = (count: number): void => {
+    const tree = new Replica({ ops: flat(count) })
+    for (let index = 0; index < count; index++) {
+      tree.merge([{ id: { counter: 1_000_000 + index, peerId: '1' }, targetId: `v${index}`, parentId: '0' }])
+    }
+    expect(tree.getChildrenIds('root')).toEqual([])
+    expect(tree.getChildrenIds('0')).toHaveLength(count)
   }
-  expect(emptying(40_000)).toBeLessThan(24 * emptying(5_000))
+  const inParts = leastCpuUs(() => {
+    for (let index = 0; index < times; index++) empty(few)
+  })
+  expect(leastCpuUs(() => empty(few * times))).toBeLessThan(bound * inParts)
 })
 
-test('moves deep in a chain cost no more for each the deeper the chain is', () => {
+test('moves deep in a chain cost hardly more for each the deeper the chain is', () => {
   const moving = (depth: number): number => {
     const tree = new Replica({ ops: chain(depth) })
     let counter = 1_000_000
-    return leastMs(() => {
+    return leastCpuUs(() => {
       // The middle of the chain, with all below it, goes up and back down.
-      for (let turn = 0; turn < 2_000; turn++) {
+      for (let turn = 0; turn < 4_000; turn++) {
         const parentId = turn % 2 === 0 ? 'v1' : `v${depth / 2 - 1}`
         tree.merge([{ id: { counter: counter++, peerId: '1' }, targetId: `v${depth / 2}`, parentId }])
       }
     })
   }
-  // Climbing would take 16 times as long.
-  expect(moving(32_000)).toBeLessThan(6 * moving(2_000))
+  // Climbing would take 64 times as long.
+  expect(moving(64_000)).toBeLessThan(bound * moving(1_000))
 })
