@@ -86,7 +86,6 @@ async function createCore(
   const kind = options.session ?? (typeof document === 'undefined' ? 'storage' : 'cookie')
   const tab = randomHexId()
   const line = createTabLine(tabs)
-  const opening = new Map<SpaceId, Promise<OpenSpace>>()
   const open = new Map<SpaceId, OpenSpace>()
   let engine: SyncEngine | null = null
   let closed = false
@@ -99,7 +98,13 @@ async function createCore(
     exclusive: (task) => tabs.exclusive(task),
     onStored: () => tell({ type: 'session-stored' }),
   })
-  const directory = createSpaceDirectory({ url, storage, session, runtime })
+  const directory = createSpaceDirectory({
+    url,
+    storage,
+    session,
+    runtime,
+    onRenamed: () => tell({ type: 'spaces-changed' }),
+  })
 
   /** To every tab, this one included. */
   function tell(message: TabMessage): void {
@@ -207,23 +212,16 @@ async function createCore(
       tell,
       onClosed() {
         open.delete(spaceId)
-        opening.delete(spaceId)
         announceOpen()
       },
     }
-    const pending = openSpace(found, deps, { isNew })
-    opening.set(spaceId, pending)
-    return pending.then(
-      (space) => {
-        open.set(spaceId, space)
-        announceOpen()
-        return space.space
-      },
-      (error: unknown) => {
-        opening.delete(spaceId)
-        throw error
-      },
-    )
+    const made = openSpace(found, deps, { isNew })
+    open.set(spaceId, made)
+    announceOpen()
+    made.space.catch(() => {
+      if (open.get(spaceId) === made) deps.onClosed()
+    })
+    return made.space
   }
 
   await session.load()
@@ -259,16 +257,17 @@ async function createCore(
       return space
     },
     async openSpace(spaceId: SpaceId): Promise<Space> {
-      const before = opening.get(spaceId)
-      if (before !== undefined) return (await before).space
+      const before = open.get(spaceId)
+      if (before !== undefined) return before.space
       const found = await directory.find(spaceId)
-      const meanwhile = opening.get(spaceId)
-      return meanwhile === undefined ? keepOpen(found, false) : (await meanwhile).space
+      return open.get(spaceId)?.space ?? keepOpen(found, false)
     },
     async deleteSpace(spaceId: SpaceId): Promise<void> {
       const found = await storage.getSpace(spaceId)
-      const isOwner = directory.roleOf(spaceId) === 'owner' || open.get(spaceId)?.space.role === 'owner'
-      const isThere = found === undefined || !isLocalUri(found.uri)
+      const isSynced = found === undefined || found.userId !== null
+      if (isSynced && directory.roleOf(spaceId) === null) await directory.list()
+      const isOwner = directory.roleOf(spaceId) === 'owner'
+      const isThere = isSynced && !(found !== undefined && isLocalUri(found.uri))
       if (isThere && session.user !== null && (isOwner || found === undefined)) {
         await session
           .call({ method: 'DELETE', path: `/api/spaces/${spaceId}` }, noReply)
@@ -294,8 +293,8 @@ async function createCore(
     },
     async close(): Promise<void> {
       const errors: unknown[] = []
-      for (const pending of Array.from(opening.values())) {
-        await pending.then((space) => space.space.close()).catch((error: unknown) => errors.push(error))
+      for (const { space } of Array.from(open.values())) {
+        await space.then((opened) => opened.close()).catch((error: unknown) => errors.push(error))
       }
       announceOpen()
       await engine?.stop()

@@ -31,12 +31,15 @@ export interface SpaceDirectoryDeps {
   readonly storage: ClientStorage
   readonly session: Session
   readonly runtime: Runtime
+  /** The server calls a space of this device otherwise, and this device now does too. */
+  readonly onRenamed: () => void
 }
 
 /** A list that takes longer is shown as it was; someone waits for it. */
 const patienceMs = 4_000
 
-export function createSpaceDirectory({ url, storage, session, runtime }: SpaceDirectoryDeps): SpaceDirectory {
+export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
+  const { url, storage, session, runtime } = deps
   let known: { userId: string; spaces: readonly SpaceSummary[] } | null = null
   const configKey = (userId: string): string => `syncSpaces:${userId}`
 
@@ -79,12 +82,15 @@ export function createSpaceDirectory({ url, storage, session, runtime }: SpaceDi
       const remote = new Map((await latest()).map((space) => [space.id, space]))
       const owner = session.ownerId
       const infos: SpaceInfo[] = []
+      let renamed = false
       for (const space of await storage.listSpaces()) {
         if (space.userId !== null && space.userId !== owner) continue
         const there = space.userId === null ? undefined : remote.get(space.id)
         remote.delete(space.id)
-        if (there !== undefined && there.name !== space.name)
+        if (there !== undefined && there.name !== space.name) {
           await storage.putSpace({ ...space, name: there.name })
+          renamed = true
+        }
         infos.push({
           id: space.id,
           name: there?.name ?? space.name ?? '',
@@ -96,6 +102,7 @@ export function createSpaceDirectory({ url, storage, session, runtime }: SpaceDi
       for (const { id, name, role, createdAt } of remote.values()) {
         infos.push({ id, name, role, createdAt: new Date(createdAt), synced: true })
       }
+      if (renamed) deps.onRenamed()
       return infos.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1))
     },
     async find(spaceId) {

@@ -41,7 +41,8 @@ export interface OpenSpaceDeps {
 
 /** A space that this tab has open: what the app sees, and by what the rest of the client reaches it. */
 export interface OpenSpace {
-  readonly space: Space
+  /** The space, once its tree is read. What comes meanwhile is not missed. */
+  readonly space: Promise<Space>
   /** Operations that are stored and come from elsewhere: the server, or another tab. */
   show(ops: readonly TreeOperation[]): void
   reported(report: SyncReport): void
@@ -71,11 +72,11 @@ const silent: SyncReport = {
   pushError: null,
 }
 
-export async function openSpace(
+export function openSpace(
   found: StoredSpace,
   deps: OpenSpaceDeps,
   options: { readonly isNew?: boolean } = {},
-): Promise<OpenSpace> {
+): OpenSpace {
   const { storage, runtime, session, tell } = deps
   const spaceId = found.id
   const rootId: TreeId = treeIdSchema.parse(spaceId)
@@ -145,7 +146,7 @@ export async function openSpace(
   }
 
   const path = (rest = ''): string => `/api/spaces/${spaceId}${rest}`
-  const root: Replica = options.isNew === true ? trees.create(rootId) : await trees.open(rootId)
+  const rootTree = options.isNew === true ? Promise.resolve(trees.create(rootId)) : trees.open(rootId)
 
   async function putStored(next: StoredSpace): Promise<void> {
     await storage.putSpace(next)
@@ -182,7 +183,7 @@ export async function openSpace(
     }
   }
 
-  const space: Space = {
+  const withRoot = (root: Replica): Space => ({
     id: spaceId,
     root,
     get name() {
@@ -261,7 +262,7 @@ export async function openSpace(
     },
     onPresence: (listener) => presenceListeners.add(listener),
     close: () => (closed ??= close()),
-  }
+  })
 
   function nextChange(): Promise<void> {
     return new Promise((resolve) => {
@@ -272,10 +273,15 @@ export async function openSpace(
     })
   }
 
-  await writer.stored()
-  await recount()
+  async function opened(): Promise<Space> {
+    const root = await rootTree
+    await writer.stored()
+    await recount()
+    return withRoot(root)
+  }
+
   return {
-    space,
+    space: opened(),
     show(ops) {
       trees.show(ops)
       for (const op of ops) if (op.key !== undefined) receiver.stored(op.treeId, op.targetId, op.key)
