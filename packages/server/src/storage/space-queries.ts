@@ -1,0 +1,84 @@
+import type { Epoch, LogId, PeerId, SpaceId, TreeId, VertexId } from '@t69/protocol'
+import { sql } from 'kysely'
+
+import { compileQuery, param } from './prepare.ts'
+import { type SpaceSchema, spaceSql, type TreeOpRow } from './space-schema.ts'
+
+const opColumns = [
+  'clock',
+  'peerId',
+  'treeId',
+  'spaceId',
+  'targetId',
+  'parentId',
+  'key',
+  'value',
+] as const satisfies (keyof TreeOpRow)[]
+
+const one = sql.lit(1)
+
+const ops = spaceSql.selectFrom('tree_ops')
+const epochs = spaceSql.selectFrom('epochs')
+
+/** A log's statements: compiled by Kysely once for the program, prepared once for each open file. */
+export const spaceQueries = {
+  head: compileQuery<object, { seq: number }>(ops.select('seq').orderBy('seq', 'desc').limit(one)),
+  op: compileQuery<{ treeId: TreeId; clock: number; peerId: PeerId }, TreeOpRow>(
+    ops
+      .select(opColumns)
+      .where('treeId', '=', param<TreeId>('treeId'))
+      .where('clock', '=', param<number>('clock'))
+      .where('peerId', '=', param<PeerId>('peerId')),
+  ),
+  maxClock: compileQuery<{ treeId: TreeId }, { clock: number }>(
+    ops.select('clock').where('treeId', '=', param<TreeId>('treeId')).orderBy('clock', 'desc').limit(one),
+  ),
+  insertOp: compileQuery<TreeOpRow & { seq: number }, unknown>(
+    spaceSql.insertInto('tree_ops').values({
+      seq: param<number>('seq'),
+      clock: param<number>('clock'),
+      peerId: param<PeerId>('peerId'),
+      treeId: param<TreeId>('treeId'),
+      spaceId: param<SpaceId>('spaceId'),
+      targetId: param<VertexId>('targetId'),
+      parentId: param<VertexId | null>('parentId'),
+      key: param<string | null>('key'),
+      value: param<string | null>('value'),
+    }),
+  ),
+  opsAfter: compileQuery<{ after: number }, TreeOpRow>(
+    ops.select(opColumns).where('seq', '>', param<number>('after')).orderBy('seq'),
+  ),
+  opsOfTree: compileQuery<{ treeId: TreeId }, TreeOpRow>(
+    ops.select(opColumns).where('treeId', '=', param<TreeId>('treeId')).orderBy('clock').orderBy('peerId'),
+  ),
+  treeAfter: compileQuery<{ after: string }, { treeId: TreeId }>(
+    ops.select('treeId').where('treeId', '>', param<TreeId>('after')).orderBy('treeId').limit(one),
+  ),
+  spaces: compileQuery<object, SpaceSchema['spaces']>(spaceSql.selectFrom('spaces').selectAll()),
+  insertSpace: compileQuery<SpaceSchema['spaces'], unknown>(
+    spaceSql.insertInto('spaces').values({
+      id: param<SpaceId>('id'),
+      created_at: param<number>('created_at'),
+      log_id: param<LogId>('log_id'),
+    }),
+  ),
+  setLogId: compileQuery<{ id: SpaceId; log_id: LogId }, unknown>(
+    spaceSql
+      .updateTable('spaces')
+      .set({ log_id: param<LogId>('log_id') })
+      .where('id', '=', param<SpaceId>('id')),
+  ),
+  lastEpoch: compileQuery<object, { epoch: Epoch }>(
+    epochs.select('epoch').orderBy('after', 'desc').limit(one),
+  ),
+  epoch: compileQuery<{ epoch: Epoch }, { after: number }>(
+    epochs.select('after').where('epoch', '=', param<Epoch>('epoch')),
+  ),
+  epochAfter: compileQuery<{ after: number }, { after: number }>(
+    epochs.select('after').where('after', '>', param<number>('after')).orderBy('after').limit(one),
+  ),
+  insertEpoch: compileQuery<SpaceSchema['epochs'], unknown>(
+    spaceSql.insertInto('epochs').values({ epoch: param<Epoch>('epoch'), after: param<number>('after') }),
+  ),
+}
