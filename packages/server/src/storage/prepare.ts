@@ -17,6 +17,14 @@ export function compileQuery<Params extends object, Row>(query: Compilable<Row>)
   return (db) => db.prepare<[Params], Row>(text)
 }
 
+/** For a query that one database needs once. */
+export function prepare<Params extends object, Row>(
+  db: Database,
+  query: Compilable<Row>,
+): Statement<[Params], Row> {
+  return compileQuery<Params, Row>(query)(db)
+}
+
 type Prepared<Queries> = {
   [Name in keyof Queries]: Queries[Name] extends (db: Database) => infer Prepared ? Prepared : never
 }
