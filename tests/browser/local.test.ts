@@ -10,10 +10,12 @@ import {
   openSpace,
   openT69,
   ready,
+  renameItem,
   say,
   showSidebar,
   signIn,
   signUp,
+  spaceOf,
   status,
   synced,
   treeItem,
@@ -52,7 +54,7 @@ story('signing up and syncing a local space takes up everything written before',
   await say(laptop.page, 'Beans along the fence')
   await say(laptop.page, 'Roses by the door')
   await newFolder(laptop.page, 'House')
-  const spaceId = (await laptop.page.getByTestId('app').getAttribute('data-space-id')) ?? ''
+  const spaceId = await spaceOf(laptop.page)
   await signUp(laptop.page, anna)
   expect((await status(laptop.page)).phase).toBe('local')
   await enableSync(laptop.page)
@@ -73,4 +75,55 @@ story('signing up and syncing a local space takes up everything written before',
   await synced(phone.page)
   await showSidebar(phone.page)
   await expect.poll(() => phone.page.getByTestId('account').innerText()).toContain('Anna')
+})
+
+story('spaces are made, named and deleted, and the others stay', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'In the first space')
+  const first = await spaceOf(page)
+  await page.getByTestId('space-switcher').click()
+  await page.getByTestId('create-space').click()
+  await page.getByTestId('name-input').fill('Club')
+  await page.getByTestId('name-submit').click()
+  await expect.poll(() => page.getByTestId('space-name').innerText()).toBe('Club')
+  const second = await spaceOf(page)
+  expect(second).not.toBe(first)
+
+  await page.getByTestId('space-switcher').click()
+  await page.getByTestId('rename-space').click()
+  await page.getByTestId('name-input').fill('Chess club')
+  await page.getByTestId('name-submit').click()
+  await expect.poll(() => page.getByTestId('space-name').innerText()).toBe('Chess club')
+
+  await openSpace(page, first)
+  await treeItem(page, { title: 'In the first space' }).waitFor()
+  await openSpace(page, second)
+  await page.getByTestId('space-switcher').click()
+  await stage.shot(laptop, 'the menu of spaces')
+  await page.getByTestId('delete-space').click()
+  await page.getByTestId('confirm').click()
+  await expect.poll(() => spaceOf(page)).toBe(first)
+  await treeItem(page, { title: 'In the first space' }).waitFor()
+  await page.getByTestId('space-switcher').click()
+  await expect.poll(() => page.getByTestId('space-item').count()).toBe(1)
+})
+
+story('chats are renamed, deleted and brought back', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'Recipes')
+  await newChat(page, 'Letters')
+  await renameItem(page, treeItem(page, { title: 'Recipes' }), 'Soups')
+  await treeItem(page, { title: 'Soups' }).getByTestId('tree-menu').click()
+  await page.getByTestId('menu-delete').click()
+  await treeItem(page, { title: 'Soups' }).waitFor({ state: 'detached' })
+  await stage.shot(laptop, 'deleted, with a way back')
+  await page.getByTestId('undo').click()
+  await treeItem(page, { title: 'Soups' }).waitFor()
+  await page.reload()
+  await ready(page)
+  await expect.poll(() => treeRows(page)).toEqual(['Letters', 'Soups'])
 })

@@ -113,6 +113,12 @@ async function unpackCarried(home: string): Promise<void> {
 
 /** Ends the browser's process without a word (SIGKILL) and waits until it is gone. */
 export async function killBrowser(context: BrowserContext): Promise<void> {
+  const kill = await browserKiller(context)
+  await kill()
+}
+
+/** `killBrowser` in two steps: the process is found now, so that it can be ended at an exact moment. */
+export async function browserKiller(context: BrowserContext): Promise<() => Promise<void>> {
   const browser = context.browser()
   if (browser === null) throw new Error('the context has no browser of its own')
   const session = await browser.newBrowserCDPSession()
@@ -120,6 +126,8 @@ export async function killBrowser(context: BrowserContext): Promise<void> {
   const main = processInfo.find(({ type }) => type === 'browser')
   if (main === undefined) throw new Error('the browser names no process')
   const gone = new Promise<void>((resolve) => context.once('close', () => resolve()))
-  process.kill(main.id, 'SIGKILL')
-  await gone
+  return async () => {
+    process.kill(main.id, 'SIGKILL')
+    await gone
+  }
 }

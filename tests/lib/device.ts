@@ -14,6 +14,8 @@ export interface Device {
   goOnline(): Promise<void>
   /** The wire delivers nothing while every connection seems open. */
   stall(): void
+  /** Somebody turns to the page again, which is when it tries to connect at once. */
+  lookAgain(): Promise<void>
   /** Kills the page's process as the system does when memory runs out, and opens the address anew. */
   killTab(): Promise<void>
   /** Another tab of the same browser. */
@@ -75,6 +77,9 @@ async function deviceIn(context: BrowserContext, link: NetworkLink, name: string
     stall() {
       expected.push(networkErrors)
       link.stall()
+    },
+    async lookAgain() {
+      await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
     },
     async killTab() {
       const address = page.url()

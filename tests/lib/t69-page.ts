@@ -1,4 +1,5 @@
 import type { Locator, Page } from 'playwright-core'
+import { expect } from 'vitest'
 
 /** t69 as a person uses it. Test ids are those of apps/t69/README.md. */
 
@@ -59,28 +60,63 @@ export async function synced(page: Page): Promise<void> {
   await page.locator('[data-testid=sync-status][data-phase=live][data-pending="0"]').waitFor()
 }
 
-/** Opens one of the spaces that the switcher lists. */
-export async function openSpace(page: Page, spaceId: string): Promise<void> {
-  if ((await page.getByTestId('app').getAttribute('data-space-id')) === spaceId) return
-  await showSidebar(page)
-  await page.getByTestId('space-switcher').click()
-  await page.locator(`[data-testid=space-item][data-space-id="${spaceId}"]`).click()
-  await page.locator(`[data-testid=app][data-ready=true][data-space-id="${spaceId}"]`).waitFor()
+/** The id of the space on screen. */
+export async function spaceOf(page: Page): Promise<string> {
+  return (await page.getByTestId('app').getAttribute('data-space-id')) ?? ''
 }
 
-export async function status(page: Page): Promise<{ phase: string; pending: number; text: string }> {
+/** Opens one of the spaces that the switcher lists, once it does: a sign-in brings the list a moment later. */
+export async function openSpace(page: Page, spaceId: string): Promise<void> {
+  const item = page.locator(`[data-testid=space-item][data-space-id="${spaceId}"]`)
+  await expect
+    .poll(
+      async () => {
+        if ((await spaceOf(page)) === spaceId) return true
+        await showSidebar(page)
+        if (!(await item.isVisible())) await page.getByTestId('space-switcher').click()
+        await item.click({ timeout: 1_000 }).catch(() => {})
+        return (await spaceOf(page)) === spaceId
+      },
+      { timeout: 15_000, interval: 200 },
+    )
+    .toBe(true)
+  await ready(page)
+}
+
+export async function status(
+  page: Page,
+): Promise<{ phase: string; pending: number; head: number; text: string }> {
   const button = page.getByTestId('sync-status')
   return {
     phase: (await button.getAttribute('data-phase')) ?? '',
     pending: Number(await button.getAttribute('data-pending')),
+    head: Number(await button.getAttribute('data-head')),
     text: (await button.innerText()).trim(),
   }
+}
+
+/**
+ * The edits on screen have reached this device's disk: it takes them within a frame. They count as waiting
+ * from then on, or the server has them already.
+ */
+export async function stored(page: Page, before: { head: number }): Promise<void> {
+  await expect
+    .poll(async () => {
+      const { pending, head } = await status(page)
+      return pending > 0 || head > before.head
+    })
+    .toBe(true)
 }
 
 /** On a phone the sidebar is a drawer. */
 export async function showSidebar(page: Page): Promise<void> {
   const opener = page.getByTestId('open-sidebar')
-  if (await opener.isVisible()) await opener.click()
+  if ((await opener.isVisible()) && !(await page.getByTestId('new-chat').isVisible())) await opener.click()
+}
+
+export async function hideSidebar(page: Page): Promise<void> {
+  const closer = page.getByTestId('close-sidebar')
+  if (await closer.isVisible()) await closer.click()
 }
 
 /** Makes a chat with a title, at the top of the tree, and opens it. */
@@ -104,9 +140,10 @@ export async function newFolder(page: Page, title: string): Promise<void> {
 export async function renameItem(page: Page, item: Locator, title: string): Promise<void> {
   const input = page.getByTestId('tree-rename')
   if (!(await input.isVisible())) {
-    await item.click()
-    await page.getByTestId('tree').focus()
-    await page.keyboard.press('F2')
+    await showSidebar(page)
+    await item.hover()
+    await item.getByTestId('tree-menu').click()
+    await page.getByTestId('menu-rename').click()
   }
   await input.fill(title)
   await input.press('Enter')
@@ -134,6 +171,7 @@ export async function treeRows(page: Page): Promise<string[]> {
 
 /** Writes a message into the open chat and waits until it is on screen. */
 export async function say(page: Page, text: string): Promise<void> {
+  await hideSidebar(page)
   await page.getByTestId('composer').fill(text)
   await page.getByTestId('composer').press('Enter')
   await message(page, text).waitFor()

@@ -1,0 +1,44 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import type { BrowserContext, Page } from 'playwright-core'
+
+import { launchProfile } from './chromium.ts'
+import { hostPage } from './page-host.ts'
+
+/** A browser with a profile on disk, and a site whose pages have the storage at hand, as `lab`. */
+export interface StorageLab extends AsyncDisposable {
+  readonly url: string
+  /** The browser that runs now. */
+  readonly context: BrowserContext
+  openPage(path?: string): Promise<Page>
+  /** Starts the browser again on the same profile, ended or not. */
+  relaunch(): Promise<void>
+}
+
+export async function openStorageLab(): Promise<StorageLab> {
+  const host = await hostPage(join(import.meta.dirname, '../browser/pages/storage-page.ts'))
+  const profile = await mkdtemp(join(tmpdir(), 't69-storage-'))
+  let context = await launchProfile(profile)
+  return {
+    url: host.url,
+    get context() {
+      return context
+    },
+    async openPage(path = '/') {
+      const page = await context.newPage()
+      await page.goto(host.url + path)
+      return page
+    },
+    async relaunch() {
+      await context.close()
+      context = await launchProfile(profile)
+    },
+    async [Symbol.asyncDispose]() {
+      await context.close()
+      await host[Symbol.asyncDispose]()
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
