@@ -28,6 +28,7 @@ export interface Message {
   readonly createdAt: number
   readonly author: string | undefined
   readonly authorId: string | undefined
+  /** A reply that is being written now. */
   readonly inProgress: boolean
 }
 
@@ -114,13 +115,15 @@ function createdAtOf(vertex: Vertex): number {
 
 export function messageOf(vertex: Vertex): Message {
   const role = textOf(vertex, 'role')
+  // Whoever opens the chat in the middle of a reply may have missed its start, but sees its text grow.
+  const isGrowing = vertex.getProperty('text') !== vertex.getProperty('text', false)
   return {
     role: role === 'assistant' || role === 'error' ? role : 'user',
     text: textOf(vertex, 'text') ?? '',
     createdAt: createdAtOf(vertex),
     author: textOf(vertex, 'author'),
     authorId: textOf(vertex, 'authorId'),
-    inProgress: vertex.getProperty('inProgress') === true,
+    inProgress: isGrowing || vertex.getProperty('inProgress') === true,
   }
 }
 
