@@ -12,6 +12,7 @@ import {
   layOutSpace,
   moveItem,
   renameItem,
+  restoreChat,
   titleOf,
 } from './space-tree.ts'
 import { childrenNamed, type Tree } from './tree.ts'
@@ -104,4 +105,13 @@ test('forests that two devices both made are shown as one', async () => {
   addItem(it.tree, { title: 'One', treeId: 't1' })
   it.tree.root!.newNamedChild('app-forest').newChild({ title: 'Two', tid: 't2' })
   expect(new Set(lines(it.tree))).toEqual(new Set(['chat One', 'chat Two']))
+})
+
+test('a chat that somebody deleted while it was open comes back to the top, once', async () => {
+  await using it = await space()
+  const folder = addItem(it.tree, { title: 'Folder' })
+  addItem(it.tree, { title: 'Chat', treeId: 't1', folderId: folder })
+  deleteItem(it.tree, folder)
+  restoreChat(it.tree, 't1', 'Chat')
+  expect(lines(it.tree)).toEqual(['chat Chat'])
 })

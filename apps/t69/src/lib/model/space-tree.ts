@@ -173,6 +173,13 @@ export function itemOfTree(tree: Tree, treeId: string, visit: Visit = unwatched)
   return undefined
 }
 
+/** Brings a deleted chat back to the sidebar, at the top. */
+export function restoreChat(tree: Tree, treeId: string, title: string): void {
+  const item = tree.getAllVertices().find((vertex) => treeIdOf(vertex) === treeId)
+  if (item === undefined) addItem(tree, { title, treeId })
+  else edit(tree, () => tree.moveVertex(item.id, forest(tree).id))
+}
+
 /** Nothing has been written here: no chat, no folder, no provider. */
 export function isBlank(tree: Tree): boolean {
   if (tree.root === undefined) return true
