@@ -232,6 +232,7 @@ async function createCore(
   })
   const stopPageEvents = onPageEvents({
     wake: () => engine?.wake(),
+    offline: () => engine?.doubt(),
     hide() {
       for (const space of open.values()) space.hurry()
     },

@@ -105,6 +105,16 @@ describe('A connection', () => {
     expect(world.attempts).toHaveLength(7)
   })
 
+  it('is given up as soon as the network is said to be gone, and tried again by itself', async () => {
+    const world = setUp()
+    await opened(world)
+    world.connector.doubt()
+    expect(world.connector.report.phase).toBe('offline')
+    await world.time.pass(500)
+    world.attempts[1]!.listener.opened()
+    expect(world.log).toEqual(['opened', 'lost', 'opened'])
+  })
+
   it('that was given up says nothing any more', async () => {
     const world = setUp()
     await opened(world)

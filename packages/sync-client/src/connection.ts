@@ -43,6 +43,8 @@ export interface Connector {
   stop(): void
   /** The network is back, or someone looks at the page again: a pending attempt is made at once. */
   wake(): void
+  /** The network is said to be gone: what is open is given up now, not when it has been silent for long. */
+  doubt(): void
   /** The server refused the token in the midst of things: connects anew with a fresh one. */
   renew(): void
 }
@@ -207,6 +209,9 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     wake() {
       // A little chance, or a whole office comes back in the same instant.
       if (waiting) setTimer('retry', () => void attempt(), runtime.random() * 200)
+    },
+    doubt() {
+      if (open) ended(lost)
     },
     renew() {
       if (open) ended({ code: 'unauthenticated', message: 'The access token was refused' })

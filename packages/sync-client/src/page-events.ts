@@ -1,6 +1,8 @@
 export interface PageListener {
   /** The network is back, or someone looks at the page again. */
   wake(): void
+  /** The browser says that there is no network. */
+  offline(): void
   /** The page may be gone in a moment. */
   hide(): void
   /** The page was frozen, and may have missed what other tabs said. */
@@ -13,6 +15,7 @@ export function onPageEvents(listener: PageListener): () => void {
   const stop = new AbortController()
   const options = { signal: stop.signal }
   addEventListener('online', () => listener.wake(), options)
+  addEventListener('offline', () => listener.offline(), options)
   addEventListener('pagehide', () => listener.hide(), options)
   addEventListener('pageshow', (event) => void (event.persisted && listener.thaw()), options)
   document.addEventListener('resume', () => listener.thaw(), options)

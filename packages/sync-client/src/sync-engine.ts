@@ -44,7 +44,10 @@ export interface SyncEngine {
   refresh(): Promise<void>
   /** Lets go of a space that is to be deleted. */
   forget(spaceId: SpaceId): Promise<void>
+  /** The network is back, or someone looks at the page again. */
   wake(): void
+  /** The network is said to be gone. */
+  doubt(): void
   stop(): Promise<void>
 }
 
@@ -275,6 +278,7 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
       connector.wake()
       void session.finishSignOut()
     },
+    doubt: () => connector.doubt(),
     async stop() {
       stopped = true
       await align()
