@@ -101,6 +101,7 @@ story('spaces are made, named and deleted, and the others stay', async (stage) =
   await treeItem(page, { title: 'In the first space' }).waitFor()
   await openSpace(page, second)
   await page.getByTestId('space-switcher').click()
+  await page.getByTestId('delete-space').waitFor()
   await stage.shot(laptop, 'the menu of spaces')
   await page.getByTestId('delete-space').click()
   await page.getByTestId('confirm').click()
