@@ -77,6 +77,46 @@ describe('invites', () => {
     expect(reply).toMatchObject({ status: 410, body: { error: { code: 'invite_expired' } } })
   })
 
+  it('let nobody in again who was removed, by whichever link, and stay good when somebody only left', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const cleo = await harness.signUp('Cleo')
+    const spaceId = harness.space(anna, [
+      [ben, 'editor'],
+      [cleo, 'viewer'],
+    ])
+    const members = `/api/spaces/${spaceId}/members`
+    const invites = [await invite(anna, spaceId, 'viewer'), await invite(anna, spaceId, 'editor')]
+    expect((await cleo.call('DELETE', `${members}/${cleo.user.id}`)).status).toBe(204)
+    expect((await cleo.call('POST', `/api/invites/${invites[0]!.token}/accept`)).status).toBe(200)
+
+    harness.clock.now += 1000
+    expect((await anna.call('DELETE', `${members}/${ben.user.id}`)).status).toBe(204)
+    for (const { token } of invites) {
+      const reply = await ben.call('POST', `/api/invites/${token}/accept`)
+      expect(reply).toMatchObject({ status: 410, body: { error: { code: 'invite_expired' } } })
+    }
+    const fresh = await invite(anna, spaceId, 'viewer')
+    expect((await ben.call('POST', `/api/invites/${fresh.token}/accept`)).status).toBe(200)
+  })
+
+  it('give nobody back the role that an owner took: a demoted member cannot leave and return as an editor', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const spaceId = harness.space(anna)
+    const editors = await invite(anna, spaceId, 'editor')
+    const viewers = await invite(anna, spaceId, 'viewer')
+    expect((await ben.call('POST', `/api/invites/${editors.token}/accept`)).status).toBe(200)
+    const member = `/api/spaces/${spaceId}/members/${ben.user.id}`
+    expect((await anna.call('PATCH', member, { role: 'viewer' })).status).toBe(200)
+    expect((await ben.call('DELETE', member)).status).toBe(204)
+    expect((await ben.call('POST', `/api/invites/${editors.token}/accept`)).status).toBe(410)
+    const back = await ben.call('POST', `/api/invites/${viewers.token}/accept`)
+    expect(back).toMatchObject({ status: 200, body: { role: 'viewer' } })
+  })
+
   it('go with their space, and unknown ones are not found', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')

@@ -51,7 +51,9 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       tags,
       security,
       summary: 'Change a member’s role (owners)',
-      description: 'The last owner keeps their role.',
+      description:
+        'The last owner keeps their role. When somebody becomes a viewer, the invites that make editors are ' +
+        'withdrawn.',
       params: memberParams,
       body: changeMemberBodySchema,
       response: { 200: memberSchema, ...errorResponses('unauthenticated', 'forbidden', 'not_found') },
@@ -59,7 +61,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
     handler: async (request) => {
       const { spaceId, userId } = request.params
       requireRole(memberRole(members, spaceId, callerOf(request).userId), 'owner')
-      members.changeRole(spaceId, userId, request.body.role)
+      members.changeRole(spaceId, userId, request.body.role, now())
       gateway.memberChanged(spaceId, userId)
       const changed = members.list(spaceId).find((member) => member.user.id === userId)
       if (changed === undefined) throw new SyncError('not_found', 'No such member')
@@ -73,7 +75,9 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       tags,
       security,
       summary: 'Remove a member (owners), or leave (everyone)',
-      description: 'The last owner stays: delete the space, or make somebody else an owner first.',
+      description:
+        'The last owner stays: delete the space, or make somebody else an owner first. With somebody else’s ' +
+        'removal, all invites of the space are withdrawn: a link would let them in again.',
       params: memberParams,
       response: {
         204: z.undefined().describe('Removed'),
@@ -84,8 +88,12 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       const { spaceId, userId } = request.params
       const caller = callerOf(request)
       const role = memberRole(members, spaceId, caller.userId)
-      if (userId !== caller.userId) requireRole(role, 'owner')
-      members.remove(spaceId, userId)
+      if (userId === caller.userId) {
+        members.remove(spaceId, userId)
+      } else {
+        requireRole(role, 'owner')
+        members.expel(spaceId, userId, now())
+      }
       gateway.memberChanged(spaceId, userId)
       return reply.code(204).send()
     },
@@ -98,7 +106,8 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       security,
       summary: 'Make an invite link (owners)',
       description:
-        'Whoever has the link may join, any number of people, for 7 days and as long as its maker is an owner.',
+        'Whoever has the link may join, any number of people, for 7 days and as long as its maker is an owner; ' +
+        'or until an owner removes somebody.',
       params: spaceParams,
       body: createInviteBodySchema,
       response: { 201: inviteSchema, ...errorResponses('unauthenticated', 'forbidden', 'not_found') },

@@ -11,10 +11,15 @@ export interface Members extends Access {
   list(spaceId: SpaceId): Member[]
   /** Adds a member; whoever is one already keeps their role. Returns whether this added them. */
   add(spaceId: SpaceId, userId: UserId, role: Role, now: number): boolean
-  /** Throws `not_found` for nobody's id, and `forbidden` when no owner would be left. */
-  changeRole(spaceId: SpaceId, userId: UserId, role: Role): void
-  /** Throws like `changeRole`. */
+  /**
+   * Whoever is made a viewer may know an invite that makes editors, so those are withdrawn with it. Throws
+   * `not_found` for nobody's id, and `forbidden` when no owner would be left.
+   */
+  changeRole(spaceId: SpaceId, userId: UserId, role: Role, now: number): void
+  /** For who leaves. Throws like `changeRole`. */
   remove(spaceId: SpaceId, userId: UserId): void
+  /** Removes somebody and withdraws every invite of the space: a link would let them in again. Throws like `changeRole`. */
+  expel(spaceId: SpaceId, userId: UserId, now: number): void
 }
 
 export function createMembers(db: Database): Members {
@@ -65,6 +70,23 @@ export function createMembers(db: Database): Members {
       .limit(sql.lit(1)),
   )
 
+  // As if they had expired: whoever uses one then is told to ask for another.
+  const withdrawInvites = prepareQuery(db, (q, given: { spaceId: SpaceId; now: number }) =>
+    q
+      .updateTable('invites')
+      .set({ expires_at: given.now })
+      .where('space_id', '=', given.spaceId)
+      .where('expires_at', '>', given.now),
+  )
+  const withdrawEditorInvites = prepareQuery(db, (q, given: { spaceId: SpaceId; now: number }) =>
+    q
+      .updateTable('invites')
+      .set({ expires_at: given.now })
+      .where('space_id', '=', given.spaceId)
+      .where('expires_at', '>', given.now)
+      .where('role', '=', sql.lit('editor')),
+  )
+
   function keepingAnOwner(spaceId: SpaceId, changed: number): void {
     if (changed === 0) throw new SyncError('not_found', 'No such member')
     if (selectOwner.get({ spaceId }) === undefined) {
@@ -72,12 +94,18 @@ export function createMembers(db: Database): Members {
     }
   }
 
-  const changeRole = db.transaction((spaceId: SpaceId, userId: UserId, role: Role) =>
-    keepingAnOwner(spaceId, updateRole.run({ spaceId, userId, role })),
-  )
+  const changeRole = db.transaction((spaceId: SpaceId, userId: UserId, role: Role, now: number) => {
+    const before = selectRole.get({ spaceId, userId })?.role
+    keepingAnOwner(spaceId, updateRole.run({ spaceId, userId, role }))
+    if (role === 'viewer' && before !== 'viewer') withdrawEditorInvites.run({ spaceId, now })
+  })
   const remove = db.transaction((spaceId: SpaceId, userId: UserId) =>
     keepingAnOwner(spaceId, deleteMember.run({ spaceId, userId })),
   )
+  const expel = db.transaction((spaceId: SpaceId, userId: UserId, now: number) => {
+    keepingAnOwner(spaceId, deleteMember.run({ spaceId, userId }))
+    withdrawInvites.run({ spaceId, now })
+  })
 
   return {
     roleOf: (spaceId, userId) => selectRole.get({ spaceId, userId })?.role,
@@ -86,7 +114,8 @@ export function createMembers(db: Database): Members {
         .all({ spaceId })
         .map(({ role, joinedAt, id, email, name }) => ({ user: { id, email, name }, role, joinedAt })),
     add: (spaceId, userId, role, now) => insert.run({ spaceId, userId, role, now }) > 0,
-    changeRole: (spaceId, userId, role) => changeRole.immediate(spaceId, userId, role),
+    changeRole: (spaceId, userId, role, now) => changeRole.immediate(spaceId, userId, role, now),
     remove: (spaceId, userId) => remove.immediate(spaceId, userId),
+    expel: (spaceId, userId, now) => expel.immediate(spaceId, userId, now),
   }
 }
