@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createSyncClient } from './client.ts'
 import { memoryStorage } from './memory-storage.ts'
 import { createTabGroup } from './tabs.ts'
+import { turns } from './testing/manual-time.ts'
 import type { Transport } from './transport.ts'
 
 const noFetch: typeof fetch = () => Promise.reject(new Error('no network here'))
@@ -107,5 +108,24 @@ describe('Two tabs of one browser', () => {
     await there.stored()
     expect(here.root.getVertexByPath('folder')?.getProperty('from')).toBe('other')
     expect(here.root.digest()).toBe(there.root.digest())
+  })
+
+  it('miss nothing that is stored while one of them opens the space, whenever that is', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    await here.stored()
+    for (let count = 0; count < 30; count++) {
+      await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+      await other.ready
+      const opening = other.openSpace(here.id)
+      for (let turn = 0; turn < count; turn++) await Promise.resolve()
+      here.root.root!.newNamedChild(`folder ${count}`)
+      await here.stored()
+      const there = await opening
+      await turns()
+      expect(there.root.digest()).toBe(here.root.digest())
+    }
   })
 })
