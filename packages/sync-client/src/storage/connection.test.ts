@@ -31,6 +31,24 @@ describe('a connection', () => {
     connection.close()
   })
 
+  test('that the browser ended fails none of the work that meets it at once', async () => {
+    const db = new LocalDb('localDb', browser())
+    await db.open()
+    const connection = new Connection(db)
+    db.backendDB().close()
+    // Dexie reopens it too, for the first that meets it, and lets the others fail.
+    const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
+    await Promise.all(
+      keys.map((key) =>
+        connection.run((open) =>
+          open.transaction('rw', open.config, async () => open.config.put({ key, value: 1 })),
+        ),
+      ),
+    )
+    expect(await db.config.count()).toBe(10)
+    connection.close()
+  })
+
   test('is replaced once for all the work that failed on it', async () => {
     const db = new LocalDb('localDb', browser())
     await db.open()

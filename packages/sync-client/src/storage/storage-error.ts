@@ -29,12 +29,13 @@ export function refusalReason(error: unknown): string {
 
 /**
  * Whether a fresh connection may succeed where this one failed. Browsers end connections of pages in the
- * background, Safari without telling (it then fails with UnknownError), and abort what was under way.
+ * background, Safari without telling (it then fails with UnknownError), and abort what was under way. Dexie
+ * says OpenFailedError where it is itself about to reopen, for somebody else.
  */
 export function isDeadConnection(error: unknown): boolean {
   if (hasName(error, 'QuotaExceededError')) return false
-  return ['DatabaseClosedError', 'InvalidStateError', 'UnknownError', 'AbortError'].some((name) =>
-    hasName(error, name),
+  return ['DatabaseClosedError', 'InvalidStateError', 'UnknownError', 'AbortError', 'OpenFailedError'].some(
+    (name) => hasName(error, name),
   )
 }
 
