@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { errorBodySchema, errorCodeSchema, type ErrorBody } from './errors.ts'
 import { epochSchema, logIdSchema, spaceIdSchema, treeIdSchema, userIdSchema, vertexIdSchema } from './ids.ts'
 import { transientValueSchema } from './json-value.ts'
+import { limits } from './limits.ts'
 import { propertyKeySchema } from './operation.ts'
 
 /**
@@ -124,7 +125,7 @@ export const requests = {
 export const signals = {
   'ops:transient': z.object({
     spaceId: spaceIdSchema,
-    changes: z.array(transientChangeSchema).min(1).max(100),
+    changes: z.array(transientChangeSchema).min(1).max(limits.maxTransientChanges),
   }),
   /** `null` hides the connection from others. */
   'presence:set': z.object({ spaceId: spaceIdSchema, state: transientValueSchema }),

@@ -76,7 +76,9 @@ export const nullVertexId = '0' as VertexId
 
 /** A new random id, 32 lower-case hex digits: a space, a tree, a vertex, a user. */
 export function randomHexId(): string {
-  return crypto.randomUUID().replaceAll('-', '')
+  // Not crypto.randomUUID: browsers have that on https and localhost only.
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /**

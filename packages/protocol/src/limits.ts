@@ -21,4 +21,6 @@ export const limits = {
   clockWindow: 1_000_000,
   /** A presence state or a transient change as JSON text, in UTF-8 bytes. */
   maxTransientBytes: 64 * 1024,
+  /** Transient changes in one message. */
+  maxTransientChanges: 100,
 } as const

@@ -16,6 +16,7 @@ const kinds: Record<keyof RepTreeInternals, string> = {
   propertiesAndTheirOpIds: 'Map',
   parentIdBeforeMove: 'Map',
   applyMove: 'function',
+  newVertexInternalWithUUID: 'function',
   applyProperty: 'function',
   newVertexInternal: 'function',
 }

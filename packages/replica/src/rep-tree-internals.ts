@@ -34,6 +34,7 @@ export interface RepTreeInternals {
   applyProperty(op: SetVertexProperty): void
   /** Makes a vertex and its creation date. Returns the id. */
   newVertexInternal(vertexId: string, parentId: string | null): string
+  newVertexInternalWithUUID(parentId: string | null): string
 }
 
 /** The one place where a RepTree is taken for what it is at run time. */

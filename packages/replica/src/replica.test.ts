@@ -253,3 +253,15 @@ test('operations that a listener did not stay for wait for the next one', () => 
   expect(taken).toEqual([5, 6])
   expect(leaving.popLocalOps().map((op) => op.id.counter)).toEqual([7])
 })
+
+test('vertices are made in pages without crypto.randomUUID, as served over plain http', () => {
+  Object.defineProperty(crypto, 'randomUUID', { value: undefined, configurable: true })
+  try {
+    const tree = Replica.create('root')
+    const child = tree.root?.newChild({ text: 'hello' })
+    expect(child?.id).toMatch(/^[0-9a-f]{32}$/)
+    tree.dispose()
+  } finally {
+    Reflect.deleteProperty(crypto, 'randomUUID')
+  }
+})

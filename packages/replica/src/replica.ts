@@ -1,4 +1,4 @@
-import { nullVertexId, randomPeerId, type JsonValue } from '@t69/protocol'
+import { nullVertexId, randomHexId, randomPeerId, type JsonValue } from '@t69/protocol'
 import { RepTree, type MoveVertex, type SetVertexProperty, type Vertex, type VertexOperation } from 'reptree'
 
 import { digestOf } from './digest.ts'
@@ -65,6 +65,9 @@ export class Replica extends RepTree {
     this.#internals.knownOps.clear()
     this.#internals.propertiesAndTheirOpIds.clear()
     this.#internals.parentIdBeforeMove.clear()
+    // RepTree asks crypto.randomUUID, which a page has on https and localhost only.
+    this.#internals.newVertexInternalWithUUID = (parentId) =>
+      this.#internals.newVertexInternal(randomHexId(), parentId)
     this.#internals.applyMove = (op) => this.#applyLocal(op)
     this.#internals.applyProperty = (op) => this.#applyLocal(op)
     if (options.ops !== undefined) this.merge(options.ops)
@@ -183,7 +186,7 @@ export class Replica extends RepTree {
     if (this.root !== undefined) throw new Error('Root vertex already exists')
     const hasNullVertex = this.getMoveOps().some((op) => op.targetId === nullVertexId)
     if (!hasNullVertex) this.#internals.newVertexInternal(nullVertexId, null)
-    this.#internals.newVertexInternal(this.#treeId ?? crypto.randomUUID().replaceAll('-', ''), null)
+    this.#internals.newVertexInternal(this.#treeId ?? randomHexId(), null)
     const root = this.root
     if (root === undefined) throw new Error('The root was not made')
     return root

@@ -1,4 +1,4 @@
-import { treeIdSchema, type JsonValue, type TransientChange } from '@t69/protocol'
+import { limits, signals, treeIdSchema, type JsonValue, type TransientChange } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { createManualTime } from './testing/manual-time.ts'
@@ -124,4 +124,19 @@ describe('What is shown', () => {
     receiver.keepOnly(() => false)
     expect(text()).toBeUndefined()
   })
+})
+
+it('[LI3] many changes at once travel in messages that the server takes', async () => {
+  const time = createManualTime()
+  const messages: (readonly TransientChange[])[] = []
+  const sender = createTransientSender(time, (changes) => messages.push(changes))
+  for (let index = 0; index < 250; index++) sender.set({ ...where, targetId: `small${index}`, value: index })
+  const large = 'x'.repeat(60_000)
+  for (let index = 0; index < 10; index++) sender.set({ ...where, targetId: `large${index}`, value: large })
+  await time.pass(60)
+  expect(messages.flat()).toHaveLength(260)
+  for (const changes of messages) {
+    expect(signals['ops:transient'].shape.changes.safeParse(changes).success).toBe(true)
+    expect(JSON.stringify(changes).length).toBeLessThan(limits.maxMessageBytes)
+  }
 })

@@ -56,7 +56,7 @@ export function createTransientSender(
       if (change !== undefined) changes.push(change)
       if (entry.change.value === undefined) outgoing.delete(key)
     }
-    if (changes.length > 0) send(changes)
+    for (const message of inMessages(changes)) send(message)
   }
 
   const schedule = (): void => void (cancel ??= runtime.setTimer(flush, throttleMs))
@@ -90,6 +90,23 @@ export function createTransientSender(
       outgoing.clear()
     },
   }
+}
+
+/** As few messages as their limits allow. */
+function* inMessages(changes: readonly TransientChange[]): Generator<TransientChange[]> {
+  let message: TransientChange[] = []
+  let bytes = 0
+  for (const change of changes) {
+    const size = utf8Length(JSON.stringify(change))
+    if (message.length === limits.maxTransientChanges || bytes + size > limits.batchBudgetBytes) {
+      yield message
+      message = []
+      bytes = 0
+    }
+    message.push(change)
+    bytes += size
+  }
+  if (message.length > 0) yield message
 }
 
 function messageFor(entry: Outgoing, now: number): TransientChange | undefined {
