@@ -4,6 +4,7 @@ import type { Space, SyncClient, SyncClientOptions } from './api.ts'
 import { createHttp, noReply } from './http.ts'
 import { contain, createListeners } from './listeners.ts'
 import { onPageEvents } from './page-events.ts'
+import { createPageJournal, noJournal, type PageJournal } from './page-journal.ts'
 import { systemRuntime } from './runtime.ts'
 import { createSession } from './session.ts'
 import { createSocketIoTransport } from './socket-io-transport.ts'
@@ -26,12 +27,17 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
   async function start(): Promise<Core> {
     const storage = options.storage ?? (await openBrowserStorage())
     // Tabs share what IndexedDB keeps. A storage of the app's own is this client's alone, as far as we know.
-    const shared = options.storage === undefined && storage.volatileReason === null && hasBrowserTabs()
+    const onDisk = options.storage === undefined && storage.volatileReason === null
+    const shared = onDisk && hasBrowserTabs()
     const tabs = options.tabs ?? (shared ? browserTabs('t69-sync-1') : soloTabs())
-    core = await createCore(options, storage, tabs, {
+    const journal =
+      onDisk && typeof localStorage !== 'undefined' ? createPageJournal(localStorage) : noJournal
+    const recovered = await journal.recover(storage)
+    core = await createCore(options, storage, journal, tabs, {
       user: (user) => userListeners.emit(user),
       spaces: () => spacesListeners.emit(),
     })
+    for (const { spaceId, ops } of recovered) core.tell({ type: 'edited', spaceId, ops })
     return core
   }
 
@@ -78,6 +84,7 @@ type Core = Awaited<ReturnType<typeof createCore>>
 async function createCore(
   options: SyncClientOptions,
   storage: ClientStorage,
+  journal: PageJournal,
   tabs: Tabs,
   changed: { user(user: User | null): void; spaces(): void },
 ) {
@@ -205,6 +212,7 @@ async function createCore(
     const spaceId = found.id
     const deps = {
       storage,
+      journal,
       runtime,
       session,
       directory,
@@ -246,6 +254,7 @@ async function createCore(
     storage,
     session,
     directory,
+    tell,
     async createSpace(name: string): Promise<Space> {
       const id = spaceIdSchema.parse(randomHexId())
       const userId = session.user?.id ?? null

@@ -17,6 +17,7 @@ import { createEditWriter } from './edit-writer.ts'
 import { noReply } from './http.ts'
 import { createListeners } from './listeners.ts'
 import { createOpenTrees } from './open-trees.ts'
+import type { PageJournal } from './page-journal.ts'
 import type { Runtime } from './runtime.ts'
 import type { Session } from './session.ts'
 import type { SpaceDirectory } from './space-directory.ts'
@@ -29,6 +30,7 @@ import { createTransientReceiver, createTransientSender } from './transients.ts'
 
 export interface OpenSpaceDeps {
   readonly storage: ClientStorage
+  readonly journal: PageJournal
   readonly runtime: Runtime
   readonly session: Session
   readonly directory: SpaceDirectory
@@ -93,7 +95,7 @@ export function openSpace(
 
   const writer = createEditWriter({
     runtime,
-    append: (ops) => storage.appendLocal(spaceId, ops),
+    append: (ops) => deps.journal.around(spaceId, ops, () => storage.appendLocal(spaceId, ops)),
     async onStored(ops) {
       tell({ type: 'edited', spaceId, ops: [...ops] })
       await recount()

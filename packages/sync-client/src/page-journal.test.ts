@@ -1,0 +1,97 @@
+import { peerIdSchema, spaceIdSchema, treeIdSchema, vertexIdSchema, type TreeOperation } from '@t69/protocol'
+import { expect, test } from 'vitest'
+
+import { memoryStorage } from './memory-storage.ts'
+import { createPageJournal, type Shelf } from './page-journal.ts'
+
+const spaceId = spaceIdSchema.parse('a'.repeat(32))
+const treeId = treeIdSchema.parse(spaceId)
+
+function edit(clock: number, value?: string): TreeOperation {
+  const ids = { peerId: peerIdSchema.parse('1'), treeId, spaceId, targetId: vertexIdSchema.parse('v') }
+  return { ...ids, clock, key: 'text', ...(value === undefined ? {} : { value }) }
+}
+
+/** What `localStorage` does, in memory; `room` bounds its entries. */
+function shelf(room = 100): Shelf & { readonly texts: Map<string, string> } {
+  const texts = new Map<string, string>()
+  return {
+    texts,
+    get length() {
+      return texts.size
+    },
+    key: (index) => Array.from(texts.keys())[index] ?? null,
+    getItem: (key) => texts.get(key) ?? null,
+    setItem(key, text) {
+      if (texts.size >= room) throw new Error('QuotaExceededError')
+      texts.set(key, text)
+    },
+    removeItem: (key) => void texts.delete(key),
+  }
+}
+
+async function storageWithSpace() {
+  const storage = memoryStorage()
+  await storage.putSpace({ id: spaceId, uri: '', name: 'A', createdAt: new Date(0), userId: null })
+  return storage
+}
+
+test('an edit is noted before it is written, and forgotten afterwards', async () => {
+  const there = shelf()
+  const journal = createPageJournal(there)
+  await journal.around(spaceId, [edit(1, 'x')], async () => expect(there.texts.size).toBe(1))
+  expect(there.texts.size).toBe(0)
+})
+
+test('what a page could not finish is stored by the next one, removals included', async () => {
+  const there = shelf()
+  const page = createPageJournal(there)
+  void page.around(spaceId, [edit(1, 'x'), edit(2)], () => new Promise(() => {}))
+  void page.around(spaceId, [edit(3, 'y')], () => new Promise(() => {}))
+  const storage = await storageWithSpace()
+  const recovered = await createPageJournal(there).recover(storage)
+  expect(recovered.map(({ ops }) => ops.length)).toEqual([2, 1])
+  const kept = await storage.readTree(spaceId, treeId)
+  expect(kept.toSorted((a, b) => a.clock - b.clock)).toEqual([edit(1, 'x'), edit(2), edit(3, 'y')])
+  expect(there.texts.size).toBe(0)
+})
+
+test('notes of a deleted space, spoiled notes and what is not ours are not stored', async () => {
+  const there = shelf()
+  there.texts.set('t69-edits/1', JSON.stringify({ spaceId: 'b'.repeat(32), ops: [edit(1, 'x')] }))
+  there.texts.set('t69-edits/2', '{"spaceId":')
+  there.texts.set('t69-edits/3', JSON.stringify({ spaceId, ops: [{ clock: 0 }] }))
+  there.texts.set('theme', 'dark')
+  const storage = await storageWithSpace()
+  await createPageJournal(there).recover(storage)
+  expect(await storage.readTree(spaceId, treeId)).toEqual([])
+  expect(Array.from(there.texts.keys())).toEqual(['theme'])
+})
+
+test('what the storage does not take stays noted', async () => {
+  const there = shelf()
+  void createPageJournal(there).around(spaceId, [edit(1, 'x')], () => new Promise(() => {}))
+  const storage = await storageWithSpace()
+  storage.appendLocal = () => Promise.reject(new Error('full'))
+  expect(await createPageJournal(there).recover(storage)).toEqual([])
+  expect(there.texts.size).toBe(1)
+})
+
+test('a full shelf does not keep an edit from being written', async () => {
+  const written: string[] = []
+  const journal = createPageJournal(shelf(0))
+  await journal.around(spaceId, [edit(1, 'x')], async () => void written.push('x'))
+  expect(written).toEqual(['x'])
+})
+
+test('a write that failed is noted still, once, until an attempt succeeds', async () => {
+  const there = shelf()
+  const journal = createPageJournal(there)
+  const full = () => Promise.reject(new Error('disk full'))
+  await expect(journal.around(spaceId, [edit(1, 'x')], full)).rejects.toThrow('disk full')
+  await expect(journal.around(spaceId, [edit(1, 'x'), edit(2, 'y')], full)).rejects.toThrow('disk full')
+  expect(there.texts.size).toBe(1)
+  expect(Array.from(there.texts.values())[0]).toContain('"y"')
+  await journal.around(spaceId, [edit(1, 'x'), edit(2, 'y')], async () => {})
+  expect(there.texts.size).toBe(0)
+})
