@@ -1,0 +1,154 @@
+import { limits, type ErrorBody, type NotificationPayload, type RequestReply } from '@t69/protocol'
+
+import type { Effect, LogRange, Step, SyncEvent, SyncMachine, Write } from './sync-machine.ts'
+import { block, disconnected, later, refused, rejoin } from './sync-refusals.ts'
+
+/** More stretches than this in the inbox are dropped, and pulled once storage has kept up. */
+const maxInbox = 64
+
+const only = (machine: SyncMachine): Step => ({ machine, effects: [] })
+
+/** What the machine knows after an event. What is to be done about it is decided afterwards. */
+export function note(machine: SyncMachine, event: SyncEvent): Step {
+  switch (event.type) {
+    case 'connected':
+      return only({ ...disconnected(machine), link: 'up' })
+    case 'disconnected':
+      return only(disconnected(machine))
+    case 'registered':
+      return only({ ...machine, request: null, registered: true })
+    case 'joined':
+      return joined(machine, event.reply)
+    case 'pulled':
+      return only(pulled({ ...machine, request: null }, event.range, event.head))
+    case 'pushed':
+      return only(pushed({ ...machine, request: null }, event.ack))
+    case 'refused':
+      return refused({ ...machine, request: null }, machine.request, event.error)
+    case 'appended':
+      return only(appended(machine, event.range))
+    case 'closed':
+      return closed(machine, event.reason)
+    case 'written':
+      return written(machine)
+    case 'write-failed':
+      // What was to be written is lost, not the need for it: the next join and `acked` say what is missing.
+      return later({ ...rejoin(machine), write: null }, event.error)
+    case 'outbox-read':
+      return only({
+        ...machine,
+        readingOutbox: false,
+        // More may be behind it; an edit that came during the read has set `unsent` again as well.
+        unsent: machine.unsent || event.slice !== undefined,
+        push: event.slice === undefined ? null : { ...event.slice, refused: [] },
+      })
+    case 'outbox-failed':
+      return later({ ...machine, readingOutbox: false, unsent: true }, event.error)
+    case 'edited':
+      return only({ ...machine, unsent: true })
+    case 'retry':
+      return only({
+        ...machine,
+        pause: null,
+        pushPause: machine.pushPause?.until === 'retry' ? null : machine.pushPause,
+      })
+  }
+}
+
+function joined(machine: SyncMachine, { logId, epoch, cursor, head, role }: JoinReply): Step {
+  const inbox = machine.inbox.filter((range) => range.logId === logId)
+  const inside: SyncMachine = {
+    ...machine,
+    link: 'joined',
+    request: null,
+    role,
+    inbox,
+    head: Math.max(head, ...inbox.map((range) => range.cursor)),
+    caughtUp: false,
+    pushPause: role === 'viewer' ? { until: 'join', error: viewersOnlyRead } : null,
+  }
+  if (logId === machine.saved.logId && cursor === machine.saved.cursor) return only(inside)
+  // Another log: what it holds of ours is known at its end. That we do not know it yet is written down
+  // before the first page is, or a crash in between would leave a cursor without its reconciliation.
+  const write: Write = { kind: 'adopt-log', state: { logId, epoch, cursor, reconciling: true } }
+  return { machine: { ...inside, acked: null, write }, effects: [{ do: 'write', write }] }
+}
+
+type JoinReply = RequestReply<'space:join'>
+
+const viewersOnlyRead: ErrorBody = {
+  code: 'forbidden',
+  message: 'You can read this space, but not change it. Your edits stay on this device.',
+}
+
+function pulled(machine: SyncMachine, range: LogRange, head: number): SyncMachine {
+  if (range.logId !== machine.saved.logId) return rejoin(machine)
+  // An empty page is the log's end, whatever was believed of it.
+  const end = range.cursor === range.after ? range.cursor : Math.max(machine.head, head)
+  return { ...machine, head: end, inbox: [...machine.inbox, range] }
+}
+
+function appended(machine: SyncMachine, range: LogRange): SyncMachine {
+  // The answer to a join and the first append may come in one packet; the append is kept until then.
+  if (machine.request === 'join') return { ...machine, inbox: [...machine.inbox, range] }
+  if (machine.link !== 'joined') return machine
+  if (range.logId !== (machine.write?.state ?? machine.saved).logId) return rejoin(machine)
+  const inbox = machine.inbox.length < maxInbox ? [...machine.inbox, range] : machine.inbox
+  return { ...machine, inbox, head: Math.max(machine.head, range.cursor) }
+}
+
+function pushed(machine: SyncMachine, ack: RequestReply<'ops:push'>): SyncMachine {
+  const { push } = machine
+  if (push === null) return machine
+  if (ack.logId !== machine.saved.logId) return rejoin(machine)
+  const refused = ack.rejected.flatMap(({ index, code, message }) => {
+    const op = push.ops[index]
+    return op === undefined ? [] : [{ op, code, message }]
+  })
+  return {
+    ...machine,
+    push: null,
+    acked: {
+      entries: push.entries,
+      refused: [...push.refused, ...refused],
+      epoch: ack.epoch,
+      after: ack.after,
+      cursor: ack.cursor,
+    },
+    head: Math.max(machine.head, ack.cursor),
+    budgetBytes: limits.batchBudgetBytes,
+    attempt: 0,
+    pushPause: null,
+  }
+}
+
+function written(machine: SyncMachine): Step {
+  const { write } = machine
+  if (write === null) return only(machine)
+  const after: SyncMachine = {
+    ...machine,
+    write: null,
+    saved: write.state,
+    acked: write.kind === 'settle' ? null : machine.acked,
+    attempt: machine.pushPause === null ? 0 : machine.attempt,
+  }
+  const effects: Effect[] =
+    write.kind === 'append' && write.ops.length > 0 ? [{ do: 'show', ops: write.ops }] : []
+  return { machine: after, effects }
+}
+
+function closed(machine: SyncMachine, reason: NotificationPayload<'space:closed'>['reason']): Step {
+  switch (reason) {
+    case 'changed':
+      return only(rejoin(machine))
+    case 'unavailable':
+      return later(rejoin(machine), {
+        code: 'unavailable',
+        message: 'The server cannot serve this space now',
+      })
+    case 'removed':
+      return only(block(machine, { code: 'forbidden', message: 'You are no longer a member of this space' }))
+    case 'deleted':
+      return only(block(machine, { code: 'not_found', message: 'This space was deleted' }))
+  }
+}
