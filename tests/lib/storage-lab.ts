@@ -10,6 +10,8 @@ import { hostPage } from './page-host.ts'
 /** A browser with a profile on disk, and a site whose pages have the storage at hand, as `lab`. */
 export interface StorageLab extends AsyncDisposable {
   readonly url: string
+  /** The browser's folder. */
+  readonly profile: string
   /** The browser that runs now. */
   readonly context: BrowserContext
   openPage(path?: string): Promise<Page>
@@ -23,6 +25,7 @@ export async function openStorageLab(): Promise<StorageLab> {
   let context = await launchProfile(profile)
   return {
     url: host.url,
+    profile,
     get context() {
       return context
     },

@@ -1,0 +1,127 @@
+import { createHmac } from 'node:crypto'
+
+import {
+  encodeBatch,
+  inviteSchema,
+  randomHexId,
+  randomPeerId,
+  spaceIdSchema,
+  treeOperationSchema,
+  type SpaceId,
+  type TreeOperation,
+} from '@t69/protocol'
+
+import type { LiveServer, Person } from './live-server.ts'
+import { connectRaw, type RawSocket } from './raw-socket.ts'
+
+/** Who is not signed in, whatever they show. */
+export const signedOut = ['none', 'garbage', 'unsigned', 'foreign', 'expired', 'ended'] as const
+export type SignedOut = (typeof signedOut)[number]
+
+/** Who is signed in: `stranger` has a space of their own, `removed` was an editor of this one. */
+export const signedIn = ['stranger', 'removed', 'viewer', 'editor', 'owner'] as const
+export type SignedIn = (typeof signedIn)[number]
+
+export interface Credentials {
+  readonly access: string | undefined
+  readonly refresh: string | undefined
+}
+
+/** Everybody whom a rule of access tells apart. */
+export interface Cast extends AsyncDisposable {
+  readonly people: Record<SignedIn, Person>
+  readonly tokens: Record<SignedOut, Credentials>
+  /** A space with these people in their roles, and a root in its space tree. */
+  space(): Promise<SpaceId>
+  invite(spaceId: SpaceId, role: 'editor' | 'viewer'): Promise<string>
+  /** The owner's, in no space until it joins one. */
+  readonly ownerSocket: RawSocket
+}
+
+const dayMs = 86_400_000
+
+export async function createCast(server: LiveServer): Promise<Cast> {
+  const people = {
+    owner: await server.signUp('Olga Owner'),
+    editor: await server.signUp('Edna Editor'),
+    viewer: await server.signUp('Vera Viewer'),
+    removed: await server.signUp('Remo Removed'),
+    stranger: await server.signUp('Stan Stranger'),
+  }
+  const { owner, editor, viewer, removed, stranger } = people
+  const ownerSocket = await connectRaw(server.url, owner.token)
+  await stranger.call('POST', '/api/spaces', { id: randomHexId(), name: 'Elsewhere' })
+
+  const ended = await server.signIn(editor)
+  await ended.call('POST', '/api/auth/logout', { refreshToken: ended.refreshToken })
+  // Longer ago than a refresh token lives, but for the session that the owner still has.
+  const expired = await server.atOffset(-40 * dayMs, () => server.signIn(owner))
+  const tokens: Cast['tokens'] = {
+    none: { access: undefined, refresh: undefined },
+    garbage: { access: 'nonsense', refresh: 'nonsense' },
+    // Right in everything but the signature; and an access token is no refresh token.
+    unsigned: { access: forged(owner, 'none'), refresh: owner.token },
+    foreign: { access: forged(owner, 'HS256'), refresh: 'A'.repeat(43) },
+    expired: { access: expired.token, refresh: expired.refreshToken },
+    ended: { access: ended.token, refresh: ended.refreshToken },
+  }
+
+  async function invite(spaceId: SpaceId, role: 'editor' | 'viewer'): Promise<string> {
+    const reply = await owner.call('POST', `/api/spaces/${spaceId}/invites`, { role })
+    return inviteSchema.parse(reply.body).token
+  }
+
+  return {
+    people,
+    tokens,
+    ownerSocket,
+    invite,
+    async space() {
+      const id = spaceIdSchema.parse(randomHexId())
+      await owner.call('POST', '/api/spaces', { id, name: 'Shared' })
+      const [editors, viewers] = [await invite(id, 'editor'), await invite(id, 'viewer')]
+      for (const person of [editor, removed]) await person.call('POST', `/api/invites/${editors}/accept`)
+      await viewer.call('POST', `/api/invites/${viewers}/accept`)
+      await owner.call('DELETE', `/api/spaces/${id}/members/${removed.user.id}`)
+      await ownerSocket.request('space:join', { spaceId: id })
+      await ownerSocket.request('ops:push', {
+        spaceId: id,
+        batch: encodeBatch({ spaceId: id, ops: rootOf(id) }),
+      })
+      await ownerSocket.request('space:leave', { spaceId: id })
+      return id
+    },
+    async [Symbol.asyncDispose]() {
+      ownerSocket[Symbol.dispose]()
+      await Promise.resolve()
+    },
+  }
+}
+
+/** The space tree's root with a name. */
+export function rootOf(spaceId: SpaceId): TreeOperation[] {
+  const base = { peerId: '1', treeId: spaceId, spaceId, targetId: spaceId }
+  const ops = [
+    { ...base, clock: 1, parentId: null },
+    { ...base, clock: 2, key: 'name', value: 'Shared' },
+  ]
+  return ops.map((op) => treeOperationSchema.parse(op))
+}
+
+let edits = 0
+
+/** A batch of one edit that nobody made before. */
+export function freshEdit(spaceId: SpaceId): { readonly batch: Uint8Array; readonly op: TreeOperation } {
+  const base = { peerId: randomPeerId(), treeId: spaceId, spaceId, targetId: spaceId }
+  const op = treeOperationSchema.parse({ ...base, clock: 3, key: `edit-${++edits}`, value: edits })
+  return { batch: encodeBatch({ spaceId, ops: [op] }), op }
+}
+
+/** A token as the server would make it, signed with another secret, or not at all. */
+export function forged({ user, token }: Person, alg: 'HS256' | 'none'): string {
+  const [, claims = ''] = token.split('.')
+  const header = Buffer.from(JSON.stringify({ alg, typ: 'JWT' })).toString('base64url')
+  const signed = `${header}.${claims}`
+  if (alg === 'none') return `${signed}.`
+  return `${signed}.${createHmac('sha256', `not the secret of ${user.id}`).update(signed).digest('base64url')}`
+}
