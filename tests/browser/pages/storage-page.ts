@@ -1,0 +1,36 @@
+import type { LogId, SpaceId, TreeId } from '@t69/protocol'
+import { openIndexedDbStorage, type SyncState } from '@t69/sync-client'
+import { clientStorageCases, someOps } from '@t69/sync-client/testing/client-storage-contract'
+import { seedT69V2 } from '@t69/sync-client/testing/seed-t69-v2'
+
+import { openJune2025, typeOn } from './june-2025.ts'
+
+/**
+ * What a test's functions find in the page that they are handed to, since they take nothing else with them.
+ * The ids are those that `someOps` has without being told.
+ */
+const lab = {
+  clientStorageCases,
+  openIndexedDbStorage,
+  openJune2025,
+  seedT69V2,
+  someOps,
+  typeOn,
+  spaceId: 'a'.repeat(32) as SpaceId,
+  chat: 'c'.repeat(32) as TreeId,
+  otherChat: 'd'.repeat(32) as TreeId,
+  following: (cursor: number): SyncState => ({
+    logId: '1'.repeat(32) as LogId,
+    epoch: null,
+    cursor,
+    reconciling: false,
+  }),
+}
+
+declare global {
+  var lab: Lab
+}
+
+type Lab = typeof lab
+
+globalThis.lab = lab
