@@ -6,7 +6,6 @@ import { createHttpApp, type HttpApp } from './http/http-app.ts'
 import { registerRoutes } from './http/routes.ts'
 import { createPasswords, type PasswordCost } from './platform/passwords.ts'
 import { openPlatform } from './platform/platform.ts'
-import { readOrMakeSigningSecret } from './platform/signing-secret.ts'
 import { createSpaceDeletion } from './platform/space-deletion.ts'
 import { createAccessTokens } from './platform/tokens.ts'
 import { createGateway } from './socket/gateway.ts'
@@ -51,16 +50,25 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   // Closed in the opposite order: clients are told first, and files go last.
   await using opening = new AsyncDisposableStack()
   const { dataDir, sqliteSynchronous: synchronous, refreshTokenTtlMs, accessTokenTtlMs } = config
-  const platform = opening.adopt(openPlatform({ dataDir, synchronous, refreshTokenTtlMs }), (it) =>
-    it.close(),
+  const platform = opening.adopt(
+    openPlatform({ dataDir, synchronous, refreshTokenTtlMs, signingSecret: config.jwtSecret }),
+    (it) => it.close(),
   )
-
-  const jwtSecret = config.jwtSecret ?? readOrMakeSigningSecret(dataDir)
+  const jwtSecret = platform.signingSecret
   const app = await createHttpApp({ config, jwtSecret, ...(options.logger && { logger: options.logger }) })
   const logger = app.log
   const spaces = opening.adopt(
     createSpaces({
-      opLogs: createSqliteOpLogs({ dataDir, synchronous }),
+      opLogs: createSqliteOpLogs({
+        dataDir,
+        synchronous,
+        now,
+        known: {
+          has: (spaceId) => platform.spaceRecords.hasLog(spaceId),
+          add: (spaceId) => platform.spaceRecords.noteLog(spaceId),
+        },
+        warn: (details, message) => logger.warn(details, message),
+      }),
       epoch: epochSchema.parse(randomHexId()),
       maxOpen: config.maxOpenSpaces,
       runtime,

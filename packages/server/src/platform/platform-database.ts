@@ -37,6 +37,8 @@ export interface PlatformTables {
     name: string
     created_by: UserId
     created_at: number
+    /** 1 once the space has had a file. */
+    has_log: number
   }
   members: {
     space_id: SpaceId

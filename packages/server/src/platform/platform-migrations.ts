@@ -72,4 +72,9 @@ export const platformMigrations: Migrations = {
       .addColumn('deleted_at', 'integer', (column) => column.notNull())
       .modifyEnd(strict),
   ],
+  2: (db) => [
+    db.schema
+      .alterTable('spaces')
+      .addColumn('has_log', 'integer', (column) => column.notNull().defaultTo(sql.lit(0))),
+  ],
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -12,6 +12,7 @@ import { DataDirLockedError, lockDataDir } from './data-dir-lock.ts'
 import { createPasswords } from './passwords.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { openPlatform } from './platform.ts'
+import { createRefreshTokens } from './refresh-tokens.ts'
 import { judgeRefresh, refreshGraceMs } from './sessions.ts'
 import { readOrMakeSigningSecret, SigningSecretError } from './signing-secret.ts'
 
@@ -108,6 +109,54 @@ describe('a refresh token', () => {
         expect(verdict === 'grace').toBe(isInTime)
       }),
     )
+  })
+})
+
+describe('a session whose database was restored from a backup', () => {
+  const userId = 'a'.repeat(32) as never
+  const open = () => openPlatform({ dataDir, refreshTokenTtlMs: 100_000 })
+  const path = () => join(dataDir, 'platform.sqlite')
+
+  /** Refreshed on after the copy that is then restored. The tokens, oldest first. */
+  function restored(): string[] {
+    const first = open()
+    first.users.add({ id: userId, email: 'a@example.org', name: 'A', passwordHash: 'x' }, 1)
+    const tokens = [first.sessions.start(userId, 1).refreshToken]
+    first.close()
+    copyFileSync(path(), `${path()}.backup`)
+    const second = open()
+    for (let now = 2; now < 5; now++) {
+      const issued = second.sessions.refresh(tokens.at(-1)!, now)
+      if (issued === undefined || 'ended' in issued) throw new Error('it ended')
+      tokens.push(issued.refreshToken)
+    }
+    second.close()
+    copyFileSync(`${path()}.backup`, path())
+    return tokens
+  }
+
+  it('goes on with a token that the database has not seen yet, and knows older ones for reused', () => {
+    const tokens = restored()
+    const platform = open()
+    expect(platform.sessions.idByToken(tokens.at(-1)!, 10)).toBeDefined()
+    expect(platform.sessions.refresh(tokens.at(-1)!, 10)).toMatchObject({ userId })
+    expect(platform.sessions.refresh(tokens[1]!, 60_000)).toHaveProperty('ended')
+    expect(platform.sessions.refresh(tokens.at(-1)!, 10)).toBeUndefined()
+    platform.close()
+  })
+
+  it('takes no token that another secret signed, or that was changed', () => {
+    const [, , , newest = ''] = restored()
+    rmSync(join(dataDir, 'signing-secret'))
+    const platform = open()
+    expect(platform.sessions.refresh(newest, 10)).toBeUndefined()
+    platform.close()
+    const [sessionId, , random, signature] = newest.split('.')
+    const other = createRefreshTokens(readOrMakeSigningSecret(dataDir))
+    expect(other.read(other.issue({ sessionId: sessionId!, generation: 7 }))?.generation).toBe(7)
+    for (const forged of [`${sessionId}.9.${random}.${signature}`, `${sessionId}.9.${random}.`, 'x', '']) {
+      expect(other.read(forged)).toBeUndefined()
+    }
   })
 })
 

@@ -6,11 +6,13 @@ import { createInvites, type Invites } from './invites.ts'
 import { createMembers, type Members } from './members.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { createSessions, type Sessions } from './sessions.ts'
+import { readOrMakeSigningSecret } from './signing-secret.ts'
 import { createSpaceRecords, type SpaceRecords } from './space-records.ts'
 import { createUsers, type Users } from './users.ts'
 
 /** People, their sessions, and who may enter which space: everything that is not a space's content. */
 export interface Platform {
+  readonly signingSecret: string
   readonly users: Users
   readonly sessions: Sessions
   readonly spaceRecords: SpaceRecords
@@ -28,21 +30,26 @@ export interface PlatformOptions {
   readonly dataDir: string
   readonly synchronous?: 'full' | 'normal'
   readonly refreshTokenTtlMs: number
+  /** Signs tokens; default: one that is made once and kept in the directory. Throws `SigningSecretError`. */
+  readonly signingSecret?: string | undefined
 }
 
-export function openPlatform({ dataDir, synchronous, refreshTokenTtlMs }: PlatformOptions): Platform {
+export function openPlatform(options: PlatformOptions): Platform {
+  const { dataDir, synchronous, refreshTokenTtlMs } = options
   // Other users of the machine have no business in here.
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(dataDir)
   try {
     const db = openPlatformDatabase(join(dataDir, 'platform.sqlite'), synchronous)
     const members = createMembers(db)
-    const sessions = createSessions(db, { refreshTokenTtlMs })
+    const signingSecret = options.signingSecret ?? readOrMakeSigningSecret(dataDir)
+    const sessions = createSessions(db, { refreshTokenTtlMs, signingSecret })
     const invites = createInvites(db, members)
     const touch = db.transaction(() =>
       db.pragma(`user_version = ${Number(db.pragma('user_version', { simple: true }))}`),
     )
     return {
+      signingSecret,
       users: createUsers(db),
       sessions,
       spaceRecords: createSpaceRecords(db),

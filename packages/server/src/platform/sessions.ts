@@ -2,8 +2,9 @@ import { randomHexId, type UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
-import { hashOpaqueToken, newOpaqueToken } from './opaque-token.ts'
+import { hashOpaqueToken } from './opaque-token.ts'
 import { prepareQuery } from './prepared-query.ts'
+import { createRefreshTokens } from './refresh-tokens.ts'
 
 /**
  * A session is a family of refresh tokens. Each refresh begins a new generation, and only tokens of the
@@ -13,13 +14,16 @@ import { prepareQuery } from './prepared-query.ts'
  * before is good for a short while after the change, and gives a sibling within the current generation
  * instead of a new one. Whichever sibling is used next outdates the others, so a thief who was quick is
  * still found out by the next refresh of the two.
+ *
+ * A database that was restored from a backup has not seen the newest generations. A token says its own, signed:
+ * one that is ahead of the database is honest, and people stay signed in.
  */
 export const refreshGraceMs = 30_000
 
 /** Tokens of so many generations back are recognised as reused; older ones are merely unknown. */
 const rememberedGenerations = 1000
 
-export type RefreshVerdict = 'current' | 'grace' | 'reused'
+export type RefreshVerdict = 'current' | 'ahead' | 'grace' | 'reused'
 
 export function judgeRefresh(
   tokenGeneration: number,
@@ -27,6 +31,7 @@ export function judgeRefresh(
   now: number,
 ): RefreshVerdict {
   if (tokenGeneration === session.generation) return 'current'
+  if (tokenGeneration > session.generation) return 'ahead'
   const isPrevious = tokenGeneration === session.generation - 1
   return isPrevious && now - session.rotatedAt <= refreshGraceMs ? 'grace' : 'reused'
 }
@@ -55,7 +60,14 @@ export interface Sessions {
   removeExpired(now: number): void
 }
 
-export function createSessions(db: Database, options: { readonly refreshTokenTtlMs: number }): Sessions {
+export interface SessionsOptions {
+  readonly refreshTokenTtlMs: number
+  /** Signs refresh tokens. With another one those that the database knows stay good. */
+  readonly signingSecret: string
+}
+
+export function createSessions(db: Database, options: SessionsOptions): Sessions {
+  const refreshTokens = createRefreshTokens(options.signingSecret)
   const insert = prepareQuery(
     db,
     (q, given: { id: string; userId: UserId; createdAt: number; expiresAt: number }) =>
@@ -89,6 +101,13 @@ export function createSessions(db: Database, options: { readonly refreshTokenTtl
       ])
       .where('refresh_tokens.token_hash', '=', given.hash),
   )
+  const selectSession = prepareQuery(db, (q, given: { id: string }) =>
+    q
+      .selectFrom('sessions')
+      .select(['id as sessionId', 'user_id as userId', 'expires_at as expiresAt'])
+      .select(['generation', 'rotated_at as rotatedAt'])
+      .where('id', '=', given.id),
+  )
   const rotate = prepareQuery(
     db,
     (q, given: { id: string; generation: number; now: number; expiresAt: number }) =>
@@ -121,9 +140,23 @@ export function createSessions(db: Database, options: { readonly refreshTokenTtl
   )
 
   function issue(sessionId: string, userId: UserId, generation: number): IssuedRefresh {
-    const refreshToken = newOpaqueToken()
+    const refreshToken = refreshTokens.issue({ sessionId, generation })
     insertToken.run({ hash: hashOpaqueToken(refreshToken), sessionId, generation })
     return { sessionId, userId, refreshToken }
+  }
+
+  /** The session of a token that has not run out, and where the two stand. */
+  function find(token: string, now: number) {
+    const known = selectByToken.get({ hash: hashOpaqueToken(token) })
+    const found = known ?? findSigned(token)
+    if (found === undefined || found.expiresAt <= now) return undefined
+    return { ...found, verdict: judgeRefresh(found.tokenGeneration, found, now) }
+  }
+
+  function findSigned(token: string) {
+    const claims = refreshTokens.read(token)
+    const session = claims && selectSession.get({ id: claims.sessionId })
+    return session && { ...session, tokenGeneration: claims.generation }
   }
 
   const start = db.transaction((userId: UserId, now: number): IssuedRefresh => {
@@ -133,15 +166,15 @@ export function createSessions(db: Database, options: { readonly refreshTokenTtl
   })
 
   const refresh = db.transaction((token: string, now: number): ReturnType<Sessions['refresh']> => {
-    const found = selectByToken.get({ hash: hashOpaqueToken(token) })
-    if (found === undefined || found.expiresAt <= now) return undefined
+    const found = find(token, now)
+    if (found === undefined) return undefined
     const { sessionId, userId, generation, tokenGeneration } = found
-    const verdict = judgeRefresh(tokenGeneration, found, now)
-    switch (verdict) {
+    switch (found.verdict) {
       case 'grace':
         return issue(sessionId, userId, generation)
-      case 'current': {
-        const next = generation + 1
+      case 'current':
+      case 'ahead': {
+        const next = tokenGeneration + 1
         rotate.run({ id: sessionId, generation: next, now, expiresAt: now + options.refreshTokenTtlMs })
         forgetTokens.run({ sessionId, before: next - rememberedGenerations })
         return issue(sessionId, userId, next)
@@ -163,9 +196,8 @@ export function createSessions(db: Database, options: { readonly refreshTokenTtl
     refresh: (token, now) => refresh.immediate(token, now),
     userOf: (id, now) => selectLive.get({ id, now })?.userId,
     idByToken(token, now) {
-      const found = selectByToken.get({ hash: hashOpaqueToken(token) })
-      if (found === undefined || found.expiresAt <= now) return undefined
-      return judgeRefresh(found.tokenGeneration, found, now) === 'reused' ? undefined : found.sessionId
+      const found = find(token, now)
+      return found === undefined || found.verdict === 'reused' ? undefined : found.sessionId
     },
     end: (id) => void deleteOne.run({ id }),
     endAll: (userId) => endAll.immediate(userId),

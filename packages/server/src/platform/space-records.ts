@@ -14,6 +14,9 @@ export interface SpaceRecords {
   /** The user's spaces, oldest first. */
   listFor(userId: UserId): SpaceSummary[]
   rename(id: SpaceId, name: string): void
+  /** The space has had a log once: if there is none, it is lost. */
+  hasLog(id: SpaceId): boolean
+  noteLog(id: SpaceId): void
   /**
    * Takes away the space with its members and invites, and notes in the same transaction that its file is
    * to be removed: from here on nobody can enter, whatever happens before the file is gone.
@@ -35,6 +38,7 @@ export function createSpaceRecords(db: Database): SpaceRecords {
       name: given.name,
       created_by: given.createdBy,
       created_at: given.now,
+      has_log: sql.lit(0),
     }),
   )
   const insertOwner = prepareQuery(db, (q, given: { id: SpaceId; createdBy: UserId; now: number }) =>
@@ -66,6 +70,15 @@ export function createSpaceRecords(db: Database): SpaceRecords {
   )
   const updateName = prepareQuery(db, (q, given: { id: SpaceId; name: string }) =>
     q.updateTable('spaces').set({ name: given.name }).where('id', '=', given.id),
+  )
+  const selectLog = prepareQuery(db, (q, given: { id: SpaceId }) =>
+    q.selectFrom('spaces').select('id').where('id', '=', given.id).where('has_log', '=', sql.lit(1)),
+  )
+  const updateLog = prepareQuery(db, (q, given: { id: SpaceId }) =>
+    q
+      .updateTable('spaces')
+      .set({ has_log: sql.lit(1) })
+      .where('id', '=', given.id),
   )
   const deleteSpace = prepareQuery(db, (q, given: { id: SpaceId }) =>
     q.deleteFrom('spaces').where('id', '=', given.id),
@@ -100,6 +113,8 @@ export function createSpaceRecords(db: Database): SpaceRecords {
     add: ({ id, name }, createdBy, now) => add.immediate(id, name, createdBy, now),
     get: (id, userId) => selectFor.get({ id, userId }),
     listFor: (userId) => selectAllFor.all({ userId }),
+    hasLog: (id) => selectLog.get({ id }) !== undefined,
+    noteLog: (id) => void updateLog.run({ id }),
     rename: (id, name) => void updateName.run({ id, name }),
     remove: (id, now) => remove.immediate(id, now),
     pendingDeletions: () => selectDeletions.all({}).map((row) => row.id),

@@ -102,9 +102,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   let isClosing = false
   let whenIdle = () => {}
 
-  spaces.publishTo((commit) => {
-    guarded('ops:appended', () => rooms.find(commit.spaceId)?.append(commit))
-  })
+  spaces.publishTo(
+    (commit) => guarded('ops:appended', () => rooms.find(commit.spaceId)?.append(commit)),
+    (spaceId) => guarded('space:closed', () => rooms.expelAll(spaceId, 'changed')),
+  )
 
   function forget(connection: LiveConnection): void {
     connection.timers.stop()

@@ -12,6 +12,7 @@ import { createSpaces, type SpacesOptions } from './spaces.ts'
 /** Logs that count what is asked of them, and fail when told to. */
 function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
   const watched = {
+    inner,
     appends: 0,
     opens: 0,
     openNow: new Set<string>(),
@@ -22,7 +23,7 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
     open: (id, epoch): OpLog => {
       watched.opens++
       watched.openNow.add(id)
-      const log = inner.open(id, epoch)
+      const log = watched.inner.open(id, epoch)
       return {
         get logId() {
           return log.logId
@@ -55,9 +56,9 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
   return { watched, opLogs }
 }
 
-function setUp(options: Partial<SpacesOptions> = {}) {
+function setUp(options: Partial<SpacesOptions> = {}, inner?: OpLogs) {
   const runtime = createManualRuntime()
-  const { watched, opLogs } = createWatchedOpLogs()
+  const { watched, opLogs } = createWatchedOpLogs(inner)
   const errors: object[] = []
   const logger = { info: () => {}, warn: () => {}, error: (details: object) => void errors.push(details) }
   const spaces = createSpaces({ opLogs, epoch: newEpoch(), runtime, logger, ...options })
@@ -326,6 +327,43 @@ describe('spaces', () => {
     expect(outcomes).toMatchObject([{ ok: true, cursor: 1 }])
     expect(watched.openNow.size).toBe(0)
     expect(() => spaces.open(spaceId)).toThrow('shutting down')
+  })
+})
+
+describe('a log that is not the one that was left', () => {
+  function replaced(copyAt: number, goOn: number) {
+    const older = createMemoryOpLogs()
+    const all = setUp({ idleMs: 1_000 }, older)
+    const told: string[] = []
+    all.spaces.publishTo(
+      () => {},
+      (id) => void told.push(id),
+    )
+    const commit = (first: number, count: number) => {
+      if (count > 0) all.push(opsFrom(first, count))
+      all.runtime.turn()
+    }
+    commit(1, copyAt)
+    const copy = older.copy()
+    commit(copyAt + 1, goOn)
+    const { state } = all.spaces.open(spaceId)
+    // Nobody uses the space for a while, and somebody puts an older file in its place.
+    all.runtime.advance(5_000)
+    all.watched.inner = copy
+    return { ...all, told, state }
+  }
+
+  it('[LC3] gets a new id, and whoever is in the space has to join again', () => {
+    const { spaces, told, state } = replaced(3, 2)
+    expect(spaces.open(spaceId).state.head).toBe(3)
+    expect(spaces.open(spaceId).state.logId).not.toBe(state.logId)
+    expect(told).toEqual([spaceId])
+  })
+
+  it('and is the same all the same when nothing is missing', () => {
+    const { spaces, told, state } = replaced(3, 0)
+    expect(spaces.open(spaceId).state).toEqual(state)
+    expect(told).toEqual([])
   })
 })
 

@@ -12,7 +12,7 @@ import type { OpLog, OpLogs } from '../storage/op-log.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { openSpace, type OpenSpace } from './open-space.ts'
 import { type ServerRuntime, systemServerRuntime } from './server-runtime.ts'
-import type { Publish, Space } from './space.ts'
+import type { LogState, Publish, Space } from './space.ts'
 import { createTreeReplicas } from './tree-replicas.ts'
 
 /** The spaces of a server: opened when somebody needs one, closed when nobody has for a while. */
@@ -25,8 +25,11 @@ export interface Spaces {
   open(spaceId: SpaceId): Space
   /** A tree as the server's replica shows it. Throws `not_found` when the log has no such tree. */
   readTree(spaceId: SpaceId, treeId: TreeId): TreeSnapshot
-  /** Who hears of commits: the gateway, set once before the first push. */
-  publishTo(publish: Publish): void
+  /**
+   * Who hears of commits, and of logs that others know and that are gone: the gateway, set once before the
+   * first push.
+   */
+  publishTo(publish: Publish, replaced?: (spaceId: SpaceId) => void): void
   /** Closes the space and removes its file. Repeating it is harmless. */
   delete(spaceId: SpaceId): void
   /** Finishes commits that are under way and closes every file. */
@@ -55,6 +58,9 @@ export interface SpacesOptions {
  */
 const renewalIntervalMs = 10 * 60_000
 
+/** Of how many spaces it is remembered where their logs stood when they were closed. */
+const maxRemembered = 10_000
+
 interface OpenEntry {
   readonly space: OpenSpace
   readonly log: OpLog
@@ -75,7 +81,10 @@ export function createSpaces({
 }: SpacesOptions): Spaces {
   const replicas = createTreeReplicas({ runtime, logger, maxOps: maxReplicaOps, idleMs: replicaIdleMs })
   const renewedAt = new Map<SpaceId, number>()
+  /** A file can be replaced while nobody has it open, and by setting it aside too. */
+  const leftAt = new LRUCache<SpaceId, LogState>({ max: maxRemembered })
   let publish: Publish = () => {}
+  let replaced: (spaceId: SpaceId) => void = () => {}
   let cancelSweep: (() => void) | undefined
   let isClosed = false
 
@@ -85,7 +94,10 @@ export function createSpaces({
     ttlResolution: 0,
     perf: runtime,
     updateAgeOnGet: true,
-    dispose: ({ space }, spaceId) => closeQuietly(spaceId, () => space.close()),
+    dispose: ({ space }, spaceId) => {
+      closeQuietly(spaceId, () => space.close())
+      leftAt.set(spaceId, space.state)
+    },
   })
 
   function sweepLater(): void {
@@ -108,7 +120,7 @@ export function createSpaces({
     if (isClosed) throw new SyncError('unavailable', 'the server is shutting down')
     const found = open.get(spaceId)
     if (found !== undefined) return found
-    const log = reporting(spaceId, () => opLogs.open(spaceId, epoch))
+    const log = reporting(spaceId, () => openLog(spaceId))
     const space = openSpace({
       spaceId,
       log,
@@ -137,6 +149,25 @@ export function createSpaces({
     open.set(spaceId, entry)
     sweepLater()
     return entry
+  }
+
+  /** A log that is not the one that was left: whoever is in the space has to learn of it before they go on. */
+  function openLog(spaceId: SpaceId): OpLog {
+    const log = opLogs.open(spaceId, epoch)
+    const left = leftAt.get(spaceId)
+    if (left === undefined) return log
+    try {
+      const { logId, epoch: leftIn, head: cursor } = left
+      if (log.holds({ logId, epoch: leftIn, cursor })) return log
+      if (log.logId === logId) log.renewLogId()
+      logger.warn({ spaceId, logId: log.logId }, 'the log of a space was replaced while the server ran')
+    } catch (error) {
+      closeQuietly(spaceId, () => log.close())
+      throw error
+    }
+    leftAt.delete(spaceId)
+    replaced(spaceId)
+    return log
   }
 
   function takeRenewal(spaceId: SpaceId): number {
@@ -177,8 +208,9 @@ export function createSpaces({
       const { log } = openEntry(spaceId)
       return reporting(spaceId, () => replicas.read(spaceId, log, treeId))
     },
-    publishTo: (next) => {
+    publishTo: (next, whenReplaced = () => {}) => {
       publish = next
+      replaced = whenReplaced
     },
     delete: (spaceId) => {
       const found = open.peek(spaceId)
@@ -188,6 +220,7 @@ export function createSpaces({
         open.delete(spaceId)
       }
       replicas.forget(spaceId)
+      leftAt.delete(spaceId)
       reporting(spaceId, () => opLogs.delete(spaceId))
     },
     close: () => {

@@ -21,6 +21,9 @@ import { moveOp, newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from 
 import { createSqliteOpLogs } from './sqlite-op-logs.ts'
 import { StorageFailure } from './storage-failure.ts'
 
+/** Of `now`, as it is in the names of what is set aside. */
+const madeAt = '1970-01-01T00-00-00.123Z'
+
 const folders: string[] = []
 
 afterEach(() => {
@@ -30,7 +33,10 @@ afterEach(() => {
 function setUp() {
   const dataDir = mkdtempSync(join(tmpdir(), 't69-'))
   folders.push(dataDir)
-  const opLogs = createSqliteOpLogs({ dataDir, now: () => 123 })
+  const warnings: object[] = []
+  const known = new Set<SpaceId>()
+  const options = { now: () => 123, known, warn: (details: object) => void warnings.push(details) }
+  const opLogs = createSqliteOpLogs({ dataDir, ...options })
   const path = join(dataDir, 'a1', `${spaceId}.db`)
   /** What one start of a server commits. */
   const commit = (epoch: Epoch, ops: readonly TreeOperation[]) => {
@@ -46,7 +52,7 @@ function setUp() {
     log.close()
     return held
   }
-  return { dataDir, opLogs, path, commit, holds }
+  return { dataDir, options, opLogs, path, commit, holds, warnings }
 }
 
 function failureOf(run: () => unknown): { code: string; cause: unknown } {
@@ -205,46 +211,6 @@ describe('a file that cannot be used', () => {
     expect(String(cause)).toContain('another space')
   })
 
-  it('and holds no SQLite is refused, and left as it is', () => {
-    const { opLogs, path } = setUp()
-    mkdirSync(dirname(path))
-    writeFileSync(path, 'no database at all '.repeat(1_000))
-    const { code, cause } = failureOf(() => opLogs.open(spaceId, newEpoch()))
-    expect(code).toBe('storage_failed')
-    expect(String(cause)).toContain(path)
-    expect(readFileSync(path, 'utf8')).toContain('no database at all')
-  })
-
-  it.each([
-    ['truncated', (path: string) => truncateSync(path, Math.floor(statSync(path).size / 2 / 4096) * 4096)],
-    [
-      'overwritten in the middle',
-      (path: string) => {
-        const bytes = readFileSync(path)
-        bytes.fill(0xff, 8192, bytes.length - 4096)
-        writeFileSync(path, bytes)
-      },
-    ],
-  ])('since it was %s fails as storage, whatever is asked of it, and the others go on', (_, harm) => {
-    const { opLogs, path, commit } = setUp()
-    commit(newEpoch(), opsFrom(1, 2_000))
-    harm(path)
-    const use = () => {
-      const log = opLogs.open(spaceId, newEpoch())
-      try {
-        log.read(0, { maxOps: 10_000, maxBytes: 10_000_000 })
-        log.readTree(treeId)
-        log.append(opsFrom(2_001, 100))
-      } finally {
-        log.close()
-      }
-    }
-    expect(failureOf(use).code).toBe('storage_failed')
-    const other = opLogs.open(otherSpaceId, newEpoch())
-    expect(other.append(opsFrom(1, 1, { space: otherSpaceId }))).toEqual({ after: 0, cursor: 1 })
-    other.close()
-  })
-
   it('since its folder is a file fails as storage', () => {
     const { dataDir, opLogs } = setUp()
     writeFileSync(join(dataDir, 'a1'), '')
@@ -264,6 +230,162 @@ describe('a file that cannot be used', () => {
     expect(log.append(opsFrom(2, 1))).toEqual({ after: 1, cursor: 2 })
     log.close()
   })
+})
+
+describe('a file that is damaged', () => {
+  it.each<[string, (path: string) => void]>([
+    ['holds no SQLite', (path) => writeFileSync(path, 'no database at all '.repeat(1_000))],
+    ['is truncated', (path) => truncateSync(path, Math.floor(statSync(path).size / 2 / 4096) * 4096)],
+    [
+      'is overwritten in the middle',
+      (path) => {
+        const bytes = readFileSync(path)
+        bytes.fill(0xff, 8192, bytes.length - 4096)
+        writeFileSync(path, bytes)
+      },
+    ],
+    [
+      'has a value that is no JSON',
+      (path) => {
+        const db = new Database(path)
+        db.exec("UPDATE tree_ops SET value = 'x' WHERE seq = 1000")
+        db.close()
+      },
+    ],
+  ])('since it %s is set aside as it is, when that is met, and the space begins a new log', (_, harm) => {
+    const { dataDir, opLogs, path, commit, warnings } = setUp()
+    const before = commit(newEpoch(), opsFrom(1, 2_000))
+    harm(path)
+    const damaged = readFileSync(path)
+    const use = () => {
+      const log = opLogs.open(spaceId, newEpoch())
+      try {
+        expect(log.read(0, { maxOps: 10_000, maxBytes: 10_000_000 })).toEqual([])
+        return log.logId
+      } finally {
+        log.close()
+      }
+    }
+    let logId: string | undefined
+    try {
+      logId = use()
+    } catch (error) {
+      // Met only after it was opened: whoever asked has to ask again.
+      if (!(error instanceof SyncError) || error.code !== 'storage_failed') throw error
+      logId = use()
+    }
+    expect(logId).not.toBe(before.logId)
+    const aside = `${path}.corrupt-${madeAt}`
+    expect(readFileSync(aside)).toEqual(damaged)
+    expect(warnings).toMatchObject([{ spaceId, path, setAside: aside }])
+    const other = opLogs.open(otherSpaceId, newEpoch())
+    expect(other.append(opsFrom(1, 1, { space: otherSpaceId }))).toEqual({ after: 0, cursor: 1 })
+    other.close()
+    opLogs.delete(spaceId)
+    expect(readdirSync(join(dataDir, 'a1'))).toEqual([])
+  })
+
+  it('again in one life of the process stays as it is: somebody has to look at the disk', () => {
+    const { opLogs, path, commit } = setUp()
+    for (const attempt of [1, 2]) {
+      commit(newEpoch(), opsFrom(1, 1))
+      writeFileSync(path, `no database, for the ${attempt}. time `.repeat(1_000))
+    }
+    const { code, cause } = failureOf(() => opLogs.open(spaceId, newEpoch()))
+    expect(code).toBe('storage_failed')
+    expect(String(cause)).toContain('damaged again')
+    expect(readFileSync(path, 'utf8')).toContain('for the 2. time')
+  })
+})
+
+describe('a write-ahead log that a crash left', () => {
+  /** A space as a crash leaves it, early and late: database and write-ahead log as they were at the moment. */
+  function crashed() {
+    const all = setUp()
+    const { opLogs, path } = all
+    const log = opLogs.open(spaceId, newEpoch())
+    const checkpoint = () => {
+      const db = new Database(path)
+      db.pragma('wal_checkpoint(RESTART)')
+      db.close()
+    }
+    const copy = (name: string) => {
+      for (const suffix of ['', '-wal']) copyFileSync(path + suffix, `${path}.${name}${suffix}`)
+    }
+    log.append(opsFrom(1, 10))
+    checkpoint()
+    copy('early')
+    log.append(opsFrom(11, 3_000))
+    checkpoint()
+    log.append(opsFrom(3_011, 500))
+    copy('late')
+    const { logId } = log
+    log.close()
+    const put = (from: string, suffix: string) => copyFileSync(`${path}.${from}${suffix}`, path + suffix)
+    // Another process: what this one has opened, it trusts.
+    const reopened = createSqliteOpLogs({ dataDir: all.dataDir, ...all.options })
+    return { ...all, opLogs: reopened, put, logId }
+  }
+
+  it('is replayed into its own database', () => {
+    const { opLogs, put, logId, warnings } = crashed()
+    put('late', '')
+    put('late', '-wal')
+    const log = opLogs.open(spaceId, newEpoch())
+    expect(log).toMatchObject({ head: 3_510, logId })
+    log.close()
+    expect(warnings).toEqual([])
+  })
+
+  it('is set aside, not replayed, when the database beside it was restored from an older copy', () => {
+    const { opLogs, path, put, logId, warnings } = crashed()
+    put('early', '')
+    put('late', '-wal')
+    const wal = readFileSync(`${path}-wal`)
+    const log = opLogs.open(spaceId, newEpoch())
+    expect(log).toMatchObject({ head: 10, logId })
+    expect(log.append(opsFrom(11, 5))).toEqual({ after: 10, cursor: 15 })
+    log.close()
+    expect(readFileSync(`${path}.stale-${madeAt}-wal`)).toEqual(wal)
+    expect(warnings).toMatchObject([{ spaceId, setAside: `${path}.stale-${madeAt}-wal` }])
+  })
+
+  it('is set aside with its database when that is damaged, so that the two can be looked at together', () => {
+    const { opLogs, path, put, warnings } = crashed()
+    put('late', '')
+    put('late', '-wal')
+    truncateSync(path, 40_960)
+    const log = opLogs.open(spaceId, newEpoch())
+    expect(log.head).toBe(0)
+    log.close()
+    const aside = `${path}.corrupt-${madeAt}`
+    expect([existsSync(aside), existsSync(`${aside}-wal`)]).toEqual([true, true])
+    expect(warnings).toMatchObject([{ setAside: aside }])
+  })
+
+  it('is kept when its database is gone', () => {
+    const { opLogs, path, put, warnings } = crashed()
+    rmSync(path)
+    put('late', '-wal')
+    const wal = readFileSync(`${path}-wal`)
+    opLogs.open(spaceId, newEpoch()).close()
+    expect(readFileSync(`${path}.stale-${madeAt}-wal`)).toEqual(wal)
+    expect(warnings).toMatchObject([{ path }, { setAside: `${path}.stale-${madeAt}-wal` }])
+  })
+})
+
+it.each([
+  ['missing', (path: string) => rmSync(path)],
+  ['empty', (path: string) => truncateSync(path)],
+])('tells a file that is %s from a space that is new', (_, harm) => {
+  const { opLogs, path, commit, warnings } = setUp()
+  commit(newEpoch(), opsFrom(1, 1))
+  expect(warnings).toEqual([])
+  harm(path)
+  const log = opLogs.open(spaceId, newEpoch())
+  expect(log.head).toBe(0)
+  log.close()
+  expect(warnings).toMatchObject([{ spaceId, path }])
 })
 
 it('deletes all that belongs to a space, what a crash left of it included', () => {

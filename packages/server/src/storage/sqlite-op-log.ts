@@ -14,9 +14,20 @@ const bytesPerOp = 8
 /** A space's log in a migrated database, which the log owns from here on. */
 export function openSqliteOpLog(
   db: Database,
-  { spaceId, epoch: ownEpoch, now }: { spaceId: SpaceId; epoch: Epoch; now: () => number },
+  {
+    spaceId,
+    epoch: ownEpoch,
+    now,
+    damaged,
+  }: {
+    readonly spaceId: SpaceId
+    readonly epoch: Epoch
+    readonly now: () => number
+    /** What the file holds turned out to be wrong. */
+    readonly damaged: () => void
+  },
 ): OpLog {
-  const path = db.name
+  const onFile = <Result>(run: () => Result): Result => onStorage(db.name, run, damaged)
   const statements = prepareAll(db, spaceQueries)
   let logId = findOrMakeLogId()
   let head = statements.head.get({})?.seq ?? 0
@@ -58,7 +69,7 @@ export function openSqliteOpLog(
     },
 
     holds: (position) =>
-      onStorage(path, () => {
+      onFile(() => {
         if (position.logId !== logId || position.cursor > head) return false
         if (position.cursor === 0 || position.epoch === undefined) return true
         const end = endOf(position.epoch)
@@ -66,7 +77,7 @@ export function openSqliteOpLog(
       }),
 
     renewLogId: () =>
-      onStorage(path, () => {
+      onFile(() => {
         const made = randomHexId() as LogId
         statements.setLogId.run({ id: spaceId, log_id: made })
         logId = made
@@ -74,15 +85,15 @@ export function openSqliteOpLog(
       }),
 
     find: ({ treeId, clock, peerId }) =>
-      onStorage(path, () => {
+      onFile(() => {
         const row = statements.op.get({ treeId, clock, peerId })
         return row && opByRow(row)
       }),
 
-    maxClock: (treeId) => onStorage(path, () => statements.maxClock.get({ treeId })?.clock ?? 0),
+    maxClock: (treeId) => onFile(() => statements.maxClock.get({ treeId })?.clock ?? 0),
 
     append: (ops) =>
-      onStorage(path, () => {
+      onFile(() => {
         const after = head
         if (ops.length === 0) return { after, cursor: after }
         // What is remembered changes only once the transaction is through.
@@ -92,7 +103,7 @@ export function openSqliteOpLog(
       }),
 
     read: (after, { maxOps, maxBytes }) =>
-      onStorage(path, () => {
+      onFile(() => {
         const ops = []
         let bytes = 0
         for (const row of statements.opsAfter.iterate({ after })) {
@@ -104,14 +115,14 @@ export function openSqliteOpLog(
       }),
 
     readTree: (treeId) =>
-      onStorage(path, () => {
+      onFile(() => {
         const ops = []
         for (const row of statements.opsOfTree.iterate({ treeId })) ops.push(opByRow(row))
         return ops
       }),
 
     treeIds: () =>
-      onStorage(path, () => {
+      onFile(() => {
         // One seek of the index a tree, where DISTINCT would read all of it.
         const ids: TreeId[] = []
         for (let id = statements.treeAfter.get({ after: '' })?.treeId; id;) {
@@ -121,6 +132,6 @@ export function openSqliteOpLog(
         return ids
       }),
 
-    close: () => onStorage(path, () => db.close()),
+    close: () => onFile(() => db.close()),
   }
 }

@@ -1,45 +1,132 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import type { SpaceId } from '@t69/protocol'
+import type { Epoch, SpaceId } from '@t69/protocol'
 import Database from 'better-sqlite3'
 
+import { examineFile } from './examine-file.ts'
 import { migrate } from './migrate.ts'
-import type { OpLogs } from './op-log.ts'
+import type { OpLog, OpLogs } from './op-log.ts'
+import {
+  asidePath,
+  hasWal,
+  removeAsides,
+  setDatabaseAside,
+  setWalAside,
+  sizeOf,
+  syncFolder,
+} from './set-aside.ts'
 import { spaceMigrations } from './space-schema.ts'
 import { openSqliteOpLog } from './sqlite-op-log.ts'
-import { onStorage } from './storage-failure.ts'
+import { DamagedAgainError, isDamage, onStorage } from './storage-failure.ts'
 
 export interface SqliteOpLogsOptions {
   /** Each space is `<dataDir>/<first two characters>/<space id>.db`. */
   readonly dataDir: string
   /** `full` (the default): a commit survives power loss. `normal`: it survives the process. */
   readonly synchronous?: 'full' | 'normal'
-  /** Unix milliseconds, for `created_at`. */
+  /** Unix milliseconds, for `created_at` and the names of what is set aside. */
   readonly now?: () => number
+  /** Which spaces have had a file, kept elsewhere: that one is gone cannot be told from what is left. */
+  readonly known?: KnownSpaces
+  /** Says what happened to which file, for whoever keeps the server. Default: nobody hears of it. */
+  readonly warn?: (details: object, message: string) => void
 }
 
-/** One SQLite file a space. */
+export interface KnownSpaces {
+  has(spaceId: SpaceId): boolean
+  add(spaceId: SpaceId): void
+}
+
+/**
+ * One SQLite file a space. A file that is damaged is set aside under a name that says so, and the space begins
+ * a new log, which the devices fill again (docs/decisions/0005): never is anything deleted or written over.
+ */
 export function createSqliteOpLogs({
   dataDir,
   synchronous = 'full',
   now = Date.now,
+  known,
+  warn = () => {},
 }: SqliteOpLogsOptions): OpLogs {
   const pathOf = (spaceId: SpaceId) => join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
+  /** Opened by this process before: a write-ahead log that is found now is its own. */
+  const opened = new Set<SpaceId>()
+  /** A log of theirs met damage. */
+  const suspects = new Set<SpaceId>()
+  const setAside = new Set<SpaceId>()
+
+  function openFile(spaceId: SpaceId, epoch: Epoch): OpLog {
+    const db = new Database(pathOf(spaceId), { timeout: lockTimeoutMs })
+    try {
+      configure(db, synchronous)
+      migrate(db, spaceMigrations)
+      return openSqliteOpLog(db, { spaceId, epoch, now, damaged: () => suspects.add(spaceId) })
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  }
+
+  /** Before SQLite may make a new file here, or throw away a write-ahead log whose database is gone. */
+  function noticeLoss(spaceId: SpaceId, path: string): void {
+    if (sizeOf(path) > 0) return
+    if (known?.has(spaceId) === true) {
+      warn(
+        { spaceId, path },
+        'the file of a space is missing or empty: a new log begins, which devices fill again',
+      )
+    }
+    if (!hasWal(path)) return
+    const aside = asidePath(path, 'stale', now())
+    setWalAside(path, aside)
+    warn({ spaceId, path, setAside: `${aside}-wal` }, 'a write-ahead log without its database is set aside')
+  }
+
+  /** Finds out whether file and write-ahead log are whole and belong together, and sets aside what is not. */
+  function mend(spaceId: SpaceId, path: string): void {
+    const reason = examineFile(path)
+    if (reason === undefined) return
+    if (setAside.has(spaceId)) throw new DamagedAgainError(`it is damaged again: ${reason}`)
+    if (hasWal(path)) {
+      const aside = asidePath(path, 'stale', now())
+      setWalAside(path, aside)
+      if (examineFile(path) === undefined) {
+        setAside.add(spaceId)
+        const details = { spaceId, path, setAside: `${aside}-wal`, reason }
+        warn(details, 'a write-ahead log does not belong to the file of a space and is set aside')
+        return
+      }
+      // The two belong together after all: they are set aside together.
+      renameSync(`${aside}-wal`, `${path}-wal`)
+    }
+    const aside = asidePath(path, 'corrupt', now())
+    setDatabaseAside(path, aside)
+    setAside.add(spaceId)
+    const details = { spaceId, path, setAside: aside, reason }
+    warn(details, 'the file of a space is damaged and set aside: a new log begins, which devices fill again')
+  }
+
   return {
     open: (spaceId, epoch) => {
       const path = pathOf(spaceId)
       return onStorage(path, () => {
         makeFolder(dirname(path))
-        const db = new Database(path, { timeout: lockTimeoutMs })
+        noticeLoss(spaceId, path)
+        if (known?.has(spaceId) === false) known.add(spaceId)
+        const isLeftOver = !opened.has(spaceId) && hasWal(path)
+        if (suspects.has(spaceId) || isLeftOver) mend(spaceId, path)
+        let log: OpLog
         try {
-          configure(db, synchronous)
-          migrate(db, spaceMigrations)
-          return openSqliteOpLog(db, { spaceId, epoch, now })
+          log = openFile(spaceId, epoch)
         } catch (error) {
-          db.close()
-          throw error
+          if (!isDamage(error)) throw error
+          mend(spaceId, path)
+          log = openFile(spaceId, epoch)
         }
+        suspects.delete(spaceId)
+        opened.add(spaceId)
+        return log
       })
     },
     exists: (spaceId) => existsSync(pathOf(spaceId)),
@@ -48,7 +135,11 @@ export function createSqliteOpLogs({
       onStorage(path, () => {
         // The database last: a log left over from it would be replayed into a new file of its name.
         for (const suffix of ['-wal', '-shm', '']) rmSync(path + suffix, { force: true })
+        removeAsides(path)
       })
+      opened.delete(spaceId)
+      suspects.delete(spaceId)
+      setAside.delete(spaceId)
     },
   }
 }
@@ -70,10 +161,5 @@ function makeFolder(path: string): void {
   const made = mkdirSync(path, { recursive: true })
   if (made === undefined) return
   // SQLite syncs the folder that a file is made in, not the one that the folder is made in.
-  const parent = openSync(dirname(made), 'r')
-  try {
-    fsyncSync(parent)
-  } finally {
-    closeSync(parent)
-  }
+  syncFolder(dirname(made))
 }

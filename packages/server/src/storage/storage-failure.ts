@@ -14,12 +14,16 @@ export class StorageFailure extends Error {
   }
 }
 
-/** Runs what touches the file at `path`; a failure of the medium becomes `storage_failed`, bugs stay bugs. */
-export function onStorage<Result>(path: string, run: () => Result): Result {
+/**
+ * Runs what touches the file at `path`; a failure of the medium becomes `storage_failed`, bugs stay bugs.
+ * `damaged` is called first when what the file holds turned out to be wrong.
+ */
+export function onStorage<Result>(path: string, run: () => Result, damaged?: () => void): Result {
   try {
     return run()
   } catch (error) {
     if (!(error instanceof Error) || !isOfTheMedium(error)) throw error
+    if (isDamage(error)) damaged?.()
     const failed = new SyncError('storage_failed', 'the storage of this space fails')
     failed.cause = new StorageFailure(path, error)
     throw failed
@@ -31,13 +35,27 @@ function isOfTheMedium(error: Error): boolean {
     error instanceof Database.SqliteError ||
     error instanceof NewerSchemaError ||
     error instanceof ForeignFileError ||
+    error instanceof DamagedAgainError ||
     'syscall' in error ||
-    // A value in the file that is not JSON.
-    error instanceof SyntaxError
+    isDamage(error)
   )
+}
+
+/** What the file holds is wrong. A disk that is full, or may not be written, damages nothing. */
+export function isDamage(error: unknown): error is Error {
+  if (error instanceof Database.SqliteError) {
+    return error.code.startsWith('SQLITE_CORRUPT') || error.code === 'SQLITE_NOTADB'
+  }
+  // A value in the file that is not JSON.
+  return error instanceof SyntaxError
 }
 
 /** The file is another space's, copied or renamed. */
 export class ForeignFileError extends Error {
   override readonly name = 'ForeignFileError'
+}
+
+/** Set aside once already since the process began: the disk itself may be failing, and somebody has to look. */
+export class DamagedAgainError extends Error {
+  override readonly name = 'DamagedAgainError'
 }
