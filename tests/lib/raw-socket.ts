@@ -88,7 +88,7 @@ export async function connectRaw(url: string, token: string | undefined): Promis
 }
 
 /** The socket at once, whether or not the server admits it. */
-export function openRaw(
+function openRaw(
   url: string,
   token: string | undefined,
 ): { readonly socket: Socket; readonly admitted: Promise<void> } {

@@ -69,18 +69,24 @@ async function writeReply(
   vertex.setTransientProperty('inProgress', true)
 
   let text = ''
-  let [shownAt, keptAt] = [performance.now(), performance.now()]
+  let keptAt = performance.now()
+  let showing: ReturnType<typeof setTimeout> | undefined
+  const show = (): void => {
+    showing = undefined
+    try {
+      vertex.setTransientProperty('text', text)
+    } catch {
+      // The space was closed meanwhile.
+    }
+  }
   try {
     for await (const piece of streamCompletion({ baseUrl, model, apiKey, messages }, signal)) {
       text += piece
-      const now = performance.now()
-      if (now - keptAt > keepEveryMs) {
-        vertex.setProperty('text', text)
-        keptAt = shownAt = now
-      } else if (now - shownAt > showEveryMs) {
-        vertex.setTransientProperty('text', text)
-        shownAt = now
-      }
+      // Also what came last before the model paused is shown.
+      showing ??= setTimeout(show, showEveryMs)
+      if (performance.now() - keptAt <= keepEveryMs) continue
+      vertex.setProperty('text', text)
+      keptAt = performance.now()
     }
   } catch (error) {
     if (!signal.aborted) {
@@ -88,6 +94,8 @@ async function writeReply(
       text =
         text === '' ? `No reply: ${explain(error)}` : `${text}\n\n(The reply broke off: ${explain(error)})`
     }
+  } finally {
+    clearTimeout(showing)
   }
   // A stored value takes the transient one before it away.
   vertex.setProperty('text', text === '' ? '(Stopped)' : text)

@@ -1,0 +1,69 @@
+import { expect } from 'vitest'
+
+import { startFakeProvider } from '../lib/fake-provider.ts'
+import { story } from '../lib/story.ts'
+import {
+  accountOf,
+  invite,
+  messages,
+  newChat,
+  openSpace,
+  say,
+  signIn,
+  spaceOf,
+  synced,
+} from '../lib/t69-page.ts'
+import { openT69, treeItem } from '../lib/t69-page.ts'
+import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
+
+const anna = accountOf('Anna')
+const moment = { timeout: 5_000 }
+
+story('one device asks the AI, and everybody sees the reply grow', async (stage) => {
+  using provider = await startFakeProvider()
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  await laptop.page.getByTestId('settings').click()
+  await laptop.page.getByTestId('provider-name').fill('Home')
+  await laptop.page.getByTestId('provider-base-url').fill(provider.baseUrl)
+  await laptop.page.getByTestId('provider-model').fill('small')
+  await laptop.page.getByTestId('provider-key').fill('key-of-anna')
+  await laptop.page.getByTestId('provider-save').click()
+  await laptop.page.getByTestId('provider').waitFor()
+  await laptop.page.getByTestId('close-dialog').click()
+  await newChat(laptop.page, 'Ask')
+
+  // Two more devices have the chat open: Anna's own, and Ben's.
+  const tablet = await stage.device("Anna's tablet")
+  await openT69(tablet.page, tablet.url)
+  await signIn(tablet.page, anna)
+  await openSpace(tablet.page, await spaceOf(laptop.page))
+  const other = await acceptInvite(
+    stage,
+    "Ben's laptop",
+    accountOf('Ben'),
+    await invite(laptop.page, 'editor'),
+  )
+  for (const { page } of [tablet, other]) await treeItem(page, { title: 'Ask' }).click()
+
+  await say(laptop.page, 'What is a tree?')
+  await provider.stream('A tree ')
+  for (const { page } of [laptop, tablet, other]) {
+    await expect.poll(() => messages(page), moment).toEqual(['What is a tree?', 'A tree'])
+  }
+  await provider.stream('has roots.')
+  for (const { page } of [laptop, tablet, other]) {
+    await expect.poll(() => messages(page), moment).toEqual(['What is a tree?', 'A tree has roots.'])
+  }
+  await stage.shot(other, 'the reply as it grows')
+  provider.finish()
+  for (const { page } of [laptop, tablet, other]) {
+    await page.locator('[data-testid=message][data-role=assistant]:not([data-streaming=true])').waitFor()
+    await synced(page)
+    expect(await messages(page)).toEqual(['What is a tree?', 'A tree has roots.'])
+  }
+  expect(provider.asked).toEqual(['Bearer key-of-anna'])
+
+  // What grew was shown; what is kept is the whole.
+  await other.page.reload()
+  await expect.poll(() => messages(other.page), moment).toEqual(['What is a tree?', 'A tree has roots.'])
+})

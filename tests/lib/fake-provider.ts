@@ -1,0 +1,56 @@
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+
+/** An endpoint that speaks OpenAI's protocol and says what the test gives it to say, when it says so. */
+export interface FakeProvider {
+  readonly baseUrl: string
+  /** The `authorization` of each request for a reply. */
+  readonly asked: readonly string[]
+  /** Streams a piece to everybody who waits for a reply, once somebody does. */
+  stream(piece: string): Promise<void>
+  finish(): void
+  [Symbol.dispose](): void
+}
+
+export async function startFakeProvider(): Promise<FakeProvider> {
+  const asked: string[] = []
+  const waiting = new Set<ServerResponse>()
+  let somebodyAsks = Promise.withResolvers<void>()
+
+  const server = createServer((request, response) => {
+    response.setHeader('access-control-allow-origin', '*')
+    response.setHeader('access-control-allow-headers', '*')
+    if (request.method === 'OPTIONS') {
+      response.end()
+      return
+    }
+    asked.push(request.headers.authorization ?? '')
+    response.setHeader('content-type', 'text/event-stream')
+    response.flushHeaders()
+    waiting.add(response)
+    somebodyAsks.resolve()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+
+  return {
+    baseUrl: `http://127.0.0.1:${address.port}/v1`,
+    asked,
+    async stream(piece) {
+      await somebodyAsks.promise
+      const chunk = JSON.stringify({ choices: [{ delta: { content: piece } }] })
+      for (const response of waiting) response.write(`data: ${chunk}\n\n`)
+    },
+    finish() {
+      for (const response of waiting) response.end('data: [DONE]\n\n')
+      waiting.clear()
+      somebodyAsks = Promise.withResolvers()
+    },
+    [Symbol.dispose]() {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
