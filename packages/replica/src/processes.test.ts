@@ -22,7 +22,7 @@ async function printed(code: string, locale: string, input: unknown = null): Pro
   return stdout.trim()
 }
 
-test('a Danish and an American process show the same tree of the same operations', async () => {
+test('[RE1] [RE2] a Danish and an American process show the same tree of the same operations', async () => {
   const peers = ['aa', 'ab', 'z', 'ch', 'Z', 'x\u200d', 'x']
   const ops: VertexOperation[] = [
     { id: { counter: 1, peerId: '1' }, targetId: 'root', parentId: null },

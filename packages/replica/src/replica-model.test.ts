@@ -33,7 +33,7 @@ function expectModel(replica: Replica, model: Model): void {
 
 const histories = anyHistory().chain((ops) => fc.tuple(fc.constant(ops), deliveryOf(ops), deliveryOf(ops)))
 
-test('any operations, in any order and batching, show what the plain model says, after each batch', () => {
+test('[RE2] [RE3] [RE4] any operations, in any order and batching, show what the plain model says, after each batch', () => {
   fc.assert(
     fc.property(histories, ([ops, one, other]) => {
       const digests = [one, other].map((delivery) => {
@@ -53,7 +53,7 @@ test('any operations, in any order and batching, show what the plain model says,
   )
 })
 
-test('moves within a deep chain show what the plain model says, however they are delivered', () => {
+test('[RE4] moves within a deep chain show what the plain model says, however they are delivered', () => {
   const deliveries = chainHistory().chain((ops) => fc.tuple(fc.constant(ops), deliveryOf(ops)))
   fc.assert(
     fc.property(deliveries, ([ops, delivery]) => {

@@ -116,7 +116,7 @@ test('what is deleted goes below the null vertex, in a log without one too', () 
   expect(tree.getChildrenIds('0')).toEqual(['a'])
 })
 
-test('operations on what is unknown wait, count, and take effect once it comes', () => {
+test('[RE5] operations on what is unknown wait, count, and take effect once it comes', () => {
   const tree = new Replica({ ops: [root, move(2, '1', 'a', 'root')] })
   const waiting = [move(8, '2', 'b', 'p'), move(9, '2', 'a', 'p'), set(90, '2', 'p', 'name', 'parent')]
   tree.merge(waiting)
@@ -142,7 +142,7 @@ test('a local edit comes after every operation known, lost ones included', () =>
   expect(tree.root?.name).toBe('now')
 })
 
-test('the order of peers is that of their code units', () => {
+test('[RE1] the order of peers is that of their code units', () => {
   const names = ['aa', 'z', 'Z', 'x\u200d', 'x'].map((peerId) => set(2, peerId, 'root', 'name', peerId))
   expect(new Replica({ ops: [root, ...names] }).root?.name).toBe('z')
   expect(new Replica({ ops: [root, ...names.toReversed()] }).root?.name).toBe('z')
