@@ -106,6 +106,17 @@ async function until(space: Space, holds: (status: SpaceStatus) => boolean): Pro
   })
 }
 
+async function namedIn(space: Space, count: number): Promise<void> {
+  if (space.presence.length === count) return
+  await new Promise<void>((resolve) => {
+    const stop = space.onPresence((present) => {
+      if (present.length !== count) return
+      stop()
+      resolve()
+    })
+  })
+}
+
 const live = (space: Space) => until(space, ({ phase }) => phase === 'live')
 
 /** Both have everything: what each made is committed, and each has read the log to its end. */
@@ -231,8 +242,11 @@ describe('A client and the server', () => {
     await agree(here, there)
     expect(here.root.getVertexByPath('mine')).toBeDefined()
 
+    here.setPresence('here')
+    await namedIn(there, 1)
     await here.removeMember(benUser.id)
     await until(there, ({ phase }) => phase === 'blocked')
+    expect(there.presence).toEqual([])
     expect(there.status.error?.code).toBe('forbidden')
     await expect(there.members()).rejects.toBeInstanceOf(SyncError)
   })
@@ -248,9 +262,7 @@ describe('A client and the server', () => {
     const there = await phone.openSpace(here.id)
     await live(there)
     here.setPresence({ at: 'message' })
-    await new Promise<void>((resolve) =>
-      there.onPresence((present) => void (present.length === 1 && resolve())),
-    )
+    await namedIn(there, 1)
     expect(there.presence).toMatchObject([{ user: { name: 'Anna' }, state: { at: 'message' } }])
 
     const text = 'one two three four five six seven'
@@ -269,6 +281,49 @@ describe('A client and the server', () => {
     message.setProperty('text', text)
     await agree(here, there)
     expect(there.root.getVertexProperty(message.id, 'text', false)).toBe(text)
+  })
+
+  it('names nobody while it is not live, and everybody again once it is', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Ours' })
+    await here.flushed()
+    here.setPresence('here')
+    const network = createCuttable(url)
+    const phone = device({ transport: network.transport, fetch: network.fetch })
+    await phone.signIn(anna)
+    const there = await phone.openSpace(here.id)
+    await namedIn(there, 1)
+    const heard: number[] = []
+    there.onPresence((present) => heard.push(present.length))
+    network.cut()
+    await until(there, ({ phase }) => phase === 'offline')
+    expect(there.presence).toEqual([])
+    network.mend()
+    await namedIn(there, 1)
+    expect(there.status.phase).toBe('live')
+    expect(heard).toEqual([0, 1])
+  })
+
+  it('shows a text that streams in to whoever opens its tree in the middle of it', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Ours' })
+    const chat = await here.createTree()
+    const treeId = here.treeIdOf(chat)
+    const message = chat.root!.newNamedChild('message')
+    await here.flushed()
+    const phone = device()
+    await phone.signIn(anna)
+    const there = await phone.openSpace(here.id)
+    await live(there)
+    message.setTransientProperty('text', 'half a rep')
+    const seen = here.root.root!.newNamedChild('said')
+    seen.setTransientProperty('text', 'said')
+    await here.flushed()
+    await expect.poll(() => there.root.getVertexProperty(seen.id, 'text')).toBe('said')
+    const opened = await there.openTree(treeId)
+    expect(opened.getVertexProperty(message.id, 'text')).toBe('half a rep')
   })
 
   it('syncs all tabs over the connection of one, and another takes over when it goes', async () => {

@@ -108,7 +108,7 @@ export interface Space {
   readonly name: string
   /** Null while local. */
   readonly role: Role | null
-  /** The space tree, whose id is the space's. */
+  /** The space tree, whose id is the space's. The same object, but see `onReplaced`. */
   readonly root: Replica
 
   /** A tree of the space by its id, loaded from this device; the same object while it is open. */
@@ -130,7 +130,14 @@ export interface Space {
 
   rejectedEdits(): Promise<RejectedEdit[]>
   retryRejected(): Promise<void>
+  /** Lets go of refused edits for good. Trees of them that are open are replaced. */
   discardRejected(): Promise<void>
+  /**
+   * Called after edits were discarded, here or in another tab, with each tree that is open and had some.
+   * `root` or `openTree` gives another replica from then on; the one before is disposed. It stays open as
+   * often as it was.
+   */
+  onReplaced(listener: (treeId: TreeId) => void): Unsubscribe
 
   rename(name: string): Promise<void>
   members(): Promise<Member[]>

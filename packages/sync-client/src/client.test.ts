@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 
+import type { Space } from './api.ts'
 import { createSyncClient } from './client.ts'
 import { memoryStorage } from './memory-storage.ts'
+import type { ClientStorage } from './storage.ts'
+import { unsynced } from './sync-machine.ts'
 import { createTabGroup } from './tabs.ts'
 import { turns } from './testing/manual-time.ts'
 import type { Transport } from './transport.ts'
@@ -127,5 +130,78 @@ describe('Two tabs of one browser', () => {
       await turns()
       expect(there.root.digest()).toBe(here.root.digest())
     }
+  })
+})
+
+describe('Refused edits that are discarded', () => {
+  /** Files everything in the outbox as refused, as if the server had. */
+  async function refuseAll(storage: ClientStorage, { id }: Space): Promise<void> {
+    const slice = await storage.readOutbox(id, 1_000_000)
+    const refused = slice!.ops.map((op) => ({ op, code: 'too_large' as const, message: 'No' }))
+    await storage.settleOutbox(id, slice!.entries, refused, unsynced)
+  }
+
+  const replaced = (space: Space) =>
+    new Promise<string>((resolve) => {
+      const stop = space.onReplaced((treeId) => {
+        stop()
+        resolve(treeId)
+      })
+    })
+
+  it('are gone from what is open, here and in other tabs, and what else was written stays', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    const chat = await here.createTree()
+    const treeId = here.treeIdOf(chat)
+    chat.root!.setProperty('title', 'Kept')
+    await here.stored()
+    await storage.putSyncState(here.id, unsynced)
+    chat.root!.setProperty('title', 'Refused')
+    await here.stored()
+    await refuseAll(storage, here)
+    chat.root!.setProperty('after', 1)
+    const there = await other.openSpace(here.id)
+    const chatThere = await there.openTree(treeId)
+    expect(chatThere.root!.getProperty('title')).toBe('Refused')
+
+    const news = Promise.all([replaced(here), replaced(there)])
+    const discarding = here.discardRejected()
+    chat.root!.setProperty('meanwhile', 2)
+    await discarding
+    expect(await news).toEqual([treeId, treeId])
+    for (const space of [here, there]) {
+      const tree = await space.openTree(treeId)
+      expect(tree).not.toBe(chat)
+      expect(tree.root!.getProperties()).toMatchObject({ title: 'Kept', after: 1, meanwhile: 2 })
+      expect(space.status.rejected).toBe(0)
+    }
+    expect(() => chat.root!.setProperty('late', 1)).toThrow(/disposed/)
+    expect(() => chatThere.root!.setProperty('late', 1)).toThrow(/disposed/)
+    const again = await there.openTree(treeId)
+    again.root!.setProperty('from', 'there')
+    await there.stored()
+    expect((await here.openTree(treeId)).root!.getProperty('from')).toBe('there')
+  })
+
+  it('are gone from the space tree, whose root is another from then on', async () => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.createSpace({ name: 'Notes' })
+    await space.stored()
+    await storage.putSyncState(space.id, unsynced)
+    const before = space.root
+    before.root!.newNamedChild('refused')
+    await space.stored()
+    await refuseAll(storage, space)
+    const news = replaced(space)
+    await space.discardRejected()
+    expect(await news).toBe(space.id)
+    expect(space.root).not.toBe(before)
+    expect(space.root.getVertexByPath('refused')).toBeUndefined()
+    expect(await space.openTree(space.id)).toBe(space.root)
   })
 })

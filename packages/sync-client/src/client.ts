@@ -142,6 +142,9 @@ async function createCore(
       case 'settled':
         void space?.recount()
         return
+      case 'discarded':
+        if (!own) void space?.discarded(message.treeIds)
+        return
       case 'reported':
         space?.reported(message.report)
         return

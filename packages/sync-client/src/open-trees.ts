@@ -14,6 +14,8 @@ export interface OpenTreesDeps {
   readonly readTree: (treeId: TreeId) => Promise<TreeOperation[]>
   readonly onEdit: (op: TreeOperation) => void
   readonly onTransient: (change: LocalTransient) => void
+  /** A replica was filled, before anybody gets it. */
+  readonly onFilled: (treeId: TreeId) => void
   /** Every edit made so far is on disk. */
   readonly stored: () => Promise<void>
 }
@@ -29,14 +31,17 @@ export interface OpenTrees {
   show(ops: readonly TreeOperation[]): void
   /** Merges what the storage holds: other tabs may have written unheard. */
   reload(): Promise<void>
+  /** Another replica takes the place of the tree's, with what the storage holds: nothing is taken out of one. */
+  replace(treeId: TreeId): Promise<void>
   dispose(): void
 }
 
 interface OpenTree {
   users: number
   tree: Replica | undefined
-  /** What came while the tree was being read; the reading may have begun before it was stored. */
+  /** What came, or was edited, while the tree was being read, which may have begun before that was stored. */
   missed: TreeOperation[]
+  isReplaced: boolean
   loading: Promise<Replica>
 }
 
@@ -50,16 +55,25 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
     tree.onLocalOp((op: VertexOperation) => {
       if ('key' in op && op.transient) {
         deps.onTransient({ treeId, targetId: op.targetId, key: op.key, value: op.value })
-      } else deps.onEdit(toTreeOperation(op, { spaceId, treeId }))
+        return
+      }
+      const edit = toTreeOperation(op, { spaceId, treeId })
+      const entry = trees.get(treeId)
+      if (entry?.isReplaced === true) entry.missed.push(edit)
+      deps.onEdit(edit)
     })
   }
 
   async function load(treeId: TreeId, entry: OpenTree): Promise<Replica> {
-    const ops = await deps.readTree(treeId)
+    return fill(treeId, entry, await deps.readTree(treeId))
+  }
+
+  function fill(treeId: TreeId, entry: OpenTree, ops: readonly TreeOperation[]): Replica {
     const tree = new Replica({ treeId, ops: [...ops, ...entry.missed].map(toVertexOperation) })
     entry.missed = []
     entry.tree = tree
     attach(treeId, tree)
+    deps.onFilled(treeId)
     return tree
   }
 
@@ -71,6 +85,7 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
           users: 0,
           tree: undefined,
           missed: [],
+          isReplaced: false,
           loading: Promise.reject(new Error('unset')),
         }
         made.loading.catch(() => {})
@@ -85,7 +100,7 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
     },
     create(treeId) {
       const tree = Replica.create(treeId)
-      trees.set(treeId, { users: 1, tree, missed: [], loading: Promise.resolve(tree) })
+      trees.set(treeId, { users: 1, tree, missed: [], isReplaced: false, loading: Promise.resolve(tree) })
       attach(treeId, tree)
       return tree
     },
@@ -104,8 +119,8 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
     show(ops) {
       for (const [treeId, treeOps] of Map.groupBy(ops, (op) => op.treeId)) {
         const entry = trees.get(treeId)
-        if (entry?.tree !== undefined) entry.tree.merge(treeOps.map(toVertexOperation))
-        else entry?.missed.push(...treeOps)
+        entry?.tree?.merge(treeOps.map(toVertexOperation))
+        if (entry?.tree === undefined || entry.isReplaced) entry?.missed.push(...treeOps)
       }
     },
     async reload() {
@@ -113,6 +128,22 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
         if (tree === undefined) continue
         const ops = await deps.readTree(treeId)
         if (trees.get(treeId)?.tree === tree) tree.merge(ops.map(toVertexOperation))
+      }
+    },
+    async replace(treeId) {
+      const entry = trees.get(treeId)
+      const before = await entry?.loading
+      if (entry === undefined || before === undefined || trees.get(treeId) !== entry) return
+      entry.isReplaced = true
+      try {
+        await deps.stored()
+        const ops = await deps.readTree(treeId)
+        if (trees.get(treeId) !== entry) return
+        entry.loading = Promise.resolve(fill(treeId, entry, ops))
+        before.dispose()
+      } finally {
+        entry.isReplaced = false
+        entry.missed = []
       }
     },
     dispose() {

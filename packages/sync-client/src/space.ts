@@ -50,6 +50,8 @@ export interface OpenSpace {
   reported(report: SyncReport): void
   present(present: readonly Presence[]): void
   transients(from: string, changes: readonly TransientChange[]): void
+  /** Refused edits of these trees are gone from the storage. */
+  discarded(treeIds: readonly TreeId[]): Promise<void>
   /** The outbox, or what was refused, has changed. */
   recount(): Promise<void>
   /** What is stored of the space itself has changed, or who is signed in. */
@@ -84,9 +86,12 @@ export function openSpace(
   const rootId: TreeId = treeIdSchema.parse(spaceId)
   const statusListeners = createListeners<SpaceStatus>()
   const presenceListeners = createListeners<readonly Presence[]>()
+  const replacedListeners = createListeners<TreeId>()
   let stored = found
   let report = silent
   let counts: PendingCounts = { pending: 0, rejected: 0 }
+  /** As the tab that leads named them last, and as much of it as the app is told. */
+  let named: readonly Presence[] = []
   let present: readonly Presence[] = []
   let presenceState: Extract<TabMessage, { type: 'presence-set' }> | null = null
   let closed: Promise<void> | null = null
@@ -116,6 +121,7 @@ export function openSpace(
       writer.add(op)
     },
     onTransient: (change) => sender.set(change),
+    onFilled: (treeId) => receiver.showAgain(treeId),
     stored: () => writer.stored(),
   })
 
@@ -144,7 +150,16 @@ export function openSpace(
 
   function changed(): void {
     changes++
-    statusListeners.emit(status())
+    const latest = status()
+    statusListeners.emit(latest)
+    // Whoever was here when the connection broke, or when the user was removed, is here no longer.
+    showPresent(latest.phase === 'live' ? named : [])
+  }
+
+  function showPresent(next: readonly Presence[]): void {
+    if (next === present || (next.length === 0 && present.length === 0)) return
+    present = next
+    presenceListeners.emit(next)
   }
 
   const path = (rest = ''): string => `/api/spaces/${spaceId}${rest}`
@@ -160,6 +175,7 @@ export function openSpace(
   function letGo(): void {
     sender.stop()
     trees.dispose()
+    named = []
     present = []
     deps.onClosed()
   }
@@ -187,7 +203,9 @@ export function openSpace(
 
   const withRoot = (root: Replica): Space => ({
     id: spaceId,
-    root,
+    get root() {
+      return trees.get(rootId) ?? root
+    },
     get name() {
       return stored.name ?? ''
     },
@@ -235,10 +253,13 @@ export function openSpace(
       tell({ type: 'edited', spaceId, ops: [] })
     },
     async discardRejected() {
+      await writer.stored()
+      const treeIds = new Set((await storage.readRejected(spaceId)).map(({ op }) => op.treeId))
       await storage.discardRejected(spaceId)
-      await recount()
-      tell({ type: 'settled', spaceId })
+      await discarded([...treeIds])
+      tell({ type: 'discarded', spaceId, treeIds: [...treeIds] })
     },
+    onReplaced: (listener) => replacedListeners.add(listener),
     async rename(name) {
       if (stored.userId !== null && !isLocalUri(stored.uri)) {
         const summary = await session.call({ method: 'PATCH', path: path(), body: { name } }, spaceSchema)
@@ -266,6 +287,15 @@ export function openSpace(
     close: () => (closed ??= close()),
   })
 
+  async function discarded(treeIds: readonly TreeId[]): Promise<void> {
+    await recount()
+    for (const treeId of treeIds) {
+      if (trees.get(treeId) === undefined) continue
+      await trees.replace(treeId)
+      if (closed === null) replacedListeners.emit(treeId)
+    }
+  }
+
   function nextChange(): Promise<void> {
     return new Promise((resolve) => {
       const stop = statusListeners.add(() => {
@@ -286,20 +316,27 @@ export function openSpace(
     space: opened(),
     show(ops) {
       trees.show(ops)
-      for (const op of ops) if (op.key !== undefined) receiver.stored(op.treeId, op.targetId, op.key)
+      const grown = new Set<TreeId>()
+      for (const op of ops) {
+        if (op.key === undefined) grown.add(op.treeId)
+        else receiver.stored(op.treeId, op.targetId, op.key)
+      }
+      // What was said of a vertex before it was here.
+      for (const treeId of grown) receiver.showAgain(treeId)
     },
     reported(next) {
       report = next
       changed()
     },
     present(next) {
-      const newcomer = next.some((one) => !present.some((other) => other.connectionId === one.connectionId))
-      present = next
+      const newcomer = next.some((one) => !named.some((other) => other.connectionId === one.connectionId))
+      named = next
       receiver.keepOnly((from) => from.startsWith('tab:') || next.some((one) => one.connectionId === from))
       if (newcomer) sender.repeatWhole()
-      presenceListeners.emit(next)
+      if (status().phase === 'live') showPresent(next)
     },
     transients: (from, changes) => receiver.apply(from, changes),
+    discarded,
     recount,
     async reread() {
       stored = (await storage.getSpace(spaceId)) ?? stored

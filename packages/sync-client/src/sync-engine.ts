@@ -129,7 +129,8 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
     if (space === undefined) return
     const joining = machine.request === 'join'
     // Whoever is there is named anew after a join; whoever is not there is no longer.
-    if ((joining && !space.joining) || machine.link === 'down') clearPresent(spaceId, space)
+    const isAway = machine.link === 'down' || machine.blocked !== null
+    if ((joining && !space.joining) || isAway) clearPresent(spaceId, space)
     space.joining = joining
     const joined = machine.link === 'joined'
     const state = presence.get(spaceId)
@@ -189,6 +190,7 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
     const space = watched.get(spaceId)
     if (space === undefined) return
     watched.delete(spaceId)
+    clearPresent(spaceId, space)
     await space.sync.stop()
   }
 

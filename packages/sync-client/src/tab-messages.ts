@@ -9,6 +9,7 @@ import {
   seqSchema,
   spaceIdSchema,
   transientChangeSchema,
+  treeIdSchema,
   type SpaceId,
   type TreeOperation,
 } from '@t69/protocol'
@@ -51,6 +52,8 @@ const tabMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('received'), spaceId, ops: opsSchema }),
   /** From the leader: the outbox, or what was refused, has changed. */
   z.object({ type: z.literal('settled'), spaceId }),
+  /** Refused edits of these trees are gone from the storage. */
+  z.object({ type: z.literal('discarded'), spaceId, treeIds: z.array(treeIdSchema) }),
   z.object({ type: z.literal('reported'), spaceId, report: reportSchema }),
   z.object({ type: z.literal('presence-set'), spaceId, state: jsonValueSchema }),
   z.object({ type: z.literal('present'), spaceId, present: z.array(presenceSchema) }),

@@ -117,6 +117,21 @@ describe('What is shown', () => {
     expect(sent).toEqual([])
   })
 
+  it('is shown once more to whoever opens its tree later, until it goes', async () => {
+    const { time, set, shown, text, receiver } = setUp()
+    set('half a rep')
+    await time.pass(60)
+    shown.clear()
+    receiver.showAgain(treeIdSchema.parse('other'))
+    expect(text()).toBeUndefined()
+    receiver.showAgain(treeId)
+    expect(text()).toBe('half a rep')
+    receiver.stored(treeId, 'message', 'text')
+    shown.clear()
+    receiver.showAgain(treeId)
+    expect(text()).toBeUndefined()
+  })
+
   it('goes with the connection that it came from', async () => {
     const { time, set, text, receiver } = setUp()
     set('half a rep')

@@ -151,6 +151,8 @@ export interface TransientReceiver {
   apply(from: string, changes: readonly TransientChange[]): void
   /** A stored value came: what was shown over it is history. */
   stored(treeId: TreeId, targetId: string, key: string): void
+  /** Shows once more what is held for a tree: it was not open, or it lacked the vertices. */
+  showAgain(treeId: TreeId): void
   /** Who is not here any more shows nothing. */
   keepOnly(isPresent: (from: string) => boolean): void
 }
@@ -182,6 +184,11 @@ export function createTransientReceiver(
     },
     stored(treeId, targetId, key) {
       shown.delete(keyOf({ treeId, targetId, key }))
+    },
+    showAgain(treeId) {
+      for (const { change, value } of shown.values()) {
+        if (change.treeId === treeId) show(treeId, change.targetId, change.key, value)
+      }
     },
     keepOnly(isPresent) {
       for (const [slot, { from, change }] of shown) {
