@@ -1,7 +1,8 @@
-import type { Presence, Role } from '@t69/protocol'
+import type { Presence, Role, User } from '@t69/protocol'
 import type { Space, SpaceStatus } from '@t69/sync-client'
 import { SvelteSet } from 'svelte/reactivity'
 
+import { noteEarlierAuthor } from '../model/authorship.ts'
 import { addMessage, layOutChat, titleFrom, type NewMessage } from '../model/chat-tree.ts'
 import { addItem, deleteItem, itemOfTree, renameItem, titleOf, untitled } from '../model/space-tree.ts'
 import { edit, textOf, type Tree } from '../model/tree.ts'
@@ -56,6 +57,12 @@ export class OpenSpace {
     this.status = this.space.status
     this.name = this.space.name
     this.role = this.space.role
+  }
+
+  /** Makes the space a synced one, for `user`, who wrote what is in it by then. */
+  async enableSync(user: User): Promise<void> {
+    await this.space.enableSync()
+    noteEarlierAuthor(this.tree, { id: user.id, name: user.name, until: Date.now() })
   }
 
   /** Goes to `treeId`, or to where this device left the space. */

@@ -22,6 +22,8 @@ export class Session {
   readonly client: SyncClient
   readonly ui = new Ui()
   user = $state.raw<User | null>(null)
+  /** Whose the synced space on screen is: who is signed in, or was until a moment ago. */
+  writer = $state.raw<User | null>(null)
   spaces = $state.raw<readonly SpaceInfo[]>([])
   open = $state.raw<OpenSpace | null>(null)
   invite = $state<string | null>(null)
@@ -34,6 +36,7 @@ export class Session {
   async start(): Promise<void> {
     await this.client.ready
     this.user = this.client.user
+    this.writer = this.user
     this.client.onUser((user) => void this.ui.attempt(() => this.#userChanged(user)))
     this.client.onSpaces(() => void this.ui.attempt(() => this.refreshSpaces()))
     addEventListener('hashchange', () => void this.ui.attempt(() => this.#follow()))
@@ -72,6 +75,13 @@ export class Session {
     this.#showAddress('replace')
     await saveCurrentSpace(spaceId)
     await before?.close()
+  }
+
+  /** Makes the local space on screen a synced one. */
+  async enableSync(): Promise<void> {
+    if (this.user === null || this.open === null) return
+    await this.open.enableSync(this.user)
+    await this.refreshSpaces()
   }
 
   async createSpace(name: string): Promise<void> {
@@ -131,6 +141,7 @@ export class Session {
 
   async #userChanged(user: User | null): Promise<void> {
     this.user = user
+    if (user !== null) this.writer = user
     await this.refreshSpaces()
     if (user === null) return
     if (this.invite !== null) return this.acceptInvite()

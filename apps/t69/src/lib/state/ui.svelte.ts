@@ -1,3 +1,5 @@
+import { createContext } from 'svelte'
+
 import { explain } from '../model/explain.ts'
 
 /** What lies over the page: one dialog and one notice at a time. */
@@ -27,20 +29,29 @@ export interface Notice {
   readonly undo?: () => void
 }
 
-const noticeMs = 8000
+/** Where a notice shows: with what somebody looks at. */
+export type NoticePlace = 'page' | 'drawer' | 'dialog'
+
+const noticeMs = 5_000
+/** Long enough to read what was deleted, and to change one's mind. */
+const undoMs = 12_000
 
 export class Ui {
   dialog = $state.raw<Dialog | null>(null)
   notice = $state.raw<Notice | null>(null)
   drawerOpen = $state(false)
+  readonly noticePlace = $derived<NoticePlace>(
+    this.dialog === null ? (this.drawerOpen ? 'drawer' : 'page') : 'dialog',
+  )
   #timer: ReturnType<typeof setTimeout> | undefined
 
+  /** An error stays until it is closed or something else is to be said. */
   show(notice: Notice): void {
     clearTimeout(this.#timer)
     this.notice = notice
-    this.#timer = setTimeout(() => {
-      this.notice = null
-    }, noticeMs)
+    if (notice.kind === 'error') return
+    const shownMs = notice.undo === undefined ? noticeMs : undoMs
+    this.#timer = setTimeout(() => this.hideNotice(), shownMs)
   }
 
   hideNotice(): void {
@@ -58,3 +69,6 @@ export class Ui {
     }
   }
 }
+
+/** The page's `Ui`, for what is too far down to be handed it. */
+export const [useUi, provideUi] = createContext<Ui>()
