@@ -97,7 +97,7 @@ function writeId(id: string): number[] {
 
 function runsOf(column: readonly number[], write: (value: number) => number[]): number[] {
   const bytes: number[] = []
-  for (let at = 0; at < column.length; ) {
+  for (let at = 0; at < column.length;) {
     const value = column[at] ?? 0
     let end = at + 1
     while (end < column.length && column[end] === value) end++

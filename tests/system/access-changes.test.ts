@@ -1,0 +1,231 @@
+import type { SpaceId } from '@t69/protocol'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import { createCast, freshEdit, type Cast } from '../lib/cast.ts'
+import { startLiveServer, type LiveServer, type Person } from '../lib/live-server.ts'
+import { connectRaw, type RawSocket } from '../lib/raw-socket.ts'
+
+/**
+ * Somebody who is live in a space loses the right to be there. From the answer to whoever did it on, nothing
+ * of the space reaches them and nothing of theirs gets in: on the socket they have, on any new one, whatever
+ * token they still hold.
+ */
+
+let server: LiveServer
+let cast: Cast
+let spaceId: SpaceId
+let witness: RawSocket
+/** A session of the editor's of its own, live in the space and shown in it. */
+let victim: Person
+let socket: RawSocket
+
+beforeEach(async () => {
+  server = await startLiveServer()
+  cast = await createCast(server)
+  spaceId = await cast.space()
+  witness = cast.ownerSocket
+  await witness.request('space:join', { spaceId })
+  victim = await server.signIn(cast.people.editor)
+  socket = await connectRaw(server.url, victim.token)
+  await socket.request('space:join', { spaceId })
+  socket.io.emit('presence:set', { spaceId, state: { here: true } })
+  await socket.fence()
+})
+
+afterEach(async () => {
+  socket[Symbol.dispose]()
+  await cast[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+})
+
+const member = () => `/api/spaces/${spaceId}/members/${cast.people.editor.user.id}`
+const change = { treeId: 't', targetId: 'v', key: 'text', value: 'secret' }
+
+/** The owner does all that others in a space would hear of. */
+async function ownerActs(): Promise<void> {
+  expect(await witness.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe('ok')
+  witness.io.emit('ops:transient', { spaceId, changes: [change] })
+  witness.io.emit('presence:set', { spaceId, state: { at: Math.random() } })
+  await witness.fence()
+}
+
+async function head(): Promise<number> {
+  const ack = await witness.request('ops:pull', { spaceId, after: 0 })
+  return ack.ok ? ack.head : -1
+}
+
+/** Everything that can be sent, from a socket that is open. Nobody hears of it. */
+async function attempts(from: RawSocket): Promise<Record<string, string>> {
+  const before = await head()
+  await witness.fence()
+  const heard = witness.heard.length
+  const outcomes = {
+    push: await from.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch }),
+    pull: await from.outcomeOf('ops:pull', { spaceId, after: 0 }),
+    join: await from.outcomeOf('space:join', { spaceId }),
+    pushAfter: await from.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch }),
+  }
+  from.io.emit('ops:transient', { spaceId, changes: [change] })
+  from.io.emit('presence:set', { spaceId, state: { still: 'here' } })
+  await from.fence()
+  await witness.fence()
+  expect(witness.heard.slice(heard)).toEqual([])
+  expect(await head()).toBe(before)
+  return outcomes
+}
+
+const outside = { push: 'not_joined', pull: 'not_joined', join: 'not_found', pushAfter: 'not_joined' }
+
+describe('[AU6] out of the space', () => {
+  test.each<[string, 'removed' | 'deleted', () => Promise<{ outcome: string }>]>([
+    ['removed by an owner', 'removed', () => cast.people.owner.call('DELETE', member())],
+    ['leaving from another device', 'removed', () => cast.people.editor.call('DELETE', member())],
+    ['a deleted space', 'deleted', () => cast.people.owner.call('DELETE', `/api/spaces/${spaceId}`)],
+  ])(
+    '%s: nothing reaches the socket any more, nothing of it is taken, through reconnects too',
+    async (_, reason, act) => {
+      const goneId = socket.io.id
+      expect((await act()).outcome).toBe('204')
+      expect(await socket.next('space:closed')).toEqual({ spaceId, reason })
+      const heard = socket.heard.length
+      const isThere = reason === 'removed'
+      await witness.fence()
+      const gone = witness.payloads('presence:changed').flatMap((it) => it.gone)
+      // Of a deleted space nobody is told more than that.
+      expect(isThere ? gone : [goneId]).toEqual([goneId])
+      if (isThere) await ownerActs()
+      await socket.fence()
+      expect(socket.heard.slice(heard)).toEqual([])
+      expect(await attempts(socket)).toEqual(outside)
+
+      for (let again = 0; again < 3; again++) {
+        using returned = await connectRaw(server.url, (await server.signIn(victim)).token)
+        expect(await attempts(returned)).toEqual(outside)
+        if (isThere) await ownerActs()
+        await returned.fence()
+        expect(returned.heard).toEqual([])
+        expect((await victim.call('GET', `/api/spaces/${spaceId}/trees/${spaceId}`)).outcome).toBe(
+          '404 not_found',
+        )
+      }
+      expect(socket.heard.slice(heard)).toEqual([])
+    },
+  )
+
+  test('[AU6] somebody else’s id in a deleted space’s place is another space', async () => {
+    await cast.people.owner.call('DELETE', `/api/spaces/${spaceId}`)
+    await cast.people.stranger.call('POST', '/api/spaces', { id: spaceId, name: 'Mine' })
+    using stranger = await connectRaw(server.url, cast.people.stranger.token)
+    expect(await stranger.request('space:join', { spaceId })).toMatchObject({ ok: true, head: 0 })
+    expect(await stranger.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe('ok')
+    const heard = socket.heard.length
+    expect(await socket.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe(
+      'not_joined',
+    )
+    expect(await socket.outcomeOf('space:join', { spaceId })).toBe('not_found')
+    expect(socket.heard.slice(heard)).toEqual([])
+  })
+
+  test('[AU6] pushes under way at a removal are taken or refused, each said, and none comes later', async () => {
+    const sent = Array.from({ length: 60 }, (_, nth) => {
+      const answer = socket.request('ops:push', { spaceId, batch: freshEdit(spaceId).batch })
+      return { nth, answer }
+    })
+    const removed = cast.people.owner.call('DELETE', member())
+    const answers = await Promise.all(sent.map(({ answer }) => answer))
+    await removed
+    const atRemoval = await head()
+    const taken = answers.filter((ack) => ack.ok).length
+    const codes = new Set(answers.flatMap((ack) => (ack.ok ? [] : [ack.error.code])))
+    expect([...codes].filter((code) => code !== 'not_joined' && code !== 'not_found')).toEqual([])
+    // The two of the root, and what was acked.
+    expect(atRemoval).toBe(2 + taken)
+    expect(await attempts(socket)).toEqual(outside)
+  })
+})
+
+test('[AU6] made a viewer: what is written is refused, also after a reconnect; what others do is still seen', async () => {
+  expect((await cast.people.owner.call('PATCH', member(), { role: 'viewer' })).outcome).toBe('200')
+  expect(await socket.next('space:closed')).toEqual({ spaceId, reason: 'changed' })
+  const push = () => socket.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })
+  expect(await push()).toBe('not_joined')
+  for (let again = 0; again < 2; again++) {
+    expect(await socket.request('space:join', { spaceId })).toMatchObject({ ok: true, role: 'viewer' })
+    const before = await head()
+    const heard = witness.payloads('ops:transient').length
+    expect(await push()).toBe('forbidden')
+    socket.io.emit('ops:transient', { spaceId, changes: [change] })
+    await socket.fence()
+    expect(await head()).toBe(before)
+    expect(witness.payloads('ops:transient')).toHaveLength(heard)
+    await ownerActs()
+    await socket.next('ops:appended')
+    socket[Symbol.dispose]()
+    socket = await connectRaw(server.url, victim.token)
+  }
+})
+
+describe('[AU5] the session ends', () => {
+  test.each<[string, () => Promise<unknown>]>([
+    ['signing out', () => victim.call('POST', '/api/auth/logout', { refreshToken: victim.refreshToken })],
+    ['signing out everywhere, on another device', signOutEverywhere],
+    ['a refresh token that is used twice', reuse],
+  ])('%s: the socket is cut, and no token of the session opens another', async (_, end) => {
+    await end()
+    expect(await socket.ended).toBe('io server disconnect')
+    const heard = socket.heard.length
+    await ownerActs()
+    expect(socket.heard.slice(heard)).toEqual([])
+    for (let again = 0; again < 3; again++) {
+      await expect(connectRaw(server.url, victim.token)).rejects.toMatchObject({ code: 'unauthenticated' })
+    }
+    expect((await victim.call('GET', '/api/me')).outcome).toBe('401 unauthenticated')
+    const refreshed = await server.call(undefined, 'POST', '/api/auth/refresh', {
+      refreshToken: victim.refreshToken,
+    })
+    expect(refreshed.outcome).toBe('401 unauthenticated')
+    expect(witness.payloads('presence:changed').some(({ gone }) => gone.includes(socket.io.id ?? ''))).toBe(
+      false,
+    )
+    expect(witness.payloads('presence:changed').flatMap(({ gone }) => gone)).toHaveLength(1)
+  })
+
+  async function signOutEverywhere(): Promise<void> {
+    const other = await server.signIn(victim)
+    await other.call('POST', '/api/auth/logout', { refreshToken: other.refreshToken, everywhere: true })
+    for (const token of [other.token, cast.people.editor.token]) {
+      expect((await server.call(token, 'GET', '/api/me')).outcome).toBe('401 unauthenticated')
+    }
+  }
+
+  /** The thief refreshes, and long after that the owner of the session does, with the same token. */
+  async function reuse(): Promise<void> {
+    const { refreshToken } = victim
+    const refresh = () => server.call(undefined, 'POST', '/api/auth/refresh', { refreshToken })
+    expect((await refresh()).outcome).toBe('200')
+    expect((await server.atOffset(60_000, refresh)).outcome).toBe('401 unauthenticated')
+  }
+
+  test('one session’s end leaves the person’s other devices alone', async () => {
+    const other = await server.signIn(victim)
+    await other.call('POST', '/api/auth/logout', { refreshToken: other.refreshToken })
+    expect(await socket.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe('ok')
+  })
+})
+
+test('[AU4] an access token that runs out takes its socket along, which a renewal would have kept', async () => {
+  await using brief = await startLiveServer({ ACCESS_TOKEN_TTL: '1s' })
+  const anna = await brief.signUp('Anna')
+  using left = await connectRaw(brief.url, anna.token)
+  using kept = await connectRaw(brief.url, anna.token)
+  await kept.next('auth:expiring')
+  const renewed = await brief.server.http.inject({
+    method: 'POST',
+    url: '/api/auth/refresh',
+    payload: { refreshToken: anna.refreshToken },
+  })
+  const { accessToken } = renewed.json<{ accessToken: string }>()
+  expect(await kept.outcomeOf('auth:renew', { token: accessToken })).toBe('ok')
+  expect(await left.ended).toBe('io server disconnect')
+  expect(kept.io.connected).toBe(true)
+})

@@ -1,0 +1,96 @@
+import { inviteSchema } from '@t69/protocol'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { createCast, type Cast } from '../lib/cast.ts'
+import { startLiveServer, type LiveServer, type Person } from '../lib/live-server.ts'
+import { connectRaw } from '../lib/raw-socket.ts'
+
+/** What an invite opens, and for how long. */
+
+let server: LiveServer
+let cast: Cast
+beforeAll(async () => {
+  server = await startLiveServer()
+  cast = await createCast(server)
+})
+afterAll(async () => {
+  await cast[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+})
+
+const dayMs = 86_400_000
+
+async function accept(person: Person, token: string): Promise<string> {
+  return (await person.call('POST', `/api/invites/${encodeURIComponent(token)}/accept`)).outcome
+}
+
+test('an invite opens its own space and no other', async () => {
+  const [invited, other] = [await cast.space(), await cast.space()]
+  const { stranger } = cast.people
+  expect(await accept(stranger, await cast.invite(invited, 'viewer'))).toBe('200')
+  using socket = await connectRaw(server.url, stranger.token)
+  expect(await socket.request('space:join', { spaceId: invited })).toMatchObject({ ok: true, role: 'viewer' })
+  expect(await socket.outcomeOf('space:join', { spaceId: other })).toBe('not_found')
+  expect((await stranger.call('GET', `/api/spaces/${other}`)).outcome).toBe('404 not_found')
+})
+
+test.each([
+  ['garbage', 'nonsense', '404 not_found'],
+  ['another server’s', 'A'.repeat(43), '404 not_found'],
+  ['an inherited name', '__proto__', '404 not_found'],
+  ['a path', '../../me', '404 not_found'],
+  ['longer than any', 'x'.repeat(101), '400 invalid_request'],
+])('an invite that is %s lets nobody in', async (_, token, outcome) => {
+  expect(await accept(cast.people.stranger, token)).toBe(outcome)
+})
+
+test('an invite that has expired lets nobody in', async () => {
+  const spaceId = await cast.space()
+  const old = await server.atOffset(-8 * dayMs, () => cast.invite(spaceId, 'editor'))
+  expect(await accept(cast.people.stranger, old)).toBe('410 invite_expired')
+  expect((await cast.people.stranger.call('GET', `/api/spaces/${spaceId}`)).outcome).toBe('404 not_found')
+})
+
+test('an invite to a space that was deleted lets nobody in, also when its id is taken anew', async () => {
+  const spaceId = await cast.space()
+  const { owner, stranger, removed } = cast.people
+  const token = await cast.invite(spaceId, 'editor')
+  await owner.call('DELETE', `/api/spaces/${spaceId}`)
+  expect(await accept(stranger, token)).toBe('404 not_found')
+  expect((await removed.call('POST', '/api/spaces', { id: spaceId, name: 'Mine now' })).outcome).toBe('201')
+  expect(await accept(stranger, token)).toBe('404 not_found')
+  using socket = await connectRaw(server.url, removed.token)
+  expect(await socket.request('space:join', { spaceId })).toMatchObject({ ok: true, head: 0, role: 'owner' })
+})
+
+test('an invite does not let in again who was removed, and does not raise who was demoted', async () => {
+  const spaceId = await cast.space()
+  const { owner, editor, viewer } = cast.people
+  const member = `/api/spaces/${spaceId}/members/${editor.user.id}`
+  const editors = await cast.invite(spaceId, 'editor')
+  expect((await owner.call('PATCH', member, { role: 'viewer' })).outcome).toBe('200')
+  expect(await accept(editor, editors)).toBe('410 invite_expired')
+  expect((await editor.call('DELETE', member)).outcome).toBe('204')
+  expect(await accept(editor, editors)).toBe('410 invite_expired')
+
+  const viewers = await cast.invite(spaceId, 'viewer')
+  expect((await owner.call('DELETE', `/api/spaces/${spaceId}/members/${viewer.user.id}`)).outcome).toBe('204')
+  expect(await accept(viewer, viewers)).toBe('410 invite_expired')
+})
+
+test('an invite never raises a member’s role', async () => {
+  const spaceId = await cast.space()
+  const token = await cast.invite(spaceId, 'editor')
+  const reply = await cast.people.viewer.call('POST', `/api/invites/${token}/accept`)
+  expect(reply.body).toMatchObject({ id: spaceId, role: 'viewer' })
+})
+
+test('an invite of who is no owner any more is void', async () => {
+  const spaceId = await cast.space()
+  const { owner, editor, stranger } = cast.people
+  const members = `/api/spaces/${spaceId}/members`
+  await owner.call('PATCH', `${members}/${editor.user.id}`, { role: 'owner' })
+  const made = await editor.call('POST', `/api/spaces/${spaceId}/invites`, { role: 'viewer' })
+  await owner.call('PATCH', `${members}/${editor.user.id}`, { role: 'editor' })
+  expect(await accept(stranger, inviteSchema.parse(made.body).token)).toBe('410 invite_expired')
+})

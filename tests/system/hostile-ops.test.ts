@@ -1,0 +1,374 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import {
+  decodeBatch,
+  encodeBatch,
+  limits,
+  spaceIdSchema,
+  SyncError,
+  treeSchema,
+  type Ack,
+  type RequestReply,
+  type SpaceId,
+} from '@t69/protocol'
+import {
+  createSyncClient,
+  memoryStorage,
+  type Space,
+  type SpaceStatus,
+  type SyncClient,
+} from '@t69/sync-client'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+
+import { createCast, type Cast } from '../lib/cast.ts'
+import { startLiveServer, type LiveServer } from '../lib/live-server.ts'
+import { rawBatch, type RawOp } from '../lib/raw-batch.ts'
+import { connectRaw, type RawSocket } from '../lib/raw-socket.ts'
+
+/**
+ * Operations that would harm replicas, pushed by an editor who writes bytes by hand. Each is refused with
+ * an error that names the operation and leaves the log as it was; an honest device in the same space stays
+ * live all the while and agrees with the server afterwards.
+ *
+ * Some hazards have no bytes at all in this protocol, which is how they are kept out: a clock that is NaN,
+ * infinite, fractional, text or missing (clocks are varints), an operation with both a parent and a key or
+ * with neither (its kind is one number), a value that is `undefined`, a function or a date (values are JSON
+ * text), a transient operation (there is no such field). The closest is sent instead: such objects in the
+ * place of the bytes, and kinds that are none.
+ */
+
+let server: LiveServer
+let cast: Cast
+let spaceId: SpaceId
+let hostile: RawSocket
+let honest: SyncClient
+let space: Space
+const phases = new Set<SpaceStatus['phase']>()
+
+beforeAll(async () => {
+  server = await startLiveServer()
+  cast = await createCast(server)
+  spaceId = await cast.space()
+  hostile = await connectRaw(server.url, cast.people.editor.token)
+  await hostile.request('space:join', { spaceId })
+  honest = createSyncClient({ url: server.url, storage: memoryStorage() })
+  await honest.signIn({ email: cast.people.owner.user.email, password: 'correct horse battery' })
+  space = await honest.openSpace(spaceId)
+  await reached(({ phase }) => phase === 'live')
+  space.onStatus(({ phase }) => void phases.add(phase))
+})
+
+afterAll(async () => {
+  hostile[Symbol.dispose]()
+  await honest.close()
+  await cast[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+})
+
+afterEach(agreeWithServer)
+
+async function agreeWithServer(): Promise<void> {
+  // Whatever was sent: others are served, and the honest device edits, is answered, and sees what the server sees.
+  space.root.root?.setProperty('edited', (edits += 1))
+  await space.flushed()
+  const { cursor, digest } = await onServer()
+  await reached((status) => status.cursor >= cursor)
+  expect(space.root.digest()).toBe(digest)
+  expect(space.status).toMatchObject({ phase: 'live', pending: 0, rejected: 0, error: null })
+  expect([...phases].filter((phase) => phase !== 'live')).toEqual([])
+}
+
+let edits = 0
+
+function reached(holds: (status: SpaceStatus) => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(JSON.stringify(space.status))), 10_000)
+    const stop = space.onStatus(check)
+    check(space.status)
+    function check(status: SpaceStatus): void {
+      if (!holds(status)) return
+      clearTimeout(timer)
+      queueMicrotask(() => stop())
+      resolve()
+    }
+  })
+}
+
+async function onServer(treeId: string = spaceId) {
+  const reply = await cast.people.viewer.call('GET', `/api/spaces/${spaceId}/trees/${treeId}`)
+  return treeSchema.parse(reply.body)
+}
+
+const push = (batch: unknown) => hostile.request('ops:push', { spaceId, batch })
+
+/** The answer to a push that must change nothing. */
+async function refused(batch: unknown): Promise<Ack<RequestReply<'ops:push'>>> {
+  const before = await onServer()
+  const ack = await push(batch)
+  expect(await onServer()).toEqual(before)
+  return ack
+}
+
+/** One good operation, then the one in question: it is named by its index, and takes the good one along. */
+const good: RawOp = { clock: 10, targetId: 'good', text: '1' }
+const withGood = (op: RawOp) => rawBatch(spaceId, [good, { clock: 11, ...op }])
+
+/** The highest clock a tree may have: anything more is no safe integer. */
+const highest = Number.MAX_SAFE_INTEGER
+
+test('the hand that writes them writes valid batches too', () => {
+  const ops: RawOp[] = [
+    { clock: 5, targetId: 'a', parentId: spaceId },
+    { clock: 6, targetId: 'a', key: 'k', text: '"x"' },
+    { clock: 6, peerId: 'other', targetId: 'b', key: 'k' },
+    { clock: 2, treeId: 'tree', targetId: 'tree', parentId: null },
+  ]
+  const bytes = rawBatch(spaceId, ops)
+  expect(Buffer.from(encodeBatch(decodeBatch(bytes))).equals(bytes)).toBe(true)
+})
+
+describe('an operation that is malformed is refused by its index', () => {
+  const inheritedKeys = { text: '{"__proto__":{"isAdmin":true}}' }
+  test.each<[string, RawOp]>([
+    ['a clock of 0', { clock: 0 }],
+    ['a negative clock', { clock: -5 }],
+    ['a second root', { targetId: 'second', parentId: null }],
+    ['a move of the root', { targetId: '@root', parentId: 'good' }],
+    ['a move of the root to the deleted', { targetId: '@root', parentId: '0' }],
+    ['a move of the null vertex', { targetId: '0', parentId: '@root' }],
+    ['a vertex under itself', { targetId: 'self', parentId: 'self' }],
+    ['an existing vertex made a root', { targetId: 'good', parentId: null }],
+    ['a value too large', { text: JSON.stringify('x'.repeat(limits.maxValueBytes - 1)) }],
+    ['a value nested too deep', { text: '['.repeat(65) + ']'.repeat(65) }],
+    ['a value nested 100,000 deep', { text: '['.repeat(100_000) + ']'.repeat(100_000) }],
+    ['a value with the key __proto__', inheritedKeys],
+    ['the same, further in', { text: `[{"a":${inheritedKeys.text}}]` }],
+    ['NaN', { text: 'NaN' }],
+    ['Infinity', { text: 'Infinity' }],
+    ['a number that becomes infinite', { text: '1e999' }],
+    ['-0', { text: '-0' }],
+    ['undefined', { text: 'undefined' }],
+    ['half a surrogate pair', { text: '"\\ud800"' }],
+    ['JavaScript', { text: '(()=>1)()' }],
+    ['two values', { text: '1 2' }],
+    ['nothing for a value', { text: '' }],
+  ])('%s', async (_, op) => {
+    const named = { ...op, ...(op.targetId === '@root' && { targetId: spaceId }) }
+    const there = { ...named, ...(op.parentId === '@root' && { parentId: spaceId }) }
+    const ack = await refused(withGood(there))
+    expect(ack).toMatchObject({ ok: false, error: { code: 'invalid_batch', at: 1 } })
+  })
+})
+
+describe('a name that no operation may have is refused, and the error says which kind of name', () => {
+  const inherited = ['__proto__', 'constructor', 'toString', 'valueOf', 'hasOwnProperty', '__defineGetter__']
+  const unprintable = ['\u200b', 'a\u200db', '\u202e', '\u0000', 'a\u00adb', '\ufeff', '\ue000']
+  const noIds = ['a@b', '../x', 'a/b', 'a b', '.', 'ä', '"', "';--", ...unprintable]
+  const fields = ['peerId', 'treeId', 'targetId', 'parentId'] as const
+  const cases = fields.flatMap((field) => [...inherited, ...noIds].map((name) => ({ field, name })))
+
+  test.each(cases)('$field $name', async ({ field, name }) => {
+    const ack = await refused(withGood({ parentId: spaceId, targetId: 'moved', [field]: name }))
+    expect(ack).toMatchObject({
+      ok: false,
+      error: { code: 'invalid_batch', message: expect.stringMatching(/peers|trees|vertices/) },
+    })
+  })
+
+  test.each([...inherited, 'a@b', '@', '', 'x'.repeat(129), ...unprintable].map((key) => ({ key })))(
+    'key $key',
+    async ({ key }) => {
+      const ack = await refused(withGood({ key, text: '1' }))
+      expect(ack).toMatchObject({
+        ok: false,
+        error: { code: 'invalid_batch', message: expect.stringMatching(/keys/) },
+      })
+    },
+  )
+
+  test('an id of 65 characters, and an empty one', async () => {
+    for (const name of ['x'.repeat(65), '']) {
+      expect(await refused(withGood({ targetId: name }))).toMatchObject({ error: { code: 'invalid_batch' } })
+    }
+  })
+
+  test.each([['../../platform'], ['__proto__'], ['tree'], ['F'.repeat(32)], ['a'.repeat(31)]])(
+    'a batch of the space %s',
+    async (name) => {
+      expect(await refused(rawBatch(name, [good]))).toMatchObject({ error: { code: 'invalid_batch' } })
+    },
+  )
+})
+
+describe('[PU5] a clock that would poison the replicas is rejected by its index, and the rest is taken', () => {
+  test.each([
+    ['the highest there is', highest],
+    ['far ahead', 5_000_000],
+  ])('%s', async (_, clock) => {
+    const before = await onServer()
+    const ack = await push(rawBatch(spaceId, [{ clock, text: '1' }]))
+    const code = 'clock_out_of_range'
+    expect(ack).toMatchObject({
+      ok: true,
+      after: before.cursor,
+      cursor: before.cursor,
+      rejected: [{ index: 0, code }],
+    })
+    expect(await onServer()).toEqual(before)
+  })
+
+  test('2^53 and more cannot be reached, in one step or in two', async () => {
+    const beyond = rawBatch(spaceId, [{ clock: highest }, { clock: highest + 2, treeId: 'other' }])
+    expect(await refused(beyond)).toMatchObject({ error: { code: 'invalid_batch' } })
+    const twoSteps = rawBatch(spaceId, [
+      { clock: highest, text: '1' },
+      { clock: highest + 1, text: '2' },
+    ])
+    expect(await refused(twoSteps)).toMatchObject({ error: { code: 'invalid_batch', at: 1 } })
+  })
+
+  test('a new tree has no other window', async () => {
+    const ack = await push(rawBatch(spaceId, [{ treeId: 'fresh', clock: limits.clockWindow + 1, text: '1' }]))
+    expect(ack).toMatchObject({ ok: true, rejected: [{ index: 0, code: 'clock_out_of_range' }] })
+  })
+})
+
+describe('[PU4] one operation id with two contents', () => {
+  test('the first stays, the second is rejected by its index, and the honest ones beside it are taken', async () => {
+    const clock = 100
+    const first = await push(rawBatch(spaceId, [{ clock, targetId: spaceId, key: 'twice', text: '"first"' }]))
+    expect(first).toMatchObject({ ok: true, rejected: [] })
+    const second = await push(
+      rawBatch(spaceId, [
+        { clock: clock + 1, targetId: spaceId, key: 'beside', text: '"taken"' },
+        { clock, targetId: spaceId, key: 'twice', text: '"second"' },
+        { clock, targetId: spaceId, parentId: null },
+      ]),
+    )
+    const code = 'op_conflict'
+    expect(second).toMatchObject({
+      ok: true,
+      rejected: [
+        { index: 1, code },
+        { index: 2, code },
+      ],
+    })
+    const [root] = (await onServer()).vertices
+    expect(root?.properties).toMatchObject({ twice: 'first', beside: 'taken' })
+  })
+
+  test('also when both come in one batch', async () => {
+    const clock = 200
+    const ack = await push(
+      rawBatch(spaceId, [
+        { clock, targetId: spaceId, key: 'both', text: '1' },
+        { clock, targetId: spaceId, key: 'both', text: '2' },
+      ]),
+    )
+    expect(ack).toMatchObject({ ok: true, rejected: [{ index: 1, code: 'op_conflict' }] })
+    expect((await onServer()).vertices[0]?.properties).toMatchObject({ both: 1 })
+  })
+})
+
+describe('what has no bytes is refused as what it is: no batch', () => {
+  const op = { clock: 1, peerId: '7', treeId: 't', spaceId: 's', targetId: 'v' }
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['a number', 7],
+    ['text', 'AQID'],
+    ['an empty object', {}],
+    ['bytes as JSON', { type: 'Buffer', data: [1, 2, 3] }],
+    ['an array of bytes', [1, 2, 3]],
+    ['a fractional clock', [{ ...op, clock: 1.5, key: 'k', value: 1 }]],
+    ['a clock that is NaN', [{ ...op, clock: Number.NaN, key: 'k', value: 1 }]],
+    ['a clock that is text', [{ ...op, clock: '999', key: 'k', value: 1 }]],
+    ['both a parent and a key', [{ ...op, parentId: 't', key: 'k', value: 1 }]],
+    ['neither a parent nor a key', [op]],
+    ['a transient operation', [{ ...op, key: 'k', value: 1, transient: true }]],
+  ])('%s', async (_, batch) => {
+    const ack = await refused(batch)
+    expect(ack).toMatchObject({ ok: false, error: { code: 'invalid_request', at: 'batch' } })
+  })
+
+  test.each([
+    ['a key that is not there', 4],
+    ['a kind beyond all', 1_000_000],
+    ['a move without a parent', 0],
+  ])('an operation whose kind names %s', async (_, kind) => {
+    expect(await refused(rawBatch(spaceId, [{ kind, key: 'k' }]))).toMatchObject({
+      error: { code: 'invalid_batch' },
+    })
+  })
+})
+
+describe('sizes', () => {
+  test('[BA12] a batch of too many bytes, and one of too many operations, is too large', async () => {
+    const bytes = Buffer.alloc(limits.maxBatchBytes + 1, rawBatch(spaceId, [good]))
+    expect(await refused(bytes)).toMatchObject({ error: { code: 'too_large' } })
+    const many = rawBatch(spaceId, [good], limits.maxBatchOps + 1)
+    expect(await refused(many)).toMatchObject({ error: { code: 'too_large' } })
+  })
+})
+
+interface Vector {
+  readonly name: string
+  readonly hex: string
+  readonly code: string
+  readonly at?: number
+}
+
+const vectorsFile = join(import.meta.dirname, '../../packages/protocol/vectors/invalid.json')
+const vectors = JSON.parse(readFileSync(vectorsFile, 'utf8')) as Vector[]
+
+test.each(vectors)('the vector “$name” is refused with its code over the wire', async ({ hex, code, at }) => {
+  const ack = await refused(Buffer.from(hex, 'hex'))
+  expect(ack).toMatchObject({ ok: false, error: { code, ...(at !== undefined && { at }) } })
+})
+
+test('a valid batch with any one bit turned, or cut anywhere, is refused or is another valid batch', async () => {
+  const own = spaceIdSchema.parse('ab'.repeat(16))
+  const { editor } = cast.people
+  await editor.call('POST', '/api/spaces', { id: own, name: 'For mutations' })
+  const bytes = rawBatch(own, [
+    { clock: 1, targetId: own, parentId: null },
+    { clock: 2, targetId: 'a', parentId: own },
+    { clock: 3, targetId: 'a', key: 'name', text: '{"x":[1,"é"]}' },
+    { clock: 3, peerId: 'other', targetId: 'a', key: 'name' },
+  ])
+  const mutants = [
+    ...Array.from({ length: bytes.length * 8 }, (_, bit) => {
+      const mutant = Uint8Array.from(bytes)
+      mutant[bit >> 3] = (mutant[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      return mutant
+    }),
+    ...Array.from(bytes, (_, length) => bytes.slice(0, length)),
+  ]
+  let head = 0
+  // A socket may ask a thousand times at once.
+  for (let at = 0; at < mutants.length; at += 800) {
+    using socket = await connectRaw(server.url, editor.token)
+    await socket.request('space:join', { spaceId: own })
+    const group = mutants.slice(at, at + 800)
+    const acks = await Promise.all(group.map((batch) => socket.request('ops:push', { spaceId: own, batch })))
+    const answers = acks.map((ack) => (ack.ok ? undefined : { code: ack.error.code, at: ack.error.at }))
+    expect(answers).toEqual(group.map((batch) => problemOf(batch, own)))
+    head = Math.max(head, ...acks.map((ack) => (ack.ok ? ack.head : 0)))
+  }
+  using reader = await connectRaw(server.url, editor.token)
+  const joined = await reader.request('space:join', { spaceId: own })
+  expect(joined).toMatchObject({ ok: true, head })
+  expect(await reader.request('ops:pull', { spaceId: own, after: 0 })).toMatchObject({ ok: true })
+})
+
+/** What the server should say of these bytes, undefined when it should take them. */
+function problemOf(bytes: Uint8Array, own: SpaceId): object | undefined {
+  try {
+    const decoded = decodeBatch(bytes)
+    return decoded.spaceId === own ? undefined : { code: 'invalid_batch', at: undefined }
+  } catch (error) {
+    if (error instanceof SyncError) return { code: error.code, at: error.body.at }
+    throw error
+  }
+}
