@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
-import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -87,7 +87,7 @@ async function carriedChromium(): Promise<Chromium> {
       LD_LIBRARY_PATH: [join(home, 'al2023/lib'), process.env['LD_LIBRARY_PATH'] ?? '']
         .filter(Boolean)
         .join(':'),
-      FONTCONFIG_PATH: process.env['FONTCONFIG_PATH'] ?? join(home, 'fonts'),
+      FONTCONFIG_FILE: join(home, 'fonts.conf'),
     },
   }
 }
@@ -107,6 +107,17 @@ async function unpackCarried(home: string): Promise<void> {
       AWS_LAMBDA_JS_RUNTIME: 'nodejs22.x',
     },
   })
+  // Its own font configuration looks in Lambda's folders. A Chromium without any font aborts at the first fallback.
+  await writeFile(
+    join(scratch, 'fonts.conf'),
+    `<?xml version="1.0"?>
+<fontconfig>
+  <dir>${join(home, 'fonts')}</dir>
+  <dir>/usr/share/fonts</dir>
+  <cachedir>${join(home, 'fonts-cache')}</cachedir>
+</fontconfig>
+`,
+  )
   // Whoever is second to rename finds the folder taken by an equal one.
   await rename(scratch, home).catch(() => rm(scratch, { recursive: true, force: true }))
 }
