@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+
+import { addMessage, layOutChat } from './chat-tree.ts'
+import { localSpace } from './local-space.ts'
+import { sizeProblem } from './message-size.ts'
+
+test('what is said to be too long is what a tree does not take', async () => {
+  await using space = await localSpace()
+  const tree = await space.createTree()
+  layOutChat(tree, 'Long')
+  const write = (text: string) => () => addMessage(tree, { role: 'user', text, createdAt: 1 })
+  const largest = 512 * 1024 - 2
+  for (const text of ['short', 'x'.repeat(largest), 'é'.repeat(largest / 2)]) {
+    expect(sizeProblem(text)).toBeNull()
+    expect(write(text)).not.toThrow()
+  }
+  for (const text of ['x'.repeat(largest + 1), 'é'.repeat(largest / 2 + 1), '\n'.repeat(300_000)]) {
+    expect(sizeProblem(text)).toContain('512 kB at most')
+    expect(write(text)).toThrow(/bytes of JSON/)
+  }
+})
