@@ -1,7 +1,7 @@
 import type { SpaceStatus } from '@t69/sync-client'
 import { expect, test } from 'vitest'
 
-import { syncTone, syncWords } from './sync-words.ts'
+import { syncDetails, syncTone, syncWords } from './sync-words.ts'
 
 const synced: SpaceStatus = { phase: 'live', pending: 0, rejected: 0, cursor: 5, head: 5, error: null }
 
@@ -17,6 +17,14 @@ test('the status says in words how far syncing is', () => {
   expect(syncWords({ ...synced, phase: 'local' }, true)).toBe('On this device only')
   const error = { code: 'not_found', message: 'The space was deleted' } as const
   expect(syncWords({ ...synced, phase: 'blocked', error }, true)).toBe('Not synced: The space was deleted')
+})
+
+test('edits of someone who may only read now are shown as not taken, and kept', () => {
+  const error = { code: 'forbidden', message: 'A viewer changes nothing' } as const
+  const status = { ...synced, pending: 3, error }
+  expect(syncWords(status, true)).toBe('3 edits not taken')
+  expect(syncTone(status)).toBe('bad')
+  expect(syncDetails(status)).toContain('stays on this device')
 })
 
 test('refused edits are never shown as all well', () => {

@@ -23,17 +23,33 @@ export function syncWords(status: SpaceStatus, signedIn: boolean): string {
         ? `Catching up ${count.format(status.cursor)} / ${count.format(status.head)}`
         : 'Catching up…'
     case 'live':
-      if (waiting !== null) return waiting
+      if (waiting !== null) return status.error === null ? waiting : `${edits(status.pending)} not taken`
       return status.rejected === 0 ? 'Synced' : `Synced — ${edits(status.rejected)} refused`
     case 'blocked':
       return `Not synced: ${status.error?.message ?? 'the server refuses this space'}`
   }
 }
 
+/** What that means for what somebody wrote, in a sentence or two. */
+export function syncDetails(status: SpaceStatus): string {
+  if (status.phase === 'local') return 'This space is on this device only.'
+  if (status.pending === 0) {
+    return status.rejected === 0
+      ? 'Everything written here is on the server.'
+      : 'Everything else that was written here is on the server.'
+  }
+  if (status.error?.code === 'forbidden') {
+    return 'You may not write in this space any more. What you wrote stays on this device, and goes up if you may again.'
+  }
+  const reason = status.error === null ? '' : ` The last try failed: ${status.error.message}.`
+  return `What you wrote is stored on this device, and goes up as soon as it can.${reason}`
+}
+
 export type SyncTone = 'good' | 'busy' | 'quiet' | 'bad'
 
 export function syncTone(status: SpaceStatus): SyncTone {
   if (status.phase === 'blocked' || status.rejected > 0) return 'bad'
+  if (status.phase === 'live' && status.pending > 0 && status.error !== null) return 'bad'
   if (status.phase === 'live') return status.pending === 0 ? 'good' : 'busy'
   return status.phase === 'connecting' || status.phase === 'catching-up' ? 'busy' : 'quiet'
 }

@@ -17,6 +17,8 @@ export interface OpenChat {
 /** The space on screen: its sync status, who is here, which chat is open. */
 export class OpenSpace {
   readonly space: Space
+  /** The space's own tree. */
+  tree: Tree
   status = $state.raw<SpaceStatus>({
     phase: 'local',
     pending: 0,
@@ -38,6 +40,7 @@ export class OpenSpace {
 
   constructor(space: Space) {
     this.space = space
+    this.tree = $state.raw(space.root)
     this.refresh()
     this.present = space.presence
     this.#stops.push(
@@ -45,11 +48,8 @@ export class OpenSpace {
       space.onPresence((present) => {
         this.present = present
       }),
+      space.onReplaced((treeId) => void this.#replaced(treeId)),
     )
-  }
-
-  get tree(): Tree {
-    return this.space.root
   }
 
   /** Reads again what the client says of the space. */
@@ -157,6 +157,16 @@ export class OpenSpace {
     this.#wanted = null
     this.chat = null
     await this.space.close()
+  }
+
+  /** Edits were discarded: another tree has taken the place of what is on screen. */
+  async #replaced(treeId: string): Promise<void> {
+    if (treeId === this.space.id) this.tree = this.space.root
+    if (this.chat?.treeId !== treeId) return
+    const tree = await this.space.openTree(treeId)
+    if (this.chat?.treeId === treeId) this.chat = { treeId, tree }
+    // It is still open for the chat.
+    await this.space.closeTree(treeId)
   }
 
   #show(chat: OpenChat | null): void {

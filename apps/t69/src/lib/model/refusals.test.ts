@@ -1,0 +1,48 @@
+import { treeOperationSchema } from '@t69/protocol'
+import { expect, test } from 'vitest'
+
+import { addMessage, layOutChat } from './chat-tree.ts'
+import { localSpace } from './local-space.ts'
+import { refusalsOf } from './refusals.ts'
+import { addItem, layOutSpace } from './space-tree.ts'
+
+test('what the server did not take is named as whoever wrote it knows it, once for each thing', async () => {
+  await using space = await localSpace()
+  layOutSpace(space.root)
+  const chat = await space.createTree()
+  const treeId = space.treeIdOf(chat)
+  layOutChat(chat, 'Plans')
+  const itemId = addItem(space.root, { title: 'Plans', treeId, folderId: null })
+  const text = 'Hello, here is all of it'
+  const messageId = addMessage(chat, { role: 'user', text, createdAt: 1 })
+
+  let clock = 1
+  const refused = (
+    op: object,
+    code: 'op_conflict' | 'invalid_batch' | 'too_large',
+    message = 'Says the server',
+  ) => ({
+    op: treeOperationSchema.parse({ clock: clock++, peerId: 'a', spaceId: space.id, treeId, ...op }),
+    code,
+    message,
+  })
+  const words = refusalsOf(
+    [
+      refused({ targetId: messageId, key: 'text', value: text }, 'too_large'),
+      refused({ targetId: messageId, key: 'role', value: 'user' }, 'too_large'),
+      refused({ targetId: treeId, key: 'title', value: 'Plans' }, 'invalid_batch'),
+      refused({ treeId: space.id, targetId: itemId, parentId: 'elsewhere' }, 'op_conflict'),
+      refused({ treeId: space.id, targetId: itemId, key: 'title', value: 'Plans' }, 'op_conflict'),
+      refused({ treeId: 'gone', targetId: 'x', key: 'y', value: 1 }, 'op_conflict'),
+    ],
+    space.root,
+    new Map([[treeId, chat]]),
+  ).map(({ what, why }) => `${what}: ${why}`)
+  expect(words).toEqual([
+    'Your message “Hello, here is all of it” in the chat “Plans”: it is larger than 512 kB',
+    'The title of the chat “Plans”: Says the server',
+    'The place of “Plans”: the server has something else in its place',
+    'The title “Plans”: the server has something else in its place',
+    'A part of a chat: the server has something else in its place',
+  ])
+})

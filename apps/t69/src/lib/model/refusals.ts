@@ -1,0 +1,70 @@
+import { limits, utf8Length } from '@t69/protocol'
+import type { RejectedEdit } from '@t69/sync-client'
+
+import { titleFrom } from './chat-tree.ts'
+import { itemOfTree, titleOf } from './space-tree.ts'
+import { nameOf, textOf, type Tree, type Vertex } from './tree.ts'
+
+/** What the server did not take, in words for whoever wrote it. */
+export interface Refusal {
+  readonly id: string
+  /** "Your message “Hello” in the chat “Plans”" */
+  readonly what: string
+  /** "it is larger than 512 kB" */
+  readonly why: string
+}
+
+/** One line for each thing that somebody sees as one, whatever the number of edits. */
+export function refusalsOf(
+  rejected: readonly RejectedEdit[],
+  space: Tree,
+  chats: ReadonlyMap<string, Tree>,
+): Refusal[] {
+  const refusals = new Map<string, Refusal>()
+  for (const edit of rejected) {
+    const { op } = edit
+    const chat = chats.get(op.treeId)
+    const what = op.treeId === space.root?.id ? partOfSpace(op, space) : partOfChat(op, space, chat)
+    const why = reasonOf(edit)
+    const id = `${what}: ${why}`
+    refusals.set(id, { id, what, why })
+  }
+  return [...refusals.values()]
+}
+
+function partOfSpace(op: RejectedEdit['op'], space: Tree): string {
+  const vertex = space.getVertex(op.targetId)
+  if (vertex === undefined || textOf(vertex, 'title') === undefined) return 'A setting of this space'
+  const title = quoted(titleOf(vertex))
+  if (op.key === undefined) return `The place of ${title}`
+  return op.key === 'title' ? `The title ${title}` : `A setting of ${title}`
+}
+
+function partOfChat(op: RejectedEdit['op'], space: Tree, chat: Tree | undefined): string {
+  const item = itemOfTree(space, op.treeId)
+  const root = chat?.root
+  const title = item ? titleOf(item) : root && textOf(root, 'title')
+  const where = title === undefined ? 'a chat' : `the chat ${quoted(title)}`
+  const isRoot = op.treeId === String(op.targetId)
+  if (isRoot) return op.key === 'title' ? `The title of ${where}` : `A setting of ${where}`
+  const vertex = chat?.getVertex(op.targetId)
+  const text = op.key === 'text' && typeof op.value === 'string' ? op.value : vertex && textOf(vertex, 'text')
+  if (text === undefined) return `A part of ${where}`
+  return `${kindOf(vertex)} ${quoted(titleFrom(text))} in ${where}`
+}
+
+function kindOf(vertex: Vertex | undefined): string {
+  if (vertex === undefined || nameOf(vertex) !== 'message') return 'The text'
+  return textOf(vertex, 'role') === 'user' ? 'Your message' : 'The reply'
+}
+
+function reasonOf({ op, code, message }: RejectedEdit): string {
+  const isLarge = op.value !== undefined && utf8Length(JSON.stringify(op.value)) > limits.maxValueBytes
+  if (isLarge || code === 'too_large') return `it is larger than ${limits.maxValueBytes / 1024} kB`
+  if (code === 'op_conflict') return 'the server has something else in its place'
+  if (code === 'clock_out_of_range') return 'this device is too far ahead of the others'
+  if (code === 'quota_exceeded') return 'there is no room left on the server'
+  return message
+}
+
+const quoted = (text: string): string => `“${text}”`
