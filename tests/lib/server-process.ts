@@ -14,6 +14,8 @@ export interface ServerProcess {
   /** Stays the same through restarts, as a deployment's does. */
   readonly url: string
   readonly dataDir: string
+  /** Of the process that runs now. */
+  readonly pid: number | undefined
   /** Everything the server wrote so far, over all its lives. */
   log(): string
   /** Ends the process without a word, as a power cut does, and waits until it is gone. */
@@ -25,10 +27,15 @@ export interface ServerProcess {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+export interface ServerProcessOptions {
+  readonly dataDir?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** A command that runs the one that is given to it in its own place, as the same process. */
+  readonly through?: readonly string[]
+}
+
 /** The built server as a process of its own, on a port and a folder that only this test knows. */
-export async function startServer(
-  options: { dataDir?: string; env?: Readonly<Record<string, string>> } = {},
-): Promise<ServerProcess> {
+export async function startServer(options: ServerProcessOptions = {}): Promise<ServerProcess> {
   await access(mainFile).catch(() => {
     throw new Error(`${mainFile} is not there: build first (pnpm build)`)
   })
@@ -40,7 +47,8 @@ export async function startServer(
 
   async function start(): Promise<void> {
     if (child !== undefined) throw new Error('the server runs already')
-    const started = spawn(process.execPath, [mainFile], {
+    const [command, ...args] = [...(options.through ?? []), process.execPath, mainFile] as const
+    const started = spawn(command, args, {
       env: { ...process.env, ...options.env, DATA_DIR: dataDir, PORT: String(port), HOST: '127.0.0.1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -68,6 +76,9 @@ export async function startServer(
   return {
     url: `http://127.0.0.1:${port}`,
     dataDir,
+    get pid() {
+      return child?.pid
+    },
     log: () => lines.join('\n'),
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),

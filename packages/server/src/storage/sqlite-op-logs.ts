@@ -40,7 +40,7 @@ export interface KnownSpaces {
 
 /**
  * One SQLite file a space. A file that is damaged is set aside under a name that says so, and the space begins
- * a new log, which the devices fill again (docs/decisions/0005): never is anything deleted or written over.
+ * a new log, which the devices fill again (docs/decisions/0007): never is anything deleted or written over.
  */
 export function createSqliteOpLogs({
   dataDir,

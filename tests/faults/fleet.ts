@@ -1,0 +1,186 @@
+import { decodeBatch, opKey, type SpaceId, type TreeOperation } from '@t69/protocol'
+import {
+  createSocketIoTransport,
+  createSyncClient,
+  memoryStorage,
+  type Runtime,
+  type Space,
+  type SpaceStatus,
+  type SyncClient,
+  type Transport,
+} from '@t69/sync-client'
+import { expect } from 'vitest'
+
+const deadlineMs = 60_000
+
+/** One person's devices, and what the server has told them that it committed. */
+export interface Fleet {
+  /** Every operation that an ack covered, by its key: written down here, whatever becomes of the client. */
+  readonly acked: ReadonlyMap<string, TreeOperation>
+  /** Resolves at the next ack. */
+  nextAck(): Promise<void>
+  /** Resolves when one of the devices next gets a fresh access token. */
+  nextRefresh(): Promise<void>
+  /** Signs in another device. `url` is the server's, or that of a wire to it. */
+  device(url?: string): Promise<SyncClient>
+  /** A bearer token for HTTP, from a sign-in of its own. */
+  token(): Promise<string>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+const anna = { email: 'anna@example.org', password: 'correct horse battery', name: 'Anna' }
+
+/** Settings under which twenty devices of one person, on one address, are nothing unusual. */
+export const roomyLimits = {
+  SIGN_IN_LIMIT_PER_ADDRESS: '100000',
+  SIGN_IN_LIMIT_PER_ACCOUNT: '100000',
+  REQUEST_LIMIT_PER_ADDRESS: '100000',
+  LOG_LEVEL: 'warn',
+}
+
+export async function createFleet(serverUrl: string): Promise<Fleet> {
+  const acked = new Map<string, TreeOperation>()
+  const clients: SyncClient[] = []
+  let heard = Promise.withResolvers<void>()
+  let refreshed = Promise.withResolvers<void>()
+
+  /** The real transport, with an ear on it. */
+  function listening(url: string): Transport {
+    const inner = createSocketIoTransport(url)
+    return {
+      connect(handshake, listener) {
+        const connection = inner.connect(handshake, listener)
+        return {
+          ...connection,
+          async request(name, payload) {
+            const ack = await connection.request(name, payload)
+            if (name === 'ops:push' && ack.ok && 'batch' in payload && 'rejected' in ack) {
+              const batch = new Uint8Array(payload.batch)
+              const rejected = new Set(ack.rejected.map(({ index }) => index))
+              for (const [index, op] of decodeBatch(batch).ops.entries()) {
+                if (!rejected.has(index)) acked.set(opKey(op), op)
+              }
+              heard.resolve()
+              heard = Promise.withResolvers<void>()
+            }
+            return ack
+          },
+        }
+      },
+    }
+  }
+
+  const listeningFetch: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init)
+    if (response.ok && response.url.endsWith('/api/auth/refresh')) {
+      refreshed.resolve()
+      refreshed = Promise.withResolvers<void>()
+    }
+    return response
+  }
+
+  function create(url: string): SyncClient {
+    const client = createSyncClient({
+      url,
+      fetch: listeningFetch,
+      storage: memoryStorage(),
+      transport: listening(url),
+      runtime: hastyRuntime,
+    })
+    clients.push(client)
+    return client
+  }
+
+  await create(serverUrl).signUp(anna)
+  return {
+    acked,
+    nextAck: () => heard.promise,
+    nextRefresh: () => refreshed.promise,
+    async device(url = serverUrl) {
+      const client = create(url)
+      await client.signIn(anna)
+      return client
+    },
+    async token() {
+      const response = await fetch(new URL('/api/auth/login', serverUrl), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ ...anna, name: undefined, session: 'body' }),
+      })
+      const { accessToken }: { accessToken: string } = JSON.parse(await response.text())
+      return accessToken
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(clients.map((client) => client.close()))
+    },
+  }
+}
+
+/** Draws short pauses only: tries again within 600 ms at the most, where people's devices take up to 30 s. */
+const hastyRuntime: Runtime = {
+  now: () => Date.now(),
+  random: () => Math.random() / 50,
+  setTimer: (callback, delayMs) => {
+    const timer = setTimeout(callback, delayMs)
+    return () => clearTimeout(timer)
+  },
+}
+
+/** A tree as the server shows it to whoever asks over HTTP. */
+export async function serverTree(
+  serverUrl: string,
+  token: string,
+  spaceId: SpaceId,
+): Promise<{ digest: string; names: string[] }> {
+  const response = await fetch(new URL(`/api/spaces/${spaceId}/trees/${spaceId}`, serverUrl), {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  const body = await response.text()
+  if (!response.ok) throw new Error(`${response.status} ${body}`)
+  const tree: { digest: string; vertices: { properties: Record<string, unknown> }[] } = JSON.parse(body)
+  return { digest: tree.digest, names: tree.vertices.map(({ properties }) => String(properties['name'])) }
+}
+
+export async function until(space: Space, holds: (status: SpaceStatus) => boolean): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const timer = setTimeout(
+    () => reject(new Error(`not reached in ${deadlineMs} ms; last: ${JSON.stringify(space.status)}`)),
+    deadlineMs,
+  )
+  const stop = space.onStatus((status) => void (holds(status) && resolve()))
+  if (holds(space.status)) resolve()
+  await promise.finally(() => {
+    clearTimeout(timer)
+    stop()
+  })
+}
+
+export const live = (space: Space): Promise<void> => until(space, ({ phase }) => phase === 'live')
+
+/** All have sent what they made and read the log to its end, and show the same tree. Gives its digest. */
+export async function agreed(spaces: readonly Space[]): Promise<string> {
+  const [first] = spaces
+  if (first === undefined) throw new Error('nobody to agree')
+  await Promise.all(
+    spaces.map((space) => until(space, ({ phase, pending }) => phase === 'live' && pending === 0)),
+  )
+  // One more edit, which is behind everything in the log: whoever shows it has all that came before.
+  const mark = `mark ${Math.random()}`
+  first.root.root?.newNamedChild(mark)
+  await until(first, ({ phase, pending }) => phase === 'live' && pending === 0)
+  const head = first.status.cursor
+  const isThere = ({ phase, pending, error, cursor }: SpaceStatus): boolean =>
+    phase === 'live' && pending === 0 && error === null && cursor >= head
+  await Promise.all(
+    spaces.map((space) =>
+      until(space, (status) => isThere(status) && space.root.digest() === first.root.digest()),
+    ),
+  )
+  for (const space of spaces) expect(space.status).toMatchObject({ phase: 'live', rejected: 0 })
+  return first.root.digest()
+}
+
+export const childNames = (space: Space): string[] =>
+  (space.root.root?.children ?? [])
+    .map((child) => child.name ?? '')
+    .filter((name) => !name.startsWith('mark '))

@@ -1,0 +1,88 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { expect, it } from 'vitest'
+
+import { startServer } from '../lib/server-process.ts'
+import { createFleet, live, roomyLimits } from './fleet.ts'
+
+const canTrace = spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0
+
+interface Call {
+  readonly name: string
+  /** The file or socket that it is about, as strace names it. */
+  readonly on: string
+  readonly text: string
+}
+
+/** The calls of a trace in the order in which they ended: a flush counts when it is done, not when it is asked for. */
+function callsOf(trace: string): Call[] {
+  const unfinished = new Map<string, string>()
+  const calls: Call[] = []
+  for (const line of trace.split('\n')) {
+    const [, thread = '', rest = ''] = /^(\d+)\s+(.*)$/.exec(line) ?? []
+    if (rest.endsWith('<unfinished ...>')) {
+      unfinished.set(thread, rest)
+      continue
+    }
+    const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(rest)
+    const text = resumed === null ? rest : `${unfinished.get(thread) ?? ''}${resumed[1] ?? ''}`
+    const call = /^(\w+)\(\d+<(.*?)>/.exec(text)
+    if (call !== null) calls.push({ name: call[1] ?? '', on: call[2] ?? '', text })
+  }
+  return calls
+}
+
+const isWrite = ({ name }: Call): boolean => /^(p?write|writev|pwrite64|sendto|sendmsg)$/.test(name)
+const isFlush = ({ name }: Call): boolean => name === 'fsync' || name === 'fdatasync'
+
+it.skipIf(!canTrace)(
+  '[PU1] flushes the commit to the disk before a byte of the ack leaves (needs strace)',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 't69-trace-'))
+    const traceFile = join(folder, 'trace')
+    const calls = 'trace=fsync,fdatasync,write,writev,pwrite64,sendto,sendmsg'
+    // -D: the server stays the child of this process, and the tracer is the grandchild.
+    const through = ['strace', '-D', '-f', '-y', '-s', '200', '-e', calls, '-o', traceFile]
+    try {
+      await using server = await startServer({ env: roomyLimits, through })
+      await using fleet = await createFleet(server.url)
+      const client = await fleet.device()
+      const other = await fleet.device()
+      const space = await client.createSpace({ name: 'Traced' })
+      await space.flushed()
+      const watching = await other.openSpace(space.id)
+      await live(watching)
+      for (let edit = 0; edit < 20; edit++) {
+        space.root.root?.newNamedChild(`edit ${edit}`)
+        await space.flushed()
+      }
+      await server.stop()
+      const traced = callsOf(await readFile(traceFile, 'utf8'))
+
+      const isWal = (call: Call): boolean => call.on.endsWith(`${space.id}.db-wal`)
+      // What speaks of committed operations: an ack of a push, and an append to the others.
+      const speaks = (call: Call): boolean =>
+        isWrite(call) && call.on.startsWith('socket:') && /rejected|ops:appended/.test(call.text)
+      let dirty = false
+      let commits = 0
+      let spoken = 0
+      for (const call of traced) {
+        if (isWal(call) && isWrite(call)) dirty = true
+        if (isWal(call) && isFlush(call)) {
+          if (dirty) commits++
+          dirty = false
+        }
+        if (!speaks(call)) continue
+        spoken++
+        expect(dirty, `said before the flush: ${call.text}`).toBe(false)
+      }
+      expect(commits).toBeGreaterThanOrEqual(20)
+      expect(spoken).toBeGreaterThanOrEqual(40)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+)

@@ -1,0 +1,76 @@
+import type { Space } from '@t69/sync-client'
+import { expect, it } from 'vitest'
+
+import { startServer } from '../lib/server-process.ts'
+import { agreed, createFleet, roomyLimits, serverTree } from './fleet.ts'
+import { idAndContent, readOps, spaceFile } from './space-file.ts'
+
+/** Set FAULT_KILLS=100 for the long run. */
+const kills = Number(process.env['FAULT_KILLS'] ?? 12)
+const deviceCount = 20
+/** Each device edits so often, all the time, whether there is a server or not. */
+const editEveryMs = 200
+
+/** Edits until it is stopped. Says what it has made: each name once. */
+function keepEditing(space: Space, device: number): { readonly made: string[]; stop(): void } {
+  const made: string[] = []
+  const { root } = space.root
+  if (root === undefined) throw new Error('the space has no root yet')
+  const own = root.newNamedChild(`device ${device}`)
+  made.push(`device ${device}`)
+  let edits = 0
+  const timer = setInterval(() => {
+    edits++
+    if (edits % 10 === 0) {
+      own.newNamedChild(`${device}-${edits}`)
+      made.push(`${device}-${edits}`)
+    } else own.setProperty('count', edits)
+  }, editEveryMs)
+  return { made, stop: () => clearInterval(timer) }
+}
+
+it(`[PU1] loses and doubles nothing that was acked in ${kills} kills under the load of ${deviceCount} devices`, async () => {
+  await using server = await startServer({ env: roomyLimits })
+  await using fleet = await createFleet(server.url)
+  const first = await fleet.device()
+  const { id } = await first.createSpace({ name: 'Busy' })
+  const space = await first.openSpace(id)
+  await space.flushed()
+  const spaces = [space]
+  while (spaces.length < deviceCount) {
+    const client = await fleet.device()
+    const joined = await client.openSpace(id)
+    spaces.push(joined)
+  }
+  await agreed(spaces)
+
+  const begun = performance.now()
+  const editors = spaces.map((space, index) => keepEditing(space, index))
+  let ackedBetween = 0
+  for (let kill = 0; kill < kills; kill++) {
+    // The load is on again, and the kill comes at any moment of it.
+    await fleet.nextAck()
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 150))
+    await server.kill()
+    ackedBetween = fleet.acked.size
+    await server.start()
+  }
+  await fleet.nextAck()
+  for (const editor of editors) editor.stop()
+  const digest = await agreed(spaces)
+
+  const { count, contents } = readOps(spaceFile(server.dataDir, id))
+  expect(contents.size).toBe(count)
+  for (const op of fleet.acked.values()) {
+    const [key, content] = idAndContent(op)
+    if (contents.get(key) !== content) throw new Error(`lost or changed: ${key} ${content}`)
+  }
+  const tree = await serverTree(server.url, await fleet.token(), id)
+  expect(tree.digest).toBe(digest)
+  const made = editors.flatMap((editor) => editor.made)
+  const shown = tree.names.filter((name) => /^(device \d+|\d+-\d+)$/.test(name))
+  expect(shown.toSorted()).toEqual(made.toSorted())
+  expect(fleet.acked.size).toBeGreaterThan(ackedBetween)
+  const seconds = Math.round((performance.now() - begun) / 1000)
+  console.log({ kills, devices: deviceCount, operations: count, acked: fleet.acked.size, seconds })
+})

@@ -1,0 +1,249 @@
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
+import type { Space } from '@t69/sync-client'
+import { describe, expect, it } from 'vitest'
+
+import { type ServerProcess, type ServerProcessOptions, startServer } from '../lib/server-process.ts'
+import { agreed, childNames, createFleet, type Fleet, live, roomyLimits, until } from './fleet.ts'
+import { backUp, spaceFile } from './space-file.ts'
+
+const works = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0
+const canLimit = works('prlimit', '--version')
+const canMount = works('unshare', '-rm', 'mount', '-t', 'tmpfs', 'none', '/mnt')
+// Permissions do not hold root back: it has to give that up first.
+const isRoot = process.getuid?.() === 0
+const withoutPrivilege = ['setpriv', '--bounding-set', '-dac_override,-dac_read_search', '--']
+const canDrop = !isRoot || works('setpriv', ...withoutPrivilege.slice(1), 'true')
+
+interface World extends AsyncDisposable {
+  readonly server: ServerProcess
+  readonly fleet: Fleet
+  /** The space that the fault meets, on two devices, and its file. */
+  readonly here: Space
+  readonly there: Space
+  readonly file: string
+  /** Another space, which must not notice. */
+  readonly other: Space
+}
+
+async function createWorld(options: ServerProcessOptions = {}): Promise<World> {
+  const server = await startServer({ env: roomyLimits, ...options })
+  const fleet = await createFleet(server.url)
+  const laptop = await fleet.device()
+  const phone = await fleet.device()
+  const here = await laptop.createSpace({ name: 'Harmed' })
+  const other = await laptop.createSpace({ name: 'Other' })
+  await Promise.all([here.flushed(), other.flushed()])
+  const there = await phone.openSpace(here.id)
+  await live(there)
+  here.root.root?.newNamedChild('before')
+  await agreed([here, there])
+  return {
+    server,
+    fleet,
+    here,
+    there,
+    other,
+    file: spaceFile(server.dataDir, here.id),
+    async [Symbol.asyncDispose]() {
+      await fleet[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** The edit is not taken, says why, and stays; the other space goes on; the log names space and file. */
+async function refused({ here, other, server, file }: World, name: string, expected: RegExp): Promise<void> {
+  here.root.root?.newNamedChild(name)
+  await until(here, ({ error, pending }) => error?.code === 'storage_failed' && pending > 0)
+  other.root.root?.newNamedChild(name)
+  await other.flushed()
+  const line = server
+    .log()
+    .split('\n')
+    .find((text) => text.includes(here.id) && expected.test(text))
+  expect(line, server.log()).toContain(file)
+}
+
+/** Delivered once the fault is mended, by clients that were not restarted. */
+async function delivered({ here, there }: World, ...names: string[]): Promise<void> {
+  await agreed([here, there])
+  for (const space of [here, there])
+    expect(childNames(space)).toEqual(expect.arrayContaining(['before', ...names]))
+}
+
+describe('A disk that is full', () => {
+  it.skipIf(!canLimit)('for one file keeps that space waiting, and no other (needs prlimit)', async () => {
+    await using world = await createWorld()
+    const { server, here } = world
+    const limit = (size: string) =>
+      expect(works('prlimit', '--pid', String(server.pid), `--fsize=${size}:`)).toBe(true)
+    here.root.root?.newNamedChild('large').setProperty('text', 'x'.repeat(300_000))
+    await here.flushed()
+    limit('200000')
+    await refused(world, 'too much', /disk I\/O error|disk is full/)
+    limit('unlimited')
+    await delivered(world, 'too much', 'large')
+  })
+
+  it.skipIf(!canMount)(
+    'altogether keeps edits on the devices, which deliver them later (needs unshare)',
+    async () => {
+      const mount =
+        'mount -t tmpfs -o size=3m none "$DATA_DIR" && head -c 1500000 /dev/zero > "$DATA_DIR/ballast" && exec "$@"'
+      await using world = await createWorld({ through: ['unshare', '-rm', 'sh', '-c', mount, 'sh'] })
+      const { server, here, there } = world
+      here.root.root?.newNamedChild('large').setProperty('text', 'x'.repeat(400_000))
+      here.root.root?.newNamedChild('larger').setProperty('text', 'y'.repeat(500_000))
+      here.root.root?.newNamedChild('largest').setProperty('text', 'z'.repeat(500_000))
+      await until(here, ({ error, pending }) => error?.code === 'storage_failed' && pending > 0)
+      expect(server.log()).toContain('database or disk is full')
+      expect(there.status.phase).toBe('live')
+      rmSync(`/proc/${server.pid}/root${server.dataDir}/ballast`)
+      await delivered(world, 'large', 'larger', 'largest')
+    },
+  )
+})
+
+it.skipIf(!canDrop)(
+  'A file that may not be written can be read, and takes the edits once it may',
+  async () => {
+    await using world = await createWorld(isRoot ? { through: withoutPrivilege } : {})
+    const { server, file } = world
+    await server.stop()
+    chmodSync(file, 0o444)
+    chmodSync(dirname(file), 0o555)
+    const before = readFileSync(file)
+    try {
+      await server.start()
+      await refused(world, 'read-only', /readonly database/)
+      expect(readFileSync(file)).toEqual(before)
+    } finally {
+      chmodSync(dirname(file), 0o755)
+      chmodSync(file, 0o644)
+    }
+    await delivered(world, 'read-only')
+  },
+)
+
+it('A file that a newer program wrote is left as it is, and used again when it fits', async () => {
+  await using world = await createWorld()
+  const { server, file } = world
+  const setVersion = (version: number): void => {
+    const db = new DatabaseSync(file)
+    db.exec(`PRAGMA user_version = ${version}`)
+    db.close()
+  }
+  await server.stop()
+  setVersion(99)
+  const before = readFileSync(file)
+  await server.start()
+  await refused(world, 'newer', /version 99/)
+  expect(readFileSync(file)).toEqual(before)
+  setVersion(1)
+  await delivered(world, 'newer')
+})
+
+describe('A file that is lost', () => {
+  const harms: [what: string, harm: (file: string) => void, aside: RegExp | undefined][] = [
+    [
+      'no database any more',
+      (file) => writeFileSync(file, 'no database at all '.repeat(1_000)),
+      /\.db\.corrupt-[^/]*Z$/,
+    ],
+    ['truncated', (file) => truncateSync(file, 8_192), /\.db\.corrupt-[^/]*Z$/],
+    [
+      'overwritten in the middle',
+      (file) => {
+        const bytes = readFileSync(file)
+        bytes.fill(0xff, 4_096, bytes.length - 4_096)
+        writeFileSync(file, bytes)
+      },
+      /\.db\.corrupt-[^/]*Z$/,
+    ],
+    ['missing', (file) => rmSync(file), undefined],
+    ['empty', (file) => truncateSync(file), undefined],
+  ]
+
+  it.each(harms)(
+    'since it is %s is filled again by the devices, and nothing is deleted',
+    async (_, harm, aside) => {
+      await using world = await createWorld()
+      const { server, here, there, other, file } = world
+      for (let index = 0; index < 200; index++) here.root.root?.newNamedChild(`${index}`)
+      await agreed([here, there])
+      await server.stop()
+      harm(file)
+      const damaged = existsSync(file) ? readFileSync(file) : undefined
+      here.root.root?.newNamedChild('meanwhile')
+      await server.start()
+      await delivered(world, 'meanwhile', '0', '199')
+      other.root.root?.newNamedChild('goes on')
+      await other.flushed()
+      const line = server
+        .log()
+        .split('\n')
+        .find((text) => text.includes('a new log begins'))
+      expect(line, server.log()).toContain(file)
+      expect(line).toContain(here.id)
+      const kept = readdirSync(dirname(file)).find((name) => aside?.test(name))
+      expect(kept === undefined).toBe(aside === undefined)
+      expect(
+        kept === undefined || readFileSync(join(dirname(file), kept)).equals(damaged ?? Buffer.of()),
+      ).toBe(true)
+    },
+  )
+
+  it('and found damaged while it is in use is filled again too', async () => {
+    await using world = await createWorld()
+    const { server, here, there, fleet, file } = world
+    for (let index = 0; index < 2_000; index++) here.root.root?.newNamedChild(`${index}`)
+    await agreed([here, there])
+    await server.stop()
+    // In the middle of the table: it opens, takes edits, and fails whoever reads it from the start.
+    const bytes = readFileSync(file)
+    bytes.fill(0xff, 4_096 * 20, 4_096 * 24)
+    writeFileSync(file, bytes)
+    await server.start()
+    await Promise.all([live(here), live(there)])
+    const tablet = await fleet.device()
+    const fresh = await tablet.openSpace(here.id)
+    await delivered(world, '0', '1999')
+    await agreed([here, there, fresh])
+    expect(readdirSync(dirname(file)).some((name) => name.includes('.db.corrupt-'))).toBe(true)
+  })
+})
+
+it('A write-ahead log that a crash left is not replayed into an older copy of its database', async () => {
+  await using world = await createWorld()
+  const { server, here, there, file } = world
+  const copy = `${file}.copy`
+  backUp(file, copy)
+  for (let index = 0; index < 3_000; index++) here.root.root?.newNamedChild(`${index}`)
+  await agreed([here, there])
+  const db = new DatabaseSync(file)
+  db.exec('PRAGMA wal_checkpoint(RESTART)')
+  db.close()
+  for (let index = 3_000; index < 3_500; index++) here.root.root?.newNamedChild(`${index}`)
+  await agreed([here, there])
+  await server.kill()
+  expect(existsSync(`${file}-wal`)).toBe(true)
+  // The operator forgets the file beside it.
+  copyFileSync(copy, file)
+  await server.start()
+  await delivered(world, '0', '3499')
+  expect(server.log()).toContain('a write-ahead log does not belong to the file')
+  expect(readdirSync(dirname(file)).some((name) => /\.db\.stale-.*-wal$/.test(name))).toBe(true)
+})
