@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 
 import type { Device } from '../lib/device.ts'
 import { story, type Stage } from '../lib/story.ts'
@@ -38,8 +38,14 @@ async function together(stage: Stage): Promise<{ laptop: Device; phone: Device }
 async function agree(laptop: Device, phone: Device): Promise<void> {
   await synced(laptop.page)
   await synced(phone.page)
-  await expect.poll(() => treeRows(phone.page), { timeout: 10_000 }).toEqual(await treeRows(laptop.page))
-  await expect.poll(() => messages(phone.page), { timeout: 10_000 }).toEqual(await messages(laptop.page))
+  // Either may show a moment later what it has.
+  await vi.waitFor(
+    async () => {
+      expect(await treeRows(phone.page)).toEqual(await treeRows(laptop.page))
+      expect(await messages(phone.page)).toEqual(await messages(laptop.page))
+    },
+    { timeout: 10_000 },
+  )
 }
 
 /** Each writes and moves while the other does not hear of it. */
