@@ -10,23 +10,28 @@ export interface NetworkLink {
   /** Keeps connections open and delivers nothing in either direction, until `restore`: a tunnel, a dead phone mast. */
   stall(): void
   restore(): void
+  /** Gives the device these bytes as if the server had sent them, on every connection that is open. */
+  inject(bytes: Uint8Array): void
   [Symbol.asyncDispose](): Promise<void>
 }
 
 export async function createNetworkLink(serverUrl: string): Promise<NetworkLink> {
   const target = new URL(serverUrl)
   const open = new Set<Socket>()
+  const near = new Set<Socket>()
   let mode: 'up' | 'cut' | 'stalled' = 'up'
 
-  const proxy = createServer((near) => {
+  const proxy = createServer((device) => {
     if (mode === 'cut') {
-      near.resetAndDestroy()
+      device.resetAndDestroy()
       return
     }
-    const far = connect(Number(target.port), target.hostname)
+    const server = connect(Number(target.port), target.hostname)
+    near.add(device)
+    device.on('close', () => near.delete(device))
     for (const [end, other] of [
-      [near, far],
-      [far, near],
+      [device, server],
+      [server, device],
     ] as const) {
       open.add(end)
       end.on('data', (chunk) => void (other.write(chunk) || end.pause()))
@@ -61,6 +66,9 @@ export async function createNetworkLink(serverUrl: string): Promise<NetworkLink>
     restore() {
       mode = 'up'
       for (const socket of open) socket.resume()
+    },
+    inject(bytes) {
+      for (const device of near) device.write(bytes)
     },
     async [Symbol.asyncDispose]() {
       mode = 'cut'

@@ -1,8 +1,10 @@
 import {
+  notifications,
   randomHexId,
   SyncError,
   type Ack,
   type ErrorBody,
+  type NotificationName,
   type RequestName,
   type RequestReply,
 } from '@t69/protocol'
@@ -44,6 +46,10 @@ const pingTimeoutMs = 45_000
 const slowForMs = 2_000
 
 const broken: ErrorBody = { code: 'unavailable', message: 'The connection broke' }
+
+function isReadable(name: NotificationName, payload: unknown): boolean {
+  return Object.hasOwn(notifications, name) && notifications[name].safeParse(payload).success
+}
 
 export function createNetwork(time: VirtualTime, random: Random, server: SimServer): Network {
   const live = new Set<() => void>()
@@ -99,7 +105,10 @@ export function createNetwork(time: VirtualTime, random: Random, server: SimServ
       id: randomHexId(),
       send: (name, payload) => {
         const sent = structuredClone(payload)
-        down(() => listener.notified(name, sent))
+        down(() => {
+          // As the product's transport does, it drops what cannot be read.
+          if (isReadable(name, sent)) listener.notified(name, sent)
+        })
       },
       disconnect: (reason) => time.setTimer(() => close(reason), 1),
       backlogBytes: () => {

@@ -1,0 +1,225 @@
+import {
+  decodeBatch,
+  encodeBatch,
+  type Ack,
+  type ErrorBody,
+  type Handshake,
+  type NotificationName,
+  type NotificationPayload,
+  type PeerId,
+  type SpaceId,
+  type TreeId,
+  type TreeOperation,
+  type VertexId,
+} from '@t69/protocol'
+import type { Connection, Transport } from '@t69/sync-client'
+import { describe, expect, it } from 'vitest'
+
+/** One device's network to a server, on which there is one space. */
+export interface TransportWorld extends AsyncDisposable {
+  readonly transport: Transport
+  readonly spaceId: SpaceId
+  /** Somebody who may write in the space. */
+  readonly handshake: Handshake
+  /** Somebody whom the server does not know. */
+  readonly stranger: Handshake
+  /** Breaks every connection, and lets none be made until `mend`. */
+  cut(): void
+  mend(): void
+  /** Delivers nothing from now on, while connections seem open. */
+  stall(): void
+  /** What the server sends to the one connection there is, well formed or not. */
+  say(name: string, payload: unknown): void
+  /** The server ends the connections of whoever `handshake` names. */
+  endSession(): Promise<void>
+  /** Lets things happen until `check` holds, or throws. */
+  until(check: () => boolean): Promise<void>
+}
+
+type Heard = { [N in NotificationName]: { name: N; payload: NotificationPayload<N> } }[NotificationName]
+
+/** What every `Transport` keeps. */
+export function describeTransport(title: string, open: () => Promise<TransportWorld>): void {
+  describe(`the transport over ${title}`, () => {
+    it('opens once, and answers requests from then on', async () => {
+      await using world = await open()
+      const end = connect(world)
+      await end.opened()
+      expect(await end.ask((it) => it.request('space:join', { spaceId: world.spaceId }))).toMatchObject({
+        ok: true,
+        head: 0,
+        role: 'owner',
+      })
+      expect(end.log).toEqual(['opened'])
+      end.connection.close()
+    })
+
+    it("[AU1] closes once, with the server's reason, when the handshake is refused", async () => {
+      await using world = await open()
+      const end = connect(world, world.stranger)
+      await end.closed()
+      await settled(world)
+      expect(end.log).toEqual(['closed: unauthenticated'])
+    })
+
+    it('closes once when there is no network, and opens once there is', async () => {
+      await using world = await open()
+      world.cut()
+      const end = connect(world)
+      await end.closed()
+      world.mend()
+      await settled(world)
+      expect(end.log).toEqual(['closed: unavailable'])
+    })
+
+    it('answers what is asked too early or too late with unavailable, and drops signals', async () => {
+      await using world = await open()
+      const end = connect(world)
+      const { spaceId } = world
+      const leave = (it: Connection) => it.request('space:leave', { spaceId })
+      const early = leave(end.connection)
+      end.connection.signal('presence:set', { spaceId, state: 'early' })
+      expect(await early).toMatchObject(unavailable)
+      await end.opened()
+      world.cut()
+      await end.closed()
+      expect(await leave(end.connection)).toMatchObject(unavailable)
+      end.connection.signal('presence:set', { spaceId, state: 'late' })
+      end.connection.close()
+      world.mend()
+      expect(await leave(end.connection)).toMatchObject(unavailable)
+      expect(end.log).toEqual(['opened', 'closed: unavailable'])
+    })
+
+    it('brings notifications in their order, and batches as bytes', async () => {
+      await using world = await open()
+      const [writer, reader] = [connect(world), connect(world)]
+      const { spaceId } = world
+      for (const end of [writer, reader]) {
+        await end.opened()
+        await end.ask((it) => it.request('space:join', { spaceId }))
+      }
+      const count = 20
+      for (let clock = 1; clock <= count; clock++) {
+        const batch = encodeBatch({ spaceId, ops: [operation(spaceId, clock)] })
+        const pushed = await writer.ask((it) => it.request('ops:push', { spaceId, batch }))
+        expect(pushed).toMatchObject({ ok: true, cursor: clock })
+      }
+      const appended = () =>
+        reader.heard.flatMap(({ name, payload }) => (name === 'ops:appended' ? [payload] : []))
+      await world.until(() => appended().length === count)
+      for (const [index, { batch, after }] of appended().entries()) {
+        expect(after).toBe(index)
+        expect(batch).toBeInstanceOf(Uint8Array)
+        expect(decodeBatch(batch).ops).toEqual([operation(spaceId, index + 1)])
+      }
+      const page = await reader.ask((it) => it.request('ops:pull', { spaceId, after: 0 }))
+      if (!page.ok) throw new Error(page.error.message)
+      expect(page.batch).toBeInstanceOf(Uint8Array)
+      expect(decodeBatch(page.batch).ops).toHaveLength(count)
+      for (const end of [writer, reader]) end.connection.close()
+    })
+
+    it('drops a notification that its schema does not read, and goes on', async () => {
+      await using world = await open()
+      const end = connect(world)
+      await end.opened()
+      world.say('auth:expiring', { expiresInMs: 1 })
+      world.say('auth:expiring', { expiresInMs: 'soon' })
+      world.say('ops:appended', { spaceId: world.spaceId, batch: 'no bytes' })
+      world.say('constructor', {})
+      world.say('auth:expiring', { expiresInMs: 2 })
+      await world.until(() => end.heard.length >= 2)
+      expect(end.heard).toEqual([
+        { name: 'auth:expiring', payload: { expiresInMs: 1 } },
+        { name: 'auth:expiring', payload: { expiresInMs: 2 } },
+      ])
+      expect(await end.ask((it) => it.request('space:join', { spaceId: world.spaceId }))).toMatchObject({
+        ok: true,
+      })
+      end.connection.close()
+    })
+
+    it('says nothing after it was closed here, and answers what was under way', async () => {
+      await using world = await open()
+      const end = connect(world)
+      await end.opened()
+      const underWay = end.connection.request('space:join', { spaceId: world.spaceId })
+      end.connection.close()
+      expect(await underWay).toMatchObject(unavailable)
+      const opening = connect(world)
+      opening.connection.close()
+      await settled(world)
+      world.cut()
+      await settled(world, () => world.mend())
+      expect(end.log).toEqual(['opened'])
+      expect(opening.log).toEqual([])
+    })
+
+    it('answers a request that is under way with unavailable when the connection breaks', async () => {
+      await using world = await open()
+      const end = connect(world)
+      await end.opened()
+      world.stall()
+      const asked = end.connection.request('space:join', { spaceId: world.spaceId })
+      world.cut()
+      await end.closed()
+      expect(await asked).toMatchObject(unavailable)
+      expect(end.log).toEqual(['opened', 'closed: unavailable'])
+    })
+
+    it('[AU5] closes once when the server ends it', async () => {
+      await using world = await open()
+      const end = connect(world)
+      await end.opened()
+      await world.endSession()
+      await end.closed()
+      // Whether the reason comes with it depends on the transport; the next handshake has it in any case.
+      expect(end.log).toHaveLength(2)
+      expect(await end.connection.request('space:leave', { spaceId: world.spaceId })).toMatchObject(
+        unavailable,
+      )
+    })
+  })
+}
+
+const unavailable = { ok: false, error: { code: 'unavailable' } }
+
+/** One connection, and all that its listener was told. */
+function connect(world: TransportWorld, handshake = world.handshake) {
+  const log: string[] = []
+  const heard: Heard[] = []
+  const connection = world.transport.connect(handshake, {
+    opened: () => void log.push('opened'),
+    closed: ({ code }: ErrorBody) => void log.push(`closed: ${code}`),
+    notified: (name, payload) => void heard.push({ name, payload } as Heard),
+  })
+  return {
+    connection,
+    log,
+    heard,
+    opened: () => world.until(() => log.includes('opened')),
+    closed: () => world.until(() => log.some((entry) => entry.startsWith('closed'))),
+    async ask<Reply>(request: (connection: Connection) => Promise<Ack<Reply>>): Promise<Ack<Reply>> {
+      let answer: Ack<Reply> | undefined
+      void request(connection).then((ack) => (answer = ack))
+      await world.until(() => answer !== undefined)
+      if (answer === undefined) throw new Error('no answer')
+      return answer
+    },
+  }
+}
+
+/** Whatever was under way has come: another connection opens, asks and is answered after it. */
+async function settled(world: TransportWorld, before = () => {}): Promise<void> {
+  before()
+  const end = connect(world)
+  await end.opened()
+  await end.ask((it) => it.request('space:leave', { spaceId: world.spaceId }))
+  end.connection.close()
+}
+
+function operation(spaceId: SpaceId, clock: number): TreeOperation {
+  const ids = { peerId: '1' as PeerId, treeId: 'tree' as TreeId, targetId: 'v' as VertexId }
+  return { ...ids, clock, spaceId, key: 'text', value: `value ${clock}` }
+}
