@@ -3,13 +3,16 @@ import { expect } from 'vitest'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
+  enableSync,
   invite,
   message,
   messages,
   newChat,
   newFolder,
+  openT69,
   say,
   showSidebar,
+  signUp,
   synced,
   treeItem,
   treeRows,
@@ -91,3 +94,21 @@ story(
     expect(await message(other.page, 'Ben does not see this').count()).toBe(0)
   },
 )
+
+story('what somebody wrote before they signed in is theirs to everybody else', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  await openT69(laptop.page, laptop.url)
+  await say(laptop.page, 'From before')
+  const before = message(laptop.page, 'From before')
+  expect(await before.getAttribute('data-author')).toBe('You')
+  await signUp(laptop.page, anna)
+  await enableSync(laptop.page)
+  await expect.poll(() => before.getAttribute('data-author')).toBe('Anna')
+  const other = await acceptInvite(stage, "Ben's laptop", ben, await invite(laptop.page, 'editor'))
+  await treeItem(other.page, { title: 'From before' }).click()
+  const there = message(other.page, 'From before')
+  await expect.poll(() => there.getAttribute('data-author'), moment).toBe('Anna')
+  expect(await there.getByTestId('edit-message').count()).toBe(0)
+  expect(await before.getByTestId('edit-message').count()).toBe(1)
+  await stage.shot(other, 'a message from before')
+})

@@ -53,7 +53,10 @@ async function deviceIn(context: BrowserContext, link: NetworkLink, name: string
   function watch(page: Page): void {
     page.on('pageerror', (error) => errors.push(`${error.name}: ${error.message}`))
     page.on('console', (message) => {
-      if (message.type() === 'error') errors.push(`${message.text()} (${message.location().url})`)
+      // Svelte warns of what shows stale values; a story that meets that has found a mistake.
+      const isWarning = message.type() === 'warning' && message.text().includes('svelte.dev/e/')
+      if (message.type() === 'error' || isWarning)
+        errors.push(`${message.text()} (${message.location().url})`)
     })
   }
   context.on('page', watch)
