@@ -128,3 +128,17 @@ story('chats are renamed, deleted and brought back', async (stage) => {
   await ready(page)
   await expect.poll(() => treeRows(page)).toEqual(['Letters', 'Soups'])
 })
+
+story('what is typed in the instant after "New chat" goes into that chat', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  await openT69(laptop.page, laptop.url)
+  const said = ['One', 'Two', 'Three', 'Four', 'Five', 'Six']
+  for (const text of said) {
+    // No helper that waits: the composer is used as it is once the click is done.
+    await laptop.page.getByTestId('new-chat').click()
+    await laptop.page.getByTestId('composer').fill(text)
+    await laptop.page.getByTestId('composer').press('Enter')
+    await expect.poll(() => messages(laptop.page)).toEqual([text])
+  }
+  expect(await laptop.page.getByTestId('tree-title').allTextContents()).toEqual(said.toReversed())
+})

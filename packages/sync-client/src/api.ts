@@ -113,7 +113,7 @@ export interface Space {
 
   /** A tree of the space by its id, loaded from this device; the same object while it is open. */
   openTree(treeId: string): Promise<Replica>
-  /** A new tree with a root of its own. */
+  /** A new tree with a root of its own, at once. Its first operations are edits like any other: see `stored`. */
   createTree(): Promise<Replica>
   /** Disposes a tree that `openTree` or `createTree` gave, once nobody else has it open. */
   closeTree(treeId: string): Promise<void>
