@@ -32,7 +32,9 @@ async function liveWorld(): Promise<TransportWorld> {
     async endSession() {
       await anna.call('POST', '/api/auth/logout', { refreshToken: anna.refreshToken })
     },
-    until: async (check) => void (await expect.poll(check, { timeout: 10_000, interval: 5 }).toBe(true)),
+    async until(check) {
+      await expect.poll(check, { timeout: 10_000, interval: 5 }).toBe(true)
+    },
     async [Symbol.asyncDispose]() {
       await link[Symbol.asyncDispose]()
       await live[Symbol.asyncDispose]()

@@ -6,7 +6,7 @@ import { memoryStorage } from './memory-storage.ts'
 import type { ClientStorage } from './storage.ts'
 import { unsynced } from './sync-machine.ts'
 import { createTabGroup } from './tabs.ts'
-import { turns } from './testing/manual-time.ts'
+import { createManualTime, turns } from './testing/manual-time.ts'
 import type { Transport } from './transport.ts'
 
 const noFetch: typeof fetch = () => Promise.reject(new Error('no network here'))
@@ -111,6 +111,58 @@ describe('Two tabs of one browser', () => {
     await there.stored()
     expect(here.root.getVertexByPath('folder')?.getProperty('from')).toBe('other')
     expect(here.root.digest()).toBe(there.root.digest())
+  })
+
+  it('show what the tab that led had stored and could not say before it went', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    const dying = group.tab()
+    const one = createSyncClient({ ...offline, storage, tabs: { ...dying, post: () => {} } })
+    await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    await here.stored()
+    const there = await other.openSpace(here.id)
+    here.root.root!.newNamedChild('folder')
+    await here.stored()
+    await turns()
+    expect(there.root.getVertexByPath('folder')).toBeUndefined()
+    dying.close()
+    await turns()
+    expect(there.root.digest()).toBe(here.root.digest())
+  })
+
+  it('show no longer what a tab that is gone streamed in, and still what others do', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    const time = createManualTime()
+    const tabs = [group.tab(), group.tab(), group.tab()]
+    const [leader, dying, other] = await Promise.all(
+      tabs.map(async (tab) => {
+        const client = createSyncClient({ ...offline, storage, tabs: tab, runtime: time })
+        await client.ready
+        return { tab, client }
+      }),
+    )
+    const space = await leader!.client.createSpace({ name: 'Notes' })
+    await space.stored()
+    const [inDying, inOther] = [
+      await dying!.client.openSpace(space.id),
+      await other!.client.openSpace(space.id),
+    ]
+    inDying.root.root!.setTransientProperty('reply', 'half a wo')
+    inOther.root.root!.setTransientProperty('cursor', 7)
+    await time.pass(50)
+    expect(space.root.root!.getProperty('reply')).toBe('half a wo')
+    dying!.tab.close()
+    await turns()
+    for (const { root } of [space, inOther]) {
+      expect(root.root!.getProperty('reply')).toBeUndefined()
+      expect(root.root!.getProperty('cursor')).toBe(7)
+    }
+    leader!.tab.close()
+    await time.pass(50)
+    expect(inOther.root.root!.getProperty('cursor')).toBe(7)
+    for (const { client } of [leader!, dying!, other!]) await client.close()
   })
 
   it('miss nothing that is stored while one of them opens the space, whenever that is', async () => {

@@ -91,10 +91,12 @@ async function createCore(
   const { url, runtime = systemRuntime, transport = createSocketIoTransport(url) } = options
   const http = createHttp(url, options.fetch ?? ((input, init) => fetch(input, init)), runtime)
   const kind = options.session ?? (typeof document === 'undefined' ? 'storage' : 'cookie')
-  const tab = randomHexId()
+  const tab = tabs.id
   const line = createTabLine(tabs)
   const open = new Map<SpaceId, OpenSpace>()
   let engine: SyncEngine | null = null
+  /** Tabs whose end the one that leads waits for. */
+  const attended = new Set<string>([tab])
   let closed = false
 
   const session = createSession({
@@ -125,9 +127,15 @@ async function createCore(
     switch (message.type) {
       case 'leading':
         if (!own) announce()
+        for (const space of open.values()) void space.takenOver()
         return
       case 'opened':
         engine?.opened(message.tab, message.spaceIds)
+        if (engine !== null) attend(message.tab)
+        return
+      case 'left':
+        engine?.opened(message.tab, [])
+        for (const space of open.values()) space.left(message.tab)
         return
       case 'edited':
         if (!own) {
@@ -193,6 +201,25 @@ async function createCore(
     announceOpen()
   }
 
+  function attend(other: string): void {
+    if (attended.has(other)) return
+    attended.add(other)
+    tabs.watch(other, () => {
+      attended.delete(other)
+      tell({ type: 'left', tab: other })
+      void pickUp()
+    })
+  }
+
+  /** Stores what a tab that is gone could not finish, and shows it to those that are here. */
+  async function pickUp(): Promise<void> {
+    for (const { spaceId, ops } of await journal.recover(storage)) {
+      open.get(spaceId)?.show(ops)
+      tell({ type: 'edited', spaceId, ops })
+      tell({ type: 'settled', spaceId })
+    }
+  }
+
   function lead(): void {
     if (closed) return
     engine = createSyncEngine(
@@ -209,6 +236,7 @@ async function createCore(
     )
     tell({ type: 'leading' })
     announce()
+    void pickUp()
   }
 
   function keepOpen(found: StoredSpace, isNew: boolean): Promise<Space> {

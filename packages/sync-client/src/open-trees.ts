@@ -124,7 +124,9 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
       }
     },
     async reload() {
-      for (const [treeId, { tree }] of trees) {
+      for (const [treeId, { loading }] of trees) {
+        // What is being read now may have been read too early.
+        const tree = await loading.catch(() => undefined)
         if (tree === undefined) continue
         const ops = await deps.readTree(treeId)
         if (trees.get(treeId)?.tree === tree) tree.merge(ops.map(toVertexOperation))

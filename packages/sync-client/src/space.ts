@@ -58,6 +58,10 @@ export interface OpenSpace {
   reread(): Promise<void>
   /** Says again what the tab that leads has to know: another one leads now. */
   announce(): void
+  /** Another tab leads from now on. The one before may not have said all that it had stored. */
+  takenOver(): Promise<void>
+  /** Another tab is gone, and with it what it showed without storing it. */
+  left(tab: string): void
   /** The page may be gone in a moment. */
   hurry(): void
   /** The page was frozen, and has not heard the other tabs. */
@@ -346,6 +350,15 @@ export function openSpace(
       report = silent
       if (presenceState !== null) tell(presenceState)
     },
+    async takenOver() {
+      // Tabs that are still there say again what they show.
+      receiver.keepOnly((from) => !from.startsWith('tab:'))
+      sender.repeatWhole()
+      await recount()
+      // A storage that fails here has nothing to add; the next page reads it all.
+      await trees.reload().catch(() => {})
+    },
+    left: (tab) => receiver.keepOnly((from) => from !== `tab:${tab}`),
     hurry: () => writer.hurry(),
     reload: () => trees.reload(),
     abandon() {

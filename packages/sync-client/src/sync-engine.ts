@@ -67,8 +67,6 @@ interface Watched {
   joined: boolean
 }
 
-const maxTransientChanges = 100
-
 export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListener): SyncEngine {
   const { url, storage, runtime, session } = deps
   const openIn = new Map<string, readonly SpaceId[]>()
@@ -143,6 +141,15 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
     if (space.present.size === 0) return
     space.present.clear()
     listener.present(spaceId, [])
+  }
+
+  const isOpen = (spaceId: SpaceId): boolean =>
+    Array.from(openIn.values()).some((spaceIds) => spaceIds.includes(spaceId))
+
+  /** Nobody looks at the space here any more, though edits may wait in it still. */
+  function hide(spaceId: SpaceId): void {
+    if (!presence.delete(spaceId)) return
+    if (watched.get(spaceId)?.joined === true) link?.signal('presence:set', { spaceId, state: null })
   }
 
   /** Registers a space made on this device. Its address in the storage says from then on that it is there. */
@@ -233,8 +240,10 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
 
   return {
     opened(tab, spaceIds) {
+      const before = openIn.get(tab) ?? []
       if (spaceIds.length === 0) openIn.delete(tab)
       else openIn.set(tab, spaceIds)
+      for (const spaceId of before) if (!isOpen(spaceId)) hide(spaceId)
       // A tab that has just opened a space knows nothing of it yet.
       for (const spaceId of spaceIds) {
         const space = watched.get(spaceId)
@@ -250,10 +259,8 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
       if (watched.get(spaceId)?.joined === true) link?.signal('presence:set', { spaceId, state })
     },
     sendTransients(spaceId, changes) {
-      if (watched.get(spaceId)?.joined !== true) return
-      for (let from = 0; from < changes.length; from += maxTransientChanges) {
-        link?.signal('ops:transient', { spaceId, changes: changes.slice(from, from + maxTransientChanges) })
-      }
+      if (watched.get(spaceId)?.joined === true)
+        link?.signal('ops:transient', { spaceId, changes: [...changes] })
     },
     rejoin: (spaceId) => watched.get(spaceId)?.sync.retry(),
     async refresh() {

@@ -46,6 +46,8 @@ const tabMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('leading') }),
   /** The spaces that a tab has open: all of them. None when it goes. */
   z.object({ type: z.literal('opened'), tab: z.string(), spaceIds: z.array(spaceId) }),
+  /** From the leader: the tab is gone, and may not have said so. */
+  z.object({ type: z.literal('left'), tab: z.string() }),
   /** Edits that are stored. Without operations: there is something new in the outbox. */
   z.object({ type: z.literal('edited'), spaceId, ops: opsSchema }),
   /** From the leader: operations of others, which are stored. */

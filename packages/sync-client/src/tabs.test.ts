@@ -2,58 +2,54 @@ import { spaceIdSchema } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { createTabLine, type TabMessage } from './tab-messages.ts'
-import { createTabGroup, soloTabs } from './tabs.ts'
+import { tabsCases } from './tabs.contract.ts'
+import { browserTabs, createTabGroup, soloTabs } from './tabs.ts'
 import { op } from './testing/machine-world.ts'
 import { turns } from './testing/manual-time.ts'
 
-describe('Of the tabs of a browser', () => {
-  it('one leads at a time, and the next when it goes', async () => {
-    const group = createTabGroup()
-    const leaders: string[] = []
-    const tabs = ['a', 'b', 'c'].map((name) => {
-      const tab = group.tab()
-      tab.lead(() => leaders.push(name))
-      return tab
-    })
-    await turns()
-    expect(leaders).toEqual(['a'])
-    tabs[1]!.close()
-    await turns()
-    expect(leaders).toEqual(['a'])
-    tabs[0]!.close()
-    await turns()
-    expect(leaders).toEqual(['a', 'c'])
+describe('Tabs in one process', () => {
+  it.each(tabsCases)('$name', async (tabsCase) => {
+    await expect(tabsCase.run(createTabGroup())).resolves.toBeUndefined()
   })
+})
 
-  it('each hears the others and not itself, in order', async () => {
-    const group = createTabGroup()
-    const [a, b] = [group.tab(), group.tab()]
-    const heard: unknown[] = []
-    a.onMessage((message) => heard.push(['a', message]))
-    b.onMessage((message) => heard.push(['b', message]))
-    a.post(1)
-    a.post(2)
-    b.post(3)
-    await turns()
-    expect(heard).toEqual([
-      ['b', 1],
-      ['b', 2],
-      ['a', 3],
-    ])
+describe('Tabs over Web Locks and a BroadcastChannel', () => {
+  // Node has both. One name a case, as one origin has it.
+  it.each(tabsCases)('$name, and nothing is held afterwards', async (tabsCase) => {
+    const channels = openChannels()
+    await expect(tabsCase.run({ tab: () => browserTabs(tabsCase.name) })).resolves.toBeUndefined()
+    await expect.poll(() => locksOf(tabsCase.name)).toEqual([])
+    await expect.poll(openChannels).toBe(channels)
   })
+})
 
-  it.each([soloTabs, () => createTabGroup().tab()])('one task runs at a time', async (make) => {
-    const tabs = make()
+/** Node's, in a package that knows of browsers only. */
+declare const process: { getActiveResourcesInfo(): string[] }
+
+const openChannels = (): number =>
+  process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length
+
+async function locksOf(name: string): Promise<(string | undefined)[]> {
+  const { held = [], pending = [] } = await navigator.locks.query()
+  return [...held, ...pending].map((lock) => lock.name).filter((lock) => lock?.startsWith(name))
+}
+
+describe('A tab that is alone', () => {
+  it('leads at once, and runs one task at a time', async () => {
+    const tab = soloTabs()
+    let leads = false
+    tab.lead(() => (leads = true))
+    expect(leads).toBe(true)
     const running = { now: 0, most: 0 }
     const task = async (): Promise<void> => {
       running.most = Math.max(running.most, ++running.now)
       await turns()
       running.now--
     }
-    const failing = tabs.exclusive(() => Promise.reject(new Error('one fails')))
+    const failing = tab.exclusive(() => Promise.reject(new Error('one fails')))
     await Promise.all([
-      tabs.exclusive(task),
-      tabs.exclusive(task),
+      tab.exclusive(task),
+      tab.exclusive(task),
       expect(failing).rejects.toThrow('one fails'),
     ])
     expect(running.most).toBe(1)

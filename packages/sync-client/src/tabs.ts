@@ -1,3 +1,5 @@
+import { randomHexId } from '@t69/protocol'
+
 /**
  * The tabs of one browser that share one storage. One of them leads: it holds the connection and drains
  * the outbox for all. `soloTabs` is the twin for whoever is alone, such as a bot; `createTabGroup` the
@@ -6,11 +8,15 @@
 export interface Tabs {
   /** There are no other tabs, and never will be. */
   readonly alone: boolean
+  /** Names this tab to the others. */
+  readonly id: string
   /** Calls back once, as soon as this tab leads; it leads until it is closed. */
   lead(onLead: () => void): void
   /** To all other tabs, in order. What was posted is structured-cloneable. */
   post(message: unknown): void
   onMessage(listener: (message: unknown) => void): void
+  /** Calls back once that other tab, which has spoken, is gone, however it went. */
+  watch(id: string, onGone: () => void): void
   /** Runs one task at a time over all tabs. */
   exclusive<T>(task: () => Promise<T>): Promise<T>
   close(): void
@@ -20,9 +26,11 @@ export function soloTabs(): Tabs {
   const turns = createTurns()
   return {
     alone: true,
+    id: randomHexId(),
     lead: (onLead) => onLead(),
     post: () => {},
     onMessage: () => {},
+    watch: () => {},
     exclusive: (task) => turns(task),
     close: () => {},
   }
@@ -33,6 +41,16 @@ export function createTabGroup(): { tab(): Tabs } {
   const turns = createTurns()
   const open = new Map<Tabs, Set<(message: unknown) => void>>()
   const candidates: { tab: Tabs; onLead: () => void }[] = []
+  const watches = new Set<{ by: Tabs; id: string; onGone: () => void }>()
+
+  function tellGone(): void {
+    const ids = new Set(Array.from(open.keys(), ({ id }) => id))
+    for (const watch of watches) {
+      if (ids.has(watch.id)) continue
+      watches.delete(watch)
+      queueMicrotask(() => void (open.has(watch.by) && watch.onGone()))
+    }
+  }
 
   function elect(): void {
     const [first] = candidates
@@ -44,7 +62,9 @@ export function createTabGroup(): { tab(): Tabs } {
       const listeners = new Set<(message: unknown) => void>()
       const tab: Tabs = {
         alone: false,
+        id: randomHexId(),
         lead(onLead) {
+          if (!open.has(tab)) return
           candidates.push({ tab, onLead })
           if (candidates.length === 1) elect()
         },
@@ -59,9 +79,14 @@ export function createTabGroup(): { tab(): Tabs } {
           }
         },
         onMessage: (listener) => void listeners.add(listener),
+        watch(id, onGone) {
+          watches.add({ by: tab, id, onGone })
+          tellGone()
+        },
         exclusive: (task) => turns(task),
         close() {
           open.delete(tab)
+          tellGone()
           const index = candidates.findIndex((candidate) => candidate.tab === tab)
           if (index < 0) return
           candidates.splice(index, 1)
@@ -75,24 +100,53 @@ export function createTabGroup(): { tab(): Tabs } {
 }
 
 /**
- * Tabs of one origin, over a Web Lock and a BroadcastChannel. The browser gives the lock to the next tab
- * when the one that holds it goes, however it goes.
+ * Tabs of one origin, over Web Locks and a BroadcastChannel. Each tab holds a lock of its own for as long as
+ * it lives, and the one that leads another; the browser gives a lock to whoever waits for it when the tab
+ * that holds it goes, however it goes.
  */
 export function browserTabs(name: string): Tabs {
   const channel = new BroadcastChannel(name)
   const leaving = new AbortController()
+  const { signal } = leaving
+  const id = randomHexId()
+  const lockOf = (tab: string): string => `${name}-tab-${tab}`
+  /** Said before this tab holds its own lock: whoever hears of it by then would find it gone. */
+  let unsaid: unknown[] | null = []
+
+  const request = (lock: string, granted: () => Promise<void>): void => {
+    // Fails when this tab is closed while it is still in the queue.
+    navigator.locks.request(lock, { signal }, granted).catch(() => {})
+  }
+  const untilClosed = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (signal.aborted) resolve()
+      else signal.addEventListener('abort', () => resolve())
+    })
+
+  request(lockOf(id), () => {
+    if (!signal.aborted) for (const message of unsaid ?? []) channel.postMessage(message)
+    unsaid = null
+    return untilClosed()
+  })
+
   return {
     alone: false,
+    id,
     lead(onLead) {
-      const held = navigator.locks.request(`${name}-lead`, { signal: leaving.signal }, async () => {
-        onLead()
-        await new Promise<void>((resolve) => leaving.signal.addEventListener('abort', () => resolve()))
+      request(`${name}-lead`, () => {
+        if (!signal.aborted) onLead()
+        return untilClosed()
       })
-      // Closed while still in the queue.
-      held.catch(() => {})
     },
-    post: (message) => channel.postMessage(message),
+    post(message) {
+      if (signal.aborted) return
+      if (unsaid === null) channel.postMessage(message)
+      else unsaid.push(structuredClone(message))
+    },
     onMessage: (listener) => channel.addEventListener('message', (event) => listener(event.data)),
+    watch(tab, onGone) {
+      request(lockOf(tab), async () => void (signal.aborted || onGone()))
+    },
     exclusive: (task) => navigator.locks.request(`${name}-exclusive`, task),
     close() {
       leaving.abort()

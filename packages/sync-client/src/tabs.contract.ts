@@ -1,0 +1,221 @@
+import type { Tabs } from './tabs.ts'
+
+/**
+ * What every `Tabs` that has others does, as cases that need no test runner: they run under vitest on the
+ * group in one process and on Web Locks, and in the pages of a browser.
+ */
+export interface TabsCase {
+  readonly name: string
+  readonly run: (group: { tab(): Tabs }) => Promise<void>
+}
+
+const deadlineMs = 5_000
+
+/** What happened so far, in order; `until` waits for more of it. */
+function createRecord<Entry>() {
+  const entries: Entry[] = []
+  const waiting = new Set<() => void>()
+  return {
+    entries,
+    add(entry: Entry): void {
+      entries.push(entry)
+      for (const check of waiting) check()
+    },
+    async until(count: number): Promise<void> {
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      const check = (): void => void (entries.length >= count && resolve())
+      const timer = setTimeout(
+        () => reject(new Error(`${count} were to come, but: ${JSON.stringify(entries)}`)),
+        deadlineMs,
+      )
+      waiting.add(check)
+      check()
+      await promise.finally(() => {
+        clearTimeout(timer)
+        waiting.delete(check)
+      })
+    },
+  }
+}
+
+function equal(actual: unknown, expected: unknown, what: string): void {
+  const [got, wanted] = [JSON.stringify(actual), JSON.stringify(expected)]
+  if (got !== wanted) throw new Error(`${what}: ${got}, not ${wanted}`)
+}
+
+/** Whatever was on its way between two tabs has arrived: a word there and back comes after it. */
+async function settled(one: Tabs, other: Tabs): Promise<void> {
+  const heard = createRecord<unknown>()
+  const word = `settled ${Math.random()}`
+  other.onMessage((message) => void (message === word && other.post(`${word}, back`)))
+  one.onMessage((message) => void (message === `${word}, back` && heard.add(message)))
+  one.post(word)
+  await heard.until(1)
+}
+
+export const tabsCases: readonly TabsCase[] = [
+  {
+    name: 'one leads at a time, in the order in which they asked, and the next when it goes',
+    async run(group) {
+      const leaders = createRecord<string>()
+      const tabs = ['a', 'b', 'c'].map((name) => {
+        const tab = group.tab()
+        tab.lead(() => leaders.add(name))
+        return { name, tab }
+      })
+      await leaders.until(1)
+      for (const { tab } of tabs) {
+        await tab.exclusive(async () => {})
+      }
+      equal(leaders.entries, ['a'], 'who leads')
+      tabs[0]?.tab.close()
+      await leaders.until(2)
+      tabs[1]?.tab.close()
+      await leaders.until(3)
+      equal(leaders.entries, ['a', 'b', 'c'], 'who led')
+      tabs[2]?.tab.close()
+    },
+  },
+  {
+    name: 'who goes before its turn never leads, and holds up nobody',
+    async run(group) {
+      const leaders = createRecord<string>()
+      const [a, b, c, late] = [group.tab(), group.tab(), group.tab(), group.tab()]
+      a.lead(() => leaders.add('a'))
+      b.lead(() => leaders.add('b'))
+      c.lead(() => leaders.add('c'))
+      await leaders.until(1)
+      late.close()
+      late.lead(() => leaders.add('late'))
+      b.close()
+      a.close()
+      await leaders.until(2)
+      equal(leaders.entries, ['a', 'c'], 'who led')
+      c.close()
+      const next = group.tab()
+      next.lead(() => leaders.add('next'))
+      await leaders.until(3)
+      equal(leaders.entries, ['a', 'c', 'next'], 'who led in the end')
+      next.close()
+    },
+  },
+  {
+    name: 'who goes in the very moment in which it comes to lead leaves the lead to the next',
+    async run(group) {
+      const leaders = createRecord<string>()
+      const [a, b] = [group.tab(), group.tab()]
+      a.lead(() => {
+        leaders.add('a')
+        a.close()
+      })
+      b.lead(() => leaders.add('b'))
+      await leaders.until(2)
+      equal(leaders.entries, ['a', 'b'], 'who led')
+      b.close()
+    },
+  },
+  {
+    name: 'each hears all others and not itself, in order, and gets copies',
+    async run(group) {
+      const [a, b, c] = [group.tab(), group.tab(), group.tab()]
+      const heard = { a: createRecord<unknown>(), b: createRecord<unknown>(), c: createRecord<unknown>() }
+      a.onMessage((message) => heard.a.add(message))
+      b.onMessage((message) => heard.b.add(message))
+      c.onMessage((message) => heard.c.add(message))
+      const said = { count: 1, bytes: new Uint8Array([1, 2]) }
+      a.post(said)
+      said.count = 2
+      a.post('two')
+      await Promise.all([heard.b.until(2), heard.c.until(2)])
+      b.post('three')
+      await Promise.all([heard.a.until(1), heard.c.until(3)])
+      const first = { count: 1, bytes: new Uint8Array([1, 2]) }
+      equal(heard.a.entries, ['three'], 'what a heard')
+      equal(heard.b.entries, [first, 'two'], 'what b heard')
+      equal(heard.c.entries, [first, 'two', 'three'], 'what c heard')
+      const [copy] = heard.b.entries
+      const hasBytes = typeof copy === 'object' && copy !== null && 'bytes' in copy
+      equal(hasBytes && copy.bytes instanceof Uint8Array, true, 'bytes arrive as bytes')
+      for (const tab of [a, b, c]) tab.close()
+    },
+  },
+  {
+    name: 'who is closed hears nothing more, and what it says reaches nobody',
+    async run(group) {
+      const [a, b, c] = [group.tab(), group.tab(), group.tab()]
+      const heard = createRecord<unknown>()
+      a.onMessage((message) => heard.add(['a', message]))
+      b.onMessage((message) => heard.add(['b', message]))
+      a.close()
+      a.post('from the closed one')
+      c.post('to the others')
+      await heard.until(1)
+      await settled(b, c)
+      equal(heard.entries[0], ['b', 'to the others'], 'what b heard')
+      equal(
+        heard.entries.some((entry) => JSON.stringify(entry).includes('closed')),
+        false,
+        'a closed tab speaks',
+      )
+      equal(
+        heard.entries.some((entry) => JSON.stringify(entry).startsWith('["a"')),
+        false,
+        'a closed tab hears',
+      )
+      a.close()
+      for (const tab of [b, c]) tab.close()
+    },
+  },
+  {
+    name: 'tasks never overlap, whichever tab they are of, and a failed one holds up nobody',
+    async run(group) {
+      const tabs = [group.tab(), group.tab(), group.tab()]
+      const running = { now: 0, most: 0, ran: 0 }
+      const task = async (): Promise<number> => {
+        running.most = Math.max(running.most, ++running.now)
+        // As a request would, it takes many turns of the event loop.
+        await settled(tabs[1]!, tabs[2]!)
+        running.now--
+        return ++running.ran
+      }
+      const failing = tabs.map((tab) => tab.exclusive(() => Promise.reject(new Error('one fails'))))
+      const results = tabs.flatMap((tab) => [tab.exclusive(task), tab.exclusive(task)])
+      const failures = await Promise.allSettled(failing)
+      equal(
+        failures.map((outcome) => outcome.status),
+        ['rejected', 'rejected', 'rejected'],
+        'who asked for a task that fails',
+      )
+      const ran = await Promise.all(results)
+      equal(
+        ran.toSorted((a, b) => a - b),
+        [1, 2, 3, 4, 5, 6],
+        'what the tasks gave back',
+      )
+      equal(running.most, 1, 'tasks at a time')
+      for (const tab of tabs) tab.close()
+    },
+  },
+  {
+    name: 'who watches another hears once that it is gone, even if it was gone before',
+    async run(group) {
+      const [a, b, c] = [group.tab(), group.tab(), group.tab()]
+      equal(new Set([a.id, b.id, c.id]).size, 3, 'names of tabs')
+      await settled(a, b)
+      const gone = createRecord<string>()
+      a.watch(b.id, () => gone.add('b'))
+      a.watch(c.id, () => gone.add('c'))
+      await settled(a, b)
+      equal(gone.entries, [], 'who is gone while all are there')
+      b.close()
+      await gone.until(1)
+      await settled(a, c)
+      equal(gone.entries, ['b'], 'who is gone')
+      a.watch(b.id, () => gone.add('b again'))
+      await gone.until(2)
+      equal(gone.entries, ['b', 'b again'], 'who is gone, asked later')
+      a.close()
+      c.close()
+    },
+  },
+]

@@ -1,0 +1,236 @@
+import type { Page } from 'playwright-core'
+import { expect } from 'vitest'
+
+import type { Device } from '../lib/device.ts'
+import { story, type Stage } from '../lib/story.ts'
+import {
+  accountOf,
+  message,
+  messages,
+  newChat,
+  openSpace,
+  openT69,
+  ready,
+  say,
+  showSidebar,
+  signIn,
+  spaceOf,
+  status,
+  stored,
+  synced,
+  treeItem,
+} from '../lib/t69-page.ts'
+import { openOwnSpace } from '../lib/two-people.ts'
+
+const anna = accountOf('Anna')
+const moment = { timeout: 5_000 }
+
+/** The tabs of one browser, all in the same chat, and which of them hold a connection to the server. */
+interface Tabs {
+  readonly pages: Page[]
+  open(): Promise<Page>
+  /** The one that has the connection. Throws when there are more. */
+  leader(): Promise<Page>
+}
+
+async function openTabs(device: Device, count: number): Promise<Tabs> {
+  const connected = new Map<Page, Set<unknown>>()
+  const pages: Page[] = []
+  function watch(page: Page): void {
+    const sockets = new Set<unknown>()
+    connected.set(page, sockets)
+    page.on('websocket', (socket) => {
+      sockets.add(socket)
+      socket.on('close', () => sockets.delete(socket))
+    })
+    for (const end of ['close', 'crash'] as const) page.on(end as 'close', () => connected.delete(page))
+    pages.push(page)
+  }
+  async function open(): Promise<Page> {
+    const { pathname, hash } = new URL(device.page.isClosed() ? last : device.page.url())
+    last = new URL(pathname + hash, device.url).href
+    const page = await device.context.newPage()
+    watch(page)
+    await page.goto(last)
+    await ready(page)
+    return page
+  }
+  let last = device.page.url()
+  watch(device.page)
+  // The first page is counted from its start, as all others are.
+  await device.page.reload()
+  await ready(device.page)
+  while (pages.length < count) await open()
+  const holding = () => Array.from(connected).flatMap(([page, sockets]) => Array.from(sockets, () => page))
+  return {
+    pages,
+    open,
+    async leader() {
+      await expect.poll(() => holding().length, moment).toBe(1)
+      const [page] = holding()
+      if (page === undefined) throw new Error('no tab has a connection')
+      return page
+    },
+  }
+}
+
+/** Anna's other device, in the chat. */
+async function openElsewhere(stage: Stage, spaceId: string, chat: string): Promise<Device> {
+  const phone = await stage.device("Anna's other browser")
+  await openT69(phone.page, phone.url)
+  await signIn(phone.page, anna)
+  await openSpace(phone.page, spaceId)
+  await showSidebar(phone.page)
+  await treeItem(phone.page, { title: chat }).click()
+  await synced(phone.page)
+  return phone
+}
+
+const others = (pages: readonly Page[], page: Page): Page[] => pages.filter((one) => one !== page)
+
+async function shown(pages: readonly Page[], text: string): Promise<void> {
+  await Promise.all(pages.map((page) => message(page, text).waitFor(moment)))
+}
+
+/** Live in all of them, with the same counts. */
+async function agree(pages: readonly Page[]): Promise<void> {
+  await Promise.all(pages.map(synced))
+  await expect
+    .poll(async () => {
+      const heads = await Promise.all(pages.map(async (page) => (await status(page)).head))
+      return new Set(heads).size
+    }, moment)
+    .toBe(1)
+}
+
+/** Ends the page's process as the system does when memory runs out. */
+async function crash(page: Page): Promise<void> {
+  const crashed = page.waitForEvent('crash')
+  const session = await page.context().newCDPSession(page)
+  // The answer never comes: whoever would give it is dead.
+  void session.send('Page.crash').catch(() => {})
+  await crashed
+}
+
+story('three tabs share one connection, and another takes it over when its tab goes', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  await newChat(laptop.page, 'Diary')
+  await synced(laptop.page)
+  const spaceId = await spaceOf(laptop.page)
+  const tabs = await openTabs(laptop, 3)
+  const phone = await openElsewhere(stage, spaceId, 'Diary')
+  let alive = tabs.pages
+  const first = await tabs.leader()
+
+  for (const [index, page] of alive.entries()) {
+    await say(page, `From tab ${index}`)
+    await shown([...others(alive, page), phone.page], `From tab ${index}`)
+  }
+  await say(phone.page, 'From the other browser')
+  await shown(alive, 'From the other browser')
+  await agree([...alive, phone.page])
+  await stage.shot(phone, 'what three tabs wrote')
+
+  // The tab that leads is closed while another one writes.
+  alive = others(alive, first)
+  const [writer = phone.page] = alive
+  const closing = first.close()
+  await say(writer, 'As the first leader was closed')
+  await closing
+  await shown([...alive, phone.page], 'As the first leader was closed')
+  const second = await tabs.leader()
+  expect(alive).toContain(second)
+  await agree([...alive, phone.page])
+
+  // The next one loses its process, a frame after its own words were on the screen.
+  alive.push(await tabs.open())
+  const before = await status(second)
+  await say(second, 'Last words of the second leader')
+  await stored(second, before)
+  await crash(second)
+  alive = others(alive, second)
+  const [survivor = phone.page] = alive
+  await say(survivor, 'As the second leader was killed')
+  await shown([...alive, phone.page], 'As the second leader was killed')
+  await shown([...alive, phone.page], 'Last words of the second leader')
+  expect(alive).toContain(await tabs.leader())
+  await agree([...alive, phone.page])
+  await expect.poll(() => messages(phone.page), moment).toEqual(await messages(survivor))
+  await stage.shot(phone, 'after two leaders')
+})
+
+/** In a page: IndexedDB takes nothing more once `isDiskFull` is set. */
+const fillableDisk = `
+  IDBDatabase.prototype.transaction = new Proxy(IDBDatabase.prototype.transaction, {
+    apply(transaction, database, [names, mode, options]) {
+      if (globalThis.isDiskFull && mode === 'readwrite') throw new DOMException('No more room', 'QuotaExceededError')
+      return transaction.call(database, names, mode, options)
+    },
+  })`
+
+story('what a tab could not put on disk before it died appears in those that live', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  await newChat(laptop.page, 'Diary')
+  await synced(laptop.page)
+  await laptop.context.addInitScript(fillableDisk)
+  const tabs = await openTabs(laptop, 3)
+  const leader = await tabs.leader()
+  const [dying = leader, other = leader] = others(tabs.pages, leader)
+  await dying.evaluate(`globalThis.isDiskFull = true`)
+  await say(dying, 'Only ever in memory')
+  const isNoted = () =>
+    Object.values(localStorage).some((note) => String(note).includes('Only ever in memory'))
+  await expect.poll(() => leader.evaluate(isNoted), moment).toBe(true)
+  await crash(dying)
+  await shown([leader, other], 'Only ever in memory')
+  await agree([leader, other])
+})
+
+story('who signs out in one tab is signed out in all', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  await newChat(laptop.page, 'Diary')
+  await synced(laptop.page)
+  const tabs = await openTabs(laptop, 3)
+  const { pages } = tabs
+  const follower = others(pages, await tabs.leader())[0] ?? laptop.page
+  await showSidebar(follower)
+  await follower.getByTestId('account').click()
+  await follower.getByTestId('sign-out').click()
+  for (const page of pages) {
+    await page.locator('[data-testid=sync-status][data-phase=signed-out]').waitFor(moment)
+  }
+  await signIn(pages[1] ?? laptop.page, anna)
+  await agree(pages)
+  await tabs.leader()
+})
+
+story('of ten tabs the one that leads goes again and again, and nothing is lost', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  await newChat(laptop.page, 'Diary')
+  await synced(laptop.page)
+  const spaceId = await spaceOf(laptop.page)
+  const tabs = await openTabs(laptop, 10)
+  const phone = await openElsewhere(stage, spaceId, 'Diary')
+  // The tab that writes is none that leads, until it is the last.
+  const writer = tabs.pages.at(-1) ?? laptop.page
+  let alive = tabs.pages
+  const written: string[] = []
+  async function write(text: string): Promise<void> {
+    written.push(text)
+    await say(writer, text)
+  }
+  for (let round = 0; alive.length > 1; round++) {
+    await write(`${round}: before`)
+    // Whoever it is by now: the takeover may be under way.
+    const leader = await tabs.leader()
+    if (leader === writer) break
+    const closing = round % 2 === 0 ? leader.close() : crash(leader)
+    await write(`${round}: meanwhile`)
+    await closing
+    alive = others(alive, leader)
+    await write(`${round}: after`)
+  }
+  await agree([...alive, phone.page])
+  for (const page of [writer, phone.page]) await expect.poll(() => messages(page), moment).toEqual(written)
+  await stage.shot(phone, 'after all of them')
+})
