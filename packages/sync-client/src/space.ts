@@ -218,11 +218,8 @@ export function openSpace(
       return report.role ?? deps.directory.roleOf(spaceId) ?? (isLocalUri(stored.uri) ? 'owner' : null)
     },
     openTree: (treeId) => trees.open(parseTreeId(treeId)),
-    async createTree() {
-      const tree = trees.create(treeIdSchema.parse(randomHexId()))
-      await writer.stored()
-      return tree
-    },
+    // Does not wait for the disk: whoever asked for a new chat may type into it in this very turn.
+    createTree: async () => trees.create(treeIdSchema.parse(randomHexId())),
     closeTree: (treeId) => trees.close(parseTreeId(treeId)),
     treeIdOf(tree) {
       const treeId = trees.treeIdOf(tree)
