@@ -4,6 +4,7 @@ import {
   randomHexId,
   requests,
   signals,
+  type LogId,
   type RequestName,
   type SignalName,
   type SpaceId,
@@ -57,6 +58,10 @@ const rows: Record<RequestName | SignalName, Row> = {
     payload: ({ spaceId }) => ({ spaceId, after: 0 }),
     expected: { ...notIn, viewer: 'ok', editor: 'ok', owner: 'ok' },
   },
+  'tree:compare': {
+    payload: ({ spaceId }) => ({ spaceId, treeId: spaceId, logId, cursor: 0, digest: '0'.repeat(32) }),
+    expected: { ...notIn, viewer: 'ok', editor: 'ok', owner: 'ok' },
+  },
   // With one's own token. With others': below.
   'auth:renew': { payload: ({ who }) => ({ token: cast.people[who].token }), expected: anybody('ok') },
   'ops:transient': {
@@ -70,6 +75,20 @@ const rows: Record<RequestName | SignalName, Row> = {
     payload: ({ spaceId }) => ({ spaceId, state: { at: 'the door' } }),
     expected: { ...unheard, viewer: 'passed on', editor: 'passed on', owner: 'passed on' },
   },
+  // For the server's log alone.
+  'divergence:report': {
+    payload: ({ spaceId }) => ({ spaceId, treeId: spaceId, logId, ...difference }),
+    expected: anybody('dropped'),
+  },
+}
+
+const difference = {
+  cursor: 0,
+  digest: '0'.repeat(32),
+  rebuilt: '1'.repeat(32),
+  source: 'replica',
+  vertices: [],
+  differing: 0,
 }
 
 const events = Object.entries(rows) as [RequestName | SignalName, Row][]
@@ -77,6 +96,7 @@ const events = Object.entries(rows) as [RequestName | SignalName, Row][]
 let server: LiveServer
 let cast: Cast
 let spaceId: SpaceId
+let logId: LogId
 /** The owner's, in the space: it hears what the space is told. */
 let witness: RawSocket
 beforeAll(async () => {
@@ -84,7 +104,9 @@ beforeAll(async () => {
   cast = await createCast(server)
   spaceId = await cast.space()
   witness = cast.ownerSocket
-  await witness.request('space:join', { spaceId })
+  const joined = await witness.request('space:join', { spaceId })
+  if (!joined.ok) throw new Error(joined.error.message)
+  logId = joined.logId
   await witness.fence()
 })
 afterAll(async () => {

@@ -59,6 +59,9 @@ export const rejectedOpSchema = z.object({
 })
 export type RejectedOp = z.infer<typeof rejectedOpSchema>
 
+/** A replica's state in 32 hex digits: equal states have equal digests (SPEC.md, "Divergence"). */
+export const digestSchema = z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits')
+
 /** Client to server, each answered by an ack. */
 export const requests = {
   /**
@@ -114,6 +117,20 @@ export const requests = {
       batch: batchBytesSchema,
     }),
   },
+  /**
+   * Compare a tree: `digest` is that of a replica which holds the tree's operations at positions 1 to
+   * `cursor` and no others. The reply has the log's own digest at that cursor.
+   */
+  'tree:compare': {
+    payload: z.object({
+      spaceId: spaceIdSchema,
+      treeId: treeIdSchema,
+      logId: logIdSchema,
+      cursor: seqSchema,
+      digest: digestSchema,
+    }),
+    reply: z.object({ matches: z.boolean(), digest: digestSchema }),
+  },
   /** Present a fresh access token of the same user on a live socket. */
   'auth:renew': {
     payload: z.object({ token: z.string().min(1) }),
@@ -129,6 +146,22 @@ export const signals = {
   }),
   /** `null` hides the connection from others. */
   'presence:set': z.object({ spaceId: spaceIdSchema, state: transientValueSchema }),
+  /** What a client found once it had rebuilt a tree that did not match, for the server's log. */
+  'divergence:report': z.object({
+    spaceId: spaceIdSchema,
+    treeId: treeIdSchema,
+    logId: logIdSchema,
+    cursor: seqSchema,
+    /** Of the replica that was shown, and of the one that took its place. */
+    digest: digestSchema,
+    rebuilt: digestSchema,
+    /** What was wrong: the replica alone, or what the device had stored. */
+    source: z.enum(['replica', 'storage']),
+    /** Some of the vertices that differed. */
+    vertices: z.array(vertexIdSchema).max(limits.maxReportedVertices),
+    /** How many differed in all. */
+    differing: z.int().min(0),
+  }),
 } as const
 
 /** Server to client. */

@@ -23,4 +23,6 @@ export const limits = {
   maxTransientBytes: 64 * 1024,
   /** Transient changes in one message. */
   maxTransientChanges: 100,
+  /** Vertices that a report of a divergence names. */
+  maxReportedVertices: 50,
 } as const

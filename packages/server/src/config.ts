@@ -74,6 +74,10 @@ const environment = z.object({
   SQLITE_SYNCHRONOUS: z.enum(['full', 'normal']).default('full'),
   MAX_OPEN_SPACES: wholeNumber(1, 100_000).default(500),
   STATIC_DIR: z.string().default(builtApp),
+  METRICS_TOKEN: z
+    .string()
+    .min(minSecretLength, `must have ${minSecretLength} characters or more`)
+    .optional(),
   SIGN_IN_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(60),
   SIGN_IN_LIMIT_PER_ACCOUNT: wholeNumber(1, 1_000_000).default(20),
   REQUEST_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(1200),
@@ -99,6 +103,8 @@ export interface Config {
   readonly maxOpenSpaces: number
   /** The built app; when there is none, the server says so. */
   readonly staticDir: string
+  /** Whoever has it may read `/metrics`; without it there is none. */
+  readonly metricsToken: string | undefined
   readonly rateLimits: {
     /** Sign-ins and sign-ups of one address in a minute. */
     readonly signInPerAddress: number
@@ -129,6 +135,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     sqliteSynchronous: values.SQLITE_SYNCHRONOUS,
     maxOpenSpaces: values.MAX_OPEN_SPACES,
     staticDir: resolve(values.STATIC_DIR),
+    metricsToken: values.METRICS_TOKEN,
     rateLimits: {
       signInPerAddress: values.SIGN_IN_LIMIT_PER_ADDRESS,
       signInPerAccount: values.SIGN_IN_LIMIT_PER_ACCOUNT,
@@ -145,7 +152,7 @@ function describe(error: z.ZodError, given: Readonly<Record<string, string | und
     // Of a union's branches the last one says what is allowed.
     const branch = issue.code === 'invalid_union' ? issue.errors.at(-1)?.[0] : undefined
     const message = (branch ?? issue).message
-    const shown = name.includes('SECRET') ? '' : ` (is ${JSON.stringify(given[name])})`
+    const shown = /SECRET|TOKEN$/.test(name) ? '' : ` (is ${JSON.stringify(given[name])})`
     problems.set(name, `  ${name}: ${message}${shown}`)
   }
   return ['the configuration is wrong:', ...problems.values()].join('\n')

@@ -4,6 +4,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from './config.ts'
 import { createHttpApp, type HttpApp } from './http/http-app.ts'
 import { registerRoutes } from './http/routes.ts'
+import { createPrometheusMetrics } from './metrics/prometheus.ts'
 import { createPasswords, type PasswordCost } from './platform/passwords.ts'
 import { openPlatform } from './platform/platform.ts'
 import { createSpaceDeletion } from './platform/space-deletion.ts'
@@ -57,6 +58,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   const jwtSecret = platform.signingSecret
   const app = await createHttpApp({ config, jwtSecret, ...(options.logger && { logger: options.logger }) })
   const logger = app.log
+  const metrics = createPrometheusMetrics()
   const spaces = opening.adopt(
     createSpaces({
       opLogs: createSqliteOpLogs({
@@ -73,13 +75,16 @@ export async function createServer(config: Config, options: ServerOptions = {}):
       maxOpen: config.maxOpenSpaces,
       runtime,
       logger,
+      metrics,
     }),
     (it) => it.close(),
   )
   opening.adopt(app, (it) => it.close())
 
   const tokens = createAccessTokens({ jwt: app.jwt, sessions: platform.sessions, accessTokenTtlMs, now })
-  const gateway = createGateway({ spaces, access: platform.members, tokens, runtime, logger })
+  const gateway = createGateway({ spaces, access: platform.members, tokens, runtime, logger, metrics })
+  metrics.gauge('connections', 'Sockets that are connected', () => gateway.size)
+  metrics.gauge('open_spaces', 'Spaces whose files are open', () => spaces.size)
   const { corsOrigins: corsOrigin } = config
   opening.adopt(attachSocketIo(app.server, { gateway, tokens, corsOrigin, logger }), (it) => it.close())
   opening.adopt(gateway, (it) => it.close())
@@ -101,6 +106,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     spaceDeletion,
     gateway,
     now,
+    metrics,
     lifecycle,
   })
   await app.ready()

@@ -74,6 +74,28 @@ describe('every refusal has the form that clients know', () => {
     expect((await harness.anonymous('GET', '/health')).status).toBe(200)
   })
 
+  it('shows figures to whoever has the token for them, and has no such route without one', async () => {
+    await using closed = await createHttpHarness()
+    expect((await closed.anonymous('GET', '/metrics')).status).toBe(404)
+    const token = 'a token for the operator, long enough'
+    await using harness = await createHttpHarness({ METRICS_TOKEN: token })
+    const ask = (authorization: string) =>
+      harness.app.inject({ method: 'GET', url: '/metrics', headers: { authorization } })
+    for (const wrong of [
+      '',
+      'Bearer',
+      `Bearer ${token}x`,
+      `Bearer ${(await harness.signUp('Anna')).token}`,
+    ]) {
+      expect((await ask(wrong)).statusCode, wrong).toBe(401)
+    }
+    const shown = await ask(`Bearer ${token}`)
+    expect(shown.statusCode).toBe(200)
+    expect(shown.headers['content-type']).toContain('text/plain')
+    expect(shown.body).toMatch(/^t69_divergences_total 0$/m)
+    expect(shown.body).toMatch(/^nodejs_eventloop_lag_p99_seconds /m)
+  })
+
   it('hides what a bug was about', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')

@@ -1,6 +1,7 @@
 import { SyncError } from '@t69/protocol'
 
 import type { Config } from '../config.ts'
+import type { PrometheusMetrics } from '../metrics/prometheus.ts'
 import type { Passwords } from '../platform/passwords.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { SpaceDeletion } from '../platform/space-deletion.ts'
@@ -10,6 +11,7 @@ import type { Spaces } from '../spaces/spaces.ts'
 import { authRoutes } from './auth-routes.ts'
 import { healthRoutes } from './health-routes.ts'
 import type { HttpApp } from './http-app.ts'
+import { metricsRoutes } from './metrics-routes.ts'
 import { sharingRoutes } from './sharing-routes.ts'
 import { spaceRoutes } from './space-routes.ts'
 import { serveStaticApp } from './static-app.ts'
@@ -25,6 +27,7 @@ export interface RouteDeps {
   readonly gateway: Pick<Gateway, 'memberChanged' | 'sessionEnded'>
   /** Unix milliseconds. */
   readonly now: () => number
+  readonly metrics: Pick<PrometheusMetrics, 'contentType' | 'exposition'>
   readonly lifecycle: { readonly isClosing: boolean }
 }
 
@@ -35,6 +38,7 @@ export async function registerRoutes(app: HttpApp, deps: RouteDeps): Promise<voi
     throw new SyncError('unavailable', 'The server is shutting down', { retryAfterMs: 1000 })
   })
   healthRoutes(app, deps)
+  metricsRoutes(app, deps)
   authRoutes(app, deps)
   spaceRoutes(app, deps)
   sharingRoutes(app, deps)

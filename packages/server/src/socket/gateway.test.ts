@@ -1,5 +1,6 @@
 import {
   decodeBatch,
+  type LogId,
   encodeBatch,
   limits,
   randomHexId,
@@ -7,10 +8,11 @@ import {
   requests,
   SyncError,
 } from '@t69/protocol'
+import { Replica, toVertexOperation } from '@t69/replica'
 import { describe, expect, it } from 'vitest'
 
 import { createGatewayHarness } from '../testing/gateway-harness.ts'
-import { newUserId, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
+import { moveOp, newUserId, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
 
 const batchOf = (ops = opsFrom(1, 1)) => encodeBatch({ spaceId, ops })
 const refused = (code: string) => ({ ok: false, error: { code } })
@@ -151,6 +153,65 @@ describe('the gateway', () => {
     const anna = connect()
     anna.join()
     expect(anna.request('ops:pull', { spaceId, after: 1 }).ack).toMatchObject(refused('invalid_request'))
+  })
+})
+
+describe('comparing a tree', () => {
+  const joinedWith = (ops = opsFrom(1, 2)) => {
+    const harness = createGatewayHarness({ compareBurst: 3 })
+    const anna = harness.connect()
+    const joined = anna.join().ack
+    if (joined?.ok !== true) throw new Error('not joined')
+    anna.push(ops)
+    const compare = (cursor: number, digest: string, logId = joined.logId) =>
+      anna.request('tree:compare', { spaceId, treeId, logId, cursor, digest }).ack
+    return { ...harness, anna, compare, logId: joined.logId }
+  }
+
+  it('[DV2] says whether the digest is the one of the log at that cursor', () => {
+    const ops = [moveOp(1, null, { target: treeId }), moveOp(2, treeId), setOp(3, 'later')]
+    const { compare } = joinedWith(ops)
+    using early = new Replica({ treeId, ops: ops.slice(0, 2).map(toVertexOperation) })
+    using late = new Replica({ treeId, ops: ops.map(toVertexOperation) })
+    expect(compare(2, early.digest())).toEqual({ ok: true, matches: true, digest: early.digest() })
+    expect(compare(3, late.digest())).toEqual({ ok: true, matches: true, digest: late.digest() })
+    expect(compare(3, early.digest())).toEqual({ ok: true, matches: false, digest: late.digest() })
+  })
+
+  it('[DV2] refuses a position that the log has not reached, and another log', () => {
+    const { compare, anna } = joinedWith()
+    expect(compare(3, '0'.repeat(32))).toMatchObject(refused('invalid_request'))
+    expect(compare(1, '0'.repeat(32), randomHexId() as LogId)).toMatchObject(refused('not_joined'))
+    anna.request('space:leave', { spaceId })
+    expect(compare(1, '0'.repeat(32))).toMatchObject(refused('not_joined'))
+  })
+
+  it('[DV3] [DV4] logs and counts a difference with all that says where it is, and what the client found', () => {
+    const { compare, anna, errors, warnings, counted, logId } = joinedWith()
+    const digest = '0'.repeat(32)
+    expect(compare(2, digest)).toMatchObject({ matches: false })
+    const where = { spaceId, treeId, logId, cursor: 2, userId: anna.userId, connectionId: anna.id }
+    expect(errors).toEqual([
+      { ...where, clientDigest: digest, digest: expect.stringMatching(/^[0-9a-f]{32}$/) },
+    ])
+    expect(counted).toEqual([false])
+    const found = { digest, rebuilt: '1'.repeat(32), source: 'storage', vertices: ['vertex'], differing: 1 }
+    const report = { spaceId, treeId, logId, cursor: 2, ...found }
+    anna.connection.signal('divergence:report', report)
+    anna.connection.signal('divergence:report', { ...report, vertices: ['no id'] })
+    expect(warnings).toEqual([{ ...where, ...found }])
+    anna.request('space:leave', { spaceId })
+    anna.connection.signal('divergence:report', report)
+    expect(warnings).toHaveLength(1)
+  })
+
+  it('[LI4] reads no more trees for one socket than its limit', () => {
+    const { compare, runtime } = joinedWith()
+    const ask = () => compare(1, '0'.repeat(32))
+    for (let asked = 0; asked < 3; asked++) expect(ask()).toMatchObject({ ok: true })
+    expect(ask()).toMatchObject({ ok: false, error: { code: 'rate_limited', retryAfterMs: 2_000 } })
+    runtime.advance(2_000)
+    expect(ask()).toMatchObject({ ok: true })
   })
 })
 

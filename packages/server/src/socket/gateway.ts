@@ -13,6 +13,7 @@ import {
 import type { Tokens } from '../platform/tokens.ts'
 import type { Access } from '../spaces/access.ts'
 import { type Logger, silentLogger } from '../spaces/logger.ts'
+import { type Metrics, noMetrics } from '../spaces/metrics.ts'
 import { type ServerRuntime, systemServerRuntime } from '../spaces/server-runtime.ts'
 import type { Spaces } from '../spaces/spaces.ts'
 import type { Connection } from './connection.ts'
@@ -38,6 +39,8 @@ export interface GatewayConnection {
 
 /** The calls by which the HTTP side tells live sockets that something changed. Each takes effect before it returns. */
 export interface Gateway {
+  /** How many sockets are connected. */
+  readonly size: number
   connect(socket: Socket, data: SocketData): GatewayConnection
   /** A member was added, removed or got another role. */
   memberChanged(spaceId: SpaceId, userId: UserId): void
@@ -54,6 +57,7 @@ export interface GatewayOptions {
   readonly tokens: Tokens
   readonly runtime?: ServerRuntime
   readonly logger?: Logger
+  readonly metrics?: Metrics
   readonly limits?: Partial<GatewayLimits>
 }
 
@@ -63,6 +67,9 @@ export interface GatewayLimits {
   readonly requestBurst: number
   readonly signalsPerSecond: number
   readonly signalBurst: number
+  /** Each reads a whole tree. A device compares the trees that it has open, minutes apart. */
+  readonly comparesPerSecond: number
+  readonly compareBurst: number
   /** Beyond this many waiting bytes, nothing but acks is sent. */
   readonly maxBacklogBytes: number
 }
@@ -73,6 +80,8 @@ const defaultLimits: GatewayLimits = {
   requestBurst: 1_000,
   signalsPerSecond: 100,
   signalBurst: 200,
+  comparesPerSecond: 0.5,
+  compareBurst: 50,
   maxBacklogBytes: 4 * 1024 * 1024,
 }
 
@@ -83,7 +92,14 @@ interface LiveConnection extends Connection {
 
 /** Parses what comes in, checks the role on every event, and keeps who is in which space. */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { spaces, access, tokens, runtime = systemServerRuntime, logger = silentLogger } = options
+  const {
+    spaces,
+    access,
+    tokens,
+    runtime = systemServerRuntime,
+    logger = silentLogger,
+    metrics = noMetrics,
+  } = options
   const limits: GatewayLimits = { ...defaultLimits, ...options.limits }
   const { now } = runtime
   const live = new Map<Connection, LiveConnection>()
@@ -94,6 +110,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     tokens,
     rooms,
     logger,
+    metrics,
     now,
     maxBacklogBytes: limits.maxBacklogBytes,
     renewed: (connection) => live.get(connection)?.timers.restart(connection.data.tokenExpiresAt),
@@ -147,11 +164,25 @@ export function createGateway(options: GatewayOptions): Gateway {
         if (parsed === undefined) return
         roleInJoined({ access, rooms }, connection, parsed.spaceId)
         rooms.find(parsed.spaceId)?.show(connection, parsed.state)
+        return
+      }
+      case 'divergence:report': {
+        const parsed = parseSignal(name, payload)
+        if (parsed === undefined) return
+        roleInJoined({ access, rooms }, connection, parsed.spaceId)
+        const { userId } = connection.data
+        logger.warn(
+          { ...parsed, userId, connectionId: connection.socket.id },
+          'what differed in a tree that diverged',
+        )
       }
     }
   }
 
   return {
+    get size() {
+      return live.size
+    },
     connect: (socket, data) => {
       const connection: LiveConnection = {
         socket,
@@ -165,6 +196,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       }
       const requestTokens = createTokenBucket(limits.requestsPerSecond, limits.requestBurst, now)
       const signalTokens = createTokenBucket(limits.signalsPerSecond, limits.signalBurst, now)
+      const compareTokens = createTokenBucket(limits.comparesPerSecond, limits.compareBurst, now)
       live.set(connection, connection)
       connection.timers.restart(data.tokenExpiresAt)
       // Not at once: whoever connects does not have the connection yet.
@@ -183,11 +215,12 @@ export function createGateway(options: GatewayOptions): Gateway {
           }
           try {
             if (isClosing || !live.has(connection)) throw SyncError.from(shuttingDown)
-            const retryAfterMs = requestTokens.take()
+            const retryAfterMs = requestTokens.take() || (name === 'tree:compare' ? compareTokens.take() : 0)
             if (retryAfterMs > 0) throw new SyncError('rate_limited', 'too many requests', { retryAfterMs })
             handlers[name](connection, parseRequest(name, payload), settle)
           } catch (error) {
             const body = errorBodyOf(error, name)
+            metrics.refused(name, body.code)
             settle({ ok: false, error: body })
           }
         },

@@ -12,6 +12,7 @@ import {
 import type { Tokens } from '../platform/tokens.ts'
 import type { Access } from '../spaces/access.ts'
 import type { Logger } from '../spaces/logger.ts'
+import type { Metrics } from '../spaces/metrics.ts'
 import type { Spaces } from '../spaces/spaces.ts'
 import type { Connection } from './connection.ts'
 import type { Rooms } from './rooms.ts'
@@ -31,6 +32,7 @@ export interface RequestHandlersOptions {
   readonly tokens: Tokens
   readonly rooms: Rooms
   readonly logger: Logger
+  readonly metrics: Metrics
   readonly now: () => number
   readonly maxBacklogBytes: number
   /** The connection has a token that expires later. */
@@ -39,12 +41,13 @@ export interface RequestHandlersOptions {
 
 /** What each request does: check the role as it is now, then act, then ack. */
 export function createRequestHandlers(options: RequestHandlersOptions): RequestHandlers {
-  const { spaces, tokens, rooms, logger, now, maxBacklogBytes, renewed } = options
+  const { spaces, tokens, rooms, logger, metrics, now, maxBacklogBytes, renewed } = options
   return {
     'space:join': (connection, { spaceId, ...position }, ack) => {
       const role = roleIn(options, connection, spaceId)
       const { renewed: isRenewed, ...reply } = spaces.open(spaceId).join(position)
       if (isRenewed) {
+        metrics.historyLost()
         logger.warn({ spaceId, logId: reply.logId }, 'the log of a space has lost history and got a new id')
         rooms.expelAll(spaceId, 'changed', connection)
       }
@@ -75,6 +78,27 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
         throw new SyncError('rate_limited', 'read what was sent first', { retryAfterMs: 1_000 })
       }
       ack({ ok: true, ...spaces.open(spaceId).pull(after) })
+    },
+
+    'tree:compare': (connection, { spaceId, treeId, logId, cursor, digest: shown }, ack) => {
+      roleInJoined(options, connection, spaceId)
+      const { state } = spaces.open(spaceId)
+      if (logId !== state.logId) throw new SyncError('not_joined', 'the log has another id: join again')
+      if (cursor > state.head) {
+        throw new SyncError('invalid_request', `the log ends at ${state.head}`, { at: 'cursor' })
+      }
+      const digest = spaces.digestAt(spaceId, treeId, cursor)
+      const matches = digest === shown
+      metrics.compared(matches)
+      if (!matches) {
+        const { userId } = connection.data
+        const position = { spaceId, treeId, logId, cursor }
+        logger.error(
+          { ...position, digest, clientDigest: shown, userId, connectionId: connection.socket.id },
+          "a client's tree is not as the log has it",
+        )
+      }
+      ack({ ok: true, matches, digest })
     },
 
     'auth:renew': (connection, { token }, ack) => {

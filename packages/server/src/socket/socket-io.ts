@@ -6,6 +6,7 @@ import {
   limits,
   type RequestName,
   requests,
+  signals,
   type SignalName,
   type SocketData,
   SyncError,
@@ -32,7 +33,7 @@ type TypedServer = Server<ClientToServerEvents, DefaultEventsMap, DefaultEventsM
 type TypedSocket = IoSocket<ClientToServerEvents, DefaultEventsMap, DefaultEventsMap, SocketData>
 
 const requestNames = Object.keys(requests) as RequestName[]
-const signalNames: readonly SignalName[] = ['ops:transient', 'presence:set']
+const signalNames = Object.keys(signals) as SignalName[]
 
 /**
  * Serves the gateway over Socket.io at the default path of an HTTP server. `close` ends the sockets that are

@@ -1,9 +1,21 @@
-import { limits, type RejectedOp, type TreeId, type TreeOperation } from '@t69/protocol'
+import { limits, nullVertexId, type RejectedOp, type TreeId, type TreeOperation } from '@t69/protocol'
 
-import type { OpId, OpLog } from '../storage/op-log.ts'
+import type { OpLog } from '../storage/op-log.ts'
 
 /** What admission asks of a log. */
-export type LogView = Pick<OpLog, 'find' | 'maxClock'>
+export type LogView = Pick<OpLog, 'compare' | 'maxClock'>
+
+/** How much a log may still take. */
+export interface Room {
+  /** Operations of any kind. */
+  readonly ops: number
+  /** Deletes, whatever the kind of what was taken before them: at least as many as `ops`. */
+  readonly deletes: number
+  /** What is full, for whoever is refused. */
+  readonly reason: string
+}
+
+export const unlimitedRoom: Room = { ops: Infinity, deletes: Infinity, reason: '' }
 
 export interface Admission {
   /** To be committed, in this order. */
@@ -14,8 +26,8 @@ export interface Admission {
   readonly rejected: RejectedOp[]
 }
 
-/** Decides about each operation of a batch (SPEC.md, PU3 to PU6). Each of them is well-formed on its own. */
-export function admit(ops: readonly TreeOperation[], log: LogView): Admission {
+/** Decides about each operation of a batch (SPEC.md, PU3 to PU6, QU1 and QU2). Each is well-formed on its own. */
+export function admit(ops: readonly TreeOperation[], log: LogView, room = unlimitedRoom): Admission {
   const staged = createStage(log)
   const accepted: TreeOperation[] = []
   const rejected: RejectedOp[] = []
@@ -23,16 +35,17 @@ export function admit(ops: readonly TreeOperation[], log: LogView): Admission {
   for (const [index, op] of ops.entries()) {
     const highest = staged.maxClock(op.treeId)
     // Above the highest nothing can have its id: what is new costs no look-up.
-    const known = op.clock > highest ? undefined : staged.find(op)
-    if (known !== undefined) {
-      if (isSameOperation(known, op)) duplicates++
-      else {
-        const message = `operation ${op.clock}@${op.peerId} is in the log with another content`
-        rejected.push({ index, code: 'op_conflict', message })
-      }
+    const known = op.clock > highest ? 'absent' : staged.compare(op)
+    if (known === 'same') {
+      duplicates++
+    } else if (known === 'other') {
+      const message = `operation ${op.clock}@${op.peerId} is in the log with another content`
+      rejected.push({ index, code: 'op_conflict', message })
     } else if (op.clock > highest + limits.clockWindow) {
       const message = `clock ${op.clock} is more than ${limits.clockWindow} above the tree's highest, ${highest}`
       rejected.push({ index, code: 'clock_out_of_range', message })
+    } else if (accepted.length >= (isDelete(op) ? room.deletes : room.ops)) {
+      rejected.push({ index, code: 'quota_exceeded', message: room.reason })
     } else {
       staged.add(op)
       accepted.push(op)
@@ -41,15 +54,23 @@ export function admit(ops: readonly TreeOperation[], log: LogView): Admission {
   return { accepted, duplicates, rejected }
 }
 
+/** Takes something away: a vertex with what is below it, or a property. */
+function isDelete(op: TreeOperation): boolean {
+  return op.key === undefined ? op.parentId === nullVertexId : op.value === undefined
+}
+
 export interface Stage extends LogView {
   add(op: TreeOperation): void
 }
 
-/** A log as it will be once the operations added here are committed. */
+/**
+ * A log as it will be once the operations added here are committed. Comparing costs what the operation that
+ * is asked about weighs, not what is compared with weighs: whoever sends little must not cause much.
+ */
 export function createStage(log: LogView): Stage {
-  // By tree, then clock: a number is a cheaper key than the text of an id.
-  const trees = new Map<TreeId, Map<number, TreeOperation[]>>()
+  const trees = new Map<TreeId, StagedTree>()
   const clocks = new Map<TreeId, number>()
+  const texts = new Map<TreeOperation, string>()
 
   function maxClock(treeId: TreeId): number {
     let highest = clocks.get(treeId)
@@ -60,24 +81,46 @@ export function createStage(log: LogView): Stage {
     return highest
   }
 
+  /** The value of a staged operation as text, made once. */
+  function textOf(op: TreeOperation): string {
+    let text = texts.get(op)
+    if (text === undefined) texts.set(op, (text = JSON.stringify(op.value)))
+    return text
+  }
+
+  function isSame(staged: TreeOperation, op: TreeOperation): boolean {
+    if (staged.targetId !== op.targetId || staged.parentId !== op.parentId || staged.key !== op.key) return false
+    if (staged.value === op.value) return true
+    if (typeof staged.value !== 'object' || typeof op.value !== 'object') return false
+    return textOf(staged) === JSON.stringify(op.value)
+  }
+
   return {
     maxClock,
-    find: (id: OpId) => {
-      const staged = trees.get(id.treeId)?.get(id.clock)
-      return staged?.find((op) => op.peerId === id.peerId) ?? log.find(id)
+    compare: (op) => {
+      const tree = trees.get(op.treeId)
+      const first = tree?.byClock.get(op.clock)
+      const staged = first?.peerId === op.peerId ? first : tree?.others.get(nameOf(op))
+      if (staged === undefined) return log.compare(op)
+      return isSame(staged, op) ? 'same' : 'other'
     },
     add: (op) => {
       if (op.clock > maxClock(op.treeId)) clocks.set(op.treeId, op.clock)
       let tree = trees.get(op.treeId)
-      if (tree === undefined) trees.set(op.treeId, (tree = new Map()))
-      const sameClock = tree.get(op.clock)
-      if (sameClock === undefined) tree.set(op.clock, [op])
-      else sameClock.push(op)
+      if (tree === undefined) trees.set(op.treeId, (tree = { byClock: new Map(), others: new Map() }))
+      if (tree.byClock.has(op.clock)) tree.others.set(nameOf(op), op)
+      else tree.byClock.set(op.clock, op)
     },
   }
 }
 
-function isSameOperation(a: TreeOperation, b: TreeOperation): boolean {
-  if (a.targetId !== b.targetId || a.parentId !== b.parentId || a.key !== b.key) return false
-  return a.value === b.value || JSON.stringify(a.value) === JSON.stringify(b.value)
+interface StagedTree {
+  /** The first operation of each clock: a number is a cheaper key than the text of an id. */
+  readonly byClock: Map<number, TreeOperation>
+  /** Those of other peers at the same clocks. */
+  readonly others: Map<string, TreeOperation>
+}
+
+function nameOf({ clock, peerId }: TreeOperation): string {
+  return `${clock}@${peerId}`
 }

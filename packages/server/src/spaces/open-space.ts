@@ -11,6 +11,7 @@ import {
 
 import type { LogPosition, OpLog } from '../storage/op-log.ts'
 import { admit, createStage, type LogView } from './admit.ts'
+import type { Metrics } from './metrics.ts'
 import type { LogState, Publish, Push, PushOutcome, Space } from './space.ts'
 
 interface WaitingPush {
@@ -22,6 +23,7 @@ export interface OpenSpaceOptions {
   readonly spaceId: SpaceId
   readonly log: OpLog
   readonly schedule: (callback: () => void) => void
+  readonly metrics: Metrics
   /** Called after each commit, push by push. Must not throw. */
   readonly publish: Publish
   /** How long until the log may get a new id, in milliseconds: 0 when it may now, and is about to. */
@@ -45,6 +47,7 @@ export function openSpace({
   spaceId,
   log,
   schedule,
+  metrics,
   publish,
   takeRenewal,
   onFailure,
@@ -67,13 +70,19 @@ export function openSpace({
         for (const op of admission.accepted) stage.add(op)
         return { push, settle, ...admission }
       })
-      position = log.append(admitted.flatMap(({ accepted }) => accepted)).after
+      const committed = metrics.committing()
+      const range = log.append(admitted.flatMap(({ accepted }) => accepted))
+      position = range.after
+      if (range.cursor > range.after) committed(range.cursor - range.after)
     } catch (error) {
       const outcome: PushOutcome = { ok: false, error: onFailure(error) }
       for (const { settle } of group) settle(outcome)
       return
     }
-    for (const { accepted } of admitted) view.raise(accepted)
+    for (const { accepted, rejected } of admitted) {
+      view.raise(accepted)
+      for (const { code } of rejected) metrics.rejected(code)
+    }
     const state = stateOf()
     for (const { push, settle, accepted, duplicates, rejected } of admitted) {
       if (accepted.length === 0) continue

@@ -39,7 +39,7 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
         find: (opId) => log.find(opId),
         maxClock: (tree) => log.maxClock(tree),
         read: (after, bounds) => log.read(after, bounds),
-        readTree: (tree) => log.readTree(tree),
+        readTree: (tree, through) => log.readTree(tree, through),
         treeIds: () => log.treeIds(),
         append: (ops) => {
           watched.appends++
@@ -425,6 +425,25 @@ describe('a tree that is read', () => {
     const { spaces, tree } = withTree({ maxReplicaOps: 2 })
     expect(spaces.readTree(spaceId, treeId).digest).toBe(tree.digest())
     expect(spaces.readTree(spaceId, treeId).digest).toBe(tree.digest())
+    tree.dispose()
+  })
+
+  it('[DV2] has the digest of a replica at each position, whatever is kept and in whatever order it is asked', () => {
+    const { spaces, tree, pushLocal } = withTree()
+    const digests = new Map([[0, new Replica({ treeId }).digest()]])
+    const note = () => digests.set(spaces.open(spaceId).state.head, tree.digest())
+    note()
+    for (let edit = 0; edit < 6; edit++) {
+      if (edit === 3) spaces.readTree(spaceId, treeId)
+      tree.newVertex(treeId, { name: `${edit}` })
+      pushLocal()
+      note()
+      const positions = [...digests.keys()]
+      for (const cursor of [...positions, ...positions.toReversed()]) {
+        expect(spaces.digestAt(spaceId, treeId, cursor), `${cursor}`).toBe(digests.get(cursor))
+      }
+    }
+    expect(spaces.digestAt(spaceId, 'nothing' as TreeId, 3)).toBe(digests.get(0))
     tree.dispose()
   })
 

@@ -10,6 +10,7 @@ import { LRUCache } from 'lru-cache'
 
 import type { OpLog, OpLogs } from '../storage/op-log.ts'
 import { type Logger, silentLogger } from './logger.ts'
+import { type Metrics, noMetrics } from './metrics.ts'
 import { openSpace, type OpenSpace } from './open-space.ts'
 import { type ServerRuntime, systemServerRuntime } from './server-runtime.ts'
 import type { LogState, Publish, Space } from './space.ts'
@@ -17,6 +18,8 @@ import { createTreeReplicas } from './tree-replicas.ts'
 
 /** The spaces of a server: opened when somebody needs one, closed when nobody has for a while. */
 export interface Spaces {
+  /** How many are open. */
+  readonly size: number
   /**
    * The space's log, its file made when it is new. Whether the space exists and who may enter is the
    * platform's to say, before this. Throws `storage_failed` when the file cannot be used. Not to be kept
@@ -25,6 +28,8 @@ export interface Spaces {
   open(spaceId: SpaceId): Space
   /** A tree as the server's replica shows it. Throws `not_found` when the log has no such tree. */
   readTree(spaceId: SpaceId, treeId: TreeId): TreeSnapshot
+  /** The digest of a tree as it was at a position of the log, which the log must have reached. */
+  digestAt(spaceId: SpaceId, treeId: TreeId, cursor: number): string
   /**
    * Who hears of commits, and of logs that others know and that are gone: the gateway, set once before the
    * first push.
@@ -42,6 +47,7 @@ export interface SpacesOptions {
   readonly epoch: Epoch
   readonly runtime?: ServerRuntime
   readonly logger?: Logger
+  readonly metrics?: Metrics
   /** How many spaces stay open at once: an open file costs three handles and some memory. */
   readonly maxOpen?: number
   /** How long a space stays open after it was used last. */
@@ -74,6 +80,7 @@ export function createSpaces({
   epoch,
   runtime = systemServerRuntime,
   logger = silentLogger,
+  metrics = noMetrics,
   maxOpen = 200,
   idleMs = 5 * 60_000,
   maxReplicaOps = 500_000,
@@ -125,6 +132,7 @@ export function createSpaces({
       spaceId,
       log,
       schedule: runtime.schedule,
+      metrics,
       publish: (commit) => {
         replicas.committed(commit)
         publish(commit)
@@ -160,6 +168,7 @@ export function createSpaces({
       const { logId, epoch: leftIn, head: cursor } = left
       if (log.holds({ logId, epoch: leftIn, cursor })) return log
       if (log.logId === logId) log.renewLogId()
+      metrics.historyLost()
       logger.warn({ spaceId, logId: log.logId }, 'the log of a space was replaced while the server ran')
     } catch (error) {
       closeQuietly(spaceId, () => log.close())
@@ -186,6 +195,7 @@ export function createSpaces({
 
   function report(spaceId: SpaceId, error: unknown): ErrorBody {
     const cause = error instanceof SyncError ? (error.cause ?? error) : error
+    metrics.storageFailed()
     logger.error({ err: cause, spaceId }, 'the storage of a space fails')
     return error instanceof SyncError ? error.body : new SyncError('internal', 'the server failed').body
   }
@@ -203,10 +213,17 @@ export function createSpaces({
   }
 
   return {
+    get size() {
+      return open.size
+    },
     open: (spaceId) => openEntry(spaceId).handle,
     readTree: (spaceId, treeId) => {
       const { log } = openEntry(spaceId)
       return reporting(spaceId, () => replicas.read(spaceId, log, treeId))
+    },
+    digestAt: (spaceId, treeId, cursor) => {
+      const { log } = openEntry(spaceId)
+      return reporting(spaceId, () => replicas.digestAt(spaceId, log, treeId, cursor))
     },
     publishTo: (next, whenReplaced = () => {}) => {
       publish = next

@@ -7,10 +7,12 @@ import type { Logger } from './logger.ts'
 import type { ServerRuntime } from './server-runtime.ts'
 import type { Commit } from './space.ts'
 
-/** The replicas of trees that somebody reads through the server: kept current while they are read. */
+/** The replicas of trees that somebody reads or compares: kept current while they are asked for. */
 export interface TreeReplicas {
   /** Throws `not_found` when the log has no such tree. */
   read(spaceId: SpaceId, log: OpLog, treeId: TreeId): TreeSnapshot
+  /** The digest of the tree as it was at a position of the log; a tree that is not there yet has one too. */
+  digestAt(spaceId: SpaceId, log: OpLog, treeId: TreeId, cursor: number): string
   /** Merges what was committed into the replicas that are kept. */
   committed(commit: Commit): void
   forget(spaceId: SpaceId): void
@@ -21,6 +23,10 @@ interface KeptReplica {
   readonly spaceId: SpaceId
   readonly replica: Replica
   ops: number
+  /** The tree has not changed after this position. */
+  cursor: number
+  /** Of the replica as it is; undefined until somebody asks. */
+  digest: string | undefined
 }
 
 export interface TreeReplicasOptions {
@@ -53,25 +59,52 @@ export function createTreeReplicas({ runtime, logger, maxOps, idleMs }: TreeRepl
     }, idleMs)
   }
 
+  /** Shows a replica of the tree at the log's head, and keeps it if there is room. */
+  function withReplica<Result>(
+    { spaceId, log, treeId }: { spaceId: SpaceId; log: OpLog; treeId: TreeId },
+    show: (entry: KeptReplica) => Result,
+  ): Result {
+    const key = keyOf(spaceId, treeId)
+    const found = kept.get(key)
+    if (found !== undefined) return show(found)
+    const ops = log.readTree(treeId)
+    if (ops.length === 0) throw new SyncError('not_found', 'there is no such tree in this space')
+    const replica = new Replica({ treeId, ops: ops.map(toVertexOperation) })
+    const entry: KeptReplica = { spaceId, replica, ops: ops.length, cursor: log.head, digest: undefined }
+    kept.set(key, entry)
+    sweepLater()
+    try {
+      return show(entry)
+    } finally {
+      // A tree larger than all that may be kept is read and let go.
+      if (!kept.has(key)) replica.dispose()
+    }
+  }
+
+  const digestOf = (entry: KeptReplica): string => (entry.digest ??= entry.replica.digest())
+
   return {
-    read: (spaceId, log, treeId) => {
-      const key = keyOf(spaceId, treeId)
-      const found = kept.get(key)
-      if (found !== undefined) return snapshot(spaceId, treeId, found.replica, log.head)
-      const ops = log.readTree(treeId)
-      if (ops.length === 0) throw new SyncError('not_found', 'there is no such tree in this space')
-      const replica = new Replica({ treeId, ops: ops.map(toVertexOperation) })
-      kept.set(key, { spaceId, replica, ops: ops.length })
-      sweepLater()
-      try {
-        return snapshot(spaceId, treeId, replica, log.head)
-      } finally {
-        // A tree larger than all that may be kept is read and let go.
-        if (!kept.has(key)) replica.dispose()
+    read: (spaceId, log, treeId) =>
+      withReplica({ spaceId, log, treeId }, (entry) => ({
+        spaceId,
+        treeId,
+        cursor: log.head,
+        digest: digestOf(entry),
+        vertices: verticesOf(entry.replica),
+      })),
+
+    digestAt: (spaceId, log, treeId, cursor) => {
+      const found = kept.get(keyOf(spaceId, treeId))
+      if (found !== undefined && found.cursor <= cursor) return digestOf(found)
+      if (found === undefined && cursor === log.head && log.maxClock(treeId) > 0) {
+        return withReplica({ spaceId, log, treeId }, digestOf)
       }
+      // The tree has gone on since, or is not there: a replica of what it was, for this once.
+      using replica = new Replica({ treeId, ops: log.readTree(treeId, cursor).map(toVertexOperation) })
+      return replica.digest()
     },
 
-    committed: ({ spaceId, ops }) => {
+    committed: ({ spaceId, ops, cursor }) => {
       if (kept.size === 0) return
       for (const [treeId, added] of Map.groupBy(ops, (op: TreeOperation) => op.treeId)) {
         const key = keyOf(spaceId, treeId)
@@ -80,6 +113,8 @@ export function createTreeReplicas({ runtime, logger, maxOps, idleMs }: TreeRepl
         try {
           found.replica.merge(added.map(toVertexOperation))
           found.ops += added.length
+          found.cursor = cursor
+          found.digest = undefined
           // Only its size is new: that others write to a tree does not make it one that is read.
           kept.set(key, found, { noUpdateTTL: true })
         } catch (error) {
@@ -105,7 +140,7 @@ function keyOf(spaceId: SpaceId, treeId: TreeId): string {
 }
 
 /** Depth first, the root first, siblings in the replica's order. What was deleted is not below the root. */
-function snapshot(spaceId: SpaceId, treeId: TreeId, replica: Replica, cursor: number): TreeSnapshot {
+function verticesOf(replica: Replica): TreeSnapshot['vertices'] {
   const vertices: TreeSnapshot['vertices'] = []
   const stack: Vertex[] = replica.root === undefined ? [] : [replica.root]
   for (let vertex = stack.pop(); vertex !== undefined; vertex = stack.pop()) {
@@ -117,5 +152,5 @@ function snapshot(spaceId: SpaceId, treeId: TreeId, replica: Replica, cursor: nu
     })
     stack.push(...vertex.children.toReversed())
   }
-  return { spaceId, treeId, cursor, digest: replica.digest(), vertices }
+  return vertices
 }

@@ -100,8 +100,11 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       }
       return page
     },
-    readTree: (treeId) =>
-      (byTree.get(treeId) ?? []).toSorted((a, b) => a.clock - b.clock || compareIds(a.peerId, b.peerId)),
+    readTree: (treeId, through = ops.length) => {
+      const early = through < ops.length ? new Set(ops.slice(0, through)) : undefined
+      const tree = (byTree.get(treeId) ?? []).filter((op) => early?.has(op) !== false)
+      return tree.toSorted((a, b) => a.clock - b.clock || compareIds(a.peerId, b.peerId))
+    },
     treeIds: () => [...byTree.keys()].toSorted(compareIds),
 
     close: () => {},

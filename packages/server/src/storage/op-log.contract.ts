@@ -119,6 +119,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
         move(1, { tree: 'other' as TreeId }),
         move(2, { peer: '10' }),
       ])
+      expect(log.readTree(treeId, 1)).toHaveLength(1)
       expect(log.readTree(treeId).map((op) => `${op.clock}@${op.peerId}`)).toEqual([
         '2@10',
         '2@B',

@@ -49,8 +49,11 @@ export interface OpLog {
 
   /** Operations from `after + 1` on, at least one if there is one. Costs what it returns, not what there is. */
   read(after: number, bounds: PageBounds): TreeOperation[]
-  /** Every operation of a tree, by clock, then peer id in code units: the order in which they merge fastest. */
-  readTree(treeId: TreeId): TreeOperation[]
+  /**
+   * Every operation of a tree, or those at positions up to `through`, by clock, then peer id in code units:
+   * the order in which they merge fastest.
+   */
+  readTree(treeId: TreeId, through?: number): TreeOperation[]
   treeIds(): TreeId[]
 
   /** The log is not used afterwards. Repeating it is harmless. */

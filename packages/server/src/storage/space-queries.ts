@@ -49,8 +49,13 @@ export const spaceQueries = {
   opsAfter: compileQuery<{ after: number }, TreeOpRow>(
     ops.select(opColumns).where('seq', '>', param<number>('after')).orderBy('seq'),
   ),
-  opsOfTree: compileQuery<{ treeId: TreeId }, TreeOpRow>(
-    ops.select(opColumns).where('treeId', '=', param<TreeId>('treeId')).orderBy('clock').orderBy('peerId'),
+  opsOfTree: compileQuery<{ treeId: TreeId; through: number }, TreeOpRow>(
+    ops
+      .select(opColumns)
+      .where('treeId', '=', param<TreeId>('treeId'))
+      .where('seq', '<=', param<number>('through'))
+      .orderBy('clock')
+      .orderBy('peerId'),
   ),
   treeAfter: compileQuery<{ after: string }, { treeId: TreeId }>(
     ops.select('treeId').where('treeId', '>', param<TreeId>('after')).orderBy('treeId').limit(one),

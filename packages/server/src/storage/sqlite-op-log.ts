@@ -114,10 +114,10 @@ export function openSqliteOpLog(
         return ops
       }),
 
-    readTree: (treeId) =>
+    readTree: (treeId, through = head) =>
       onFile(() => {
         const ops = []
-        for (const row of statements.opsOfTree.iterate({ treeId })) ops.push(opByRow(row))
+        for (const row of statements.opsOfTree.iterate({ treeId, through })) ops.push(opByRow(row))
         return ops
       }),
 

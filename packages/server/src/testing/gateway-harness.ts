@@ -13,6 +13,7 @@ import {
 } from '@t69/protocol'
 
 import { createGateway, type GatewayLimits } from '../socket/gateway.ts'
+import { noMetrics } from '../spaces/metrics.ts'
 import { createSpaces } from '../spaces/spaces.ts'
 import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
 import { createManualRuntime } from './manual-runtime.ts'
@@ -38,12 +39,21 @@ export function createGatewayHarness(limits: Partial<GatewayLimits> = {}) {
   const opLogs = createMemoryOpLogs()
   const roles = new Map<string, Role>()
   const errors: object[] = []
-  const logger = { info: () => {}, warn: () => {}, error: (details: object) => void errors.push(details) }
+  const warnings: object[] = []
+  /** Whether the trees that were compared matched. */
+  const counted: boolean[] = []
+  const logger = {
+    info: () => {},
+    warn: (details: object) => void warnings.push(details),
+    error: (details: object) => void errors.push(details),
+  }
+  const metrics = { ...noMetrics, compared: (matches: boolean) => void counted.push(matches) }
   const spaces = createSpaces({ opLogs, epoch: newEpoch(), runtime, logger })
   const gateway = createGateway({
     spaces,
     runtime,
     logger,
+    metrics,
     limits,
     access: { roleOf: (space, user) => roles.get(`${space}/${user}`) },
     tokens: {
@@ -124,5 +134,5 @@ export function createGatewayHarness(limits: Partial<GatewayLimits> = {}) {
     else roles.set(`${space}/${userId}`, role)
   }
 
-  return { runtime, opLogs, spaces, gateway, errors, connect, setRole }
+  return { runtime, opLogs, spaces, gateway, errors, warnings, counted, connect, setRole }
 }

@@ -17,6 +17,7 @@ import {
 import { parseConfig, type Config } from '../config.ts'
 import { createHttpApp, type HttpApp } from '../http/http-app.ts'
 import { registerRoutes } from '../http/routes.ts'
+import { createPrometheusMetrics } from '../metrics/prometheus.ts'
 import { createPasswords } from '../platform/passwords.ts'
 import { openPlatform, type Platform } from '../platform/platform.ts'
 import { createSpaceDeletion } from '../platform/space-deletion.ts'
@@ -124,6 +125,7 @@ export async function createHttpHarness(
       sessionEnded: (sessionId) => told.push(`sessionEnded ${sessionId}`),
     },
     now,
+    metrics: createPrometheusMetrics(),
     lifecycle,
   })
   await app.ready()

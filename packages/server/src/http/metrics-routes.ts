@@ -1,0 +1,31 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+
+import { SyncError } from '@t69/protocol'
+
+import { bearerTokenOf } from './authenticate.ts'
+import type { HttpApp } from './http-app.ts'
+import type { RouteDeps } from './routes.ts'
+
+/** Figures for Prometheus, for whoever has the operator's token. Where none is set, there is no such route. */
+export function metricsRoutes(app: HttpApp, { config, metrics }: RouteDeps): void {
+  const { metricsToken } = config
+  if (metricsToken === undefined) return
+  app.get('/metrics', {
+    schema: {
+      tags: ['operation'],
+      summary: 'Figures in the text format of Prometheus, with METRICS_TOKEN as the bearer token',
+    },
+    handler: async (request, reply) => {
+      if (!isSame(bearerTokenOf(request) ?? '', metricsToken)) {
+        throw new SyncError('unauthenticated', 'The token of METRICS_TOKEN is needed')
+      }
+      return reply.type(metrics.contentType).send(await metrics.exposition())
+    },
+  })
+}
+
+/** Says nothing by how long it takes. */
+function isSame(a: string, b: string): boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(hash(a), hash(b))
+}
