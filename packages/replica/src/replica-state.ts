@@ -1,11 +1,21 @@
 import { nullVertexId } from '@t69/protocol'
-import type { MoveVertex, SetVertexProperty, VertexChangeEvent, VertexOperation } from 'reptree'
+import type { MoveVertex, OpId, SetVertexProperty, VertexChangeEvent, VertexOperation } from 'reptree'
 
 import { ChangeFeed } from './change-feed.ts'
 import { MoveLog } from './move-log.ts'
 import { compareOpIds, sortById } from './op-order.ts'
 import { printTree } from './print-tree.ts'
 import { VertexNode } from './vertex-node.ts'
+
+/** A vertex that a move took out of view, and where it was before that move. */
+export interface DeletedVertex {
+  readonly id: string
+  /** The move to the null vertex that put it there. */
+  readonly deletedBy: OpId
+  readonly parentId: string
+  /** The move that had put it under `parentId`: its place among the siblings (`getChildrenIds`). */
+  readonly placedBy: OpId
+}
 
 /**
  * The vertices of a replica. Stands where RepTree has its `TreeState`, and answers the same calls; but
@@ -101,6 +111,22 @@ export class ReplicaState {
     return this.getVertex(vertexId)?.datedChildren() ?? []
   }
 
+  /** What is right below the null vertex, in the order of the moves that put it there. */
+  deletedVertices(): DeletedVertex[] {
+    const deleted: DeletedVertex[] = []
+    for (const node of this.getVertex(nullVertexId)?.orderedChildren() ?? []) {
+      const before = node.settled?.before
+      if (node.settled === undefined || before === undefined || before.parent === null) continue
+      deleted.push({
+        id: node.id,
+        deletedBy: node.settled.op.id,
+        parentId: before.parent.id,
+        placedBy: before.op.id,
+      })
+    }
+    return deleted
+  }
+
   printTree(vertexId: string): string {
     return printTree(this, vertexId)
   }
@@ -135,11 +161,19 @@ export class ReplicaState {
   }
 
   #settle(node: VertexNode): void {
-    const { settled, place } = node
+    const { settled, place, settledBorn, born } = node
     node.touched = false
-    if (settled === place) return
+    node.settledBorn = born
     const oldParent = settled?.parent
     const newParent = place?.parent
+    if (settled === place) {
+      // Among siblings of the same date, the first to be made comes first.
+      if (newParent && settledBorn !== born) {
+        newParent.dateOrder = undefined
+        this.changes.childrenChanged(newParent.id)
+      }
+      return
+    }
     if (oldParent) node.unlinkFrom(oldParent)
     node.settled = place
     if (newParent) node.linkUnder(newParent)

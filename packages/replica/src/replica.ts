@@ -1,14 +1,14 @@
 import { nullVertexId, randomHexId, randomPeerId, type JsonValue } from '@t69/protocol'
 import { RepTree, type MoveVertex, type SetVertexProperty, type Vertex, type VertexOperation } from 'reptree'
 
-import { digestOf } from './digest.ts'
+import { digestOf, vertexTexts } from './digest.ts'
 import { checkKey, jsonCopy } from './edit-checks.ts'
 import { KnownOps } from './known-ops.ts'
 import { LocalOpDelivery } from './local-op-delivery.ts'
 import { compareOpIds } from './op-order.ts'
 import { checkShape, isMoveOp } from './operation-shape.ts'
 import { internalsOf, type RepTreeInternals } from './rep-tree-internals.ts'
-import { ReplicaState } from './replica-state.ts'
+import { ReplicaState, type DeletedVertex } from './replica-state.ts'
 import { reportListenerError, runListener } from './run-listener.ts'
 import { sameSubtree } from './same-subtree.ts'
 
@@ -137,7 +137,18 @@ export class Replica extends RepTree {
 
   /** 32 hex digits over structure and properties (no transients): equal state, equal digest. */
   digest(): string {
-    return digestOf(this.#state.getAllVertices().filter((node) => node.parentId === null))
+    return digestOf(this.#roots())
+  }
+
+  /** The ids of the vertices by which the digests of two replicas differ: all of them, in no particular order. */
+  differencesFrom(other: Replica): string[] {
+    const [own, others] = [vertexTexts(this.#roots()), vertexTexts(other.#roots())]
+    const ids = new Set([...own.keys(), ...others.keys()])
+    return Array.from(ids).filter((id) => own.get(id) !== others.get(id))
+  }
+
+  #roots() {
+    return this.#state.getAllVertices().filter((node) => node.parentId === null)
   }
 
   /** Delivers change events now instead of at RepTree's next tick of 33 ms. */
@@ -173,6 +184,14 @@ export class Replica extends RepTree {
   /** Every move known, in the order of their ids, those without effect included. */
   override getMoveOps(): readonly MoveVertex[] {
     return this.#state.moveOps()
+  }
+
+  /**
+   * The vertices that are deleted (right below the null vertex), in the order of the moves that did it. Not
+   * those that were made there, or came there as a root: they were nowhere before.
+   */
+  getDeletedVertices(): readonly DeletedVertex[] {
+    return this.#state.deletedVertices()
   }
 
   /** Every operation known, each once: moves in order, then properties. */
@@ -327,4 +346,5 @@ function checkedCopies(props: Properties): Record<string, JsonValue | undefined>
   return Object.fromEntries(copies)
 }
 
+export type { DeletedVertex } from './replica-state.ts'
 export type { JsonPrimitive, Vertex, VertexOperation, VertexChangeEvent, BindedVertex } from 'reptree'

@@ -33,6 +33,8 @@ export class VertexNode implements ForestNode {
   born: MoveRecord | undefined = undefined
   /** `place` as of the last completed merge: the children lists and the listeners know this one. */
   settled: MoveRecord | undefined = undefined
+  /** `born` as of then. */
+  settledBorn: MoveRecord | undefined = undefined
   /** Whether it is among those to settle. */
   touched = false
   /** How many vertices have their `place` under this one. */
@@ -63,6 +65,7 @@ export class VertexNode implements ForestNode {
       this.place = { op, target: this, parent: null, before: undefined, applied: true, waits: false }
       this.born = this.place
       this.settled = this.place
+      this.settledBorn = this.place
     }
   }
 
@@ -84,11 +87,16 @@ export class VertexNode implements ForestNode {
     return this.childOrder
   }
 
-  /** By creation date (`_c`), those without one first; ties as in `orderedChildren`. */
+  /**
+   * By creation date (`_c`), those without one first, then by the move that made them a vertex. So one that
+   * is deleted and brought back is where it was among its siblings, also among those of the same millisecond.
+   */
   datedChildren(): readonly VertexNode[] {
     if (this.dateOrder === undefined) {
       const dated = this.orderedChildren().map((node) => ({ node, createdAt: node.#createdAtMs() }))
-      dated.sort((a, b) => (a.createdAt === b.createdAt ? 0 : a.createdAt < b.createdAt ? -1 : 1))
+      dated.sort((a, b) =>
+        a.createdAt === b.createdAt ? byBirth(a.node, b.node) : a.createdAt < b.createdAt ? -1 : 1,
+      )
       this.dateOrder = dated.map(({ node }) => node)
     }
     return this.dateOrder
@@ -193,6 +201,10 @@ export class VertexNode implements ForestNode {
 
 // `Date.parse` reads other forms too, each engine its own and in the local time zone.
 const isoDate = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/
+
+function byBirth(a: VertexNode, b: VertexNode): number {
+  return a.born === undefined || b.born === undefined ? 0 : compareOpIds(a.born.op.id, b.born.op.id)
+}
 
 function bySettledPlace(a: VertexNode, b: VertexNode): number {
   return a.settled === undefined || b.settled === undefined
