@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { errorBodySchema } from './errors.ts'
 import { roleSchema, seqSchema } from './events.ts'
-import { spaceIdSchema, treeIdSchema, userIdSchema } from './ids.ts'
+import { inviteIdSchema, spaceIdSchema, treeIdSchema, userIdSchema } from './ids.ts'
 import { jsonValueSchema } from './json-value.ts'
 
 /** Bodies of the HTTP side. The server's routes and the client's calls share them; `/docs` shows them. */
@@ -12,21 +12,20 @@ export type User = z.infer<typeof userSchema>
 
 const email = z.string().trim().toLowerCase().max(254).pipe(z.email())
 const displayName = z.string().trim().min(1).max(100)
+const newPassword = z.string().min(8).max(256)
+/** Whatever it is, it is compared: rules are for new ones. */
+const presentPassword = z.string().max(256)
 
 /** `cookie` keeps the refresh token in an httpOnly cookie, out of reach of scripts. */
 export const sessionKindSchema = z.enum(['body', 'cookie']).default('body')
 
 export const registerBodySchema = z.object({
   email,
-  password: z.string().min(8).max(256),
+  password: newPassword,
   name: displayName,
   session: sessionKindSchema,
 })
-export const loginBodySchema = z.object({
-  email,
-  password: z.string().max(256),
-  session: sessionKindSchema,
-})
+export const loginBodySchema = z.object({ email, password: presentPassword, session: sessionKindSchema })
 
 /** `refreshToken` is absent when it went into the cookie. */
 export const sessionSchema = z.object({
@@ -45,6 +44,14 @@ export const logoutBodySchema = z.object({
   /** Ends every session of the user, on all devices. */
   everywhere: z.boolean().default(false),
 })
+
+/** Whoever finds a device unlocked has its session, and not the password. */
+export const changePasswordBodySchema = z.object({
+  password: presentPassword,
+  newPassword,
+  session: sessionKindSchema,
+})
+export const deleteAccountBodySchema = z.object({ password: presentPassword })
 
 const spaceName = z.string().trim().min(1).max(200)
 
@@ -68,13 +75,29 @@ export const memberListSchema = z.object({ members: z.array(memberSchema) })
 export const changeMemberBodySchema = z.object({ role: roleSchema })
 
 export const createInviteBodySchema = z.object({ role: z.enum(['editor', 'viewer']) })
+/** The link is shown once, to whoever made it: the server keeps what tells the token when it comes back. */
 export const inviteSchema = z.object({
+  id: inviteIdSchema,
   token: z.string(),
   url: z.string(),
   /** Unix milliseconds. */
   expiresAt: z.int(),
 })
 export type Invite = z.infer<typeof inviteSchema>
+
+/** An invite that is good, as owners see it afterwards. */
+export const inviteSummarySchema = z.object({
+  id: inviteIdSchema,
+  role: createInviteBodySchema.shape.role,
+  createdBy: userIdSchema,
+  /** Unix milliseconds. */
+  createdAt: z.int(),
+  expiresAt: z.int(),
+  /** How many people joined by it. */
+  uses: z.int().min(0),
+})
+export type InviteSummary = z.infer<typeof inviteSummarySchema>
+export const inviteListSchema = z.object({ invites: z.array(inviteSummarySchema) })
 
 /** A tree as its vertices in depth-first order, the root first: a chat is too deep a chain to nest. */
 export const treeSchema = z.object({

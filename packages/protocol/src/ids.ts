@@ -55,6 +55,7 @@ export function uuidLikeProblem(id: unknown): string | undefined {
 
 export const spaceIdSchema = uuidLike.brand<'SpaceId'>()
 export const userIdSchema = uuidLike.brand<'UserId'>()
+export const inviteIdSchema = uuidLike.brand<'InviteId'>()
 export const logIdSchema = uuidLike.brand<'LogId'>()
 export const epochSchema = uuidLike.brand<'Epoch'>()
 export const treeIdSchema = plainId.brand<'TreeId'>()
@@ -63,6 +64,8 @@ export const peerIdSchema = plainId.brand<'PeerId'>()
 
 export type SpaceId = z.infer<typeof spaceIdSchema>
 export type UserId = z.infer<typeof userIdSchema>
+/** Names an invite to those who may withdraw it; it opens nothing. */
+export type InviteId = z.infer<typeof inviteIdSchema>
 /** Names one history of a space: random, made anew when the server lost or regained history. */
 export type LogId = z.infer<typeof logIdSchema>
 /** Names one stretch of a log, written by one server process. See SPEC.md, "Log and cursor". */

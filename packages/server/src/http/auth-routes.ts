@@ -8,19 +8,18 @@ import {
   SyncError,
   userIdSchema,
   userSchema,
-  type Session,
-  type User,
 } from '@t69/protocol'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
-import type { IssuedRefresh } from '../platform/sessions.ts'
+import { accountRoutes } from './account-routes.ts'
+import { createSessionAnswer } from './answer-session.ts'
 import { authenticateBy, bearerTokenOf, callerOf } from './authenticate.ts'
 import type { HttpApp } from './http-app.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import { createAccountLimit, createSignInLimit } from './rate-limits.ts'
 import type { RouteDeps } from './routes.ts'
-import { clearSessionCookie, sessionCookieOf, setSessionCookie } from './session-cookie.ts'
+import { clearSessionCookie, sessionCookieOf } from './session-cookie.ts'
 
 /** Sign-up, sign-in, renewal, sign-out. */
 export function authRoutes(app: HttpApp, deps: RouteDeps): void {
@@ -28,20 +27,8 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   const { users, sessions } = platform
   const limitAddress = createSignInLimit(app, config)
   const limitAccount = createAccountLimit(app, config)
+  const answer = createSessionAnswer(deps)
   const tags = ['auth']
-
-  /** The refresh token goes where the client wants to keep it. */
-  function answer(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    issued: IssuedRefresh & { user: User; kind: 'body' | 'cookie' },
-  ): Session {
-    const { user, sessionId, refreshToken, kind } = issued
-    const session = { user, ...tokens.issue(user, sessionId) }
-    if (kind === 'body') return { ...session, refreshToken }
-    setSessionCookie(request, reply, refreshToken, config.refreshTokenTtlMs)
-    return session
-  }
 
   app.post('/api/auth/register', {
     config: { rateLimit: false },
@@ -79,7 +66,9 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       await limitAccount(request, email)
       const account = users.byEmail(email)
       const isRight = await passwords.verify(account?.passwordHash, password)
-      if (!isRight || account === undefined) {
+      // It takes a while: the password may be another by now, and the account gone.
+      const isStill = users.byEmail(email)?.passwordHash === account?.passwordHash
+      if (!isRight || account === undefined || !isStill) {
         throw new SyncError('wrong_credentials', 'E-mail and password do not match an account')
       }
       const user = { id: account.id, email: account.email, name: account.name }
@@ -170,4 +159,6 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       return user
     },
   })
+
+  accountRoutes(app, deps, { limitAccount, answer })
 }

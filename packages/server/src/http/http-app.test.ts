@@ -114,6 +114,8 @@ describe('the documentation', () => {
       paths: Record<string, Record<string, { responses: object; security?: object; summary: string }>>
     }>()
     expect(Object.keys(paths).toSorted()).toEqual([
+      '/api/auth/change-password',
+      '/api/auth/delete-account',
       '/api/auth/login',
       '/api/auth/logout',
       '/api/auth/refresh',
@@ -123,6 +125,7 @@ describe('the documentation', () => {
       '/api/spaces',
       '/api/spaces/{spaceId}',
       '/api/spaces/{spaceId}/invites',
+      '/api/spaces/{spaceId}/invites/{inviteId}',
       '/api/spaces/{spaceId}/members',
       '/api/spaces/{spaceId}/members/{userId}',
       '/api/spaces/{spaceId}/trees/{treeId}',

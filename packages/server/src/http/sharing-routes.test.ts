@@ -1,4 +1,4 @@
-import { inviteSchema, memberListSchema } from '@t69/protocol'
+import { inviteListSchema, inviteSchema, memberListSchema } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { createHttpHarness, type Person } from '../testing/http-harness.ts'
@@ -115,6 +115,52 @@ describe('invites', () => {
     expect((await ben.call('POST', `/api/invites/${editors.token}/accept`)).status).toBe(410)
     const back = await ben.call('POST', `/api/invites/${viewers.token}/accept`)
     expect(back).toMatchObject({ status: 200, body: { role: 'viewer' } })
+  })
+
+  it('are listed for owners while they are good: what they make, until when, and how many came', async () => {
+    await using harness = await createHttpHarness()
+    const [anna, ben, cleo] = [
+      await harness.signUp('Anna'),
+      await harness.signUp('Ben'),
+      await harness.signUp('Cleo'),
+    ]
+    const spaceId = harness.space(anna, [[ben, 'owner']])
+    const url = `/api/spaces/${spaceId}/invites`
+    const list = async () => inviteListSchema.parse((await anna.call('GET', url)).body).invites
+    const first = await invite(anna, spaceId, 'editor')
+    harness.clock.now += 1000
+    const bens = await invite(ben, spaceId, 'viewer')
+    for (let again = 0; again < 2; again++) await cleo.call('POST', `/api/invites/${first.token}/accept`)
+    const shown = (await list()).map(({ id, role, createdBy, uses }) => ({ id, role, createdBy, uses }))
+    expect(shown).toEqual([
+      { id: bens.id, role: 'viewer', createdBy: ben.user.id, uses: 0 },
+      { id: first.id, role: 'editor', createdBy: anna.user.id, uses: 1 },
+    ])
+    expect((await list())[1]).toMatchObject({
+      createdAt: harness.clock.now - 1000,
+      expiresAt: first.expiresAt,
+    })
+    expect(JSON.stringify(await list())).not.toContain(first.token)
+    expect((await cleo.call('GET', url)).status).toBe(403)
+    await anna.call('PATCH', `/api/spaces/${spaceId}/members/${ben.user.id}`, { role: 'editor' })
+    // Who is no owner invites nobody, and with a role that editors lose nothing here.
+    expect((await list()).map(({ id }) => id)).toEqual([first.id])
+    expect((await ben.call('GET', url)).status).toBe(403)
+  })
+
+  it('are withdrawn one by one, by owners of their space', async () => {
+    await using harness = await createHttpHarness()
+    const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
+    const [spaceId, other] = [harness.space(anna), harness.space(ben)]
+    const [one, two] = [await invite(anna, spaceId, 'editor'), await invite(anna, spaceId, 'viewer')]
+    const withdraw = (person: Person, from: string) =>
+      person.call('DELETE', `/api/spaces/${from}/invites/${one.id}`)
+    expect((await withdraw(ben, spaceId)).status).toBe(404)
+    expect((await withdraw(ben, other)).status).toBe(404)
+    expect((await withdraw(anna, spaceId)).status).toBe(204)
+    expect((await withdraw(anna, spaceId)).status).toBe(404)
+    expect((await ben.call('POST', `/api/invites/${one.token}/accept`)).status).toBe(410)
+    expect((await ben.call('POST', `/api/invites/${two.token}/accept`)).status).toBe(200)
   })
 
   it('go with their space, and unknown ones are not found', async () => {

@@ -1,6 +1,8 @@
 import {
   changeMemberBodySchema,
   createInviteBodySchema,
+  inviteIdSchema,
+  inviteListSchema,
   inviteSchema,
   memberListSchema,
   memberSchema,
@@ -19,6 +21,7 @@ import { memberRole, requireRole } from './space-roles.ts'
 
 const spaceParams = z.object({ spaceId: spaceIdSchema })
 const memberParams = spaceParams.extend({ userId: userIdSchema })
+const ownInviteParams = spaceParams.extend({ inviteId: inviteIdSchema })
 const inviteParams = z.object({ token: z.string().min(1).max(100) })
 
 /** Members and invites: every member sees the members, owners change them, and everyone may leave. */
@@ -107,7 +110,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       summary: 'Make an invite link (owners)',
       description:
         'Whoever has the link may join, any number of people, for 7 days and as long as its maker is an owner; ' +
-        'or until an owner removes somebody.',
+        'or until an owner withdraws it or removes somebody.',
       params: spaceParams,
       body: createInviteBodySchema,
       response: { 201: inviteSchema, ...errorResponses('unauthenticated', 'forbidden', 'not_found') },
@@ -119,6 +122,44 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       const invite = invites.add({ spaceId, role: request.body.role, createdBy: userId }, now())
       const origin = config.publicUrl ?? `${request.protocol}://${request.host}`
       return reply.code(201).send({ ...invite, url: `${origin}/invite/${invite.token}` })
+    },
+  })
+
+  app.get('/api/spaces/:spaceId/invites', {
+    preParsing,
+    schema: {
+      tags,
+      security,
+      summary: 'The invites that are good, newest first (owners)',
+      description: 'Without their links: the server does not keep them.',
+      params: spaceParams,
+      response: { 200: inviteListSchema, ...errorResponses('unauthenticated', 'forbidden', 'not_found') },
+    },
+    handler: async (request) => {
+      const { spaceId } = request.params
+      requireRole(memberRole(members, spaceId, callerOf(request).userId), 'owner')
+      return { invites: invites.list(spaceId, now()) }
+    },
+  })
+
+  app.delete('/api/spaces/:spaceId/invites/:inviteId', {
+    preParsing,
+    schema: {
+      tags,
+      security,
+      summary: 'Withdraw an invite (owners)',
+      description: 'Whoever joined by it stays.',
+      params: ownInviteParams,
+      response: {
+        204: z.undefined().describe('Withdrawn'),
+        ...errorResponses('unauthenticated', 'forbidden', 'not_found'),
+      },
+    },
+    handler: async (request, reply) => {
+      const { spaceId, inviteId } = request.params
+      requireRole(memberRole(members, spaceId, callerOf(request).userId), 'owner')
+      invites.withdraw(spaceId, inviteId, now())
+      return reply.code(204).send()
     },
   })
 

@@ -1,5 +1,14 @@
-import { SyncError, type Role, type SpaceId, type UserId } from '@t69/protocol'
+import {
+  randomHexId,
+  SyncError,
+  inviteIdSchema,
+  type InviteId,
+  type InviteSummary,
+  type SpaceId,
+  type UserId,
+} from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
+import { sql } from 'kysely'
 
 import type { Members } from './members.ts'
 import { hashOpaqueToken, newOpaqueToken } from './opaque-token.ts'
@@ -13,9 +22,13 @@ const rememberedMs = 30 * 24 * 60 * 60 * 1000
 export interface Invites {
   /** Good for everyone who has the token, as often as they like, until it expires. */
   add(
-    invite: { readonly spaceId: SpaceId; readonly role: Role; readonly createdBy: UserId },
+    invite: Pick<InviteSummary, 'role' | 'createdBy'> & { readonly spaceId: SpaceId },
     now: number,
-  ): { readonly token: string; readonly expiresAt: number }
+  ): { readonly id: InviteId; readonly token: string; readonly expiresAt: number }
+  /** The invites of a space that still let somebody in, newest first. Without their tokens, which nobody keeps. */
+  list(spaceId: SpaceId, now: number): InviteSummary[]
+  /** Ends one invite of the space, as if it had expired. Throws `not_found` for one that lets nobody in. */
+  withdraw(spaceId: SpaceId, id: InviteId, now: number): void
   /**
    * Makes the user a member; who is one already keeps their role. Throws `not_found` for an unknown token,
    * and `invite_expired` when it is too old or whoever made it is no owner any more.
@@ -27,14 +40,53 @@ export interface Invites {
 export function createInvites(db: Database, members: Members): Invites {
   const insert = prepareQuery(
     db,
-    (q, given: { hash: string; spaceId: SpaceId; role: Role; createdBy: UserId; expiresAt: number }) =>
+    (
+      q,
+      given: Pick<InviteSummary, 'id' | 'role' | 'createdBy' | 'createdAt' | 'expiresAt'> & {
+        hash: string
+        spaceId: SpaceId
+      },
+    ) =>
       q.insertInto('invites').values({
         token_hash: given.hash,
+        id: given.id,
         space_id: given.spaceId,
         role: given.role,
         created_by: given.createdBy,
+        created_at: given.createdAt,
         expires_at: given.expiresAt,
+        uses: sql.lit(0),
       }),
+  )
+  const selectGood = prepareQuery(db, (q, given: { spaceId: SpaceId; now: number }) =>
+    q
+      .selectFrom('invites')
+      .innerJoin('members', (join) =>
+        join
+          .onRef('members.space_id', '=', 'invites.space_id')
+          .onRef('members.user_id', '=', 'invites.created_by')
+          .on('members.role', '=', sql.lit('owner')),
+      )
+      .select(['invites.id', 'invites.role', 'invites.created_by as createdBy', 'invites.uses'])
+      .select(['invites.created_at as createdAt', 'invites.expires_at as expiresAt'])
+      .where('invites.space_id', '=', given.spaceId)
+      .where('invites.expires_at', '>', given.now)
+      .orderBy('invites.created_at', 'desc')
+      .orderBy('invites.id'),
+  )
+  const expire = prepareQuery(db, (q, given: { spaceId: SpaceId; id: InviteId; now: number }) =>
+    q
+      .updateTable('invites')
+      .set({ expires_at: given.now })
+      .where('space_id', '=', given.spaceId)
+      .where('id', '=', given.id)
+      .where('expires_at', '>', given.now),
+  )
+  const countUse = prepareQuery(db, (q, given: { hash: string }) =>
+    q
+      .updateTable('invites')
+      .set((eb) => ({ uses: eb('uses', '+', sql.lit(1)) }))
+      .where('token_hash', '=', given.hash),
   )
   const select = prepareQuery(db, (q, given: { hash: string }) =>
     q
@@ -47,21 +99,29 @@ export function createInvites(db: Database, members: Members): Invites {
   )
 
   const accept = db.transaction((token: string, userId: UserId, now: number) => {
-    const invite = select.get({ hash: hashOpaqueToken(token) })
+    const hash = hashOpaqueToken(token)
+    const invite = select.get({ hash })
     if (invite === undefined) throw new SyncError('not_found', 'No such invite')
     const { spaceId, role, createdBy, expiresAt } = invite
     if (expiresAt <= now || members.roleOf(spaceId, createdBy) !== 'owner') {
       throw new SyncError('invite_expired', 'This invite is no longer good: ask for a new one')
     }
-    return { spaceId, added: members.add(spaceId, userId, role, now) }
+    const added = members.add(spaceId, userId, role, now)
+    if (added) countUse.run({ hash })
+    return { spaceId, added }
   })
 
   return {
     add(invite, now) {
+      const id = inviteIdSchema.parse(randomHexId())
       const token = newOpaqueToken()
       const expiresAt = now + inviteTtlMs
-      insert.run({ hash: hashOpaqueToken(token), ...invite, expiresAt })
-      return { token, expiresAt }
+      insert.run({ hash: hashOpaqueToken(token), id, ...invite, createdAt: now, expiresAt })
+      return { id, token, expiresAt }
+    },
+    list: (spaceId, now) => selectGood.all({ spaceId, now }),
+    withdraw(spaceId, id, now) {
+      if (expire.run({ spaceId, id, now }) === 0) throw new SyncError('not_found', 'No such invite')
     },
     accept: (token, userId, now) => accept.immediate(token, userId, now),
     removeExpired: (now) => void deleteExpired.run({ before: now - rememberedMs }),

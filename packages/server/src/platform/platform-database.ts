@@ -1,4 +1,4 @@
-import type { Role, SpaceId, UserId } from '@t69/protocol'
+import type { InviteId, Role, SpaceId, UserId } from '@t69/protocol'
 import Sqlite, { type Database } from 'better-sqlite3'
 
 import { migrate } from '../storage/migrate.ts'
@@ -35,7 +35,6 @@ export interface PlatformTables {
   spaces: {
     id: SpaceId
     name: string
-    created_by: UserId
     created_at: number
     /** 1 once the space has had a file. */
     has_log: number
@@ -49,10 +48,15 @@ export interface PlatformTables {
   invites: {
     /** SHA-256, hex. */
     token_hash: string
+    /** What owners call it by. */
+    id: InviteId
     space_id: SpaceId
-    role: Role
+    role: 'editor' | 'viewer'
     created_by: UserId
+    created_at: number
     expires_at: number
+    /** How many people joined by it. */
+    uses: number
   }
   /** Spaces whose row is gone and whose file may still be there: work that a crash left over. */
   space_deletions: {
@@ -71,6 +75,8 @@ export function openPlatformDatabase(path: string, synchronous: 'full' | 'normal
     db.pragma('journal_mode = WAL')
     db.pragma(`synchronous = ${synchronous}`)
     db.pragma('foreign_keys = ON')
+    // What is deleted is overwritten: an account that is gone leaves no name behind in free pages.
+    db.pragma('secure_delete = ON')
     migrate(db, platformMigrations)
     return db
   } catch (error) {

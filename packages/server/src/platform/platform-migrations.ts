@@ -77,4 +77,23 @@ export const platformMigrations: Migrations = {
       .alterTable('spaces')
       .addColumn('has_log', 'integer', (column) => column.notNull().defaultTo(sql.lit(0))),
   ],
+  3: (db) => [
+    // It kept a user from being deleted, and said nothing that `members` does not.
+    db.schema.alterTable('spaces').dropColumn('created_by'),
+    db.schema.alterTable('invites').addColumn('id', 'text'),
+    db.schema
+      .alterTable('invites')
+      .addColumn('created_at', 'integer', (column) => column.notNull().defaultTo(sql.lit(0))),
+    db.schema
+      .alterTable('invites')
+      .addColumn('uses', 'integer', (column) => column.notNull().defaultTo(sql.lit(0))),
+    {
+      compile: () =>
+        sql`update invites set id = lower(hex(randomblob(16))), created_at = expires_at - 604800000`.compile(
+          db,
+        ),
+    },
+    db.schema.createIndex('invites_by_id').on('invites').column('id').unique(),
+    db.schema.createIndex('invites_by_creator').on('invites').column('created_by'),
+  ],
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { createAccounts, type Accounts } from './accounts.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { createInvites, type Invites } from './invites.ts'
 import { createMembers, type Members } from './members.ts'
@@ -15,9 +16,12 @@ export interface Platform {
   readonly signingSecret: string
   readonly users: Users
   readonly sessions: Sessions
+  readonly accounts: Accounts
   readonly spaceRecords: SpaceRecords
   readonly members: Members
   readonly invites: Invites
+  /** True when another process has written to the database since the last call: an operator, by hand. */
+  changedByOthers(): boolean
   /** Commits a write that changes nothing. Throws when the database cannot be written. */
   checkWritable(): void
   /** Forgets what has expired. */
@@ -45,16 +49,26 @@ export function openPlatform(options: PlatformOptions): Platform {
     const signingSecret = options.signingSecret ?? readOrMakeSigningSecret(dataDir)
     const sessions = createSessions(db, { refreshTokenTtlMs, signingSecret })
     const invites = createInvites(db, members)
+    const users = createUsers(db)
+    const spaceRecords = createSpaceRecords(db)
+    const versionOf = () => db.pragma('data_version', { simple: true })
+    let version = versionOf()
     const touch = db.transaction(() =>
       db.pragma(`user_version = ${Number(db.pragma('user_version', { simple: true }))}`),
     )
     return {
       signingSecret,
-      users: createUsers(db),
+      users,
       sessions,
-      spaceRecords: createSpaceRecords(db),
+      accounts: createAccounts(db, { users, sessions, spaceRecords }),
+      spaceRecords,
       members,
       invites,
+      changedByOthers() {
+        const before = version
+        version = versionOf()
+        return version !== before
+      },
       checkWritable: () => void touch.immediate(),
       tidy(now) {
         sessions.removeExpired(now)

@@ -6,6 +6,8 @@ import type { SpaceRecords } from './space-records.ts'
 export interface SpaceDeletion {
   /** Nobody can enter any more once this returns; a file that cannot be removed now is removed later. */
   delete(spaceId: SpaceId, now: number): void
+  /** The rest of it, for a space whose records were removed together with something else. */
+  clear(spaceId: SpaceId): void
   /** Removes what is left of a space whose deletion was cut short. Throws when it cannot be removed. */
   finish(spaceId: SpaceId): void
   /** Finishes every deletion that was cut short. For the start. */
@@ -42,12 +44,17 @@ export function createSpaceDeletion(deps: {
     }
   }
 
+  function clear(spaceId: SpaceId): void {
+    closeSockets(spaceId)
+    tryToFinish(spaceId)
+  }
+
   return {
     finish,
+    clear,
     delete(spaceId, now) {
       records.remove(spaceId, now)
-      closeSockets(spaceId)
-      tryToFinish(spaceId)
+      clear(spaceId)
     },
     finishAll() {
       for (const spaceId of records.pendingDeletions()) tryToFinish(spaceId)

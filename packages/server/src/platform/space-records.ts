@@ -32,11 +32,10 @@ export function createSpaceRecords(db: Database): SpaceRecords {
   const selectId = prepareQuery(db, (q, given: { id: SpaceId }) =>
     q.selectFrom('spaces').select('id').where('id', '=', given.id),
   )
-  const insert = prepareQuery(db, (q, given: { id: SpaceId; name: string; createdBy: UserId; now: number }) =>
+  const insert = prepareQuery(db, (q, given: { id: SpaceId; name: string; now: number }) =>
     q.insertInto('spaces').values({
       id: given.id,
       name: given.name,
-      created_by: given.createdBy,
       created_at: given.now,
       has_log: sql.lit(0),
     }),
@@ -100,7 +99,7 @@ export function createSpaceRecords(db: Database): SpaceRecords {
   )
 
   const add = db.transaction((id: SpaceId, name: string, createdBy: UserId, now: number) => {
-    insert.run({ id, name, createdBy, now })
+    insert.run({ id, name, now })
     insertOwner.run({ id, createdBy, now })
   })
   const remove = db.transaction((id: SpaceId, now: number) => {

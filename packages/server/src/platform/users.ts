@@ -13,6 +13,10 @@ export interface Users {
   byId(id: UserId): User | undefined
   /** With the hash, for whoever checks the password. */
   byEmail(email: string): NewUser | undefined
+  /** False when the hash is another by now: somebody else was faster. */
+  changePassword(id: UserId, from: string, to: string): boolean
+  /** Forgets the user with their sessions, memberships and invites. */
+  delete(id: UserId): void
 }
 
 export function createUsers(db: Database): Users {
@@ -37,6 +41,16 @@ export function createUsers(db: Database): Users {
       .select(['id', 'email', 'name', 'password_hash as passwordHash'])
       .where('email', '=', given.email),
   )
+  const updatePassword = prepareQuery(db, (q, given: { id: UserId; from: string; to: string }) =>
+    q
+      .updateTable('users')
+      .set({ password_hash: given.to })
+      .where('id', '=', given.id)
+      .where('password_hash', '=', given.from),
+  )
+  const deleteUser = prepareQuery(db, (q, given: { id: UserId }) =>
+    q.deleteFrom('users').where('id', '=', given.id),
+  )
   return {
     add(user, now) {
       const added = insert.run({ ...user, now })
@@ -44,5 +58,7 @@ export function createUsers(db: Database): Users {
     },
     byId: (id) => selectById.get({ id }),
     byEmail: (email) => selectByEmail.get({ email }),
+    changePassword: (id, from, to) => updatePassword.run({ id, from, to }) > 0,
+    delete: (id) => void deleteUser.run({ id }),
   }
 }

@@ -51,6 +51,8 @@ export interface HttpHarness extends AsyncDisposable {
   readonly trees: Map<string, TreeSnapshot>
   readonly lifecycle: { isClosing: boolean }
   readonly clock: { now: number }
+  /** Resolves when somebody's password is about to be checked. */
+  passwordAsked(): Promise<void>
   /** Makes the next removal of a space's file fail. */
   failNextRemoval(): void
   signUp(name: string): Promise<Person>
@@ -80,6 +82,8 @@ export async function createHttpHarness(
   const told: string[] = []
   const trees = new Map<string, TreeSnapshot>()
   const lifecycle = { isClosing: false }
+  const passwords = createPasswords(cheapPasswords)
+  const asked: (() => void)[] = []
   let failRemoval = false
 
   const platform = openPlatform({
@@ -110,7 +114,13 @@ export async function createHttpHarness(
   await registerRoutes(app, {
     config,
     platform,
-    passwords: createPasswords(cheapPasswords),
+    passwords: {
+      hash: (text) => passwords.hash(text),
+      verify(hash, text) {
+        for (const resolve of asked.splice(0)) resolve()
+        return passwords.verify(hash, text)
+      },
+    },
     tokens,
     spaces: {
       readTree(_, treeId) {
@@ -154,6 +164,7 @@ export async function createHttpHarness(
     trees,
     lifecycle,
     clock,
+    passwordAsked: () => new Promise((resolve) => void asked.push(resolve)),
     failNextRemoval: () => {
       failRemoval = true
     },

@@ -1,0 +1,208 @@
+import { sessionSchema, type Session } from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { createHttpHarness, password, type HttpHarness, type Person } from '../testing/http-harness.ts'
+
+const newPassword = 'a much better horse'
+
+function changePassword(person: Person, body: object = {}) {
+  return person.call('POST', '/api/auth/change-password', { password, newPassword, ...body })
+}
+
+function deleteAccount(person: Person, given = password) {
+  return person.call('POST', '/api/auth/delete-account', { password: given })
+}
+
+async function signIn(harness: HttpHarness, given: string): Promise<Session | undefined> {
+  const body = { email: 'anna@example.org', password: given }
+  const reply = await harness.anonymous('POST', '/api/auth/login', body)
+  return reply.status === 200 ? sessionSchema.parse(reply.body) : undefined
+}
+
+const wrong = { status: 401, body: { error: { code: 'wrong_credentials', at: 'password' } } }
+const ended = { status: 401, body: { error: { code: 'unauthenticated' } } }
+
+describe('changing the password', () => {
+  it('needs the one that is good now, and is good itself from then on', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    expect(await changePassword(anna, { password: 'a guess' })).toMatchObject(wrong)
+    expect(harness.told).toEqual([])
+    expect((await changePassword(anna)).status).toBe(200)
+    expect(await signIn(harness, password)).toBeUndefined()
+    expect((await signIn(harness, newPassword))?.user).toEqual(anna.user)
+  })
+
+  it('ends every session before it answers, and gives the caller another', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const other = await signIn(harness, password)
+    const reply = await changePassword(anna)
+    expect(harness.told.map((told) => told.split(' ')[0])).toEqual(['sessionEnded', 'sessionEnded'])
+    const session = sessionSchema.parse(reply.body)
+    for (const old of [anna.session, other!]) {
+      expect(await harness.withToken(old.accessToken)('GET', '/api/me')).toMatchObject(ended)
+      const { refreshToken } = old
+      expect(await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })).toMatchObject(ended)
+    }
+    expect((await harness.withToken(session.accessToken)('GET', '/api/me')).body).toEqual(anna.user)
+    const { refreshToken } = session
+    expect((await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })).status).toBe(200)
+  })
+
+  it('puts the session in the cookie where it was', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const response = await harness.app.inject({
+      method: 'POST',
+      url: '/api/auth/change-password',
+      headers: { authorization: `Bearer ${anna.session.accessToken}` },
+      payload: { password, newPassword, session: 'cookie' },
+    })
+    expect(response.json()).not.toHaveProperty('refreshToken')
+    expect(response.cookies[0]).toMatchObject({ httpOnly: true, sameSite: 'Strict', path: '/api/auth' })
+  })
+
+  it('takes no password that sign-up would not', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    expect(await changePassword(anna, { newPassword: 'short' })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'invalid_request', at: 'newPassword' } },
+    })
+  })
+
+  it('is done once when two do it at the same time', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const replies = await Promise.all(
+      ['one', 'two'].map((nth) => changePassword(anna, { newPassword: `${nth} ${nth} ${nth}` })),
+    )
+    expect(replies.map(({ status }) => status).toSorted()).toEqual([200, 401])
+    const won = replies[0]!.status === 200 ? 'one one one' : 'two two two'
+    expect(await signIn(harness, won)).toBeDefined()
+  })
+
+  it('is not done in a session that ends while the password is checked', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const change = changePassword(anna)
+    await harness.passwordAsked()
+    await anna.call('POST', '/api/auth/logout', { everywhere: true })
+    expect(await change).toMatchObject(ended)
+    expect(await signIn(harness, newPassword)).toBeUndefined()
+  })
+
+  it('starts no session for a sign-in with the old password that is under way', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const { passwordHash } = harness.platform.users.byEmail('anna@example.org')!
+    const late = harness.anonymous('POST', '/api/auth/login', { email: 'anna@example.org', password })
+    await harness.passwordAsked()
+    harness.platform.accounts.changePassword(
+      anna.user.id,
+      { checked: passwordHash, next: 'x' },
+      harness.clock.now,
+    )
+    expect(await late).toMatchObject({ status: 401, body: { error: { code: 'wrong_credentials' } } })
+  })
+})
+
+describe('deleting an account', () => {
+  it('takes the password', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    expect(await deleteAccount(anna, 'a guess')).toMatchObject(wrong)
+    expect((await anna.call('GET', '/api/me')).status).toBe(200)
+    expect(harness.told).toEqual([])
+  })
+
+  it('cuts the sockets first, then closes and removes the spaces that nobody else is in', async () => {
+    await using harness = await createHttpHarness()
+    const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
+    const shared = harness.space(ben, [[anna, 'editor']])
+    const own = harness.space(anna)
+    const other = await signIn(harness, password)
+    expect((await deleteAccount(anna)).status).toBe(204)
+    expect(harness.told.map((told) => told.replace(/(sessionEnded) .*/, '$1'))).toEqual([
+      'sessionEnded',
+      'sessionEnded',
+      `spaceDeleted ${own}`,
+      `fileRemoved ${own}`,
+    ])
+    for (const { accessToken, refreshToken } of [anna.session, other!]) {
+      expect(await harness.withToken(accessToken)('GET', `/api/spaces/${shared}`)).toMatchObject(ended)
+      expect(await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })).toMatchObject(ended)
+    }
+    expect(await signIn(harness, password)).toBeUndefined()
+    expect(await deleteAccount(anna)).toMatchObject(ended)
+  })
+
+  it('leaves a file that cannot be removed now for the next start, and answers all the same', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const spaces = [harness.space(anna), harness.space(anna)]
+    harness.failNextRemoval()
+    expect((await deleteAccount(anna)).status).toBe(204)
+    expect(harness.platform.spaceRecords.pendingDeletions()).toEqual([spaces[0]])
+  })
+
+  it('is refused to the last owner of a space that others are in, in words that name it', async () => {
+    await using harness = await createHttpHarness()
+    const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
+    harness.space(anna)
+    const shared = harness.space(anna, [[ben, 'viewer']])
+    const refused = await deleteAccount(anna)
+    expect(refused).toMatchObject({ status: 403, body: { error: { code: 'forbidden' } } })
+    expect(JSON.stringify(refused.body)).toContain('“Shared”')
+    expect(harness.told).toEqual([])
+    expect((await anna.call('GET', '/api/spaces')).body).toMatchObject({ spaces: [{}, {}] })
+    await anna.call('PATCH', `/api/spaces/${shared}/members/${ben.user.id}`, { role: 'owner' })
+    expect((await deleteAccount(anna)).status).toBe(204)
+    expect((await ben.call('GET', `/api/spaces/${shared}/members`)).body).toMatchObject({
+      members: [{ user: { name: 'Ben' }, role: 'owner' }],
+    })
+  })
+
+  it('gives the address free: whoever takes it is somebody else, and sees nothing of before', async () => {
+    await using harness = await createHttpHarness()
+    const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
+    const shared = harness.space(ben, [[anna, 'editor']])
+    await deleteAccount(anna)
+    const again = await harness.signUp('Anna')
+    expect(again.user.id).not.toBe(anna.user.id)
+    expect((await again.call('GET', '/api/spaces')).body).toEqual({ spaces: [] })
+    expect((await again.call('GET', `/api/spaces/${shared}`)).status).toBe(404)
+    expect(await anna.call('GET', '/api/me')).toMatchObject(ended)
+  })
+
+  it('starts no session for a sign-in that is under way, and signs nobody in', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const late = harness.anonymous('POST', '/api/auth/login', { email: 'anna@example.org', password })
+    await harness.passwordAsked()
+    harness.platform.accounts.delete(anna.user.id, harness.clock.now)
+    expect(await late).toMatchObject({ status: 401, body: { error: { code: 'wrong_credentials' } } })
+  })
+
+  it('is done once when two do it at the same time', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const replies = await Promise.all([deleteAccount(anna), deleteAccount(anna)])
+    expect(replies.map(({ status }) => status).toSorted()).toEqual([204, 401])
+  })
+})
+
+describe('guesses at the password of who is signed in', () => {
+  it('count with those at sign-in', async () => {
+    await using harness = await createHttpHarness({ SIGN_IN_LIMIT_PER_ACCOUNT: '3' })
+    const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
+    expect((await deleteAccount(anna, 'a guess')).status).toBe(401)
+    expect((await changePassword(anna, { password: 'a guess' })).status).toBe(401)
+    expect(await signIn(harness, 'a guess')).toBeUndefined()
+    const limited = { status: 429, body: { error: { code: 'rate_limited' } } }
+    expect(await deleteAccount(anna)).toMatchObject(limited)
+    expect(await changePassword(anna)).toMatchObject(limited)
+    expect((await changePassword(ben)).status).toBe(200)
+  })
+})

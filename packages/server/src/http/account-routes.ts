@@ -1,0 +1,107 @@
+import {
+  changePasswordBodySchema,
+  deleteAccountBodySchema,
+  sessionSchema,
+  SyncError,
+  type User,
+} from '@t69/protocol'
+import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
+
+import type { AnswerSession } from './answer-session.ts'
+import { authenticateBy, callerOf } from './authenticate.ts'
+import type { HttpApp } from './http-app.ts'
+import { bearer, errorResponses } from './openapi.ts'
+import type { RouteDeps } from './routes.ts'
+import { clearSessionCookie } from './session-cookie.ts'
+
+export interface AccountRoutesDeps {
+  /** The same budget as sign-in's, or this would be a way around it. */
+  readonly limitAccount: (request: FastifyRequest, email: string) => Promise<void>
+  readonly answer: AnswerSession
+}
+
+/**
+ * What takes the password once more. By POST: what lies between may drop the body of a DELETE, and a
+ * password in an address would be logged.
+ */
+export function accountRoutes(
+  app: HttpApp,
+  deps: RouteDeps,
+  { limitAccount, answer }: AccountRoutesDeps,
+): void {
+  const { platform, passwords, tokens, spaceDeletion, gateway, now } = deps
+  const { users, accounts } = platform
+  const preParsing = authenticateBy(tokens)
+  const tags = ['auth']
+  const security = bearer
+
+  function callingUser(request: FastifyRequest): User {
+    const user = users.byId(callerOf(request).userId)
+    if (user === undefined) throw new SyncError('unauthenticated', 'The account is gone')
+    return user
+  }
+
+  /** Whose password it is, with the hash that it was checked against. */
+  async function confirmed(
+    request: FastifyRequest,
+    password: string,
+  ): Promise<User & { readonly passwordHash: string }> {
+    const { email } = callingUser(request)
+    await limitAccount(request, email)
+    const account = users.byEmail(email)
+    if (!(await passwords.verify(account?.passwordHash, password)) || account === undefined) {
+      throw new SyncError('wrong_credentials', 'This is not the password of the account', { at: 'password' })
+    }
+    return account
+  }
+
+  app.post('/api/auth/change-password', {
+    preParsing,
+    schema: {
+      tags,
+      security,
+      summary: 'Change the password',
+      description:
+        'Ends every session of the account and cuts their sockets, the caller’s included, and answers with a ' +
+        'session that takes its place: whatever somebody else had of the old ones is good for nothing.',
+      body: changePasswordBodySchema,
+      response: { 200: sessionSchema, ...errorResponses('unauthenticated', 'wrong_credentials') },
+    },
+    handler: async (request, reply) => {
+      const { password, newPassword, session: kind } = request.body
+      const { passwordHash: checked } = await confirmed(request, password)
+      const next = await passwords.hash(newPassword)
+      // Both took a while: the session may have ended, and the account be gone.
+      const user = callingUser(request)
+      const { issued, sessionIds } = accounts.changePassword(user.id, { checked, next }, now())
+      for (const id of sessionIds) gateway.sessionEnded(id)
+      return answer(request, reply, { ...issued, user, kind })
+    },
+  })
+
+  app.post('/api/auth/delete-account', {
+    preParsing,
+    schema: {
+      tags,
+      security,
+      summary: 'Delete the account for good',
+      description:
+        'Name and address are erased, all sessions end, spaces that nobody else is in are deleted, others are ' +
+        'left. What was written in those stays. `forbidden` for the last owner of a space that others are in.',
+      body: deleteAccountBodySchema,
+      response: {
+        204: z.undefined().describe('Deleted'),
+        ...errorResponses('unauthenticated', 'wrong_credentials', 'forbidden'),
+      },
+    },
+    handler: async (request, reply) => {
+      await confirmed(request, request.body.password)
+      const { sessionIds, spaceIds } = accounts.delete(callingUser(request).id, now())
+      for (const id of sessionIds) gateway.sessionEnded(id)
+      for (const id of spaceIds) spaceDeletion.clear(id)
+      clearSessionCookie(request, reply)
+      return reply.code(204).send()
+    },
+  })
+}

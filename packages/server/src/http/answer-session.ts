@@ -1,0 +1,22 @@
+import type { Session, User } from '@t69/protocol'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+import type { IssuedRefresh } from '../platform/sessions.ts'
+import type { RouteDeps } from './routes.ts'
+import { setSessionCookie } from './session-cookie.ts'
+
+export type AnswerSession = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  issued: IssuedRefresh & { readonly user: User; readonly kind: 'body' | 'cookie' },
+) => Session
+
+/** The body of an answer that gives a session. The refresh token goes where the client wants to keep it. */
+export function createSessionAnswer({ config, tokens }: Pick<RouteDeps, 'config' | 'tokens'>): AnswerSession {
+  return (request, reply, { user, sessionId, refreshToken, kind }) => {
+    const session = { user, ...tokens.issue(user, sessionId) }
+    if (kind === 'body') return { ...session, refreshToken }
+    setSessionCookie(request, reply, refreshToken, config.refreshTokenTtlMs)
+    return session
+  }
+}

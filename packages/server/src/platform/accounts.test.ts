@@ -1,0 +1,160 @@
+import { readdirSync, readFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { randomHexId, spaceIdSchema, userIdSchema, type SpaceId, type UserId } from '@t69/protocol'
+import Sqlite from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+import { compiler } from '../storage/compiler.ts'
+import { openPlatformDatabase } from './platform-database.ts'
+import { platformMigrations } from './platform-migrations.ts'
+import { openPlatform, type Platform } from './platform.ts'
+
+let dataDir: string
+let platform: Platform
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 't69-accounts-'))
+  platform = openPlatform({ dataDir, refreshTokenTtlMs: 100_000 })
+})
+afterEach(() => {
+  platform.close()
+  rmSync(dataDir, { recursive: true, force: true })
+})
+
+let now = 1
+function user(name: string): UserId {
+  const id = userIdSchema.parse(randomHexId())
+  platform.users.add(
+    { id, name, email: `${name.toLowerCase()}@example.org`, passwordHash: `hash of ${name}` },
+    ++now,
+  )
+  return id
+}
+
+function space(name: string, owner: UserId, ...editors: UserId[]): SpaceId {
+  const id = spaceIdSchema.parse(randomHexId())
+  platform.spaceRecords.add({ id, name }, owner, ++now)
+  for (const editor of editors) platform.members.add(id, editor, 'editor', ++now)
+  return id
+}
+
+/** Whether any file of the data directory has the text, in pages that are free too. */
+function isOnDisk(text: string): boolean {
+  return readdirSync(dataDir).some((file) => readFileSync(join(dataDir, file)).includes(text))
+}
+
+describe('deleting an account', () => {
+  it('erases name, address, sessions, memberships and invites, and leaves others what is theirs', () => {
+    const [anna, ben] = [user('Anna'), user('Ben')]
+    const shared = space('Shared', ben, anna)
+    platform.members.changeRole(shared, anna, 'owner', ++now)
+    const invite = platform.invites.add({ spaceId: shared, role: 'editor', createdBy: anna }, ++now)
+    const own = space('Own', anna)
+    const session = platform.sessions.start(anna, ++now)
+    const bens = platform.sessions.start(ben, now)
+    expect(isOnDisk('anna@example.org')).toBe(true)
+
+    const gone = platform.accounts.delete(anna, ++now)
+    expect(gone).toEqual({ sessionIds: [session.sessionId], spaceIds: [own] })
+    expect(platform.users.byId(anna)).toBeUndefined()
+    expect(platform.sessions.refresh(session.refreshToken, now)).toBeUndefined()
+    expect(platform.spaceRecords.exists(own)).toBe(false)
+    // The file is still to go: a crash here is made good at the next start.
+    expect(platform.spaceRecords.pendingDeletions()).toEqual([own])
+    expect(platform.members.list(shared).map((member) => member.user.name)).toEqual(['Ben'])
+    expect(() => platform.invites.accept(invite.token, ben, now)).toThrow('No such invite')
+    expect(platform.sessions.userOf(bens.sessionId, now)).toBe(ben)
+    for (const trace of ['anna@example.org', 'Anna', 'hash of Anna', anna]) {
+      expect(isOnDisk(trace), trace).toBe(false)
+    }
+    expect(isOnDisk('ben@example.org')).toBe(true)
+  })
+
+  it('does nothing at all for the last owner of a space that others are in, and names the spaces', () => {
+    const [anna, ben] = [user('Anna'), user('Ben')]
+    const [own, first, second] = [space('Own', anna), space('Trip', anna, ben), space('Band', anna, ben)]
+    const { sessionId } = platform.sessions.start(anna, ++now)
+    const before = platform.spaceRecords.listFor(anna)
+    expect(() => platform.accounts.delete(anna, ++now)).toThrow(
+      'You are the last owner of “Trip”, “Band”, and others are in them: make somebody else an owner, or delete them, first',
+    )
+    expect(platform.spaceRecords.listFor(anna)).toEqual(before)
+    expect(platform.spaceRecords.pendingDeletions()).toEqual([])
+    expect(platform.sessions.userOf(sessionId, now)).toBe(anna)
+
+    platform.members.changeRole(first, ben, 'owner', ++now)
+    platform.spaceRecords.remove(second, ++now)
+    expect(platform.accounts.delete(anna, ++now).spaceIds).toEqual([own])
+    expect(platform.members.roleOf(first, ben)).toBe('owner')
+  })
+
+  it('waits for nobody who reads the database at that moment', () => {
+    const anna = user('Anna')
+    const reader = new Sqlite(join(dataDir, 'platform.sqlite'), { readonly: true })
+    reader.exec('begin')
+    expect(reader.prepare('select count(*) as n from users').get()).toEqual({ n: 1 })
+    const before = performance.now()
+    platform.accounts.delete(anna, ++now)
+    // The usual patience with other processes is five seconds.
+    expect(performance.now() - before).toBeLessThan(2_500)
+    reader.close()
+    expect(platform.users.byId(anna)).toBeUndefined()
+  })
+})
+
+describe('changing a password', () => {
+  it('ends every session and starts one, unless the password was changed meanwhile', () => {
+    const anna = user('Anna')
+    const sessions = [platform.sessions.start(anna, ++now), platform.sessions.start(anna, now)]
+    const changed = platform.accounts.changePassword(anna, { checked: 'hash of Anna', next: 'new' }, ++now)
+    expect(new Set(changed.sessionIds)).toEqual(new Set(sessions.map(({ sessionId }) => sessionId)))
+    expect(platform.sessions.refresh(changed.issued.refreshToken, now)).toMatchObject({ userId: anna })
+    expect(() =>
+      platform.accounts.changePassword(anna, { checked: 'hash of Anna', next: 'newer' }, ++now),
+    ).toThrow('a moment ago')
+    expect(platform.users.byEmail('anna@example.org')?.passwordHash).toBe('new')
+    expect(platform.sessions.userOf(changed.issued.sessionId, now)).toBe(anna)
+  })
+})
+
+describe('the database', () => {
+  it('says when somebody else has written to it, once', () => {
+    const anna = user('Anna')
+    expect(platform.changedByOthers()).toBe(false)
+    const other = new Sqlite(join(dataDir, 'platform.sqlite'))
+    other.prepare('delete from sessions where user_id = ?').run(anna)
+    other.prepare('update users set name = ?').run('Anne')
+    other.close()
+    expect(platform.changedByOthers()).toBe(true)
+    expect(platform.changedByOthers()).toBe(false)
+  })
+
+  it('of version 2 keeps its spaces, members and invites', () => {
+    const path = join(dataDir, 'older.sqlite')
+    const older = new Sqlite(path)
+    for (const version of [1, 2]) {
+      for (const statement of platformMigrations[version]!(compiler)) older.exec(statement.compile().sql)
+    }
+    older.exec(`
+      pragma user_version = 2;
+      insert into users values ('u', 'a@example.org', 'A', 'x', 1);
+      insert into spaces values ('s', 'Space', 'u', 1, 1);
+      insert into members values ('s', 'u', 'owner', 1);
+      insert into invites values ('h1', 's', 'editor', 'u', 604800005), ('h2', 's', 'viewer', 'u', 604800007);
+    `)
+    older.close()
+    const db = openPlatformDatabase(path)
+    expect(db.prepare('select * from spaces').all()).toEqual([
+      { id: 's', name: 'Space', created_at: 1, has_log: 1 },
+    ])
+    expect(db.prepare('select role from members').all()).toEqual([{ role: 'owner' }])
+    const invites = db.prepare<[], { id: string }>('select * from invites order by token_hash').all()
+    expect(invites).toMatchObject([
+      { token_hash: 'h1', created_at: 5, uses: 0 },
+      { token_hash: 'h2', created_at: 7, uses: 0 },
+    ])
+    expect(new Set(invites.map(({ id }) => /^[0-9a-f]{32}$/.test(id) && id)).size).toBe(2)
+    db.close()
+  })
+})

@@ -1,0 +1,126 @@
+import { SyncError, type SpaceId, type UserId } from '@t69/protocol'
+import type { Database } from 'better-sqlite3'
+import { sql } from 'kysely'
+
+import { prepareQuery } from './prepared-query.ts'
+import type { IssuedRefresh, Sessions } from './sessions.ts'
+import type { SpaceRecords } from './space-records.ts'
+import type { Users } from './users.ts'
+
+/** What changes an account as a whole. Each happens in one transaction, or not at all. */
+export interface Accounts {
+  /**
+   * Forgets the user: name, address, sessions, memberships, the invites they made, and the spaces that nobody
+   * else is in. What they wrote in other spaces stays there. Throws `forbidden`, with the names of the spaces, when
+   * others would be left without an owner. Returns whose sockets and files are to go.
+   */
+  delete(userId: UserId, now: number): { readonly sessionIds: string[]; readonly spaceIds: SpaceId[] }
+  /**
+   * Takes another password, ends every session, and starts one for whoever changed it: what somebody else may
+   * have of the old ones, tokens of the same session included, is good for nothing. Throws `wrong_credentials`
+   * when the password that was checked is not the account's any more.
+   */
+  changePassword(
+    userId: UserId,
+    hashes: { readonly checked: string; readonly next: string },
+    now: number,
+  ): { readonly issued: IssuedRefresh; readonly sessionIds: string[] }
+}
+
+/** How many spaces a refusal names. */
+const maxNamed = 5
+
+export function createAccounts(
+  db: Database,
+  deps: { readonly users: Users; readonly sessions: Sessions; readonly spaceRecords: SpaceRecords },
+): Accounts {
+  const { users, sessions, spaceRecords } = deps
+  const selectAlone = prepareQuery(db, (q, given: { userId: UserId }) =>
+    q
+      .selectFrom('members')
+      .select('space_id as id')
+      .where('user_id', '=', given.userId)
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom('members as others')
+              .select('others.user_id')
+              .whereRef('others.space_id', '=', 'members.space_id')
+              .whereRef('others.user_id', '!=', 'members.user_id'),
+          ),
+        ),
+      ),
+  )
+  const selectLastOwner = prepareQuery(db, (q, given: { userId: UserId }) =>
+    q
+      .selectFrom('members')
+      .innerJoin('spaces', 'spaces.id', 'members.space_id')
+      .select('spaces.name as name')
+      .where('members.user_id', '=', given.userId)
+      .where('members.role', '=', sql.lit('owner'))
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom('members as others')
+              .select('others.user_id')
+              .whereRef('others.space_id', '=', 'members.space_id')
+              .whereRef('others.user_id', '!=', 'members.user_id')
+              .where('others.role', '=', sql.lit('owner')),
+          ),
+        ),
+      )
+      .orderBy('spaces.created_at')
+      .orderBy('spaces.id'),
+  )
+
+  const deleteAccount = db.transaction((userId: UserId, now: number) => {
+    const spaceIds = selectAlone.all({ userId }).map(({ id }) => id)
+    for (const id of spaceIds) spaceRecords.remove(id, now)
+    const orphaned = selectLastOwner.all({ userId }).map(({ name }) => name)
+    if (orphaned.length > 0) throw new SyncError('forbidden', lastOwnerMessage(orphaned))
+    const sessionIds = sessions.endAll(userId)
+    users.delete(userId)
+    return { sessionIds, spaceIds }
+  })
+
+  const changePassword = db.transaction((userId: UserId, checked: string, next: string, now: number) => {
+    if (!users.changePassword(userId, checked, next)) {
+      throw new SyncError('wrong_credentials', 'The password was changed a moment ago')
+    }
+    const sessionIds = sessions.endAll(userId)
+    return { issued: sessions.start(userId, now), sessionIds }
+  })
+
+  return {
+    delete(userId, now) {
+      const gone = deleteAccount.immediate(userId, now)
+      emptyWal(db)
+      return gone
+    },
+    changePassword: (userId, { checked, next }, now) => changePassword.immediate(userId, checked, next, now),
+  }
+}
+
+function lastOwnerMessage(names: readonly string[]): string {
+  const named = names.slice(0, maxNamed).map((name) => `“${name}”`)
+  const more = names.length - named.length
+  const list = [...named, ...(more > 0 ? [`${more} more`] : [])].join(', ')
+  const them = names.length === 1 ? 'it' : 'them'
+  return `You are the last owner of ${list}, and others are in ${them}: make somebody else an owner, or delete ${them}, first`
+}
+
+/**
+ * The write-ahead log still has the pages as they were. Whoever reads the database at this moment keeps it
+ * from being emptied: then the next checkpoint does it, and nobody waits here.
+ */
+function emptyWal(db: Database): void {
+  const waitMs = Number(db.pragma('busy_timeout', { simple: true }))
+  db.pragma('busy_timeout = 0')
+  try {
+    db.pragma('wal_checkpoint(TRUNCATE)')
+  } finally {
+    db.pragma(`busy_timeout = ${waitMs}`)
+  }
+}
