@@ -8,6 +8,7 @@ import { createMembers, type Members } from './members.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { readOrMakeSigningSecret } from './signing-secret.ts'
+import { createSpacePayers, type SpacePayers } from './space-payers.ts'
 import { createSpaceRecords, type SpaceRecords } from './space-records.ts'
 import { createUsers, type Users } from './users.ts'
 
@@ -18,6 +19,7 @@ export interface Platform {
   readonly sessions: Sessions
   readonly accounts: Accounts
   readonly spaceRecords: SpaceRecords
+  readonly spacePayers: SpacePayers
   readonly members: Members
   readonly invites: Invites
   /** True when another process has written to the database since the last call: an operator, by hand. */
@@ -62,6 +64,7 @@ export function openPlatform(options: PlatformOptions): Platform {
       sessions,
       accounts: createAccounts(db, { users, sessions, spaceRecords }),
       spaceRecords,
+      spacePayers: createSpacePayers(db),
       members,
       invites,
       changedByOthers() {

@@ -106,14 +106,61 @@ describe('admission', () => {
     let lookups = 0
     const counted = {
       maxClock: (tree: TreeId) => log.maxClock(tree),
-      find: (op: TreeOperation) => {
+      compare: (op: TreeOperation) => {
         lookups++
-        return log.find(op)
+        return log.compare(op)
       },
     }
     admit(opsFrom(4, 100), counted)
     expect(lookups).toBe(0)
     admit(opsFrom(3, 2), counted)
     expect(lookups).toBe(1)
+  })
+
+  it('[QU1] over the quota rejects what adds, operation by operation, and takes deletes', () => {
+    const log = openLog()
+    log.append([setOp(1, 'here')])
+    const ops = [
+      setOp(1, 'here'),
+      setOp(2, 'fits'),
+      setOp(3, 'too much'),
+      moveOp(4, '0'),
+      setOp(5, undefined),
+      moveOp(6, 'elsewhere'),
+      setOp(7, null),
+      setOp(1, 'else'),
+    ]
+    const { accepted, duplicates, rejected } = admit(ops, log, { ops: 1, deletes: 9, reason: 'it is full' })
+    expect(accepted).toEqual([ops[1], ops[3], ops[4]])
+    expect(duplicates).toBe(1)
+    expect(rejected.map(({ index, code }) => [index, code])).toEqual([
+      [2, 'quota_exceeded'],
+      [5, 'quota_exceeded'],
+      [6, 'quota_exceeded'],
+      [7, 'op_conflict'],
+    ])
+    expect(rejected[0]?.message).toBe('it is full')
+  })
+
+  it('[QU2] takes no more deletes than there is room for them', () => {
+    const ops = Array.from({ length: 5 }, (_, index) => moveOp(index + 1, '0'))
+    const { accepted, rejected } = admit(ops, openLog(), { ops: 0, deletes: 3, reason: 'full' })
+    expect(accepted).toHaveLength(3)
+    expect(rejected.map(({ index }) => index)).toEqual([3, 4])
+  })
+
+  it('costs what was sent, not what it is compared with, also in one batch', () => {
+    // 20,000 operations of one id beside a large one took 20 s, of one clock a second.
+    const large = setOp(1, { text: 'x'.repeat(500_000) })
+    const conflicts = Array.from({ length: 20_000 }, (_, index) => setOp(1, [index]))
+    const crowd = Array.from({ length: 20_000 }, (_, index) => setOp(2, index, { peer: `${index}` }))
+    const plain = opsFrom(1, 40_000)
+    const msFor = (ops: readonly TreeOperation[]): number => {
+      const startedAt = performance.now()
+      admit(ops, openLog())
+      return performance.now() - startedAt
+    }
+    const honest = Math.max(msFor(plain), msFor(plain), 20)
+    expect(msFor([large, ...conflicts, ...crowd])).toBeLessThan(15 * honest)
   })
 })

@@ -89,7 +89,8 @@ export function createStage(log: LogView): Stage {
   }
 
   function isSame(staged: TreeOperation, op: TreeOperation): boolean {
-    if (staged.targetId !== op.targetId || staged.parentId !== op.parentId || staged.key !== op.key) return false
+    if (staged.targetId !== op.targetId || staged.parentId !== op.parentId || staged.key !== op.key)
+      return false
     if (staged.value === op.value) return true
     if (typeof staged.value !== 'object' || typeof op.value !== 'object') return false
     return textOf(staged) === JSON.stringify(op.value)

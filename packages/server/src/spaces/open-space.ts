@@ -8,11 +8,19 @@ import {
   type TreeId,
   type TreeOperation,
 } from '@t69/protocol'
+import { LRUCache } from 'lru-cache'
 
 import type { LogPosition, OpLog } from '../storage/op-log.ts'
 import { admit, createStage, type LogView } from './admit.ts'
 import type { Metrics } from './metrics.ts'
+import type { Quotas } from './quotas.ts'
 import type { LogState, Publish, Push, PushOutcome, Space } from './space.ts'
+
+/** What an operation takes in a file besides its value: two rows of ids, in the table and in its index. */
+const bytesPerOp = 250
+
+/** Of how many trees of a space the highest clock is remembered: finding it costs microseconds. */
+const maxRememberedTrees = 1_000
 
 interface WaitingPush {
   readonly push: Push
@@ -24,6 +32,7 @@ export interface OpenSpaceOptions {
   readonly log: OpLog
   readonly schedule: (callback: () => void) => void
   readonly metrics: Metrics
+  readonly quotas: Quotas
   /** Called after each commit, push by push. Must not throw. */
   readonly publish: Publish
   /** How long until the log may get a new id, in milliseconds: 0 when it may now, and is about to. */
@@ -48,6 +57,7 @@ export function openSpace({
   log,
   schedule,
   metrics,
+  quotas,
   publish,
   takeRenewal,
   onFailure,
@@ -65,14 +75,19 @@ export function openSpace({
     let position: number
     try {
       const stage = createStage(view)
+      const { bytes } = log
+      const held = { ops: log.head, bytes }
       admitted = group.map(({ push, settle }) => {
-        const admission = admit(push.ops, stage)
+        const admission = admit(push.ops, stage, quotas.roomIn(spaceId, held))
         for (const op of admission.accepted) stage.add(op)
+        held.ops += admission.accepted.length
+        held.bytes += weightOf(push, admission.accepted.length)
         return { push, settle, ...admission }
       })
       const committed = metrics.committing()
       const range = log.append(admitted.flatMap(({ accepted }) => accepted))
       position = range.after
+      quotas.grown(spaceId, held.bytes - bytes)
       if (range.cursor > range.after) committed(range.cursor - range.after)
     } catch (error) {
       const outcome: PushOutcome = { ok: false, error: onFailure(error) }
@@ -160,15 +175,20 @@ export function openSpace({
   }
 }
 
+/** About how many bytes a push adds to a file, of which `taken` operations were accepted. */
+function weightOf({ batch }: Push, taken: number): number {
+  return taken === 0 ? 0 : (batch?.byteLength ?? 0) + taken * bytesPerOp
+}
+
 interface CachedView extends LogView {
   raise(ops: readonly TreeOperation[]): void
 }
 
-/** Remembers each tree's highest clock, as committed. */
+/** Remembers the highest clocks of trees, as committed. */
 function createCachedView(log: OpLog): CachedView {
-  const clocks = new Map<TreeId, number>()
+  const clocks = new LRUCache<TreeId, number>({ max: maxRememberedTrees })
   return {
-    find: (id) => log.find(id),
+    compare: (op) => log.compare(op),
     maxClock: (treeId) => {
       let clock = clocks.get(treeId)
       if (clock === undefined) clocks.set(treeId, (clock = log.maxClock(treeId)))
@@ -176,7 +196,9 @@ function createCachedView(log: OpLog): CachedView {
     },
     raise: (ops) => {
       for (const { treeId, clock } of ops) {
-        if (clock > (clocks.get(treeId) ?? 0)) clocks.set(treeId, clock)
+        const known = clocks.get(treeId)
+        // What is not remembered is asked for, lest a clock below the highest be taken for it.
+        if (known !== undefined && clock > known) clocks.set(treeId, clock)
       }
     },
   }

@@ -36,7 +36,11 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
         },
         holds: (position) => log.holds(position),
         renewLogId: () => log.renewLogId(),
+        get bytes() {
+          return log.bytes
+        },
         find: (opId) => log.find(opId),
+        compare: (op) => log.compare(op),
         maxClock: (tree) => log.maxClock(tree),
         read: (after, bounds) => log.read(after, bounds),
         readTree: (tree, through) => log.readTree(tree, through),

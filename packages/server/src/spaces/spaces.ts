@@ -12,6 +12,7 @@ import type { OpLog, OpLogs } from '../storage/op-log.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { type Metrics, noMetrics } from './metrics.ts'
 import { openSpace, type OpenSpace } from './open-space.ts'
+import { noQuotas, type Quotas } from './quotas.ts'
 import { type ServerRuntime, systemServerRuntime } from './server-runtime.ts'
 import type { LogState, Publish, Space } from './space.ts'
 import { createTreeReplicas } from './tree-replicas.ts'
@@ -48,6 +49,8 @@ export interface SpacesOptions {
   readonly runtime?: ServerRuntime
   readonly logger?: Logger
   readonly metrics?: Metrics
+  /** Default: none. */
+  readonly quotas?: Quotas
   /** How many spaces stay open at once: an open file costs three handles and some memory. */
   readonly maxOpen?: number
   /** How long a space stays open after it was used last. */
@@ -81,6 +84,7 @@ export function createSpaces({
   runtime = systemServerRuntime,
   logger = silentLogger,
   metrics = noMetrics,
+  quotas = noQuotas,
   maxOpen = 200,
   idleMs = 5 * 60_000,
   maxReplicaOps = 500_000,
@@ -133,6 +137,7 @@ export function createSpaces({
       log,
       schedule: runtime.schedule,
       metrics,
+      quotas,
       publish: (commit) => {
         replicas.committed(commit)
         publish(commit)
@@ -238,6 +243,7 @@ export function createSpaces({
       }
       replicas.forget(spaceId)
       leftAt.delete(spaceId)
+      renewedAt.delete(spaceId)
       reporting(spaceId, () => opLogs.delete(spaceId))
     },
     close: () => {

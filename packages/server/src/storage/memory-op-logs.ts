@@ -10,10 +10,15 @@ import {
 } from '@t69/protocol'
 
 import type { OpLog, OpLogs } from './op-log.ts'
+import { rowByOp } from './op-row.ts'
+
+/** About what an operation takes in a file, besides its value. */
+const bytesPerOp = 250
 
 /** What a file would hold. */
 interface StoredLog {
   logId: LogId
+  bytes: number
   readonly ops: TreeOperation[]
   readonly byKey: Map<string, TreeOperation>
   readonly byTree: Map<TreeId, TreeOperation[]>
@@ -36,12 +41,13 @@ function openMemoryOpLogs(stored: Map<SpaceId, StoredLog>): MemoryOpLogs {
     open: (spaceId, epoch) => {
       let log = stored.get(spaceId)
       if (log === undefined) {
-        log = { logId: newLogId(), ops: [], byKey: new Map(), byTree: new Map(), epochs: [] }
+        log = { logId: newLogId(), bytes: 0, ops: [], byKey: new Map(), byTree: new Map(), epochs: [] }
         stored.set(spaceId, log)
       }
       return openMemoryOpLog(log, epoch)
     },
     exists: (spaceId) => stored.has(spaceId),
+    bytesOf: (spaceId) => stored.get(spaceId)?.bytes ?? 0,
     delete: (spaceId) => void stored.delete(spaceId),
   }
 }
@@ -54,6 +60,9 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
     },
     get head() {
       return ops.length
+    },
+    get bytes() {
+      return log.bytes
     },
     get epoch() {
       return epochs.at(-1)?.epoch ?? ownEpoch
@@ -68,6 +77,11 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
     renewLogId: () => (log.logId = newLogId()),
 
     find: (id) => byKey.get(opKey(id)),
+    compare: (op) => {
+      const known = byKey.get(opKey(op))
+      if (known === undefined) return 'absent'
+      return JSON.stringify(rowByOp(known)) === JSON.stringify(rowByOp(op)) ? 'same' : 'other'
+    },
     maxClock: (treeId) => (byTree.get(treeId) ?? []).reduce((max, op) => Math.max(max, op.clock), 0),
 
     append: (added) => {
@@ -80,6 +94,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       if (epochs.at(-1)?.epoch !== ownEpoch) epochs.push({ epoch: ownEpoch, after })
       for (const op of added) {
         ops.push(op)
+        log.bytes += bytesPerOp + (op.value === undefined ? 0 : JSON.stringify(op.value).length)
         byKey.set(opKey(op), op)
         const tree = byTree.get(op.treeId)
         if (tree === undefined) byTree.set(op.treeId, [op])
@@ -114,6 +129,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
 function copyOf(log: StoredLog): StoredLog {
   return {
     logId: log.logId,
+    bytes: log.bytes,
     ops: [...log.ops],
     byKey: new Map(log.byKey),
     byTree: new Map(Array.from(log.byTree, ([treeId, ops]) => [treeId, [...ops]])),

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import {
   type Epoch,
   type JsonValue,
@@ -88,7 +90,16 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       const log = openNew()
       log.append(ops)
       expect(log.read(0, roomy)).toStrictEqual(ops)
-      for (const op of ops) expect(log.find(op)).toStrictEqual(op)
+      for (const op of ops) {
+        expect(log.find(op)).toStrictEqual(op)
+        expect(log.compare(op)).toBe('same')
+        // As every other kind of operation on the same target, it is another content.
+        for (const { clock: _, peerId: __, ...content } of ops) {
+          const other = { ...content, clock: op.clock, peerId: op.peerId }
+          const isSame = isDeepStrictEqual(other, op)
+          expect(log.compare(other), JSON.stringify(other)).toBe(isSame ? 'same' : 'other')
+        }
+      }
       log.close()
     })
 
@@ -98,7 +109,23 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       expect(log.find(move(1, { tree: 'other' as TreeId }))?.treeId).toBe('other')
       expect(log.find(move(1, { peer: '2' }))).toBeUndefined()
       expect(log.find(move(2))).toBeUndefined()
+      expect(log.compare(move(1, { tree: 'third' as TreeId }))).toBe('absent')
       log.close()
+    })
+
+    it('says how large it is, open or closed', () => {
+      const logs = create()
+      expect(logs.bytesOf(spaceId)).toBe(0)
+      const log = logs.open(spaceId, newEpoch())
+      const before = log.bytes
+      log.append([set(1, 'x'.repeat(100_000))])
+      expect(log.bytes - before).toBeGreaterThan(90_000)
+      expect(log.bytes - before).toBeLessThan(200_000)
+      expect(logs.bytesOf(spaceId)).toBeGreaterThan(90_000)
+      log.close()
+      expect(logs.bytesOf(spaceId)).toBeGreaterThan(90_000)
+      logs.delete(spaceId)
+      expect(logs.bytesOf(spaceId)).toBe(0)
     })
 
     it('knows the highest clock of each tree, and its trees', () => {

@@ -32,6 +32,8 @@ export interface OpLog {
   readonly head: number
   /** Which epoch the newest operation belongs to; the process's own while the log is empty. */
   readonly epoch: Epoch
+  /** What the log takes where it is kept, about. */
+  readonly bytes: number
 
   /** Whether the log still has all that `position` covers. */
   holds(position: LogPosition): boolean
@@ -39,6 +41,11 @@ export interface OpLog {
   renewLogId(): LogId
 
   find(id: OpId): TreeOperation | undefined
+  /**
+   * Whether an operation with this one's id is in the log, with the same content or another. Costs what `op`
+   * weighs, however large what is there.
+   */
+  compare(op: TreeOperation): 'absent' | 'same' | 'other'
   /** The highest clock in a tree; 0 for a tree that the log does not know. */
   maxClock(treeId: TreeId): number
   /**
@@ -68,6 +75,8 @@ export interface OpLogs {
    */
   open(spaceId: SpaceId, epoch: Epoch): OpLog
   exists(spaceId: SpaceId): boolean
+  /** How many bytes the space's log takes, open or not; 0 when it is not there. */
+  bytesOf(spaceId: SpaceId): number
   /** Removes the log for good. It must be closed. Removing what is not there is harmless. */
   delete(spaceId: SpaceId): void
 }

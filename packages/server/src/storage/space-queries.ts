@@ -1,5 +1,5 @@
 import type { Epoch, LogId, PeerId, SpaceId, TreeId, VertexId } from '@t69/protocol'
-import { sql } from 'kysely'
+import { type Compilable, type RawBuilder, sql } from 'kysely'
 
 import { compileQuery, param } from './prepare.ts'
 import { type SpaceSchema, spaceSql, type TreeOpRow } from './space-schema.ts'
@@ -17,8 +17,22 @@ const opColumns = [
 
 const one = sql.lit(1)
 
+/**
+ * A value is read only where it is as long as the one that it is compared with: `octet_length` looks at the
+ * row's header alone, and CASE, unlike AND, stops at the first branch that holds.
+ */
+const isSameContent = sql<0 | 1>`case
+  when "targetId" is not @targetId or "parentId" is not @parentId or "key" is not @key then 0
+  when octet_length("value") is not octet_length(@value) then 0
+  else "value" is @value end`
+
 const ops = spaceSql.selectFrom('tree_ops')
 const epochs = spaceSql.selectFrom('epochs')
+
+/** Raw SQL as what is compiled like any other query. */
+function rawQuery<Row>(query: RawBuilder<Row>): Compilable<Row> {
+  return { compile: () => query.compile(spaceSql) }
+}
 
 /** A log's statements: compiled by Kysely once for the program, prepared once for each open file. */
 export const spaceQueries = {
@@ -26,6 +40,13 @@ export const spaceQueries = {
   op: compileQuery<{ treeId: TreeId; clock: number; peerId: PeerId }, TreeOpRow>(
     ops
       .select(opColumns)
+      .where('treeId', '=', param<TreeId>('treeId'))
+      .where('clock', '=', param<number>('clock'))
+      .where('peerId', '=', param<PeerId>('peerId')),
+  ),
+  compareOp: compileQuery<TreeOpRow, { isSame: 0 | 1 }>(
+    ops
+      .select(isSameContent.as('isSame'))
       .where('treeId', '=', param<TreeId>('treeId'))
       .where('clock', '=', param<number>('clock'))
       .where('peerId', '=', param<PeerId>('peerId')),
@@ -59,6 +80,12 @@ export const spaceQueries = {
   ),
   treeAfter: compileQuery<{ after: string }, { treeId: TreeId }>(
     ops.select('treeId').where('treeId', '>', param<TreeId>('after')).orderBy('treeId').limit(one),
+  ),
+  size: compileQuery<object, { pages: number; free: number }>(
+    rawQuery(
+      sql<{ pages: number; free: number }>`select page_count as pages, freelist_count as free
+        from pragma_page_count, pragma_freelist_count`,
+    ),
   ),
   spaces: compileQuery<object, SpaceSchema['spaces']>(spaceSql.selectFrom('spaces').selectAll()),
   insertSpace: compileQuery<SpaceSchema['spaces'], unknown>(

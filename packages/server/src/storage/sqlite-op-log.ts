@@ -29,6 +29,7 @@ export function openSqliteOpLog(
 ): OpLog {
   const onFile = <Result>(run: () => Result): Result => onStorage(db.name, run, damaged)
   const statements = prepareAll(db, spaceQueries)
+  const pageSize = Number(db.pragma('page_size', { simple: true }))
   let logId = findOrMakeLogId()
   let head = statements.head.get({})?.seq ?? 0
   // The epoch of the newest operation: an empty log has none yet.
@@ -68,6 +69,13 @@ export function openSqliteOpLog(
       return lastEpoch ?? ownEpoch
     },
 
+    get bytes() {
+      return onFile(() => {
+        const { pages, free } = statements.size.get({}) ?? { pages: 0, free: 0 }
+        return (pages - free) * pageSize
+      })
+    },
+
     holds: (position) =>
       onFile(() => {
         if (position.logId !== logId || position.cursor > head) return false
@@ -88,6 +96,13 @@ export function openSqliteOpLog(
       onFile(() => {
         const row = statements.op.get({ treeId, clock, peerId })
         return row && opByRow(row)
+      }),
+
+    compare: (op) =>
+      onFile(() => {
+        const row = statements.compareOp.get(rowByOp(op))
+        if (row === undefined) return 'absent'
+        return row.isSame === 1 ? 'same' : 'other'
       }),
 
     maxClock: (treeId) => onFile(() => statements.maxClock.get({ treeId })?.clock ?? 0),

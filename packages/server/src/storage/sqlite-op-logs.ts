@@ -129,6 +129,10 @@ export function createSqliteOpLogs({
         return log
       })
     },
+    bytesOf: (spaceId) => {
+      const path = pathOf(spaceId)
+      return onStorage(path, () => sizeOf(path) + sizeOf(`${path}-wal`))
+    },
     exists: (spaceId) => existsSync(pathOf(spaceId)),
     delete: (spaceId) => {
       const path = pathOf(spaceId)

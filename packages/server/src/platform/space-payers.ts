@@ -1,0 +1,52 @@
+import type { SpaceId, UserId } from '@t69/protocol'
+import type { Database } from 'better-sqlite3'
+import { sql } from 'kysely'
+
+import { prepareQuery } from './prepared-query.ts'
+
+/**
+ * Who pays for a space with their quota: of its owners the one who has been in it longest. So it is always
+ * somebody who may delete it, or throw out who fills it; who made it may have left long ago.
+ */
+export interface SpacePayers {
+  /** Undefined for a space that nobody owns. */
+  payerOf(spaceId: SpaceId): UserId | undefined
+  paidBy(userId: UserId): SpaceId[]
+}
+
+export function createSpacePayers(db: Database): SpacePayers {
+  const selectPayer = prepareQuery(db, (q, given: { spaceId: SpaceId }) =>
+    q
+      .selectFrom('members')
+      .select('user_id as userId')
+      .where('space_id', '=', given.spaceId)
+      .where('role', '=', sql.lit('owner'))
+      .orderBy('joined_at')
+      .orderBy('user_id')
+      .limit(sql.lit(1)),
+  )
+  const selectPaid = prepareQuery(db, (q, given: { userId: UserId }) =>
+    q
+      .selectFrom('members as own')
+      .select('own.space_id as spaceId')
+      .where('own.user_id', '=', given.userId)
+      .where('own.role', '=', sql.lit('owner'))
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('members as older')
+              .select('older.user_id')
+              .whereRef('older.space_id', '=', 'own.space_id')
+              .where('older.role', '=', sql.lit('owner'))
+              .where(
+                sql<boolean>`(older.joined_at, older.user_id) < (${sql.ref('own.joined_at')}, ${sql.ref('own.user_id')})`,
+              ),
+          ),
+        ),
+      ),
+  )
+  return {
+    payerOf: (spaceId) => selectPayer.get({ spaceId })?.userId,
+    paidBy: (userId) => selectPaid.all({ userId }).map(({ spaceId }) => spaceId),
+  }
+}

@@ -1,0 +1,75 @@
+import type { SpaceId, UserId } from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { createManualRuntime } from '../testing/manual-runtime.ts'
+import { newUserId, otherSpaceId, spaceId } from '../testing/ops.ts'
+import { createQuotas } from './quotas.ts'
+
+const limits = { spaceOps: 100, spaceBytes: 10_000, userBytes: 25_000 }
+
+function setUp() {
+  const runtime = createManualRuntime()
+  const payer = newUserId()
+  const sizes = new Map<SpaceId, number>([[spaceId, 0]])
+  const counted: UserId[] = []
+  const quotas = createQuotas({
+    limits,
+    payers: {
+      payerOf: (space) => (sizes.has(space) ? payer : undefined),
+      paidBy: (userId) => {
+        counted.push(userId)
+        return [...sizes.keys()]
+      },
+    },
+    bytesOf: (space) => sizes.get(space) ?? 0,
+    now: runtime.now,
+  })
+  return { runtime, sizes, counted, quotas }
+}
+
+describe('quotas', () => {
+  it('[QU1] [QU2] count operations: a full space has room for as many deletes as it may hold', () => {
+    const { quotas } = setUp()
+    expect(quotas.roomIn(spaceId, { ops: 0, bytes: 0 })).toMatchObject({ ops: 100, deletes: 200 })
+    expect(quotas.roomIn(spaceId, { ops: 99, bytes: 0 })).toMatchObject({ ops: 1, deletes: 101 })
+    expect(quotas.roomIn(spaceId, { ops: 150, bytes: 0 })).toMatchObject({ ops: 0, deletes: 50 })
+    expect(quotas.roomIn(spaceId, { ops: 300, bytes: 0 })).toMatchObject({ ops: 0, deletes: 0 })
+    expect(quotas.roomIn(spaceId, { ops: 100, bytes: 0 }).reason).toContain('100 edits')
+  })
+
+  it('[QU1] [QU2] count bytes: of a space, and of all that one user pays for', () => {
+    const { quotas, sizes } = setUp()
+    expect(quotas.roomIn(spaceId, { ops: 5, bytes: 9_999 }).ops).toBe(95)
+    const full = quotas.roomIn(spaceId, { ops: 5, bytes: 10_000 })
+    expect(full).toMatchObject({ ops: 0, deletes: 195 })
+    expect(full.reason).toMatch(/^the space is full/)
+    expect(quotas.roomIn(spaceId, { ops: 5, bytes: 20_000 }).deletes).toBe(0)
+
+    const other = setUp()
+    other.sizes.set(otherSpaceId, 24_000).set(spaceId, 1_000)
+    const paid = other.quotas.roomIn(spaceId, { ops: 5, bytes: 1_000 })
+    expect(paid).toMatchObject({ ops: 0, deletes: 195 })
+    expect(paid.reason).toMatch(/^the spaces of its owner are full/)
+    sizes.clear()
+    // Nobody owns it: there is nobody to pay.
+    expect(quotas.roomIn(otherSpaceId, { ops: 5, bytes: 1_000 }).ops).toBe(95)
+  })
+
+  it('[QU3] count files once a minute, and add what is pushed meanwhile', () => {
+    const { quotas, sizes, runtime, counted } = setUp()
+    sizes.set(otherSpaceId, 20_000)
+    const roomNow = () => quotas.roomIn(spaceId, { ops: 0, bytes: 0 }).ops
+    expect(roomNow()).toBe(100)
+    quotas.grown(spaceId, 4_999)
+    expect(roomNow()).toBe(100)
+    quotas.grown(spaceId, 1)
+    expect(roomNow()).toBe(0)
+    sizes.delete(otherSpaceId)
+    runtime.advance(59_999)
+    expect(roomNow()).toBe(0)
+    expect(counted).toHaveLength(1)
+    runtime.advance(1)
+    expect(roomNow()).toBe(100)
+    expect(counted).toHaveLength(2)
+  })
+})
