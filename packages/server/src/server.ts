@@ -9,6 +9,7 @@ import { createPasswords, type PasswordCost } from './platform/passwords.ts'
 import { openPlatform } from './platform/platform.ts'
 import { createSpaceDeletion } from './platform/space-deletion.ts'
 import { createAccessTokens } from './platform/tokens.ts'
+import { watchOtherWriters } from './platform/watch-other-writers.ts'
 import { createGateway } from './socket/gateway.ts'
 import { attachSocketIo } from './socket/socket-io.ts'
 import { systemServerRuntime, type ServerRuntime } from './spaces/server-runtime.ts'
@@ -112,6 +113,13 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   await app.ready()
 
   opening.defer(keepTidy())
+  opening.defer(
+    watchOtherWriters({ platform, runtime, logger }, () =>
+      gateway.accessReviewed(
+        ({ sessionId, userId }) => platform.sessions.userOf(sessionId, now()) === userId,
+      ),
+    ),
+  )
   const resources = opening.move()
   let closed: Promise<void> | undefined
 

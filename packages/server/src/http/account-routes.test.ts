@@ -78,7 +78,7 @@ describe('changing the password', () => {
     const replies = await Promise.all(
       ['one', 'two'].map((nth) => changePassword(anna, { newPassword: `${nth} ${nth} ${nth}` })),
     )
-    expect(replies.map(({ status }) => status).toSorted()).toEqual([200, 401])
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200, 401]))
     const won = replies[0]!.status === 200 ? 'one one one' : 'two two two'
     expect(await signIn(harness, won)).toBeDefined()
   })
@@ -189,7 +189,7 @@ describe('deleting an account', () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const replies = await Promise.all([deleteAccount(anna), deleteAccount(anna)])
-    expect(replies.map(({ status }) => status).toSorted()).toEqual([204, 401])
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([204, 401]))
   })
 })
 

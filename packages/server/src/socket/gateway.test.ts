@@ -394,6 +394,26 @@ describe('sessions on the socket', () => {
     expect(other.disconnected).toBeUndefined()
     expect(laptop.join().ack).toMatchObject({ ok: false })
   })
+
+  it('[AU8] looks at everybody anew after somebody changed sessions and roles by hand', () => {
+    const { connect, gateway, setRole } = createGatewayHarness()
+    const [out, demoted, removed, other] = [
+      connect({ sessionId: 'gone' }),
+      connect({ sessionId: 'a' }),
+      connect({ sessionId: 'b' }),
+      connect({ sessionId: 'c' }),
+    ]
+    for (const client of [out, demoted, removed, other]) client.join()
+    for (const client of [out, demoted, removed, other]) client.forget()
+    setRole(demoted.userId, 'viewer')
+    setRole(removed.userId, undefined)
+    gateway.accessReviewed(({ sessionId }) => sessionId !== 'gone')
+    expect(out.disconnected).toMatchObject({ code: 'unauthenticated' })
+    expect(demoted.got('space:closed')).toEqual([{ spaceId, reason: 'changed' }])
+    expect(removed.got('space:closed')).toEqual([{ spaceId, reason: 'removed' }])
+    expect(other.seen).toEqual([])
+    expect(other.disconnected).toBeUndefined()
+  })
 })
 
 describe('presence', () => {

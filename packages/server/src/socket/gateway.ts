@@ -47,6 +47,8 @@ export interface Gateway {
   spaceDeleted(spaceId: SpaceId): void
   /** Signed out, or the session was ended for reuse of its refresh token. */
   sessionEnded(sessionId: string): void
+  /** Somebody changed the accounts by hand: cuts sockets whose session is gone, and tells of roles that changed. */
+  accessReviewed(isSessionLive: (data: SocketData) => boolean): void
   /** Tells every client, stops taking requests, waits for those under way. */
   close(): Promise<void>
 }
@@ -179,6 +181,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
   }
 
+  function memberChanged(spaceId: SpaceId, userId: UserId): void {
+    const role = access.roleOf(spaceId, userId)
+    for (const { connection, role: before } of rooms.find(spaceId)?.members() ?? []) {
+      if (connection.data.userId !== userId || role === before) continue
+      rooms.expel(connection, spaceId, role === undefined ? 'removed' : 'changed')
+    }
+  }
+
   return {
     get size() {
       return live.size
@@ -243,18 +253,18 @@ export function createGateway(options: GatewayOptions): Gateway {
       }
     },
 
-    memberChanged: (spaceId, userId) => {
-      const role = access.roleOf(spaceId, userId)
-      for (const { connection, role: before } of rooms.find(spaceId)?.members() ?? []) {
-        if (connection.data.userId !== userId || role === before) continue
-        rooms.expel(connection, spaceId, role === undefined ? 'removed' : 'changed')
-      }
-    },
+    memberChanged,
     spaceDeleted: (spaceId) => rooms.expelAll(spaceId, 'deleted'),
     sessionEnded: (sessionId) => {
       for (const connection of live.values()) {
         if (connection.data.sessionId !== sessionId) continue
-        end(connection, { code: 'unauthenticated', message: 'the session has ended' })
+        end(connection, sessionOver)
+      }
+    },
+    accessReviewed: (isSessionLive) => {
+      for (const connection of live.values()) {
+        if (!isSessionLive(connection.data)) end(connection, sessionOver)
+        else for (const spaceId of connection.joined) memberChanged(spaceId, connection.data.userId)
       }
     },
 
@@ -269,4 +279,5 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 }
 
+const sessionOver: ErrorBody = { code: 'unauthenticated', message: 'the session has ended' }
 const shuttingDown: ErrorBody = { code: 'unavailable', message: 'the server is shutting down' }

@@ -22,8 +22,12 @@ import { attachSocketIo } from './socket-io.ts'
 /** A whole gateway behind a real HTTP server; every token is a user's id, and everybody is an editor. */
 async function startServer() {
   const http = createServer()
+  const ended = new Set<string>()
+  let afterVerify = () => {}
   const tokens = {
     verify: (token: string) => {
+      queueMicrotask(afterVerify)
+      if (ended.has(token)) throw new SyncError('unauthenticated', 'the session has ended')
       if (!/^[0-9a-f]{32}$/.test(token)) throw new SyncError('unauthenticated', 'no such token')
       return {
         userId: token as UserId,
@@ -51,6 +55,13 @@ async function startServer() {
     url,
     gateway,
     errors,
+    /** Ends the session in the turn in which a handshake of it was good. */
+    endAfterHandshake: (token: string) => {
+      afterVerify = () => {
+        ended.add(token)
+        gateway.sessionEnded(token)
+      }
+    },
     connect: (auth: object, options: object = {}) => {
       const client = io(url, {
         auth,
@@ -198,6 +209,18 @@ it('[AU5] cuts the sockets of a session that ended, and tells those of a closing
   await server.gateway.close()
   expect(await told).toEqual({ spaceId, reason: 'unavailable' })
   await gone
+})
+
+it('[AU5] serves no socket whose session ended between its handshake and its first event', async () => {
+  await using server = await startServer()
+  const auth = goodAuth()
+  server.endAfterHandshake(auth.token)
+  const client = server.connect(auth)
+  const answer = client.timeout(5_000).emitWithAck('space:join', { spaceId })
+  const outcome = Promise.race([answer, next(client, 'disconnect')])
+  expect(await outcome.catch((error: unknown) => error)).toBe('io server disconnect')
+  client.disconnect()
+  await answer.catch(() => {})
 })
 
 it('[AP4] holds little for a client that reads nothing, and tells it to pull once it reads again', async () => {

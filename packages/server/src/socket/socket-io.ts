@@ -63,6 +63,13 @@ export function attachSocketIo(
   })
 
   io.on('connection', (ioSocket) => {
+    // Socket.io lets a tick pass after the middleware, and a session that ended in it cut no socket.
+    try {
+      ioSocket.data = checkHandshake(ioSocket.handshake.auth, tokens)
+    } catch {
+      ioSocket.disconnect(true)
+      return
+    }
     const backlog = watchBacklog(ioSocket.conn, () => connection.drained())
     const connection = gateway.connect(socketOf(ioSocket, backlog), ioSocket.data)
     for (const name of requestNames) {
