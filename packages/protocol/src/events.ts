@@ -210,12 +210,20 @@ export type NotificationPayload<N extends NotificationName> = z.output<(typeof n
 
 export type Ack<Reply> = ({ ok: true } & Reply) | { ok: false; error: ErrorBody }
 
+// Made when first asked for, and once: to make one takes a hundred times as long as to read an ack with it.
+const ackSchemas = new Map<RequestName, unknown>()
+
 /** The schema of a request's ack, for a client that checks what the server sends. */
 export function ackSchema<N extends RequestName>(name: N) {
-  return z.discriminatedUnion('ok', [
-    requests[name].reply.extend({ ok: z.literal(true) }),
-    z.object({ ok: z.literal(false), error: errorBodySchema }),
-  ]) as unknown as z.ZodType<Ack<RequestReply<N>>>
+  let schema = ackSchemas.get(name)
+  if (schema === undefined) {
+    schema = z.discriminatedUnion('ok', [
+      requests[name].reply.extend({ ok: z.literal(true) }),
+      z.object({ ok: z.literal(false), error: errorBodySchema }),
+    ])
+    ackSchemas.set(name, schema)
+  }
+  return schema as z.ZodType<Ack<RequestReply<N>>>
 }
 
 export type ClientToServerEvents = {
