@@ -1,3 +1,6 @@
+export { deletionsOf, restoreDeletion, stillDeleted, watchDeletions } from '@t69/replica'
+export type { DeletedRoot, Deletion, DeletedVertex } from '@t69/replica'
+
 export * from './api.ts'
 export { createSyncClient } from './client.ts'
 export { openIndexedDbStorage, type IndexedDbStorageOptions } from './indexeddb-storage.ts'

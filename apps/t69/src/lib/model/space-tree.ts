@@ -8,6 +8,7 @@ import { unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
  */
 
 export const untitled = 'New chat'
+export const forestName = 'app-forest'
 
 /** One line of the sidebar. */
 export interface ForestRow {
@@ -37,7 +38,7 @@ export function layOutSpace(tree: Tree): void {
       description: 'A basic chat with an AI',
       instructions: '',
     })
-    for (const name of ['app-forest', 'providers', 'settings']) childNamed(root, name)
+    for (const name of [forestName, 'providers', 'settings']) childNamed(root, name)
   })
 }
 
@@ -91,11 +92,29 @@ function rowsUnder(
 function forests(tree: Tree, visit: Visit = unwatched): Vertex[] {
   if (tree.root === undefined) return []
   visit(tree.root.id)
-  return childrenNamed(tree.root, 'app-forest')
+  return childrenNamed(tree.root, forestName)
 }
 
 function forest(tree: Tree): Vertex {
-  return childNamed(rootOf(tree), 'app-forest')
+  return childNamed(rootOf(tree), forestName)
+}
+
+/** Where what has no other place goes. Made when there is none. */
+export function forestHome(tree: Tree): string {
+  return forest(tree).id
+}
+
+/** Every chat and folder of the sidebar, also in closed folders. */
+export function shownItems(tree: Tree): Set<string> {
+  const ids = new Set<string>()
+  const waiting = forests(tree).map(({ id }) => id)
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    for (const child of tree.getChildrenIds(id)) {
+      ids.add(child)
+      waiting.push(child)
+    }
+  }
+  return ids
 }
 
 /** The id of the tree that a chat's vertex stands for; null for a folder. */
@@ -150,14 +169,6 @@ export function moveItem(tree: Tree, id: string, folderId: string | null): boole
   if (!canMove(tree, id, folderId)) return false
   edit(tree, () => tree.moveVertex(id, folderId ?? forest(tree).id))
   return true
-}
-
-/** Takes an item out of the sidebar, with all that is inside it. Returns what brings it back. */
-export function deleteItem(tree: Tree, id: string): () => void {
-  const from = tree.getVertex(id)?.parentId ?? null
-  edit(tree, () => tree.deleteVertex(id))
-  return () =>
-    edit(tree, () => tree.moveVertex(id, from !== null && isShown(tree, from) ? from : forest(tree).id))
 }
 
 /** The vertex that stands for a chat in the sidebar; undefined once it is deleted. */

@@ -1,10 +1,17 @@
 import type { Presence, Role, User } from '@t69/protocol'
-import type { Space, SpaceStatus } from '@t69/sync-client'
+import { watchDeletions, type Space, type SpaceStatus } from '@t69/sync-client'
 import { SvelteSet } from 'svelte/reactivity'
 
-import { noteEarlierAuthor } from '../model/authorship.ts'
+import { noteEarlierAuthor, type Author } from '../model/authorship.ts'
 import { addMessage, layOutChat, titleFrom, type NewMessage } from '../model/chat-tree.ts'
-import { addItem, deleteItem, itemOfTree, renameItem, titleOf, untitled } from '../model/space-tree.ts'
+import {
+  deleteItem,
+  massDeletionsAfter,
+  restoreItems,
+  type DeletedItems,
+  type MassDeletion,
+} from '../model/deletions.ts'
+import { addItem, itemOfTree, renameItem, shownItems, titleOf, untitled } from '../model/space-tree.ts'
 import { edit, textOf, type Tree } from '../model/tree.ts'
 import { readColorScheme, readView, saveColorScheme, saveView, type ColorScheme } from './device.ts'
 
@@ -32,18 +39,29 @@ export class OpenSpace {
   present = $state.raw<readonly Presence[]>([])
   chat = $state.raw<OpenChat | null>(null)
   selectedId = $state<string | null>(null)
+  /** What took much of the space out of view while it was open, until somebody closes the notice. */
+  massDeletions = $state.raw<readonly MassDeletion[]>([])
   colorScheme = $state<ColorScheme>('system')
   readonly openFolders = new SvelteSet<string>()
   readonly canEdit = $derived(this.role !== 'viewer')
   #wanted: string | null = null
   #stops: (() => void)[] = []
+  #stopDeletions = (): void => {}
+  /**
+   * What was on screen before this page had caught up. A history that arrives for the first time deletes
+   * much that nobody here ever saw, and that is no news. Null once it is over.
+   */
+  #shownBefore: ReadonlySet<string> | null
 
   constructor(space: Space) {
     this.space = space
     this.tree = $state.raw(space.root)
+    this.#shownBefore = space.status.phase === 'local' ? null : shownItems(space.root)
     this.refresh()
     this.present = space.presence
+    this.#watchDeletions()
     this.#stops.push(
+      () => this.#stopDeletions(),
       space.onStatus(() => this.refresh()),
       space.onPresence((present) => {
         this.present = present
@@ -57,6 +75,10 @@ export class OpenSpace {
     this.status = this.space.status
     this.name = this.space.name
     this.role = this.space.role
+    if (this.status.phase !== 'live' || this.#shownBefore === null) return
+    // What came last is not told yet.
+    this.tree.flushEvents()
+    this.#shownBefore = null
   }
 
   /** Makes the space a synced one, for `user`, who wrote what is in it by then. */
@@ -133,12 +155,23 @@ export class OpenSpace {
     await this.space.closeTree(treeId)
   }
 
-  /** Takes an item out of the sidebar. Returns what brings it back. */
-  delete(itemId: string): () => void {
-    const restore = deleteItem(this.tree, itemId)
+  /** Takes an item out of the sidebar, for `by`. Returns what brings it back. */
+  delete(itemId: string, by: Author | null): () => void {
+    // Where the server refuses edits for want of room, it still takes deletions: nothing may come with them.
+    const mark = this.status.rejected === 0 ? { by, at: Date.now() } : null
+    const deleted = deleteItem(this.tree, itemId, mark)
     if (this.chat && itemOfTree(this.tree, this.chat.treeId) === undefined) void this.openChat(null)
     if (this.selectedId === itemId) this.selectedId = null
-    return restore
+    return () => restoreItems(this.tree, deleted)
+  }
+
+  /** Puts back what was deleted, as far as it is deleted still. */
+  restoreItems(deletion: DeletedItems): void {
+    restoreItems(this.tree, deletion)
+  }
+
+  dismiss(deletion: MassDeletion): void {
+    this.massDeletions = this.massDeletions.filter((other) => other !== deletion)
   }
 
   openFolder(id: string, open: boolean): void {
@@ -161,12 +194,24 @@ export class OpenSpace {
 
   /** Edits were discarded: another tree has taken the place of what is on screen. */
   async #replaced(treeId: string): Promise<void> {
-    if (treeId === this.space.id) this.tree = this.space.root
+    if (treeId === this.space.id) {
+      this.tree = this.space.root
+      this.#watchDeletions()
+    }
     if (this.chat?.treeId !== treeId) return
     const tree = await this.space.openTree(treeId)
     if (this.chat?.treeId === treeId) this.chat = { treeId, tree }
     // It is still open for the chat.
     await this.space.closeTree(treeId)
+  }
+
+  #watchDeletions(): void {
+    this.#stopDeletions()
+    this.#stopDeletions = watchDeletions(this.tree, (fresh) => {
+      const before = this.#shownBefore
+      const counts = before === null ? undefined : (id: string) => before.has(id)
+      this.massDeletions = massDeletionsAfter(this.tree, this.massDeletions, fresh, counts)
+    })
   }
 
   #show(chat: OpenChat | null): void {

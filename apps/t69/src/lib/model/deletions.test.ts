@@ -1,0 +1,183 @@
+import { expect, test } from 'vitest'
+
+import {
+  deletedItemsOf,
+  deleteItem,
+  deleterName,
+  massDeletionsAfter,
+  restoreItems,
+  type DeletedItems,
+} from './deletions.ts'
+import { localSpace } from './local-space.ts'
+import { addItem, forestRows, itemOfTree, layOutSpace, shownItems, titleOf } from './space-tree.ts'
+import { childrenNamed, type Tree } from './tree.ts'
+
+const ben = { id: 'ben', name: 'Ben' }
+const minuteMs = 60_000
+
+async function space() {
+  const it = await localSpace()
+  layOutSpace(it.root)
+  return { tree: it.root, [Symbol.asyncDispose]: () => it[Symbol.asyncDispose]() }
+}
+
+function lines(tree: Tree): string[] {
+  return forestRows(tree, () => true).map(
+    (row) => `${'  '.repeat(row.level - 1)}${row.kind} ${titleOf(tree.getVertex(row.id)!)}`,
+  )
+}
+
+function chats(tree: Tree, count: number, folderId: string | null = null): string[] {
+  return Array.from({ length: count }, (_, n) =>
+    addItem(tree, { title: `Chat ${n}`, treeId: `t${n}`, folderId }),
+  )
+}
+
+/** What notices somebody has who had the space open while `act` happened. */
+function noticesOf(tree: Tree, act: () => void) {
+  const before = new Set(tree.getChildrenIds('0'))
+  act()
+  return massDeletionsAfter(tree, [], new Set(tree.getChildrenIds('0').filter((id) => !before.has(id))))
+}
+
+const titlesOf = (tree: Tree, groups: readonly DeletedItems[]): string[][] =>
+  groups.map(({ roots }) => roots.map(({ id }) => titleOf(tree.getVertex(id)!)))
+
+test('a deleted folder goes with all that is in it, and comes back to where it was', async () => {
+  await using it = await space()
+  const outer = addItem(it.tree, { title: 'Outer' })
+  const inner = addItem(it.tree, { title: 'Inner', folderId: outer })
+  addItem(it.tree, { title: 'Chat', treeId: 't1', folderId: inner })
+  const before = lines(it.tree)
+  const deleted = deleteItem(it.tree, inner, null)
+  expect(lines(it.tree)).toEqual(['folder Outer'])
+  expect(itemOfTree(it.tree, 't1')).toBeUndefined()
+  restoreItems(it.tree, deleted)
+  expect(lines(it.tree)).toEqual(before)
+})
+
+test('what comes back finds the top when its folder is gone', async () => {
+  await using it = await space()
+  const folder = addItem(it.tree, { title: 'Folder' })
+  const chat = addItem(it.tree, { title: 'Chat', treeId: 't1', folderId: folder })
+  const deleted = deleteItem(it.tree, chat, null)
+  deleteItem(it.tree, folder, null)
+  restoreItems(it.tree, deleted)
+  expect(lines(it.tree)).toEqual(['chat Chat'])
+})
+
+test('undoing a deletion leaves alone what somebody has put elsewhere meanwhile', async () => {
+  await using it = await space()
+  const folder = addItem(it.tree, { title: 'Folder' })
+  const chat = addItem(it.tree, { title: 'Chat', treeId: 't1' })
+  const deleted = deleteItem(it.tree, chat, null)
+  it.tree.moveVertex(chat, folder)
+  restoreItems(it.tree, deleted)
+  expect(lines(it.tree)).toEqual(['folder Folder', '  chat Chat'])
+})
+
+test('the list has who deleted what and when, newest first, and cuts where somebody paused', async () => {
+  await using it = await space()
+  const [a, b, c, d] = chats(it.tree, 4) as [string, string, string, string]
+  deleteItem(it.tree, a, { by: ben, at: 1_000 })
+  deleteItem(it.tree, b, { by: ben, at: 2_000 })
+  deleteItem(it.tree, c, { by: ben, at: 2_000 + 2 * minuteMs })
+  it.tree.deleteVertex(d)
+  const groups = deletedItemsOf(it.tree)
+  expect(titlesOf(it.tree, groups)).toEqual([
+    ['Chat 2', 'Chat 3'],
+    ['Chat 0', 'Chat 1'],
+  ])
+  expect(groups).toMatchObject([
+    { items: 2, by: ben, at: 2_000 + 2 * minuteMs },
+    { items: 2, by: ben, at: 2_000 },
+  ])
+})
+
+test('a mark of an earlier deletion says nothing of a later one by somebody else', async () => {
+  await using it = await space()
+  const [chat] = chats(it.tree, 1) as [string]
+  restoreItems(it.tree, deleteItem(it.tree, chat, { by: ben, at: 1_000 }))
+  const other = it.tree.replicate('3')
+  other.deleteVertex(chat)
+  it.tree.merge(other.getAllOps())
+  expect(deletedItemsOf(it.tree)).toMatchObject([{ items: 1, by: null, at: null }])
+  expect(deletedItemsOf(other)).toMatchObject([{ items: 1, by: 'own', at: null }])
+})
+
+test('settings and providers are not in the list, and a forest is there for what is in it', async () => {
+  await using it = await space()
+  const [first] = chats(it.tree, 3) as [string]
+  const before = lines(it.tree)
+  const root = it.tree.root!
+  for (const name of ['providers', 'settings', 'app-configs', 'app-forest']) {
+    for (const part of childrenNamed(root, name)) it.tree.deleteVertex(part.id)
+  }
+  expect(deletedItemsOf(it.tree)).toMatchObject([{ items: 3, roots: [{ vertices: 4 }] }])
+  restoreItems(it.tree, deletedItemsOf(it.tree)[0]!)
+  expect(lines(it.tree)).toEqual(before)
+
+  // A chat that had gone before its forest did: it needs a forest of its own.
+  const deleted = deleteItem(it.tree, first, null)
+  it.tree.deleteVertex(childrenNamed(root, 'app-forest')[0]!.id)
+  restoreItems(it.tree, deleted)
+  expect(lines(it.tree)).toEqual(['chat Chat 0'])
+})
+
+test('one act that takes more than a fifth of a space, and at least five, is a mass deletion', async () => {
+  await using it = await space()
+  const ids = chats(it.tree, 40)
+  const remove = (count: number) => () => {
+    for (const id of ids.splice(0, count)) it.tree.deleteVertex(id)
+  }
+  expect(noticesOf(it.tree, remove(8))).toEqual([])
+  expect(noticesOf(it.tree, remove(8))).toMatchObject([{ items: 8, of: 32 }])
+  expect(noticesOf(it.tree, remove(20))).toMatchObject([{ items: 20, of: 24 }])
+  // All that is left, and no mass.
+  expect(noticesOf(it.tree, remove(4))).toEqual([])
+})
+
+test('a folder counts with all that is in it, and other work of the same moment does not count', async () => {
+  await using it = await space()
+  const folder = addItem(it.tree, { title: 'Folder' })
+  chats(it.tree, 33, folder)
+  chats(it.tree, 6)
+  const remote = it.tree.replicate('3')
+  deleteItem(remote, folder, { by: ben, at: 5 })
+  chats(remote, 1)
+  const notices = noticesOf(it.tree, () => it.tree.merge(remote.getAllOps()))
+  expect(notices).toMatchObject([{ items: 34, of: 41, by: ben }])
+  restoreItems(it.tree, notices[0]!)
+  expect(shownItems(it.tree).size).toBe(41)
+})
+
+test('a notice goes once nothing of it is left to bring back, whoever brought it back', async () => {
+  await using it = await space()
+  const ids = chats(it.tree, 10)
+  const open = noticesOf(it.tree, () => ids.forEach((id) => it.tree.deleteVertex(id)))
+  for (const id of ids.slice(1)) it.tree.moveVertex(id, it.tree.root!.id)
+  expect(massDeletionsAfter(it.tree, open, new Set())).toEqual(open)
+  const remote = it.tree.replicate('3')
+  restoreItems(remote, open[0]!)
+  it.tree.merge(remote.getAllOps())
+  expect(massDeletionsAfter(it.tree, open, new Set())).toEqual([])
+})
+
+test('what was never on this screen makes no notice as it arrives', async () => {
+  await using it = await space()
+  const seen = chats(it.tree, 12)
+  const fresh = new Set(seen)
+  for (const id of seen) it.tree.deleteVertex(id)
+  expect(massDeletionsAfter(it.tree, [], fresh, () => false)).toEqual([])
+  const some = new Set(seen.slice(0, 6))
+  expect(massDeletionsAfter(it.tree, [], fresh, (id) => some.has(id))).toMatchObject([{ items: 6, of: 6 }])
+})
+
+test('a page knows its own deletions, and who it was is said to others by name', () => {
+  const anna = { id: 'anna', isAlone: false }
+  expect(deleterName(ben, anna)).toBe('Ben')
+  expect(deleterName(ben, { id: 'ben', isAlone: false })).toBe('You')
+  expect(deleterName('own', anna)).toBe('You')
+  expect(deleterName(null, anna)).toBe('Someone')
+  expect(deleterName(null, { id: null, isAlone: true })).toBe('You')
+})
