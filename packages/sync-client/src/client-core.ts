@@ -2,8 +2,9 @@ import { randomHexId, spaceIdSchema, spaceSchema, SyncError, type SpaceId, type 
 
 import type { Space, SyncClientOptions } from './api.ts'
 import { createHttp, noReply } from './http.ts'
+import { createLeaderWatch } from './leader-watch.ts'
 import { contain } from './listeners.ts'
-import { onPageEvents } from './page-events.ts'
+import { isLookedAt, onPageEvents } from './page-events.ts'
 import type { PageJournal } from './page-journal.ts'
 import { systemRuntime } from './runtime.ts'
 import { createSession } from './session.ts'
@@ -18,6 +19,9 @@ import { createTabLine, type TabMessage } from './tab-messages.ts'
 import type { Tabs } from './tabs.ts'
 
 export type ClientCore = Awaited<ReturnType<typeof createClientCore>>
+
+/** How long the lead that two tabs believe to have is left to the one that has written last. */
+const againMs = 1_000
 
 /**
  * What one tab runs once its storage is there: session, open spaces, and the engine while this tab leads.
@@ -41,6 +45,10 @@ export async function createClientCore(
   const attended = new Set<string>([tab])
   let closed = false
 
+  const watch = createLeaderWatch(runtime, {
+    ask: () => tell({ type: 'leader-asked' }),
+    onSilent: () => tabs.takeLead(),
+  })
   const session = createSession({
     http,
     storage,
@@ -70,6 +78,13 @@ export async function createClientCore(
       case 'leading':
         if (!own) announce()
         for (const space of open.values()) void space.takenOver()
+        watch.heard()
+        return
+      case 'leader-asked':
+        if (!own && engine !== null) tell({ type: 'leader-here' })
+        return
+      case 'leader-here':
+        watch.heard()
         return
       case 'opened':
         engine?.opened(message.tab, message.spaceIds)
@@ -85,6 +100,7 @@ export async function createClientCore(
           void space?.recount()
         }
         engine?.edited(message.spaceId)
+        if (own && engine === null) watch.expect()
         return
       case 'received':
         space?.show(message.ops)
@@ -184,11 +200,25 @@ export async function createClientCore(
   function keepOpen(found: StoredSpace, isNew: boolean): Promise<Space> {
     const spaceId = found.id
     const deps = {
+  /** Shows and sends what a tab of an older t69 wrote meanwhile, without a word to anybody. */
+  async function sweep(spaceIds: Iterable<SpaceId>): Promise<void> {
+    for (const spaceId of spaceIds) {
+      // What fails has changed nothing, and is tried when somebody next looks.
+      const ops = await storage.takeStrays(spaceId).catch(() => [])
+      if (ops.length === 0) continue
+      open.get(spaceId)?.show(ops)
+      tell({ type: 'edited', spaceId, ops })
+      tell({ type: 'settled', spaceId })
+    }
+  }
+
       storage,
       journal,
+    watch.stop()
       runtime,
       session,
       directory,
+        superseded: leadAgain,
       tab,
       tell,
       onClosed() {
@@ -202,6 +232,33 @@ export async function createClientCore(
     made.space.catch(() => {
       if (open.get(spaceId) === made) deps.onClosed()
     })
+    void storage.listSpaces().then(
+      (spaces) => sweep(spaces.map(({ id }) => id)),
+      () => {},
+    )
+  }
+
+  /** Another tab took the lead, since this one did not answer. */
+  function stepDown(): void {
+    void engine?.stop()
+    engine = null
+    attended.clear()
+    attended.add(tab)
+    look()
+  }
+
+  /**
+   * Two tabs believed that they lead, and the other one has written since. Unless this one hears of its loss
+   * until then, it is the one that holds the lead, and begins anew.
+   */
+  function leadAgain(): void {
+    const before = engine
+    void before?.stop()
+    runtime.setTimer(() => void (engine === before && before !== null && lead()), againMs)
+  }
+
+  function look(): void {
+    if (engine === null && isLookedAt()) watch.look()
     return made.space
   }
 
@@ -212,7 +269,12 @@ export async function createClientCore(
     changed.user(user)
   })
   const stopPageEvents = onPageEvents({
-    wake: () => engine?.wake(),
+    wake() {
+      engine?.wake()
+      look()
+      // Who looks here may come from such a tab.
+      void sweep(open.keys())
+    },
     offline: () => engine?.doubt(),
     hide() {
       for (const space of open.values()) space.hurry()
@@ -221,7 +283,8 @@ export async function createClientCore(
       for (const space of open.values()) void space.reload()
     },
   })
-  tabs.lead(lead)
+  tabs.lead(lead, stepDown)
+  look()
 
   return {
     storage,
@@ -238,6 +301,7 @@ export async function createClientCore(
       const space = await keepOpen(made, true)
       tell({ type: 'spaces-changed' })
       return space
+      watch.rest()
     },
     async openSpace(spaceId: SpaceId): Promise<Space> {
       const before = open.get(spaceId)
@@ -292,3 +356,4 @@ export async function createClientCore(
     },
   }
 }
+      watch.stop()

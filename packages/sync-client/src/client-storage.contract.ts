@@ -14,6 +14,7 @@ import {
 } from '@t69/protocol'
 
 import type { ClientStorage, RejectedEdit, StoredSpace, SyncState } from './storage.ts'
+import { SupersededError } from './storage/leader-term.ts'
 
 /**
  * What every `ClientStorage` does, as cases that need no test runner: they run under vitest on memory and
@@ -584,6 +585,44 @@ export const clientStorageCases: readonly StorageCase[] = [
       same(await storage.queueMissing(spaceId, log), 0)
       same(await storage.getSyncState(spaceId), reconciling(0, newLog))
       same(await outboxOf(storage), [])
+    },
+  },
+  {
+    name: 'once another leader has written, the one before changes nothing more, whatever it tries',
+    async run(device) {
+      const storage = await device.open()
+      const first = storage.forLeader()
+      await first.putSyncState(spaceId, reconciling(0))
+      await first.appendRemote(spaceId, someOps({ count: 2 }), reconciling(2))
+      await storage.appendLocal(spaceId, someOps({ count: 3, peer: '5' }))
+      // From another tab, with a connection of its own where there is one.
+      const second = (await device.open()).forLeader()
+      await first.appendRemote(spaceId, someOps({ from: 3 }), reconciling(3))
+      await second.putSyncState(spaceId, reconciling(0, newLog))
+      const entries = (await first.readOutbox(spaceId, 1_000_000))?.entries ?? []
+      const edit = someOps({ from: 4 })
+      for (const tried of [
+        () => first.putSyncState(spaceId, following(4)),
+        () => first.appendRemote(spaceId, edit, following(4)),
+        () => first.settleOutbox(spaceId, entries, [], following(4)),
+        () => first.settleOutbox(spaceId, entries, [refused(edit[0]!)], following(4)),
+        () => first.queueMissing(spaceId, newLog),
+      ]) {
+        const outcome = await tried().then(
+          () => 'done',
+          (error: unknown) => error instanceof SupersededError,
+        )
+        same(outcome, true, 'what became of it')
+      }
+      same(await storage.getSyncState(spaceId), reconciling(0, newLog))
+      same(await storage.countPending(spaceId), { pending: 3, rejected: 0 })
+      same((await treeOf(storage)).length, 6)
+      same(await second.queueMissing(spaceId, newLog), 3)
+      // Edits are everybody's to make, and whoever leads anew leads.
+      await first.appendLocal(spaceId, edit)
+      const third = storage.forLeader()
+      await third.settleOutbox(spaceId, entries, [], following(4, newLog))
+      same(await storage.getSyncState(spaceId), following(4, newLog))
     },
   },
   {

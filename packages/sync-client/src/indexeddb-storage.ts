@@ -13,11 +13,13 @@ import { compactTree, worthwhileCompaction, type Compaction } from './storage/co
 import { Connection } from './storage/connection.ts'
 import { deleteSpaceRows } from './storage/delete-space.ts'
 import { discardOps } from './storage/discard-ops.ts'
+import { LeaderTerm } from './storage/leader-term.ts'
 import { LocalDb, type OutboxRow } from './storage/local-db-schema.ts'
 import { spaceTreeFirst } from './storage/op-order.ts'
 import { fitsSlice } from './storage/outbox-entries.ts'
 import { parseSpaceRow, spaceRow } from './storage/space-row.ts'
 import { refusalReason } from './storage/storage-error.ts'
+import { foldStrays, inPieces, isStray, strayKeys, takeStrays } from './storage/strays.ts'
 import {
   dequeue,
   enqueue,
@@ -57,19 +59,25 @@ export async function openIndexedDbStorage(options: IndexedDbStorageOptions = {}
     db.close()
     return memoryStorage({ volatileReason: refusalReason(error) })
   }
-  return new IndexedDbStorage(db, options.whenIdle ?? whenIdle)
+  return new IndexedDbStorage(new Connection(db), options.whenIdle ?? whenIdle, null)
 }
 
 class IndexedDbStorage implements ClientStorage {
   readonly volatileReason = null
   readonly #connection: Connection
+  readonly #term: LeaderTerm | null
   readonly #whenIdle: (work: () => void) => void
   /** Trees whose compaction waits or runs. */
   readonly #compacting = new Set<string>()
 
-  constructor(db: LocalDb, whenIdle: (work: () => void) => void) {
-    this.#connection = new Connection(db)
+  constructor(connection: Connection, whenIdle: (work: () => void) => void, term: LeaderTerm | null) {
+    this.#connection = connection
     this.#whenIdle = whenIdle
+    this.#term = term
+  }
+
+  forLeader(): ClientStorage {
+    return new IndexedDbStorage(this.#connection, this.#whenIdle, new LeaderTerm())
   }
 
   listSpaces(): Promise<StoredSpace[]> {
@@ -116,9 +124,9 @@ class IndexedDbStorage implements ClientStorage {
   }
 
   appendRemote(spaceId: SpaceId, ops: readonly TreeOperation[], state: SyncState): Promise<void> {
-    return this.#write(async (db) => {
+    return this.#lead(async (db) => {
       await moveState(db, spaceId, state)
-      await writeOps(db, spaceId, ops, receivedUnder(state))
+      await writeOps(db, spaceId, ops, receivedUnder(state), ops.some(isStray))
     })
   }
 
@@ -132,7 +140,7 @@ class IndexedDbStorage implements ClientStorage {
   }
 
   putSyncState(spaceId: SpaceId, state: SyncState): Promise<void> {
-    return this.#write((db) => moveState(db, spaceId, state))
+    return this.#lead((db) => moveState(db, spaceId, state))
   }
 
   clearSyncState(spaceId: SpaceId): Promise<void> {
@@ -175,7 +183,7 @@ class IndexedDbStorage implements ClientStorage {
     rejected: readonly RejectedEdit[],
     state: SyncState,
   ): Promise<void> {
-    return this.#write(async (db) => {
+    return this.#lead(async (db) => {
       await moveState(db, spaceId, state)
       const settled = await dequeue(db, spaceId, entries)
       await fileRejected(db, spaceId, rejected)
@@ -185,6 +193,14 @@ class IndexedDbStorage implements ClientStorage {
       const taken = settled.filter((op) => !refused.has(opKey(op)))
       await writeOps(db, spaceId, taken, receivedUnder(state))
     })
+  }
+
+  async takeStrays(spaceId: SpaceId): Promise<TreeOperation[]> {
+    const found: TreeOperation[] = []
+    for (const piece of inPieces(await this.#connection.run((db) => strayKeys(db, spaceId)))) {
+      found.push(...(await this.#write((db) => takeStrays(db, spaceId, piece))))
+    }
+    return found
   }
 
   countPending(spaceId: SpaceId): Promise<PendingCounts> {
@@ -223,16 +239,22 @@ class IndexedDbStorage implements ClientStorage {
     const start = await this.#connection.run(async (db) => ({
       queued: await queuedIds(db, spaceId),
       treeIds: await listTreeIds(db, spaceId),
+      strays: await strayKeys(db, spaceId),
     }))
+    const strays = Map.groupBy(start.strays, ([, , treeId]) => treeId)
     let count = 0
     // A transaction for each tree: edits made meanwhile do not wait for the whole space.
     for (const treeId of spaceTreeFirst(spaceId, start.treeIds)) {
-      count += await this.#write(async (db) => {
+      count += await this.#lead(async (db) => {
         if (await isOver(db)) return 0
         return enqueue(db, spaceId, await missingOps(db, spaceId, treeId, logId, start.queued))
       })
+      // A stray that is written from here on is in none of these pieces.
+      for (const piece of inPieces(strays.get(treeId) ?? [])) {
+        await this.#lead(async (db) => void ((await isOver(db)) || (await foldStrays(db, spaceId, piece))))
+      }
     }
-    await this.#write(async (db) => {
+    await this.#lead(async (db) => {
       if (!(await isOver(db))) await db.sync.update(spaceId, { reconciling: false })
     })
     return count
@@ -260,6 +282,19 @@ class IndexedDbStorage implements ClientStorage {
     return this.#connection.run((db) => db.transaction('rw', db.tables, async () => work(db)))
   }
 
+  /** A transaction that moves a sync state. */
+  async #lead<T>(work: (db: LocalDb) => Promise<T>): Promise<T> {
+    const term = this.#term
+    if (term === null) return this.#write(work)
+    const result = await this.#write(async (db) => {
+      if (term.begins((await db.config.get(termKey))?.value))
+        await db.config.put({ key: termKey, value: term.id })
+      return work(db)
+    })
+    term.committed()
+    return result
+  }
+
   #compactLater(spaceId: SpaceId, treeId: TreeId, compaction: Compaction): void {
     const key = `${spaceId}/${treeId}`
     if (this.#compacting.has(key)) return
@@ -273,6 +308,8 @@ class IndexedDbStorage implements ClientStorage {
     })
   }
 }
+
+const termKey = 'syncTerm'
 
 /** The log that is seen to hold what is written with this state, while one is compared with what is here. */
 function receivedUnder(state: SyncState): LogId | null {

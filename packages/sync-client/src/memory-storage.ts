@@ -8,6 +8,7 @@ import type {
   StoredSpace,
   SyncState,
 } from './storage.ts'
+import { LeaderTerm } from './storage/leader-term.ts'
 import { byClock, groupByTree, opIdInTree, sameContent, spaceTreeFirst } from './storage/op-order.ts'
 import { fitsSlice, packEdits } from './storage/outbox-entries.ts'
 import { beginsReconciliation } from './storage/reconciliation.ts'
@@ -22,7 +23,7 @@ export interface MemoryStorageOptions {
  * storage. `close()` keeps everything, so a client made anew over the same object has "reloaded".
  */
 export function memoryStorage(options: MemoryStorageOptions = {}): ClientStorage {
-  return new MemoryStorage(options.volatileReason ?? null)
+  return new MemoryStorage(options.volatileReason ?? null, new Memory(), null)
 }
 
 interface HeldOp {
@@ -45,36 +46,49 @@ interface SpaceRecord {
   reconciliation: number
 }
 
+/** What storages for several leaders share. */
+class Memory {
+  readonly spaces = new Map<SpaceId, StoredSpace>()
+  readonly records = new Map<SpaceId, SpaceRecord>()
+  readonly config = new Map<string, unknown>()
+  lastOrder = 0
+  term: string | null = null
+}
+
 class MemoryStorage implements ClientStorage {
   readonly volatileReason: string | null
-  readonly #spaces = new Map<SpaceId, StoredSpace>()
-  readonly #records = new Map<SpaceId, SpaceRecord>()
-  readonly #config = new Map<string, unknown>()
-  #lastOrder = 0
+  readonly #memory: Memory
+  readonly #term: LeaderTerm | null
 
-  constructor(volatileReason: string | null) {
+  constructor(volatileReason: string | null, memory: Memory, term: LeaderTerm | null) {
     this.volatileReason = volatileReason
+    this.#memory = memory
+    this.#term = term
+  }
+
+  forLeader(): ClientStorage {
+    return new MemoryStorage(this.volatileReason, this.#memory, new LeaderTerm())
   }
 
   async listSpaces(): Promise<StoredSpace[]> {
-    return [...this.#spaces.values()]
+    return [...this.#memory.spaces.values()]
   }
 
   async getSpace(spaceId: SpaceId): Promise<StoredSpace | undefined> {
-    return this.#spaces.get(spaceId)
+    return this.#memory.spaces.get(spaceId)
   }
 
   async putSpace(space: StoredSpace): Promise<void> {
-    this.#spaces.set(space.id, { ...space })
+    this.#memory.spaces.set(space.id, { ...space })
   }
 
   async deleteSpace(spaceId: SpaceId): Promise<void> {
-    this.#spaces.delete(spaceId)
-    this.#records.delete(spaceId)
+    this.#memory.spaces.delete(spaceId)
+    this.#memory.records.delete(spaceId)
   }
 
   async readTree(spaceId: SpaceId, treeId: TreeId): Promise<TreeOperation[]> {
-    const tree = this.#records.get(spaceId)?.trees.get(treeId)
+    const tree = this.#memory.records.get(spaceId)?.trees.get(treeId)
     return tree === undefined ? [] : Array.from(tree.values(), (held) => held.op)
   }
 
@@ -85,16 +99,18 @@ class MemoryStorage implements ClientStorage {
   }
 
   async appendRemote(spaceId: SpaceId, ops: readonly TreeOperation[], state: SyncState): Promise<void> {
+    this.#lead()
     const record = this.#record(spaceId)
     moveState(record, state)
     hold(record, ops, state.reconciling ? record.reconciliation : 0)
   }
 
   async getSyncState(spaceId: SpaceId): Promise<SyncState | undefined> {
-    return this.#records.get(spaceId)?.sync
+    return this.#memory.records.get(spaceId)?.sync
   }
 
   async putSyncState(spaceId: SpaceId, state: SyncState): Promise<void> {
+    this.#lead()
     moveState(this.#record(spaceId), state)
   }
 
@@ -109,7 +125,7 @@ class MemoryStorage implements ClientStorage {
     const entries: number[] = []
     const ops: TreeOperation[] = []
     let bytes = 0
-    for (const [order, entry] of this.#records.get(spaceId)?.outbox ?? []) {
+    for (const [order, entry] of this.#memory.records.get(spaceId)?.outbox ?? []) {
       if (!fitsSlice(entries.length, bytes + entry.bytes, ops.length + entry.ops.length, budgetBytes)) break
       entries.push(order)
       ops.push(...entry.ops)
@@ -124,6 +140,7 @@ class MemoryStorage implements ClientStorage {
     rejected: readonly RejectedEdit[],
     state: SyncState,
   ): Promise<void> {
+    this.#lead()
     const record = this.#record(spaceId)
     moveState(record, state)
     const refused = new Set(rejected.map((edit) => opKey(edit.op)))
@@ -137,15 +154,20 @@ class MemoryStorage implements ClientStorage {
     for (const edit of rejected) record.rejected.set(opKey(edit.op), edit)
   }
 
+  /** No older release writes into an object of this one. */
+  async takeStrays(): Promise<TreeOperation[]> {
+    return []
+  }
+
   async countPending(spaceId: SpaceId): Promise<PendingCounts> {
-    const record = this.#records.get(spaceId)
+    const record = this.#memory.records.get(spaceId)
     let pending = 0
     for (const entry of record?.outbox.values() ?? []) pending += entry.ops.length
     return { pending, rejected: record?.rejected.size ?? 0 }
   }
 
   async readRejected(spaceId: SpaceId): Promise<RejectedEdit[]> {
-    return [...(this.#records.get(spaceId)?.rejected.values() ?? [])]
+    return [...(this.#memory.records.get(spaceId)?.rejected.values() ?? [])]
   }
 
   async retryRejected(spaceId: SpaceId): Promise<void> {
@@ -170,6 +192,7 @@ class MemoryStorage implements ClientStorage {
   }
 
   async queueMissing(spaceId: SpaceId, logId: LogId): Promise<number> {
+    this.#lead()
     const record = this.#record(spaceId)
     if (record.sync?.logId !== logId || !record.sync.reconciling) return 0
     const known = new Set(record.rejected.keys())
@@ -188,17 +211,24 @@ class MemoryStorage implements ClientStorage {
   }
 
   async getConfig(key: string): Promise<unknown> {
-    return this.#config.get(key)
+    return this.#memory.config.get(key)
   }
 
   async putConfig(key: string, value: unknown): Promise<void> {
-    this.#config.set(key, structuredClone(value))
+    this.#memory.config.set(key, structuredClone(value))
   }
 
   async close(): Promise<void> {}
 
+  #lead(): void {
+    const term = this.#term
+    if (term === null) return
+    if (term.begins(this.#memory.term)) this.#memory.term = term.id
+    term.committed()
+  }
+
   #record(spaceId: SpaceId): SpaceRecord {
-    let record = this.#records.get(spaceId)
+    let record = this.#memory.records.get(spaceId)
     if (record === undefined) {
       record = {
         trees: new Map(),
@@ -207,14 +237,15 @@ class MemoryStorage implements ClientStorage {
         sync: undefined,
         reconciliation: 0,
       }
-      this.#records.set(spaceId, record)
+      this.#memory.records.set(spaceId, record)
     }
     return record
   }
 
   #enqueue(spaceId: SpaceId, record: SpaceRecord, ops: readonly TreeOperation[]): number {
     const { entries, refused } = packEdits(spaceId, ops)
-    for (const { ops, batch } of entries) record.outbox.set(++this.#lastOrder, { ops, bytes: batch.length })
+    for (const { ops, batch } of entries)
+      record.outbox.set(++this.#memory.lastOrder, { ops, bytes: batch.length })
     for (const edit of refused) record.rejected.set(opKey(edit.op), edit)
     return ops.length - refused.length
   }

@@ -26,3 +26,7 @@ export function onPageEvents(listener: PageListener): () => void {
   )
   return () => stop.abort()
 }
+
+export function isLookedAt(): boolean {
+  return typeof document !== 'undefined' && document.visibilityState === 'visible'
+}

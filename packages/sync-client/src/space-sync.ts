@@ -12,6 +12,7 @@ import { backoffMs } from './backoff.ts'
 import type { Link } from './connection.ts'
 import type { Runtime } from './runtime.ts'
 import type { ClientStorage, SyncState } from './storage.ts'
+import { SupersededError } from './storage/leader-term.ts'
 import {
   createSyncMachine,
   step,
@@ -34,6 +35,8 @@ export interface SpaceSyncDeps {
   readonly onChange: (machine: SyncMachine) => void
   /** The outbox, or what was refused, may have changed. */
   readonly onSettled: () => void
+  /** Another tab leads, and has written. */
+  readonly onSuperseded: () => void
 }
 
 /** Runs one space's sync machine: carries out its effects and tells it what became of them. */
@@ -119,6 +122,7 @@ export function createSpaceSync(
     } catch (error) {
       dispatch({ type: 'write-failed', error: storageError(error) })
       return
+      if (error instanceof SupersededError) deps.onSuperseded()
     }
     dispatch({ type: 'written' })
     if (write.kind === 'settle' || write.kind === 'queue-missing') deps.onSettled()

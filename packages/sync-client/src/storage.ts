@@ -91,6 +91,11 @@ export interface ClientStorage {
     rejected: readonly RejectedEdit[],
     state: SyncState,
   ): Promise<void>
+  /**
+   * Puts into the outbox what was written past it: a tab of an older t69 that is still open does that. Returns
+   * what was found, which open trees lack. Nothing where the space does not sync, or is reconciled anyway.
+   */
+  takeStrays(spaceId: SpaceId): Promise<TreeOperation[]>
   countPending(spaceId: SpaceId): Promise<PendingCounts>
   readRejected(spaceId: SpaceId): Promise<RejectedEdit[]>
   /** Puts refused edits back into the outbox, to be tried again. */
@@ -109,6 +114,13 @@ export interface ClientStorage {
   /** Small values of the client itself (t69's `config` table), JSON. */
   getConfig(key: string): Promise<unknown>
   putConfig(key: string, value: unknown): Promise<void>
+
+  /**
+   * The same storage for a tab that begins to lead. What moves a sync state (`appendRemote`, `putSyncState`,
+   * `settleOutbox`, `queueMissing`) rejects with a `SupersededError`, and changes nothing, once another tab
+   * that began to lead has done any of these. So two that lead at once do no harm.
+   */
+  forLeader(): ClientStorage
 
   /** Why nothing is kept beyond this page (storage refused by the browser), or null when it is. */
   readonly volatileReason: string | null

@@ -21,6 +21,8 @@ import type { Transport } from './transport.ts'
 /** What the engine tells the tabs, its own included. */
 export interface SyncEngineListener {
   received(spaceId: SpaceId, ops: readonly TreeOperation[]): void
+  /** Another tab has begun to lead, whatever this one believes. */
+  superseded(): void
   settled(spaceId: SpaceId): void
   reported(spaceId: SpaceId, report: SyncReport): void
   present(spaceId: SpaceId, present: Presence[]): void
@@ -68,7 +70,8 @@ interface Watched {
 }
 
 export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListener): SyncEngine {
-  const { url, storage, runtime, session } = deps
+  const { url, runtime, session } = deps
+  const storage = deps.storage.forLeader()
   const openIn = new Map<string, readonly SpaceId[]>()
   /** Nobody has them open, but edits wait in them. */
   const leftovers = new Set<SpaceId>()
@@ -199,6 +202,7 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
     watched.delete(spaceId)
     clearPresent(spaceId, space)
     await space.sync.stop()
+        onSuperseded: () => void (stopped || listener.superseded()),
   }
 
   async function dropLeftover(spaceId: SpaceId): Promise<void> {

@@ -55,6 +55,9 @@ const tabMessageSchema = z.discriminatedUnion('type', [
   /** From the leader: the outbox, or what was refused, has changed. */
   z.object({ type: z.literal('settled'), spaceId }),
   /** Refused edits of these trees are gone from the storage. */
+  /** Is the tab that leads alive? It says at once that it is. */
+  z.object({ type: z.literal('leader-asked') }),
+  z.object({ type: z.literal('leader-here') }),
   z.object({ type: z.literal('discarded'), spaceId, treeIds: z.array(treeIdSchema) }),
   z.object({ type: z.literal('reported'), spaceId, report: reportSchema }),
   z.object({ type: z.literal('presence-set'), spaceId, state: jsonValueSchema }),

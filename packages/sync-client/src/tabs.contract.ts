@@ -11,6 +11,10 @@ export interface TabsCase {
 
 const deadlineMs = 5_000
 
+function noLoss(): void {
+  throw new Error('nobody took the lead')
+}
+
 /** What happened so far, in order; `until` waits for more of it. */
 function createRecord<Entry>() {
   const entries: Entry[] = []
@@ -60,7 +64,7 @@ export const tabsCases: readonly TabsCase[] = [
       const leaders = createRecord<string>()
       const tabs = ['a', 'b', 'c'].map((name) => {
         const tab = group.tab()
-        tab.lead(() => leaders.add(name))
+        tab.lead(() => leaders.add(name), noLoss)
         return { name, tab }
       })
       await leaders.until(1)
@@ -81,19 +85,19 @@ export const tabsCases: readonly TabsCase[] = [
     async run(group) {
       const leaders = createRecord<string>()
       const [a, b, c, late] = [group.tab(), group.tab(), group.tab(), group.tab()]
-      a.lead(() => leaders.add('a'))
-      b.lead(() => leaders.add('b'))
-      c.lead(() => leaders.add('c'))
+      a.lead(() => leaders.add('a'), noLoss)
+      b.lead(() => leaders.add('b'), noLoss)
+      c.lead(() => leaders.add('c'), noLoss)
       await leaders.until(1)
       late.close()
-      late.lead(() => leaders.add('late'))
+      late.lead(() => leaders.add('late'), noLoss)
       b.close()
       a.close()
       await leaders.until(2)
       equal(leaders.entries, ['a', 'c'], 'who led')
       c.close()
       const next = group.tab()
-      next.lead(() => leaders.add('next'))
+      next.lead(() => leaders.add('next'), noLoss)
       await leaders.until(3)
       equal(leaders.entries, ['a', 'c', 'next'], 'who led in the end')
       next.close()
@@ -107,11 +111,71 @@ export const tabsCases: readonly TabsCase[] = [
       a.lead(() => {
         leaders.add('a')
         a.close()
-      })
-      b.lead(() => leaders.add('b'))
+      }, noLoss)
+      b.lead(() => leaders.add('b'), noLoss)
       await leaders.until(2)
       equal(leaders.entries, ['a', 'b'], 'who led')
       b.close()
+    },
+  },
+  {
+    name: 'who takes the lead has it at once; who had it hears so, and waits in line again',
+    async run(group) {
+      const heard = createRecord<string>()
+      const tabs = ['a', 'b', 'c'].map((name) => {
+        const tab = group.tab()
+        tab.lead(
+          () => heard.add(`${name} leads`),
+          () => heard.add(`${name} leads no more`),
+        )
+        return tab
+      })
+      const [a, b, c] = [tabs[0]!, tabs[1]!, tabs[2]!]
+      await heard.until(1)
+      c.takeLead()
+      await heard.until(3)
+      equal(heard.entries.toSorted(), ['a leads', 'a leads no more', 'c leads'], 'who led')
+      // Who leads has nothing to take, and who is closed takes nothing.
+      c.takeLead()
+      await c.exclusive(async () => {})
+      await settled(a, b)
+      equal(heard.entries.length, 3, 'what was heard')
+      c.close()
+      await heard.until(4)
+      c.takeLead()
+      b.close()
+      await heard.until(5)
+      equal(heard.entries.slice(3), ['b leads', 'a leads'], 'who led then')
+      a.close()
+    },
+  },
+  {
+    name: 'of two that take the lead at once one has it in the end',
+    async run(group) {
+      const leading = new Set<string>()
+      const changes = createRecord<string>()
+      const tabs = ['a', 'b', 'c'].map((name) => {
+        const tab = group.tab()
+        tab.lead(
+          () => {
+            leading.add(name)
+            changes.add(name)
+          },
+          () => {
+            leading.delete(name)
+            changes.add(`not ${name}`)
+          },
+        )
+        return tab
+      })
+      await changes.until(1)
+      tabs[1]!.takeLead()
+      tabs[2]!.takeLead()
+      await changes.until(3)
+      await settled(tabs[1]!, tabs[2]!)
+      await settled(tabs[0]!, tabs[1]!)
+      equal(leading.size, 1, 'how many lead')
+      for (const tab of tabs) tab.close()
     },
   },
   {

@@ -38,7 +38,10 @@ describe('A tab that is alone', () => {
   it('leads at once, and runs one task at a time', async () => {
     const tab = soloTabs()
     let leads = false
-    tab.lead(() => (leads = true))
+    tab.lead(
+      () => (leads = true),
+      () => {},
+    )
     expect(leads).toBe(true)
     const running = { now: 0, most: 0 }
     const task = async (): Promise<void> => {

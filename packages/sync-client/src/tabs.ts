@@ -10,8 +10,13 @@ export interface Tabs {
   readonly alone: boolean
   /** Names this tab to the others. */
   readonly id: string
-  /** Calls back once, as soon as this tab leads; it leads until it is closed. */
-  lead(onLead: () => void): void
+  /**
+   * Waits in line for the lead. It is this tab's from `onLead` on, until the tab is closed, or until `onLost`:
+   * another one took it (`takeLead`). This tab then waits in line again.
+   */
+  lead(onLead: () => void, onLost: () => void): void
+  /** Takes the lead from the tab that has it, which does not answer: browsers freeze tabs, locks and all. */
+  takeLead(): void
   /** To all other tabs, in order. What was posted is structured-cloneable. */
   post(message: unknown): void
   onMessage(listener: (message: unknown) => void): void
@@ -28,6 +33,7 @@ export function soloTabs(): Tabs {
     alone: true,
     id: randomHexId(),
     lead: (onLead) => onLead(),
+    takeLead: () => {},
     post: () => {},
     onMessage: () => {},
     watch: () => {},
@@ -36,11 +42,17 @@ export function soloTabs(): Tabs {
   }
 }
 
+interface Candidate {
+  readonly tab: Tabs
+  readonly onLead: () => void
+  readonly onLost: () => void
+}
+
 /** Tabs in one process. Messages are cloned and arrive in a later microtask, as a browser's do. */
 export function createTabGroup(): { tab(): Tabs } {
   const turns = createTurns()
   const open = new Map<Tabs, Set<(message: unknown) => void>>()
-  const candidates: { tab: Tabs; onLead: () => void }[] = []
+  const candidates: Candidate[] = []
   const watches = new Set<{ by: Tabs; id: string; onGone: () => void }>()
 
   function tellGone(): void {
@@ -63,10 +75,19 @@ export function createTabGroup(): { tab(): Tabs } {
       const tab: Tabs = {
         alone: false,
         id: randomHexId(),
-        lead(onLead) {
+        lead(onLead, onLost) {
           if (!open.has(tab)) return
-          candidates.push({ tab, onLead })
+          candidates.push({ tab, onLead, onLost })
           if (candidates.length === 1) elect()
+        },
+        takeLead() {
+          const [leader] = candidates
+          const index = candidates.findIndex((candidate) => candidate.tab === tab)
+          if (leader === undefined || index <= 0) return
+          candidates.unshift(...candidates.splice(index, 1))
+          candidates.push(...candidates.splice(1, 1))
+          queueMicrotask(() => void (open.has(leader.tab) && leader.onLost()))
+          elect()
         },
         post(message) {
           if (!open.has(tab)) return
@@ -99,10 +120,13 @@ export function createTabGroup(): { tab(): Tabs } {
   }
 }
 
+/** Nobody holds the lock for a task this long (two requests of 20 s) but a tab that was frozen in the midst. */
+const longestTaskMs = 60_000
+
 /**
  * Tabs of one origin, over Web Locks and a BroadcastChannel. Each tab holds a lock of its own for as long as
  * it lives, and the one that leads another; the browser gives a lock to whoever waits for it when the tab
- * that holds it goes, however it goes.
+ * that holds it goes, however it goes. A tab that is frozen is not gone, so its lock can be taken from it.
  */
 export function browserTabs(name: string): Tabs {
   const channel = new BroadcastChannel(name)
@@ -112,6 +136,11 @@ export function browserTabs(name: string): Tabs {
   const lockOf = (tab: string): string => `${name}-tab-${tab}`
   /** Said before this tab holds its own lock: whoever hears of it by then would find it gone. */
   let unsaid: unknown[] | null = []
+
+  let candidate: Omit<Candidate, 'tab'> | null = null
+  let leads = false
+  /** Ends the wait for the lead. */
+  let waiting = new AbortController()
 
   const request = (lock: string, granted: () => Promise<void>): void => {
     // Fails when this tab is closed while it is still in the queue.
@@ -123,6 +152,32 @@ export function browserTabs(name: string): Tabs {
       else signal.addEventListener('abort', () => resolve())
     })
 
+  async function tryToLead(how: { signal: AbortSignal } | { steal: true }): Promise<void> {
+    let isLost = false
+    const held = navigator.locks.request(`${name}-lead`, how, async () => {
+      // A tab that was frozen may hear late that it leads, and of its loss right after: both are here by then.
+      await navigator.locks.query()
+      if (signal.aborted || isLost) return
+      leads = true
+      candidate?.onLead()
+      await untilClosed()
+    })
+    try {
+      await held
+    } catch {
+      isLost = true
+      // Given up while it waited; else it was taken from it, and it waits again.
+      if (signal.aborted || ('signal' in how && how.signal.aborted && !leads)) return
+      if (leads) candidate?.onLost()
+      leads = false
+      waitInLine()
+    }
+  }
+  function waitInLine(): void {
+    waiting = new AbortController()
+    void tryToLead({ signal: AbortSignal.any([signal, waiting.signal]) })
+  }
+
   request(lockOf(id), () => {
     if (!signal.aborted) for (const message of unsaid ?? []) channel.postMessage(message)
     unsaid = null
@@ -132,11 +187,14 @@ export function browserTabs(name: string): Tabs {
   return {
     alone: false,
     id,
-    lead(onLead) {
-      request(`${name}-lead`, () => {
-        if (!signal.aborted) onLead()
-        return untilClosed()
-      })
+    lead(onLead, onLost) {
+      candidate = { onLead, onLost }
+      waitInLine()
+    },
+    takeLead() {
+      if (candidate === null || leads || signal.aborted) return
+      waiting.abort()
+      void tryToLead({ steal: true })
     },
     post(message) {
       if (signal.aborted) return
@@ -147,7 +205,21 @@ export function browserTabs(name: string): Tabs {
     watch(tab, onGone) {
       request(lockOf(tab), async () => void (signal.aborted || onGone()))
     },
-    exclusive: (task) => navigator.locks.request(`${name}-exclusive`, task),
+    async exclusive(task) {
+      const lock = `${name}-exclusive`
+      const patience = AbortSignal.timeout(longestTaskMs)
+      let began = false
+      const begin = (): ReturnType<typeof task> => {
+        began = true
+        return task()
+      }
+      try {
+        return await navigator.locks.request(lock, { signal: patience }, begin)
+      } catch (error) {
+        if (began || !patience.aborted) throw error
+        return navigator.locks.request(lock, { steal: true }, task)
+      }
+    },
     close() {
       leaving.abort()
       channel.close()

@@ -1,7 +1,8 @@
 import { limits, operationProblem, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
 
 import type { LocalDb, SegmentRow } from './local-db-schema.ts'
-import { operationFromRow, rowKey } from './operation-row.ts'
+import { operationFromRow, rowKey, type TreeOperationRow } from './operation-row.ts'
+import { isStray } from './strays.ts'
 import { addSegments, mergeTree, type StoredTree } from './tree-ops.ts'
 
 const maxLooseRows = 512
@@ -52,9 +53,15 @@ async function compactStep(
   treeId: TreeId,
   compaction: Compaction,
 ): Promise<boolean> {
-  if ((await db.sync.get(spaceId))?.reconciling === true) return false
+  const sync = await db.sync.get(spaceId)
+  if (sync?.reconciling === true) return false
   const treeRows = db.treeOps.where('[spaceId+treeId]').equals([spaceId, treeId])
-  const rows = await treeRows.limit(rowsPerTransaction).toArray()
+  // What was written past the outbox stays in sight until it is in there.
+  const isLeft = (row: TreeOperationRow): boolean => sync !== undefined && isStray(row)
+  const rows = await treeRows
+    .filter((row) => !isLeft(row))
+    .limit(rowsPerTransaction)
+    .toArray()
   const folded: TreeOperation[] = []
   for (const row of rows) {
     const op = operationFromRow(row)

@@ -46,16 +46,17 @@ export function mergeTree({ segments, rows }: StoredTree): Map<string, TreeOpera
 }
 
 /**
- * Few operations become rows; many, or any that a log was just seen to hold (`logId`), segments. What
- * no batch takes stays a row.
+ * Few operations become rows; many, or any that a log was just seen to hold (`logId`) or that would be taken
+ * for strays as rows (`asSegments`), segments. What no batch takes stays a row.
  */
 export async function writeOps(
   db: LocalDb,
   spaceId: SpaceId,
   ops: readonly TreeOperation[],
   logId: string | null,
+  asSegments = false,
 ): Promise<void> {
-  if (logId === null && ops.length < minSegmentOps) {
+  if (logId === null && ops.length < minSegmentOps && !asSegments) {
     await db.treeOps.bulkPut(ops.map(rowFromOperation))
     return
   }
