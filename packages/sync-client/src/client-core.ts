@@ -178,28 +178,6 @@ export async function createClientCore(
     }
   }
 
-  function lead(): void {
-    if (closed) return
-    engine = createSyncEngine(
-      { url, storage, transport, runtime, session },
-      {
-        received: (spaceId, ops) => tell({ type: 'received', spaceId, ops: [...ops] }),
-        settled: (spaceId) => tell({ type: 'settled', spaceId }),
-        reported: (spaceId, report) => tell({ type: 'reported', spaceId, report }),
-        present: (spaceId, present) => tell({ type: 'present', spaceId, present }),
-        transients: (spaceId, connectionId, changes) =>
-          tell({ type: 'transients-heard', spaceId, connectionId, changes: [...changes] }),
-        spacesChanged: () => tell({ type: 'spaces-changed' }),
-      },
-    )
-    tell({ type: 'leading' })
-    announce()
-    void pickUp()
-  }
-
-  function keepOpen(found: StoredSpace, isNew: boolean): Promise<Space> {
-    const spaceId = found.id
-    const deps = {
   /** Shows and sends what a tab of an older t69 wrote meanwhile, without a word to anybody. */
   async function sweep(spaceIds: Iterable<SpaceId>): Promise<void> {
     for (const spaceId of spaceIds) {
@@ -212,26 +190,25 @@ export async function createClientCore(
     }
   }
 
-      storage,
-      journal,
+  function lead(): void {
+    if (closed) return
     watch.stop()
-      runtime,
-      session,
-      directory,
+    engine = createSyncEngine(
+      { url, storage, transport, runtime, session },
+      {
         superseded: leadAgain,
-      tab,
-      tell,
-      onClosed() {
-        open.delete(spaceId)
-        announceOpen()
+        received: (spaceId, ops) => tell({ type: 'received', spaceId, ops: [...ops] }),
+        settled: (spaceId) => tell({ type: 'settled', spaceId }),
+        reported: (spaceId, report) => tell({ type: 'reported', spaceId, report }),
+        present: (spaceId, present) => tell({ type: 'present', spaceId, present }),
+        transients: (spaceId, connectionId, changes) =>
+          tell({ type: 'transients-heard', spaceId, connectionId, changes: [...changes] }),
+        spacesChanged: () => tell({ type: 'spaces-changed' }),
       },
-    }
-    const made = openSpace(found, deps, { isNew })
-    open.set(spaceId, made)
-    announceOpen()
-    made.space.catch(() => {
-      if (open.get(spaceId) === made) deps.onClosed()
-    })
+    )
+    tell({ type: 'leading' })
+    announce()
+    void pickUp()
     void storage.listSpaces().then(
       (spaces) => sweep(spaces.map(({ id }) => id)),
       () => {},
@@ -259,6 +236,29 @@ export async function createClientCore(
 
   function look(): void {
     if (engine === null && isLookedAt()) watch.look()
+  }
+
+  function keepOpen(found: StoredSpace, isNew: boolean): Promise<Space> {
+    const spaceId = found.id
+    const deps = {
+      storage,
+      journal,
+      runtime,
+      session,
+      directory,
+      tab,
+      tell,
+      onClosed() {
+        open.delete(spaceId)
+        announceOpen()
+      },
+    }
+    const made = openSpace(found, deps, { isNew })
+    open.set(spaceId, made)
+    announceOpen()
+    made.space.catch(() => {
+      if (open.get(spaceId) === made) deps.onClosed()
+    })
     return made.space
   }
 
@@ -277,6 +277,7 @@ export async function createClientCore(
     },
     offline: () => engine?.doubt(),
     hide() {
+      watch.rest()
       for (const space of open.values()) space.hurry()
     },
     thaw() {
@@ -301,7 +302,6 @@ export async function createClientCore(
       const space = await keepOpen(made, true)
       tell({ type: 'spaces-changed' })
       return space
-      watch.rest()
     },
     async openSpace(spaceId: SpaceId): Promise<Space> {
       const before = open.get(spaceId)
@@ -344,6 +344,7 @@ export async function createClientCore(
         await space.then((opened) => opened.close()).catch((error: unknown) => errors.push(error))
       }
       announceOpen()
+      watch.stop()
       await engine?.stop()
       closed = true
       stopPageEvents()
@@ -356,4 +357,3 @@ export async function createClientCore(
     },
   }
 }
-      watch.stop()

@@ -120,9 +120,9 @@ export function createSpaceSync(
     try {
       await commit(write)
     } catch (error) {
+      if (error instanceof SupersededError) deps.onSuperseded()
       dispatch({ type: 'write-failed', error: storageError(error) })
       return
-      if (error instanceof SupersededError) deps.onSuperseded()
     }
     dispatch({ type: 'written' })
     if (write.kind === 'settle' || write.kind === 'queue-missing') deps.onSettled()

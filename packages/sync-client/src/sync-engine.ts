@@ -20,9 +20,9 @@ import type { Transport } from './transport.ts'
 
 /** What the engine tells the tabs, its own included. */
 export interface SyncEngineListener {
-  received(spaceId: SpaceId, ops: readonly TreeOperation[]): void
   /** Another tab has begun to lead, whatever this one believes. */
   superseded(): void
+  received(spaceId: SpaceId, ops: readonly TreeOperation[]): void
   settled(spaceId: SpaceId): void
   reported(spaceId: SpaceId, report: SyncReport): void
   present(spaceId: SpaceId, present: Presence[]): void
@@ -189,6 +189,7 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
           listener.settled(spaceId)
           if (leftovers.has(spaceId)) void dropLeftover(spaceId)
         },
+        onSuperseded: () => void (stopped || listener.superseded()),
       },
     )
     watched.set(spaceId, { sync, present: new Map(), report: undefined, joining: false, joined: false })
@@ -202,7 +203,6 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
     watched.delete(spaceId)
     clearPresent(spaceId, space)
     await space.sync.stop()
-        onSuperseded: () => void (stopped || listener.superseded()),
   }
 
   async function dropLeftover(spaceId: SpaceId): Promise<void> {

@@ -44,6 +44,9 @@ const changes = z.array(transientChangeSchema)
 const tabMessageSchema = z.discriminatedUnion('type', [
   /** The tab that leads now asks each tab what it has open. */
   z.object({ type: z.literal('leading') }),
+  /** Is the tab that leads alive? It says at once that it is. */
+  z.object({ type: z.literal('leader-asked') }),
+  z.object({ type: z.literal('leader-here') }),
   /** The spaces that a tab has open: all of them. None when it goes. */
   z.object({ type: z.literal('opened'), tab: z.string(), spaceIds: z.array(spaceId) }),
   /** From the leader: the tab is gone, and may not have said so. */
@@ -55,9 +58,6 @@ const tabMessageSchema = z.discriminatedUnion('type', [
   /** From the leader: the outbox, or what was refused, has changed. */
   z.object({ type: z.literal('settled'), spaceId }),
   /** Refused edits of these trees are gone from the storage. */
-  /** Is the tab that leads alive? It says at once that it is. */
-  z.object({ type: z.literal('leader-asked') }),
-  z.object({ type: z.literal('leader-here') }),
   z.object({ type: z.literal('discarded'), spaceId, treeIds: z.array(treeIdSchema) }),
   z.object({ type: z.literal('reported'), spaceId, report: reportSchema }),
   z.object({ type: z.literal('presence-set'), spaceId, state: jsonValueSchema }),
