@@ -29,3 +29,9 @@ it('[ER3] never comes before the time that the server named', () => {
     ),
   )
 })
+
+it('comes at last, whatever a server names: a timer takes 2^31 ms, and fires at once beyond', () => {
+  const delay = backoffMs(0, chance(1), Number.MAX_SAFE_INTEGER)
+  expect(delay).toBeGreaterThanOrEqual(3_600_000)
+  expect(delay).toBeLessThan(2 ** 31)
+})

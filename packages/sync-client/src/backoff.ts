@@ -5,6 +5,9 @@ export interface BackoffOptions {
   readonly capMs: number
 }
 
+/** What a server asks for beyond this is not waited for. Timers take 2^31 ms at most, and fire at once beyond. */
+const maxRetryAfterMs = 3_600_000
+
 const defaults: BackoffOptions = { baseMs: 500, capMs: 30_000 }
 
 /**
@@ -21,5 +24,5 @@ export function backoffMs(
   const ceiling = Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30))
   const jittered = Math.max(baseMs / 10, chance.random() * ceiling)
   // Whoever was told the same time would come back together too, hence the jitter on top.
-  return Math.round(retryAfterMs > 0 ? retryAfterMs + jittered / 4 : jittered)
+  return Math.round(retryAfterMs > 0 ? Math.min(retryAfterMs, maxRetryAfterMs) + jittered / 4 : jittered)
 }

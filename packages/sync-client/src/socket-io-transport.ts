@@ -1,18 +1,8 @@
-import {
-  ackSchema,
-  errorBodySchema,
-  notifications,
-  type Ack,
-  type ErrorBody,
-  type NotificationName,
-  type NotificationPayload,
-  type RequestName,
-  type RequestReply,
-} from '@t69/protocol'
+import { errorBodySchema, type ErrorBody, type NotificationName } from '@t69/protocol'
 import { io } from 'socket.io-client'
 
-import type { ReplySchema } from './http.ts'
-import type { ConnectionListener, Transport } from './transport.ts'
+import { notify, readAck } from './read-message.ts'
+import type { Transport } from './transport.ts'
 
 const lost: ErrorBody = { code: 'unavailable', message: 'The connection was lost' }
 
@@ -52,10 +42,7 @@ export function createSocketIoTransport(url: string): Transport {
       // Socket.io carries no reason of the server's; the next handshake's refusal does.
       socket.on('disconnect', () => close(lost))
       for (const name of notificationNames) {
-        socket.on(
-          name,
-          (payload: unknown) => void (ended || notify(listener, name, notificationSchemas[name], payload)),
-        )
+        socket.on(name, (payload: unknown) => void (ended || notify(listener, name, payload)))
       }
       socket.connect()
 
@@ -67,7 +54,7 @@ export function createSocketIoTransport(url: string): Transport {
             waiting.add(fail)
             socket.emit(name, payload, (reply: unknown) => {
               waiting.delete(fail)
-              resolve(parseAck(name, reply))
+              resolve(readAck(name, reply))
             })
           }),
         signal(name, payload) {
@@ -87,28 +74,6 @@ const notificationNames: readonly NotificationName[] = [
   'space:closed',
   'auth:expiring',
 ]
-
-/** The same schemas, typed so that a name leads to the type of its payload. */
-const notificationSchemas: { readonly [N in NotificationName]: ReplySchema<NotificationPayload<N>> } =
-  notifications
-
-function notify<N extends NotificationName>(
-  listener: ConnectionListener,
-  name: N,
-  schema: ReplySchema<NotificationPayload<N>>,
-  payload: unknown,
-): void {
-  const parsed = schema.safeParse(payload)
-  // A notification that cannot be read is dropped: the next one shows the gap, and a pull fills it.
-  if (parsed.success) listener.notified(name, parsed.data)
-}
-
-function parseAck<N extends RequestName>(name: N, reply: unknown): Ack<RequestReply<N>> {
-  const parsed = ackSchema(name).safeParse(reply)
-  if (parsed.success) return parsed.data
-  // A code of a later protocol, or a server gone wrong: not to be repeated as it is ([CL10]).
-  return { ok: false, error: { code: 'invalid_request', message: `The answer to ${name} cannot be read` } }
-}
 
 /** A handshake that the server refused carries an `ErrorBody`; a network that failed does not. */
 function refusalOf(error: Error): ErrorBody | undefined {
