@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 
 import {
   encodeBatch,
+  inviteListSchema,
   inviteSchema,
   randomHexId,
   randomPeerId,
@@ -34,6 +35,8 @@ export interface Cast extends AsyncDisposable {
   /** A space with these people in their roles, and a root in its space tree. */
   space(): Promise<SpaceId>
   invite(spaceId: SpaceId, role: 'editor' | 'viewer'): Promise<string>
+  /** The id of an invite to the space that is good. */
+  inviteId(spaceId: SpaceId): Promise<string>
   /** The owner's, in no space until it joins one. */
   readonly ownerSocket: RawSocket
 }
@@ -76,6 +79,13 @@ export async function createCast(server: LiveServer): Promise<Cast> {
     tokens,
     ownerSocket,
     invite,
+    async inviteId(spaceId) {
+      await invite(spaceId, 'viewer')
+      const { invites } = inviteListSchema.parse(
+        (await owner.call('GET', `/api/spaces/${spaceId}/invites`)).body,
+      )
+      return invites[0]?.id ?? ''
+    },
     async space() {
       const id = spaceIdSchema.parse(randomHexId())
       await owner.call('POST', '/api/spaces', { id, name: 'Shared' })

@@ -14,7 +14,7 @@ export interface LiveServer extends AsyncDisposable {
   atOffset<Result>(offsetMs: number, work: () => Promise<Result>): Promise<Result>
   signUp(name: string): Promise<Person>
   /** Another session of the same person. */
-  signIn(person: Person): Promise<Person>
+  signIn(person: Pick<Person, 'user'>): Promise<Person>
   call(token: string | undefined, method: string, path: string, body?: object): Promise<Reply>
 }
 
@@ -33,7 +33,8 @@ export interface Reply {
   readonly body: unknown
 }
 
-const password = 'correct horse battery'
+/** Everybody's. */
+export const password = 'correct horse battery'
 const cheap = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 
 export async function startLiveServer(env: Readonly<Record<string, string>> = {}): Promise<LiveServer> {

@@ -1,8 +1,14 @@
-import type { SpaceId } from '@t69/protocol'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
+import { randomHexId, sessionSchema, spaceIdSchema, type SpaceId } from '@t69/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { createCast, freshEdit, type Cast } from '../lib/cast.ts'
-import { startLiveServer, type LiveServer, type Person } from '../lib/live-server.ts'
+import { password, startLiveServer, type LiveServer, type Person } from '../lib/live-server.ts'
 import { connectRaw, type RawSocket } from '../lib/raw-socket.ts'
 
 /**
@@ -170,6 +176,8 @@ describe('[AU5] the session ends', () => {
     ['signing out', () => victim.call('POST', '/api/auth/logout', { refreshToken: victim.refreshToken })],
     ['signing out everywhere, on another device', signOutEverywhere],
     ['a refresh token that is used twice', reuse],
+    ['a password that is changed on another device', () => changePassword(cast.people.editor)],
+    ['a password that is changed on this device', () => changePassword(victim)],
   ])('%s: the socket is cut, and no token of the session opens another', async (_, end) => {
     await end()
     expect(await socket.ended).toBe('io server disconnect')
@@ -198,6 +206,15 @@ describe('[AU5] the session ends', () => {
     }
   }
 
+  async function changePassword(person: Person): Promise<void> {
+    const body = { password, newPassword: 'a better battery' }
+    const changed = await person.call('POST', '/api/auth/change-password', body)
+    // The one session that goes on is another.
+    const { accessToken } = sessionSchema.parse(changed.body)
+    using fresh = await connectRaw(server.url, accessToken)
+    expect(await fresh.outcomeOf('space:join', { spaceId })).toBe('ok')
+  }
+
   /** The thief refreshes, and long after that the owner of the session does, with the same token. */
   async function reuse(): Promise<void> {
     const { refreshToken } = victim
@@ -211,6 +228,144 @@ describe('[AU5] the session ends', () => {
     await other.call('POST', '/api/auth/logout', { refreshToken: other.refreshToken })
     expect(await socket.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe('ok')
   })
+})
+
+describe('[AU7] the account is deleted', () => {
+  const deleteAccount = () =>
+    server.call(cast.people.editor.token, 'POST', '/api/auth/delete-account', { password })
+
+  test('nothing reaches any of its sockets from the answer on, nothing is taken, through reconnects too', async () => {
+    const goneId = socket.io.id
+    using idle = await connectRaw(server.url, cast.people.editor.token)
+    await idle.request('space:join', { spaceId })
+    const heard = { socket: socket.heard.length, idle: idle.heard.length, witness: witness.heard.length }
+    const before = await head()
+    expect((await deleteAccount()).outcome).toBe('204')
+    // What others may hear of it is that nobody is there any more.
+    await witness.fence()
+    expect(witness.heard.slice(heard.witness)).toEqual([
+      { name: 'presence:changed', payload: { spaceId, present: [], gone: [goneId] } },
+    ])
+    await ownerActs()
+    expect(await socket.ended).toBe('io server disconnect')
+    expect(await idle.ended).toBe('io server disconnect')
+    expect(socket.heard.slice(heard.socket)).toEqual([])
+    expect(idle.heard.slice(heard.idle)).toEqual([])
+    // The tokens are signed, and good for minutes yet.
+    for (const { token, refreshToken } of [victim, cast.people.editor]) {
+      for (let again = 0; again < 3; again++) {
+        await expect(connectRaw(server.url, token)).rejects.toMatchObject({ code: 'unauthenticated' })
+      }
+      expect((await server.call(token, 'GET', `/api/spaces/${spaceId}/trees/${spaceId}`)).outcome).toBe(
+        '401 unauthenticated',
+      )
+      const refreshed = await server.call(undefined, 'POST', '/api/auth/refresh', { refreshToken })
+      expect(refreshed.outcome).toBe('401 unauthenticated')
+    }
+    // The owner's own edit, and nothing else.
+    expect(await head()).toBe(before + 1)
+    const members = await cast.people.owner.call('GET', `/api/spaces/${spaceId}/members`)
+    expect(JSON.stringify(members.body)).not.toContain('Edna')
+  })
+
+  test('pushes under way are taken or lost with the socket, and none comes later', async () => {
+    let taken = 0
+    const answers = Array.from({ length: 60 }, async () => {
+      const answer = await socket
+        .request('ops:push', { spaceId, batch: freshEdit(spaceId).batch })
+        .catch(() => null)
+      if (answer?.ok === true) taken++
+    })
+    expect((await deleteAccount()).outcome).toBe('204')
+    const atDeletion = await head()
+    expect(await socket.ended).toBe('io server disconnect')
+    // A client that goes on as if nothing had happened.
+    for (let again = 0; again < 5; again++) {
+      socket.io.emit('ops:push', { spaceId, batch: freshEdit(spaceId).batch })
+      await expect(connectRaw(server.url, victim.token)).rejects.toMatchObject({ code: 'unauthenticated' })
+    }
+    socket.io.disconnect()
+    await Promise.allSettled(answers)
+    // All that was acked is there, beside the two operations of the root.
+    expect(taken).toBeLessThanOrEqual(atDeletion - 2)
+    expect(await head()).toBe(atDeletion)
+  })
+
+  test('a request whose body is still on its way is refused when it has come', async () => {
+    const { hostname, port } = new URL(server.url)
+    const body = JSON.stringify({ role: 'editor' })
+    // The owner's, whose token was good when the head of the request came.
+    const { token } = cast.people.owner
+    const slow = connect({ host: hostname, port: Number(port) })
+    await once(slow, 'connect')
+    slow.write(
+      `POST /api/spaces/${spaceId}/invites HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${token}\r\n` +
+        `content-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, 5)}`,
+    )
+    await cast.people.owner.call('GET', '/api/me')
+    await cast.people.owner.call('POST', '/api/auth/logout', { everywhere: true })
+    slow.write(body.slice(5))
+    const answer = Buffer.concat(await slow.toArray()).toString()
+    expect(answer).toMatch(/^HTTP\/1.1 401 /)
+    expect(answer).toContain('unauthenticated')
+  })
+
+  test('the spaces that nobody else is in go with it, files and all, and the others stay', async () => {
+    const own = spaceIdSchema.parse(randomHexId())
+    await victim.call('POST', '/api/spaces', { id: own, name: 'Mine' })
+    await socket.request('space:join', { spaceId: own })
+    expect(await socket.outcomeOf('ops:push', { spaceId: own, batch: freshEdit(own).batch })).toBe('ok')
+    const file = join(server.dataDir, own.slice(0, 2), `${own}.db`)
+    expect(existsSync(file)).toBe(true)
+    expect(await socket.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe('ok')
+    const before = await head()
+    expect((await deleteAccount()).outcome).toBe('204')
+    expect(existsSync(file)).toBe(false)
+    expect(await head()).toBe(before)
+  })
+
+  test('who signs up with its address is somebody else', async () => {
+    expect((await deleteAccount()).outcome).toBe('204')
+    const again = await server.signUp('Edna Editor')
+    expect(again.user.email).toBe(victim.user.email)
+    expect(again.user.id).not.toBe(victim.user.id)
+    using stranger = await connectRaw(server.url, again.token)
+    expect(await attempts(stranger)).toEqual(outside)
+    await ownerActs()
+    await stranger.fence()
+    expect(stranger.heard).toEqual([])
+  })
+
+  test('the last owner of a space that others are in stays, with everything, until there is another', async () => {
+    const { owner, editor } = cast.people
+    const refused = await owner.call('POST', '/api/auth/delete-account', { password })
+    expect(refused.outcome).toBe('403 forbidden')
+    expect(JSON.stringify(refused.body)).toContain('“Shared”')
+    await ownerActs()
+    expect(await socket.next('ops:appended')).toMatchObject({ spaceId })
+    await owner.call('PATCH', `/api/spaces/${spaceId}/members/${editor.user.id}`, { role: 'owner' })
+    expect((await owner.call('POST', '/api/auth/delete-account', { password })).outcome).toBe('204')
+    expect(await witness.ended).toBe('io server disconnect')
+    expect(await socket.outcomeOf('space:join', { spaceId })).toBe('ok')
+    expect(await socket.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe('ok')
+  })
+})
+
+test('[AU8] rows that an operator deletes by hand cut the live socket, and remove who listens', async () => {
+  const { editor, viewer } = cast.people
+  using listener = await connectRaw(server.url, viewer.token)
+  await listener.request('space:join', { spaceId })
+  const db = new DatabaseSync(join(server.dataDir, 'platform.sqlite'))
+  db.prepare('delete from sessions where user_id = ?').run(editor.user.id)
+  db.prepare('delete from members where user_id = ? and space_id = ?').run(viewer.user.id, spaceId)
+  db.close()
+  expect(await socket.ended).toBe('io server disconnect')
+  expect(await listener.next('space:closed')).toEqual({ spaceId, reason: 'removed' })
+  const heard = listener.heard.length
+  await ownerActs()
+  await listener.fence()
+  expect(listener.heard.slice(heard)).toEqual([])
+  await expect(connectRaw(server.url, victim.token)).rejects.toMatchObject({ code: 'unauthenticated' })
 })
 
 test('[AU4] an access token that runs out takes its socket along, which a renewal would have kept', async () => {

@@ -2,7 +2,7 @@ import { randomHexId, type SpaceId } from '@t69/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { createCast, signedIn, signedOut, type Cast, type SignedIn, type SignedOut } from '../lib/cast.ts'
-import { startLiveServer, type LiveServer } from '../lib/live-server.ts'
+import { password, startLiveServer, type LiveServer } from '../lib/live-server.ts'
 
 /**
  * Each HTTP route against everybody whom the rules tell apart. The routes come from the server's own
@@ -24,6 +24,8 @@ interface Row {
   readonly what?: string
   readonly path?: (asked: Asked) => Promise<string> | string
   readonly body?: (asked: Asked) => object
+  /** The caller's token, where it is not that of the cast. */
+  readonly token?: (caller: Caller) => Promise<string | undefined>
   readonly expected: Expected
 }
 
@@ -63,7 +65,6 @@ afterAll(async () => {
 
 const userId = (who: SignedIn) => cast.people[who].user.id
 const email = (who: SignedIn) => cast.people[who].user.email
-const password = 'correct horse battery'
 
 const rows: readonly Row[] = [
   { route: 'GET /health', expected: everybody('200') },
@@ -107,6 +108,33 @@ const rows: readonly Row[] = [
     route: 'POST /api/auth/logout',
     body: ({ caller }) => ({ refreshToken: refreshTokenOf(caller) }),
     expected: everybody('204'),
+  },
+  {
+    route: 'POST /api/auth/change-password',
+    what: 'with another password',
+    body: () => ({ password: 'guessed', newPassword: 'mine from now on' }),
+    expected: allPeople('401 wrong_credentials'),
+  },
+  {
+    route: 'POST /api/auth/change-password',
+    what: 'with the password',
+    token: tokenOfSomebodyElse,
+    body: () => ({ password, newPassword: 'mine from now on' }),
+    expected: allPeople('200'),
+  },
+  {
+    route: 'POST /api/auth/delete-account',
+    what: 'with another password',
+    body: () => ({ password: 'guessed' }),
+    expected: allPeople('401 wrong_credentials'),
+  },
+  {
+    route: 'POST /api/auth/delete-account',
+    what: 'with the password',
+    token: async (caller) => (caller === 'owner' ? tokenOf(caller) : tokenOfSomebodyElse(caller)),
+    body: () => ({ password }),
+    // Others would be left without an owner.
+    expected: { ...allPeople('204'), owner: denied },
   },
   { route: 'GET /api/me', expected: allPeople('200') },
   { route: 'GET /api/spaces', expected: allPeople('200') },
@@ -177,6 +205,18 @@ const rows: readonly Row[] = [
     body: () => ({ role: 'editor' }),
     expected: ownersOnly('201'),
   },
+  { route: 'GET /api/spaces/{spaceId}/invites', expected: ownersOnly('200') },
+  {
+    route: 'DELETE /api/spaces/{spaceId}/invites/{inviteId}',
+    path: async ({ spaceId }) => `/api/spaces/${spaceId}/invites/${await cast.inviteId(spaceId)}`,
+    expected: ownersOnly('204'),
+  },
+  {
+    route: 'DELETE /api/spaces/{spaceId}/invites/{inviteId}',
+    what: 'of another space',
+    path: async ({ spaceId }) => `/api/spaces/${spaceId}/invites/${await cast.inviteId(await cast.space())}`,
+    expected: ownersOnly(unknown),
+  },
   {
     route: 'POST /api/invites/{token}/accept',
     path: async ({ spaceId }) => `/api/invites/${await cast.invite(spaceId, 'viewer')}/accept`,
@@ -202,6 +242,11 @@ function selfOf(caller: Caller): string {
 
 function tokenOf(caller: Caller): string | undefined {
   return isSignedIn(caller) ? cast.people[caller].token : cast.tokens[caller].access
+}
+
+/** For what ends the sessions of whoever does it: an account of its own for each who is signed in. */
+async function tokenOfSomebodyElse(caller: Caller): Promise<string | undefined> {
+  return isSignedIn(caller) ? (await server.signUp(`Somebody ${randomHexId()}`)).token : tokenOf(caller)
 }
 
 /** What the owner sees of the space. */
@@ -249,7 +294,7 @@ test.each(
   rows.map((row) => ({ ...row, name: `${row.route}${row.what === undefined ? '' : `, ${row.what}`}` })),
 )(
   '$name: each caller gets what is theirs, and a refusal changes nothing',
-  async ({ route, path, body, expected }) => {
+  async ({ route, path, body, token, expected }) => {
     const [method = '', pattern = ''] = route.split(' ')
     if (route === 'POST /api/auth/refresh' || route === 'POST /api/auth/logout') {
       for (const who of signedIn) {
@@ -263,10 +308,12 @@ test.each(
       const plain = pattern.replace('{spaceId}', spaceId).replace('{treeId}', spaceId)
       const url = path === undefined ? plain : await path(asked)
       const before = await shown(spaceId)
-      const reply = await server.call(tokenOf(caller), method, url, body?.(asked))
+      const asking = token === undefined ? tokenOf(caller) : await token(caller)
+      const reply = await server.call(asking, method, url, body?.(asked))
       outcomes[caller] = reply.outcome
       const isRefused = reply.status >= 400
-      expect(isRefused && JSON.stringify(reply.body).includes('Shared'), caller).toBe(false)
+      const isTold = caller !== 'owner' && JSON.stringify(reply.body).includes('Shared')
+      expect(isRefused && isTold, caller).toBe(false)
       if (!/spaces|invites/.test(route)) continue
       const isChanged = !isRefused && method !== 'GET'
       expect(isChanged ? before : await shown(spaceId), `after ${caller}`).toEqual(before)

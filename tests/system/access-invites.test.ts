@@ -1,4 +1,4 @@
-import { inviteSchema } from '@t69/protocol'
+import { inviteListSchema, inviteSchema } from '@t69/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { createCast, type Cast } from '../lib/cast.ts'
@@ -76,6 +76,24 @@ test('an invite does not let in again who was removed, and does not raise who wa
   const viewers = await cast.invite(spaceId, 'viewer')
   expect((await owner.call('DELETE', `/api/spaces/${spaceId}/members/${viewer.user.id}`)).outcome).toBe('204')
   expect(await accept(viewer, viewers)).toBe('410 invite_expired')
+})
+
+test('an invite that an owner withdrew lets nobody in, and the others go on', async () => {
+  const spaceId = await cast.space()
+  const { owner, editor, viewer, stranger, removed } = cast.people
+  const [withdrawn, kept] = [await cast.invite(spaceId, 'editor'), await cast.invite(spaceId, 'viewer')]
+  const list = async (who: Person) => who.call('GET', `/api/spaces/${spaceId}/invites`)
+  const { invites } = inviteListSchema.parse((await list(owner)).body)
+  const { id } = invites.find(({ role }) => role === 'editor')!
+  for (const who of [editor, viewer, removed, stranger]) {
+    expect((await list(who)).status, who.user.name).not.toBe(200)
+    const refused = await who.call('DELETE', `/api/spaces/${spaceId}/invites/${id}`)
+    expect(refused.status, who.user.name).toBeGreaterThanOrEqual(400)
+  }
+  expect((await owner.call('DELETE', `/api/spaces/${spaceId}/invites/${id}`)).outcome).toBe('204')
+  expect(await accept(stranger, withdrawn)).toBe('410 invite_expired')
+  expect(await accept(stranger, kept)).toBe('200')
+  expect(JSON.stringify((await list(owner)).body)).not.toContain(kept)
 })
 
 test('an invite never raises a member’s role', async () => {
