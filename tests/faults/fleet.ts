@@ -28,7 +28,7 @@ export interface Fleet {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-const anna = { email: 'anna@example.org', password: 'correct horse battery', name: 'Anna' }
+export const anna = { email: 'anna@example.org', password: 'correct horse battery', name: 'Anna' }
 
 /** Settings under which twenty devices of one person, on one address, are nothing unusual. */
 export const roomyLimits = {
@@ -117,7 +117,7 @@ export async function createFleet(serverUrl: string): Promise<Fleet> {
 }
 
 /** Draws short pauses only: tries again within 600 ms at the most, where people's devices take up to 30 s. */
-const hastyRuntime: Runtime = {
+export const hastyRuntime: Runtime = {
   now: () => Date.now(),
   random: () => Math.random() / 50,
   setTimer: (callback, delayMs) => {
@@ -126,13 +126,14 @@ const hastyRuntime: Runtime = {
   },
 }
 
-/** A tree as the server shows it to whoever asks over HTTP. */
+/** A tree, the space's own if none is named, as the server shows it to whoever asks over HTTP. */
 export async function serverTree(
   serverUrl: string,
   token: string,
   spaceId: SpaceId,
+  treeId: string = spaceId,
 ): Promise<{ digest: string; names: string[] }> {
-  const response = await fetch(new URL(`/api/spaces/${spaceId}/trees/${spaceId}`, serverUrl), {
+  const response = await fetch(new URL(`/api/spaces/${spaceId}/trees/${treeId}`, serverUrl), {
     headers: { authorization: `Bearer ${token}` },
   })
   const body = await response.text()

@@ -15,13 +15,18 @@ export function readOps(path: string): { count: number; contents: Map<string, st
     const contents = new Map<string, string>()
     for (const [index, row] of rows.entries()) {
       if (row['seq'] !== index + 1) throw new Error(`position ${index + 1} has seq ${String(row['seq'])}`)
-      const { treeId, clock, peerId, targetId, parentId, key, value } = row
-      contents.set(idOf(treeId, clock, peerId), contentOf(targetId, parentId, key, value))
+      contents.set(...idAndContentOfRow(row))
     }
     return { count: rows.length, contents }
   } finally {
     db.close()
   }
+}
+
+/** A row of `tree_ops`. */
+export function idAndContentOfRow(row: Record<string, unknown>): [id: string, content: string] {
+  const { treeId, clock, peerId, targetId, parentId, key, value } = row
+  return [idOf(treeId, clock, peerId), contentOf(targetId, parentId, key, value)]
 }
 
 /** The same, of an operation as a client has it. */

@@ -9,17 +9,36 @@ export interface NetworkLink {
   cut(): void
   /** Keeps connections open and delivers nothing in either direction, until `restore`: a tunnel, a dead phone mast. */
   stall(): void
+  /** Delivers nothing to the device, until `restore`, while the server hears all that it says: it does not read. */
+  deafen(): void
   restore(): void
   /** Gives the device these bytes as if the server had sent them, on every connection that is open. */
   inject(bytes: Uint8Array): void
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export async function createNetworkLink(serverUrl: string): Promise<NetworkLink> {
+/** Hears what passes on one connection, before it is passed on. */
+export interface NetworkTap {
+  readonly fromDevice: (chunk: Buffer) => void
+  readonly fromServer: (chunk: Buffer) => void
+}
+
+export interface NetworkLinkOptions {
+  /** How long each way takes, in milliseconds: half a round trip. */
+  readonly delayMs?: number
+  /** Called for each connection. */
+  readonly tap?: () => NetworkTap
+}
+
+export async function createNetworkLink(
+  serverUrl: string,
+  { delayMs = 0, tap }: NetworkLinkOptions = {},
+): Promise<NetworkLink> {
   const target = new URL(serverUrl)
   const open = new Set<Socket>()
   const near = new Set<Socket>()
-  let mode: 'up' | 'cut' | 'stalled' = 'up'
+  let mode: 'up' | 'cut' | 'stalled' | 'deaf' = 'up'
+  const isRead = (end: Socket): boolean => mode === 'up' || (mode === 'deaf' && near.has(end))
 
   const proxy = createServer((device) => {
     if (mode === 'cut') {
@@ -29,19 +48,25 @@ export async function createNetworkLink(serverUrl: string): Promise<NetworkLink>
     const server = connect(Number(target.port), target.hostname)
     near.add(device)
     device.on('close', () => near.delete(device))
-    for (const [end, other] of [
-      [device, server],
-      [server, device],
+    const tapped = tap?.()
+    for (const [end, other, heard] of [
+      [device, server, tapped?.fromDevice],
+      [server, device, tapped?.fromServer],
     ] as const) {
       open.add(end)
-      end.on('data', (chunk) => void (other.write(chunk) || end.pause()))
-      end.on('drain', () => mode !== 'stalled' && other.resume())
+      end.on('data', (chunk) => {
+        heard?.(chunk)
+        // Timers of one length keep their order.
+        if (delayMs > 0) setTimeout(() => void other.write(chunk), delayMs)
+        else if (!other.write(chunk)) end.pause()
+      })
+      end.on('drain', () => isRead(other) && other.resume())
       end.on('error', () => other.destroy())
       end.on('close', () => {
         open.delete(end)
         other.destroy()
       })
-      if (mode === 'stalled') end.pause()
+      if (!isRead(end)) end.pause()
     }
   })
   proxy.listen(0, '127.0.0.1')
@@ -62,6 +87,10 @@ export async function createNetworkLink(serverUrl: string): Promise<NetworkLink>
     stall() {
       mode = 'stalled'
       for (const socket of open) socket.pause()
+    },
+    deafen() {
+      mode = 'deaf'
+      for (const socket of open) if (!isRead(socket)) socket.pause()
     },
     restore() {
       mode = 'up'

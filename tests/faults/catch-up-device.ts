@@ -1,0 +1,145 @@
+import type { SpaceId } from '@t69/protocol'
+import {
+  createSocketIoTransport,
+  createSyncClient,
+  memoryStorage,
+  type ClientStorage,
+  type Space,
+  type SyncClient,
+  type Transport,
+} from '@t69/sync-client'
+
+import { hastyRuntime } from './fleet.ts'
+
+/** A request for a page, and how far the device had stored the log by then. */
+export interface Pull {
+  readonly after: number
+  readonly stored: number
+}
+
+/** A transaction by which the device moved on in the log. */
+export interface StoredStep {
+  readonly cursor: number
+  /** From the step before. */
+  readonly tookMs: number
+}
+
+/** A device whose process may die at any moment. What it stored is there when it starts again. */
+export interface CatchUpDevice extends AsyncDisposable {
+  readonly storage: ClientStorage
+  readonly pulls: readonly Pull[]
+  readonly steps: readonly StoredStep[]
+  start(): Promise<SyncClient>
+  /** Signs in, if need be, and opens the space. */
+  open(spaceId: SpaceId): Promise<Space>
+  crash(): void
+}
+
+export interface Account {
+  readonly email: string
+  readonly password: string
+}
+
+export function createCatchUpDevice(
+  url: string,
+  account: Account,
+  storage: ClientStorage = memoryStorage(),
+): CatchUpDevice {
+  const pulls: Pull[] = []
+  const steps: StoredStep[] = []
+  let stored = 0
+  let steppedAt = performance.now()
+  let life: { isAlive: boolean; client: SyncClient } | undefined
+
+  function stepTo(cursor: number): void {
+    const now = performance.now()
+    if (cursor > stored) steps.push({ cursor, tookMs: now - steppedAt })
+    stored = cursor
+    steppedAt = now
+  }
+
+  /** The storage as one life of the process has it: afterwards, nothing that it asks for happens. */
+  function storageOf(isAlive: () => boolean): ClientStorage {
+    const never = new Promise<never>(() => {})
+    const own: Partial<ClientStorage> = {
+      async appendRemote(spaceId, ops, state) {
+        await storage.appendRemote(spaceId, ops, state)
+        stepTo(state.cursor)
+      },
+      async settleOutbox(spaceId, entries, rejected, state) {
+        await storage.settleOutbox(spaceId, entries, rejected, state)
+        stepTo(state.cursor)
+      },
+      async putSyncState(spaceId, state) {
+        await storage.putSyncState(spaceId, state)
+        stepTo(state.cursor)
+      },
+    }
+    return new Proxy(storage, {
+      get(target, name) {
+        const value: unknown = Reflect.get(name in own ? own : target, name, target)
+        if (typeof value !== 'function') return value
+        return (...args: unknown[]): unknown =>
+          isAlive() ? Reflect.apply(value, name in own ? own : target, args) : never
+      },
+    })
+  }
+
+  function transportOf(isAlive: () => boolean): Transport {
+    const inner = createSocketIoTransport(url)
+    return {
+      connect(handshake, listener) {
+        const connection = inner.connect(handshake, {
+          opened: () => isAlive() && listener.opened(),
+          notified: (name, payload) => isAlive() && listener.notified(name, payload),
+          closed: (error) => isAlive() && listener.closed(error),
+        })
+        return {
+          ...connection,
+          async request(name, payload) {
+            if (name === 'ops:pull' && 'after' in payload && typeof payload.after === 'number')
+              pulls.push({ after: payload.after, stored })
+            const ack = await connection.request(name, payload)
+            return isAlive() ? ack : await new Promise<never>(() => {})
+          },
+        }
+      },
+    }
+  }
+
+  async function start(): Promise<SyncClient> {
+    const born = { isAlive: true }
+    const isAlive = (): boolean => born.isAlive
+    const client = createSyncClient({
+      url,
+      storage: storageOf(isAlive),
+      session: 'storage',
+      transport: transportOf(isAlive),
+      runtime: {
+        ...hastyRuntime,
+        setTimer: (callback, delayMs) => hastyRuntime.setTimer(() => isAlive() && callback(), delayMs),
+      },
+    })
+    life = Object.assign(born, { client })
+    await client.ready
+    if (client.user === null) await client.signIn(account)
+    return client
+  }
+
+  return {
+    storage,
+    pulls,
+    steps,
+    start,
+    async open(spaceId) {
+      const client = life?.isAlive === true ? life.client : await start()
+      return client.openSpace(spaceId)
+    },
+    crash() {
+      if (life !== undefined) life.isAlive = false
+    },
+    async [Symbol.asyncDispose]() {
+      if (life?.isAlive === true) await life.client.close()
+    },
+  }
+}

@@ -1,0 +1,292 @@
+import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { DatabaseSync } from 'node:sqlite'
+
+import { packBatches, randomHexId, spaceIdSchema, type TreeOperation } from '@t69/protocol'
+import { Replica, toVertexOperation } from '@t69/replica'
+import type { Space } from '@t69/sync-client'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+
+import { createChatHistory, type ChatHistory } from '../lib/chat-history.ts'
+import { createNetworkLink } from '../lib/network-link.ts'
+import { connectRaw, outcomeOf } from '../lib/raw-socket.ts'
+import { startServer, type ServerProcess } from '../lib/server-process.ts'
+import { createRandom } from '../system/simulation/random.ts'
+import { createCatchUpDevice, type CatchUpDevice, type StoredStep } from './catch-up-device.ts'
+import { anna, createFleet, live, roomyLimits, serverTree, type Fleet } from './fleet.ts'
+import { watchMemory } from './server-memory.ts'
+import { idAndContent, idAndContentOfRow, spaceFile } from './space-file.ts'
+import { watchWire, type WatchedWire } from './watched-wire.ts'
+
+/** Set FAULT_CATCH_UP=500000 for the long run. */
+const count = Number(process.env['FAULT_CATCH_UP'] ?? 60_000)
+const isLong = count >= 500_000
+const cuts = isLong ? 100 : 20
+const sleeperCount = isLong ? 50 : 8
+const seed = Number(process.env['FAULT_SEED'] ?? 1)
+const spaceId = spaceIdSchema.parse(randomHexId())
+
+let server: ServerProcess
+let fleet: Fleet
+let history: ChatHistory
+let contents: Contents
+/** As batches. */
+let historyBytes: number
+
+beforeAll(async () => {
+  server = await startServer({ env: roomyLimits })
+  fleet = await createFleet(server.url)
+  history = createChatHistory(spaceId, { count, large: 8, seed })
+  const all = [...history.trees.values()].flat()
+  contents = contentsOfOps(all)
+  historyBytes = 0
+  for (const { bytes } of packBatches(spaceId, all)) historyBytes += bytes.length
+})
+afterAll(async () => {
+  await fleet[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+})
+
+/** How many operations there are, and which: the same for the same ones, in whatever order. */
+interface Contents {
+  readonly count: number
+  readonly sum: string
+}
+
+function contentsOf(lines: Iterable<readonly [id: string, content: string]>): Contents {
+  let [total, sum] = [0, 0n]
+  for (const [id, content] of lines) {
+    sum += createHash('sha1').update(`${id} ${content}`).digest().readBigUInt64BE()
+    total++
+  }
+  return { count: total, sum: sum.toString(36) }
+}
+
+const contentsOfOps = (ops: readonly TreeOperation[]): Contents => contentsOf(ops.map(idAndContent))
+
+function contentsOfServer(): Contents {
+  const db = new DatabaseSync(spaceFile(server.dataDir, spaceId), { readOnly: true })
+  try {
+    return contentsOf(db.prepare('SELECT * FROM tree_ops').all().map(idAndContentOfRow))
+  } finally {
+    db.close()
+  }
+}
+
+async function contentsOfDevice({ storage }: CatchUpDevice): Promise<Contents> {
+  const ops: TreeOperation[][] = []
+  for (const treeId of history.treeIds) ops.push(await storage.readTree(spaceId, treeId))
+  return contentsOfOps(ops.flat())
+}
+
+/** A few trees as the device shows them, and as the server does. */
+async function expectSameTrees(device: CatchUpDevice): Promise<void> {
+  const token = await fleet.token()
+  for (const treeId of [...history.treeIds.slice(0, 3), ...history.treeIds.slice(-1)]) {
+    const ops = await device.storage.readTree(spaceId, treeId)
+    using replica = new Replica({ treeId, ops: ops.map(toVertexOperation) })
+    const { digest } = await serverTree(server.url, token, spaceId, treeId)
+    expect(replica.digest()).toBe(digest)
+  }
+}
+
+type Fault = 'cut' | 'crash' | 'kill'
+
+/** Cuts the wire so often, at any byte; now and then the device's process dies with it, or the server's. */
+async function cutOften(
+  wire: WatchedWire,
+  device: CatchUpDevice,
+  space: Space,
+): Promise<{ space: Space; faults: Record<Fault, number> }> {
+  const random = createRandom(seed)
+  const faults = { cut: 0, crash: 0, kill: 0 }
+  const everyBytes = (historyBytes * 0.9) / cuts
+  let current = space
+  for (let cut = 0; cut < cuts; cut++) {
+    await wire.passed(random.below(2 * everyBytes))
+    wire.link.cut()
+    const fault: Fault = random.pick(['cut', 'cut', 'cut', 'cut', 'crash', 'kill'])
+    faults[fault]++
+    if (fault === 'kill') {
+      await server.kill()
+      await server.start()
+    }
+    if (fault === 'crash') device.crash()
+    wire.link.restore()
+    if (fault === 'crash') current = await device.open(spaceId)
+  }
+  return { space: current, faults }
+}
+
+/** What a page took at the end of the log, by what it took at the beginning: medians of a quarter each. */
+function slowdown(steps: readonly StoredStep[]): number {
+  const quarter = Math.ceil(steps.length / 4)
+  const median = (part: readonly StoredStep[]): number =>
+    part.map(({ tookMs }) => tookMs).toSorted((a, b) => a - b)[Math.floor(part.length / 2)] ?? 0
+  return median(steps.slice(-quarter)) / median(steps.slice(1, quarter + 1))
+}
+
+/** Read to the end of the log, and everything sent that it lacked. */
+async function settled(space: Space): Promise<void> {
+  await live(space)
+  await space.flushed()
+}
+
+function report(what: string, begun: number, figures: object): void {
+  const seconds = Math.round((performance.now() - begun) / 100) / 10
+  console.log(what, {
+    operations: count,
+    cuts,
+    seconds,
+    opsPerSecond: Math.round(count / seconds),
+    ...figures,
+  })
+}
+
+/** A device on which the whole history was written, and never left it. */
+async function localDevice(url: string): Promise<{ device: CatchUpDevice; space: Space }> {
+  const device = createCatchUpDevice(url, anna)
+  const createdAt = new Date()
+  await device.storage.putSpace({
+    id: spaceId,
+    uri: `browser://${spaceId}`,
+    name: 'Years',
+    createdAt,
+    userId: null,
+  })
+  for (const ops of history.trees.values()) await device.storage.appendLocal(spaceId, ops)
+  return { device, space: await device.open(spaceId) }
+}
+
+/** The device on which everything was written. */
+let writer: CatchUpDevice
+
+it(`[LI1] [CL9] sends up ${count} operations in ${cuts} pieces, whatever dies meanwhile`, async () => {
+  await using wire = await watchWire(server.url)
+  const local = await localDevice(wire.link.url)
+  writer = local.device
+  const begun = performance.now()
+  await local.space.enableSync()
+  const { space, faults } = await cutOften(wire, local.device, local.space)
+  await settled(space)
+  report('sent in pieces', begun, { ...faults, ...wire.largestMessage, wireBytes: wire.bytes, historyBytes })
+  writer.crash()
+  expect(contentsOfServer()).toEqual(contents)
+  expect(await contentsOfDevice(writer)).toEqual(contents)
+  expect(wire.tooLarge).toEqual([])
+})
+
+it(`[LI1] [PL2] fetches ${count} operations in ${cuts} pieces, and none of it twice but what was on its way`, async () => {
+  await using wire = await watchWire(server.url)
+  await using device = createCatchUpDevice(wire.link.url, anna)
+  await device.start()
+  const begun = performance.now()
+  const { space, faults } = await cutOften(wire, device, await device.open(spaceId))
+  await settled(space)
+  report('fetched in pieces', begun, {
+    ...faults,
+    ...wire.largestMessage,
+    wireBytes: wire.bytes,
+    historyBytes,
+  })
+  expect(await contentsOfDevice(device)).toEqual(contents)
+  await expectSameTrees(device)
+  expect(wire.tooLarge).toEqual([])
+  for (const { after, stored } of device.pulls) expect(after).toBeGreaterThanOrEqual(stored)
+  const pages = device.steps.length
+  expect(device.pulls.length).toBeLessThanOrEqual(pages + 2 * cuts + 2)
+  for (const { request, reply } of wire.joins) expect(request + reply).toBeLessThan(1_000)
+  console.log({ pages, pulls: device.pulls.length, join: wire.joins.at(-1) })
+})
+
+it.each(isLong ? [0, 75] : [0])(
+  `fetches as fast at the end as at the beginning, at a delay of %d ms each way`,
+  async (delayMs) => {
+    await server.stop()
+    await server.start()
+    await using wire = await watchWire(server.url, delayMs)
+    await using device = createCatchUpDevice(wire.link.url, anna)
+    await device.start()
+    const memory = await watchMemory(server.pid ?? 0)
+    const begun = performance.now()
+    const space = await device.open(spaceId)
+    await settled(space)
+    const [peakMiB, slower] = [await memory.peakMiB(), slowdown(device.steps)]
+    report('fetched', begun, { delayMs, peakMiB, slower, pages: device.steps.length })
+    expect(peakMiB).toBeLessThan(100)
+    expect(slower).toBeLessThan(3)
+  },
+)
+
+it('[CL5] sends everything again to a server that lost it all, in bounded memory', async () => {
+  await server.stop()
+  for (const suffix of ['', '-wal', '-shm'])
+    await rm(spaceFile(server.dataDir, spaceId) + suffix, { force: true })
+  await server.start()
+  await using wire = await watchWire(server.url)
+  await using device = createCatchUpDevice(wire.link.url, anna, writer.storage)
+  const client = await device.start()
+  const memory = await watchMemory(server.pid ?? 0)
+  const begun = performance.now()
+  await settled(await client.openSpace(spaceId))
+  const peakMiB = await memory.peakMiB()
+  report('sent', begun, { peakMiB, ...wire.largestMessage })
+  expect(contentsOfServer()).toEqual(contents)
+  await expectSameTrees(device)
+  expect(wire.tooLarge).toEqual([])
+  expect(peakMiB).toBeLessThan(150)
+})
+
+it(`[AP4] pays for ${sleeperCount} devices that do not read with a bounded backlog each, and tells them when they do`, async () => {
+  const busy = spaceIdSchema.parse(randomHexId())
+  const token = await fleet.token()
+  await fetch(new URL('/api/spaces', server.url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify({ id: busy, name: 'Busy' }),
+  })
+  const bulk = createChatHistory(busy, { count: 20_000, large: 60, seed })
+  const batches = Array.from(packBatches(busy, [...bulk.trees.values()].flat()), ({ bytes }) => bytes)
+  await using link = await createNetworkLink(server.url)
+  const sleepers = await Promise.all(Array.from({ length: sleeperCount }, () => connectRaw(link.url, token)))
+  using pusher = await connectRaw(server.url, token)
+  for (const socket of [...sleepers, pusher]) {
+    await socket.request('space:join', { spaceId: busy })
+    await socket.request('space:join', { spaceId })
+  }
+  const memory = await watchMemory(server.pid ?? 0)
+  link.deafen()
+  const answers = { pages: 0, refused: 0 }
+  // More than the system keeps for a socket and the server adds to it, in pages and then in appends.
+  for (const { io } of sleepers) {
+    for (let page = 0; page < (isLong ? 100 : 40); page++)
+      io.emit('ops:pull', { spaceId, after: page * 200 }, (ack: unknown) => {
+        if (outcomeOf(ack) === 'ok') answers.pages++
+        else answers.refused++
+      })
+  }
+  for (const batch of batches) {
+    const ack: unknown = await pusher.io.timeout(60_000).emitWithAck('ops:push', { spaceId: busy, batch })
+    expect(outcomeOf(ack)).toBe('ok')
+  }
+  const peakMiB = await memory.peakMiB()
+  link.restore()
+  const heads = await Promise.all(
+    sleepers.map(async (socket) => {
+      for (;;) {
+        const { after, cursor } = await socket.next('ops:appended')
+        if (cursor === bulk.count) return { after, cursor }
+      }
+    }),
+  )
+  console.log('not read', {
+    sleepers: sleepers.length,
+    peakMiB,
+    ...answers,
+    pushed: batches.reduce((sum, { length }) => sum + length, 0),
+  })
+  expect(heads).toEqual(sleepers.map(() => ({ after: bulk.count, cursor: bulk.count })))
+  for (const socket of sleepers) socket[Symbol.dispose]()
+  expect(answers.refused).toBeGreaterThan(0)
+  expect(peakMiB).toBeLessThan(sleeperCount * 5 + 100)
+})
