@@ -56,6 +56,7 @@ export async function startLiveServer(env: Readonly<Record<string, string>> = {}
     SIGN_IN_LIMIT_PER_ADDRESS: '100000',
     SIGN_IN_LIMIT_PER_ACCOUNT: '100000',
     REQUEST_LIMIT_PER_ADDRESS: '1000000',
+    REQUEST_LIMIT_PER_USER: '1000000',
     ...env,
   })
   const server = await createServer(config, { runtime, passwordCost: cheap })

@@ -81,6 +81,7 @@ const environment = z.object({
   SIGN_IN_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(60),
   SIGN_IN_LIMIT_PER_ACCOUNT: wholeNumber(1, 1_000_000).default(20),
   REQUEST_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(1200),
+  REQUEST_LIMIT_PER_USER: wholeNumber(1, 1_000_000).default(1200),
 })
 
 export interface Config {
@@ -110,8 +111,10 @@ export interface Config {
     readonly signInPerAddress: number
     /** Sign-ins to one account in 15 minutes, from anywhere. */
     readonly signInPerAccount: number
-    /** Any requests of one address in a minute. */
+    /** Requests of one address in a minute, of those who are not signed in. */
     readonly requestsPerAddress: number
+    /** Requests of one user in a minute, from anywhere. */
+    readonly requestsPerUser: number
   }
 }
 
@@ -140,6 +143,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       signInPerAddress: values.SIGN_IN_LIMIT_PER_ADDRESS,
       signInPerAccount: values.SIGN_IN_LIMIT_PER_ACCOUNT,
       requestsPerAddress: values.REQUEST_LIMIT_PER_ADDRESS,
+      requestsPerUser: values.REQUEST_LIMIT_PER_USER,
     },
   }
 }

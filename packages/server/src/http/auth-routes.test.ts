@@ -260,6 +260,23 @@ describe('a session in a cookie', () => {
 })
 
 describe('limits on signing in', () => {
+  it('lets a whole office renew after its address has used up its requests, and bounds guesses', async () => {
+    await using harness = await createHttpHarness({
+      REQUEST_LIMIT_PER_ADDRESS: '2',
+      REQUEST_LIMIT_PER_USER: '3',
+    })
+    const people = [await harness.signUp('Anna'), await harness.signUp('Ben'), await harness.signUp('Cleo')]
+    const renew = (refreshToken: string) => harness.anonymous('POST', '/api/auth/refresh', { refreshToken })
+    expect((await renew('guess')).status).toBe(401)
+    expect((await renew('guess')).status).toBe(401)
+    expect((await renew('guess')).status).toBe(429)
+    for (const person of people) {
+      expect((await renew(person.session.refreshToken!)).status).toBe(200)
+      for (let count = 0; count < 3; count++) expect((await person.call('GET', '/api/me')).status).toBe(200)
+      expect((await person.call('GET', '/api/me')).status).toBe(429)
+    }
+  })
+
   it('counts sign-ins and sign-ups of one address together', async () => {
     await using harness = await createHttpHarness({ SIGN_IN_LIMIT_PER_ADDRESS: '3' })
     await harness.signUp('Anna')
@@ -272,6 +289,14 @@ describe('limits on signing in', () => {
     expect(error.code).toBe('rate_limited')
     expect(error.retryAfterMs).toBeGreaterThan(0)
     expect(Number(response.headers['retry-after'])).toBe(Math.ceil(error.retryAfterMs / 1000))
+  })
+
+  it('is not got round with a token of one’s own', async () => {
+    await using harness = await createHttpHarness({ SIGN_IN_LIMIT_PER_ADDRESS: '2' })
+    const anna = await harness.signUp('Anna')
+    const guess = { email: 'ben@example.org', password: 'a guess' }
+    expect((await anna.call('POST', '/api/auth/login', guess)).status).toBe(401)
+    expect((await anna.call('POST', '/api/auth/login', guess)).status).toBe(429)
   })
 
   it('bounds guesses at one account, whatever the address, and leaves others alone', async () => {

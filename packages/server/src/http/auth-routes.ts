@@ -17,7 +17,7 @@ import { createSessionAnswer } from './answer-session.ts'
 import { authenticateBy, bearerTokenOf, callerOf } from './authenticate.ts'
 import type { HttpApp } from './http-app.ts'
 import { bearer, errorResponses } from './openapi.ts'
-import { createAccountLimit, createSignInLimit } from './rate-limits.ts'
+import { createAccountLimit, createRenewalLimit, createSignInLimit } from './rate-limits.ts'
 import type { RouteDeps } from './routes.ts'
 import { clearSessionCookie, sessionCookieOf } from './session-cookie.ts'
 
@@ -78,6 +78,13 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   app.post('/api/auth/refresh', {
+    config: {
+      rateLimit: createRenewalLimit(app, config, (request) => {
+        const { refreshToken } = refreshBodySchema.parse(request.body)
+        const token = refreshToken ?? sessionCookieOf(request, config.corsOrigins)
+        return token === undefined ? undefined : sessions.idByToken(token, now())
+      }),
+    },
     schema: {
       tags,
       summary: 'Exchange the refresh token for a fresh pair',

@@ -80,7 +80,7 @@ export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOption
       maxAge: 600,
     })
   }
-  await app.register(rateLimit, rateLimitDefaults(config))
+  await app.register(rateLimit, rateLimitDefaults(app, config))
   await registerOpenApi(app)
   return app
 }

@@ -1,7 +1,9 @@
 import { SyncError } from '@t69/protocol'
 import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
 
 import type { Config } from '../config.ts'
+import { bearerTokenOf } from './authenticate.ts'
 import type { HttpApp } from './http-app.ts'
 
 const minuteMs = 60_000
@@ -11,12 +13,84 @@ function tooMany(retryAfterMs: number): SyncError {
   return new SyncError('rate_limited', 'Too many requests: try again in a while', { retryAfterMs })
 }
 
-/** For every route that has no limit of its own. By address; an IPv6 network of 64 bits counts as one. */
-export function rateLimitDefaults(config: Config) {
+/**
+ * For every route that has no limit of its own. Who is signed in has a budget of their own, on all their
+ * devices together: an office of thousands behind one address must not use up each other's. Everybody else
+ * counts by address; an IPv6 network of 64 bits counts as one.
+ */
+export function rateLimitDefaults(app: HttpApp, config: Config) {
+  const perUser = createBudget(app, config.rateLimits.requestsPerUser)
   return {
     max: config.rateLimits.requestsPerAddress,
     timeWindow: minuteMs,
     errorResponseBuilder: (_request: FastifyRequest, { ttl }: { ttl: number }) => tooMany(ttl),
+    // The only place where the plugin asks what it should not count.
+    allowList: async (request: FastifyRequest): Promise<boolean> => {
+      const userId = signedUserOf(app, request)
+      if (userId === undefined) return false
+      await perUser(request, `user:${userId}`)
+      return true
+    },
+  }
+}
+
+/**
+ * Whose token it is, by its signature alone. Whether it still opens anything is for others to say: this only
+ * chooses a budget, and whoever shows an old token of theirs uses up their own.
+ */
+function signedUserOf(app: HttpApp, request: FastifyRequest): string | undefined {
+  const token = bearerTokenOf(request)
+  if (token === undefined) return undefined
+  try {
+    return subjectSchema.parse(app.jwt.verify(token, { ignoreExpiration: true })).sub
+  } catch {
+    return undefined
+  }
+}
+
+/** The plugin hands the list for every route down to each other limit, which would let whoever is signed in pass. */
+const nobody: string[] = []
+
+const subjectSchema = z.object({ sub: z.string() })
+
+/** Counts requests by a key that the caller knows. Throws `rate_limited` beyond `max` a minute. */
+function createBudget(app: HttpApp, max: number, timeWindow = minuteMs) {
+  const keys = new WeakMap<FastifyRequest, string>()
+  let count: ReturnType<HttpApp['createRateLimit']> | undefined
+  return async (request: FastifyRequest, key: string): Promise<void> => {
+    keys.set(request, key)
+    // Not before the plugin is there.
+    count ??= app.createRateLimit({
+      max,
+      timeWindow,
+      keyGenerator: (it) => keys.get(it) ?? '',
+      allowList: nobody,
+    })
+    const result = await count(request)
+    if (!result.isAllowed && result.isExceeded) throw tooMany(result.ttl)
+  }
+}
+
+/**
+ * For renewals, which show no access token (as the route's `config.rateLimit`). A good refresh token has the
+ * budget of its session: when a server comes back, everybody at an address may renew at once. Guesses count by
+ * address.
+ */
+export function createRenewalLimit(
+  app: HttpApp,
+  config: Config,
+  sessionOf: (request: FastifyRequest) => string | undefined,
+) {
+  const perSession = createBudget(app, config.rateLimits.requestsPerUser)
+  return {
+    // The token may be in the body.
+    hook: 'preHandler' as const,
+    allowList: async (request: FastifyRequest): Promise<boolean> => {
+      const sessionId = sessionOf(request)
+      if (sessionId === undefined) return false
+      await perSession(request, `session:${sessionId}`)
+      return true
+    },
   }
 }
 
@@ -25,7 +99,7 @@ export function rateLimitDefaults(config: Config) {
  * around sign-in's. Such a route turns the limit for every route off (`config: { rateLimit: false }`).
  */
 export function createSignInLimit(app: HttpApp, config: Config) {
-  return app.rateLimit({ max: config.rateLimits.signInPerAddress, timeWindow: minuteMs })
+  return app.rateLimit({ max: config.rateLimits.signInPerAddress, timeWindow: minuteMs, allowList: nobody })
 }
 
 /**
@@ -33,15 +107,6 @@ export function createSignInLimit(app: HttpApp, config: Config) {
  * is also a way to keep somebody out of their account; who is signed in is not affected.
  */
 export function createAccountLimit(app: HttpApp, config: Config) {
-  const emails = new WeakMap<FastifyRequest, string>()
-  const count = app.createRateLimit({
-    max: config.rateLimits.signInPerAccount,
-    timeWindow: quarterMs,
-    keyGenerator: (request) => `account:${emails.get(request) ?? ''}`,
-  })
-  return async (request: FastifyRequest, email: string): Promise<void> => {
-    emails.set(request, email)
-    const result = await count(request)
-    if (!result.isAllowed && result.isExceeded) throw tooMany(result.ttl)
-  }
+  const count = createBudget(app, config.rateLimits.signInPerAccount, quarterMs)
+  return (request: FastifyRequest, email: string): Promise<void> => count(request, `account:${email}`)
 }
