@@ -22,7 +22,7 @@ export default defineConfig({
         ...source,
         test: {
           name: 'system',
-          include: ['tests/system/**/*.test.ts'],
+          include: ['tests/system/**/*.test.ts', 'tests/fuzz/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
