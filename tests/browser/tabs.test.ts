@@ -1,16 +1,10 @@
-import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
-import type { Device } from '../lib/device.ts'
-import { story, type Stage } from '../lib/story.ts'
+import { story } from '../lib/story.ts'
 import {
   accountOf,
-  message,
   messages,
   newChat,
-  openSpace,
-  openT69,
-  ready,
   say,
   showSidebar,
   signIn,
@@ -18,99 +12,12 @@ import {
   status,
   stored,
   synced,
-  treeItem,
 } from '../lib/t69-page.ts'
+import { agree, crash, openElsewhere, openTabs, others, shown } from '../lib/tabs-of.ts'
 import { openOwnSpace } from '../lib/two-people.ts'
 
 const anna = accountOf('Anna')
 const moment = { timeout: 5_000 }
-
-/** The tabs of one browser, all in the same chat, and which of them hold a connection to the server. */
-interface Tabs {
-  readonly pages: Page[]
-  open(): Promise<Page>
-  /** The one that has the connection. Throws when there are more. */
-  leader(): Promise<Page>
-}
-
-async function openTabs(device: Device, count: number): Promise<Tabs> {
-  const connected = new Map<Page, Set<unknown>>()
-  const pages: Page[] = []
-  function watch(page: Page): void {
-    const sockets = new Set<unknown>()
-    connected.set(page, sockets)
-    page.on('websocket', (socket) => {
-      sockets.add(socket)
-      socket.on('close', () => sockets.delete(socket))
-    })
-    for (const end of ['close', 'crash'] as const) page.on(end as 'close', () => connected.delete(page))
-    pages.push(page)
-  }
-  async function open(): Promise<Page> {
-    const { pathname, hash } = new URL(device.page.isClosed() ? last : device.page.url())
-    last = new URL(pathname + hash, device.url).href
-    const page = await device.context.newPage()
-    watch(page)
-    await page.goto(last)
-    await ready(page)
-    return page
-  }
-  let last = device.page.url()
-  watch(device.page)
-  // The first page is counted from its start, as all others are.
-  await device.page.reload()
-  await ready(device.page)
-  while (pages.length < count) await open()
-  const holding = () => Array.from(connected).flatMap(([page, sockets]) => Array.from(sockets, () => page))
-  return {
-    pages,
-    open,
-    async leader() {
-      await expect.poll(() => holding().length, moment).toBe(1)
-      const [page] = holding()
-      if (page === undefined) throw new Error('no tab has a connection')
-      return page
-    },
-  }
-}
-
-/** Anna's other device, in the chat. */
-async function openElsewhere(stage: Stage, spaceId: string, chat: string): Promise<Device> {
-  const phone = await stage.device("Anna's other browser")
-  await openT69(phone.page, phone.url)
-  await signIn(phone.page, anna)
-  await openSpace(phone.page, spaceId)
-  await showSidebar(phone.page)
-  await treeItem(phone.page, { title: chat }).click()
-  await synced(phone.page)
-  return phone
-}
-
-const others = (pages: readonly Page[], page: Page): Page[] => pages.filter((one) => one !== page)
-
-async function shown(pages: readonly Page[], text: string): Promise<void> {
-  await Promise.all(pages.map((page) => message(page, text).waitFor(moment)))
-}
-
-/** Live in all of them, with the same counts. */
-async function agree(pages: readonly Page[]): Promise<void> {
-  await Promise.all(pages.map(synced))
-  await expect
-    .poll(async () => {
-      const heads = await Promise.all(pages.map(async (page) => (await status(page)).head))
-      return new Set(heads).size
-    }, moment)
-    .toBe(1)
-}
-
-/** Ends the page's process as the system does when memory runs out. */
-async function crash(page: Page): Promise<void> {
-  const crashed = page.waitForEvent('crash')
-  const session = await page.context().newCDPSession(page)
-  // The answer never comes: whoever would give it is dead.
-  void session.send('Page.crash').catch(() => {})
-  await crashed
-}
 
 story('three tabs share one connection, and another takes it over when its tab goes', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
@@ -118,7 +25,7 @@ story('three tabs share one connection, and another takes it over when its tab g
   await synced(laptop.page)
   const spaceId = await spaceOf(laptop.page)
   const tabs = await openTabs(laptop, 3)
-  const phone = await openElsewhere(stage, spaceId, 'Diary')
+  const phone = await openElsewhere(stage, anna, { spaceId, chat: 'Diary' })
   let alive = tabs.pages
   const first = await tabs.leader()
 
@@ -210,7 +117,7 @@ story('of ten tabs the one that leads goes again and again, and nothing is lost'
   await synced(laptop.page)
   const spaceId = await spaceOf(laptop.page)
   const tabs = await openTabs(laptop, 10)
-  const phone = await openElsewhere(stage, spaceId, 'Diary')
+  const phone = await openElsewhere(stage, anna, { spaceId, chat: 'Diary' })
   // The youngest writes: those that are older come to lead before it.
   const writer = tabs.pages.at(-1) ?? laptop.page
   let alive = tabs.pages

@@ -1,0 +1,152 @@
+import type { Page } from 'playwright-core'
+import { expect } from 'vitest'
+
+import type { Device } from './device.ts'
+import type { Stage } from './story.ts'
+import {
+  message,
+  openSpace,
+  openT69,
+  ready,
+  showSidebar,
+  signIn,
+  status,
+  synced,
+  treeItem,
+  type Account,
+} from './t69-page.ts'
+
+const moment = { timeout: 5_000 }
+
+/** The tabs of one browser, all in the same chat, and which of them hold a connection to the server. */
+export interface Tabs {
+  readonly pages: Page[]
+  open(): Promise<Page>
+  /** The one that has the connection, of those that are not `except`. Throws when there are more. */
+  leader(except?: Page): Promise<Page>
+}
+
+export async function openTabs(device: Device, count: number): Promise<Tabs> {
+  const connected = new Map<Page, Set<unknown>>()
+  const pages: Page[] = []
+  function watch(page: Page): void {
+    const sockets = new Set<unknown>()
+    connected.set(page, sockets)
+    page.on('websocket', (socket) => {
+      sockets.add(socket)
+      socket.on('close', () => sockets.delete(socket))
+    })
+    for (const end of ['close', 'crash'] as const) page.on(end as 'close', () => connected.delete(page))
+    pages.push(page)
+  }
+  async function open(): Promise<Page> {
+    const { pathname, hash } = new URL(device.page.isClosed() ? last : device.page.url())
+    last = new URL(pathname + hash, device.url).href
+    const page = await device.context.newPage()
+    watch(page)
+    await page.goto(last)
+    await ready(page)
+    return page
+  }
+  let last = device.page.url()
+  watch(device.page)
+  // The first page is counted from its start, as all others are.
+  await device.page.reload()
+  await ready(device.page)
+  while (pages.length < count) await open()
+  const holding = (except?: Page) =>
+    Array.from(connected)
+      .filter(([page]) => page !== except)
+      .flatMap(([page, sockets]) => Array.from(sockets, () => page))
+  return {
+    pages,
+    open,
+    async leader(except) {
+      await expect.poll(() => holding(except).length, moment).toBe(1)
+      const [page] = holding(except)
+      if (page === undefined) throw new Error('no tab has a connection')
+      return page
+    },
+  }
+}
+
+/** Somebody's other device, in the chat. */
+export async function openElsewhere(
+  stage: Stage,
+  account: Account,
+  where: { spaceId: string; chat: string },
+): Promise<Device> {
+  const phone = await stage.device(`${account.name}'s other browser`)
+  await openT69(phone.page, phone.url)
+  await signIn(phone.page, account)
+  await openSpace(phone.page, where.spaceId)
+  await showSidebar(phone.page)
+  await treeItem(phone.page, { title: where.chat }).click()
+  await synced(phone.page)
+  return phone
+}
+
+export const others = (pages: readonly Page[], page: Page): Page[] => pages.filter((one) => one !== page)
+
+export async function shown(pages: readonly Page[], text: string): Promise<void> {
+  await Promise.all(pages.map((page) => message(page, text).waitFor(moment)))
+}
+
+/** Live in all of them, with the same counts. */
+export async function agree(pages: readonly Page[]): Promise<void> {
+  await Promise.all(pages.map(synced))
+  await expect
+    .poll(async () => {
+      const heads = await Promise.all(pages.map(async (page) => (await status(page)).head))
+      return new Set(heads).size
+    }, moment)
+    .toBe(1)
+}
+
+/** Ends the page's process as the system does when memory runs out. */
+export async function crash(page: Page): Promise<void> {
+  const crashed = page.waitForEvent('crash')
+  const session = await page.context().newCDPSession(page)
+  // The answer never comes: whoever would give it is dead.
+  void session.send('Page.crash').catch(() => {})
+  await crashed
+}
+
+/**
+ * Stops the page as systems stop tabs that nobody looks at, locks, sockets and all; it is told nothing. Chromium's
+ * own freezing refuses pages that are shown, and those of a test always are. `thaw` lets it go on.
+ */
+export async function freeze(page: Page): Promise<{ thaw(): void } & Disposable> {
+  const pid = await processOf(page)
+  process.kill(pid, 'SIGSTOP')
+  let isFrozen = true
+  const thaw = (): void => {
+    if (isFrozen) process.kill(pid, 'SIGCONT')
+    isFrozen = false
+  }
+  return { thaw, [Symbol.dispose]: thaw }
+}
+
+/** The process that draws the page: the one that is busy while the page is. */
+async function processOf(page: Page): Promise<number> {
+  const browser = page.context().browser()
+  if (browser === null) throw new Error('the page has no browser of its own')
+  const session = await browser.newBrowserCDPSession()
+  const times = async (): Promise<ReadonlyMap<number, number>> => {
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+    return new Map(
+      processInfo.flatMap(({ type, id, cpuTime }) => (type === 'renderer' ? [[id, cpuTime]] : [])),
+    )
+  }
+  const before = await times()
+  await page.evaluate(() => {
+    for (const end = performance.now() + 300; performance.now() < end;);
+  })
+  const after = await times()
+  await session.detach()
+  const worked = (pid: number): number => (after.get(pid) ?? 0) - (before.get(pid) ?? 0)
+  const [busiest, next] = [...before.keys()].toSorted((one, other) => worked(other) - worked(one))
+  if (busiest === undefined || worked(busiest) < 2 * worked(next ?? -1))
+    throw new Error('the process of the page cannot be told from others')
+  return busiest
+}
