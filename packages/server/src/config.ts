@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 
 import { minSecretLength } from './platform/signing-secret.ts'
+import type { GatewayLimits } from './socket/gateway.ts'
+import { defaultUserLimits, type UserLimitRates, userLimitsOf } from './socket/user-limits.ts'
+import type { QuotaLimits } from './spaces/quotas.ts'
 
 /** The environment is wrong: `message` names every bad value, a line each. */
 export class ConfigError extends Error {
@@ -30,9 +33,25 @@ function wholeNumber(min: number, max: number) {
     .refine((value) => value >= min && value <= max, message)
 }
 
+const unitBytes = { kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 }
+
+/** `500MB`, `10GB`. */
+const size = z
+  .string()
+  .regex(/^[1-9][0-9]{0,5}(kB|MB|GB)$/, 'must be a size such as 500MB or 10GB')
+  .transform((text) => {
+    const [, count = '', unit = 'MB'] = /^([0-9]+)([A-Za-z]+)$/.exec(text) ?? []
+    return Number(count) * (unitBytes[unit as keyof typeof unitBytes] ?? 1)
+  })
+
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be a URL with http or https' })
   .transform((url) => url.replace(/\/+$/, ''))
+
+const bearerToken = z
+  .string()
+  .regex(/^[!-~]+$/, 'must be of printable characters, without spaces')
+  .min(minSecretLength, `must have ${minSecretLength} characters or more`)
 
 const list = z.string().transform((text) =>
   text
@@ -74,13 +93,25 @@ const environment = z.object({
   SQLITE_SYNCHRONOUS: z.enum(['full', 'normal']).default('full'),
   MAX_OPEN_SPACES: wholeNumber(1, 100_000).default(500),
   STATIC_DIR: z.string().default(builtApp),
-  METRICS_TOKEN: z
-    .string()
-    .min(minSecretLength, `must have ${minSecretLength} characters or more`)
-    .optional(),
+  METRICS_TOKEN: bearerToken.optional(),
   SIGN_IN_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(60),
   SIGN_IN_LIMIT_PER_ACCOUNT: wholeNumber(1, 1_000_000).default(20),
   REQUEST_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(1200),
+  SOCKET_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(10_000),
+  SOCKET_LIMIT_PER_USER: wholeNumber(1, 1_000_000).default(defaultUserLimits.sockets),
+  REQUESTS_PER_SECOND_AND_SOCKET: wholeNumber(1, 1_000_000).default(200),
+  REQUESTS_PER_SECOND_AND_USER: wholeNumber(1, 1_000_000).default(defaultUserLimits.requests.perSecond),
+  SIGNALS_PER_SECOND_AND_SOCKET: wholeNumber(1, 1_000_000).default(100),
+  SIGNALS_PER_SECOND_AND_USER: wholeNumber(1, 1_000_000).default(defaultUserLimits.signals.perSecond),
+  BYTES_PER_SECOND_AND_USER: size.default(defaultUserLimits.bytes.perSecond),
+  OPERATIONS_PER_SECOND_AND_USER: wholeNumber(1_000, 100_000_000).default(
+    defaultUserLimits.operations.perSecond,
+  ),
+  TREE_READ_LIMIT: wholeNumber(1, 100_000_000).default(200_000),
+  SPACE_QUOTA_OPERATIONS: wholeNumber(1, 999_999_999).default(5_000_000),
+  SPACE_QUOTA_BYTES: size.default(4 * unitBytes.GB),
+  USER_QUOTA_BYTES: size.default(10 * unitBytes.GB),
+  USER_QUOTA_SPACES: wholeNumber(1, 999_999_999).default(2_000),
   REQUEST_LIMIT_PER_USER: wholeNumber(1, 1_000_000).default(1200),
 })
 
@@ -115,6 +146,19 @@ export interface Config {
     readonly requestsPerAddress: number
     /** Requests of one user in a minute, from anywhere. */
     readonly requestsPerUser: number
+    /** Connections of one address at once. */
+    readonly socketsPerAddress: number
+  }
+  readonly socketLimits: Pick<
+    GatewayLimits,
+    'requestsPerSecond' | 'requestBurst' | 'signalsPerSecond' | 'signalBurst'
+  >
+  readonly userLimits: UserLimitRates
+  /** Operations of a tree that is read or compared through the server. */
+  readonly maxTreeOps: number
+  readonly quotas: QuotaLimits & {
+    /** Spaces that one user pays for. */
+    readonly userSpaces: number
   }
 }
 
@@ -144,6 +188,27 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       signInPerAccount: values.SIGN_IN_LIMIT_PER_ACCOUNT,
       requestsPerAddress: values.REQUEST_LIMIT_PER_ADDRESS,
       requestsPerUser: values.REQUEST_LIMIT_PER_USER,
+      socketsPerAddress: values.SOCKET_LIMIT_PER_ADDRESS,
+    },
+    socketLimits: {
+      requestsPerSecond: values.REQUESTS_PER_SECOND_AND_SOCKET,
+      requestBurst: values.REQUESTS_PER_SECOND_AND_SOCKET * 5,
+      signalsPerSecond: values.SIGNALS_PER_SECOND_AND_SOCKET,
+      signalBurst: values.SIGNALS_PER_SECOND_AND_SOCKET * 2,
+    },
+    userLimits: userLimitsOf({
+      requests: values.REQUESTS_PER_SECOND_AND_USER,
+      signals: values.SIGNALS_PER_SECOND_AND_USER,
+      bytes: values.BYTES_PER_SECOND_AND_USER,
+      operations: values.OPERATIONS_PER_SECOND_AND_USER,
+      sockets: values.SOCKET_LIMIT_PER_USER,
+    }),
+    maxTreeOps: values.TREE_READ_LIMIT,
+    quotas: {
+      spaceOps: values.SPACE_QUOTA_OPERATIONS,
+      spaceBytes: values.SPACE_QUOTA_BYTES,
+      userBytes: values.USER_QUOTA_BYTES,
+      userSpaces: values.USER_QUOTA_SPACES,
     },
   }
 }

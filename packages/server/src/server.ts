@@ -12,6 +12,8 @@ import { createAccessTokens } from './platform/tokens.ts'
 import { watchOtherWriters } from './platform/watch-other-writers.ts'
 import { createGateway } from './socket/gateway.ts'
 import { attachSocketIo } from './socket/socket-io.ts'
+import { createUserLimits } from './socket/user-limits.ts'
+import { createQuotas } from './spaces/quotas.ts'
 import { systemServerRuntime, type ServerRuntime } from './spaces/server-runtime.ts'
 import { createSpaces } from './spaces/spaces.ts'
 import { createSqliteOpLogs } from './storage/sqlite-op-logs.ts'
@@ -60,34 +62,55 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   const app = await createHttpApp({ config, jwtSecret, ...(options.logger && { logger: options.logger }) })
   const logger = app.log
   const metrics = createPrometheusMetrics()
+  const opLogs = createSqliteOpLogs({
+    dataDir,
+    synchronous,
+    now,
+    known: {
+      has: (spaceId) => platform.spaceRecords.hasLog(spaceId),
+      add: (spaceId) => platform.spaceRecords.noteLog(spaceId),
+    },
+    warn: (details, message) => logger.warn(details, message),
+  })
   const spaces = opening.adopt(
     createSpaces({
-      opLogs: createSqliteOpLogs({
-        dataDir,
-        synchronous,
-        now,
-        known: {
-          has: (spaceId) => platform.spaceRecords.hasLog(spaceId),
-          add: (spaceId) => platform.spaceRecords.noteLog(spaceId),
-        },
-        warn: (details, message) => logger.warn(details, message),
-      }),
+      opLogs,
       epoch: epochSchema.parse(randomHexId()),
       maxOpen: config.maxOpenSpaces,
       runtime,
       logger,
       metrics,
+      quotas: createQuotas({
+        limits: config.quotas,
+        payers: platform.spacePayers,
+        bytesOf: (spaceId) => opLogs.bytesOf(spaceId),
+        now,
+      }),
+      maxTreeOps: config.maxTreeOps,
     }),
     (it) => it.close(),
   )
   opening.adopt(app, (it) => it.close())
 
   const tokens = createAccessTokens({ jwt: app.jwt, sessions: platform.sessions, accessTokenTtlMs, now })
-  const gateway = createGateway({ spaces, access: platform.members, tokens, runtime, logger, metrics })
+  const userLimits = createUserLimits(config.userLimits, now)
+  const gateway = createGateway({
+    spaces,
+    access: platform.members,
+    tokens,
+    runtime,
+    logger,
+    metrics,
+    limits: config.socketLimits,
+    userLimits,
+  })
   metrics.gauge('connections', 'Sockets that are connected', () => gateway.size)
   metrics.gauge('open_spaces', 'Spaces whose files are open', () => spaces.size)
-  const { corsOrigins: corsOrigin } = config
-  opening.adopt(attachSocketIo(app.server, { gateway, tokens, corsOrigin, logger }), (it) => it.close())
+  const { corsOrigins: corsOrigin, trustProxy } = config
+  const addressLimits = { trustProxy, perAddress: config.rateLimits.socketsPerAddress }
+  opening.adopt(attachSocketIo(app.server, { gateway, tokens, corsOrigin, addressLimits, logger }), (it) =>
+    it.close(),
+  )
   opening.adopt(gateway, (it) => it.close())
 
   const spaceDeletion = createSpaceDeletion({
@@ -104,6 +127,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     passwords,
     tokens,
     spaces,
+    userLimits,
     spaceDeletion,
     gateway,
     now,

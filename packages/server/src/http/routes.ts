@@ -7,6 +7,7 @@ import type { Platform } from '../platform/platform.ts'
 import type { SpaceDeletion } from '../platform/space-deletion.ts'
 import type { AccessTokens } from '../platform/tokens.ts'
 import type { Gateway } from '../socket/gateway.ts'
+import type { UserLimits } from '../socket/user-limits.ts'
 import type { Spaces } from '../spaces/spaces.ts'
 import { authRoutes } from './auth-routes.ts'
 import { healthRoutes } from './health-routes.ts'
@@ -23,6 +24,7 @@ export interface RouteDeps {
   readonly passwords: Passwords
   readonly tokens: AccessTokens
   readonly spaces: Pick<Spaces, 'readTree'>
+  readonly userLimits: Pick<UserLimits, 'of'>
   readonly spaceDeletion: SpaceDeletion
   readonly gateway: Pick<Gateway, 'memberChanged' | 'sessionEnded'>
   /** Unix milliseconds. */

@@ -19,12 +19,15 @@ import { bearer, errorResponses } from './openapi.ts'
 import type { RouteDeps } from './routes.ts'
 import { memberRole, requireRole } from './space-roles.ts'
 
+/** A client tries again by itself; what is full is so until somebody deletes a space. */
+const quotaRetryMs = 60_000
+
 const spaceParams = z.object({ spaceId: spaceIdSchema })
 
 /** Spaces: owners and editors rename, owners delete, every member reads. */
 export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
-  const { platform, tokens, spaces, spaceDeletion, now } = deps
-  const { spaceRecords, members } = platform
+  const { config, platform, tokens, spaces, userLimits, spaceDeletion, now } = deps
+  const { spaceRecords, spacePayers, members } = platform
   const preParsing = authenticateBy(tokens)
   const tags = ['spaces']
   const security = bearer
@@ -57,7 +60,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
       response: {
         200: spaceSchema,
         201: spaceSchema,
-        ...errorResponses('unauthenticated', 'already_exists', 'storage_failed'),
+        ...errorResponses('unauthenticated', 'already_exists', 'quota_exceeded', 'storage_failed'),
       },
     },
     handler: async (request, reply) => {
@@ -67,6 +70,11 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
       if (known !== undefined) return known
       if (spaceRecords.exists(id)) {
         throw new SyncError('already_exists', 'This space id is somebody else’s', { at: 'id' })
+      }
+      const { userSpaces } = config.quotas
+      if (spacePayers.paidBy(userId).length >= userSpaces) {
+        const message = `You own ${userSpaces} spaces, as many as this server allows: delete one first`
+        throw new SyncError('quota_exceeded', message, { retryAfterMs: quotaRetryMs })
       }
       spaceDeletion.finish(id)
       spaceRecords.add({ id, name }, userId, now())
@@ -134,12 +142,16 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
       security,
       summary: 'A tree as the server’s replica has it, in depth-first order',
       params: spaceParams.extend({ treeId: treeIdSchema }),
-      response: { 200: treeSchema, ...errorResponses('unauthenticated', 'not_found', 'storage_failed') },
+      response: {
+        200: treeSchema,
+        ...errorResponses('unauthenticated', 'not_found', 'too_large', 'rate_limited', 'storage_failed'),
+      },
     },
     handler: async (request) => {
       const { spaceId, treeId } = request.params
-      memberRole(members, spaceId, callerOf(request).userId)
-      return spaces.readTree(spaceId, treeId)
+      const { userId } = callerOf(request)
+      memberRole(members, spaceId, userId)
+      return spaces.readTree(spaceId, treeId, userLimits.of(userId).budget)
     },
   })
 }

@@ -31,10 +31,11 @@ export function createSpacePayers(db: Database): SpacePayers {
       .select('own.space_id as spaceId')
       .where('own.user_id', '=', given.userId)
       .where('own.role', '=', sql.lit('owner'))
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom('members as older')
+      .where((where) =>
+        where.not(
+          where.exists(
+            where
+              .selectFrom('members as older')
               .select('older.user_id')
               .whereRef('older.space_id', '=', 'own.space_id')
               .where('older.role', '=', sql.lit('owner'))

@@ -32,7 +32,8 @@ export function watchBacklog(conn: EngineSocket, drained: () => void): Backlog {
   return { bytes: () => gathered + handedOver }
 }
 
-function sizeOf(data: unknown): number {
+/** Bytes of a packet's payload. */
+export function sizeOf(data: unknown): number {
   if (typeof data === 'string') return data.length
   return ArrayBuffer.isView(data) || data instanceof ArrayBuffer ? data.byteLength : 0
 }

@@ -23,6 +23,7 @@ import { createRooms } from './rooms.ts'
 import type { Socket } from './socket.ts'
 import { createTokenBucket } from './token-bucket.ts'
 import { createTokenTimers, type TokenTimers } from './token-timers.ts'
+import { createUserLimits, defaultUserLimits, type UserLimits } from './user-limits.ts'
 
 export type { Socket } from './socket.ts'
 
@@ -31,6 +32,8 @@ export interface GatewayConnection {
   /** Calls `ack` once, in log order with what is sent to the socket: at once, or at the commit of a push. */
   request<N extends RequestName>(name: N, payload: unknown, ack: (reply: Ack<RequestReply<N>>) => void): void
   signal(name: SignalName, payload: unknown): void
+  /** Called with the size of whatever comes, before it is handed over. Ends a connection that floods. */
+  received(bytes: number): void
   /** The backlog is gone: whoever was too slow for appends is told to pull. */
   drained(): void
   /** The socket is gone. */
@@ -41,6 +44,8 @@ export interface GatewayConnection {
 export interface Gateway {
   /** How many sockets are connected. */
   readonly size: number
+  /** Whether a further socket of this user may connect. Throws `rate_limited`. */
+  checkSocket(data: SocketData): void
   connect(socket: Socket, data: SocketData): GatewayConnection
   /** A member was added, removed or got another role. */
   memberChanged(spaceId: SpaceId, userId: UserId): void
@@ -61,6 +66,8 @@ export interface GatewayOptions {
   readonly logger?: Logger
   readonly metrics?: Metrics
   readonly limits?: Partial<GatewayLimits>
+  /** Over all connections of a user. */
+  readonly userLimits?: UserLimits
 }
 
 /** Per socket. */
@@ -87,6 +94,9 @@ const defaultLimits: GatewayLimits = {
   maxBacklogBytes: 4 * 1024 * 1024,
 }
 
+/** What a message counts as besides its bytes: the smallest ones cost something too. */
+const messageBytes = 256
+
 /** A connection while it lasts. */
 interface LiveConnection extends Connection {
   readonly timers: TokenTimers
@@ -104,6 +114,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   } = options
   const limits: GatewayLimits = { ...defaultLimits, ...options.limits }
   const { now } = runtime
+  const userLimits = options.userLimits ?? createUserLimits(defaultUserLimits, now)
   const live = new Map<Connection, LiveConnection>()
   const rooms = createRooms(limits.maxBacklogBytes)
   const handlers = createRequestHandlers({
@@ -128,7 +139,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function forget(connection: LiveConnection): void {
     connection.timers.stop()
-    live.delete(connection)
+    if (live.delete(connection)) userLimits.disconnected(connection.data.userId)
     rooms.leaveAll(connection)
   }
 
@@ -158,14 +169,22 @@ export function createGateway(options: GatewayOptions): Gateway {
         const parsed = parseSignal(name, payload)
         if (parsed === undefined) return
         if (roleInJoined({ access, rooms }, connection, parsed.spaceId) === 'viewer') return
-        rooms.find(parsed.spaceId)?.passOn(connection, parsed.changes)
+        const room = rooms.find(parsed.spaceId)
+        const bytes = JSON.stringify(parsed.changes).length
+        connection.allowance.bytes.spend(bytes * (room?.size ?? 0))
+        room?.passOn(connection, parsed.changes)
         return
       }
       case 'presence:set': {
         const parsed = parseSignal(name, payload)
         if (parsed === undefined) return
         roleInJoined({ access, rooms }, connection, parsed.spaceId)
-        rooms.find(parsed.spaceId)?.show(connection, parsed.state)
+        const room = rooms.find(parsed.spaceId)
+        const bytes = JSON.stringify(parsed.state).length
+        const { allowance } = connection
+        if (parsed.state !== null && allowance.shownBytes + bytes > userLimits.maxShownBytes) return
+        allowance.bytes.spend(bytes * (room?.size ?? 0))
+        room?.show(connection, parsed.state, bytes)
         return
       }
       case 'divergence:report': {
@@ -193,10 +212,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     get size() {
       return live.size
     },
+    checkSocket: ({ userId }) => userLimits.checkSocket(userId),
     connect: (socket, data) => {
+      const allowance = userLimits.of(data.userId)
+      userLimits.connected(data.userId)
       const connection: LiveConnection = {
         socket,
         data,
+        allowance,
         joined: new Set(),
         timers: createTokenTimers(runtime, {
           expiring: (expiresInMs) => socket.send('auth:expiring', { expiresInMs }),
@@ -204,9 +227,18 @@ export function createGateway(options: GatewayOptions): Gateway {
             end(connection, { code: 'unauthenticated', message: 'the access token has expired' }),
         }),
       }
-      const requestTokens = createTokenBucket(limits.requestsPerSecond, limits.requestBurst, now)
-      const signalTokens = createTokenBucket(limits.signalsPerSecond, limits.signalBurst, now)
-      const compareTokens = createTokenBucket(limits.comparesPerSecond, limits.compareBurst, now)
+      const requestTokens = createTokenBucket(
+        { perSecond: limits.requestsPerSecond, burst: limits.requestBurst },
+        now,
+      )
+      const signalTokens = createTokenBucket(
+        { perSecond: limits.signalsPerSecond, burst: limits.signalBurst },
+        now,
+      )
+      const compareTokens = createTokenBucket(
+        { perSecond: limits.comparesPerSecond, burst: limits.compareBurst },
+        now,
+      )
       live.set(connection, connection)
       connection.timers.restart(data.tokenExpiresAt)
       // Not at once: whoever connects does not have the connection yet.
@@ -225,7 +257,11 @@ export function createGateway(options: GatewayOptions): Gateway {
           }
           try {
             if (isClosing || !live.has(connection)) throw SyncError.from(shuttingDown)
-            const retryAfterMs = requestTokens.take() || (name === 'tree:compare' ? compareTokens.take() : 0)
+            const retryAfterMs =
+              allowance.bytes.waitMs() ||
+              requestTokens.take() ||
+              allowance.requests.take() ||
+              (name === 'tree:compare' ? compareTokens.take() : 0)
             if (retryAfterMs > 0) throw new SyncError('rate_limited', 'too many requests', { retryAfterMs })
             handlers[name](connection, parseRequest(name, payload), settle)
           } catch (error) {
@@ -237,8 +273,17 @@ export function createGateway(options: GatewayOptions): Gateway {
 
         signal: (name, payload) => {
           guarded(name, () => {
-            if (live.has(connection) && signalTokens.take() === 0) signal(connection, name, payload)
+            if (!live.has(connection) || allowance.bytes.waitMs() > 0) return
+            if (signalTokens.take() === 0 && allowance.signals.take() === 0) signal(connection, name, payload)
           })
+        },
+
+        received: (bytes) => {
+          allowance.bytes.spend(bytes + messageBytes)
+          if (!allowance.isFlooding || !live.has(connection)) return
+          const { userId } = connection.data
+          logger.warn({ userId, connectionId: socket.id }, 'a user sends on though refused, and is cut off')
+          end(connection, flooding)
         },
 
         drained: () => {
@@ -280,4 +325,5 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 const sessionOver: ErrorBody = { code: 'unauthenticated', message: 'the session has ended' }
+const flooding: ErrorBody = { code: 'rate_limited', message: 'far too much was sent' }
 const shuttingDown: ErrorBody = { code: 'unavailable', message: 'the server is shutting down' }

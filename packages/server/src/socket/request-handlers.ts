@@ -52,7 +52,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
         rooms.expelAll(spaceId, 'changed', connection)
       }
       ack({ ok: true, ...reply, role })
-      rooms.enter(connection, spaceId, role)
+      connection.allowance.bytes.spend(rooms.enter(connection, spaceId, role))
     },
 
     'space:leave': (connection, { spaceId }, ack) => {
@@ -64,7 +64,9 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       if (roleInJoined(options, connection, spaceId) === 'viewer') {
         throw new SyncError('forbidden', 'a viewer does not edit this space')
       }
+      connection.allowance.checkOperations()
       const decoded = decodeBatch(batch)
+      connection.allowance.operations.spend(decoded.ops.length)
       if (decoded.spaceId !== spaceId) {
         throw new SyncError('invalid_batch', `the batch is of space ${decoded.spaceId}`)
       }
@@ -77,7 +79,10 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       if (connection.socket.backlogBytes() > maxBacklogBytes) {
         throw new SyncError('rate_limited', 'read what was sent first', { retryAfterMs: 1_000 })
       }
-      ack({ ok: true, ...spaces.open(spaceId).pull(after) })
+      connection.allowance.checkOperations()
+      const page = spaces.open(spaceId).pull(after)
+      connection.allowance.operations.spend(page.cursor - page.after)
+      ack({ ok: true, ...page })
     },
 
     'tree:compare': (connection, { spaceId, treeId, logId, cursor, digest: shown }, ack) => {
@@ -87,7 +92,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       if (cursor > state.head) {
         throw new SyncError('invalid_request', `the log ends at ${state.head}`, { at: 'cursor' })
       }
-      const digest = spaces.digestAt(spaceId, treeId, cursor)
+      const digest = spaces.digestAt(spaceId, treeId, cursor, connection.allowance.budget)
       const matches = digest === shown
       metrics.compared(matches)
       if (!matches) {

@@ -19,6 +19,8 @@ export interface Member {
   readonly role: Role
   /** What it shows of itself; undefined while it is not shown. */
   shown: JsonValue | undefined
+  /** What that takes as JSON. */
+  shownBytes: number
   /** Appends were left out since its network could not follow. */
   isBehind: boolean
   /** Whose presence changed meanwhile. */
@@ -29,13 +31,14 @@ export interface Member {
 export interface Room {
   readonly size: number
   members(): IterableIterator<Member>
-  /** Adds the socket, or gives it another role, and tells it who is here. */
-  enter(connection: Connection, role: Role): void
+  /** Adds the socket, or gives it another role, and tells it who is here: in so many bytes, which it returns. */
+  enter(connection: Connection, role: Role): number
   /** Nothing of the space reaches the socket afterwards. False when it was not here. */
   leave(connection: Connection): boolean
   /** Sends a commit to everybody but the one who pushed it. */
   append(commit: Commit): void
-  show(connection: Connection, state: JsonValue): void
+  /** `bytes`: the state's, as JSON. */
+  show(connection: Connection, state: JsonValue, bytes: number): void
   passOn(connection: Connection, changes: TransientChange[]): void
   /** Sends what was left out for a socket that has drained. */
   catchUp(connection: Connection, state: () => LogState): void
@@ -63,9 +66,10 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
   }
 
   /** In as many messages as their size takes: one, but for a crowd with a lot to show. */
-  function sendPresence(socket: Socket, present: Presence[], gone: string[]): void {
+  function sendPresence(socket: Socket, present: Presence[], gone: string[]): number {
     let page: Presence[] = []
     let bytes = 0
+    let total = 0
     for (const presence of present) {
       const size = JSON.stringify(presence.state).length
       if (page.length > 0 && bytes + size > limits.batchBudgetBytes) {
@@ -75,14 +79,17 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
       }
       page.push(presence)
       bytes += size
+      total += size
     }
     socket.send('presence:changed', { spaceId, present: page, gone })
+    return total
   }
 
-  function leave({ socket }: Connection): boolean {
+  function leave({ socket, allowance }: Connection): boolean {
     const member = members.get(socket.id)
     if (member === undefined) return false
     members.delete(socket.id)
+    allowance.shownBytes -= member.shownBytes
     if (member.shown !== undefined) tellOthers(socket)
     return true
   }
@@ -95,10 +102,11 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
 
     enter: (connection, role) => {
       const { socket } = connection
-      const shown = members.get(socket.id)?.shown
-      members.set(socket.id, { connection, role, shown, isBehind: false, missedPresence: new Set() })
+      const { shown, shownBytes = 0 } = members.get(socket.id) ?? {}
+      const missedPresence = new Set<string>()
+      members.set(socket.id, { connection, role, shown, shownBytes, isBehind: false, missedPresence })
       const others = [...members.values()].filter((member) => member.connection.socket.id !== socket.id)
-      sendPresence(socket, others.flatMap(presenceOf), [])
+      return sendPresence(socket, others.flatMap(presenceOf), [])
     },
     leave,
 
@@ -115,9 +123,12 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
       }
     },
 
-    show: ({ socket }, state) => {
+    show: ({ socket, allowance }, state, bytes) => {
       const member = members.get(socket.id)
       if (member === undefined) return
+      const shownBytes = state === null ? 0 : bytes
+      allowance.shownBytes += shownBytes - member.shownBytes
+      member.shownBytes = shownBytes
       const wasShown = member.shown !== undefined
       member.shown = state ?? undefined
       if (wasShown || member.shown !== undefined) tellOthers(socket)

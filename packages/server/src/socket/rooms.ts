@@ -8,7 +8,8 @@ type CloseReason = NotificationPayload<'space:closed'>['reason']
 /** Who is in which space. A room is there while somebody is in it. */
 export interface Rooms {
   find(spaceId: SpaceId): Room | undefined
-  enter(connection: Connection, spaceId: SpaceId, role: Role): void
+  /** Returns how many bytes of presence it sent. */
+  enter(connection: Connection, spaceId: SpaceId, role: Role): number
   leave(connection: Connection, spaceId: SpaceId): void
   leaveAll(connection: Connection): void
   /** Ends the connection's stay, in this turn, and tells it why. */
@@ -37,7 +38,7 @@ export function createRooms(maxBacklogBytes: number): Rooms {
       const room = rooms.get(spaceId) ?? createRoom(spaceId, maxBacklogBytes)
       rooms.set(spaceId, room)
       connection.joined.add(spaceId)
-      room.enter(connection, role)
+      return room.enter(connection, role)
     },
     leave: (connection, spaceId) => void leave(connection, spaceId),
     leaveAll: (connection) => {

@@ -15,9 +15,10 @@ import { type DefaultEventsMap, Server, type Socket as IoSocket } from 'socket.i
 
 import type { Tokens } from '../platform/tokens.ts'
 import { type Logger, silentLogger } from '../spaces/logger.ts'
-import { type Backlog, watchBacklog } from './backlog.ts'
+import { type Backlog, sizeOf, watchBacklog } from './backlog.ts'
 import type { Gateway } from './gateway.ts'
 import { checkHandshake } from './handshake.ts'
+import { type AddressLimits, limitAddresses } from './limit-addresses.ts'
 import type { Socket } from './socket.ts'
 
 export interface SocketIoOptions {
@@ -25,8 +26,11 @@ export interface SocketIoOptions {
   readonly tokens: Tokens
   /** Who may connect from another origin; nobody by default. */
   readonly corsOrigin?: string | readonly string[] | undefined
+  readonly addressLimits?: AddressLimits
   readonly logger?: Logger
 }
+
+const noAddressLimits: AddressLimits = { trustProxy: false, perAddress: Infinity }
 
 // What is sent is typed by `Socket.send`, which pairs a name with its payload.
 type TypedServer = Server<ClientToServerEvents, DefaultEventsMap, DefaultEventsMap, SocketData>
@@ -41,7 +45,7 @@ const signalNames = Object.keys(signals) as SignalName[]
  */
 export function attachSocketIo(
   httpServer: HttpServer,
-  { gateway, tokens, corsOrigin, logger = silentLogger }: SocketIoOptions,
+  { gateway, tokens, corsOrigin, addressLimits = noAddressLimits, logger = silentLogger }: SocketIoOptions,
 ): { close(): Promise<void> } {
   const io: TypedServer = new Server(httpServer, {
     serveClient: false,
@@ -50,12 +54,17 @@ export function attachSocketIo(
     perMessageDeflate: false,
     // Connection state recovery stays off, as it is by default: it skips the middleware, and so hands what
     // was missed to users who have been removed meanwhile.
+    allowRequest: (request, callback) => callback(null, addresses.allows(request)),
     ...(corsOrigin === undefined ? {} : { cors: { origin: [corsOrigin].flat() } }),
   })
 
+  const addresses = limitAddresses(io, addressLimits)
+
   io.use((socket, next) => {
     try {
+      addresses.check(socket.request)
       socket.data = checkHandshake(socket.handshake.auth, tokens)
+      gateway.checkSocket(socket.data)
       next()
     } catch (error) {
       next(Object.assign(new Error('refused'), { data: bodyOf(error) }))
@@ -72,6 +81,8 @@ export function attachSocketIo(
     }
     const backlog = watchBacklog(ioSocket.conn, () => connection.drained())
     const connection = gateway.connect(socketOf(ioSocket, backlog), ioSocket.data)
+    // Before anything is made of it, and whatever it is.
+    ioSocket.conn.on('packet', ({ data }: { data?: unknown }) => connection.received(sizeOf(data)))
     for (const name of requestNames) {
       onEvent(ioSocket, name, (payload, ack) => {
         // Who asks without waiting for an answer is no client of ours.

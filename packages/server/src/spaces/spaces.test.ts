@@ -44,6 +44,7 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
         maxClock: (tree) => log.maxClock(tree),
         read: (after, bounds) => log.read(after, bounds),
         readTree: (tree, through) => log.readTree(tree, through),
+        countTree: (tree, atMost) => log.countTree(tree, atMost),
         treeIds: () => log.treeIds(),
         append: (ops) => {
           watched.appends++

@@ -15,7 +15,7 @@ import { openSpace, type OpenSpace } from './open-space.ts'
 import { noQuotas, type Quotas } from './quotas.ts'
 import { type ServerRuntime, systemServerRuntime } from './server-runtime.ts'
 import type { LogState, Publish, Space } from './space.ts'
-import { createTreeReplicas } from './tree-replicas.ts'
+import { type Budget, createTreeReplicas } from './tree-replicas.ts'
 
 /** The spaces of a server: opened when somebody needs one, closed when nobody has for a while. */
 export interface Spaces {
@@ -28,9 +28,9 @@ export interface Spaces {
    */
   open(spaceId: SpaceId): Space
   /** A tree as the server's replica shows it. Throws `not_found` when the log has no such tree. */
-  readTree(spaceId: SpaceId, treeId: TreeId): TreeSnapshot
+  readTree(spaceId: SpaceId, treeId: TreeId, budget?: Budget): TreeSnapshot
   /** The digest of a tree as it was at a position of the log, which the log must have reached. */
-  digestAt(spaceId: SpaceId, treeId: TreeId, cursor: number): string
+  digestAt(spaceId: SpaceId, treeId: TreeId, cursor: number, budget?: Budget): string
   /**
    * Who hears of commits, and of logs that others know and that are gone: the gateway, set once before the
    * first push.
@@ -57,6 +57,8 @@ export interface SpacesOptions {
   readonly idleMs?: number
   /** How many operations the replicas that are kept may hold together. */
   readonly maxReplicaOps?: number
+  /** How many operations a tree may have to be read or compared. */
+  readonly maxTreeOps?: number
   /** How long a replica is kept after it was read last. */
   readonly replicaIdleMs?: number
 }
@@ -69,6 +71,8 @@ const renewalIntervalMs = 10 * 60_000
 
 /** Of how many spaces it is remembered where their logs stood when they were closed. */
 const maxRemembered = 10_000
+
+const unlimited: Budget = () => {}
 
 interface OpenEntry {
   readonly space: OpenSpace
@@ -88,9 +92,10 @@ export function createSpaces({
   maxOpen = 200,
   idleMs = 5 * 60_000,
   maxReplicaOps = 500_000,
+  maxTreeOps = 200_000,
   replicaIdleMs = 60_000,
 }: SpacesOptions): Spaces {
-  const replicas = createTreeReplicas({ runtime, logger, maxOps: maxReplicaOps, idleMs: replicaIdleMs })
+  const replicas = createTreeReplicas({ runtime, maxOps: maxReplicaOps, maxTreeOps, idleMs: replicaIdleMs })
   const renewedAt = new Map<SpaceId, number>()
   /** A file can be replaced while nobody has it open, and by setting it aside too. */
   const leftAt = new LRUCache<SpaceId, LogState>({ max: maxRemembered })
@@ -222,13 +227,13 @@ export function createSpaces({
       return open.size
     },
     open: (spaceId) => openEntry(spaceId).handle,
-    readTree: (spaceId, treeId) => {
+    readTree: (spaceId, treeId, budget = unlimited) => {
       const { log } = openEntry(spaceId)
-      return reporting(spaceId, () => replicas.read(spaceId, log, treeId))
+      return reporting(spaceId, () => replicas.read({ spaceId, log, treeId }, budget))
     },
-    digestAt: (spaceId, treeId, cursor) => {
+    digestAt: (spaceId, treeId, cursor, budget = unlimited) => {
       const { log } = openEntry(spaceId)
-      return reporting(spaceId, () => replicas.digestAt(spaceId, log, treeId, cursor))
+      return reporting(spaceId, () => replicas.digestAt({ spaceId, log, treeId }, cursor, budget))
     },
     publishTo: (next, whenReplaced = () => {}) => {
       publish = next

@@ -3,26 +3,43 @@ import { Replica, toVertexOperation, type Vertex } from '@t69/replica'
 import { LRUCache } from 'lru-cache'
 
 import type { OpLog } from '../storage/op-log.ts'
-import type { Logger } from './logger.ts'
 import type { ServerRuntime } from './server-runtime.ts'
 import type { Commit } from './space.ts'
 
-/** The replicas of trees that somebody reads or compares: kept current while they are asked for. */
+/** Asked for operations before they are read. Throws, `rate_limited` say, when they are not to be read now. */
+export type Budget = (ops: number) => void
+
+/** The replicas of trees that somebody reads or compares: kept while they are asked for. */
 export interface TreeReplicas {
-  /** Throws `not_found` when the log has no such tree. */
-  read(spaceId: SpaceId, log: OpLog, treeId: TreeId): TreeSnapshot
-  /** The digest of the tree as it was at a position of the log; a tree that is not there yet has one too. */
-  digestAt(spaceId: SpaceId, log: OpLog, treeId: TreeId, cursor: number): string
-  /** Merges what was committed into the replicas that are kept. */
+  /** Throws `not_found` when the log has no such tree, `too_large` when it is too long to be read at once. */
+  read(tree: TreeOfLog, budget: Budget): TreeSnapshot
+  /**
+   * The digest of the tree as it was at a position of the log; a tree that is not there yet has one too. Throws
+   * `too_large`.
+   */
+  digestAt(tree: TreeOfLog, cursor: number, budget: Budget): string
+  /** Takes note of what was committed. */
   committed(commit: Commit): void
   forget(spaceId: SpaceId): void
   close(): void
 }
 
+export interface TreeOfLog {
+  readonly spaceId: SpaceId
+  readonly log: OpLog
+  readonly treeId: TreeId
+}
+
 interface KeptReplica {
   readonly spaceId: SpaceId
   readonly replica: Replica
+  /** How many operations the replica holds, with those that wait. */
   ops: number
+  /**
+   * Committed and not merged. A backdated move takes a replica about as long as all that it changes, so moves
+   * that come one by one would cost many times what they do together: they wait for whoever asks next.
+   */
+  waiting: TreeOperation[]
   /** The tree has not changed after this position. */
   cursor: number
   /** Of the replica as it is; undefined until somebody asks. */
@@ -31,13 +48,19 @@ interface KeptReplica {
 
 export interface TreeReplicasOptions {
   readonly runtime: ServerRuntime
-  readonly logger: Logger
   /** An operation costs about 0.6 kB in a replica. */
   readonly maxOps: number
+  /** In one tree: reading takes some 6 µs for each, and nobody else is served meanwhile. */
+  readonly maxTreeOps: number
   readonly idleMs: number
 }
 
-export function createTreeReplicas({ runtime, logger, maxOps, idleMs }: TreeReplicasOptions): TreeReplicas {
+export function createTreeReplicas({
+  runtime,
+  maxOps,
+  maxTreeOps,
+  idleMs,
+}: TreeReplicasOptions): TreeReplicas {
   const kept = new LRUCache<string, KeptReplica>({
     maxSize: maxOps,
     sizeCalculation: ({ ops }) => Math.max(ops, 1),
@@ -59,47 +82,63 @@ export function createTreeReplicas({ runtime, logger, maxOps, idleMs }: TreeRepl
     }, idleMs)
   }
 
-  /** Shows a replica of the tree at the log's head, and keeps it if there is room. */
-  function withReplica<Result>(
-    { spaceId, log, treeId }: { spaceId: SpaceId; log: OpLog; treeId: TreeId },
-    show: (entry: KeptReplica) => Result,
-  ): Result {
+  function check({ log, treeId }: TreeOfLog, budget: Budget): number {
+    const ops = log.countTree(treeId, maxTreeOps + 1)
+    if (ops > maxTreeOps) {
+      throw new SyncError('too_large', `the tree has more than ${maxTreeOps} operations: read the log`)
+    }
+    budget(ops)
+    return ops
+  }
+
+  /** A replica of the tree at the log's head, kept if there is room. Undefined for a tree that is not there. */
+  function replicaOf(tree: TreeOfLog, budget: Budget): KeptReplica | undefined {
+    const { spaceId, log, treeId } = tree
     const key = keyOf(spaceId, treeId)
     const found = kept.get(key)
-    if (found !== undefined) return show(found)
+    if (found !== undefined) {
+      if (found.waiting.length > 0 || found.digest === undefined) check(tree, budget)
+      const { waiting } = found
+      found.waiting = []
+      try {
+        found.replica.merge(waiting.map(toVertexOperation))
+      } catch (error) {
+        // A bug: whoever asks next gets a replica from the log.
+        kept.delete(key)
+        throw error
+      }
+      return found
+    }
+    if (check(tree, budget) === 0) return undefined
     const ops = log.readTree(treeId)
-    if (ops.length === 0) throw new SyncError('not_found', 'there is no such tree in this space')
     const replica = new Replica({ treeId, ops: ops.map(toVertexOperation) })
-    const entry: KeptReplica = { spaceId, replica, ops: ops.length, cursor: log.head, digest: undefined }
+    const entry = { spaceId, replica, ops: ops.length, waiting: [], cursor: log.head, digest: undefined }
     kept.set(key, entry)
     sweepLater()
-    try {
-      return show(entry)
-    } finally {
-      // A tree larger than all that may be kept is read and let go.
-      if (!kept.has(key)) replica.dispose()
-    }
+    return entry
   }
 
   const digestOf = (entry: KeptReplica): string => (entry.digest ??= entry.replica.digest())
 
   return {
-    read: (spaceId, log, treeId) =>
-      withReplica({ spaceId, log, treeId }, (entry) => ({
-        spaceId,
-        treeId,
-        cursor: log.head,
-        digest: digestOf(entry),
-        vertices: verticesOf(entry.replica),
-      })),
+    read: (tree, budget) => {
+      const { spaceId, log, treeId } = tree
+      const entry = replicaOf(tree, budget)
+      if (entry === undefined) throw new SyncError('not_found', 'there is no such tree in this space')
+      budget(entry.replica.getAllVertices().length)
+      const vertices = verticesOf(entry.replica)
+      return { spaceId, treeId, cursor: log.head, digest: digestOf(entry), vertices }
+    },
 
-    digestAt: (spaceId, log, treeId, cursor) => {
+    digestAt: (tree, cursor, budget) => {
+      const { spaceId, log, treeId } = tree
       const found = kept.get(keyOf(spaceId, treeId))
-      if (found !== undefined && found.cursor <= cursor) return digestOf(found)
-      if (found === undefined && cursor === log.head && log.maxClock(treeId) > 0) {
-        return withReplica({ spaceId, log, treeId }, digestOf)
+      if (found === undefined ? cursor === log.head : found.cursor <= cursor) {
+        const entry = replicaOf(tree, budget)
+        if (entry !== undefined) return digestOf(entry)
       }
       // The tree has gone on since, or is not there: a replica of what it was, for this once.
+      check(tree, budget)
       using replica = new Replica({ treeId, ops: log.readTree(treeId, cursor).map(toVertexOperation) })
       return replica.digest()
     },
@@ -110,17 +149,12 @@ export function createTreeReplicas({ runtime, logger, maxOps, idleMs }: TreeRepl
         const key = keyOf(spaceId, treeId)
         const found = kept.peek(key)
         if (found === undefined) continue
-        try {
-          found.replica.merge(added.map(toVertexOperation))
-          found.ops += added.length
-          found.cursor = cursor
-          found.digest = undefined
-          // Only its size is new: that others write to a tree does not make it one that is read.
-          kept.set(key, found, { noUpdateTTL: true })
-        } catch (error) {
-          logger.error({ err: error, spaceId, treeId }, 'a replica failed to merge and was let go')
-          kept.delete(key)
-        }
+        for (const op of added) found.waiting.push(op)
+        found.ops += added.length
+        found.cursor = cursor
+        found.digest = undefined
+        // Only its size is new: that others write to a tree does not make it one that is read.
+        kept.set(key, found, { noUpdateTTL: true })
       }
     },
 

@@ -120,6 +120,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       const tree = (byTree.get(treeId) ?? []).filter((op) => early?.has(op) !== false)
       return tree.toSorted((a, b) => a.clock - b.clock || compareIds(a.peerId, b.peerId))
     },
+    countTree: (treeId, atMost) => Math.min(byTree.get(treeId)?.length ?? 0, atMost),
     treeIds: () => [...byTree.keys()].toSorted(compareIds),
 
     close: () => {},

@@ -134,6 +134,8 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       expect(log.maxClock(treeId)).toBe(7)
       expect(log.maxClock('b' as TreeId)).toBe(9)
       expect(log.treeIds()).toEqual(['B', 'b', 'tree'])
+      expect([1, 2, 3].map((atMost) => log.countTree(treeId, atMost))).toEqual([1, 2, 2])
+      expect(log.countTree('none' as TreeId, 9)).toBe(0)
       log.close()
     })
 

@@ -61,6 +61,8 @@ export interface OpLog {
    * the order in which they merge fastest.
    */
   readTree(treeId: TreeId, through?: number): TreeOperation[]
+  /** How many operations a tree has, counted up to `atMost`. */
+  countTree(treeId: TreeId, atMost: number): number
   treeIds(): TreeId[]
 
   /** The log is not used afterwards. Repeating it is harmless. */

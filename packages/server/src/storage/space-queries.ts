@@ -78,6 +78,17 @@ export const spaceQueries = {
       .orderBy('clock')
       .orderBy('peerId'),
   ),
+  countTree: compileQuery<{ treeId: TreeId; atMost: number }, { count: number }>(
+    spaceSql
+      .selectFrom(
+        ops
+          .select('clock')
+          .where('treeId', '=', param<TreeId>('treeId'))
+          .limit(param<number>('atMost'))
+          .as('some'),
+      )
+      .select((some) => some.fn.countAll<number>().as('count')),
+  ),
   treeAfter: compileQuery<{ after: string }, { treeId: TreeId }>(
     ops.select('treeId').where('treeId', '>', param<TreeId>('after')).orderBy('treeId').limit(one),
   ),

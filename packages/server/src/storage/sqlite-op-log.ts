@@ -136,6 +136,8 @@ export function openSqliteOpLog(
         return ops
       }),
 
+    countTree: (treeId, atMost) => onFile(() => statements.countTree.get({ treeId, atMost })?.count ?? 0),
+
     treeIds: () =>
       onFile(() => {
         // One seek of the index a tree, where DISTINCT would read all of it.

@@ -22,6 +22,7 @@ import { createPasswords } from '../platform/passwords.ts'
 import { openPlatform, type Platform } from '../platform/platform.ts'
 import { createSpaceDeletion } from '../platform/space-deletion.ts'
 import { createAccessTokens } from '../platform/tokens.ts'
+import { createUserLimits } from '../socket/user-limits.ts'
 import { silentLogger } from '../spaces/logger.ts'
 
 export const cheapPasswords = { memoryCost: 8, timeCost: 1, parallelism: 1 }
@@ -129,6 +130,7 @@ export async function createHttpHarness(
         return tree
       },
     },
+    userLimits: createUserLimits(config.userLimits, now),
     spaceDeletion,
     gateway: {
       memberChanged: (spaceId, userId) => told.push(`memberChanged ${spaceId} ${userId}`),

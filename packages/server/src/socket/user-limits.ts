@@ -1,0 +1,154 @@
+import { SyncError, type UserId } from '@t69/protocol'
+
+import type { Budget } from '../spaces/tree-replicas.ts'
+import { createTokenBucket, type Rate, type TokenBucket } from './token-bucket.ts'
+
+/** What one user may cause, over all of their connections. */
+export interface UserLimitRates {
+  readonly requests: Rate
+  readonly signals: Rate
+  /** Bytes that the user sends, and those of signals and presence that others are sent for them. */
+  readonly bytes: Rate
+  /** Operations that the user pushes, pulls, or has the server read for a tree. */
+  readonly operations: Rate
+  readonly sockets: number
+  /** JSON that the user's connections show of themselves, in all spaces together. */
+  readonly shownBytes: number
+}
+
+export interface Allowance {
+  readonly requests: TokenBucket
+  readonly signals: TokenBucket
+  readonly bytes: TokenBucket
+  readonly operations: TokenBucket
+  /** Sends on though refused, and so much that it owes more than it may send at once. */
+  readonly isFlooding: boolean
+  /** Throws `rate_limited` while the user owes operations: how many there are shows once they are there. */
+  checkOperations(): void
+  /** For reading so many operations. Throws like `checkOperations`, before they are read. */
+  readonly budget: Budget
+  /** What the user's connections show, in bytes: kept by the rooms. */
+  shownBytes: number
+}
+
+const mebi = 1024 * 1024
+
+/**
+ * Rates as an operator states them, a second each, with the bursts that go with them: at once a user may have
+ * what a large space takes to be caught up, or a large import to be sent.
+ */
+export function userLimitsOf(perSecond: {
+  readonly [Kind in 'requests' | 'signals' | 'bytes' | 'operations' | 'sockets']: number
+}): UserLimitRates {
+  const rate = (perSecond: number, seconds: number): Rate => ({ perSecond, burst: perSecond * seconds })
+  return {
+    requests: rate(perSecond.requests, 10),
+    signals: rate(perSecond.signals, 4),
+    bytes: rate(perSecond.bytes, 16),
+    operations: rate(perSecond.operations, 40),
+    sockets: perSecond.sockets,
+    shownBytes: 4 * mebi,
+  }
+}
+
+/**
+ * Rates that nobody meets who writes and reads. Handling an operation takes about 5 µs: in the long run one
+ * user takes an eighth of a core.
+ */
+export const defaultUserLimits = userLimitsOf({
+  requests: 500,
+  signals: 500,
+  bytes: 8 * mebi,
+  operations: 25_000,
+  sockets: 100,
+})
+
+/** Outlives connections: to connect anew must not be a way to a full purse. */
+export interface UserLimits {
+  of(userId: UserId): Allowance
+  /** Whether a further socket may connect. Throws `rate_limited`. */
+  checkSocket(userId: UserId): void
+  connected(userId: UserId): void
+  disconnected(userId: UserId): void
+  /** JSON that the connections of one user may show of themselves, in all spaces together. */
+  readonly maxShownBytes: number
+  /** How many users are remembered. */
+  readonly size: number
+}
+
+/** Whoever has too many sockets may have lost some that nobody has noticed yet. */
+const socketRetryMs = 30_000
+
+const sweepMs = 60_000
+
+interface User extends Allowance {
+  sockets: number
+}
+
+export function createUserLimits(rates: UserLimitRates, now: () => number): UserLimits {
+  const users = new Map<UserId, User>()
+  let sweptAt = now()
+
+  function of(userId: UserId): User {
+    const known = users.get(userId)
+    if (known !== undefined) return known
+    const bytes = createTokenBucket(rates.bytes, now)
+    const operations = createTokenBucket(rates.operations, now)
+    const checkOperations = (): void => {
+      const retryAfterMs = operations.waitMs()
+      if (retryAfterMs === 0) return
+      throw new SyncError('rate_limited', 'too many operations for now', { retryAfterMs })
+    }
+    const user: User = {
+      requests: createTokenBucket(rates.requests, now),
+      signals: createTokenBucket(rates.signals, now),
+      bytes,
+      operations,
+      get isFlooding() {
+        return bytes.debt > rates.bytes.burst
+      },
+      checkOperations,
+      budget: (ops) => {
+        checkOperations()
+        operations.spend(ops)
+      },
+      shownBytes: 0,
+      sockets: 0,
+    }
+    sweep()
+    users.set(userId, user)
+    return user
+  }
+
+  /** Forgets who is gone and owes nothing: looked for when somebody new comes, so there is never much of it. */
+  function sweep(): void {
+    if (now() - sweptAt < sweepMs) return
+    sweptAt = now()
+    for (const [userId, { sockets, requests, signals, bytes, operations }] of users) {
+      if (sockets > 0) continue
+      if ([requests, signals, bytes, operations].every((bucket) => bucket.isFull)) users.delete(userId)
+    }
+  }
+
+  return {
+    of,
+    checkSocket: (userId) => {
+      const user = of(userId)
+      if (user.sockets >= rates.sockets) {
+        throw new SyncError('rate_limited', `${rates.sockets} connections of this account are open`, {
+          retryAfterMs: socketRetryMs,
+        })
+      }
+      if (user.isFlooding) {
+        const retryAfterMs = user.bytes.waitMs()
+        throw new SyncError('rate_limited', 'this account has sent far too much', { retryAfterMs })
+      }
+    },
+    connected: (userId) => void of(userId).sockets++,
+    disconnected: (userId) => void of(userId).sockets--,
+    maxShownBytes: rates.shownBytes,
+    get size() {
+      return users.size
+    },
+  }
+}
