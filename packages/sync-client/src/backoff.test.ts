@@ -7,12 +7,12 @@ const chance = (value: number) => ({ random: () => value })
 
 it('doubles what chance may take, up to the cap', () => {
   const most = Array.from({ length: 9 }, (_, attempt) => backoffMs(attempt, chance(1)))
-  expect(most).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
+  expect(most).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000, 30_000])
 })
 
 it('spreads over the whole range, and is never nothing', () => {
-  expect(backoffMs(3, chance(0))).toBe(50)
-  expect(backoffMs(3, chance(0.5))).toBe(2000)
+  expect(backoffMs(3, chance(0))).toBe(100)
+  expect(backoffMs(3, chance(0.5))).toBe(4000)
 })
 
 it('[ER3] never comes before the time that the server named', () => {
@@ -34,4 +34,10 @@ it('comes at last, whatever a server names: a timer takes 2^31 ms, and fires at 
   const delay = backoffMs(0, chance(1), Number.MAX_SAFE_INTEGER)
   expect(delay).toBeGreaterThanOrEqual(3_600_000)
   expect(delay).toBeLessThan(2 ** 31)
+})
+
+it('spreads those whom the server told the same time over half as much again', () => {
+  expect(backoffMs(0, chance(0), 20_000)).toBe(20_000)
+  expect(backoffMs(0, chance(1), 20_000)).toBe(30_000)
+  expect(backoffMs(0, chance(1), 600_000)).toBe(630_000)
 })

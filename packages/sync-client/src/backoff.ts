@@ -8,12 +8,17 @@ export interface BackoffOptions {
 /** What a server asks for beyond this is not waited for. Timers take 2^31 ms at most, and fire at once beyond. */
 const maxRetryAfterMs = 3_600_000
 
-const defaults: BackoffOptions = { baseMs: 500, capMs: 30_000 }
+const defaults: BackoffOptions = { baseMs: 1000, capMs: 30_000 }
 
 /**
- * How long to wait before attempt number `attempt` (0 is the first retry): exponential with full jitter,
- * so that a server that comes back is not met by all its clients at once. At least a tenth of the base,
- * lest chance make a client spin. `retryAfterMs`, when the server named one, is a floor.
+ * How long to wait before attempt number `attempt` (0 is the first retry): exponential with full jitter, so
+ * that a server that comes back is not met by all its clients at once.
+ *
+ *     wait = retryAfterMs + chance · max(min(cap, base · 2^attempt), min(cap, retryAfterMs / 2))
+ *
+ * and at least a tenth of the base, lest a client spin. Whatever the server named is a floor, and whoever was
+ * told the same time is spread over half as much again. So `n` clients that lose a server in one instant make
+ * at most `n / base` attempts a second at first, half as many each time they fail, and `n / cap` in the end.
  */
 export function backoffMs(
   attempt: number,
@@ -22,7 +27,7 @@ export function backoffMs(
   { baseMs, capMs }: BackoffOptions = defaults,
 ): number {
   const ceiling = Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30))
-  const jittered = Math.max(baseMs / 10, chance.random() * ceiling)
-  // Whoever was told the same time would come back together too, hence the jitter on top.
-  return Math.round(retryAfterMs > 0 ? Math.min(retryAfterMs, maxRetryAfterMs) + jittered / 4 : jittered)
+  const floor = Math.min(retryAfterMs, maxRetryAfterMs)
+  const spread = Math.max(ceiling, Math.min(capMs, floor / 2))
+  return Math.round(Math.max(baseMs / 10, floor + chance.random() * spread))
 }

@@ -34,7 +34,7 @@ export async function createClientCore(
   tabs: Tabs,
   changed: { user(user: User | null): void; spaces(): void },
 ) {
-  const { url, runtime = systemRuntime, transport = createSocketIoTransport(url) } = options
+  const { url, runtime = systemRuntime, transport = createSocketIoTransport(url, () => runtime.now()) } = options
   const http = createHttp(url, options.fetch ?? ((input, init) => fetch(input, init)), runtime)
   const kind = options.session ?? (typeof document === 'undefined' ? 'storage' : 'cookie')
   const tab = tabs.id
@@ -269,8 +269,8 @@ export async function createClientCore(
     changed.user(user)
   })
   const stopPageEvents = onPageEvents({
-    wake() {
-      engine?.wake()
+    wake(cause) {
+      engine?.wake(cause)
       look()
       // Who looks here may come from such a tab.
       void sweep(open.keys())
@@ -281,6 +281,7 @@ export async function createClientCore(
       for (const space of open.values()) space.hurry()
     },
     thaw() {
+      engine?.wake('somebody')
       for (const space of open.values()) void space.reload()
     },
   })

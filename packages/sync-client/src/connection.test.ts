@@ -11,6 +11,7 @@ const unavailable: ErrorBody = { code: 'unavailable', message: 'gone' }
 function setUp(chance = 1) {
   const time = createManualTime(chance)
   const attempts: { listener: ConnectionListener; token: string; isClosed: boolean; asked: string[] }[] = []
+  const silence = { forMs: 0, boundMs: Number.POSITIVE_INFINITY }
   const answers = { reply: (): Promise<Ack<RequestReply<RequestName>>> => new Promise(() => {}) }
   const transport: Transport = {
     connect({ token }, listener) {
@@ -22,6 +23,7 @@ function setUp(chance = 1) {
           return answers.reply()
         },
         signal() {},
+        silence: () => silence,
         close: () => void (attempt.isClosed = true),
       }
     },
@@ -54,7 +56,7 @@ function setUp(chance = 1) {
       changed: () => {},
     },
   )
-  return { time, attempts, answers, auth, links, log, connector }
+  return { time, attempts, silence, answers, auth, links, log, connector }
 }
 
 async function opened(world: ReturnType<typeof setUp>): Promise<void> {
@@ -75,7 +77,7 @@ describe('A connection', () => {
       pauses.push(world.time.waiting[0]!)
       await world.time.pass(world.time.waiting[0]!)
     }
-    expect(pauses).toEqual([500, 1000, 2000, 4000])
+    expect(pauses).toEqual([1000, 2000, 4000, 8000])
     expect(world.attempts).toHaveLength(5)
   })
 
@@ -83,11 +85,11 @@ describe('A connection', () => {
     const world = setUp()
     await opened(world)
     world.attempts[0]!.listener.closed(unavailable)
-    await world.time.pass(500)
+    await world.time.pass(1000)
     world.attempts[1]!.listener.opened()
     await world.time.pass(10_000)
     world.attempts[1]!.listener.closed(unavailable)
-    expect(world.time.waiting[0]).toBe(500)
+    expect(world.time.waiting[0]).toBe(1000)
     expect(world.log).toEqual(['opened', 'lost', 'opened', 'lost'])
   })
 
@@ -100,9 +102,81 @@ describe('A connection', () => {
       if (count < 5) await world.time.pass(world.time.waiting[0]!)
     }
     expect(world.time.waiting[0]).toBeGreaterThan(5_000)
-    world.connector.wake()
+    world.connector.wake('somebody')
     await world.time.pass(200)
     expect(world.attempts).toHaveLength(7)
+  })
+
+  it('is not tried before the time that the server named, whoever looks', async () => {
+    const world = setUp(0)
+    world.connector.start()
+    await turns()
+    world.attempts[0]!.listener.closed({ code: 'rate_limited', message: 'later', retryAfterMs: 40_000 })
+    for (let second = 0; second < 39; second++) {
+      world.connector.wake('somebody')
+      world.connector.wake('network')
+      await world.time.pass(1_000)
+    }
+    expect(world.attempts).toHaveLength(1)
+    await world.time.pass(1_000)
+    expect(world.attempts).toHaveLength(2)
+  })
+
+  it('is tried within two seconds when the network is back for the whole house, however often it says so', async () => {
+    const world = setUp(0.75)
+    world.connector.start()
+    await turns()
+    for (let count = 0; count < 6; count++) {
+      world.attempts.at(-1)!.listener.closed(unavailable)
+      if (count < 5) await world.time.pass(world.time.waiting[0]!)
+    }
+    for (let count = 0; count < 3; count++) {
+      world.connector.wake('network')
+      await world.time.pass(450)
+    }
+    expect(world.attempts).toHaveLength(6)
+    await world.time.pass(150)
+    expect(world.attempts).toHaveLength(7)
+  })
+
+  it('that cannot be alive any more is noticed though the timers of the device stood still', async () => {
+    const world = setUp()
+    world.silence.boundMs = 45_000
+    await opened(world)
+    world.silence.forMs = 44_000
+    await world.time.pass(15_000)
+    expect(world.log).toEqual(['opened'])
+    world.silence.forMs = 3_600_000
+    await world.time.pass(15_000)
+    expect(world.log).toEqual(['opened', 'lost'])
+  })
+
+  it('that cannot be alive any more is replaced at once when somebody looks', async () => {
+    const world = setUp()
+    world.silence.boundMs = 45_000
+    await opened(world)
+    world.silence.forMs = 3_600_000
+    world.connector.wake('somebody')
+    expect(world.log).toEqual(['opened', 'lost'])
+    expect(world.attempts[0]!.isClosed).toBe(true)
+    await world.time.pass(200)
+    expect(world.attempts).toHaveLength(2)
+  })
+
+  it('that may be dead is asked for a sign of life when somebody looks, and only then', async () => {
+    const world = setUp()
+    world.silence.boundMs = 45_000
+    await opened(world)
+    world.silence.forMs = 4_000
+    world.connector.wake('somebody')
+    await turns()
+    expect(world.attempts[0]!.asked).toEqual([])
+    world.silence.forMs = 20_000
+    world.connector.wake('somebody')
+    await turns()
+    expect(world.attempts[0]!.asked).toEqual(['auth:renew'])
+    await world.time.pass(10_000)
+    expect(world.log).toEqual(['opened', 'lost'])
   })
 
   it('is given up as soon as the network is said to be gone, and tried again by itself', async () => {
@@ -110,7 +184,7 @@ describe('A connection', () => {
     await opened(world)
     world.connector.doubt()
     expect(world.connector.report.phase).toBe('offline')
-    await world.time.pass(500)
+    await world.time.pass(1000)
     world.attempts[1]!.listener.opened()
     expect(world.log).toEqual(['opened', 'lost', 'opened'])
   })
@@ -119,7 +193,7 @@ describe('A connection', () => {
     const world = setUp()
     await opened(world)
     world.attempts[0]!.listener.closed(unavailable)
-    await world.time.pass(500)
+    await world.time.pass(1000)
     world.attempts[0]!.listener.opened()
     world.attempts[0]!.listener.closed(unavailable)
     world.connector.stop()
@@ -150,7 +224,7 @@ describe('A token', () => {
     world.attempts[1]!.listener.closed({ code: 'unauthenticated', message: 'expired' })
     await turns()
     expect(world.attempts).toHaveLength(2)
-    await world.time.pass(500)
+    await world.time.pass(1000)
     expect(world.attempts).toHaveLength(3)
     expect(world.auth.invalidated).toBe(2)
   })

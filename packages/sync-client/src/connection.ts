@@ -36,13 +36,19 @@ export interface ConnectorListener {
   changed(): void
 }
 
+/** Somebody looks at the page again, or the network is said to be back. */
+export type WakeCause = 'somebody' | 'network'
+
 /** Keeps one connection open: tries again for as long as it is started, with a token that is good. */
 export interface Connector {
   readonly report: LinkReport
   start(): void
   stop(): void
-  /** The network is back, or someone looks at the page again: a pending attempt is made at once. */
-  wake(): void
+  /**
+   * A pending attempt is made soon, though not before the time that the server named. A connection that has
+   * been silent is asked for a sign of life, and given up when it cannot be alive any more.
+   */
+  wake(cause: WakeCause): void
   /** The network is said to be gone: what is open is given up now, not when it has been silent for long. */
   doubt(): void
   /** The server refused the token in the midst of things: connects anew with a fresh one. */
@@ -57,6 +63,15 @@ export interface ConnectorDeps {
 
 /** An answer that takes longer says that nobody is there any more. */
 const requestDeadlineMs = 30_000
+/** The same, when there is a reason to doubt: the device slept, or was elsewhere. */
+const signOfLifeDeadlineMs = 10_000
+/** Whoever was heard so lately needs no asking. */
+const heardLatelyMs = 5_000
+/**
+ * How soon a wake makes an attempt, at the latest. One person may have it at once; a network that is back is
+ * back for everybody in the house.
+ */
+const wakeSpreadMs: Readonly<Record<WakeCause, number>> = { somebody: 200, network: 2_000 }
 /** A connection that lived this long was a good one: the next failure is the first. */
 const stableAfterMs = 10_000
 
@@ -70,16 +85,25 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
   let failures = 0
   let refusals = 0
   let waiting = false
-  const timers = new Map<'retry' | 'stable' | 'renew', () => void>()
+  const timers = new Map<TimerName, () => void>()
 
   const handlers: NotificationHandlers = {
     ...listener.notified,
     'auth:expiring': () => void renewToken(current),
   }
 
-  function setTimer(name: 'retry' | 'stable' | 'renew', callback: () => void, delayMs: number): void {
+  function setTimer(name: TimerName, callback: () => void, delayMs: number): void {
     timers.get(name)?.()
-    timers.set(name, runtime.setTimer(callback, delayMs))
+    const fire = (): void => {
+      timers.delete(name)
+      callback()
+    }
+    timers.set(name, runtime.setTimer(fire, delayMs))
+  }
+
+  function cancelTimers(): void {
+    for (const cancel of timers.values()) cancel()
+    timers.clear()
   }
 
   function say(phase: LinkReport['phase'], error: ErrorBody | null = null): void {
@@ -90,6 +114,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
   async function attempt(): Promise<void> {
     const number = ++current
     waiting = false
+    cancelTimers()
     let access: AccessToken
     try {
       access = await session.accessToken()
@@ -119,6 +144,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     refusals = 0
     setTimer('stable', () => (failures = 0), stableAfterMs)
     setTimer('renew', () => void renewToken(number), access.renewInMs)
+    watch()
     say('open')
     listener.opened({
       request: (name, payload) => request(number, name, payload),
@@ -132,25 +158,56 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     number: number,
     name: N,
     payload: RequestPayload<N>,
+    deadlineMs = requestDeadlineMs,
   ): Promise<Ack<RequestReply<N>>> {
     if (number !== current || connection === null) return { ok: false, error: lost }
     const cancel = runtime.setTimer(() => {
       if (number !== current) return
       connection?.close()
       ended({ code: 'unavailable', message: `The server did not answer ${name} in time` })
-    }, requestDeadlineMs)
+    }, deadlineMs)
     const ack = await connection.request(name, payload)
     cancel()
     return ack
   }
 
-  /** A fresh token for the connection that is open, in good time before the old one runs out. */
-  async function renewToken(number: number): Promise<void> {
+  /**
+   * Timers stand still while a device sleeps, those of the transport too; the wall clock does not. Looks often
+   * enough that a connection that died meanwhile is given up soon after, with no event to say so.
+   */
+  function watch(): void {
+    const boundMs = connection?.silence?.().boundMs ?? Number.POSITIVE_INFINITY
+    if (!Number.isFinite(boundMs)) return
+    const look = (): void => {
+      if (isDead()) ended(lost)
+      else setTimer('watch', look, boundMs / 3)
+    }
+    setTimer('watch', look, boundMs / 3)
+  }
+
+  /** Nothing was heard for longer than a living server stays silent. */
+  function isDead(): boolean {
+    const silence = connection?.silence?.()
+    return silence !== undefined && silence.forMs > silence.boundMs
+  }
+
+  /** Shows the server the token that is good now, which it has to answer. */
+  async function askForSignOfLife(number: number): Promise<void> {
+    const silence = connection?.silence?.()
+    if (silence !== undefined && silence.forMs >= 0 && silence.forMs < heardLatelyMs) return
+    await renewToken(number, { deadlineMs: signOfLifeDeadlineMs, anew: false })
+  }
+
+  /** A good token for the connection that is open, a fresh one in good time before the old one runs out. */
+  async function renewToken(
+    number: number,
+    { deadlineMs, anew } = { deadlineMs: requestDeadlineMs, anew: true },
+  ): Promise<void> {
     try {
-      session.invalidate()
+      if (anew) session.invalidate()
       const access = await session.accessToken()
       if (number !== current || !open) return
-      const ack = await request(number, 'auth:renew', { token: access.token })
+      const ack = await request(number, 'auth:renew', { token: access.token }, deadlineMs)
       if (number !== current) return
       if (ack.ok) setTimer('renew', () => void renewToken(number), access.renewInMs)
       else if (ack.error.code === 'forbidden' || ack.error.code === 'unauthenticated') ended(ack.error)
@@ -177,7 +234,10 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
       if (refusals++ === 0) return void attempt()
     }
     waiting = true
-    setTimer('retry', () => void attempt(), backoffMs(failures++, runtime, error.retryAfterMs))
+    const { retryAfterMs = 0 } = error
+    const delayMs = backoffMs(failures++, runtime, retryAfterMs)
+    setTimer('retry', () => void attempt(), delayMs)
+    if (retryAfterMs > 0) setTimer('told', () => {}, Math.min(retryAfterMs, delayMs))
   }
 
   function drop(): void {
@@ -186,8 +246,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     waiting = false
     const dropped = connection
     connection = null
-    for (const cancel of timers.values()) cancel()
-    timers.clear()
+    cancelTimers()
     dropped?.close()
   }
 
@@ -206,9 +265,12 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
       drop()
       if (wasOpen) listener.lost()
     },
-    wake() {
-      // A little chance, or a whole office comes back in the same instant.
-      if (waiting) setTimer('retry', () => void attempt(), runtime.random() * 200)
+    wake(cause) {
+      if (open && isDead()) ended(lost)
+      else if (open) void askForSignOfLife(current)
+      // Beside the pending attempt, which may come sooner; and only once, however often somebody looks.
+      if (!waiting || timers.has('told') || timers.has('wake')) return
+      setTimer('wake', () => void attempt(), runtime.random() * wakeSpreadMs[cause])
     },
     doubt() {
       if (open) ended(lost)
@@ -218,6 +280,9 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     },
   }
 }
+
+/** `told`: the server named a time, which is not over. */
+type TimerName = 'retry' | 'wake' | 'told' | 'stable' | 'renew' | 'watch'
 
 const lost: ErrorBody = { code: 'unavailable', message: 'The connection was lost' }
 

@@ -1,11 +1,13 @@
+import type { WakeCause } from './connection.ts'
+
 export interface PageListener {
-  /** The network is back, or someone looks at the page again. */
-  wake(): void
+  /** Someone looks at the page again, or the browser says that there is a network again. */
+  wake(cause: WakeCause): void
   /** The browser says that there is no network. */
   offline(): void
   /** The page may be gone in a moment. */
   hide(): void
-  /** The page was frozen, and may have missed what other tabs said. */
+  /** The page was frozen, and may have missed what other tabs said, and that the connection went. */
   thaw(): void
 }
 
@@ -14,14 +16,14 @@ export function onPageEvents(listener: PageListener): () => void {
   if (typeof document === 'undefined') return () => {}
   const stop = new AbortController()
   const options = { signal: stop.signal }
-  addEventListener('online', () => listener.wake(), options)
+  addEventListener('online', () => listener.wake('network'), options)
   addEventListener('offline', () => listener.offline(), options)
   addEventListener('pagehide', () => listener.hide(), options)
   addEventListener('pageshow', (event) => void (event.persisted && listener.thaw()), options)
   document.addEventListener('resume', () => listener.thaw(), options)
   document.addEventListener(
     'visibilitychange',
-    () => (document.visibilityState === 'hidden' ? listener.hide() : listener.wake()),
+    () => (document.visibilityState === 'hidden' ? listener.hide() : listener.wake('somebody')),
     options,
   )
   return () => stop.abort()

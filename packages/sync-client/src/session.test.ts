@@ -75,8 +75,8 @@ describe('A session', () => {
   it('keeps its access token for most of its life, and has the next one before it runs out', async () => {
     const { server, time, session } = setUp()
     await session.signIn(credentials)
-    expect(await session.accessToken()).toEqual({ token: 'access-1', renewInMs: 80_000 })
-    await time.pass(79_000)
+    expect(await session.accessToken()).toEqual({ token: 'access-1', renewInMs: 75_000 })
+    await time.pass(74_000)
     expect(await session.accessToken()).toEqual({ token: 'access-1', renewInMs: 1_000 })
     await time.pass(1_000)
     expect(await session.accessToken()).toMatchObject({ token: 'access-2' })

@@ -69,7 +69,10 @@ interface StoredSession {
 const configKey = 'syncSession'
 const nobody: StoredSession = { user: null, lastUserId: null, refreshToken: null, owesSignOut: false }
 
-/** How much of a token's life is used before the next one is fetched. */
+/**
+ * How much of a token's life is used, at most, before the next one is fetched. Chance takes up to a tenth off:
+ * whoever came back to a server together would else renew together ever after.
+ */
 const usedLife = 0.8
 
 export function createSession({ http, storage, runtime, kind, exclusive, onStored }: SessionDeps): Session {
@@ -104,7 +107,7 @@ export function createSession({ http, storage, runtime, kind, exclusive, onStore
     const { user, accessToken: token, expiresInMs } = reply
     const refreshToken = reply.refreshToken ?? null
     await store({ user, lastUserId: user.id, refreshToken, owesSignOut: false })
-    access = { token, fetchedAt: runtime.now(), renewAfterMs: expiresInMs * usedLife }
+    access = { token, fetchedAt: runtime.now(), renewAfterMs: expiresInMs * (usedLife - runtime.random() / 10) }
     return { token, renewInMs: access.renewAfterMs }
   }
 

@@ -8,9 +8,9 @@ const lost: ErrorBody = { code: 'unavailable', message: 'The connection was lost
 
 /**
  * Socket.io, without its own reconnection, buffering and recovery: when to try again, and what is said
- * again then, is the sync engine's to decide.
+ * again then, is the sync engine's to decide. `now` is Unix milliseconds.
  */
-export function createSocketIoTransport(url: string): Transport {
+export function createSocketIoTransport(url: string, now: () => number = Date.now): Transport {
   return {
     connect(handshake, listener) {
       const socket = io(url, {
@@ -25,6 +25,9 @@ export function createSocketIoTransport(url: string): Transport {
       })
       const waiting = new Set<(error: ErrorBody) => void>()
       let ended = false
+      let heardAt = now()
+      /** Known once the server has said how often it pings, and how long it waits for the answer. */
+      let boundMs = Number.POSITIVE_INFINITY
 
       function end(error: ErrorBody): boolean {
         if (ended) return false
@@ -45,6 +48,10 @@ export function createSocketIoTransport(url: string): Transport {
         socket.on(name, (payload: unknown) => void (ended || notify(listener, name, payload)))
       }
       socket.connect()
+      socket.io.engine.on('handshake', ({ pingInterval, pingTimeout }) => {
+        boundMs = pingInterval + pingTimeout
+      })
+      socket.io.engine.on('packet', () => void (heardAt = now()))
 
       return {
         request: (name, payload) =>
@@ -61,6 +68,7 @@ export function createSocketIoTransport(url: string): Transport {
           // A disconnected socket would keep it for later, when it says nothing true any more.
           if (!ended && socket.connected) socket.emit(name, payload)
         },
+        silence: () => ({ forMs: now() - heardAt, boundMs }),
         close: () => void end(lost),
       }
     },

@@ -8,7 +8,7 @@ import type {
 } from '@t69/protocol'
 import { spaceSchema } from '@t69/protocol'
 
-import { createConnector, type Link } from './connection.ts'
+import { createConnector, type Link, type WakeCause } from './connection.ts'
 import type { Runtime } from './runtime.ts'
 import type { Session } from './session.ts'
 import { createSpaceSync, type SpaceSync } from './space-sync.ts'
@@ -46,8 +46,8 @@ export interface SyncEngine {
   refresh(): Promise<void>
   /** Lets go of a space that is to be deleted. */
   forget(spaceId: SpaceId): Promise<void>
-  /** The network is back, or someone looks at the page again. */
-  wake(): void
+  /** Someone looks at the page again, or the network is back. */
+  wake(cause: WakeCause): void
   /** The network is said to be gone. */
   doubt(): void
   stop(): Promise<void>
@@ -287,8 +287,8 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
       }
       await align()
     },
-    wake() {
-      connector.wake()
+    wake(cause) {
+      connector.wake(cause)
       void session.finishSignOut()
     },
     doubt: () => connector.doubt(),

@@ -17,6 +17,11 @@ export interface Connection {
   request<N extends RequestName>(name: N, payload: RequestPayload<N>): Promise<Ack<RequestReply<N>>>
   /** Sent now or never. */
   signal<N extends SignalName>(name: N, payload: SignalPayload<N>): void
+  /**
+   * How long nothing has come, by the wall clock, and how long that may last: the other end has given up by
+   * then, too. A transport without it notices in time whatever happens to its timers.
+   */
+  silence?(): { readonly forMs: number; readonly boundMs: number }
   close(): void
 }
 
