@@ -395,4 +395,114 @@ describe('A client and the server', () => {
     await here.flushed()
     expect(here.status).toMatchObject({ phase: 'live', pending: 0 })
   })
+
+  it('[AU7] keeps what a deleted account wrote on its devices, says why it is not sent, and sends it for nobody', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const own = await laptop.createSpace({ name: 'Own' })
+    const bens = device()
+    await bens.signUp(ben)
+    const shared = await bens.createSpace({ name: 'Shared' })
+    await shared.flushed()
+    const { token } = await shared.invite('editor')
+    await laptop.acceptInvite(token)
+    const here = await laptop.openSpace(shared.id)
+    await agree(here, shared)
+    here.root.root!.newNamedChild('from the laptop')
+    own.root.root!.newNamedChild('mine')
+    await Promise.all([own.flushed(), agree(here, shared)])
+
+    // Another device of hers is away when it happens, and writes on.
+    const network = createCuttable(url)
+    const phoneStorage = memoryStorage()
+    const phone = device({ storage: phoneStorage, transport: network.transport, fetch: network.fetch })
+    await phone.signIn(anna)
+    const there = await phone.openSpace(shared.id)
+    await agree(there, shared)
+    network.cut()
+    there.root.root!.newNamedChild('offline on the phone')
+    await there.stored()
+
+    await expect(laptop.deleteAccount({ password: 'guessed' })).rejects.toMatchObject({
+      code: 'wrong_credentials',
+    })
+    await laptop.deleteAccount({ password })
+    expect(laptop.user).toBeNull()
+    here.root.root!.newNamedChild('after the end')
+    for (const space of [own, here]) {
+      await until(
+        space,
+        ({ phase, error }) => phase === 'blocked' && error?.message.includes('deleted') === true,
+      )
+    }
+    await here.stored()
+    const waiting = { here: here.status.pending, there: there.status.pending }
+    expect(Math.min(waiting.here, waiting.there)).toBeGreaterThan(0)
+    expect((await laptop.listSpaces()).map(({ name }) => name)).toEqual(['Own', 'Shared'])
+
+    network.mend()
+    await until(there, ({ phase }) => phase === 'signed-out')
+    expect(phone.user).toBeNull()
+    await expect(phone.signIn(anna)).rejects.toMatchObject({ code: 'wrong_credentials' })
+
+    // The address is free. Whoever has it now is somebody else, on both devices.
+    await phone.signUp(anna)
+    await laptop.signIn(anna)
+    await until(there, ({ phase }) => phase === 'signed-out')
+    expect((await phone.listSpaces()).map(({ name }) => name)).toEqual([])
+    expect((await laptop.listSpaces()).map(({ name }) => name)).toEqual(['Own', 'Shared'])
+    await expect(here.enableSync()).rejects.toMatchObject({ code: 'forbidden' })
+    const fresh = await laptop.createSpace({ name: 'Fresh' })
+    fresh.root.root!.newNamedChild('new life')
+    await fresh.flushed()
+    expect(here.status).toMatchObject({ phase: 'blocked', pending: waiting.here })
+    expect(there.status).toMatchObject({ phase: 'signed-out', pending: waiting.there })
+    shared.root.root!.newNamedChild('only for who is in it')
+    await shared.flushed()
+    const names = shared.root.root!.children.map(({ name }) => name)
+    expect(names).toEqual(['from the laptop', 'only for who is in it'])
+    expect((await shared.members()).map(({ user }) => user.name)).toEqual(['Ben'])
+
+    // A reload changes nothing of that.
+    await phone.close()
+    const again = device({ storage: phoneStorage })
+    await again.ready
+    const reopened = await again.openSpace(shared.id)
+    expect(reopened.root.root!.children.map(({ name }) => name)).toContain('offline on the phone')
+  })
+
+  it('goes on with another password here, and asks for it elsewhere', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Ours' })
+    await here.flushed()
+    const phone = device()
+    await phone.signIn(anna)
+    const there = await phone.openSpace(here.id)
+    await live(there)
+    await laptop.changePassword({ password, newPassword: 'a better battery' })
+    await until(there, ({ phase }) => phase === 'signed-out')
+    there.root.root!.newNamedChild('waiting')
+    here.root.root!.newNamedChild('going on')
+    await here.flushed()
+    expect(laptop.user).toMatchObject({ name: 'Anna' })
+    await expect(phone.signIn(anna)).rejects.toMatchObject({ code: 'wrong_credentials' })
+    await phone.signIn({ ...anna, password: 'a better battery' })
+    await agree(here, there)
+    expect(here.root.root!.children).toHaveLength(2)
+  })
+
+  it('lists the invites of a space, and withdraws one', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const space = await laptop.createSpace({ name: 'Ours' })
+    await space.flushed()
+    const { id, token } = await space.invite('editor')
+    expect(await space.invites()).toMatchObject([{ id, role: 'editor', uses: 0, createdBy: laptop.user?.id }])
+    await space.withdrawInvite(id)
+    expect(await space.invites()).toEqual([])
+    const other = device()
+    await other.signUp(ben)
+    await expect(other.acceptInvite(token)).rejects.toMatchObject({ code: 'invite_expired' })
+  })
 })

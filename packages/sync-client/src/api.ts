@@ -1,6 +1,8 @@
 import type {
   ErrorBody,
   Invite,
+  InviteId,
+  InviteSummary,
   JsonValue,
   Member,
   Presence,
@@ -56,10 +58,18 @@ export interface SyncClient {
   signIn(input: Credentials): Promise<User>
   /** Ends the session here, or everywhere. Spaces stay on the device. Works offline. */
   signOut(options?: { readonly everywhere?: boolean }): Promise<void>
+  /** Signs out every other device. Throws `wrong_credentials` when `password` is not the present one. */
+  changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
+  /**
+   * Deletes the account at the server, with the spaces that nobody else is in. What this device has stays on it, and
+   * is not sent again. Throws `wrong_credentials`, and `forbidden`, whose message names the spaces that would be left
+   * without an owner.
+   */
+  deleteAccount(input: { readonly password: string }): Promise<void>
 
   /** Signed in: a space that syncs as soon as there is a connection. Signed out: a local one. */
   createSpace(input: { readonly name: string }): Promise<Space>
-  /** Local spaces and this user's, also those that only the server knows yet. */
+  /** Local spaces, this user's, also those that only the server knows yet, and those of accounts deleted here. */
   listSpaces(): Promise<SpaceInfo[]>
   /** Called when the list may have changed. */
   onSpaces(listener: () => void): Unsubscribe
@@ -87,7 +97,8 @@ export interface SpaceInfo {
 /**
  * `local`: never synced. `signed-out`: synced, but nobody (or somebody else) is signed in. `offline`: no
  * connection, retried by itself. `connecting`, `catching-up`, `live`: as they say. `blocked`: the server
- * refuses this space (removed, deleted, too old a client); `error` says why, and the edits stay here.
+ * refuses this space (removed, deleted, too old a client, an account that is gone); `error` says why, and the
+ * edits stay here.
  */
 export type SyncPhase = 'local' | 'signed-out' | 'offline' | 'connecting' | 'catching-up' | 'live' | 'blocked'
 
@@ -146,6 +157,9 @@ export interface Space {
   removeMember(userId: UserId): Promise<void>
   invite(role: 'editor' | 'viewer'): Promise<Invite>
 
+  /** The invites that are good, newest first; owners only. Their links are shown once, by `invite`. */
+  invites(): Promise<InviteSummary[]>
+  withdrawInvite(inviteId: InviteId): Promise<void>
   /** Who else is here now, and what they said of where they are. Empty while not live. */
   readonly presence: readonly Presence[]
   /** Any JSON; kept and said again after each reconnect. */

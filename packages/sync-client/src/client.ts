@@ -58,6 +58,8 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     signUp: async (input) => (await started()).session.signUp(input),
     signIn: async (input) => (await started()).session.signIn(input),
     signOut: async (how) => (await started()).session.signOut(how?.everywhere ?? false),
+    changePassword: async (input) => (await started()).session.changePassword(input),
+    deleteAccount: async ({ password }) => (await started()).session.deleteAccount(password),
     createSpace: async ({ name }) => (await started()).createSpace(name),
     listSpaces: async () => (await started()).directory.list(),
     openSpace: async (spaceId) => (await started()).openSpace(parseSpaceId(spaceId)),

@@ -14,7 +14,13 @@ const credentials = { email: anna.email, password: 'correct horse' }
 /** A server that gives each refresh token out once, and takes it once. */
 function createAuthServer() {
   let issued = 0
-  const state = { refreshToken: '', calls: [] as string[], isReachable: true, sessionsEnded: false }
+  const state = {
+    refreshToken: '',
+    calls: [] as string[],
+    isReachable: true,
+    sessionsEnded: false,
+    beforeAnswer: async () => {},
+  }
   const json = (status: number, body: unknown) => new Response(JSON.stringify(body), { status })
   const refusal = json.bind(null, 401)
   const session = () => {
@@ -33,6 +39,16 @@ function createAuthServer() {
     state.calls.push(pathname)
     const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : {}
     if (pathname === '/api/auth/login') return session()
+    if (pathname === '/api/auth/change-password' || pathname === '/api/auth/delete-account') {
+      if (!JSON.stringify(body).includes(`"password":"${credentials.password}"`)) {
+        return refusal({ error: { code: 'wrong_credentials', message: 'no' } })
+      }
+      const answer = pathname === '/api/auth/delete-account' ? new Response(null, { status: 204 }) : session()
+      // Every session has ended by now, and whoever asks is told so before the answer is here.
+      if (pathname === '/api/auth/delete-account') state.sessionsEnded = true
+      await state.beforeAnswer()
+      return answer
+    }
     if (pathname === '/api/auth/logout') return json(200, {})
     const token = new Headers(init?.headers).get('authorization')
     if (pathname === '/api/me')
@@ -153,6 +169,62 @@ describe('A session', () => {
     await again.session.finishSignOut()
     await again.session.finishSignOut()
     expect(server.state.calls.filter((path) => path === '/api/auth/logout')).toHaveLength(1)
+  })
+
+  it('goes on under another password, also when the socket is cut before the answer comes', async () => {
+    const { storage, server, session, users } = setUp()
+    await session.signIn(credentials)
+    await expect(session.changePassword({ password: 'wrong', newPassword: 'better' })).rejects.toMatchObject({
+      code: 'wrong_credentials',
+    })
+    let meanwhile: Promise<unknown> = Promise.resolve()
+    server.state.beforeAnswer = async () => {
+      // What the connection does when it is told that its token is good no more.
+      session.invalidate()
+      meanwhile = session.accessToken()
+    }
+    await session.changePassword({ password: credentials.password, newPassword: 'better' })
+    expect(await meanwhile).toMatchObject({ token: 'access-3' })
+    expect(session.user).toEqual(anna)
+    expect(users).toEqual(['Anna'])
+    const again = setUp({ storage, server })
+    await again.session.load()
+    expect(await again.session.accessToken()).toMatchObject({ token: 'access-4' })
+  })
+
+  it('is over once the account is deleted, and remembers whose spaces go nowhere any more', async () => {
+    const { storage, server, session, users } = setUp()
+    await session.signIn(credentials)
+    await expect(session.deleteAccount('wrong')).rejects.toMatchObject({ code: 'wrong_credentials' })
+    expect(session.user).toEqual(anna)
+    let meanwhile: Promise<unknown> = Promise.resolve()
+    server.state.beforeAnswer = async () => {
+      session.invalidate()
+      meanwhile = session.accessToken().catch((error: unknown) => error)
+    }
+    await session.deleteAccount(credentials.password)
+    expect(await meanwhile).toMatchObject({ code: 'unauthenticated' })
+    expect(users).toEqual(['Anna', null])
+    expect(session.isGone(anna.id)).toBe(true)
+    // Nor is it forgotten by a reload, by who signs in next, or by who signs out.
+    server.state.sessionsEnded = false
+    const again = setUp({ storage, server })
+    await again.session.load()
+    expect(again.session.ownerId).toBeNull()
+    await again.session.signIn(credentials)
+    await again.session.signOut(false)
+    expect(again.session.isGone(anna.id)).toBe(true)
+  })
+
+  it('is no other by the time that an account is deleted: who signed in meanwhile keeps theirs', async () => {
+    const group = createTabGroup()
+    const one = setUp({ tabs: group.tab() })
+    await one.session.signIn(credentials)
+    const ben = { ...anna, id: userIdSchema.parse('bb'.repeat(16)), name: 'Ben' }
+    await one.storage.putConfig('syncSession', { user: ben, refreshToken: 'x' })
+    await expect(one.session.deleteAccount(credentials.password)).rejects.toMatchObject({ code: 'forbidden' })
+    expect(one.session.user).toEqual(ben)
+    expect(one.server.state.calls).not.toContain('/api/auth/delete-account')
   })
 
   it('takes nothing from a storage that holds something else', async () => {

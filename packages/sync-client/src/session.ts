@@ -30,12 +30,16 @@ export interface Session {
   /** Whose synced spaces are listed: the user's, or those of a session that ran out. Null after a sign-out. */
   readonly ownerId: UserId | null
   onUser(listener: (user: User | null) => void): () => void
+  /** The account was deleted here. Its spaces are on this device still, and nobody's to send. */
+  isGone(userId: UserId): boolean
 
   /** Reads what is stored, at the start and when another tab has signed in or out. */
   load(): Promise<void>
   signUp(input: Credentials & { readonly name: string }): Promise<User>
   signIn(input: Credentials): Promise<User>
   signOut(everywhere: boolean): Promise<void>
+  changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
+  deleteAccount(password: string): Promise<void>
   /** Tells the server of a sign-out that it could not hear at the time. */
   finishSignOut(): Promise<void>
 
@@ -58,16 +62,24 @@ export interface SessionDeps {
   readonly onStored: () => void
 }
 
-/** What the storage keeps. `ended` ran out at the server; `owesSignOut` is a sign-out the server missed. */
+/** What the storage keeps. `owesSignOut` is a sign-out the server missed; `goneUserIds` deleted their accounts here. */
 interface StoredSession {
   readonly user: User | null
   readonly lastUserId: UserId | null
   readonly refreshToken: string | null
   readonly owesSignOut: boolean
+  readonly goneUserIds: readonly UserId[]
 }
 
 const configKey = 'syncSession'
-const nobody: StoredSession = { user: null, lastUserId: null, refreshToken: null, owesSignOut: false }
+const userIdsSchema = userIdSchema.array()
+const nobody: StoredSession = {
+  user: null,
+  lastUserId: null,
+  refreshToken: null,
+  owesSignOut: false,
+  goneUserIds: [],
+}
 
 /**
  * How much of a token's life is used, at most, before the next one is fetched. Chance takes up to a tenth off:
@@ -94,10 +106,15 @@ export function createSession({ http, storage, runtime, kind, exclusive, onStore
     if (before?.id !== next.user?.id || before?.name !== next.user?.name) listeners.emit(next.user)
   }
 
+  const tokenKind = kind === 'cookie' ? 'cookie' : 'body'
+
   async function begin(path: string, body: Credentials & { readonly name?: string }): Promise<User> {
-    const session = kind === 'cookie' ? 'cookie' : 'body'
     return exclusive(async () => {
-      const reply = await http.call({ method: 'POST', path, body: { ...body, session } }, sessionSchema)
+      take(storedSession(await storage.getConfig(configKey)))
+      const reply = await http.call(
+        { method: 'POST', path, body: { ...body, session: tokenKind } },
+        sessionSchema,
+      )
       await accept(reply)
       return reply.user
     })
@@ -106,7 +123,7 @@ export function createSession({ http, storage, runtime, kind, exclusive, onStore
   async function accept(reply: SessionReply): Promise<AccessToken> {
     const { user, accessToken: token, expiresInMs } = reply
     const refreshToken = reply.refreshToken ?? null
-    await store({ user, lastUserId: user.id, refreshToken, owesSignOut: false })
+    await store({ ...stored, user, lastUserId: user.id, refreshToken, owesSignOut: false })
     access = { token, fetchedAt: runtime.now(), renewAfterMs: expiresInMs * (usedLife - runtime.random() / 10) }
     return { token, renewInMs: access.renewAfterMs }
   }
@@ -123,7 +140,7 @@ export function createSession({ http, storage, runtime, kind, exclusive, onStore
         )
       } catch (error) {
         if (error instanceof SyncError && error.code === 'unauthenticated') {
-          await store({ ...nobody, lastUserId: stored.user?.id ?? null })
+          await store({ ...signedOut(stored), lastUserId: stored.user?.id ?? null })
         }
         throw error
       }
@@ -139,6 +156,40 @@ export function createSession({ http, storage, runtime, kind, exclusive, onStore
     }
     refreshing ??= refresh().finally(() => (refreshing = null))
     return refreshing
+  }
+
+  /** Repeats it once with a fresh token if the first is refused. */
+  async function withToken<T>(run: (token: string) => Promise<T>): Promise<T> {
+    const { token } = await accessToken()
+    try {
+      return await run(token)
+    } catch (error) {
+      if (!(error instanceof SyncError) || error.code !== 'unauthenticated') throw error
+      if (access?.token === token) access = null
+      return run((await accessToken()).token)
+    }
+  }
+
+  /**
+   * A call that ends the session as it was. The server cuts this device's socket before it answers: nobody may
+   * refresh meanwhile, or they would find the session ended, and sign out.
+   */
+  async function alone<T>(
+    call: HttpCall,
+    reply: ReplySchema<T>,
+    then: (answer: T, userId: UserId) => Promise<void>,
+  ): Promise<void> {
+    const asking = stored.user
+    await withToken((token) =>
+      exclusive(async () => {
+        take(storedSession(await storage.getConfig(configKey)))
+        if (stored.user === null) throw new SyncError('unauthenticated', 'Nobody is signed in')
+        if (stored.user.id !== asking?.id) {
+          throw new SyncError('forbidden', 'Somebody else has signed in on this device')
+        }
+        await then(await http.call({ ...call, token }, reply), asking.id)
+      }),
+    )
   }
 
   const logout = (refreshToken: string | null, everywhere: boolean): Promise<null> =>
@@ -159,6 +210,7 @@ export function createSession({ http, storage, runtime, kind, exclusive, onStore
       return stored.user?.id ?? stored.lastUserId
     },
     onUser: (listener) => listeners.add(listener),
+    isGone: (userId) => stored.goneUserIds.includes(userId),
     async load() {
       take(storedSession(await storage.getConfig(configKey)))
     },
@@ -166,17 +218,28 @@ export function createSession({ http, storage, runtime, kind, exclusive, onStore
     signIn: (input) => begin('/api/auth/login', input),
     signOut: (everywhere) =>
       exclusive(async () => {
-        const { refreshToken, user } = storedSession(await storage.getConfig(configKey))
+        take(storedSession(await storage.getConfig(configKey)))
+        const { refreshToken, user } = stored
         if (user === null) return
-        await store({ ...nobody, refreshToken, owesSignOut: true })
+        await store({ ...signedOut(stored), refreshToken, owesSignOut: true })
         try {
           await logout(refreshToken, everywhere)
         } catch (error) {
           // Signed out here in any case. What the server has not heard, it hears later.
           if (error instanceof SyncError && error.code === 'unavailable') return
         }
-        await store(nobody)
+        await store(signedOut(stored))
       }),
+    changePassword: (input) =>
+      alone(
+        { method: 'POST', path: '/api/auth/change-password', body: { ...input, session: tokenKind } },
+        sessionSchema,
+        async (reply) => void (await accept(reply)),
+      ),
+    deleteAccount: (password) =>
+      alone({ method: 'POST', path: '/api/auth/delete-account', body: { password } }, noReply, (_, userId) =>
+        store({ ...signedOut(stored), goneUserIds: [...stored.goneUserIds, userId] }),
+      ),
     finishSignOut: () =>
       exclusive(async () => {
         const { owesSignOut, refreshToken } = storedSession(await storage.getConfig(configKey))
@@ -186,23 +249,19 @@ export function createSession({ http, storage, runtime, kind, exclusive, onStore
         } catch (error) {
           if (error instanceof SyncError && error.code === 'unavailable') return
         }
-        await store(nobody)
+        await store(signedOut(storedSession(await storage.getConfig(configKey))))
       }),
     accessToken,
     invalidate() {
       access = null
     },
-    async call(call, reply) {
-      const { token } = await accessToken()
-      try {
-        return await http.call({ ...call, token }, reply)
-      } catch (error) {
-        if (!(error instanceof SyncError) || error.code !== 'unauthenticated') throw error
-        if (access?.token === token) access = null
-        return http.call({ ...call, token: (await accessToken()).token }, reply)
-      }
-    },
+    call: (call, reply) => withToken((token) => http.call({ ...call, token }, reply)),
   }
+}
+
+/** What is left when nobody is signed in any more. */
+function signedOut({ goneUserIds }: StoredSession): StoredSession {
+  return { ...nobody, goneUserIds }
 }
 
 function storedSession(value: unknown): StoredSession {
@@ -215,5 +274,6 @@ function storedSession(value: unknown): StoredSession {
     lastUserId: user?.id ?? userIdSchema.safeParse(field('lastUserId')).data ?? null,
     refreshToken: typeof refreshToken === 'string' ? refreshToken : null,
     owesSignOut: field('owesSignOut') === true,
+    goneUserIds: userIdsSchema.safeParse(field('goneUserIds')).data ?? [],
   }
 }

@@ -84,7 +84,7 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
       const infos: SpaceInfo[] = []
       let renamed = false
       for (const space of await storage.listSpaces()) {
-        if (space.userId !== null && space.userId !== owner) continue
+        if (space.userId !== null && space.userId !== owner && !session.isGone(space.userId)) continue
         const there = space.userId === null ? undefined : remote.get(space.id)
         remote.delete(space.id)
         if (there !== undefined && there.name !== space.name) {

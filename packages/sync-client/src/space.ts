@@ -1,10 +1,12 @@
 import {
+  inviteListSchema,
   inviteSchema,
   memberListSchema,
   randomHexId,
   spaceSchema,
   SyncError,
   treeIdSchema,
+  type ErrorBody,
   type Presence,
   type TransientChange,
   type TreeId,
@@ -171,6 +173,7 @@ export function openSpace(
 
   async function putStored(next: StoredSpace): Promise<void> {
     await storage.putSpace(next)
+    if (session.isGone(stored.userId)) return { ...base, phase: 'blocked', error: storageError ?? accountGone }
     stored = next
     tell({ type: 'spaces-changed' })
     changed()
@@ -302,6 +305,11 @@ export function openSpace(
       const stop = statusListeners.add(() => {
         stop()
         resolve()
+    invites: async () =>
+      (await session.call({ method: 'GET', path: path('/invites') }, inviteListSchema)).invites,
+    async withdrawInvite(inviteId) {
+      await session.call({ method: 'DELETE', path: path(`/invites/${inviteId}`) }, noReply)
+    },
       })
     })
   }
@@ -373,3 +381,8 @@ function parseTreeId(treeId: string): TreeId {
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const accountGone: ErrorBody = {
+  code: 'unauthenticated',
+  message: 'the account was deleted, and what is here stays on this device',
+}
+
