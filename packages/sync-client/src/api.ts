@@ -144,7 +144,8 @@ export interface Space {
   /** Lets go of refused edits for good. Trees of them that are open are replaced. */
   discardRejected(): Promise<void>
   /**
-   * Called after edits were discarded, here or in another tab, with each tree that is open and had some.
+   * Called after edits were discarded, here or in another tab, with each tree that is open and had some; and
+   * with a tree that turned out not to be as the server has it, and was rebuilt.
    * `root` or `openTree` gives another replica from then on; the one before is disposed. It stays open as
    * often as it was.
    */
@@ -156,10 +157,10 @@ export interface Space {
   /** Removes someone, or oneself: leaving. */
   removeMember(userId: UserId): Promise<void>
   invite(role: 'editor' | 'viewer'): Promise<Invite>
-
   /** The invites that are good, newest first; owners only. Their links are shown once, by `invite`. */
   invites(): Promise<InviteSummary[]>
   withdrawInvite(inviteId: InviteId): Promise<void>
+
   /** Who else is here now, and what they said of where they are. Empty while not live. */
   readonly presence: readonly Presence[]
   /** Any JSON; kept and said again after each reconnect. */

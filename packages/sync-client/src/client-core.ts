@@ -34,7 +34,11 @@ export async function createClientCore(
   tabs: Tabs,
   changed: { user(user: User | null): void; spaces(): void },
 ) {
-  const { url, runtime = systemRuntime, transport = createSocketIoTransport(url, () => runtime.now()) } = options
+  const {
+    url,
+    runtime = systemRuntime,
+    transport = createSocketIoTransport(url, () => runtime.now()),
+  } = options
   const http = createHttp(url, options.fetch ?? ((input, init) => fetch(input, init)), runtime)
   const kind = options.session ?? (typeof document === 'undefined' ? 'storage' : 'cookie')
   const tab = tabs.id
@@ -113,6 +117,28 @@ export async function createClientCore(
         return
       case 'reported':
         space?.reported(message.report)
+        return
+      case 'shown':
+        void engine?.judge(message.spaceId, message.tree).then(
+          (verdict) => {
+            if (verdict === undefined) return
+            tell({ type: 'judged', spaceId: message.spaceId, tab: message.tab, verdict })
+          },
+          // A storage that fails judges nothing; the tab asks again.
+          () => {},
+        )
+        return
+      case 'judged':
+        if (message.tab === tab) space?.judged(message.verdict)
+        return
+      case 'distrusted':
+        engine?.distrust(message.spaceId)
+        return
+      case 'rebuilt':
+        void space?.rebuilt()
+        return
+      case 'diverged':
+        engine?.report(message.spaceId, message.divergence)
         return
       case 'presence-set':
         engine?.setPresence(message.spaceId, message.state)
@@ -204,6 +230,7 @@ export async function createClientCore(
         transients: (spaceId, connectionId, changes) =>
           tell({ type: 'transients-heard', spaceId, connectionId, changes: [...changes] }),
         spacesChanged: () => tell({ type: 'spaces-changed' }),
+        rebuilt: (spaceId) => tell({ type: 'rebuilt', spaceId }),
       },
     )
     tell({ type: 'leading' })

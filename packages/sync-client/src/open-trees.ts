@@ -27,6 +27,7 @@ export interface OpenTrees {
   close(treeId: TreeId): Promise<void>
   treeIdOf(tree: Replica): TreeId | undefined
   get(treeId: TreeId): Replica | undefined
+  ids(): TreeId[]
   /** Merges operations that came from elsewhere into the trees that they belong to. */
   show(ops: readonly TreeOperation[]): void
   /** Merges what the storage holds: other tabs may have written unheard. */
@@ -116,6 +117,7 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
     },
     treeIdOf: (tree) => ids.get(tree),
     get: (treeId) => trees.get(treeId)?.tree,
+    ids: () => [...trees.keys()],
     show(ops) {
       for (const [treeId, treeOps] of Map.groupBy(ops, (op) => op.treeId)) {
         const entry = trees.get(treeId)

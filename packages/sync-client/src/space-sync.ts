@@ -49,6 +49,8 @@ export interface SpaceSync {
   closed(reason: NotificationPayload<'space:closed'>['reason']): void
   /** Forgets a refusal and joins anew: the user was let in again, say. */
   retry(): void
+  /** What is stored is not what the log has: reads it anew from its start. */
+  distrust(): void
   /** Leaves the space; waits for a transaction that is under way. */
   stop(): Promise<void>
 }
@@ -209,6 +211,7 @@ export function createSpaceSync(
       dispatch({ type: 'appended', range })
     },
     closed: (reason) => dispatch({ type: 'closed', reason }),
+    distrust: () => dispatch({ type: 'distrusted' }),
     retry() {
       if (link !== null) dispatch({ type: 'connected' })
     },

@@ -29,6 +29,8 @@ import { unsynced } from './sync-machine.ts'
 import type { SyncReport } from './sync-status.ts'
 import type { TabMessage } from './tab-messages.ts'
 import { createTransientReceiver, createTransientSender } from './transients.ts'
+import { createTreeChecks } from './tree-checks.ts'
+import type { TreeVerdict } from './tree-verdict.ts'
 
 export interface OpenSpaceDeps {
   readonly storage: ClientStorage
@@ -54,6 +56,10 @@ export interface OpenSpace {
   transients(from: string, changes: readonly TransientChange[]): void
   /** Refused edits of these trees are gone from the storage. */
   discarded(treeIds: readonly TreeId[]): Promise<void>
+  /** How a tree that this tab shows compares with the server's. */
+  judged(verdict: TreeVerdict): void
+  /** All of the space was stored anew from the log. */
+  rebuilt(): Promise<void>
   /** The outbox, or what was refused, has changed. */
   recount(): Promise<void>
   /** What is stored of the space itself has changed, or who is signed in. */
@@ -125,10 +131,28 @@ export function openSpace(
     onEdit(op) {
       if (op.key !== undefined) sender.stored(op.treeId, op.targetId, op.key)
       writer.add(op)
+      checks.changed(op.treeId)
     },
     onTransient: (change) => sender.set(change),
-    onFilled: (treeId) => receiver.showAgain(treeId),
+    onFilled(treeId) {
+      receiver.showAgain(treeId)
+      checks.changed(treeId)
+    },
     stored: () => writer.stored(),
+  })
+  const checks = createTreeChecks({
+    runtime,
+    trees,
+    readTree: (treeId) => storage.readTree(spaceId, treeId),
+    cursor() {
+      const { phase, pending, cursor, head } = status()
+      return phase === 'live' && pending === 0 && cursor === head ? cursor : null
+    },
+    compare: (treeId, cursor, digest) =>
+      tell({ type: 'shown', spaceId, tab: deps.tab, tree: { treeId, cursor, digest } }),
+    distrust: () => tell({ type: 'distrusted', spaceId }),
+    report: (divergence) => tell({ type: 'diverged', spaceId, divergence }),
+    onReplaced: (treeId) => void (closed === null && replacedListeners.emit(treeId)),
   })
 
   /** A count that was overtaken by a later one says nothing. */
@@ -149,6 +173,8 @@ export function openSpace(
         ? null
         : { code: 'storage_failed', message: `Edits are not on disk yet: ${messageOf(writer.error)}` }
     if (stored.userId === null) return { ...base, phase: 'local', error: storageError }
+    if (session.isGone(stored.userId))
+      return { ...base, phase: 'blocked', error: storageError ?? accountGone }
     if (stored.userId !== session.user?.id) return { ...base, phase: 'signed-out', error: storageError }
     const error = storageError ?? report.error ?? (pending > 0 ? pushError : null)
     return { ...base, phase: report.phase, error }
@@ -173,7 +199,6 @@ export function openSpace(
 
   async function putStored(next: StoredSpace): Promise<void> {
     await storage.putSpace(next)
-    if (session.isGone(stored.userId)) return { ...base, phase: 'blocked', error: storageError ?? accountGone }
     stored = next
     tell({ type: 'spaces-changed' })
     changed()
@@ -181,6 +206,7 @@ export function openSpace(
 
   function letGo(): void {
     sender.stop()
+    checks.stop()
     trees.dispose()
     named = []
     present = []
@@ -280,6 +306,11 @@ export function openSpace(
       await session.call({ method: 'DELETE', path: path(`/members/${userId}`) }, noReply)
     },
     invite: (role) => session.call({ method: 'POST', path: path('/invites'), body: { role } }, inviteSchema),
+    invites: async () =>
+      (await session.call({ method: 'GET', path: path('/invites') }, inviteListSchema)).invites,
+    async withdrawInvite(inviteId) {
+      await session.call({ method: 'DELETE', path: path(`/invites/${inviteId}`) }, noReply)
+    },
     get presence() {
       return present
     },
@@ -305,11 +336,6 @@ export function openSpace(
       const stop = statusListeners.add(() => {
         stop()
         resolve()
-    invites: async () =>
-      (await session.call({ method: 'GET', path: path('/invites') }, inviteListSchema)).invites,
-    async withdrawInvite(inviteId) {
-      await session.call({ method: 'DELETE', path: path(`/invites/${inviteId}`) }, noReply)
-    },
       })
     })
   }
@@ -332,6 +358,7 @@ export function openSpace(
       }
       // What was said of a vertex before it was here.
       for (const treeId of grown) receiver.showAgain(treeId)
+      for (const treeId of new Set(ops.map((op) => op.treeId))) checks.changed(treeId)
     },
     reported(next) {
       report = next
@@ -346,6 +373,8 @@ export function openSpace(
     },
     transients: (from, changes) => receiver.apply(from, changes),
     discarded,
+    judged: (verdict) => checks.compared(verdict),
+    rebuilt: () => checks.rebuilt(),
     recount,
     async reread() {
       stored = (await storage.getSpace(spaceId)) ?? stored
@@ -374,6 +403,11 @@ export function openSpace(
   }
 }
 
+const accountGone: ErrorBody = {
+  code: 'unauthenticated',
+  message: 'the account was deleted, and what is here stays on this device',
+}
+
 function parseTreeId(treeId: string): TreeId {
   const parsed = treeIdSchema.safeParse(treeId)
   if (parsed.success) return parsed.data
@@ -381,8 +415,3 @@ function parseTreeId(treeId: string): TreeId {
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-const accountGone: ErrorBody = {
-  code: 'unauthenticated',
-  message: 'the account was deleted, and what is here stays on this device',
-}
-

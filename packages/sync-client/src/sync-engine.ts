@@ -17,6 +17,7 @@ import type { ClientStorage } from './storage.ts'
 import { unsynced, type SyncMachine } from './sync-machine.ts'
 import { reportOf, sameReport, type SyncReport } from './sync-status.ts'
 import type { Transport } from './transport.ts'
+import { judgeTree, type Divergence, type ShownTree, type TreeVerdict } from './tree-verdict.ts'
 
 /** What the engine tells the tabs, its own included. */
 export interface SyncEngineListener {
@@ -28,6 +29,8 @@ export interface SyncEngineListener {
   present(spaceId: SpaceId, present: Presence[]): void
   transients(spaceId: SpaceId, connectionId: string, changes: readonly TransientChange[]): void
   spacesChanged(): void
+  /** All of the space was read from the log again. */
+  rebuilt(spaceId: SpaceId): void
 }
 
 /**
@@ -42,6 +45,11 @@ export interface SyncEngine {
   setPresence(spaceId: SpaceId, state: JsonValue): void
   sendTransients(spaceId: SpaceId, changes: readonly TransientChange[]): void
   rejoin(spaceId: SpaceId): void
+  /** Compares a tree that a tab shows with the server's log; undefined for a space that does not sync here. */
+  judge(spaceId: SpaceId, shown: ShownTree): Promise<TreeVerdict | undefined>
+  /** What is stored is not what the log has: it is read anew. `rebuilt` follows. */
+  distrust(spaceId: SpaceId): void
+  report(spaceId: SpaceId, divergence: Divergence): void
   /** Who is signed in has changed, or whose a space is. */
   refresh(): Promise<void>
   /** Lets go of a space that is to be deleted. */
@@ -67,6 +75,8 @@ interface Watched {
   report: SyncReport | undefined
   joining: boolean
   joined: boolean
+  /** Was not trusted, and is read anew. */
+  rebuilding: boolean
 }
 
 export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListener): SyncEngine {
@@ -138,6 +148,9 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
     if (joined && !space.joined && state !== undefined) link?.signal('presence:set', { spaceId, state })
     space.joined = joined
     report(spaceId)
+    if (!space.rebuilding || !machine.caughtUp) return
+    space.rebuilding = false
+    listener.rebuilt(spaceId)
   }
 
   function clearPresent(spaceId: SpaceId, space: Watched): void {
@@ -192,7 +205,14 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
         onSuperseded: () => void (stopped || listener.superseded()),
       },
     )
-    watched.set(spaceId, { sync, present: new Map(), report: undefined, joining: false, joined: false })
+    watched.set(spaceId, {
+      sync,
+      present: new Map(),
+      report: undefined,
+      joining: false,
+      joined: false,
+      rebuilding: false,
+    })
     report(spaceId)
     if (link !== null) sync.connected(link)
   }
@@ -267,6 +287,21 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
         link?.signal('ops:transient', { spaceId, changes: [...changes] })
     },
     rejoin: (spaceId) => watched.get(spaceId)?.sync.retry(),
+    async judge(spaceId, shown) {
+      const space = watched.get(spaceId)
+      if (space === undefined) return undefined
+      return judgeTree(spaceId, shown, { storage, link, machine: space.sync.machine })
+    },
+    distrust(spaceId) {
+      const space = watched.get(spaceId)
+      if (space === undefined || space.rebuilding) return
+      space.rebuilding = true
+      space.sync.distrust()
+    },
+    report(spaceId, divergence) {
+      const logId = watched.get(spaceId)?.sync.machine.saved.logId ?? null
+      if (logId !== null) link?.signal('divergence:report', { spaceId, logId, ...divergence })
+    },
     async refresh() {
       const next = session.user?.id ?? null
       if (next === userId) return align()

@@ -347,6 +347,41 @@ describe('A space that is closed', () => {
   })
 })
 
+describe('Storage that is not as the log has it', () => {
+  it('[DV4] is read anew from the start of the same log, and what the log lacks is pushed', () => {
+    const world = settled()
+    for (let edit = 0; edit < 5; edit++) world.editElsewhere()
+    world.edit()
+    world.settle()
+    const expected = clocks(world.log)
+    const stray = op(999)
+    world.held.delete(expected[2] ?? 0)
+    world.held.set(stray.clock, { op: stray, receivedUnder: world.logId })
+    world.distrust()
+    expect(world.machine.caughtUp).toBe(false)
+    world.settle()
+    expect(world.saved).toMatchObject({ cursor: world.log.length, reconciling: false })
+    expect(clocks(world.log)).toEqual([...expected, stray.clock])
+    expect(new Set(world.held.keys())).toEqual(new Set(clocks(world.log)))
+    expect(world.machine).toMatchObject({ caughtUp: true, distrusted: false })
+  })
+
+  it('[DV4] is read anew even if the connection breaks, or the storage fails, before that has begun', () => {
+    const world = settled()
+    for (let edit = 0; edit < 3; edit++) world.editElsewhere()
+    world.settle()
+    world.distrust()
+    world.disconnect()
+    world.connect()
+    world.serve()
+    world.deliver()
+    world.finishWrite(failing('storage_failed'))
+    world.held.clear()
+    world.settle()
+    expect(new Set(world.held.keys())).toEqual(new Set(clocks(world.log)))
+  })
+})
+
 describe('Whatever happens, in whatever order', () => {
   const actions = {
     edit: (world: MachineWorld) => void world.edit(),
@@ -365,10 +400,11 @@ describe('Whatever happens, in whatever order', () => {
       world.joined = false
       world.wire.push({ type: 'closed', reason: 'changed' })
     },
+    distrust: (world: MachineWorld) => world.distrust(),
     loseHistory: (world: MachineWorld) => world.loseHistory(Math.floor(world.log.length / 2)),
   }
   const usual = ['edit', 'editElsewhere', 'deliver', 'serve', 'finishWrite', 'finishRead', 'connect'] as const
-  const rare = ['refuse', 'failWrite', 'disconnect', 'retry', 'rejoin', 'loseHistory'] as const
+  const rare = ['refuse', 'failWrite', 'disconnect', 'retry', 'rejoin', 'distrust', 'loseHistory'] as const
   const schedule = fc.array(
     fc.oneof(
       { weight: 8, arbitrary: fc.constantFrom(...usual) },
@@ -386,7 +422,9 @@ describe('Whatever happens, in whatever order', () => {
           actions[name](world)
           expect(world.writes.length).toBeLessThanOrEqual(1)
           expect(world.reads.length).toBeLessThanOrEqual(1)
-          const floor = world.saved.logId === before.logId ? before.cursor : 0
+          const isAnew =
+            world.saved.logId !== before.logId || (world.saved.reconciling && world.saved.cursor === 0)
+          const floor = isAnew ? 0 : before.cursor
           expect(world.saved.cursor).toBeGreaterThanOrEqual(floor)
           before = world.saved
           if (world.saved.logId !== world.logId) continue

@@ -35,6 +35,8 @@ export interface SyncMachine {
   readonly head: number
   /** The log's end was reached since the last join. */
   readonly caughtUp: boolean
+  /** What is stored here is not what the log has: it is read from its start again. */
+  readonly distrusted: boolean
 
   /** Stretches of the log that have come and are not stored yet. */
   readonly inbox: readonly LogRange[]
@@ -117,6 +119,8 @@ export type SyncEvent =
   /** Edits have been stored, in this tab or another. */
   | { readonly type: 'edited' }
   | { readonly type: 'retry' }
+  /** A tree that was read from storage is not as the log has it. */
+  | { readonly type: 'distrusted' }
 
 export type Effect =
   | { readonly do: 'write'; readonly write: Write }
@@ -144,6 +148,7 @@ export function createSyncMachine(saved: SyncState, registered: boolean): SyncMa
     role: null,
     head: saved.cursor,
     caughtUp: false,
+    distrusted: false,
     inbox: [],
     write: null,
     request: null,

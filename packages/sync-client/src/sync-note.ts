@@ -46,6 +46,8 @@ export function note(machine: SyncMachine, event: SyncEvent): Step {
       return later({ ...machine, readingOutbox: false, unsent: true }, event.error)
     case 'edited':
       return only({ ...machine, unsent: true })
+    case 'distrusted':
+      return only({ ...rejoin(machine), distrusted: true })
     case 'retry':
       return only({
         ...machine,
@@ -67,10 +69,12 @@ function joined(machine: SyncMachine, { logId, epoch, cursor, head, role }: Join
     caughtUp: false,
     pushPause: role === 'viewer' ? { until: 'join', error: viewersOnlyRead } : null,
   }
-  if (logId === machine.saved.logId && cursor === machine.saved.cursor) return only(inside)
+  const isSame = logId === machine.saved.logId && cursor === machine.saved.cursor
+  if (isSame && !machine.distrusted) return only(inside)
   // Another log: what it holds of ours is known at its end. That we do not know it yet is written down
   // before the first page is, or a crash in between would leave a cursor without its reconciliation.
-  const write: Write = { kind: 'adopt-log', state: { logId, epoch, cursor, reconciling: true } }
+  const from = machine.distrusted ? 0 : cursor
+  const write: Write = { kind: 'adopt-log', state: { logId, epoch, cursor: from, reconciling: true } }
   return { machine: { ...inside, acked: null, write }, effects: [{ do: 'write', write }] }
 }
 
@@ -127,6 +131,8 @@ function written(machine: SyncMachine): Step {
   if (write === null) return only(machine)
   const after: SyncMachine = {
     ...machine,
+    // From the start, whatever made it so.
+    distrusted: machine.distrusted && write.kind !== 'adopt-log',
     write: null,
     saved: write.state,
     acked: write.kind === 'settle' ? null : machine.acked,

@@ -1,12 +1,14 @@
 import {
   batchBytesSchema,
   decodeBatch,
+  digestSchema,
   errorBodySchema,
   jsonValueSchema,
   packBatches,
   presenceSchema,
   roleSchema,
   seqSchema,
+  signals,
   spaceIdSchema,
   transientChangeSchema,
   treeIdSchema,
@@ -27,6 +29,15 @@ const reportSchema = z.object({
   error: errorBodySchema.nullable(),
   pushError: errorBodySchema.nullable(),
 })
+
+const shownTreeSchema = z.object({ treeId: treeIdSchema, cursor: seqSchema, digest: digestSchema })
+const verdictSchema = z.object({
+  treeId: treeIdSchema,
+  cursor: seqSchema,
+  matches: z.boolean().nullable(),
+  digest: z.string(),
+})
+const divergenceSchema = signals['divergence:report'].omit({ spaceId: true, logId: true })
 
 /** Operations travel as batches, which are validated as they are decoded. */
 const opsSchema = z.array(batchBytesSchema).transform((batches, context): TreeOperation[] => {
@@ -60,6 +71,16 @@ const tabMessageSchema = z.discriminatedUnion('type', [
   /** Refused edits of these trees are gone from the storage. */
   z.object({ type: z.literal('discarded'), spaceId, treeIds: z.array(treeIdSchema) }),
   z.object({ type: z.literal('reported'), spaceId, report: reportSchema }),
+  /** To the leader: a tree as the tab shows it, to be compared with the log's. */
+  z.object({ type: z.literal('shown'), spaceId, tab: z.string(), tree: shownTreeSchema }),
+  /** From the leader, to the tab that showed it. */
+  z.object({ type: z.literal('judged'), spaceId, tab: z.string(), verdict: verdictSchema }),
+  /** To the leader: what is stored is not as the log has it. */
+  z.object({ type: z.literal('distrusted'), spaceId }),
+  /** From the leader: all was read from the log again. */
+  z.object({ type: z.literal('rebuilt'), spaceId }),
+  /** To the leader: what differed, for the server. */
+  z.object({ type: z.literal('diverged'), spaceId, divergence: divergenceSchema }),
   z.object({ type: z.literal('presence-set'), spaceId, state: jsonValueSchema }),
   z.object({ type: z.literal('present'), spaceId, present: z.array(presenceSchema) }),
   /** Transient changes made in a tab, for the others and for the server. */

@@ -26,6 +26,10 @@ export interface Device {
   crash(): void
   /** Makes a random edit in a random tree. */
   edit(): void
+  /** Has a replica show what is in no log, as a bug of its own would. */
+  damageReplica(): void
+  /** Changes the value of a stored operation, as a bad disk would. */
+  damageStorage(): Promise<void>
 }
 
 export interface DeviceOptions {
@@ -81,22 +85,48 @@ export function createDevice({ name, time, random, server, spaceId, chatId }: De
       await client.ready
       if (client.user === null) await client.signIn({ email: user.email, password: 'not checked here' })
       const space = await client.openSpace(spaceId)
-      const chat = await space.openTree(chatId)
-      for (const tree of [space.root, chat]) {
+      const trees = new Map<TreeId, Replica>()
+      const watch = (tree: Replica): void => {
         const treeId = space.treeIdOf(tree)
+        trees.set(treeId, tree)
         tree.onLocalOp((op) => {
           if ('transient' in op && op.transient) return
           const id = opKey(toTreeOperation(op, { spaceId, treeId }))
           void space.stored().then(() => alive && kept.add(id))
         })
       }
-      if (alive) running = { client, space, trees: [space.root, chat] }
+      watch(space.root)
+      watch(await space.openTree(chatId))
+      space.onReplaced((treeId) => void space.openTree(treeId).then(watch))
+      if (!alive) return
+      running = {
+        client,
+        space,
+        get trees() {
+          return [...trees.values()]
+        },
+      }
     },
 
     crash: () => {
       running = null
       stopTimers()
       network.cut()
+    },
+
+    damageReplica: () => {
+      const tree = running?.trees[0]
+      if (tree?.root === undefined) throw new Error('no replica is there to be broken')
+      const id = { peerId: '7'.repeat(30), counter: 1 }
+      tree.merge([{ id, targetId: tree.root.id, key: 'broken', value: true, transient: false }])
+    },
+
+    damageStorage: async () => {
+      const state = await storage.getSyncState(spaceId)
+      const ops = await storage.readTree(spaceId, chatId)
+      const op = ops.find(({ key, clock }) => key !== undefined && clock > 0)
+      if (state === undefined || op === undefined) throw new Error('nothing is stored that could be broken')
+      await storage.appendRemote(spaceId, [Object.assign({}, op, { value: 'broken' })], state)
     },
 
     edit: () => {

@@ -15,6 +15,8 @@ import {
   type Gateway,
   type MemoryOpLogs,
   type OpLog,
+  type Metrics,
+  noMetrics,
   type ServerRuntime,
   type Spaces,
 } from '@t69/server'
@@ -46,6 +48,8 @@ function createAccounts(): Accounts {
  */
 export interface SimServer {
   readonly accounts: Accounts
+  /** How many trees were compared with the log, and which were not as it has them. */
+  readonly compared: { matching: number; differing: number }
   /** Null while it is down. */
   readonly gateway: Gateway | null
   /** Reads trees; only while it is up. */
@@ -66,6 +70,11 @@ export function createSimServer(time: VirtualTime): SimServer {
   const seedingEpoch = randomHexId() as Epoch
   let logs = createMemoryOpLogs()
   let backup: MemoryOpLogs | null = null
+  const compared = { matching: 0, differing: 0 }
+  const metrics: Metrics = {
+    ...noMetrics,
+    compared: (matches) => void compared[matches ? 'matching' : 'differing']++,
+  }
   let running: { gateway: Gateway; spaces: Spaces; stop: () => void } | null = null
 
   const verify = (token: string): SocketData => {
@@ -83,6 +92,7 @@ export function createSimServer(time: VirtualTime): SimServer {
 
   return {
     accounts,
+    compared,
     get gateway() {
       return running?.gateway ?? null
     },
@@ -103,7 +113,7 @@ export function createSimServer(time: VirtualTime): SimServer {
         schedule: (callback) => void time.setTimer(guarded(callback), 0),
       }
       const spaces = createSpaces({ opLogs: logs, epoch: randomHexId() as Epoch, runtime })
-      const gateway = createGateway({ spaces, access: accounts, tokens: { verify }, runtime })
+      const gateway = createGateway({ spaces, access: accounts, tokens: { verify }, runtime, metrics })
       running = { gateway, spaces, stop: () => (alive = false) }
     },
     kill: () => {

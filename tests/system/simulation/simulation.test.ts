@@ -6,33 +6,60 @@ import { simulate } from './simulation.ts'
 const runs = Number(process.env['SIMULATION_RUNS'] ?? 1_000)
 const onlySeed = process.env['SIMULATION_SEED']
 
+const totals = ['edits', 'ops', 'crashes', 'kills', 'restores', 'matching', 'differing'] as const
+
+interface Scenario {
+  readonly restores?: boolean
+  readonly damage?: 'replica' | 'storage'
+  /** Of all runs. */
+  readonly share?: number
+}
+
 /** Each run throws with what was broken; the totals say that the runs were eventful. */
-async function simulateMany(first: number, restores: boolean) {
+async function simulateMany(first: number, { restores = false, damage, share = 0.5 }: Scenario = {}) {
   const seeds =
     onlySeed === undefined
-      ? Array.from({ length: Math.ceil(runs / 2) }, (_, index) => first + index)
+      ? Array.from({ length: Math.ceil(runs * share) }, (_, index) => first + index)
       : [Number(onlySeed)]
-  const total = { runs: seeds.length, edits: 0, ops: 0, crashes: 0, kills: 0, restores: 0 }
+  const total = {
+    runs: seeds.length,
+    edits: 0,
+    ops: 0,
+    crashes: 0,
+    kills: 0,
+    restores: 0,
+    matching: 0,
+    differing: 0,
+  }
   for (const seed of seeds) {
-    const options = { devices: 2 + (seed % 3), steps: 60, restores }
+    const options = { devices: 2 + (seed % 3), steps: 60, restores, ...(damage && { damage }) }
     const report = await simulate(seed, options).catch((error: unknown) => {
       throw new Error(`seed ${seed} (SIMULATION_SEED=${seed} repeats it)`, { cause: error })
     })
-    for (const key of ['edits', 'ops', 'crashes', 'kills', 'restores'] as const) total[key] += report[key]
+    for (const key of totals) total[key] += report[key]
   }
   console.log(total)
   return total
 }
 
 it('keeps the three promises whatever the network, the devices and the server go through', async () => {
-  const total = await simulateMany(1, false)
+  const total = await simulateMany(1)
   expect(total.ops).toBeGreaterThan(total.runs)
+  expect(total.matching).toBeGreaterThan(total.runs)
 })
 
 it('[CL5] heals a server that was restored from older copies', async () => {
-  const total = await simulateMany(100_000, true)
+  const total = await simulateMany(100_000, { restores: true })
   expect(total.ops).toBeGreaterThan(total.runs)
 })
+
+it.each(['replica', 'storage'] as const)(
+  '[DV4] finds a broken %s by its digest, and shows in the end what everybody shows',
+  async (damage) => {
+    const total = await simulateMany(200_000, { damage, share: 0.02 })
+    expect(total.differing).toBe(total.runs)
+  },
+)
 
 it('repeats a run exactly from its seed', async () => {
   const options = { devices: 3, steps: 60, restores: true }

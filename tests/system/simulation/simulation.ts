@@ -13,6 +13,8 @@ export interface SimulationOptions {
   readonly steps: number
   /** Older copies of the server's logs are put back while it is down. */
   readonly restores: boolean
+  /** In the end a replica, or what a device has stored, is broken behind the client's back. */
+  readonly damage?: 'replica' | 'storage'
 }
 
 export interface SimulationReport {
@@ -22,6 +24,9 @@ export interface SimulationReport {
   readonly crashes: number
   readonly kills: number
   readonly restores: number
+  /** Trees that devices compared with the log: as it has them, and not. */
+  readonly matching: number
+  readonly differing: number
   /** The ids of these operations, in the log's order. */
   readonly log: readonly string[]
 }
@@ -45,6 +50,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   const report = { edits: 0, crashes: 0, kills: 0, restores: 0 }
   /** What the acks promised. */
   const acked = new Set<string>()
+  let expectedDiffering = 0
 
   const devices = Array.from({ length: options.devices }, (_, index) =>
     createDevice({ name: `d${index}`, time, random, server, spaceId, chatId }),
@@ -60,12 +66,16 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
 
   await heal()
   check('at the end')
+  if (options.damage !== undefined) await damage(options.damage)
+  // Devices that have nothing to do compare what they show with the log.
+  await time.advance(5 * minuteMs)
+  check('after a quiet while')
   // What the devices show must also be what they have kept.
   for (const device of devices) device.crash()
   await heal()
   check('after everybody reloaded')
   const log = server.log(spaceId).read(0, { maxOps: Infinity, maxBytes: Infinity }).map(opKey)
-  return { ...report, ops: log.length, log }
+  return { ...report, ops: log.length, ...server.compared, log }
 
   /** The space exists with its two trees, and everybody is a member. */
   function createSpace(): void {
@@ -156,7 +166,25 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     throw new Error(`not everybody caught up with ${server.log(spaceId).head} in time: ${statuses.join(' ')}`)
   }
 
+  /** Nobody is told: the device has to find out by itself, and to put it right. */
+  async function damage(what: 'replica' | 'storage'): Promise<void> {
+    const device = random.pick(devices)
+    if (what === 'storage') {
+      await device.damageStorage()
+      device.crash()
+      await heal()
+    } else {
+      device.damageReplica()
+    }
+    expectedDiffering = 1
+    const isFound = (): boolean => server.compared.differing > 0
+    if (!(await time.advance(10 * minuteMs, isFound))) throw new Error(`nobody noticed a broken ${what}`)
+    await heal()
+  }
+
   function check(when: string): void {
+    if (server.compared.differing > expectedDiffering)
+      throw new Error(`${when}: a device found a tree that is not as the log has it`)
     const log = server.log(spaceId)
     const inLog = new Set<string>()
     for (const treeId of treeIds) for (const op of log.readTree(treeId)) inLog.add(opKey(op))

@@ -125,11 +125,20 @@ export class MachineWorld {
     this.logId = logIdNumber(++this.#logs)
   }
 
+  /** What is stored turned out not to be what the log has. An answer that is under way says nothing any more. */
+  distrust(): void {
+    this.request = null
+    this.wire = this.wire.filter(({ type }) => type === 'appended' || type === 'closed')
+    this.send({ type: 'distrusted' })
+  }
+
   finishWrite(error?: ErrorBody): void {
     const write = this.writes.shift()
     if (write === undefined) return
     if (error !== undefined) return void this.send({ type: 'write-failed', error })
+    const goesBack = write.state.logId === this.saved.logId && write.state.cursor < this.saved.cursor
     this.saved = write.state
+    if (goesBack) for (const held of this.held.values()) held.receivedUnder = null
     if (write.kind === 'append') {
       for (const one of write.ops) this.held.set(one.clock, { op: one, receivedUnder: write.state.logId })
     } else if (write.kind === 'settle') {
