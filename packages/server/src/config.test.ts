@@ -45,6 +45,7 @@ describe('the configuration', () => {
       PORT: '70000',
       PUBLIC_URL: 'ftp://x',
       JWT_SECRET: 'hunter2',
+      METRICS_TOKEN: 'hunter2 and a space, but quite long',
       ACCESS_TOKEN_TTL: 'soon',
       TRUST_PROXY: 'my proxy!',
       CORS_ORIGIN: '*',

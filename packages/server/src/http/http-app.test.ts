@@ -77,16 +77,11 @@ describe('every refusal has the form that clients know', () => {
   it('shows figures to whoever has the token for them, and has no such route without one', async () => {
     await using closed = await createHttpHarness()
     expect((await closed.anonymous('GET', '/metrics')).status).toBe(404)
-    const token = 'a token for the operator, long enough'
+    const token = 'a-token-for-the-operator-long-enough'
     await using harness = await createHttpHarness({ METRICS_TOKEN: token })
     const ask = (authorization: string) =>
       harness.app.inject({ method: 'GET', url: '/metrics', headers: { authorization } })
-    for (const wrong of [
-      '',
-      'Bearer',
-      `Bearer ${token}x`,
-      `Bearer ${(await harness.signUp('Anna')).token}`,
-    ]) {
+    for (const wrong of ['', 'Bearer', token, `Bearer ${token}x`]) {
       expect((await ask(wrong)).statusCode, wrong).toBe(401)
     }
     const shown = await ask(`Bearer ${token}`)
