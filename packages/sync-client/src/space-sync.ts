@@ -10,6 +10,7 @@ import {
 
 import { backoffMs } from './backoff.ts'
 import type { Link } from './connection.ts'
+import { restAfterMs } from './merge-pace.ts'
 import type { Runtime } from './runtime.ts'
 import type { ClientStorage, SyncState } from './storage.ts'
 import { SupersededError } from './storage/leader-term.ts'
@@ -67,6 +68,8 @@ export function createSpaceSync(
   let writing: Promise<void> = Promise.resolve()
   let requests = 0
   let cancelRetry = (): void => {}
+  let restMs = 0
+  let endRest = (): void => {}
 
   // Events that come while an event is being handled wait for their turn, so that effects run in order.
   const queue: SyncEvent[] = []
@@ -102,9 +105,12 @@ export function createSpaceSync(
           (error: unknown) => dispatch({ type: 'outbox-failed', error: storageError(error) }),
         )
         return
-      case 'show':
+      case 'show': {
+        const startedAt = runtime.now()
         deps.onShow(effect.ops)
+        restMs = restAfterMs(runtime.now() - startedAt, effect.ops.length)
         return
+      }
       case 'retry-later':
         cancelRetry()
         cancelRetry = runtime.setTimer(
@@ -118,7 +124,20 @@ export function createSpaceSync(
     }
   }
 
+  /** Lets the page be a page between merges that take long, while what comes gathers in the inbox. */
+  function rest(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = runtime.setTimer(resolve, restMs)
+    restMs = 0
+    endRest = () => {
+      cancel()
+      resolve()
+    }
+    return promise
+  }
+
   async function write(write: Write): Promise<void> {
+    if (write.kind === 'append' && restMs > 0) await rest()
     try {
       await commit(write)
     } catch (error) {
@@ -220,6 +239,7 @@ export function createSpaceSync(
       stopped = true
       link = null
       cancelRetry()
+      endRest()
       if (left !== null) void left.request('space:leave', { spaceId })
       await writing
     },

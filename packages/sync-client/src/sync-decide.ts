@@ -1,3 +1,6 @@
+import { limits, type TreeOperation } from '@t69/protocol'
+
+import type { SyncState } from './storage.ts'
 import type { Effect, Request, Step, SyncMachine } from './sync-machine.ts'
 
 /** Starts what is due: a transaction, then a request, if none is under way. */
@@ -36,12 +39,11 @@ function chooseWrite(before: SyncMachine): SyncMachine {
     return { ...machine, write: { kind: 'settle', entries, refused, state } }
   }
 
-  for (let [range, ...rest] = machine.inbox; range !== undefined; [range, ...rest] = machine.inbox) {
-    machine = { ...machine, inbox: rest }
-    const { epoch, after, cursor, ops } = range
-    // Behind a gap, it is left to a pull. What overlaps is stored whole: storing twice is harmless.
-    if (after > saved.cursor || cursor <= saved.cursor) continue
-    return { ...machine, write: { kind: 'append', ops, state: { ...saved, epoch, cursor } } }
+  // Before the join is answered, nobody knows whether the log is the one that was followed.
+  if (machine.link === 'joined' && machine.inbox.length > 0) {
+    const { ops, state } = nextStretch(machine)
+    machine = { ...machine, inbox: machine.inbox.slice(ops.length) }
+    if (state.cursor > saved.cursor) return { ...machine, write: { kind: 'append', ops: ops.flat(), state } }
   }
 
   const { logId } = saved
@@ -51,11 +53,34 @@ function chooseWrite(before: SyncMachine): SyncMachine {
   return machine
 }
 
+/**
+ * What has gathered in the inbox, as one transaction and one merge: moves that come one by one, each before all
+ * that is there, take a replica many times as long as they do together. As many ranges as `ops` has entries.
+ */
+function nextStretch({ inbox, saved }: SyncMachine): { ops: (readonly TreeOperation[])[]; state: SyncState } {
+  const ops: (readonly TreeOperation[])[] = []
+  let state = saved
+  let count = 0
+  for (const range of inbox) {
+    const { epoch, after, cursor } = range
+    // Behind a gap, it is left to a pull, unless what is taken here, or an ack, closes it. What overlaps is
+    // stored whole: storing twice is harmless.
+    const isNext = after <= state.cursor && cursor > state.cursor
+    const isFull = isNext && count + range.ops.length > limits.maxBatchOps
+    if (state !== saved && (isFull || after > state.cursor)) break
+    ops.push(isNext ? range.ops : [])
+    if (!isNext) continue
+    count += range.ops.length
+    state = { ...state, epoch, cursor }
+  }
+  return { ops, state }
+}
+
 function chooseRequest(machine: SyncMachine): Request | null {
   if (machine.link === 'down' || machine.blocked !== null) return null
   if (!machine.registered) return { kind: 'register' }
+  if (machine.link === 'up') return machine.write === null ? { kind: 'join', from: machine.saved } : null
   const quiet = machine.write === null && machine.inbox.length === 0
-  if (machine.link === 'up') return quiet ? { kind: 'join', from: machine.saved } : null
   if (quiet && machine.saved.cursor < machine.head) return { kind: 'pull', after: machine.saved.cursor }
   if (machine.push !== null && machine.caughtUp && machine.pushPause === null) {
     return { kind: 'push', ops: machine.push.ops }

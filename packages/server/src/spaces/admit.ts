@@ -1,4 +1,12 @@
-import { limits, nullVertexId, type RejectedOp, type TreeId, type TreeOperation } from '@t69/protocol'
+import {
+  limits,
+  nullVertexId,
+  type ErrorBody,
+  type ErrorCode,
+  type RejectedOp,
+  type TreeId,
+  type TreeOperation,
+} from '@t69/protocol'
 
 import type { OpLog } from '../storage/op-log.ts'
 
@@ -17,6 +25,11 @@ export interface Room {
 
 export const unlimitedRoom: Room = { ops: Infinity, deletes: Infinity, reason: '' }
 
+/** From here on a rejection has its code and no message, or those of one batch would not fit a message (LI1). */
+const maxExplained = 1_000
+/** At some 55 bytes each, these just fit. */
+const maxRejected = 15_000
+
 export interface Admission {
   /** To be committed, in this order. */
   readonly accepted: TreeOperation[]
@@ -24,6 +37,8 @@ export interface Admission {
   readonly duplicates: number
   /** By index, ascending. */
   readonly rejected: RejectedOp[]
+  /** Why nothing of the batch is taken, not even what could be. */
+  readonly refusal?: ErrorBody
 }
 
 /** Decides about each operation of a batch (SPEC.md, PU3 to PU6, QU1 and QU2). Each is well-formed on its own. */
@@ -32,6 +47,9 @@ export function admit(ops: readonly TreeOperation[], log: LogView, room = unlimi
   const accepted: TreeOperation[] = []
   const rejected: RejectedOp[] = []
   let duplicates = 0
+  const reject = (index: number, code: ErrorCode, message: string): void => {
+    rejected.push({ index, code, message: rejected.length < maxExplained ? message : '' })
+  }
   for (const [index, op] of ops.entries()) {
     const highest = staged.maxClock(op.treeId)
     // Above the highest nothing can have its id: what is new costs no look-up.
@@ -40,18 +58,25 @@ export function admit(ops: readonly TreeOperation[], log: LogView, room = unlimi
       duplicates++
     } else if (known === 'other') {
       const message = `operation ${op.clock}@${op.peerId} is in the log with another content`
-      rejected.push({ index, code: 'op_conflict', message })
+      reject(index, 'op_conflict', message)
     } else if (op.clock > highest + limits.clockWindow) {
       const message = `clock ${op.clock} is more than ${limits.clockWindow} above the tree's highest, ${highest}`
-      rejected.push({ index, code: 'clock_out_of_range', message })
+      reject(index, 'clock_out_of_range', message)
     } else if (accepted.length >= (isDelete(op) ? room.deletes : room.ops)) {
-      rejected.push({ index, code: 'quota_exceeded', message: room.reason })
+      reject(index, 'quota_exceeded', room.reason)
     } else {
       staged.add(op)
       accepted.push(op)
     }
   }
+  if (rejected.length > maxRejected)
+    return { accepted: [], duplicates: 0, rejected: [], refusal: tooManyRejected }
   return { accepted, duplicates, rejected }
+}
+
+const tooManyRejected: ErrorBody = {
+  code: 'too_large',
+  message: `more than ${maxRejected} operations of it cannot be taken: push less at once`,
 }
 
 /** Takes something away: a vertex with what is below it, or a property. */

@@ -118,9 +118,10 @@ export function openSpace({
       })
     }
     // These name the head, so they come after all that leads up to it.
-    for (const { settle, accepted, duplicates, rejected } of admitted) {
+    for (const { settle, accepted, duplicates, rejected, refusal } of admitted) {
       if (accepted.length > 0) continue
-      settle({ ok: true, ...state, after: state.head, cursor: state.head, duplicates, rejected })
+      const added = { after: state.head, cursor: state.head, duplicates, rejected }
+      settle(refusal === undefined ? { ok: true, ...state, ...added } : { ok: false, error: refusal })
     }
   }
 

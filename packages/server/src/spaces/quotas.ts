@@ -99,6 +99,7 @@ export function createQuotas({ limits, payers, bytesOf, now }: QuotasOptions): Q
 }
 
 function sizeInWords(bytes: number): string {
-  const [unit, size] = bytes >= 2 ** 30 ? ['GB', 2 ** 30] : ['MB', 2 ** 20]
-  return `${Number((bytes / Number(size)).toFixed(1))} ${unit}`
+  const isLarge = bytes >= 2 ** 30
+  const [unit, size] = [isLarge ? 'GB' : 'MB', isLarge ? 2 ** 30 : 2 ** 20]
+  return `${Math.round((bytes / size) * 10) / 10} ${unit}`
 }
