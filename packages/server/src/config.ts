@@ -93,6 +93,8 @@ const environment = z.object({
   SQLITE_SYNCHRONOUS: z.enum(['full', 'normal']).default('full'),
   MAX_OPEN_SPACES: wholeNumber(1, 100_000).default(500),
   STATIC_DIR: z.string().default(builtApp),
+  PING_INTERVAL: duration.default(25 * unitMs.s),
+  PING_TIMEOUT: duration.default(20 * unitMs.s),
   METRICS_TOKEN: bearerToken.optional(),
   SIGN_IN_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(60),
   SIGN_IN_LIMIT_PER_ACCOUNT: wholeNumber(1, 1_000_000).default(20),
@@ -135,6 +137,8 @@ export interface Config {
   readonly maxOpenSpaces: number
   /** The built app; when there is none, the server says so. */
   readonly staticDir: string
+  /** How often a socket is asked for a sign of life, and how long it has for it. */
+  readonly pings: { readonly intervalMs: number; readonly timeoutMs: number }
   /** Whoever has it may read `/metrics`; without it there is none. */
   readonly metricsToken: string | undefined
   readonly rateLimits: {
@@ -182,6 +186,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     sqliteSynchronous: values.SQLITE_SYNCHRONOUS,
     maxOpenSpaces: values.MAX_OPEN_SPACES,
     staticDir: resolve(values.STATIC_DIR),
+    pings: { intervalMs: values.PING_INTERVAL, timeoutMs: values.PING_TIMEOUT },
     metricsToken: values.METRICS_TOKEN,
     rateLimits: {
       signInPerAddress: values.SIGN_IN_LIMIT_PER_ADDRESS,

@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 
 import type { Config } from './config.ts'
 import { createHttpApp, type HttpApp } from './http/http-app.ts'
+import { watchConnections } from './http/open-connections.ts'
 import { registerRoutes } from './http/routes.ts'
 import { createPrometheusMetrics } from './metrics/prometheus.ts'
 import { createPasswords, type PasswordCost } from './platform/passwords.ts'
@@ -19,6 +20,8 @@ import { createSpaces } from './spaces/spaces.ts'
 import { createSqliteOpLogs } from './storage/sqlite-op-logs.ts'
 
 const tidyIntervalMs = 60 * 60 * 1000
+/** Whoever has not read its goodbye, or sent the rest of its request, by then is cut off. */
+const closeGraceMs = 3_000
 
 export interface Server {
   /** Fastify, for `inject` and for routes of an operator's own, which must come before `listen`. */
@@ -29,8 +32,8 @@ export interface Server {
   /** Takes connections. Throws `EADDRINUSE` and its like. */
   listen(): Promise<void>
   /**
-   * Tells clients, finishes what is under way, closes every file and releases the data directory. Repeating
-   * it waits for the same.
+   * Tells clients, finishes what is under way, closes every file and releases the data directory. Takes a few
+   * seconds at most, though a client does not read. Repeating it waits for the same.
    */
   close(): Promise<void>
 }
@@ -90,7 +93,12 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     }),
     (it) => it.close(),
   )
-  opening.adopt(app, (it) => it.close())
+  const connections = watchConnections(app.server)
+  opening.adopt(app, async (it) => {
+    const cancel = runtime.setTimer(() => connections.destroyAll(), closeGraceMs)
+    await it.close()
+    cancel()
+  })
 
   const tokens = createAccessTokens({ jwt: app.jwt, sessions: platform.sessions, accessTokenTtlMs, now })
   const userLimits = createUserLimits(config.userLimits, now)
@@ -106,10 +114,11 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   })
   metrics.gauge('connections', 'Sockets that are connected', () => gateway.size)
   metrics.gauge('open_spaces', 'Spaces whose files are open', () => spaces.size)
-  const { corsOrigins: corsOrigin, trustProxy } = config
+  const { corsOrigins: corsOrigin, trustProxy, pings } = config
   const addressLimits = { trustProxy, perAddress: config.rateLimits.socketsPerAddress }
-  opening.adopt(attachSocketIo(app.server, { gateway, tokens, corsOrigin, addressLimits, logger }), (it) =>
-    it.close(),
+  opening.adopt(
+    attachSocketIo(app.server, { gateway, tokens, corsOrigin, addressLimits, pings, logger }),
+    (it) => it.close(),
   )
   opening.adopt(gateway, (it) => it.close())
 

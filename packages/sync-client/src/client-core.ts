@@ -289,6 +289,10 @@ export async function createClientCore(
     return made.space
   }
 
+  const stopEmptied = storage.onEmptied(() => {
+    // What fails here fails as it would for any edit, and the next one says so.
+    for (const space of open.values()) void space.putBack().catch(() => {})
+  })
   await session.load()
   line.onMessage((message) => void (closed || hear(message, false)))
   session.onUser((user) => {
@@ -376,6 +380,7 @@ export async function createClientCore(
       await engine?.stop()
       closed = true
       stopPageEvents()
+      stopEmptied()
       tabs.close()
       await storage.close()
       for (const error of errors)

@@ -27,8 +27,15 @@ export interface SocketIoOptions {
   /** Who may connect from another origin; nobody by default. */
   readonly corsOrigin?: string | readonly string[] | undefined
   readonly addressLimits?: AddressLimits
+  /**
+   * A connection on which nothing comes any more is noticed after `intervalMs + timeoutMs` at the latest, by
+   * both ends: the client is told both numbers when it connects.
+   */
+  readonly pings?: { readonly intervalMs: number; readonly timeoutMs: number }
   readonly logger?: Logger
 }
+
+const defaultPings = { intervalMs: 25_000, timeoutMs: 20_000 }
 
 const noAddressLimits: AddressLimits = { trustProxy: false, perAddress: Infinity }
 
@@ -45,11 +52,20 @@ const signalNames = Object.keys(signals) as SignalName[]
  */
 export function attachSocketIo(
   httpServer: HttpServer,
-  { gateway, tokens, corsOrigin, addressLimits = noAddressLimits, logger = silentLogger }: SocketIoOptions,
+  {
+    gateway,
+    tokens,
+    corsOrigin,
+    addressLimits = noAddressLimits,
+    pings = defaultPings,
+    logger = silentLogger,
+  }: SocketIoOptions,
 ): { close(): Promise<void> } {
   const io: TypedServer = new Server(httpServer, {
     serveClient: false,
     maxHttpBufferSize: limits.maxMessageBytes,
+    pingInterval: pings.intervalMs,
+    pingTimeout: pings.timeoutMs,
     // Batches are dense already, and a deflater for each socket costs more memory than all the rest of it.
     perMessageDeflate: false,
     // Connection state recovery stays off, as it is by default: it skips the middleware, and so hands what

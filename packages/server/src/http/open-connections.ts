@@ -1,0 +1,25 @@
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** The TCP connections of an HTTP server, with those that became websockets, which Node's server forgets. */
+export interface OpenConnections {
+  readonly size: number
+  /** Ends them without a word. */
+  destroyAll(): void
+}
+
+export function watchConnections(server: Server): OpenConnections {
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  return {
+    get size() {
+      return open.size
+    },
+    destroyAll() {
+      for (const socket of open) socket.destroy()
+    },
+  }
+}
