@@ -638,6 +638,39 @@ describe('what must not harm the server', () => {
     expect(slow.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject({ ok: true, cursor: 3 })
   })
 
+  it('[AP5] ends a connection that asks on and reads nothing, and serves the others', () => {
+    const { connect } = createGatewayHarness({ maxBacklogBytes: 1_000 })
+    const [anna, deaf] = [connect(), connect()]
+    anna.join()
+    deaf.join()
+    deaf.backlog = 2_000
+    expect(deaf.request('space:leave', { spaceId }).ack).toMatchObject({ ok: true })
+    expect(deaf.disconnected).toBeUndefined()
+    deaf.backlog = 2_001
+    expect(deaf.request('space:leave', { spaceId }).ack).toMatchObject(refused('rate_limited'))
+    expect(deaf.disconnected).toMatchObject({ code: 'rate_limited' })
+    expect(anna.push(opsFrom(1, 1)).ack).toMatchObject({ ok: true })
+  })
+
+  it('[PU11] [LI1] acks within the limit of a message whatever is rejected', () => {
+    const { connect } = createGatewayHarness()
+    const anna = connect()
+    anna.join()
+    const far = (count: number) => opsFrom(5_000_000, count, { peer: '9'.repeat(64) })
+    const some = anna.push([setOp(1, 'good'), ...far(15_000)])
+    expect(some.ack).toMatchObject({ ok: true, after: 0, cursor: 1 })
+    expect(JSON.stringify(some.ack).length).toBeLessThan(limits.maxMessageBytes)
+    const rejected = some.ack?.ok === true ? some.ack.rejected : []
+    expect(rejected).toHaveLength(15_000)
+    expect(rejected.every(({ index, code }, at) => index === at + 1 && code === 'clock_out_of_range')).toBe(
+      true,
+    )
+    expect(rejected.filter(({ message }) => message !== '')).toHaveLength(1_000)
+    const all = anna.push([setOp(2, 'not taken either'), ...far(15_001)])
+    expect(all.ack).toMatchObject(refused('too_large'))
+    expect(anna.request('ops:pull', { spaceId, after: 1 }).ack).toMatchObject({ ok: true, head: 1 })
+  })
+
   it('lets the acks of others through when one cannot be sent', () => {
     const { connect, runtime, errors } = createGatewayHarness()
     const [broken, anna] = [connect(), connect()]

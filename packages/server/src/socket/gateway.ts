@@ -257,6 +257,12 @@ export function createGateway(options: GatewayOptions): Gateway {
           }
           try {
             if (isClosing || !live.has(connection)) throw SyncError.from(shuttingDown)
+            // Acks are never left out, so whoever asks on and reads nothing would have them pile up for ever.
+            if (socket.backlogBytes() > 2 * limits.maxBacklogBytes) {
+              logger.warn({ connectionId: socket.id }, 'a client asks on and reads nothing, and is cut off')
+              end(connection, deaf)
+              throw SyncError.from(deaf)
+            }
             const retryAfterMs =
               allowance.bytes.waitMs() ||
               requestTokens.take() ||
@@ -326,4 +332,5 @@ export function createGateway(options: GatewayOptions): Gateway {
 
 const sessionOver: ErrorBody = { code: 'unauthenticated', message: 'the session has ended' }
 const flooding: ErrorBody = { code: 'rate_limited', message: 'far too much was sent' }
+const deaf: ErrorBody = { code: 'rate_limited', message: 'read what was sent first' }
 const shuttingDown: ErrorBody = { code: 'unavailable', message: 'the server is shutting down' }
