@@ -128,9 +128,7 @@ story(
     await openList(laptop)
     const titles = laptop.page.getByTestId('deletion-titles')
     await expect.poll(() => titles.allInnerTexts()).toEqual(['“Summer”, “Groceries”'])
-    expect(await laptop.page.getByTestId('deletion-details').innerText()).toContain(
-      '7 items in all · You · ',
-    )
+    expect(await laptop.page.getByTestId('deletion-details').innerText()).toContain('7 items in all · You · ')
     await stage.shot(laptop, 'the list')
 
     const phone = await stage.device("Anna's phone", {
@@ -144,9 +142,13 @@ story(
     await openSpace(phone.page, spaceId)
     await synced(phone.page)
     await openList(phone)
+    await phone.page.getByTestId('deletion').waitFor()
     await stage.shot(phone, 'the list')
-    // A history that arrives for the first time deletes what nobody here ever saw.
+    // A history that arrives for the first time deletes what nobody here ever saw: no notice of that.
+    await phone.page.getByTestId('close-dialog').tap()
+    await phone.page.getByTestId('deleted-dialog').waitFor({ state: 'detached' })
     expect(await phone.page.getByTestId('mass-deletion').count()).toBe(0)
+    await openList(phone)
     await phone.page.getByTestId('restore-deletion').tap()
     await phone.page.getByTestId('deletion').waitFor({ state: 'detached' })
     await stage.shot(phone, 'restored')

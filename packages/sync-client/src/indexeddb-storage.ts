@@ -1,5 +1,6 @@
 import { decodeBatch, opKey, type LogId, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
 
+import { createListeners, type Listeners } from './listeners.ts'
 import { memoryStorage } from './memory-storage.ts'
 import type {
   ClientStorage,
@@ -13,6 +14,7 @@ import { compactTree, worthwhileCompaction, type Compaction } from './storage/co
 import { Connection } from './storage/connection.ts'
 import { deleteSpaceRows } from './storage/delete-space.ts'
 import { discardOps } from './storage/discard-ops.ts'
+import { watchEmptied } from './storage/emptied.ts'
 import { LeaderTerm } from './storage/leader-term.ts'
 import { LocalDb, type OutboxRow } from './storage/local-db-schema.ts'
 import { spaceTreeFirst } from './storage/op-order.ts'
@@ -53,31 +55,47 @@ export async function openIndexedDbStorage(options: IndexedDbStorageOptions = {}
     ...(options.IDBKeyRange === undefined ? {} : { IDBKeyRange: options.IDBKeyRange }),
   })
   db.on('blocked', () => options.onBlocked?.())
+  const page: PageMemory = { config: new Map(), emptied: createListeners() }
+  watchEmptied(db, page.config, () => page.emptied.emit())
   try {
     await db.open()
   } catch (error) {
     db.close()
     return memoryStorage({ volatileReason: refusalReason(error) })
   }
-  return new IndexedDbStorage(new Connection(db), options.whenIdle ?? whenIdle, null)
+  return new IndexedDbStorage(new Connection(db), page, options.whenIdle ?? whenIdle, null)
+}
+
+/** What outlives the database, for as long as the page does. */
+interface PageMemory {
+  /** As last read or written here. */
+  readonly config: Map<string, unknown>
+  readonly emptied: Listeners<void>
 }
 
 class IndexedDbStorage implements ClientStorage {
   readonly volatileReason = null
   readonly #connection: Connection
+  readonly #page: PageMemory
   readonly #term: LeaderTerm | null
   readonly #whenIdle: (work: () => void) => void
   /** Trees whose compaction waits or runs. */
   readonly #compacting = new Set<string>()
 
-  constructor(connection: Connection, whenIdle: (work: () => void) => void, term: LeaderTerm | null) {
+  constructor(
+    connection: Connection,
+    page: PageMemory,
+    whenIdle: (work: () => void) => void,
+    term: LeaderTerm | null,
+  ) {
     this.#connection = connection
+    this.#page = page
     this.#whenIdle = whenIdle
     this.#term = term
   }
 
   forLeader(): ClientStorage {
-    return new IndexedDbStorage(this.#connection, this.#whenIdle, new LeaderTerm())
+    return new IndexedDbStorage(this.#connection, this.#page, this.#whenIdle, new LeaderTerm())
   }
 
   listSpaces(): Promise<StoredSpace[]> {
@@ -260,14 +278,21 @@ class IndexedDbStorage implements ClientStorage {
     return count
   }
 
-  getConfig(key: string): Promise<unknown> {
-    return this.#connection.run(async (db) => (await db.config.get(key))?.value)
+  async getConfig(key: string): Promise<unknown> {
+    const value = await this.#connection.run(async (db) => (await db.config.get(key))?.value)
+    this.#page.config.set(key, value)
+    return value
   }
 
-  putConfig(key: string, value: unknown): Promise<void> {
-    return this.#connection.run(async (db) => {
+  async putConfig(key: string, value: unknown): Promise<void> {
+    await this.#connection.run(async (db) => {
       await db.config.put({ key, value })
     })
+    this.#page.config.set(key, value)
+  }
+
+  onEmptied(listener: () => void): () => void {
+    return this.#page.emptied.add(listener)
   }
 
   async close(): Promise<void> {

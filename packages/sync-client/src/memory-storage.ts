@@ -66,6 +66,11 @@ class MemoryStorage implements ClientStorage {
     this.#term = term
   }
 
+  /** Memory is never emptied. */
+  onEmptied(): () => void {
+    return () => {}
+  }
+
   forLeader(): ClientStorage {
     return new MemoryStorage(this.volatileReason, this.#memory, new LeaderTerm())
   }

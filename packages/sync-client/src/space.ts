@@ -12,7 +12,7 @@ import {
   type TreeId,
   type TreeOperation,
 } from '@t69/protocol'
-import type { Replica } from '@t69/replica'
+import { toTreeOperation, type Replica } from '@t69/replica'
 
 import type { Space, SpaceStatus } from './api.ts'
 import { createEditWriter } from './edit-writer.ts'
@@ -60,6 +60,8 @@ export interface OpenSpace {
   judged(verdict: TreeVerdict): void
   /** All of the space was stored anew from the log. */
   rebuilt(): Promise<void>
+  /** The storage was emptied: writes into it what this tab has, from where syncing begins anew. */
+  putBack(): Promise<void>
   /** The outbox, or what was refused, has changed. */
   recount(): Promise<void>
   /** What is stored of the space itself has changed, or who is signed in. */
@@ -375,6 +377,21 @@ export function openSpace(
     discarded,
     judged: (verdict) => checks.compared(verdict),
     rebuilt: () => checks.rebuilt(),
+    async putBack() {
+      await storage.putSpace(stored)
+      for (const treeId of trees.ids()) {
+        const ops = trees.get(treeId)?.getAllOps() ?? []
+        await storage.appendLocal(
+          spaceId,
+          ops.map((op) => toTreeOperation(op, { spaceId, treeId })),
+        )
+      }
+      // After the operations: what the log lacks of them is found as the log is read again.
+      if (stored.userId !== null) await storage.putSyncState(spaceId, unsynced)
+      tell({ type: 'distrusted', spaceId })
+      tell({ type: 'spaces-changed' })
+      await recount()
+    },
     recount,
     async reread() {
       stored = (await storage.getSpace(spaceId)) ?? stored

@@ -122,6 +122,13 @@ export interface ClientStorage {
    */
   forLeader(): ClientStorage
 
+  /**
+   * Called when what was stored is gone while it was open (somebody cleared the site's data), and a new storage
+   * has taken its place. It has the `config` of before and nothing else; whoever still has a space writes it
+   * anew. Until then, what is written of it is held without a sync state.
+   */
+  onEmptied(listener: () => void): () => void
+
   /** Why nothing is kept beyond this page (storage refused by the browser), or null when it is. */
   readonly volatileReason: string | null
   close(): Promise<void>
