@@ -112,6 +112,11 @@ export interface SpaceStatus {
   readonly cursor: number
   readonly head: number
   readonly error: ErrorBody | null
+  /**
+   * Why edits made here are not on this device's disk yet (no room, say), or null. They go on being tried. Show
+   * it: what is in memory only is lost with the page.
+   */
+  readonly unstored: string | null
 }
 
 export interface Space {

@@ -40,7 +40,9 @@ export async function createClientCore(
     transport = createSocketIoTransport(url, () => runtime.now()),
   } = options
   const http = createHttp(url, options.fetch ?? ((input, init) => fetch(input, init)), runtime)
-  const kind = options.session ?? (typeof document === 'undefined' ? 'storage' : 'cookie')
+  // A page that keeps nothing is likely refused cookies as well, and would leave one behind if not.
+  const hasCookies = typeof document !== 'undefined' && storage.volatileReason === null
+  const kind = options.session ?? (hasCookies ? 'cookie' : 'storage')
   const tab = tabs.id
   const line = createTabLine(tabs)
   const open = new Map<SpaceId, OpenSpace>()
@@ -197,7 +199,9 @@ export async function createClientCore(
 
   /** Stores what a tab that is gone could not finish, and shows it to those that are here. */
   async function pickUp(): Promise<void> {
-    for (const { spaceId, ops } of await journal.recover(storage)) {
+    const { stored, left } = await journal.recover(storage)
+    for (const spaceId of left) open.get(spaceId)?.adopt(journal.takeOver(spaceId))
+    for (const { spaceId, ops } of stored) {
       open.get(spaceId)?.show(ops)
       tell({ type: 'edited', spaceId, ops })
       tell({ type: 'settled', spaceId })
@@ -282,6 +286,7 @@ export async function createClientCore(
     }
     const made = openSpace(found, deps, { isNew })
     open.set(spaceId, made)
+    made.adopt(journal.takeOver(spaceId))
     announceOpen()
     made.space.catch(() => {
       if (open.get(spaceId) === made) deps.onClosed()

@@ -3,7 +3,7 @@ import { spaceIdSchema, SyncError, type SpaceId, type User } from '@t69/protocol
 import type { SyncClient, SyncClientOptions } from './api.ts'
 import { createClientCore, type ClientCore } from './client-core.ts'
 import { createListeners } from './listeners.ts'
-import { createPageJournal, noJournal } from './page-journal.ts'
+import { createPageJournal, noJournal, type Shelf } from './page-journal.ts'
 import type { ClientStorage } from './storage.ts'
 import { browserTabs, hasBrowserTabs, soloTabs } from './tabs.ts'
 
@@ -20,14 +20,14 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     const onDisk = options.storage === undefined && storage.volatileReason === null
     const shared = onDisk && hasBrowserTabs()
     const tabs = options.tabs ?? (shared ? browserTabs('t69-sync-1') : soloTabs())
-    const journal =
-      onDisk && typeof localStorage !== 'undefined' ? createPageJournal(localStorage) : noJournal
-    const recovered = await journal.recover(storage)
+    const shelf = onDisk ? browserShelf() : undefined
+    const journal = shelf === undefined ? noJournal : createPageJournal(shelf)
+    const { stored } = await journal.recover(storage)
     core = await createClientCore(options, storage, journal, tabs, {
       user: (user) => userListeners.emit(user),
       spaces: () => spacesListeners.emit(),
     })
-    for (const { spaceId, ops } of recovered) core.tell({ type: 'edited', spaceId, ops })
+    for (const { spaceId, ops } of stored) core.tell({ type: 'edited', spaceId, ops })
     return core
   }
 
@@ -72,7 +72,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
 
 /** IndexedDB, loaded only where it is used: a bot needs none of it. */
 async function openBrowserStorage(): Promise<ClientStorage> {
-  if (typeof indexedDB === 'undefined') {
+  if (typeof document === 'undefined' && typeof indexedDB === 'undefined') {
     throw new SyncError(
       'storage_failed',
       'There is no IndexedDB here: pass `storage`, such as memoryStorage()',
@@ -80,6 +80,15 @@ async function openBrowserStorage(): Promise<ClientStorage> {
   }
   const { openIndexedDbStorage } = await import('./indexeddb-storage.ts')
   return openIndexedDbStorage()
+}
+
+/** Where cookies are blocked, the very mention of it throws. */
+function browserShelf(): Shelf | undefined {
+  try {
+    return typeof localStorage === 'undefined' ? undefined : localStorage
+  } catch {
+    return undefined
+  }
 }
 
 function parseSpaceId(spaceId: string): SpaceId {

@@ -8,6 +8,7 @@ import { createManualTime, turns } from './testing/manual-time.ts'
 function setUp() {
   const time = createManualTime()
   const disk: number[][] = []
+  const held: number[][] = []
   const transactions: { ops: readonly TreeOperation[]; commit(): void; fail(): void }[] = []
   const writer = createEditWriter({
     runtime: time,
@@ -22,10 +23,11 @@ function setUp() {
           fail: () => reject(new Error('disk full')),
         })
       }),
+    hold: (ops) => held.push(ops.map(({ clock }) => clock)),
     onStored: async () => {},
     onChange: () => {},
   })
-  return { time, disk, transactions, writer }
+  return { time, disk, held, transactions, writer }
 }
 
 describe('Edits', () => {
@@ -65,6 +67,19 @@ describe('Edits', () => {
     await writer.stored()
     expect(disk).toEqual([[1, 2]])
     expect(writer.error).toBeNull()
+  })
+
+  it('that are made while the disk takes nothing are noted at the end of their turn, all of them', async () => {
+    const { held, transactions, writer } = setUp()
+    writer.add(op(1))
+    await turns()
+    transactions[0]!.fail()
+    await turns()
+    writer.add(op(2))
+    writer.add(op(3))
+    await turns()
+    expect(transactions).toHaveLength(1)
+    expect(held.at(-1)).toEqual([1, 2, 3])
   })
 
   it('are on their way to the disk before the page goes, transaction under way or not', async () => {

@@ -22,17 +22,23 @@ export interface EditWriterDeps {
   readonly runtime: Runtime
   /** One transaction. */
   readonly append: (ops: readonly TreeOperation[]) => Promise<void>
+  /** They wait for the next attempt, since the last one failed: all that do. */
+  readonly hold: (ops: readonly TreeOperation[]) => void
   /** They are on disk. Awaited before they stop to count as unstored. */
   readonly onStored: (ops: readonly TreeOperation[]) => Promise<void>
   /** `unstored` or `error` has changed. */
   readonly onChange: () => void
 }
 
+/** What is tried is on this device, and somebody may lose what they write: sooner than with a server. */
+const patience = { baseMs: 500, capMs: 5_000 }
+
 /**
  * Puts edits on disk as they are made: all of one turn, and all that come while a transaction is under
  * way, in one transaction each. No timer is involved, so a tab in the background writes as fast as any.
  */
-export function createEditWriter({ runtime, append, onStored, onChange }: EditWriterDeps): EditWriter {
+export function createEditWriter(deps: EditWriterDeps): EditWriter {
+  const { runtime, append, onStored, onChange } = deps
   let buffer: TreeOperation[] = []
   let unstored = 0
   let error: unknown = null
@@ -44,11 +50,12 @@ export function createEditWriter({ runtime, append, onStored, onChange }: EditWr
   let waiting: (() => void)[] = []
 
   function schedule(): void {
-    if (scheduled || underWay.size > 0 || cancelRetry !== null) return
+    if (scheduled || underWay.size > 0) return
     scheduled = true
     queueMicrotask(() => {
       scheduled = false
-      if (underWay.size === 0) void flush()
+      if (cancelRetry !== null) deps.hold(buffer)
+      else if (underWay.size === 0) void flush()
     })
   }
 
@@ -70,7 +77,7 @@ export function createEditWriter({ runtime, append, onStored, onChange }: EditWr
     } catch (thrown) {
       buffer = [...ops, ...buffer]
       error = thrown
-      cancelRetry ??= runtime.setTimer(retry, backoffMs(failures++, runtime))
+      cancelRetry ??= runtime.setTimer(retry, backoffMs(failures++, runtime, 0, patience))
       onChange()
       return
     }

@@ -11,8 +11,20 @@ import type { ClientStorage } from './storage.ts'
 export interface PageJournal {
   /** Notes the edits before `write` begins, and forgets them when it has ended well. */
   around(spaceId: SpaceId, ops: readonly TreeOperation[], write: () => Promise<void>): Promise<void>
-  /** Puts into the storage what a page before this one could not finish, and returns it. Never rejects. */
-  recover(storage: ClientStorage): Promise<readonly NotedEdits[]>
+  /** Notes edits whose write has to wait: the same ones, and those that followed, will come to `around`. */
+  hold(spaceId: SpaceId, ops: readonly TreeOperation[]): void
+  /** Every edit of the space that is noted now. */
+  noted(spaceId: SpaceId): TreeOperation[]
+  /** The same, noted anew as what one call of `hold` was given: whoever calls it goes on to write them. */
+  takeOver(spaceId: SpaceId): TreeOperation[]
+  /** Puts into the storage what a page before this one could not finish. Never rejects. */
+  recover(storage: ClientStorage): Promise<Recovered>
+}
+
+export interface Recovered {
+  readonly stored: readonly NotedEdits[]
+  /** Spaces whose edits the storage did not take. They stay noted. */
+  readonly left: ReadonlySet<SpaceId>
 }
 
 /** As `localStorage` has it. */
@@ -26,31 +38,59 @@ const noteSchema = z.object({ spaceId: spaceIdSchema, ops: z.array(treeOperation
 export type NotedEdits = z.infer<typeof noteSchema>
 
 export function createPageJournal(shelf: Shelf): PageJournal {
+  function notes(): { key: string; note: NotedEdits | null }[] {
+    const keys = Array.from({ length: shelf.length }, (_, index) => shelf.key(index) ?? '')
+    return keys
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => ({ key, note: parse(shelf.getItem(key)) }))
+  }
+
+  /** Notes edits in as many pieces as it takes. A piece that is repeated, with more edits, replaces its note. */
+  function write(spaceId: SpaceId, ops: readonly TreeOperation[]): string[] {
+    const keys: string[] = []
+    for (const piece of pieces(ops)) {
+      // Named for its first edit.
+      const key = prefix + spaceId + '/' + piece.name
+      if (set(shelf, key, `{"spaceId":"${spaceId}","ops":[${piece.texts.join()}]}`)) keys.push(key)
+    }
+    return keys
+  }
+
+  const noted = (spaceId: SpaceId): TreeOperation[] =>
+    notes().flatMap(({ note }) => (note?.spaceId === spaceId ? note.ops : []))
+
   return {
-    async around(spaceId, ops, write) {
-      const [first] = ops
-      // Named for its first edit: an attempt that is repeated, with more edits, replaces its note.
-      const key = prefix + spaceId + '/' + (first === undefined ? '' : opKey(first))
-      const isNoted = note(shelf, key, JSON.stringify({ spaceId, ops }))
-      await write()
-      if (isNoted) shelf.removeItem(key)
+    noted,
+    async around(spaceId, ops, store) {
+      const keys = write(spaceId, ops)
+      await store()
+      for (const key of keys) shelf.removeItem(key)
+    },
+    hold: (spaceId, ops) => void write(spaceId, ops),
+    takeOver(spaceId) {
+      const before = notes().filter(({ note }) => note?.spaceId === spaceId)
+      const ops = before.flatMap(({ note }) => note?.ops ?? [])
+      const keys = new Set(write(spaceId, ops))
+      const isNotedAnew = keys.size === pieces(ops).length
+      for (const { key } of before) if (isNotedAnew && !keys.has(key)) shelf.removeItem(key)
+      return ops
     },
     async recover(storage) {
-      const keys = Array.from({ length: shelf.length }, (_, index) => shelf.key(index) ?? '')
-      const recovered: NotedEdits[] = []
-      for (const key of keys.filter((name) => name.startsWith(prefix))) {
-        const left = parse(shelf.getItem(key))
+      const stored: NotedEdits[] = []
+      const left = new Set<SpaceId>()
+      for (const { key, note } of notes()) {
         try {
-          if (left !== null && (await storage.getSpace(left.spaceId)) !== undefined) {
-            await storage.appendLocal(left.spaceId, left.ops)
-            recovered.push(left)
+          if (note !== null && (await storage.getSpace(note.spaceId)) !== undefined) {
+            await storage.appendLocal(note.spaceId, note.ops)
+            stored.push(note)
           }
           shelf.removeItem(key)
         } catch {
-          // The storage does not take it now. The note stays for the next page.
+          // The storage does not take it now.
+          if (note !== null) left.add(note.spaceId)
         }
       }
-      return recovered
+      return { stored, left }
     },
   }
 }
@@ -58,11 +98,27 @@ export function createPageJournal(shelf: Shelf): PageJournal {
 /** Where there is no such shelf, nothing is noted. */
 export const noJournal: PageJournal = {
   around: (_spaceId, _ops, write) => write(),
-  recover: async () => [],
+  hold: () => {},
+  noted: () => [],
+  takeOver: () => [],
+  recover: async () => ({ stored: [], left: new Set() }),
 }
 
-function note(shelf: Shelf, key: string, text: string): boolean {
-  if (text.length > maxNoteLength) return false
+function pieces(ops: readonly TreeOperation[]): { readonly name: string; readonly texts: string[] }[] {
+  const made: { name: string; texts: string[]; length: number }[] = []
+  for (const op of ops) {
+    const text = JSON.stringify(op)
+    if (text.length > maxNoteLength) continue
+    const last = made.at(-1)
+    if (last !== undefined && last.length + text.length <= maxNoteLength) {
+      last.texts.push(text)
+      last.length += text.length
+    } else made.push({ name: opKey(op), texts: [text], length: text.length })
+  }
+  return made
+}
+
+function set(shelf: Shelf, key: string, text: string): boolean {
   try {
     shelf.setItem(key, text)
     return true

@@ -2,6 +2,7 @@ import {
   inviteListSchema,
   inviteSchema,
   memberListSchema,
+  opKey,
   randomHexId,
   spaceSchema,
   SyncError,
@@ -51,6 +52,8 @@ export interface OpenSpace {
   readonly space: Promise<Space>
   /** Operations that are stored and come from elsewhere: the server, or another tab. */
   show(ops: readonly TreeOperation[]): void
+  /** Edits that a page before this one, or a tab that is gone, could not store: this one goes on to try. */
+  adopt(ops: readonly TreeOperation[]): void
   reported(report: SyncReport): void
   present(present: readonly Presence[]): void
   transients(from: string, changes: readonly TransientChange[]): void
@@ -115,24 +118,37 @@ export function openSpace(
   const writer = createEditWriter({
     runtime,
     append: (ops) => deps.journal.around(spaceId, ops, () => storage.appendLocal(spaceId, ops)),
+    hold: (ops) => deps.journal.hold(spaceId, ops),
     async onStored(ops) {
+      for (const op of ops) inHand.delete(opKey(op))
       tell({ type: 'edited', spaceId, ops: [...ops] })
       await recount()
     },
     onChange: changed,
   })
+  /** Edits that the writer has. */
+  const inHand = new Set<string>()
+  function write(op: TreeOperation): void {
+    inHand.add(opKey(op))
+    writer.add(op)
+  }
   const sender = createTransientSender(runtime, (changes) =>
     tell({ type: 'transients-made', spaceId, tab: deps.tab, changes: [...changes] }),
   )
   const receiver = createTransientReceiver((treeId, targetId, key, value) =>
     trees.get(treeId)?.showTransient(targetId, key, value),
   )
+  /** What is noted is shown, too: it may wait for room on the disk, since before this page was opened. */
+  async function readTree(treeId: TreeId): Promise<TreeOperation[]> {
+    const kept = await storage.readTree(spaceId, treeId)
+    return [...kept, ...deps.journal.noted(spaceId).filter((op) => op.treeId === treeId)]
+  }
   const trees = createOpenTrees({
     spaceId,
-    readTree: (treeId) => storage.readTree(spaceId, treeId),
+    readTree,
     onEdit(op) {
       if (op.key !== undefined) sender.stored(op.treeId, op.targetId, op.key)
-      writer.add(op)
+      write(op)
       checks.changed(op.treeId)
     },
     onTransient: (change) => sender.set(change),
@@ -145,7 +161,7 @@ export function openSpace(
   const checks = createTreeChecks({
     runtime,
     trees,
-    readTree: (treeId) => storage.readTree(spaceId, treeId),
+    readTree,
     cursor() {
       const { phase, pending, cursor, head } = status()
       return phase === 'live' && pending === 0 && cursor === head ? cursor : null
@@ -169,11 +185,10 @@ export function openSpace(
   function status(): SpaceStatus {
     const pending = counts.pending + writer.unstored
     const { cursor, head, pushError } = report
-    const base = { pending, rejected: counts.rejected, cursor, head }
+    const unstored = writer.error === null ? null : messageOf(writer.error)
+    const base = { pending, rejected: counts.rejected, cursor, head, unstored }
     const storageError: SpaceStatus['error'] =
-      writer.error === null
-        ? null
-        : { code: 'storage_failed', message: `Edits are not on disk yet: ${messageOf(writer.error)}` }
+      unstored === null ? null : { code: 'storage_failed', message: `Edits are not on disk yet: ${unstored}` }
     if (stored.userId === null) return { ...base, phase: 'local', error: storageError }
     if (session.isGone(stored.userId))
       return { ...base, phase: 'blocked', error: storageError ?? accountGone }
@@ -344,23 +359,29 @@ export function openSpace(
 
   async function opened(): Promise<Space> {
     const root = await rootTree
-    await writer.stored()
+    if (options.isNew === true) await writer.stored()
     await recount()
     return withRoot(root)
   }
 
+  function show(ops: readonly TreeOperation[]): void {
+    trees.show(ops)
+    const grown = new Set<TreeId>()
+    for (const op of ops) {
+      if (op.key === undefined) grown.add(op.treeId)
+      else receiver.stored(op.treeId, op.targetId, op.key)
+    }
+    // What was said of a vertex before it was here.
+    for (const treeId of grown) receiver.showAgain(treeId)
+    for (const treeId of new Set(ops.map((op) => op.treeId))) checks.changed(treeId)
+  }
+
   return {
     space: opened(),
-    show(ops) {
-      trees.show(ops)
-      const grown = new Set<TreeId>()
-      for (const op of ops) {
-        if (op.key === undefined) grown.add(op.treeId)
-        else receiver.stored(op.treeId, op.targetId, op.key)
-      }
-      // What was said of a vertex before it was here.
-      for (const treeId of grown) receiver.showAgain(treeId)
-      for (const treeId of new Set(ops.map((op) => op.treeId))) checks.changed(treeId)
+    show,
+    adopt(ops) {
+      show(ops)
+      for (const op of ops) if (!inHand.has(opKey(op))) write(op)
     },
     reported(next) {
       report = next

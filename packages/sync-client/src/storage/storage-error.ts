@@ -4,8 +4,8 @@ import { SyncError } from '@t69/protocol'
 export function storageError(error: unknown): SyncError {
   if (error instanceof SyncError) return error
   const message = hasName(error, 'QuotaExceededError')
-    ? 'The browser gives this site no more room: the edit is not stored on this device.'
-    : `The storage of this device failed: ${error instanceof Error ? error.message : String(error)}`
+    ? 'The browser gives this site no more room on this device.'
+    : `The storage of this device failed: ${error instanceof Error ? error.message : String(error)}.`
   const wrapped = new SyncError('storage_failed', message)
   wrapped.cause = error
   return wrapped

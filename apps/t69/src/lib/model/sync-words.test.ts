@@ -1,9 +1,17 @@
 import type { SpaceStatus } from '@t69/sync-client'
 import { expect, test } from 'vitest'
 
-import { syncDetails, syncTone, syncWords } from './sync-words.ts'
+import { isAccountGone, syncDetails, syncTone, syncWords } from './sync-words.ts'
 
-const synced: SpaceStatus = { phase: 'live', pending: 0, rejected: 0, cursor: 5, head: 5, error: null }
+const synced: SpaceStatus = {
+  phase: 'live',
+  pending: 0,
+  rejected: 0,
+  cursor: 5,
+  head: 5,
+  error: null,
+  unstored: null,
+}
 
 test('the status says in words how far syncing is', () => {
   expect(syncWords(synced, true)).toBe('Synced')
@@ -27,7 +35,24 @@ test('edits of someone who may only read now are shown as not taken, and kept', 
   expect(syncDetails(status)).toContain('stays on this device')
 })
 
+test('a space whose account is gone never promises that its edits go up', () => {
+  const error = { code: 'unauthenticated', message: 'the account was deleted' } as const
+  const status = { ...synced, phase: 'blocked', pending: 3, error } as const
+  expect(syncWords(status, false)).toBe('Not synced: the account was deleted')
+  expect(isAccountGone(status)).toBe(true)
+  for (const pending of [0, 3])
+    expect(syncDetails({ ...status, pending })).toContain('nothing is sent any more')
+  expect(isAccountGone({ ...status, error: { code: 'not_found', message: 'removed' } })).toBe(false)
+})
+
 test('refused edits are never shown as all well', () => {
   expect(syncWords({ ...synced, rejected: 2 }, true)).toBe('Synced — 2 edits refused')
   expect(syncTone({ ...synced, rejected: 2 })).toBe('bad')
+})
+
+test('edits that this device cannot store are no small matter, synced or not', () => {
+  const unstored = 'The browser gives this site no more room.'
+  const status = { ...synced, phase: 'local', pending: 1, unstored } as const
+  expect(syncTone(status)).toBe('bad')
+  expect(syncDetails({ ...status, phase: 'live' })).toContain('may be lost if you close this page')
 })

@@ -17,6 +17,7 @@ export function syncWords(status: SpaceStatus, signedIn: boolean): string {
     case 'offline':
       return waiting === null ? 'Offline' : `Offline — ${waiting}`
     case 'connecting':
+      if (status.error?.code === 'storage_failed') return `Not synced: ${status.error.message}`
       return waiting === null ? 'Connecting…' : `Connecting — ${waiting}`
     case 'catching-up':
       return status.head > status.cursor
@@ -38,6 +39,7 @@ export function syncDetails(status: SpaceStatus): string {
       ? 'Everything written here is on the server.'
       : 'Everything else that was written here is on the server.'
   }
+  if (status.unstored !== null) return unstoredWords(status.unstored)
   if (status.error?.code === 'forbidden') {
     return 'You may not write in this space any more. What you wrote stays on this device, and goes up if you may again.'
   }
@@ -45,10 +47,15 @@ export function syncDetails(status: SpaceStatus): string {
   return `What you wrote is stored on this device, and goes up as soon as it can.${reason}`
 }
 
+/** What this device cannot store is gone with the page. `why` is the storage's own sentence. */
+export function unstoredWords(why: string): string {
+  return `${why} What you write now may be lost if you close this page. It is stored as soon as there is room.`
+}
+
 export type SyncTone = 'good' | 'busy' | 'quiet' | 'bad'
 
 export function syncTone(status: SpaceStatus): SyncTone {
-  if (status.phase === 'blocked' || status.rejected > 0) return 'bad'
+  if (status.phase === 'blocked' || status.rejected > 0 || status.unstored !== null) return 'bad'
   if (status.phase === 'live' && status.pending > 0 && status.error !== null) return 'bad'
   if (status.phase === 'live') return status.pending === 0 ? 'good' : 'busy'
   return status.phase === 'connecting' || status.phase === 'catching-up' ? 'busy' : 'quiet'

@@ -33,6 +33,7 @@ export class OpenSpace {
     cursor: 0,
     head: 0,
     error: null,
+    unstored: null,
   })
   name = $state('')
   role = $state.raw<Role | null>(null)
