@@ -17,16 +17,18 @@ import { discardOps } from './storage/discard-ops.ts'
 import { watchEmptied } from './storage/emptied.ts'
 import { LeaderTerm } from './storage/leader-term.ts'
 import { LocalDb, type OutboxRow } from './storage/local-db-schema.ts'
+import { findMissing, readMissing } from './storage/missing-ops.ts'
 import { spaceTreeFirst } from './storage/op-order.ts'
 import { fitsSlice } from './storage/outbox-entries.ts'
 import { parseSpaceRow, spaceRow } from './storage/space-row.ts'
 import { refusalReason } from './storage/storage-error.ts'
 import { foldStrays, inPieces, isStray, strayKeys, takeStrays } from './storage/strays.ts'
 import {
+  addQueued,
   dequeue,
   enqueue,
   fileRejected,
-  missingOps,
+  lastOrder,
   moveState,
   queuedIds,
   takeRejected,
@@ -254,19 +256,37 @@ class IndexedDbStorage implements ClientStorage {
       const row = await db.sync.get(spaceId)
       return row?.logId !== logId || !row.reconciling
     }
-    const start = await this.#connection.run(async (db) => ({
-      queued: await queuedIds(db, spaceId),
-      treeIds: await listTreeIds(db, spaceId),
-      strays: await strayKeys(db, spaceId),
-    }))
+    const start = await this.#connection.run((db) =>
+      db.transaction('r', [db.outbox, db.rejected, db.segments, db.treeOps], async () => ({
+        queued: await queuedIds(db, spaceId),
+        order: await lastOrder(db),
+        treeIds: await listTreeIds(db, spaceId),
+        strays: await strayKeys(db, spaceId),
+      })),
+    )
+    const { queued } = start
+    let { order } = start
+    // What was edited since the transaction before is in the outbox already.
+    const noteEdits = (db: LocalDb): Promise<void> => addQueued(db, spaceId, queued, order)
     const strays = Map.groupBy(start.strays, ([, , treeId]) => treeId)
     let count = 0
-    // A transaction for each tree: edits made meanwhile do not wait for the whole space.
+    // A transaction for each piece: edits made meanwhile do not wait for the whole space, nor for a long chat.
     for (const treeId of spaceTreeFirst(spaceId, start.treeIds)) {
-      count += await this.#lead(async (db) => {
-        if (await isOver(db)) return 0
-        return enqueue(db, spaceId, await missingOps(db, spaceId, treeId, logId, start.queued))
-      })
+      const missing = await this.#connection.run((db) =>
+        db.transaction('r', [db.sync, db.outbox, db.segments, db.treeOps], async () => {
+          await noteEdits(db)
+          return findMissing(db, spaceId, treeId, logId, queued)
+        }),
+      )
+      for (const piece of missing.pieces) {
+        count += await this.#lead(async (db) => {
+          if (await isOver(db)) return 0
+          await noteEdits(db)
+          const added = await enqueue(db, spaceId, await readMissing(db, spaceId, treeId, missing, piece))
+          order = await lastOrder(db)
+          return added
+        })
+      }
       // A stray that is written from here on is in none of these pieces.
       for (const piece of inPieces(strays.get(treeId) ?? [])) {
         await this.#lead(async (db) => void ((await isOver(db)) || (await foldStrays(db, spaceId, piece))))

@@ -106,8 +106,8 @@ export interface ClientStorage {
   /**
    * Ends a reconciliation: every operation held here that was not received under `logId` and is not in
    * the outbox or refused goes into the outbox; then `reconciling` is false. The space tree goes first, each
-   * tree from its oldest clock. Returns how many. A transaction for each tree: interrupted, it is repeated in
-   * full. Does nothing when no reconciliation with that log runs.
+   * tree from its oldest clock. Returns how many. A transaction for some thousand operations, so that edits go on
+   * between: interrupted, it is repeated in full, and passes over what is queued. Does nothing when no reconciliation with that log runs.
    */
   queueMissing(spaceId: SpaceId, logId: LogId): Promise<number>
 

@@ -1,10 +1,14 @@
-import type { TreeOperation } from '@t69/protocol'
+interface OpId {
+  readonly treeId: string
+  readonly peerId: string
+  readonly clock: number
+}
 
 /** A set of operation ids, at some 30 bytes each: a space of a million operations is compared without its contents. */
 export class OpIdSet {
   readonly #trees = new Map<string, Map<string, Set<number>>>()
 
-  add(op: Pick<TreeOperation, 'treeId' | 'peerId' | 'clock'>): void {
+  add(op: OpId): void {
     let peers = this.#trees.get(op.treeId)
     if (peers === undefined) this.#trees.set(op.treeId, (peers = new Map<string, Set<number>>()))
     const clocks = peers.get(op.peerId)
@@ -12,7 +16,7 @@ export class OpIdSet {
     else clocks.add(op.clock)
   }
 
-  has(op: Pick<TreeOperation, 'treeId' | 'peerId' | 'clock'>): boolean {
+  has(op: OpId): boolean {
     return this.#trees.get(op.treeId)?.get(op.peerId)?.has(op.clock) ?? false
   }
 }

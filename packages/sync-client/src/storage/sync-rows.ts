@@ -1,12 +1,10 @@
-import { decodeBatch, opKey, type LogId, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
+import { decodeBatch, opKey, type SpaceId, type TreeOperation } from '@t69/protocol'
 
 import type { RejectedEdit, SyncState } from '../storage.ts'
 import type { LocalDb } from './local-db-schema.ts'
 import { OpIdSet } from './op-id-set.ts'
-import { byClock, opIdInTree } from './op-order.ts'
 import { packEdits } from './outbox-entries.ts'
 import { beginsReconciliation } from './reconciliation.ts'
-import { loadTree, mergeTree } from './tree-ops.ts'
 
 /** What the stores of version 3 hold beside the trees. These functions run inside a transaction. */
 
@@ -77,10 +75,7 @@ export async function takeRejected(db: LocalDb, spaceId: SpaceId): Promise<TreeO
 /** The ids that wait in the outbox or were refused. */
 export async function queuedIds(db: LocalDb, spaceId: SpaceId): Promise<OpIdSet> {
   const ids = new OpIdSet()
-  await db.outbox
-    .where('spaceId')
-    .equals(spaceId)
-    .each((row) => decodeBatch(row.batch).ops.forEach((op) => ids.add(op)))
+  await addQueued(db, spaceId, ids, 0)
   await db.rejected
     .where('spaceId')
     .equals(spaceId)
@@ -88,23 +83,19 @@ export async function queuedIds(db: LocalDb, spaceId: SpaceId): Promise<OpIdSet>
   return ids
 }
 
-/** A tree's operations that this reconciliation has neither received nor queued, oldest clock first. */
-export async function missingOps(
-  db: LocalDb,
-  spaceId: SpaceId,
-  treeId: TreeId,
-  logId: LogId,
-  queued: OpIdSet,
-): Promise<TreeOperation[]> {
-  const receivedAfter = (await db.sync.get(spaceId))?.receivedAfter ?? 0
-  const { segments, rows } = await loadTree(db, spaceId, treeId)
-  const isReceived = (segment: { id: number; logId: string | null }) =>
-    segment.logId === logId && segment.id > receivedAfter
-  const received = mergeTree({ segments: segments.filter(isReceived), rows: [] })
-  const others = mergeTree({ segments: segments.filter((segment) => !isReceived(segment)), rows })
-  return [...others.values()]
-    .filter((op) => !received.has(opIdInTree(op)) && !queued.has(op))
-    .toSorted(byClock)
+/** Adds the ids of the entries after `order`. */
+export async function addQueued(db: LocalDb, spaceId: SpaceId, ids: OpIdSet, order: number): Promise<void> {
+  await db.outbox
+    .where('order')
+    .above(order)
+    .each((row) => {
+      if (row.spaceId === spaceId) for (const op of decodeBatch(row.batch).ops) ids.add(op)
+    })
+}
+
+export async function lastOrder(db: LocalDb): Promise<number> {
+  const key = await db.outbox.toCollection().lastKey()
+  return typeof key === 'number' ? key : 0
 }
 
 async function addPending(db: LocalDb, spaceId: SpaceId, count: number): Promise<void> {
