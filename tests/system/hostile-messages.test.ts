@@ -130,9 +130,22 @@ test.each([
   '%2e%2e%2f',
   'ａ'.repeat(32),
 ])('[ID1] the space id %j is refused wherever it is named, and touches no file', async (trick) => {
-  for (const name of ['space:join', 'space:leave', 'ops:push', 'ops:pull'] as const) {
+  for (const name of names.filter((it) => it !== 'auth:renew')) {
     const ack = await hostile.request(name, { spaceId: trick, batch: new Uint8Array(1), after: 0 })
     expect(ack, name).toMatchObject({ ok: false, error: { code: 'invalid_request', at: 'spaceId' } })
+  }
+  const { editor } = cast.people
+  const made = await editor.call('POST', '/api/spaces', { id: trick, name: 'Trick' })
+  expect(made).toMatchObject({ outcome: '400 invalid_request', body: { error: { at: 'id' } } })
+  // Where the trick is part of the path, it may name no route at all.
+  for (const path of [
+    `/${encodeURIComponent(trick)}`,
+    `/${trick}/trees/${spaceId}`,
+    `/${spaceId}/trees/${trick}`,
+  ]) {
+    const { status, body } = await editor.call('GET', `/api/spaces${path}`)
+    expect([200, 400, 404], path).toContain(status)
+    expect(JSON.stringify(body), path).not.toContain('"vertices"')
   }
 })
 

@@ -5,10 +5,10 @@ import { moveProblem, type MoveOperation, type TreeOperation } from '../operatio
 import { batchVersion, type Batch } from './batch.ts'
 import { ByteReader } from './byte-reader.ts'
 import { isSet, kindCodes } from './column-codes.ts'
-import { readId, readSpaceId } from './id-code.ts'
+import { readSpaceId } from './id-code.ts'
 import { invalidOperation } from './invalid-operation.ts'
 import { readClocks, readIndexRuns, readKinds, readVertexRefs } from './read-columns.ts'
-import { readDictionary, readKey } from './read-dictionary.ts'
+import { readIds, readKeys, type Names } from './read-dictionary.ts'
 import { readValues } from './values-column.ts'
 
 /**
@@ -25,27 +25,27 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   if (version !== batchVersion) reader.fail(`version ${version} is not ${batchVersion}`)
   const spaceId = readSpaceId(reader)
   const count = readOpCount(reader)
-  const names: Names = {
-    spaceId,
-    peers: readDictionary<PeerId>(reader, 'peers', count, readId),
-    trees: readDictionary<TreeId>(reader, 'trees', count, readId),
-    vertices: readDictionary<VertexId>(reader, 'vertices', count * 2, readId),
-    keys: readDictionary<string>(reader, 'keys', count, readKey),
+  const dictionaries: Dictionaries = {
+    peers: readIds(reader, 'peers', count),
+    trees: readIds(reader, 'trees', count),
+    vertices: readIds(reader, 'vertices', count * 2),
+    keys: readKeys(reader, count),
   }
-  const kinds = readKinds(reader, count, names.keys.length)
-  const peers = readIndexRuns(reader, 'peers column', count, names.peers.length)
-  const trees = readIndexRuns(reader, 'trees column', count, names.trees.length)
-  const clocks = readClocks(reader, trees, names.trees.length)
-  const { targets, parents } = readVertexRefs(reader, kinds, names.vertices.length)
-  return { spaceId, ops: readOps(reader, names, { kinds, peers, trees, clocks, targets, parents }) }
+  const kinds = readKinds(reader, count, dictionaries.keys.names.length)
+  const peers = readIndexRuns(reader, 'peers column', count, dictionaries.peers.names.length)
+  const trees = readIndexRuns(reader, 'trees column', count, dictionaries.trees.names.length)
+  const clocks = readClocks(reader, trees, dictionaries.trees.names.length)
+  const { targets, parents } = readVertexRefs(reader, kinds, dictionaries.vertices.names.length)
+  const columns: Columns = { kinds, peers, trees, clocks, targets, parents }
+  refuseProblems(dictionaries, columns)
+  return { spaceId, ops: readOps(reader, spaceId, dictionaries, columns) }
 }
 
-interface Names {
-  readonly spaceId: SpaceId
-  readonly peers: readonly PeerId[]
-  readonly trees: readonly TreeId[]
-  readonly vertices: readonly VertexId[]
-  readonly keys: readonly string[]
+interface Dictionaries {
+  readonly peers: Names<PeerId>
+  readonly trees: Names<TreeId>
+  readonly vertices: Names<VertexId>
+  readonly keys: Names<string>
 }
 
 /** One number for each operation. Names are indices into their dictionary. */
@@ -68,27 +68,53 @@ function readOpCount(reader: ByteReader): number {
   return count
 }
 
-function readOps(reader: ByteReader, names: Names, columns: Columns): TreeOperation[] {
-  const { spaceId } = names
+/** Blames a name that may not be on the first operation that uses it. Each name is used. */
+function refuseProblems({ peers, trees, vertices, keys }: Dictionaries, columns: Columns): void {
+  if (peers.problems.size + trees.problems.size + vertices.problems.size + keys.problems.size === 0) return
+  for (let at = 0; at < columns.kinds.length; at++) {
+    const kind = entryAt(columns.kinds, at)
+    const refuse = (field: string, { problems }: Names<string>, index: number): void => {
+      const problem = problems.get(index)
+      if (problem !== undefined) throw invalidOperation(at, `${field}: ${problem}`)
+    }
+    refuse('peerId', peers, entryAt(columns.peers, at))
+    refuse('treeId', trees, entryAt(columns.trees, at))
+    refuse('targetId', vertices, entryAt(columns.targets, at))
+    if (kind === kindCodes.move) refuse('parentId', vertices, entryAt(columns.parents, at))
+    if (kind >= kindCodes.set) refuse('key', keys, keyIndex(kind))
+  }
+}
+
+function keyIndex(kind: number): number {
+  return (kind - kindCodes.set) >> 1
+}
+
+function readOps(
+  reader: ByteReader,
+  spaceId: SpaceId,
+  dictionaries: Dictionaries,
+  columns: Columns,
+): TreeOperation[] {
+  const { peers, trees, vertices, keys } = dictionaries
   const values = readValues(reader, columns.kinds)
   let valuesUsed = 0
   const ops: TreeOperation[] = []
   for (let at = 0; at < columns.kinds.length; at++) {
     const clock = entryAt(columns.clocks, at)
-    const peerId = entryAt(names.peers, entryAt(columns.peers, at))
-    const treeId = entryAt(names.trees, entryAt(columns.trees, at))
-    const targetId = entryAt(names.vertices, entryAt(columns.targets, at))
+    const peerId = entryAt(peers.names, entryAt(columns.peers, at))
+    const treeId = entryAt(trees.names, entryAt(columns.trees, at))
+    const targetId = entryAt(vertices.names, entryAt(columns.targets, at))
     const kind = entryAt(columns.kinds, at)
     if (kind < kindCodes.set) {
       const parentId =
-        kind === kindCodes.rootMove ? null : entryAt(names.vertices, entryAt(columns.parents, at))
+        kind === kindCodes.rootMove ? null : entryAt(vertices.names, entryAt(columns.parents, at))
       const op: MoveOperation = { clock, peerId, treeId, spaceId, targetId, parentId }
       const problem = moveProblem(op)
       if (problem !== undefined) throw invalidOperation(at, `parentId: ${problem}`)
       ops.push(op)
       continue
     }
-    const key = entryAt(names.keys, (kind - kindCodes.set) >> 1)
+    const key = entryAt(keys.names, keyIndex(kind))
     ops.push(
       isSet(kind)
         ? { clock, peerId, treeId, spaceId, targetId, key, value: entryAt(values, valuesUsed++) }

@@ -1,4 +1,4 @@
-import { idProblem, uuidLikeProblem, type SpaceId } from '../ids.ts'
+import { uuidLikeProblem, type SpaceId } from '../ids.ts'
 import type { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
 
@@ -44,7 +44,7 @@ export function writeId(writer: ByteWriter, id: string): void {
   }
 }
 
-/** Reads an id that passes `idProblem`, in its one form. */
+/** Reads an id in its one form. That it passes `idProblem` is for the caller to see. */
 export function readId(reader: ByteReader): string {
   const tag = reader.readByte()
   if (tag === hexTag) return readNibbles(reader, 32)
@@ -56,8 +56,6 @@ export function readId(reader: ByteReader): string {
   }
   if (tag >= textTag + maxLength) reader.fail(`an id has the unknown tag ${tag}`)
   const id = String.fromCharCode(...reader.readBytes(tag - textTag + 1))
-  const problem = idProblem(id)
-  if (problem !== undefined) reader.fail(`an id ${problem}`)
   if (formOf(id) !== 'text') reader.fail('an id is not written in its shortest form')
   return id
 }

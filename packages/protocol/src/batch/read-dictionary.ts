@@ -1,34 +1,60 @@
+import { idProblem } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { keyProblem } from '../operation.ts'
 import type { ByteReader } from './byte-reader.ts'
+import { readId } from './id-code.ts'
 
 /** Names, each once. That they are in the order of their use, and used, is for the columns to see. */
-export function readDictionary<Name extends string>(
+export interface Names<Name extends string> {
+  readonly names: readonly Name[]
+  /**
+   * What is wrong with a name, by its index. It is refused once the columns say which operation uses it: whoever
+   * sent the batch can then do without that one.
+   */
+  readonly problems: ReadonlyMap<number, string>
+}
+
+export function readIds<Name extends string>(
+  reader: ByteReader,
+  section: string,
+  atMost: number,
+): Names<Name> {
+  return readNames(reader, section, atMost, readId, idProblem)
+}
+
+export function readKeys(reader: ByteReader, atMost: number): Names<string> {
+  return readNames(reader, 'keys', atMost, readKey, keyProblem)
+}
+
+function readNames<Name extends string>(
   reader: ByteReader,
   section: string,
   atMost: number,
   readEntry: (reader: ByteReader) => string,
-): Name[] {
+  problemOf: (name: string) => string | undefined,
+): Names<Name> {
   reader.enter(section)
   const count = reader.readCount(2, atMost)
   const names = new Set<string>()
-  for (let index = 0; index < count; index++) names.add(readEntry(reader))
+  const problems = new Map<number, string>()
+  for (let index = 0; index < count; index++) {
+    const name = readEntry(reader)
+    names.add(name)
+    const problem = problemOf(name)
+    if (problem !== undefined) problems.set(index, problem)
+  }
   if (names.size !== count) reader.fail('a name occurs twice')
-  // Each entry has passed its rule, which is what the brand says.
-  return [...names] as Name[]
+  // Each entry has passed its rule, which is what the brand says, or no operation comes of it.
+  return { names: [...names] as Name[], problems }
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-export function readKey(reader: ByteReader): string {
+function readKey(reader: ByteReader): string {
   const bytes = reader.readBytes(reader.readCount(1, limits.maxKeyLength * 3))
-  let key: string
   try {
-    key = decoder.decode(bytes)
+    return decoder.decode(bytes)
   } catch {
     return reader.fail('a key is not UTF-8')
   }
-  const problem = keyProblem(key)
-  if (problem !== undefined) reader.fail(`a key ${problem}`)
-  return key
 }
