@@ -80,12 +80,23 @@ function chooseRequest(machine: SyncMachine): Request | null {
   if (machine.link === 'down' || machine.blocked !== null) return null
   if (!machine.registered) return { kind: 'register' }
   if (machine.link === 'up') return machine.write === null ? { kind: 'join', from: machine.saved } : null
-  const quiet = machine.write === null && machine.inbox.length === 0
-  if (quiet && machine.saved.cursor < machine.head) return { kind: 'pull', after: machine.saved.cursor }
+  const after = nextPage(machine)
+  if (after !== undefined && after < machine.head) return { kind: 'pull', after }
   if (machine.push !== null && machine.caughtUp && machine.pushPause === null) {
     return { kind: 'push', ops: machine.push.ops }
   }
   return null
+}
+
+/**
+ * Where the next page would begin. One is asked for while the one before is being stored, so that neither the
+ * network nor the disk waits for the other; one more waits in the inbox at most.
+ */
+function nextPage({ write, saved, inbox, acked }: SyncMachine): number | undefined {
+  if (inbox.length > 0) return undefined
+  if (write === null) return saved.cursor
+  // What an ack covers needs no page: it follows on what is being stored, as often as not.
+  return write.kind === 'append' && acked === null ? write.state.cursor : undefined
 }
 
 function outboxIsDue(machine: SyncMachine): boolean {

@@ -46,9 +46,9 @@ describe('Joining', () => {
     while (world.saved.cursor < 5) {
       world.serve()
       world.deliver()
-      expect(world.request).toBeNull()
       world.finishWrite()
     }
+    expect(world.request).toBeNull()
     expect(world.writes).toMatchObject([{ kind: 'queue-missing', logId: world.logId }])
   })
 
@@ -145,6 +145,45 @@ describe('Appends and pages', () => {
     world.send({ type: 'appended', range: range(0, [op(1), op(2)]) })
     expect(world.writes).toEqual([])
     expect(world.request).toBeNull()
+  })
+
+  it('[PL4] are asked for one at a time, the next while the one before is being stored', () => {
+    const world = new MachineWorld()
+    for (let count = 0; count < 9; count++) world.editElsewhere()
+    world.connect()
+    world.serve()
+    world.deliver()
+    world.finishWrite()
+    world.serve()
+    world.deliver()
+    expect(world.writes).toMatchObject([{ kind: 'append', state: { cursor: 2 } }])
+    expect(world.request).toEqual({ kind: 'pull', after: 2 })
+    world.serve()
+    world.deliver()
+    // It waits for the storage, and nothing is asked for behind it.
+    expect(world.request).toBeNull()
+    expect(world.machine.inbox).toHaveLength(1)
+    world.finishWrite()
+    expect(world.writes).toMatchObject([{ kind: 'append', state: { cursor: 4 } }])
+    expect(world.request).toEqual({ kind: 'pull', after: 4 })
+    // What was to be stored is not: nothing that follows on it is taken.
+    world.finishWrite(failing('storage_failed'))
+    world.settle()
+    expect(world.saved.cursor).toBe(9)
+    expect(world.held.size).toBe(9)
+  })
+
+  it('that come faster than they are stored are dropped, and pulled later', () => {
+    const world = settled()
+    world.editElsewhere()
+    world.deliver()
+    const many = Array.from({ length: 20_000 }, (_, index) => op(index + 2, 'other'))
+    for (let count = 0; count < 5; count++) {
+      const after = 1 + count * many.length
+      world.send({ type: 'appended', range: range(after, many) })
+    }
+    expect(world.machine.inbox).toHaveLength(2)
+    expect(world.machine.head).toBe(100_001)
   })
 
   it('without operations say that there is more to pull', () => {

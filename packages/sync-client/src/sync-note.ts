@@ -3,8 +3,9 @@ import { limits, type ErrorBody, type NotificationPayload, type RequestReply } f
 import type { Effect, LogRange, Step, SyncEvent, SyncMachine, Write } from './sync-machine.ts'
 import { block, disconnected, later, refused, rejoin } from './sync-refusals.ts'
 
-/** More stretches than this in the inbox are dropped, and pulled once storage has kept up. */
+/** More than this in the inbox is dropped, and pulled once storage has kept up. */
 const maxInbox = 64
+const maxInboxOps = 2 * limits.maxBatchOps
 
 const only = (machine: SyncMachine): Step => ({ machine, effects: [] })
 
@@ -94,12 +95,19 @@ function pulled(machine: SyncMachine, range: LogRange, head: number): SyncMachin
 
 function appended(machine: SyncMachine, range: LogRange): SyncMachine {
   // The answer to a join and the first append may come in one packet; the append is kept until then.
-  if (machine.request === 'join') return { ...machine, inbox: [...machine.inbox, range] }
+  const isFull = machine.inbox.length >= maxInbox || heldOps(machine) + range.ops.length > maxInboxOps
+  if (machine.request === 'join') {
+    // What is dropped leaves its end behind: the answer may know less of the log.
+    const kept = isFull ? { ...range, ops: [], after: range.cursor } : range
+    return { ...machine, inbox: [...machine.inbox, kept] }
+  }
   if (machine.link !== 'joined') return machine
   if (range.logId !== (machine.write?.state ?? machine.saved).logId) return rejoin(machine)
-  const inbox = machine.inbox.length < maxInbox ? [...machine.inbox, range] : machine.inbox
+  const inbox = isFull ? machine.inbox : [...machine.inbox, range]
   return { ...machine, inbox, head: Math.max(machine.head, range.cursor) }
 }
+
+const heldOps = ({ inbox }: SyncMachine): number => inbox.reduce((sum, { ops }) => sum + ops.length, 0)
 
 function pushed(machine: SyncMachine, ack: RequestReply<'ops:push'>): SyncMachine {
   const { push } = machine
