@@ -13,12 +13,15 @@ export interface AddressLimits {
   readonly perAddress: number
 }
 
+/** For those who are being told, where the limit is low. */
+const spare = 10
+
 /** A place is free again once somebody leaves. */
 const retryAfterMs = 30_000
 
 /**
  * Bounds the connections of one address. Those over the limit are let in as far as the handshake, so that they
- * are told why and when to try again; twice as many are not let in at all.
+ * are told why and when to try again; twice as many (and a few) are not let in at all.
  */
 export function limitAddresses(
   io: Pick<Server, 'engine'>,
@@ -41,7 +44,7 @@ export function limitAddresses(
   })
 
   return {
-    allows: (request) => isSeated(request) || counts.of(addressOf(request)) < 2 * perAddress,
+    allows: (request) => isSeated(request) || counts.of(addressOf(request)) < 2 * perAddress + spare,
     check: (request) => {
       if (counts.of(addresses.get(request) ?? '') <= perAddress) return
       throw new SyncError('rate_limited', `${perAddress} connections of this address are open`, {

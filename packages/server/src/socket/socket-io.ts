@@ -64,13 +64,13 @@ export function attachSocketIo(
   const io: TypedServer = new Server(httpServer, {
     serveClient: false,
     maxHttpBufferSize: limits.maxMessageBytes,
+    allowRequest: (request, callback) => callback(null, addresses.allows(request)),
     pingInterval: pings.intervalMs,
     pingTimeout: pings.timeoutMs,
     // Batches are dense already, and a deflater for each socket costs more memory than all the rest of it.
     perMessageDeflate: false,
     // Connection state recovery stays off, as it is by default: it skips the middleware, and so hands what
     // was missed to users who have been removed meanwhile.
-    allowRequest: (request, callback) => callback(null, addresses.allows(request)),
     ...(corsOrigin === undefined ? {} : { cors: { origin: [corsOrigin].flat() } }),
   })
 
@@ -84,6 +84,8 @@ export function attachSocketIo(
       next()
     } catch (error) {
       next(Object.assign(new Error('refused'), { data: bodyOf(error) }))
+      // The refusal is sent in the next tick. Whoever does not leave then would take up a place for nothing.
+      setImmediate(() => socket.conn.close())
     }
   })
 

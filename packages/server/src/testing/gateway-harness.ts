@@ -13,6 +13,7 @@ import {
 } from '@t69/protocol'
 
 import { createGateway, type GatewayLimits } from '../socket/gateway.ts'
+import { createUserLimits, defaultUserLimits, type UserLimitRates } from '../socket/user-limits.ts'
 import { noMetrics } from '../spaces/metrics.ts'
 import { createSpaces } from '../spaces/spaces.ts'
 import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
@@ -34,8 +35,12 @@ interface ConnectOptions {
 }
 
 /** A gateway over logs in memory, with sockets in memory and time by hand. */
-export function createGatewayHarness(limits: Partial<GatewayLimits> = {}) {
+export function createGatewayHarness(
+  limits: Partial<GatewayLimits> = {},
+  rates: Partial<UserLimitRates> = {},
+) {
   const runtime = createManualRuntime()
+  const userLimits = createUserLimits({ ...defaultUserLimits, ...rates }, runtime.now)
   const opLogs = createMemoryOpLogs()
   const roles = new Map<string, Role>()
   const errors: object[] = []
@@ -55,6 +60,7 @@ export function createGatewayHarness(limits: Partial<GatewayLimits> = {}) {
     logger,
     metrics,
     limits,
+    userLimits,
     access: { roleOf: (space, user) => roles.get(`${space}/${user}`) },
     tokens: {
       // A token is `<user>/<session>/<lifetime in ms>`.
@@ -134,5 +140,5 @@ export function createGatewayHarness(limits: Partial<GatewayLimits> = {}) {
     else roles.set(`${space}/${userId}`, role)
   }
 
-  return { runtime, opLogs, spaces, gateway, errors, warnings, counted, connect, setRole }
+  return { userLimits, runtime, opLogs, spaces, gateway, errors, warnings, counted, connect, setRole }
 }

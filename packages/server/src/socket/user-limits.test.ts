@@ -1,0 +1,161 @@
+import { SyncError } from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { createGatewayHarness } from '../testing/gateway-harness.ts'
+import { newUserId, opsFrom, spaceId, treeId } from '../testing/ops.ts'
+
+const limited = (retryAfterMs: number) => ({ ok: false, error: { code: 'rate_limited', retryAfterMs } })
+const transient = { spaceId, changes: [{ treeId, targetId: 'v', key: 'k', value: 'x'.repeat(970) }] }
+
+function refusalOf(run: () => void): unknown {
+  try {
+    run()
+    return undefined
+  } catch (error) {
+    return error instanceof SyncError ? error.body : error
+  }
+}
+
+describe('the limits of a user', () => {
+  it('[LI5] [LI4] are shared by all of their sockets, and connecting anew changes nothing', () => {
+    const { connect, runtime } = createGatewayHarness({}, { requests: { perSecond: 10, burst: 4 } })
+    const userId = newUserId()
+    const [laptop, phone, other] = [connect({ userId }), connect({ userId }), connect()]
+    const acks = [laptop, phone, laptop, phone, laptop, phone].map((client) => client.join().ack)
+    expect(acks.map((ack) => ack?.ok)).toEqual([true, true, true, true, false, false])
+    expect(acks[4]).toMatchObject(limited(100))
+    expect(other.join().ack).toMatchObject({ ok: true })
+    laptop.connection.closed()
+    phone.connection.closed()
+    expect(connect({ userId }).join().ack).toMatchObject(limited(100))
+    runtime.advance(100)
+    expect(connect({ userId }).join().ack).toMatchObject({ ok: true })
+  })
+
+  it('[LI5] count what is pushed and pulled, once it is known, and refuse while it is owed', () => {
+    const { connect, runtime } = createGatewayHarness({}, { operations: { perSecond: 10, burst: 15 } })
+    const anna = connect()
+    anna.join()
+    expect(anna.push(opsFrom(1, 10)).ack).toMatchObject({ ok: true, cursor: 10 })
+    expect(anna.push(opsFrom(11, 10)).ack).toMatchObject({ ok: true, cursor: 20 })
+    // Refused before it is decoded: what it is made of is no matter.
+    const refused = anna.request('ops:push', { spaceId, batch: new Uint8Array([1, 2, 3]) })
+    expect(refused.ack).toMatchObject(limited(600))
+    expect(anna.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject(limited(600))
+    runtime.advance(600)
+    expect(anna.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject({ ok: true, cursor: 20 })
+    expect(anna.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject(limited(2_000))
+    const compared = anna.request('tree:compare', { spaceId, treeId, ...position(anna.join().ack) })
+    expect(compared.ack).toMatchObject(limited(2_000))
+  })
+
+  it('[LI5] count signals by all who are to hear them', () => {
+    const { connect, runtime } = createGatewayHarness({}, { bytes: { perSecond: 10_000, burst: 25_000 } })
+    const [anna, ...others] = Array.from({ length: 10 }, () => connect())
+    if (anna === undefined) throw new Error('nobody')
+    for (const client of [anna, ...others]) client.join()
+    for (let n = 0; n < 20; n++) anna.connection.signal('ops:transient', transient)
+    const [ben] = others
+    // 1,000 bytes to ten people, until it is owed.
+    expect(ben?.got('ops:transient')).toHaveLength(3)
+    expect(anna.join().ack).toMatchObject({ ok: false, error: { code: 'rate_limited' } })
+    expect(ben?.join().ack).toMatchObject({ ok: true })
+    runtime.advance(2_000)
+    expect(anna.join().ack).toMatchObject({ ok: true })
+  })
+
+  it('[LI6] cut off who sends on though refused, and keep them out until it is made up for', () => {
+    const bytes = { perSecond: 1_000, burst: 10_000 }
+    const { connect, gateway, runtime } = createGatewayHarness({}, { bytes })
+    const userId = newUserId()
+    const [laptop, phone, other] = [connect({ userId }), connect({ userId }), connect()]
+    laptop.connection.received(15_000)
+    expect(laptop.join().ack).toMatchObject({ ok: false, error: { code: 'rate_limited' } })
+    expect(laptop.disconnected).toBeUndefined()
+    laptop.connection.received(5_000)
+    expect(laptop.disconnected).toMatchObject({ code: 'rate_limited' })
+    expect(phone.disconnected).toBeUndefined()
+    phone.connection.received(1)
+    expect(phone.disconnected).toMatchObject({ code: 'rate_limited' })
+    other.connection.received(1)
+    expect(other.disconnected).toBeUndefined()
+
+    const data = { userId, userName: '', sessionId: '', tokenExpiresAt: runtime.now() + 1_000_000 }
+    const refused = refusalOf(() => gateway.checkSocket(data))
+    expect(refused).toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number) })
+    runtime.advance(11_000)
+    expect(refusalOf(() => gateway.checkSocket(data))).toBeUndefined()
+    expect(connect({ userId }).join().ack).toMatchObject({ ok: true })
+  })
+
+  it('[LI6] count the smallest messages too', () => {
+    const { connect } = createGatewayHarness({}, { bytes: { perSecond: 1, burst: 10_000 } })
+    const anna = connect()
+    for (let n = 0; n < 100; n++) anna.connection.received(1)
+    expect(anna.disconnected).toMatchObject({ code: 'rate_limited' })
+  })
+
+  it('[LI7] bound the sockets of a user, those that are gone not counted', () => {
+    const { connect, gateway, runtime } = createGatewayHarness({}, { sockets: 2 })
+    const userId = newUserId()
+    const data = { userId, userName: '', sessionId: '', tokenExpiresAt: runtime.now() }
+    const check = () => refusalOf(() => gateway.checkSocket(data))
+    const [laptop] = [connect({ userId }), connect({ userId })]
+    expect(check()).toMatchObject({ code: 'rate_limited', retryAfterMs: 30_000 })
+    laptop.connection.closed()
+    laptop.connection.closed()
+    expect(check()).toBeUndefined()
+    connect({ userId })
+    expect(check()).toMatchObject({ code: 'rate_limited' })
+  })
+
+  it('[LI8] bound what the connections of a user show together', () => {
+    const { connect } = createGatewayHarness({}, { shownBytes: 1_000 })
+    const userId = newUserId()
+    const [laptop, phone, other] = [connect({ userId }), connect({ userId }), connect()]
+    for (const client of [laptop, phone, other]) client.join()
+    const show = (client: typeof laptop, state: string | null) =>
+      client.connection.signal('presence:set', { spaceId, state })
+    const shown = () => {
+      other.forget()
+      other.join()
+      return other.got('presence:changed').flatMap((it) => (it as { present: object[] }).present).length
+    }
+    show(laptop, 'x'.repeat(600))
+    show(phone, 'x'.repeat(600))
+    expect(shown()).toBe(1)
+    show(laptop, null)
+    show(phone, 'x'.repeat(600))
+    expect(shown()).toBe(1)
+    phone.request('space:leave', { spaceId })
+    show(laptop, 'x'.repeat(900))
+    laptop.connection.closed()
+    phone.join()
+    show(phone, 'x'.repeat(900))
+    expect(shown()).toBe(1)
+  })
+
+  it('are forgotten of who is gone and owes nothing', () => {
+    const { connect, userLimits, runtime } = createGatewayHarness(
+      {},
+      { requests: { perSecond: 1, burst: 90 } },
+    )
+    const [anna, ben, idle] = [connect(), connect(), connect()]
+    for (let n = 0; n < 90; n++) anna.join()
+    anna.connection.closed()
+    ben.connection.closed()
+    expect(userLimits.size).toBe(3)
+    runtime.advance(60_000)
+    connect()
+    expect(userLimits.size).toBe(3)
+    runtime.advance(60_000)
+    connect()
+    expect(userLimits.size).toBe(3)
+    expect(idle.join().ack).toMatchObject({ ok: true })
+  })
+})
+
+function position(joined: unknown): object {
+  const { logId, head } = joined as { logId: string; head: number }
+  return { logId, cursor: head, digest: '0'.repeat(32) }
+}
