@@ -24,7 +24,7 @@ import {
 import { openOwnSpace } from '../lib/two-people.ts'
 
 /** Set FAULT_CATCH_UP=500000 for the long run. */
-const count = Number(process.env['FAULT_CATCH_UP'] ?? 40_000)
+const count = Number(process.env['FAULT_CATCH_UP'] ?? 30_000)
 const deadlineMs = 280_000
 const anna = accountOf('Anna')
 

@@ -59,9 +59,10 @@ export function createCatchUpDevice(
   }
 
   /** The storage as one life of the process has it: afterwards, nothing that it asks for happens. */
-  function storageOf(isAlive: () => boolean): ClientStorage {
+  function storageOf(isAlive: () => boolean, storage: ClientStorage): ClientStorage {
     const never = new Promise<never>(() => {})
     const own: Partial<ClientStorage> = {
+      forLeader: () => storageOf(isAlive, storage.forLeader()),
       async appendRemote(spaceId, ops, state) {
         await storage.appendRemote(spaceId, ops, state)
         stepTo(state.cursor)
@@ -112,7 +113,7 @@ export function createCatchUpDevice(
     const isAlive = (): boolean => born.isAlive
     const client = createSyncClient({
       url,
-      storage: storageOf(isAlive),
+      storage: storageOf(isAlive, storage),
       session: 'storage',
       transport: transportOf(isAlive),
       runtime: {
