@@ -11,6 +11,8 @@ export interface NetworkLink {
   stall(): void
   /** Delivers nothing to the device, until `restore`, while the server hears all that it says: it does not read. */
   deafen(): void
+  /** What is open delivers nothing ever again, and neither end is told; new connections work: a router that restarted. */
+  strand(): void
   restore(): void
   /** Gives the device these bytes as if the server had sent them, on every connection that is open. */
   inject(bytes: Uint8Array): void
@@ -37,6 +39,7 @@ export async function createNetworkLink(
   const target = new URL(serverUrl)
   const open = new Set<Socket>()
   const near = new Set<Socket>()
+  const stranded = new Set<Socket>()
   let mode: 'up' | 'cut' | 'stalled' | 'deaf' = 'up'
   const isRead = (end: Socket): boolean => mode === 'up' || (mode === 'deaf' && near.has(end))
 
@@ -60,11 +63,14 @@ export async function createNetworkLink(
         if (delayMs > 0) setTimeout(() => void other.write(chunk), delayMs)
         else if (!other.write(chunk)) end.pause()
       })
-      end.on('drain', () => isRead(other) && other.resume())
-      end.on('error', () => other.destroy())
+      end.on('drain', () => isRead(other) && !stranded.has(other) && other.resume())
+      // The router that knew of both ends is gone: what becomes of one, the other does not hear.
+      const endOther = (): void => void (stranded.has(end) || other.destroy())
+      end.on('error', endOther)
       end.on('close', () => {
+        endOther()
         open.delete(end)
-        other.destroy()
+        stranded.delete(end)
       })
       if (!isRead(end)) end.pause()
     }
@@ -92,9 +98,15 @@ export async function createNetworkLink(
       mode = 'deaf'
       for (const socket of open) if (!isRead(socket)) socket.pause()
     },
+    strand() {
+      for (const socket of open) {
+        stranded.add(socket)
+        socket.pause()
+      }
+    },
     restore() {
       mode = 'up'
-      for (const socket of open) socket.resume()
+      for (const socket of open) if (!stranded.has(socket)) socket.resume()
     },
     inject(bytes) {
       for (const device of near) device.write(bytes)

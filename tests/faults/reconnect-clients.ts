@@ -1,0 +1,186 @@
+import type { Session, SpaceId } from '@t69/protocol'
+import {
+  createSocketIoTransport,
+  createSyncClient,
+  memoryStorage,
+  type Space,
+  type Transport,
+} from '@t69/sync-client'
+
+/**
+ * A process with many of the product's clients, each signed in as another person for a while already. Does
+ * what it is asked over IPC, one thing at a time. Times are Unix milliseconds.
+ */
+
+export type Ask =
+  | { readonly do: 'open'; readonly url: string; readonly people: readonly Person[] }
+  /** Everybody adds a vertex of this name and their own. */
+  | { readonly do: 'edit'; readonly name: string }
+  | Settle
+  /** What happened since this was asked the last time. */
+  | { readonly do: 'report' }
+
+/** Waits until everybody is live, has sent all that they made, and shows so many vertices and other people. */
+export interface Settle {
+  readonly do: 'settle'
+  readonly vertices: number
+  readonly others: number
+  readonly deadlineMs: number
+}
+
+/** Whoever signed in a while ago, and the space that they work in with others. */
+export interface Person {
+  readonly session: Session
+  readonly spaceId: SpaceId
+}
+
+export interface Report {
+  /** When somebody began to connect; when somebody was admitted. */
+  readonly attempts: readonly number[]
+  readonly opened: readonly number[]
+  /** How often a refresh was answered with a status; 0 for no answer. */
+  readonly refreshes: Readonly<Record<string, number>>
+  /** How many have to sign in again. */
+  readonly signedOut: number
+  /** The digests of everybody's replicas, by space. */
+  readonly digests: Readonly<Record<string, readonly string[]>>
+  /** How many see somebody more than once. */
+  readonly seeDouble: number
+}
+
+export type Answer = { readonly answered: Report | null } | { readonly failed: string }
+
+const answers = {
+  attempts: [] as number[],
+  opened: [] as number[],
+  refreshes: {} as Record<string, number>,
+}
+
+/** The real transport, which notes when it is used. */
+function noting(url: string): Transport {
+  const inner = createSocketIoTransport(url)
+  return {
+    connect(handshake, listener) {
+      answers.attempts.push(Date.now())
+      return inner.connect(handshake, {
+        ...listener,
+        opened() {
+          answers.opened.push(Date.now())
+          listener.opened()
+        },
+      })
+    },
+  }
+}
+
+const clients: { client: ReturnType<typeof createSyncClient>; space: Space; userId: string }[] = []
+
+async function open({ url, people }: Extract<Ask, { do: 'open' }>): Promise<void> {
+  await Promise.all(
+    people.map(async ({ session, spaceId }) => {
+      // A sign-in of long ago, which costs the server nothing now.
+      const fetchIt: typeof fetch = async (input, init) => {
+        const path = new URL(input instanceof Request ? input.url : input).pathname
+        if (path === '/api/auth/login') return Response.json(session)
+        const noted = (status: number): void => {
+          if (path === '/api/auth/refresh') answers.refreshes[status] = (answers.refreshes[status] ?? 0) + 1
+        }
+        try {
+          const response = await fetch(input, init)
+          noted(response.status)
+          return response
+        } catch (error) {
+          noted(0)
+          throw error
+        }
+      }
+      const client = createSyncClient({
+        url,
+        storage: memoryStorage(),
+        fetch: fetchIt,
+        transport: noting(url),
+      })
+      await client.signIn({ email: session.user.email, password: 'known to nobody' })
+      const space = await client.openSpace(spaceId)
+      space.setPresence({ at: spaceId })
+      clients.push({ client, space, userId: session.user.id })
+    }),
+  )
+}
+
+function isSettled({ space }: (typeof clients)[number], ask: Settle): boolean {
+  const { phase, pending, error } = space.status
+  const vertices = space.root.root?.children.length ?? 0
+  return (
+    phase === 'live' &&
+    pending === 0 &&
+    error === null &&
+    vertices === ask.vertices &&
+    space.presence.length === ask.others
+  )
+}
+
+async function settle(ask: Settle): Promise<void> {
+  const due = Date.now() + ask.deadlineMs
+  for (const member of clients) {
+    const { space } = member
+    await new Promise<void>((resolve, reject) => {
+      const check = (): void => {
+        if (!isSettled(member, ask)) return
+        clearTimeout(timer)
+        for (const stop of stops) stop()
+        resolve()
+      }
+      const stops = [space.onStatus(check), space.onPresence(check), space.root.observeOpApplied(check)]
+      const timer = setTimeout(() => {
+        const is = { vertices: space.root.root?.children.length, others: space.presence.length }
+        reject(new Error(`not settled: ${JSON.stringify({ ...is, status: space.status })}`))
+      }, due - Date.now())
+      check()
+    })
+  }
+}
+
+function report(): Report {
+  const digests: Record<string, string[]> = {}
+  let seeDouble = 0
+  for (const { space, userId } of clients) {
+    digests[space.id] ??= []
+    digests[space.id]?.push(space.root.digest())
+    const seen = new Set([userId, ...space.presence.map(({ user }) => user.id)])
+    if (seen.size !== space.presence.length + 1) seeDouble++
+  }
+  const signedOut = clients.filter(({ client }) => client.user === null).length
+  const { attempts, opened, refreshes } = answers
+  Object.assign(answers, { attempts: [], opened: [], refreshes: {} })
+  return { attempts, opened, refreshes, signedOut, digests, seeDouble }
+}
+
+async function answer(ask: Ask): Promise<Report | null> {
+  switch (ask.do) {
+    case 'open':
+      await open(ask)
+      return null
+    case 'edit':
+      for (const { space, userId } of clients) space.root.root?.newNamedChild(`${ask.name} ${userId}`)
+      return null
+    case 'settle':
+      await settle(ask)
+      return null
+    case 'report':
+      return report()
+  }
+}
+
+function send(answer: Answer): void {
+  process.send?.(answer)
+}
+
+process.on('message', (message) => {
+  // From the test that started this process, and from nobody else.
+  void answer(message as Ask).then(
+    (answered) => send({ answered }),
+    (error: unknown) => send({ failed: String(error) }),
+  )
+})
+process.on('disconnect', () => process.exit())

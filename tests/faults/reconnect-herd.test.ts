@@ -1,0 +1,106 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { afterAll, beforeAll, expect, it } from 'vitest'
+
+import { startServer, type ServerProcess } from '../lib/server-process.ts'
+import type { Person } from './reconnect-clients.ts'
+import { gather, histogram, percentile, settleIn, socketsOf, watchHealth } from './reconnect-crowd.ts'
+
+/** Set FAULT_SOCKETS=2000 for the whole office. */
+const isLong = process.env['FAULT_SOCKETS'] !== undefined
+const count = Number(process.env['FAULT_SOCKETS'] ?? 200)
+const perSpace = 20
+const deadlineMs = isLong ? 150_000 : 60_000
+const metricsToken = 'for-the-figures-of-this-test-only-0'
+
+let dataDir: string
+let people: Person[]
+/** What is in every space: each of its people adds one with each edit. */
+let vertices = 0
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 't69-herd-'))
+  people = await settleIn(dataDir, count, perSpace)
+})
+afterAll(() => rm(dataDir, { recursive: true, force: true }))
+
+/** Everybody loses the server at once, goes on writing, and finds it again. */
+async function loseAndReturn(how: string, lose: (server: ServerProcess) => Promise<unknown>) {
+  await using server = await startServer({
+    dataDir,
+    env: {
+      LOG_LEVEL: 'warn',
+      METRICS_TOKEN: metricsToken,
+      // They are behind one address, with fewer requests to its name than they are: 1,200 for 2,000.
+      REQUEST_LIMIT_PER_ADDRESS: String(Math.ceil(count * 0.6)),
+    },
+  })
+  await using crowd = await gather(server.url, people, 2)
+  const settled = (): Promise<void> => crowd.settle({ vertices, others: perSpace - 1, deadlineMs })
+  await settled()
+  await crowd.edit(`before ${how}`)
+  vertices += perSpace
+  await settled()
+  await crowd.report()
+
+  const begun = Date.now()
+  await lose(server)
+  await crowd.edit(`without a server, ${how}`)
+  vertices += perSpace
+  const health = watchHealth(server.url)
+  await server.start()
+  const upAfterMs = Date.now() - begun
+  await settled()
+  const backAfterMs = Date.now() - begun
+  const latencies = await health.stop()
+  const report = await crowd.report()
+
+  const attempts = histogram(report.attempts, begun)
+  const busiest = Math.max(...attempts)
+  const healthMs = [0.5, 0.99, 1].map((share) => Math.round(percentile(latencies, share)))
+  console.log(
+    { how, clients: count, upAfterMs, backAfterMs, attempts: report.attempts.length, busiest },
+    { admittedInBusiest: Math.max(...histogram(report.opened, begun)), refreshes: report.refreshes },
+    { healthMs, attemptsIn100Ms: attempts.join(' ') },
+  )
+
+  // It answers others meanwhile, on a machine that runs all the clients as well.
+  expect(percentile(latencies, 0.5)).toBeLessThan(500)
+  // Spread over a second at first: a tenth of them in a tenth of it, with room for chance and for a busy
+  // machine, whose late timers come together.
+  expect(busiest).toBeLessThan(count * 0.4)
+  const { opened, seeDouble, signedOut, digests } = report
+  return {
+    admissions: opened.length,
+    sockets: await socketsOf(server.url, metricsToken),
+    seeDouble,
+    signedOut,
+    spacesThatDiffer: Object.values(digests).filter((of) => new Set(of).size !== 1).length,
+  }
+}
+
+/** Admitted once each, with no second connection beside it, and of one mind. */
+const once = { admissions: count, sockets: count, seeDouble: 0, signedOut: 0, spacesThatDiffer: 0 }
+
+it(`${count} clients that a server says goodbye to come back spread out, once each, and whole`, async () => {
+  const outcome = await loseAndReturn('a goodbye', async (server) => expect(await server.stop()).toBe(0))
+  expect(outcome).toEqual(once)
+})
+
+it.runIf(isLong)(
+  `${count} clients that lose a killed server come back spread out, once each, and whole`,
+  async () => {
+    expect(await loseAndReturn('a kill', (server) => server.kill())).toEqual(once)
+  },
+)
+
+it(`${count} clients behind one address lose a killed server and their tokens, renew and come back`, async () => {
+  const outcome = await loseAndReturn('a kill that voids tokens', async (server) => {
+    await server.kill()
+    // What signed them is gone, as if all had expired. That the sessions last is in the database.
+    await rm(join(dataDir, 'signing-secret'))
+  })
+  expect(outcome).toEqual(once)
+})

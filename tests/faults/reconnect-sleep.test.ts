@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { createSyncClient, memoryStorage, type Runtime, type Space, type SyncClient } from '@t69/sync-client'
+import { describe, expect, it } from 'vitest'
+
+import { password, startLiveServer, type LiveServer } from '../lib/live-server.ts'
+import { createNetworkLink } from '../lib/network-link.ts'
+import { startServer } from '../lib/server-process.ts'
+import { agreed, live, until } from './fleet.ts'
+import { gather, settleIn, socketsOf } from './reconnect-crowd.ts'
+
+const dayMs = 86_400_000
+const metricsToken = 'for-the-figures-of-this-test-only-0'
+
+/** A device whose clock can be set on: time passes, and its timers know nothing of it. */
+function device(url: string): { readonly client: SyncClient; readonly sleep: (ms: number) => void } {
+  let sleptMs = 0
+  const runtime: Runtime = {
+    now: () => Date.now() + sleptMs,
+    // Short pauses: what is told here is not how long they are.
+    random: () => Math.random() / 10,
+    setTimer: (callback, delayMs) => {
+      const timer = setTimeout(callback, delayMs)
+      return () => clearTimeout(timer)
+    },
+  }
+  const client = createSyncClient({ url, storage: memoryStorage(), runtime })
+  return { client, sleep: (ms) => void (sleptMs += ms) }
+}
+
+/** A laptop with edits that no server has seen, asleep for so long; and another device that was awake. */
+async function wokenAfter(
+  server: LiveServer,
+  sleepMs: number,
+  check: (woken: { laptop: SyncClient; here: Space; there: Space; email: string }) => Promise<void>,
+): Promise<void> {
+  await using link = await createNetworkLink(server.url)
+  const { user } = await server.signUp('Anna')
+  const { email } = user
+  const { client, sleep } = device(link.url)
+  await using laptop = client
+  await laptop.signIn({ email, password })
+  const here = await laptop.createSpace({ name: 'Notes' })
+  await here.flushed()
+
+  here.root.root!.newNamedChild('just before the lid was closed')
+  link.cut()
+  await until(here, ({ phase }) => phase === 'offline')
+  here.root.root!.newNamedChild('on the train')
+  await here.stored()
+  expect(here.status.pending).toBeGreaterThan(0)
+  await server.atOffset(sleepMs, async () => {
+    sleep(sleepMs)
+    await using phone = device(server.url).client
+    await phone.signIn({ email, password })
+    const there = await phone.openSpace(here.id)
+    await live(there)
+    there.root.root!.newNamedChild('meanwhile')
+    await there.flushed()
+    link.restore()
+    await check({ laptop, here, there, email })
+    await agreed([here, there])
+    const names = (there.root.root?.children ?? []).map(({ name }) => name)
+    for (const name of ['just before the lid was closed', 'on the train', 'meanwhile']) {
+      expect(names.filter((other) => other === name)).toHaveLength(1)
+    }
+  })
+}
+
+describe('a laptop that slept', () => {
+  it('for a week sends what it has and reads what it missed, and nobody is asked for a password', async () => {
+    await using server = await startLiveServer()
+    await wokenAfter(server, 7 * dayMs, async ({ laptop, here }) => {
+      const users: unknown[] = []
+      laptop.onUser((user) => users.push(user))
+      await here.flushed()
+      expect(users).toEqual([])
+      expect(laptop.user).not.toBeNull()
+    })
+  })
+
+  it('for longer than its session lasts keeps its edits, asks for a sign-in, and sends them then', async () => {
+    await using server = await startLiveServer()
+    await wokenAfter(server, 31 * dayMs, async ({ laptop, here, email }) => {
+      await until(here, ({ phase }) => phase === 'signed-out')
+      expect(laptop.user).toBeNull()
+      expect(here.status.pending).toBeGreaterThan(0)
+      expect(here.root.getVertexByPath('on the train')).toBeDefined()
+      await laptop.signIn({ email, password })
+      await here.flushed()
+    })
+  })
+
+  it('as a process that stood still for longer than its token lasts loses nothing, and is seen once', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 't69-sleep-'))
+    try {
+      const short = { ACCESS_TOKEN_TTL: '2s', PING_INTERVAL: '500ms', PING_TIMEOUT: '500ms' }
+      const people = await settleIn(dataDir, 4, 4, short)
+      const env = { ...short, LOG_LEVEL: 'warn', METRICS_TOKEN: metricsToken }
+      await using server = await startServer({ dataDir, env })
+      await using sleepers = await gather(server.url, people.slice(0, 2), 1)
+      await using awake = await gather(server.url, people.slice(2), 1)
+      const settled = async (vertices: number): Promise<void> => {
+        await Promise.all(
+          [sleepers, awake].map((it) => it.settle({ vertices, others: 3, deadlineMs: 20_000 })),
+        )
+      }
+      await settled(0)
+
+      await sleepers.edit('the last word')
+      sleepers.freeze()
+      // The server gives them up.
+      await expect.poll(() => socketsOf(server.url, metricsToken), { timeout: 10_000 }).toBe(2)
+      await awake.edit('meanwhile')
+      sleepers.thaw()
+      await settled(4)
+      expect(await socketsOf(server.url, metricsToken)).toBe(4)
+      for (const report of [await sleepers.report(), await awake.report()]) {
+        expect(report).toMatchObject({ signedOut: 0, seeDouble: 0 })
+        expect(report.refreshes['200']).toBeGreaterThan(0)
+      }
+    } finally {
+      await rm(dataDir, { recursive: true, force: true })
+    }
+  })
+})
