@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 
 import { addMessage, layOutChat } from './chat-tree.ts'
 import { localSpace } from './local-space.ts'
-import { refusalsOf } from './refusals.ts'
+import { refusalsOf, roomAdvice } from './refusals.ts'
 import { addItem, layOutSpace } from './space-tree.ts'
 
 test('what the server did not take is named as whoever wrote it knows it, once for each thing', async () => {
@@ -19,7 +19,7 @@ test('what the server did not take is named as whoever wrote it knows it, once f
   let clock = 1
   const refused = (
     op: object,
-    code: 'op_conflict' | 'invalid_batch' | 'too_large',
+    code: 'op_conflict' | 'invalid_batch' | 'too_large' | 'quota_exceeded',
     message = 'Says the server',
   ) => ({
     op: treeOperationSchema.parse({ clock: clock++, peerId: 'a', spaceId: space.id, treeId, ...op }),
@@ -45,4 +45,10 @@ test('what the server did not take is named as whoever wrote it knows it, once f
     'The title “Plans”: the server has something else in its place',
     'A part of a chat: the server has something else in its place',
   ])
+  const full = [
+    refused({ targetId: treeId, key: 'title', value: 'More' }, 'quota_exceeded', 'the space is full'),
+  ]
+  expect(refusalsOf(full, space.root, new Map())[0]?.why).toBe('the space is full')
+  expect(roomAdvice(full)).toContain('makes no room')
+  expect(roomAdvice([refused({ targetId: treeId, key: 'title', value: 'x' }, 'op_conflict')])).toBeNull()
 })

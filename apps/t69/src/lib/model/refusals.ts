@@ -14,6 +14,18 @@ export interface Refusal {
   readonly why: string
 }
 
+/**
+ * What makes room on the server, where that is what is lacking. Nothing that one can do within the space does:
+ * what was deleted stays in its history.
+ */
+export function roomAdvice(rejected: readonly RejectedEdit[]): string | null {
+  if (!rejected.some(({ code }) => code === 'quota_exceeded')) return null
+  return (
+    'Deleting things in this space makes no room, since their history stays. Room comes when its owner deletes ' +
+    'a whole space, or when whoever runs the server raises the limit: try again then, or go on in a new space.'
+  )
+}
+
 /** One line for each thing that somebody sees as one, whatever the number of edits. */
 export function refusalsOf(
   rejected: readonly RejectedEdit[],
@@ -63,7 +75,6 @@ function reasonOf({ op, code, message }: RejectedEdit): string {
   if (isLarge || code === 'too_large') return `it is larger than ${limits.maxValueBytes / 1024} kB`
   if (code === 'op_conflict') return 'the server has something else in its place'
   if (code === 'clock_out_of_range') return 'this device is too far ahead of the others'
-  if (code === 'quota_exceeded') return 'there is no room left on the server'
   return message
 }
 

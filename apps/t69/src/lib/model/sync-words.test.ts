@@ -56,3 +56,13 @@ test('edits that this device cannot store are no small matter, synced or not', (
   expect(syncTone(status)).toBe('bad')
   expect(syncDetails({ ...status, phase: 'live' })).toContain('may be lost if you close this page')
 })
+
+test('a pause that the server asks for is a wait, and a full server is said at once', () => {
+  const busy = { ...synced, pending: 3, error: { code: 'rate_limited', message: 'too much' } } as const
+  expect(syncWords(busy, true)).toBe('3 edits waiting')
+  expect(syncTone(busy)).toBe('busy')
+  const error = { code: 'quota_exceeded', message: 'You own 5 spaces' } as const
+  const full: SpaceStatus = { ...synced, phase: 'connecting', pending: 3, error }
+  expect(syncWords(full, true)).toBe('Not synced: You own 5 spaces')
+  expect(syncTone(full)).toBe('bad')
+})

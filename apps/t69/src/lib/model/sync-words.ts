@@ -17,23 +17,33 @@ export function syncWords(status: SpaceStatus, signedIn: boolean): string {
     case 'offline':
       return waiting === null ? 'Offline' : `Offline — ${waiting}`
     case 'connecting':
-      if (status.error?.code === 'storage_failed') return `Not synced: ${status.error.message}`
+      if (status.error?.code === 'storage_failed' || status.error?.code === 'quota_exceeded') {
+        return `Not synced: ${status.error.message}`
+      }
       return waiting === null ? 'Connecting…' : `Connecting — ${waiting}`
     case 'catching-up':
       return status.head > status.cursor
         ? `Catching up ${count.format(status.cursor)} / ${count.format(status.head)}`
         : 'Catching up…'
     case 'live':
-      if (waiting !== null) return status.error === null ? waiting : `${edits(status.pending)} not taken`
+      if (waiting !== null) return isHeldUp(status) ? `${edits(status.pending)} not taken` : waiting
       return status.rejected === 0 ? 'Synced' : `Synced — ${edits(status.rejected)} refused`
     case 'blocked':
       return `Not synced: ${status.error?.message ?? 'the server refuses this space'}`
   }
 }
 
+/** It never syncs again, whoever signs in: its account was deleted on this device. */
+export function isAccountGone({ phase, error }: SpaceStatus): boolean {
+  return phase === 'blocked' && error?.code === 'unauthenticated'
+}
+
 /** What that means for what somebody wrote, in a sentence or two. */
 export function syncDetails(status: SpaceStatus): string {
   if (status.phase === 'local') return 'This space is on this device only.'
+  if (isAccountGone(status)) {
+    return 'The account that synced this space was deleted. You can read it and write in it; nothing is sent any more.'
+  }
   if (status.pending === 0) {
     return status.rejected === 0
       ? 'Everything written here is on the server.'
@@ -52,11 +62,17 @@ export function unstoredWords(why: string): string {
   return `${why} What you write now may be lost if you close this page. It is stored as soon as there is room.`
 }
 
+/** The server does not take what waits. That so much is sent at once that it asks for a pause is no trouble. */
+function isHeldUp({ pending, error }: SpaceStatus): boolean {
+  return pending > 0 && error !== null && error.code !== 'rate_limited'
+}
+
 export type SyncTone = 'good' | 'busy' | 'quiet' | 'bad'
 
 export function syncTone(status: SpaceStatus): SyncTone {
   if (status.phase === 'blocked' || status.rejected > 0 || status.unstored !== null) return 'bad'
-  if (status.phase === 'live' && status.pending > 0 && status.error !== null) return 'bad'
+  if (status.phase === 'connecting' && status.error?.code === 'quota_exceeded') return 'bad'
+  if (status.phase === 'live' && isHeldUp(status)) return 'bad'
   if (status.phase === 'live') return status.pending === 0 ? 'good' : 'busy'
   return status.phase === 'connecting' || status.phase === 'catching-up' ? 'busy' : 'quiet'
 }
