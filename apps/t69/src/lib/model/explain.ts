@@ -8,6 +8,15 @@ export function explain(error: unknown): string {
   return words[code] ?? error.message
 }
 
+/** The same where a password was asked for once more. */
+export function explainAccount(error: unknown): string {
+  const code = error instanceof Error ? codeOf(error) : undefined
+  if (code === 'wrong_credentials') return 'That is not your present password.'
+  // It names the spaces that would be left without an owner.
+  if (code === 'forbidden' && error instanceof Error) return `${error.message}.`
+  return explain(error)
+}
+
 export function codeOf(error: Error): ErrorCode | undefined {
   if (error.name !== 'SyncError' || !('code' in error)) return undefined
   const code = error.code

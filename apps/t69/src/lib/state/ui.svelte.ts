@@ -6,7 +6,7 @@ import { explain } from '../model/explain.ts'
 
 export type Dialog =
   | { readonly kind: 'auth'; readonly form: 'sign-in' | 'sign-up'; readonly why?: string }
-  | { readonly kind: 'share' | 'settings' | 'sync' | 'deleted' }
+  | { readonly kind: 'share' | 'settings' | 'sync' | 'deleted' | 'password' | 'delete-account' }
   | {
       readonly kind: 'name'
       readonly title: string
