@@ -124,7 +124,11 @@ export function createSession({ http, storage, runtime, kind, exclusive, onStore
     const { user, accessToken: token, expiresInMs } = reply
     const refreshToken = reply.refreshToken ?? null
     await store({ ...stored, user, lastUserId: user.id, refreshToken, owesSignOut: false })
-    access = { token, fetchedAt: runtime.now(), renewAfterMs: expiresInMs * (usedLife - runtime.random() / 10) }
+    access = {
+      token,
+      fetchedAt: runtime.now(),
+      renewAfterMs: expiresInMs * (usedLife - runtime.random() / 10),
+    }
     return { token, renewInMs: access.renewAfterMs }
   }
 
