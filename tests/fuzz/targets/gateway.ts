@@ -3,6 +3,7 @@ import {
   encodeBatch,
   errorBodySchema,
   notifications,
+  opKey,
   requests,
   signals,
   spaceIdSchema,
@@ -59,6 +60,7 @@ function runScript(draw: Draw, harness: Harness, spaceId: SpaceId): string {
   honest.join({}, spaceId)
   if (draw.below(8) > 0) hostile.join({}, spaceId)
   const outcomes = new Set<string>()
+  const pushed: Uint8Array[] = []
   const headNow = () => harness.spaces.open(spaceId).state.head
   for (let left = 20; left > 0 && draw.left > 0; left--) {
     const before = headNow()
@@ -70,7 +72,7 @@ function runScript(draw: Draw, harness: Harness, spaceId: SpaceId): string {
     }
     const name = draw.pick(requestNames)
     const acksBefore = acksOf(hostile.seen)
-    const answered = hostile.request(name, drawRequest(draw, name, spaceId, before))
+    const answered = hostile.request(name, drawRequest(draw, name, { spaceId, head: before, pushed }))
     harness.runtime.turn()
     if (acksOf(hostile.seen) !== acksBefore + 1) throw new Error(`${name} was not answered once`)
     ackSchema(name).parse(answered.ack)
@@ -119,17 +121,20 @@ function checkServer(harness: Harness, spaceId: SpaceId, honest: Client, hostile
 /** The server's replicas show what the log holds. */
 function checkTrees({ spaces, opLogs }: Harness, spaceId: SpaceId): void {
   const log = opLogs.open(spaceId, newEpoch())
-  for (const tree of new Set([
-    treeId,
-    ...log.read(0, { maxOps: 20_000, maxBytes: 1e9 }).map((op) => op.treeId),
-  ])) {
+  const all = log.read(0, { maxOps: 20_000, maxBytes: 1e9 })
+  if (new Set(all.map(opKey)).size !== all.length) throw new Error('the log holds an operation twice')
+  for (const tree of new Set([treeId, ...all.map((op) => op.treeId)])) {
     const { digest } = spaces.readTree(spaceId, tree)
     using replica = new Replica({ treeId: tree, ops: log.readTree(tree).map(toVertexOperation) })
     if (replica.digest() !== digest) throw new Error(`the server shows another ${tree} than its log holds`)
   }
 }
 
-function drawRequest(draw: Draw, name: RequestName, spaceId: SpaceId, head: number): unknown {
+function drawRequest(
+  draw: Draw,
+  name: RequestName,
+  { spaceId, head, pushed }: { spaceId: SpaceId; head: number; pushed: Uint8Array[] },
+): unknown {
   const space = draw.pick([spaceId, spaceId, spaceId, spaceId, otherSpaceId])
   const position = draw.pick([0, head, head + 1, 1])
   const digest = 'cd'.repeat(16)
@@ -143,7 +148,7 @@ function drawRequest(draw: Draw, name: RequestName, spaceId: SpaceId, head: numb
       // Seldom: nothing else is of interest afterwards.
       return draw.below(4) === 0 ? { spaceId: space } : drawValue(draw)
     case 'ops:push':
-      return drawRelative(draw, { spaceId: space, batch: drawBatch(draw, spaceId) })
+      return drawRelative(draw, { spaceId: space, batch: drawBatch(draw, spaceId, pushed) })
     case 'ops:pull':
       return drawRelative(draw, { spaceId: space, after: position })
     case 'tree:compare':
@@ -167,11 +172,13 @@ function drawSignal(draw: Draw, name: SignalName, spaceId: SpaceId): unknown {
   }
 }
 
-/** A batch of valid operations, often spoilt. */
-function drawBatch(draw: Draw, spaceId: SpaceId): unknown {
+/** A batch of valid operations, often spoilt, or pushed before. */
+function drawBatch(draw: Draw, spaceId: SpaceId, pushed: Uint8Array[]): unknown {
+  if (pushed.length > 0 && draw.below(4) === 0) return draw.pick(pushed)
   const ops = drawOps(draw, spaceId, 1 + draw.below(12))
   const far = ops.map((op) => (draw.below(4) === 0 ? { ...op, clock: op.clock + 1_000_000 } : op))
   const bytes = encodeBatch({ spaceId, ops: far })
+  pushed.push(bytes)
   switch (draw.below(4)) {
     case 0:
       bytes[draw.below(bytes.length)] = draw.below(256)
