@@ -716,6 +716,13 @@ describe('what must not harm the server', () => {
     const late = connect()
     runtime.turn()
     expect(late.disconnected).toMatchObject({ code: 'unavailable' })
+    const data = {
+      userId: anna.userId,
+      userName: 'Anna',
+      sessionId: 'another',
+      tokenExpiresAt: runtime.now() + 60_000,
+    }
+    expect(() => gateway.checkSocket(data)).toThrow('shutting down')
   })
 
   it('says that the storage of a space fails, and serves the others', () => {

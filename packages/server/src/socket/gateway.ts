@@ -44,7 +44,7 @@ export interface GatewayConnection {
 export interface Gateway {
   /** How many sockets are connected. */
   readonly size: number
-  /** Whether a further socket of this user may connect. Throws `rate_limited`. */
+  /** Whether a further socket of this user may connect. Throws `rate_limited`, and `unavailable` while it closes. */
   checkSocket(data: SocketData): void
   connect(socket: Socket, data: SocketData): GatewayConnection
   /** A member was added, removed or got another role. */
@@ -212,7 +212,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     get size() {
       return live.size
     },
-    checkSocket: ({ userId }) => userLimits.checkSocket(userId),
+    checkSocket: ({ userId }) => {
+      // Who was told to go finds the next process later, and is not let in to be told once more.
+      if (isClosing) throw SyncError.from({ ...shuttingDown, retryAfterMs: 1_000 })
+      userLimits.checkSocket(userId)
+    },
     connect: (socket, data) => {
       const allowance = userLimits.of(data.userId)
       userLimits.connected(data.userId)
