@@ -15,6 +15,7 @@ import {
 } from '../lib/t69-page.ts'
 import { agree, crash, openElsewhere, openTabs, others, shown } from '../lib/tabs-of.ts'
 import { openOwnSpace } from '../lib/two-people.ts'
+import { createRandom } from '../system/simulation/random.ts'
 
 const anna = accountOf('Anna')
 const moment = { timeout: 5_000 }
@@ -111,33 +112,46 @@ story('who signs out in one tab is signed out in all', async (stage) => {
   await tabs.leader()
 })
 
-story('of ten tabs the one that leads goes again and again, and nothing is lost', async (stage) => {
-  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
-  await newChat(laptop.page, 'Diary')
-  await synced(laptop.page)
-  const spaceId = await spaceOf(laptop.page)
-  const tabs = await openTabs(laptop, 10)
-  const phone = await openElsewhere(stage, anna, { spaceId, chat: 'Diary' })
-  // The youngest writes: those that are older come to lead before it.
-  const writer = tabs.pages.at(-1) ?? laptop.page
-  let alive = tabs.pages
-  const written: string[] = []
-  async function write(text: string): Promise<void> {
-    written.push(text)
-    await say(writer, text)
-  }
-  for (let round = 0; round < 5; round++) {
-    await write(`${round}: before`)
-    // Whoever it is by now: the takeover may be under way.
-    const leader = await tabs.leader()
-    expect(leader).not.toBe(writer)
-    const closing = round % 2 === 0 ? leader.close() : crash(leader)
-    await write(`${round}: meanwhile`)
-    await closing
-    alive = others(alive, leader)
-    await write(`${round}: after`)
-  }
-  await agree([...alive, phone.page])
-  for (const page of [writer, phone.page]) await expect.poll(() => messages(page), moment).toEqual(written)
-  await stage.shot(phone, 'after all of them')
-})
+const seed = Number(process.env['TABS_SEED'] ?? 20_261_122)
+const kills = Number(process.env['TABS_KILLS'] ?? 5)
+
+story(
+  `of ten tabs the one that leads goes at any moment, and nothing is lost (seed ${seed})`,
+  async (stage) => {
+    const random = createRandom(seed)
+    const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+    await newChat(laptop.page, 'Diary')
+    await synced(laptop.page)
+    const spaceId = await spaceOf(laptop.page)
+    const tabs = await openTabs(laptop, 10)
+    const phone = await openElsewhere(stage, anna, { spaceId, chat: 'Diary' })
+    // The youngest writes: those that are older come to lead before it.
+    const writer = tabs.pages.at(-1) ?? laptop.page
+    let alive = tabs.pages
+    async function killLeader(): Promise<void> {
+      // Whoever it is by now: a takeover may be under way.
+      const leader = await tabs.leader()
+      expect(leader).not.toBe(writer)
+      alive = others(alive, leader)
+      if (random.below(2) === 0) await leader.close()
+      else await crash(leader)
+    }
+    const written: string[] = []
+    let killing = Promise.resolve()
+    for (let kill = 0; kill < kills; kill++) {
+      // Somewhere in the midst of these, since nobody waits for it.
+      killing = killing.then(killLeader)
+      for (let lines = 1 + random.below(5); lines > 0; lines--) {
+        const text = `${written.length + 1}: ${random.below(1_000_000)}`
+        written.push(text)
+        await say(writer, text)
+      }
+    }
+    await killing
+    await agree([...alive, phone.page])
+    expect(alive).toHaveLength(10 - kills)
+    for (const page of [...alive, phone.page])
+      await expect.poll(() => messages(page), moment).toEqual(written)
+    await stage.shot(phone, 'after all of them')
+  },
+)

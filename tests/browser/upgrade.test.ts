@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module'
+
 import { seedT69V2, type SeededSpace } from '@t69/sync-client/testing/seed-t69-v2'
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
@@ -7,14 +9,17 @@ import { story } from '../lib/story.ts'
 import {
   accountOf,
   enableSync,
+  message,
   messages,
   openSpace,
   openT69,
+  ready,
   signIn,
   signUp,
   synced,
   treeItem,
 } from '../lib/t69-page.ts'
+import { openElsewhere } from '../lib/tabs-of.ts'
 
 /** A browser in which somebody used t69 in June 2025, with today's app not opened yet. */
 async function seed(page: Page, url: string): Promise<readonly SeededSpace[]> {
@@ -88,3 +93,83 @@ story(
     expect(stored.filter(({ spaceId }) => spaceId === home.id)).toEqual([])
   },
 )
+
+/** In a page of June 2025: changes the text of a message as t69 did then, through Dexie 4 at version 2. */
+async function editInJune(edit: {
+  spaceId: string
+  treeId: string
+  targetId: string
+  clock: number
+  text: string
+}): Promise<void> {
+  const { text, ...row } = edit
+  const { Dexie } = globalThis as unknown as { Dexie: new (name: string) => JuneDb }
+  const db = new Dexie('localDb')
+  db.version(2).stores({
+    spaces: '&id, uri, name, createdAt, userId',
+    config: '&key',
+    treeOps: '&[clock+peerId+treeId+spaceId], spaceId, treeId, [spaceId+treeId], [spaceId+treeId+clock]',
+    secrets: '&[spaceId+key], spaceId',
+  })
+  await db.table('treeOps').bulkPut([{ ...row, peerId: 'a-peer-of-june', key: 'text', value: text }])
+}
+
+interface JuneDb {
+  version(number: number): { stores(schema: Record<string, string>): void }
+  table(name: string): { bulkPut(rows: object[]): Promise<unknown> }
+}
+
+story('what somebody writes in a tab of June 2025 that stays open goes up all the same', async (stage) => {
+  // The page in which the old t69 runs is the server's, with a script that the server does not know.
+  const laptop = await stage.device("Anna's laptop", { bypassCSP: true })
+  laptop.expectErrors(/favicon/)
+  const june = laptop.page
+  const [home] = await seed(june, laptop.url)
+  const chat = home!.chats[0]!
+  await june.addScriptTag({ path: createRequire(import.meta.url).resolve('dexie/dist/dexie.min.js') })
+  const rows = await readStore(june, 'treeOps')
+  const { targetId } = rows.find(({ value }) => value === chat.messages[0]!.text)!
+  const where = { spaceId: home!.id, treeId: chat.treeId, targetId: String(targetId) }
+  await june.evaluate(editInJune, { ...where, clock: 1_000, text: 'Before the upgrade' })
+
+  const page = await laptop.newTab()
+  const anna = accountOf('Anna')
+  await ready(page)
+  await openSpace(page, home!.id)
+  await signUp(page, anna)
+  await enableSync(page)
+  await treeItem(page, { title: chat.title }).click()
+  await message(page, 'Before the upgrade').waitFor()
+  const phone = await openElsewhere(stage, anna, { spaceId: home!.id, chat: chat.title })
+  await message(phone.page, 'Before the upgrade').waitFor()
+
+  await june.evaluate(editInJune, { ...where, clock: 1_001, text: 'After the upgrade' })
+  // Somebody turns from the old tab to the new one.
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+  await message(page, 'After the upgrade').waitFor()
+  await message(phone.page, 'After the upgrade').waitFor()
+  await synced(page)
+  await stage.shot(phone, 'what the old tab wrote')
+  expect(await messages(phone.page)).toHaveLength(chat.messages.length)
+})
+
+story('a tab that holds up the upgrade is named, and nothing is lost once it is closed', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  laptop.expectErrors(/favicon/)
+  const holder = laptop.page
+  const [home] = await seed(holder, laptop.url)
+  await holder.evaluate(async () => {
+    const request = indexedDB.open('localDb')
+    await new Promise((resolve) => request.addEventListener('success', resolve))
+  })
+  const page = await laptop.context.newPage()
+  await page.goto(laptop.url)
+  await expect
+    .poll(() => page.getByTestId('notice').innerText())
+    .toMatch(/Close that tab, and this one goes on/)
+  await holder.close()
+  await ready(page)
+  await openSpace(page, home!.id)
+  await findsAll(page, home!)
+  await expect.poll(() => page.getByTestId('notice').count()).toBe(0)
+})

@@ -6,7 +6,7 @@ import { test } from 'vitest'
 
 import { launchChromium } from './chromium.ts'
 import { createDevice, type Device } from './device.ts'
-import { startServer, type ServerProcess } from './server-process.ts'
+import { startServer, type ServerProcess, type ServerProcessOptions } from './server-process.ts'
 
 const artifacts = join(import.meta.dirname, '../../artifacts')
 
@@ -22,11 +22,15 @@ export interface Stage {
 
 /**
  * A browser test. It fails on errors that a page puts on its console and the story did not expect, and
- * leaves what the pages showed and what the server said where someone can look at it.
+ * leaves what the pages showed and what the server said where someone can look at it. `options` are the server's.
  */
-export function story(name: string, tell: (stage: Stage) => Promise<void>): void {
+export function story(
+  name: string,
+  tell: (stage: Stage) => Promise<void>,
+  options: Pick<ServerProcessOptions, 'env'> = {},
+): void {
   test(name, async () => {
-    await using server = await startServer()
+    await using server = await startServer(options)
     await using browser = await launchChromium()
     const folder = join(artifacts, slug(name))
     await rm(folder, { recursive: true, force: true })

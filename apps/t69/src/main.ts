@@ -5,7 +5,14 @@ import { mount } from 'svelte'
 import App from './App.svelte'
 import { Session } from './lib/state/session.svelte.ts'
 
-const client = createSyncClient({ url: location.origin })
+const client = createSyncClient({
+  url: location.origin,
+  onBlocked() {
+    const text = 'An older version of t69 is open in another tab. Close that tab, and this one goes on.'
+    session.ui.show({ kind: 'error', text })
+    void client.ready.then(() => session.ui.hideNotice())
+  },
+})
 const session = new Session(client)
 const target = document.getElementById('app')
 if (target === null) throw new Error('The page has no #app')

@@ -29,6 +29,11 @@ export interface SyncClientOptions {
   readonly storage?: ClientStorage
   /** Where the refresh token lives: an httpOnly cookie (the default in a browser), or the storage. */
   readonly session?: 'cookie' | 'storage'
+  /**
+   * Another tab has the database open in an older version and does not let go. Ask to close it: until then
+   * `ready` waits, and so does everything else.
+   */
+  readonly onBlocked?: () => void
   /** For tests: the network, time and chance. */
   readonly transport?: Transport
   readonly fetch?: typeof fetch

@@ -15,7 +15,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
   let closing: Promise<void> | null = null
 
   async function start(): Promise<ClientCore> {
-    const storage = options.storage ?? (await openBrowserStorage())
+    const storage = options.storage ?? (await openBrowserStorage(options.onBlocked))
     // Tabs share what IndexedDB keeps. A storage of the app's own is this client's alone, as far as we know.
     const onDisk = options.storage === undefined && storage.volatileReason === null
     const shared = onDisk && hasBrowserTabs()
@@ -71,7 +71,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
 }
 
 /** IndexedDB, loaded only where it is used: a bot needs none of it. */
-async function openBrowserStorage(): Promise<ClientStorage> {
+async function openBrowserStorage(onBlocked = (): void => {}): Promise<ClientStorage> {
   if (typeof document === 'undefined' && typeof indexedDB === 'undefined') {
     throw new SyncError(
       'storage_failed',
@@ -79,7 +79,7 @@ async function openBrowserStorage(): Promise<ClientStorage> {
     )
   }
   const { openIndexedDbStorage } = await import('./indexeddb-storage.ts')
-  return openIndexedDbStorage()
+  return openIndexedDbStorage({ onBlocked })
 }
 
 /** Where cookies are blocked, the very mention of it throws. */
