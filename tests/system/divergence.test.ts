@@ -43,7 +43,10 @@ afterEach(async () => {
 /** A log that keeps what is worse than news. */
 const listening = {
   level: 'warn',
-  ...{ trace: () => {}, debug: () => {}, info: () => {}, silent: () => {} },
+  trace: () => {},
+  debug: () => {},
+  info: () => {},
+  silent: () => {},
   warn: (details: object, msg: string) => void logged.push({ ...details, level: 'warn', msg }),
   error: (details: object, msg: string) => void logged.push({ ...details, level: 'error', msg }),
   fatal: (details: object, msg: string) => void logged.push({ ...details, level: 'fatal', msg }),

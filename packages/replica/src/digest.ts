@@ -48,7 +48,7 @@ function* depthFirst(roots: readonly VertexNode[]): Generator<VertexNode> {
 }
 
 function lineOf(node: VertexNode): string {
-  let text = `${JSON.stringify([node.id, node.parentId])}`
+  let text = JSON.stringify([node.id, node.parentId])
   for (const { key, value } of node.writers.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
     if (value !== undefined) text += `${JSON.stringify(key)}:${canonicalJson(value)},`
   }

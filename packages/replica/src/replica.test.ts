@@ -265,3 +265,20 @@ test('vertices are made in pages without crypto.randomUUID, as served over plain
     Reflect.deleteProperty(crypto, 'randomUUID')
   }
 })
+
+test('two replicas name the vertices by which they differ: in properties, in place, or in being there', () => {
+  const tree = Replica.create('root')
+  const [first, second, third] = ['first', 'second', 'third'].map((name) => tree.root!.newNamedChild(name))
+  const copy = new Replica({ treeId: 'root', ops: tree.getAllOps() })
+  expect(tree.differencesFrom(copy)).toEqual([])
+  copy.getVertex(first!.id)?.setProperty('done', true)
+  copy.showTransient(second!.id, 'text', 'in passing')
+  expect(tree.differencesFrom(copy)).toEqual([first!.id])
+  third!.moveTo(first!)
+  const made = second!.newNamedChild('made')
+  expect(tree.differencesFrom(copy).toSorted()).toEqual([first!.id, third!.id, made.id].toSorted())
+  copy.merge(tree.getAllOps())
+  tree.merge(copy.getAllOps())
+  expect(tree.differencesFrom(copy)).toEqual([])
+  expect(tree.digest()).toBe(copy.digest())
+})
