@@ -44,7 +44,7 @@ async function othersAreServed(): Promise<boolean> {
 interface Bare {
   send(frame: string | Uint8Array<ArrayBuffer>): void
   /** The server was done with all that was sent before: it has answered a ping of Socket.io's, or closed. */
-  settled(): Promise<'open' | 'closed'>
+  settled(after: string): Promise<'open' | 'closed'>
   close(): void
 }
 
@@ -73,12 +73,12 @@ async function openBare(): Promise<Bare> {
     send: (frame) => {
       if (isOpen) socket.send(frame)
     },
-    settled: async () => {
+    settled: async (after) => {
       const id = 900_000 + asked++
       const answered = new Promise<void>((resolve) => waiting.set(`43${id}`, resolve))
       if (!isOpen) return 'closed'
       socket.send(`42${id}["space:leave",{"spaceId":"${'f'.repeat(32)}"}]`)
-      await within(answered, 'no answer and no end')
+      await within(answered, `no answer and no end after ${after}`)
       return isOpen ? 'open' : 'closed'
     },
     close: () => socket.close(),
@@ -133,7 +133,7 @@ test(
           const bare = await openBare()
           const frames = Array.from({ length: 1 + random.below(12) }, () => frame(random))
           for (const one of frames) bare.send(one)
-          ends[await bare.settled()]++
+          ends[await bare.settled(JSON.stringify(frames))]++
           bare.close()
         }),
       )
@@ -143,6 +143,13 @@ test(
     expect(await othersAreServed()).toBe(true)
   },
 )
+
+test('leaving by a packet ends the connection, so nobody comes and goes on one past the limits of sockets', async () => {
+  const bare = await openBare()
+  for (const frame of ['41', `40${JSON.stringify({ token: cast.people.editor.token, protocolVersion })}`])
+    bare.send(frame)
+  expect(await bare.settled('leaving and coming back')).toBe('closed')
+})
 
 test('polling: no body, no session and no version of the protocol does more than be refused', async () => {
   const base = `${server.url}/socket.io/`
@@ -199,7 +206,7 @@ test('namespaces that do not exist, thousands on one connection, are refused', a
   const bare = await openBare()
   for (let number = 0; number < 5_000; number++) bare.send(`40/n${number},{"token":"x"}`)
   for (let number = 0; number < 5_000; number++) bare.send(`42/n${number},["space:join",{}]`)
-  expect(await bare.settled()).toMatch(/open|closed/)
+  expect(await bare.settled('all of it')).toMatch(/open|closed/)
   bare.close()
   expect(await othersAreServed()).toBe(true)
 })
@@ -212,7 +219,7 @@ test('ids of acks are what the client makes of them, and answers to nothing are 
     bare.send(`461-${id}[{"_placeholder":true,"num":0}]`)
     bare.send(Uint8Array.of(1))
   }
-  expect(await bare.settled()).toMatch(/open|closed/)
+  expect(await bare.settled('all of it')).toMatch(/open|closed/)
   bare.close()
   expect(await othersAreServed()).toBe(true)
 })

@@ -108,7 +108,12 @@ export function attachSocketIo(
       })
     }
     for (const name of signalNames) onEvent(ioSocket, name, (payload) => connection.signal(name, payload))
-    ioSocket.on('disconnect', () => connection.closed())
+    ioSocket.on('disconnect', () => {
+      connection.closed()
+      // A client can leave by a packet and stay connected. It could come back by another, as often as it likes:
+      // past the limits of sockets, and with listeners on `conn` from each time.
+      ioSocket.conn.close()
+    })
     ioSocket.on('error', (error) => logger.warn({ err: error }, 'a socket failed'))
   })
 
