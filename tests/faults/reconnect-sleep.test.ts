@@ -93,6 +93,28 @@ describe('a laptop that slept', () => {
     })
   })
 
+  it('notices by its clock that the connection is dead, before timers that stood still would say so', async () => {
+    await using server = await startLiveServer({ PING_INTERVAL: '4s', PING_TIMEOUT: '4s' })
+    await using link = await createNetworkLink(server.url)
+    const { user } = await server.signUp('Anna')
+    const { client, sleep } = device(link.url)
+    await using laptop = client
+    await laptop.signIn({ email: user.email, password })
+    const here = await laptop.createSpace({ name: 'Notes' })
+    await here.flushed()
+
+    link.strand()
+    const begun = performance.now()
+    // Less than its token lasts: HTTP may sit on a dead connection of its own, for the 20 s of its deadline.
+    sleep(10 * 60_000)
+    here.root.root!.newNamedChild('right after waking')
+    await until(here, ({ phase }) => phase === 'offline')
+    // The pings alone would take 8 s, and more than 4 in any case.
+    expect(performance.now() - begun).toBeLessThan(4_000)
+    await here.flushed()
+    expect(laptop.user).not.toBeNull()
+  })
+
   it('as a process that stood still for longer than its token lasts loses nothing, and is seen once', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 't69-sleep-'))
     try {
