@@ -1,0 +1,174 @@
+import type { Page } from 'playwright-core'
+import { expect } from 'vitest'
+
+import type { Device } from '../lib/device.ts'
+import { story } from '../lib/story.ts'
+import {
+  accountOf,
+  hideSidebar,
+  invite,
+  message,
+  messages,
+  newChat,
+  openSpace,
+  openT69,
+  say,
+  showSidebar,
+  signIn,
+  spaceOf,
+  status,
+  synced,
+  treeItem,
+} from '../lib/t69-page.ts'
+import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
+
+const anna = accountOf('Anna')
+const ben = accountOf('Ben')
+const handheld = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
+const moment = { timeout: 5_000 }
+
+/** What Chromium says itself of an answer that refuses something. */
+const refusal = /status of 40[13]/
+
+async function chooseInAccountMenu(page: Page, item: 'change-password' | 'delete-account'): Promise<void> {
+  await showSidebar(page)
+  await page.getByTestId('account').click()
+  await page.getByTestId(item).click()
+}
+
+async function deleteAccount(device: Device, password: string): Promise<void> {
+  await device.page.getByTestId('present-password').fill(password)
+  await device.page.getByTestId('delete-account-submit').click()
+}
+
+story('a deleted account is gone for everybody, and what it wrote stays on its devices', async (stage) => {
+  const bens = await openOwnSpace(stage, "Ben's laptop", ben)
+  await newChat(bens.page, 'Band')
+  const annas = await acceptInvite(stage, "Anna's laptop", anna, await invite(bens.page, 'editor'))
+  await treeItem(annas.page, { title: 'Band' }).click()
+  await say(annas.page, 'I play the drums')
+  await message(bens.page, 'I play the drums').waitFor(moment)
+
+  const phone = await stage.device("Anna's phone", handheld)
+  await openT69(phone.page, phone.url)
+  await signIn(phone.page, anna)
+  await openSpace(phone.page, await spaceOf(annas.page))
+  await showSidebar(phone.page)
+  await treeItem(phone.page, { title: 'Band' }).click()
+  await synced(phone.page)
+  await phone.goOffline()
+  await say(phone.page, 'On the train')
+
+  // Who would leave others without an owner is told which space it is about.
+  bens.expectErrors(refusal)
+  await chooseInAccountMenu(bens.page, 'delete-account')
+  await deleteAccount(bens, ben.password)
+  await expect.poll(() => bens.page.getByTestId('account-error').innerText()).toContain('“My space”')
+  await stage.shot(bens, 'refused')
+  await bens.page.getByTestId('cancel').click()
+
+  annas.expectErrors(refusal)
+  await chooseInAccountMenu(annas.page, 'delete-account')
+  await stage.shot(annas, 'asked')
+  await deleteAccount(annas, 'a guess')
+  await expect
+    .poll(() => annas.page.getByTestId('account-error').innerText())
+    .toContain('not your present password')
+  await deleteAccount(annas, anna.password)
+  await annas.page.getByTestId('sign-in').waitFor()
+  await annas.page.locator('[data-testid=sync-status][data-phase=blocked]').waitFor()
+  expect((await status(annas.page)).text).toContain('the account was deleted')
+  await say(annas.page, 'After the end')
+  await annas.page.getByTestId('sync-status').click()
+  await stage.shot(annas, 'deleted')
+  expect(await annas.page.getByTestId('sync-panel').innerText()).toContain('nothing is sent any more')
+  await annas.page.getByTestId('close-dialog').click()
+
+  await say(bens.page, 'Who plays the drums now?')
+  await synced(bens.page)
+  expect(await messages(bens.page)).toEqual(['I play the drums', 'Who plays the drums now?'])
+  expect(await message(bens.page, 'I play the drums').getAttribute('data-author')).toBe('Anna')
+  expect(await messages(annas.page)).toEqual(['I play the drums', 'After the end'])
+  await annas.page.reload()
+  await message(annas.page, 'After the end').waitFor()
+  expect((await status(annas.page)).phase).toBe('blocked')
+
+  phone.expectErrors(refusal)
+  await phone.goOnline()
+  await phone.page.locator('[data-testid=sync-status][data-phase=signed-out]').waitFor()
+  expect((await status(phone.page)).text).toMatch(/^Sign in to sync — \d+ edits waiting$/)
+  await message(phone.page, 'On the train').waitFor()
+  await stage.shot(phone, 'back online')
+})
+
+story('a changed password signs out the other device, which goes on with the new one', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  await newChat(laptop.page, 'Notes')
+  const phone = await stage.device("Anna's phone", handheld)
+  await openT69(phone.page, phone.url)
+  await signIn(phone.page, anna)
+  await openSpace(phone.page, await spaceOf(laptop.page))
+  await showSidebar(phone.page)
+  await treeItem(phone.page, { title: 'Notes' }).click()
+  await synced(phone.page)
+
+  for (const device of [laptop, phone]) device.expectErrors(refusal)
+  // From the phone, and by its keyboard alone in the dialog.
+  await chooseInAccountMenu(phone.page, 'change-password')
+  const next = 'Anna likes longer passwords'
+  await phone.page.keyboard.type('a guess')
+  await phone.page.keyboard.press('Tab')
+  await phone.page.keyboard.type(next)
+  await phone.page.keyboard.press('Enter')
+  await expect.poll(() => phone.page.getByTestId('account-error').innerText()).toContain('not your present')
+  await stage.shot(phone, 'a wrong one')
+  await phone.page.getByTestId('present-password').fill(anna.password)
+  await phone.page.getByTestId('password-submit').click()
+  await phone.page.getByTestId('password-dialog').waitFor({ state: 'hidden' })
+  await stage.shot(phone, 'changed')
+
+  await laptop.page.locator('[data-testid=sync-status][data-phase=signed-out]').waitFor()
+  await say(laptop.page, 'Written meanwhile')
+  await hideSidebar(phone.page)
+  await say(phone.page, 'Still here')
+  await synced(phone.page)
+  await signIn(laptop.page, { ...anna, password: next })
+  await synced(laptop.page)
+  await message(phone.page, 'Written meanwhile').waitFor(moment)
+  await message(laptop.page, 'Still here').waitFor(moment)
+})
+
+story('an owner sees the links that are good, and withdraws one', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  const link = await invite(laptop.page, 'editor')
+  await acceptInvite(stage, "Ben's laptop", ben, link)
+  await laptop.page.getByTestId('share').click()
+  const shown = laptop.page.getByTestId('invite')
+  await expect.poll(() => shown.getAttribute('data-uses')).toBe('1')
+  await laptop.page.getByTestId('invite-role').selectOption('viewer')
+  await laptop.page.getByTestId('create-invite').click()
+  await laptop.page.getByTestId('invite-link').waitFor()
+  await expect.poll(() => shown.count()).toBe(2)
+  await stage.shot(laptop, 'two links')
+  await laptop.page.setViewportSize({ width: 390, height: 780 })
+  await stage.shot(laptop, 'on a narrow window')
+  await laptop.page.setViewportSize({ width: 1200, height: 800 })
+
+  // The one on screen goes with its row; the one that Ben used is withdrawn too, and Ben stays.
+  await shown.and(laptop.page.locator('[data-role=viewer]')).getByTestId('withdraw-invite').click()
+  await laptop.page.getByTestId('invite-link').waitFor({ state: 'detached' })
+  await shown.getByTestId('withdraw-invite').click()
+  await expect.poll(() => shown.count()).toBe(0)
+  await stage.shot(laptop, 'withdrawn')
+  expect(await laptop.page.getByTestId('member').filter({ hasText: 'Ben' }).count()).toBe(1)
+
+  const late = await stage.device("Cleo's laptop")
+  late.expectErrors(/status of 410/)
+  await late.page.goto(new URL(new URL(link).pathname, late.url).href)
+  const cleo = accountOf('Cleo')
+  await late.page.getByTestId('auth-name').fill(cleo.name)
+  await late.page.getByTestId('auth-email').fill(cleo.email)
+  await late.page.getByTestId('auth-password').fill(cleo.password)
+  await late.page.getByTestId('auth-submit').click()
+  await late.page.getByText('This invite is no longer valid').first().waitFor()
+})
