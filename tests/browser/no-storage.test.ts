@@ -16,6 +16,7 @@ import {
   signIn,
   signUp,
   spaceOf,
+  status,
   synced,
   treeItem,
 } from '../lib/t69-page.ts'
@@ -123,6 +124,8 @@ story('on a full device somebody writes on, is told, and loses nothing', async (
   for (const text of ['While there is room', 'No room for this', 'Nor for this'])
     await message(page, text).waitFor()
   await warning.waitFor()
+  // It has a connection, and says what it lacks.
+  await expect.poll(async () => (await status(page)).text, inTime).toMatch(/^Not synced: .*no more room/)
   await say(page, 'After a reload')
   await stage.shot(laptop, 'no room, reloaded')
 

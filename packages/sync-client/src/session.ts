@@ -94,6 +94,8 @@ export function createSession({ http, storage, runtime, kind, exclusive, onStore
   let refreshing: Promise<AccessToken> | null = null
 
   async function store(next: StoredSession): Promise<void> {
+    // With the refresh token in a cookie a renewal changes nothing here, and needs no room on a full disk.
+    if (JSON.stringify(next) === JSON.stringify(stored)) return
     await storage.putConfig(configKey, next)
     take(next)
     onStored()

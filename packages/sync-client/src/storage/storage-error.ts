@@ -21,10 +21,10 @@ export function refusalReason(error: unknown): string {
     hasName(error, 'SecurityError') ||
     hasName(error, 'InvalidStateError')
   ) {
-    return 'This browser keeps nothing here (a private window?): what you write is lost when you close this page.'
+    return 'This browser keeps nothing here (a private window?): what is not synced is lost when you close this page.'
   }
   const detail = error instanceof Error ? ` (${error.name})` : ''
-  return `The storage of this device does not open${detail}: what you write is lost when you close this page.`
+  return `The storage of this device does not open${detail}: what is not synced is lost when you close this page.`
 }
 
 /**
