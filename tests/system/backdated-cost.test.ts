@@ -1,0 +1,92 @@
+import { encodeBatch, treeOperationSchema, treeSchema, type TreeOperation } from '@t69/protocol'
+import { createSyncClient, memoryStorage, type Space } from '@t69/sync-client'
+import { expect, test } from 'vitest'
+
+import { startLiveServer } from '../lib/live-server.ts'
+import { connectRaw } from '../lib/raw-socket.ts'
+
+/** How many moves come one by one; 20,000 for the long run. */
+const moves = Number(process.env.BACKDATED_MOVES ?? 1_000)
+const vertices = 20_000
+const deadlineMs = 120_000
+
+/**
+ * Each of these moves lies before all that the tree has, and so takes a replica as long as the tree is large:
+ * 2 ms here. Sent one by one they would take those who have the tree open, and the server for as long as it
+ * keeps a replica, 2 s for each thousand. Merged as they gather, they take a fraction of it.
+ */
+test('[RE2] moves from long ago, one by one, cost neither server nor devices what each costs alone', async () => {
+  await using server = await startLiveServer()
+  const mallory = await server.signUp('Mallory')
+  await using client = createSyncClient({ url: server.url, storage: memoryStorage() })
+  await client.signUp({ email: 'victim@example.org', password: 'correct horse battery', name: 'Victim' })
+  const space = await client.createSpace({ name: 'Shared' })
+  await settled(space, 0)
+  const { token } = await space.invite('editor')
+  expect((await mallory.call('POST', `/api/invites/${token}/accept`)).status).toBeLessThan(300)
+  const tree = await space.createTree()
+  const treeId = space.treeIdOf(tree)
+  await settled(space, 0)
+  using socket = await connectRaw(server.url, mallory.token)
+  const spaceId = space.id
+  await socket.request('space:join', { spaceId })
+  const push = (ops: TreeOperation[]) =>
+    socket.request('ops:push', { spaceId, batch: encodeBatch({ spaceId, ops }) })
+  const op = (fields: object) => treeOperationSchema.parse({ peerId: '7', treeId, spaceId, ...fields })
+  const made = Array.from({ length: vertices }, (_, n) =>
+    op({ clock: 100_000 + n, targetId: `v${n}`, parentId: n < 100 ? treeId : `v${n % 100}` }),
+  )
+  const pushed = await push(made)
+  if (!pushed.ok) throw new Error(pushed.error.message)
+  const settledMoves = await push(
+    Array.from({ length: 5_000 }, (_, n) =>
+      op({ clock: 200_000 + n, targetId: `v${100 + n}`, parentId: `v${(n * 7) % 100}` }),
+    ),
+  )
+  if (!settledMoves.ok) throw new Error(settledMoves.error.message)
+  await settled(space, settledMoves.cursor)
+  // The server keeps a replica from here on.
+  const path = `/api/spaces/${spaceId}/trees/${treeId}`
+  expect((await mallory.call('GET', path)).status).toBe(200)
+
+  let merging = { times: 0, ms: 0 }
+  const merge = tree.merge.bind(tree)
+  tree.merge = (ops) => {
+    const startedAt = performance.now()
+    merge(ops)
+    merging = { times: merging.times + 1, ms: merging.ms + performance.now() - startedAt }
+  }
+  const backdated = (n: number) =>
+    op({ clock: 120_001, peerId: `9${n}`, targetId: `v${100 + (n % 5_000)}`, parentId: `v${n % 100}` })
+  merge([])
+  const startedAt = performance.now()
+  let cursor = 0
+  for (let n = 0; n < moves; n += 100) {
+    const some = Array.from({ length: Math.min(100, moves - n) }, (_, index) => push([backdated(n + index)]))
+    for (const ack of await Promise.all(some)) cursor = ack.ok ? ack.cursor : cursor
+  }
+  await settled(space, cursor)
+  const tookMs = performance.now() - startedAt
+  const figures = JSON.stringify({ moves, ...merging, tookMs })
+  if (moves > 1_000) console.log(figures)
+  expect(merging.times, figures).toBeLessThan(moves / 4)
+  expect(merging.ms / tookMs, figures).toBeLessThan(0.5)
+  const shown = treeSchema.parse((await mallory.call('GET', path)).body)
+  expect(tree.digest()).toBe(shown.digest)
+})
+
+async function settled(space: Space, cursor: number): Promise<void> {
+  const holds = () =>
+    space.status.phase === 'live' && space.status.pending === 0 && space.status.cursor >= cursor
+  if (holds()) return
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const unsubscribe = space.onStatus(() => {
+    if (holds()) resolve()
+  })
+  const late = () => reject(new Error(`stuck: ${JSON.stringify(space.status)}`))
+  const deadline = setTimeout(late, deadlineMs)
+  await promise.finally(() => {
+    unsubscribe()
+    clearTimeout(deadline)
+  })
+}
