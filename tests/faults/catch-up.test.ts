@@ -26,6 +26,15 @@ const sleeperCount = isLong ? 50 : 8
 const seed = Number(process.env['FAULT_SEED'] ?? 1)
 const spaceId = spaceIdSchema.parse(randomHexId())
 
+/** Fifty devices of one person ask for more than one person may. */
+const env = {
+  ...roomyLimits,
+  REQUESTS_PER_SECOND_AND_SOCKET: '100000',
+  REQUESTS_PER_SECOND_AND_USER: '100000',
+  BYTES_PER_SECOND_AND_USER: '1GB',
+  OPERATIONS_PER_SECOND_AND_USER: '10000000',
+}
+
 let server: ServerProcess
 let fleet: Fleet
 let history: ChatHistory
@@ -34,7 +43,7 @@ let contents: Contents
 let historyBytes: number
 
 beforeAll(async () => {
-  server = await startServer({ env: roomyLimits })
+  server = await startServer({ env })
   fleet = await createFleet(server.url)
   history = createChatHistory(spaceId, { count, large: 8, seed })
   const all = [...history.trees.values()].flat()
@@ -235,7 +244,8 @@ it('[CL5] sends everything again to a server that lost it all, in bounded memory
   expect(contentsOfServer()).toEqual(contents)
   await expectSameTrees(device)
   expect(wire.tooLarge).toEqual([])
-  expect(peakMiB).toBeLessThan(150)
+  // In a replica, half a million operations take twice as much.
+  expect(peakMiB).toBeLessThan(200)
 })
 
 it(`[AP4] pays for ${sleeperCount} devices that do not read with a bounded backlog each, and tells them when they do`, async () => {
@@ -260,7 +270,7 @@ it(`[AP4] pays for ${sleeperCount} devices that do not read with a bounded backl
   const answers = { pages: 0, refused: 0 }
   // More than the system keeps for a socket and the server adds to it, in pages and then in appends.
   for (const { io } of sleepers) {
-    for (let page = 0; page < (isLong ? 100 : 40); page++)
+    for (let page = 0; page < (isLong ? 100 : 60); page++)
       io.emit('ops:pull', { spaceId, after: page * 200 }, (ack: unknown) => {
         if (outcomeOf(ack) === 'ok') answers.pages++
         else answers.refused++
