@@ -149,7 +149,7 @@ describe('a connection that ends while edits are being stored', () => {
   test('by the browser, in the midst of a transaction, is opened again and nothing is lost', async () => {
     const page = await device.openPage()
     const internals = await device.context.newPage()
-    const rounds = Number(process.env['FORCED_CLOSES'] ?? 5)
+    const rounds = Number(process.env['FORCED_CLOSES'] ?? 3)
     for (let round = 1; round <= rounds; round++) {
       const edits = await storeEdits(page, `forced ${round}`)
       // The page lists what is open now; each button ends all connections of one site.
