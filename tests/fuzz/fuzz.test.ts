@@ -13,11 +13,11 @@ import { planted } from './targets/planted.ts'
  */
 const seed = Number(process.env['FUZZ_SEED'] ?? 1)
 const slices: Record<TargetName, number> = {
-  decoder: 40_000,
-  replica: 800,
-  gateway: 600,
-  client: 300,
-  http: 400,
+  decoder: 20_000,
+  replica: 600,
+  gateway: 400,
+  client: 250,
+  http: 250,
   planted: 0,
 }
 const asked = process.env['FUZZ_INPUTS']
