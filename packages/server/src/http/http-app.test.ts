@@ -130,7 +130,7 @@ describe('the documentation', () => {
     for (const [path, methods] of Object.entries(paths)) {
       for (const route of Object.values(methods)) {
         expect(route.summary, path).toBeTypeOf('string')
-        const needsToken = /^\/api\/(?!auth)/.test(path)
+        const needsToken = /^\/api\/(?!auth\/(register|login|refresh|logout)$)/.test(path)
         expect(route.security, path).toEqual(needsToken ? [{ bearer: [] }] : undefined)
         expect('429' in route.responses, path).toBe(path !== '/health')
       }
