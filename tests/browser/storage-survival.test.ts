@@ -95,6 +95,8 @@ describe('a browser that is killed', () => {
   })
 })
 
+const internalsUrl = 'chrome://indexeddb-internals'
+
 describe('a connection that ends while edits are being stored', () => {
   /** Stores edits, ten at a time, until it is told to stop. `connections` are the browser's own. */
   function storeEdits(page: Page, name: string) {
@@ -146,14 +148,18 @@ describe('a connection that ends while edits are being stored', () => {
     await page.close()
   })
 
-  test('by the browser, in the midst of a transaction, is opened again and nothing is lost', async () => {
-    const page = await device.openPage()
+  test('by the browser, in the midst of a transaction, is opened again and nothing is lost', async ({
+    skip,
+  }) => {
     const internals = await device.context.newPage()
+    const answer = await internals.goto(internalsUrl).catch(() => null)
+    if (answer === null) skip('a headless shell has no page that ends connections')
+    const page = await device.openPage()
     const rounds = Number(process.env['FORCED_CLOSES'] ?? 3)
     for (let round = 1; round <= rounds; round++) {
       const edits = await storeEdits(page, `forced ${round}`)
       // The page lists what is open now; each button ends all connections of one site.
-      await internals.goto('chrome://indexeddb-internals')
+      await internals.goto(internalsUrl)
       await internals.getByText('Force close').first().click()
       const { written, inTree, queued } = await afterReopening(page, edits)
       expect(inTree).toEqual(upTo(written))
