@@ -95,6 +95,7 @@ story('a deleted account is gone for everybody, and what it wrote stays on its d
 
   phone.expectErrors(refusal)
   await phone.goOnline()
+  await phone.lookAgain()
   await phone.page.locator('[data-testid=sync-status][data-phase=signed-out]').waitFor()
   expect((await status(phone.page)).text).toMatch(/^Sign in to sync — \d+ edits waiting$/)
   await message(phone.page, 'On the train').waitFor()
