@@ -266,7 +266,7 @@ test('vertices are made in pages without crypto.randomUUID, as served over plain
   }
 })
 
-test('two replicas name the vertices by which they differ: in properties, in place, or in being there', () => {
+test('[DV1] two replicas name the vertices by which they differ: in properties, in place, or in being there', () => {
   const tree = Replica.create('root')
   const [first, second, third] = ['first', 'second', 'third'].map((name) => tree.root!.newNamedChild(name))
   const copy = new Replica({ treeId: 'root', ops: tree.getAllOps() })
