@@ -1,4 +1,4 @@
-import { SyncError } from '@t69/protocol'
+import { randomHexId, type SpaceId, SyncError } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { createGatewayHarness } from '../testing/gateway-harness.ts'
@@ -133,6 +133,18 @@ describe('the limits of a user', () => {
     phone.join()
     show(phone, 'x'.repeat(900))
     expect(shown()).toBe(1)
+  })
+
+  it('let a device join and pull 500 spaces in the moment in which it connects', () => {
+    const { connect, setRole } = createGatewayHarness()
+    const anna = connect()
+    const outcomes = Array.from({ length: 500 }, () => {
+      const space = randomHexId() as SpaceId
+      setRole(anna.userId, 'owner', space)
+      const joined = anna.join({}, space).ack
+      return [joined?.ok, anna.request('ops:pull', { spaceId: space, after: 0 }).ack?.ok]
+    })
+    expect(new Set(outcomes.flat())).toEqual(new Set([true]))
   })
 
   it('are forgotten of who is gone and owes nothing', () => {
