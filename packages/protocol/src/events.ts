@@ -105,9 +105,16 @@ export const requests = {
       rejected: z.array(rejectedOpSchema),
     }),
   },
-  /** Read a page of the log: positions `after + 1` to `cursor`, in order. `cursor` equals `after` at the head. */
+  /**
+   * Read a page of the log: positions `after + 1` to `cursor`, in order. `cursor` equals `after` at the head.
+   * `maxBytes` asks for a smaller page, where a full one would not come through in time.
+   */
   'ops:pull': {
-    payload: z.object({ spaceId: spaceIdSchema, after: seqSchema }),
+    payload: z.object({
+      spaceId: spaceIdSchema,
+      after: seqSchema,
+      maxBytes: z.int().min(limits.minPageBytes).max(limits.batchBudgetBytes).optional(),
+    }),
     reply: z.object({
       logId: logIdSchema,
       epoch: epochSchema,

@@ -11,6 +11,8 @@ export const limits = {
   maxKeyLength: 128,
   /** What a writer of batches aims at: a page takes a second or two on a bad phone connection. */
   batchBudgetBytes: 256 * 1024,
+  /** The smallest page that may be asked for. */
+  minPageBytes: 4 * 1024,
   /** What a reader of batches accepts: one value near its limit always fits. */
   maxBatchBytes: 640 * 1024,
   /** Operations in one batch; bounds what decoding a small hostile message can allocate. */

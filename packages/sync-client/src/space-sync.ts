@@ -1,6 +1,7 @@
 import {
   decodeBatch,
   encodeBatch,
+  limits,
   SyncError,
   type ErrorBody,
   type NotificationPayload,
@@ -186,7 +187,12 @@ export function createSpaceSync(
         return ack.ok ? { type: 'joined', reply: ack } : { type: 'refused', error: ack.error }
       }
       case 'pull': {
-        const ack = await asked.request('ops:pull', { spaceId, after: request.after })
+        const { after, maxBytes } = request
+        const ack = await asked.request('ops:pull', {
+          spaceId,
+          after,
+          ...(maxBytes < limits.batchBudgetBytes && { maxBytes }),
+        })
         if (!ack.ok) return { type: 'refused', error: ack.error }
         return { type: 'pulled', range: rangeOf(ack), head: ack.head }
       }

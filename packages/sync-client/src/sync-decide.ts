@@ -1,7 +1,8 @@
 import { limits, type TreeOperation } from '@t69/protocol'
 
+import { budgetOf } from './pace.ts'
 import type { SyncState } from './storage.ts'
-import type { Effect, Request, Step, SyncMachine } from './sync-machine.ts'
+import type { Effect, Push, Request, Step, SyncMachine } from './sync-machine.ts'
 
 /** Starts what is due: a transaction, then a request, if none is under way. */
 export function decide(before: SyncMachine): Step {
@@ -19,11 +20,15 @@ export function decide(before: SyncMachine): Step {
   const request = machine.request === null && machine.pause === null ? chooseRequest(machine) : null
   if (request !== null) {
     machine = { ...machine, request: request.kind }
+    if (request.kind === 'push' && machine.push !== null) {
+      machine = { ...machine, push: { ...machine.push, sending: request.ops.length } }
+    }
     effects.push({ do: 'request', request })
   } else if (outboxIsDue(machine)) {
     // Cleared before the read, so that an edit during it is not forgotten.
     machine = { ...machine, readingOutbox: true, unsent: false }
-    effects.push({ do: 'read-outbox', budgetBytes: machine.budgetBytes })
+    const budgetBytes = Math.min(machine.budgetBytes, budgetOf(machine.pushPace))
+    effects.push({ do: 'read-outbox', budgetBytes })
   }
   return { machine, effects }
 }
@@ -81,11 +86,30 @@ function chooseRequest(machine: SyncMachine): Request | null {
   if (!machine.registered) return { kind: 'register' }
   if (machine.link === 'up') return machine.write === null ? { kind: 'join', from: machine.saved } : null
   const after = nextPage(machine)
-  if (after !== undefined && after < machine.head) return { kind: 'pull', after }
-  if (machine.push !== null && machine.caughtUp && machine.pushPause === null) {
-    return { kind: 'push', ops: machine.push.ops }
+  if (after !== undefined && after < machine.head) {
+    return { kind: 'pull', after, maxBytes: budgetOf(machine.pullPace) }
+  }
+  const { push, acked } = machine
+  if (push !== null && acked === null && machine.caughtUp && machine.pushPause === null) {
+    return { kind: 'push', ops: firstOf(push, budgetOf(machine.pushPace)) }
   }
   return null
+}
+
+/** All of it, but over a connection that does not carry so much, and where the server takes less at once. */
+function firstOf({ ops, most }: Push, budgetBytes: number): readonly TreeOperation[] {
+  if (ops.length <= most && budgetBytes >= limits.batchBudgetBytes) return ops
+  let bytes = 0
+  const end = ops.findIndex((op, index) => {
+    bytes += bytesAbout(op)
+    return index > 0 && (index >= most || bytes > budgetBytes)
+  })
+  return end < 0 ? ops : ops.slice(0, end)
+}
+
+/** In a batch; ids are in its dictionaries. */
+function bytesAbout({ value }: TreeOperation): number {
+  return 24 + (value === undefined ? 0 : JSON.stringify(value).length)
 }
 
 /**

@@ -42,7 +42,7 @@ describe('Joining', () => {
     expect(world.request).toBeNull()
     expect(world.writes).toMatchObject([{ kind: 'adopt-log', state: { cursor: 0, reconciling: true } }])
     world.finishWrite()
-    expect(world.request).toEqual({ kind: 'pull', after: 0 })
+    expect(world.request).toMatchObject({ kind: 'pull', after: 0 })
     while (world.saved.cursor < 5) {
       world.serve()
       world.deliver()
@@ -139,7 +139,7 @@ describe('Appends and pages', () => {
     world.log.push(op(1), op(2), op(3))
     world.send({ type: 'appended', range: range(2, [op(3)]) })
     expect(world.writes).toEqual([])
-    expect(world.request).toEqual({ kind: 'pull', after: 0 })
+    expect(world.request).toMatchObject({ kind: 'pull', after: 0 })
     world.settle()
     expect(world.saved.cursor).toBe(3)
     world.send({ type: 'appended', range: range(0, [op(1), op(2)]) })
@@ -157,7 +157,7 @@ describe('Appends and pages', () => {
     world.serve()
     world.deliver()
     expect(world.writes).toMatchObject([{ kind: 'append', state: { cursor: 2 } }])
-    expect(world.request).toEqual({ kind: 'pull', after: 2 })
+    expect(world.request).toMatchObject({ kind: 'pull', after: 2 })
     world.serve()
     world.deliver()
     // It waits for the storage, and nothing is asked for behind it.
@@ -165,7 +165,7 @@ describe('Appends and pages', () => {
     expect(world.machine.inbox).toHaveLength(1)
     world.finishWrite()
     expect(world.writes).toMatchObject([{ kind: 'append', state: { cursor: 4 } }])
-    expect(world.request).toEqual({ kind: 'pull', after: 4 })
+    expect(world.request).toMatchObject({ kind: 'pull', after: 4 })
     // What was to be stored is not: nothing that follows on it is taken.
     world.finishWrite(failing('storage_failed'))
     world.settle()
@@ -190,7 +190,7 @@ describe('Appends and pages', () => {
     const world = settled()
     world.log.push(op(1))
     world.send({ type: 'appended', range: { ...range(1, []), cursor: 1 } })
-    expect(world.request).toEqual({ kind: 'pull', after: 0 })
+    expect(world.request).toMatchObject({ kind: 'pull', after: 0 })
   })
 
   it('of another log lead to a new join', () => {
@@ -241,7 +241,7 @@ describe('Pushing', () => {
     world.deliver()
     expect(world.machine.acked).toMatchObject({ after: 1, cursor: 2 })
     expect(world.outbox).toHaveLength(1)
-    expect(world.request).toEqual({ kind: 'pull', after: 0 })
+    expect(world.request).toMatchObject({ kind: 'pull', after: 0 })
     world.serve()
     world.deliver()
     expect(world.outbox).toHaveLength(1)
@@ -383,6 +383,68 @@ describe('A space that is closed', () => {
     expect(world.request).toBeNull()
     world.send({ type: 'retry' })
     expect(world.request?.kind).toBe('join')
+  })
+})
+
+describe('A connection that carries little', () => {
+  /** Three edits as one entry of the outbox, made without a connection. */
+  function withOneEntry(value: string): MachineWorld {
+    const world = settled()
+    world.disconnect()
+    for (let edit = 0; edit < 3; edit++) world.edit()
+    for (const item of world.outbox) Object.assign(item, { entry: 1, op: { ...item.op, value } })
+    return world
+  }
+
+  it('[CL11] is given less to push, and an entry leaves the outbox with its last part', () => {
+    const world = withOneEntry('x'.repeat(40_000))
+    let cuts = 0
+    const settling = new Set<string>()
+    world.settle(() => {
+      const [write] = world.writes
+      if (write?.kind === 'settle') settling.add(`${write.entries.length} at ${write.state.cursor}`)
+      if (world.request?.kind !== 'push' || world.request.ops.length === 1) return
+      cuts++
+      world.disconnect()
+      world.connect()
+    })
+    expect(cuts).toBe(2)
+    expect(Array.from(settling)).toEqual(['0 at 1', '0 at 2', '1 at 3'])
+    expect(clocks(world.log)).toEqual([1, 2, 3])
+    expect(world.outbox).toEqual([])
+  })
+
+  it('[CL11] is asked for smaller pages, and for larger ones again once many have come through', () => {
+    const world = settled()
+    world.disconnect()
+    for (let edit = 0; edit < 100; edit++) world.editElsewhere()
+    const asked: number[] = []
+    let cuts = 0
+    world.settle(() => {
+      if (world.request?.kind !== 'pull') return
+      asked.push(world.request.maxBytes)
+      if (cuts === 3) return
+      cuts++
+      world.disconnect()
+      world.connect()
+    })
+    expect(asked.slice(0, 4)).toEqual([262_144, 262_144, 65_536, 16_384])
+    expect(new Set(asked.slice(3))).toEqual(new Set([16_384, 65_536, 262_144]))
+    expect(asked.slice(3)).toEqual(asked.slice(3).toSorted((a, b) => a - b))
+    expect(world.saved.cursor).toBe(100)
+  })
+
+  it('[CL8] sets aside no more than the operation that the server cannot take, however large its entry', () => {
+    const world = withOneEntry('small')
+    world.settle(() => {
+      while (world.request?.kind === 'push' && world.request.ops.some(({ clock }) => clock === 2)) {
+        world.serve(failing('too_large'))
+        world.deliver()
+      }
+    })
+    expect(clocks(world.log)).toEqual([1, 3])
+    expect(world.rejected.map(({ op }) => op.clock)).toEqual([2])
+    expect(world.outbox).toEqual([])
   })
 })
 

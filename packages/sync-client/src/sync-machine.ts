@@ -8,6 +8,7 @@ import {
   type TreeOperation,
 } from '@t69/protocol'
 
+import { fullPace, type Pace } from './pace.ts'
 import type { OutboxSlice, RejectedEdit, SyncState } from './storage.ts'
 import { decide } from './sync-decide.ts'
 import { note } from './sync-note.ts'
@@ -50,6 +51,9 @@ export interface SyncMachine {
   /** Pushed and committed, still in the outbox until the cursor gets there. */
   readonly acked: Acked | null
   readonly budgetBytes: number
+  /** How much a connection that breaks again and again is asked to carry at once. */
+  readonly pullPace: Pace
+  readonly pushPace: Pace
 
   /** Failures in a row; decides how long to wait. */
   readonly attempt: number
@@ -73,6 +77,9 @@ export interface LogRange {
 export interface Push extends OutboxSlice {
   /** Of the same outbox entries, what the server has refused already. */
   readonly refused: readonly RejectedEdit[]
+  /** How many of the operations may be sent at once, and how many are on their way, from the first on. */
+  readonly most: number
+  readonly sending: number
 }
 
 export interface Acked {
@@ -98,7 +105,7 @@ export type Write =
 export type Request =
   | { readonly kind: 'register' }
   | { readonly kind: 'join'; readonly from: SyncState }
-  | { readonly kind: 'pull'; readonly after: number }
+  | { readonly kind: 'pull'; readonly after: number; readonly maxBytes: number }
   | { readonly kind: 'push'; readonly ops: readonly TreeOperation[] }
 
 export type SyncEvent =
@@ -157,6 +164,8 @@ export function createSyncMachine(saved: SyncState, registered: boolean): SyncMa
     push: null,
     acked: null,
     budgetBytes: limits.batchBudgetBytes,
+    pullPace: fullPace,
+    pushPace: fullPace,
     attempt: 0,
     pause: null,
     pushPause: null,

@@ -1,5 +1,6 @@
 import { limits, type ErrorBody, type NotificationPayload, type RequestReply } from '@t69/protocol'
 
+import { paceKept } from './pace.ts'
 import type { Effect, LogRange, Step, SyncEvent, SyncMachine, Write } from './sync-machine.ts'
 import { block, disconnected, later, refused, rejoin } from './sync-refusals.ts'
 
@@ -41,7 +42,7 @@ export function note(machine: SyncMachine, event: SyncEvent): Step {
         readingOutbox: false,
         // More may be behind it; an edit that came during the read has set `unsent` again as well.
         unsent: machine.unsent || event.slice !== undefined,
-        push: event.slice === undefined ? null : { ...event.slice, refused: [] },
+        push: event.slice === undefined ? null : { ...event.slice, refused: [], most: Infinity, sending: 0 },
       })
     case 'outbox-failed':
       return later({ ...machine, readingOutbox: false, unsent: true }, event.error)
@@ -90,7 +91,7 @@ function pulled(machine: SyncMachine, range: LogRange, head: number): SyncMachin
   if (range.logId !== machine.saved.logId) return rejoin(machine)
   // An empty page is the log's end, whatever was believed of it.
   const end = range.cursor === range.after ? range.cursor : Math.max(machine.head, head)
-  return { ...machine, head: end, inbox: [...machine.inbox, range] }
+  return { ...machine, head: end, inbox: [...machine.inbox, range], pullPace: paceKept(machine.pullPace) }
 }
 
 function appended(machine: SyncMachine, range: LogRange): SyncMachine {
@@ -113,22 +114,27 @@ function pushed(machine: SyncMachine, ack: RequestReply<'ops:push'>): SyncMachin
   const { push } = machine
   if (push === null) return machine
   if (ack.logId !== machine.saved.logId) return rejoin(machine)
-  const refused = ack.rejected.flatMap(({ index, code, message }) => {
-    const op = push.ops[index]
-    return op === undefined ? [] : [{ op, code, message }]
-  })
+  const refused = [...push.refused]
+  for (const { index, code, message } of ack.rejected) {
+    const op = index < push.sending ? push.ops[index] : undefined
+    if (op !== undefined) refused.push({ op, code, message })
+  }
+  const rest = push.ops.slice(push.sending)
+  const isWhole = rest.length === 0
   return {
     ...machine,
-    push: null,
+    push: isWhole ? null : { ...push, ops: rest, refused, most: push.most * 2, sending: 0 },
+    // A part moves the cursor; the entries leave the outbox with the last one.
     acked: {
-      entries: push.entries,
-      refused: [...push.refused, ...refused],
+      entries: isWhole ? push.entries : [],
+      refused: isWhole ? refused : [],
       epoch: ack.epoch,
       after: ack.after,
       cursor: ack.cursor,
     },
     head: Math.max(machine.head, ack.cursor),
     budgetBytes: limits.batchBudgetBytes,
+    pushPace: paceKept(machine.pushPace),
     attempt: 0,
     pushPause: null,
   }

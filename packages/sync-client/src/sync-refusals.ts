@@ -1,5 +1,6 @@
 import { errorCodes, type ErrorBody } from '@t69/protocol'
 
+import { paceLost } from './pace.ts'
 import type { Effect, Push, Request, Step, SyncMachine } from './sync-machine.ts'
 
 const only = (machine: SyncMachine): Step => ({ machine, effects: [] })
@@ -43,13 +44,17 @@ function withoutOp(machine: SyncMachine, push: Push, error: ErrorBody): SyncMach
   return settledWhenEmpty(machine, { ...push, ops: push.ops.filter((other) => other !== op), refused })
 }
 
-/** Finds what the server cannot take by sending less at once; the last entry that remains is it. */
+/** Finds what the server cannot take by sending less at once; the last operation that remains is it. */
 function narrower(machine: SyncMachine, push: Push, error: ErrorBody): SyncMachine {
   if (push.entries.length > 1) {
     return { ...machine, push: null, unsent: true, budgetBytes: Math.ceil(machine.budgetBytes / 2) }
   }
-  const refused = push.ops.map((op) => ({ op, code: error.code, message: error.message }))
-  return settledWhenEmpty(machine, { ...push, ops: [], refused: [...push.refused, ...refused] })
+  const [op, ...ops] = push.ops
+  if (push.sending > 1 || op === undefined) {
+    return { ...machine, push: { ...push, most: Math.ceil(push.sending / 2) } }
+  }
+  const refused = [...push.refused, { op, code: error.code, message: error.message }]
+  return settledWhenEmpty(machine, { ...push, ops, refused })
 }
 
 function settledWhenEmpty(machine: SyncMachine, push: Push): SyncMachine {
@@ -72,6 +77,8 @@ export function disconnected(machine: SyncMachine): SyncMachine {
     request: null,
     push: null,
     unsent: true,
+    pullPace: machine.request === 'pull' ? paceLost(machine.pullPace) : machine.pullPace,
+    pushPace: machine.request === 'push' ? paceLost(machine.pushPace) : machine.pushPace,
     pause: null,
     pushPause: null,
     blocked: null,

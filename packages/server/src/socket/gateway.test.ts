@@ -148,6 +148,22 @@ describe('the gateway', () => {
     expect(page).toMatchObject({ ok: true, after: 1, cursor: 4, head: 4 })
   })
 
+  it('[PL5] sends a page as small as it is asked to be', () => {
+    const { connect } = createGatewayHarness()
+    const anna = connect()
+    anna.join()
+    anna.push(Array.from({ length: 20 }, (_, index) => setOp(index + 1, 'x'.repeat(1_000))))
+    const small = anna.request('ops:pull', { spaceId, after: 3, maxBytes: 4_096 }).ack
+    if (small?.ok !== true) throw new Error('refused')
+    expect(small).toMatchObject({ after: 3, head: 20 })
+    expect(small.cursor).toBeGreaterThan(3)
+    expect(small.batch.length).toBeLessThanOrEqual(4_096)
+    for (const maxBytes of [0, 4_095, limits.batchBudgetBytes + 1]) {
+      const ack = anna.request('ops:pull', { spaceId, after: 0, maxBytes }).ack
+      expect(ack).toMatchObject({ ok: false, error: { code: 'invalid_request', at: 'maxBytes' } })
+    }
+  })
+
   it('[PL3] refuses a position after the head', () => {
     const { connect } = createGatewayHarness()
     const anna = connect()

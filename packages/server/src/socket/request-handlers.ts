@@ -73,14 +73,14 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       spaces.open(spaceId).push({ ops: decoded.ops, batch, originId: connection.socket.id }, ack)
     },
 
-    'ops:pull': (connection, { spaceId, after }, ack) => {
+    'ops:pull': (connection, { spaceId, after, maxBytes }, ack) => {
       roleInJoined(options, connection, spaceId)
       // Pages that nobody reads must not pile up any more than appends.
       if (connection.socket.backlogBytes() > maxBacklogBytes) {
         throw new SyncError('rate_limited', 'read what was sent first', { retryAfterMs: 1_000 })
       }
       connection.allowance.checkOperations()
-      const page = spaces.open(spaceId).pull(after)
+      const page = spaces.open(spaceId).pull(after, maxBytes)
       connection.allowance.operations.spend(page.cursor - page.after)
       ack({ ok: true, ...page })
     },

@@ -150,14 +150,14 @@ export function openSpace({
       if (waiting.length === 1) schedule(commitWaiting)
     },
 
-    pull: (after) => {
+    pull: (after, maxBytes = limits.batchBudgetBytes) => {
       const state = stateOf()
       if (after > state.head) {
         throw new SyncError('invalid_request', `the log ends at ${state.head}`, { at: 'after' })
       }
       // A batch is smaller than the operations that were read for it, so its first page is all that counts.
-      const read = log.read(after, { maxOps: limits.maxBatchOps, maxBytes: limits.batchBudgetBytes })
-      const page = packBatches(spaceId, read).next()
+      const read = log.read(after, { maxOps: limits.maxBatchOps, maxBytes })
+      const page = packBatches(spaceId, read, { budgetBytes: maxBytes }).next()
       if (page.done === true)
         return { ...state, after, cursor: after, batch: encodeBatch({ spaceId, ops: [] }) }
       return { ...state, after, cursor: after + page.value.count, batch: page.value.bytes }

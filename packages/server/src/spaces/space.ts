@@ -73,5 +73,5 @@ export interface Space {
    */
   push(push: Push, settle: (outcome: PushOutcome) => void): void
   /** The page after `after`. Throws `storage_failed`, and `invalid_request` for a position after the head. */
-  pull(after: number): Page
+  pull(after: number, maxBytes?: number): Page
 }

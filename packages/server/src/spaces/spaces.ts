@@ -161,7 +161,7 @@ export function createSpaces({
       },
       join: (position) => reporting(spaceId, () => space.join(position)),
       push: (push, settle) => space.push(push, settle),
-      pull: (after) => reporting(spaceId, () => space.pull(after)),
+      pull: (after, maxBytes) => reporting(spaceId, () => space.pull(after, maxBytes)),
     }
     const entry = { space, log, handle }
     open.set(spaceId, entry)

@@ -157,7 +157,7 @@ export class MachineWorld {
   #readOutbox(): OutboxSlice | undefined {
     const slice = this.outbox.slice(0, 3)
     if (slice.length === 0) return undefined
-    return { entries: slice.map(({ entry }) => entry), ops: slice.map((item) => item.op) }
+    return { entries: [...new Set(slice.map(({ entry }) => entry))], ops: slice.map((item) => item.op) }
   }
 
   finishRead(): void {
@@ -212,10 +212,11 @@ export class MachineWorld {
     if (next !== undefined) this.send(next)
   }
 
-  /** Everything goes well until nothing is left to do. */
-  settle(): void {
+  /** Everything goes well, but for what happens `between` one thing and the next, until nothing is left to do. */
+  settle(between: () => void = () => {}): void {
     this.connect()
     for (let turns = 0; turns < 10_000; turns++) {
+      between()
       if (this.writes.length > 0) this.finishWrite()
       else if (this.wire.length > 0) this.deliver()
       else if (this.request !== null) this.serve()
