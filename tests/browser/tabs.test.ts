@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 
+import { createRandom } from '../lib/random.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -15,7 +16,6 @@ import {
 } from '../lib/t69-page.ts'
 import { agree, crash, openElsewhere, openTabs, others, shown } from '../lib/tabs-of.ts'
 import { openOwnSpace } from '../lib/two-people.ts'
-import { createRandom } from '../system/simulation/random.ts'
 
 const anna = accountOf('Anna')
 const moment = { timeout: 5_000 }

@@ -1,8 +1,8 @@
 import type { Space } from '@t69/sync-client'
 import { expect, it } from 'vitest'
 
+import { createRandom } from '../lib/random.ts'
 import { startServer } from '../lib/server-process.ts'
-import { createRandom } from '../system/simulation/random.ts'
 import { agreed, createFleet, roomyLimits, serverTree } from './fleet.ts'
 import { idAndContent, readOps, spaceFile } from './space-file.ts'
 

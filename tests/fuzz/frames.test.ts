@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { createCast, freshEdit, type Cast } from '../lib/cast.ts'
 import { startLiveServer, type LiveServer } from '../lib/live-server.ts'
+import { createRandom, type Random } from '../lib/random.ts'
 import { connectRaw } from '../lib/raw-socket.ts'
-import { createRandom, type Random } from '../system/simulation/random.ts'
 
 /**
  * What is no frame of Socket.io, or one that its own client never sends, over real sockets. It ends the

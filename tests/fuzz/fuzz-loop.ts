@@ -1,4 +1,4 @@
-import { createRandom } from '../system/simulation/random.ts'
+import { createRandom } from '../lib/random.ts'
 import type { Coverage, Novelty } from './coverage.ts'
 import type { FuzzTarget } from './fuzz-target.ts'
 

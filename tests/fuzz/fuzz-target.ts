@@ -1,4 +1,4 @@
-import type { Random } from '../system/simulation/random.ts'
+import type { Random } from '../lib/random.ts'
 
 /**
  * Something that takes bytes from strangers. Where it takes no bytes but messages, the bytes are read as a

@@ -1,7 +1,7 @@
 import { decodeBatch, type TreeOperation } from '@t69/protocol'
 
+import type { Random } from '../lib/random.ts'
 import { rawBatch, varint, type RawOp } from '../lib/raw-batch.ts'
-import type { Random } from '../system/simulation/random.ts'
 import { sections, tokensOf, type Token } from './batch-tokens.ts'
 import { join, mutateBytes } from './mutate-bytes.ts'
 

@@ -1,4 +1,4 @@
-import type { Random } from '../system/simulation/random.ts'
+import type { Random } from '../lib/random.ts'
 
 const tellingBytes = [0, 1, 2, 0x0f, 0x3f, 0x40, 0x7f, 0x80, 0x81, 0xbf, 0xc0, 0xf0, 0xfe, 0xff]
 const maxBytes = 700_000

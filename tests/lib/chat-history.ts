@@ -11,7 +11,7 @@ import {
   type VertexId,
 } from '@t69/protocol'
 
-import { createRandom, type Random } from '../system/simulation/random.ts'
+import { createRandom, type Random } from './random.ts'
 
 export interface ChatHistory {
   readonly treeIds: readonly TreeId[]

@@ -28,13 +28,15 @@ export interface NetworkTap {
 export interface NetworkLinkOptions {
   /** How long each way takes, in milliseconds: half a round trip. */
   readonly delayMs?: number
+  /** How much passes in each direction. */
+  readonly bytesPerSecond?: number
   /** Called for each connection. */
   readonly tap?: () => NetworkTap
 }
 
 export async function createNetworkLink(
   serverUrl: string,
-  { delayMs = 0, tap }: NetworkLinkOptions = {},
+  { delayMs = 0, bytesPerSecond = Infinity, tap }: NetworkLinkOptions = {},
 ): Promise<NetworkLink> {
   const target = new URL(serverUrl)
   const open = new Set<Socket>()
@@ -57,10 +59,22 @@ export async function createNetworkLink(
       [server, device, tapped?.fromServer],
     ] as const) {
       open.add(end)
+      /** Nothing is read meanwhile, so that what waits does so at its sender. */
+      const pass = (chunk: Buffer): void => {
+        end.pause()
+        setTimeout(
+          () => {
+            other.write(chunk)
+            if (isRead(end) && !stranded.has(end)) end.resume()
+          },
+          (chunk.length / bytesPerSecond) * 1000,
+        )
+      }
       end.on('data', (chunk) => {
         heard?.(chunk)
         // Timers of one length keep their order.
-        if (delayMs > 0) setTimeout(() => void other.write(chunk), delayMs)
+        if (bytesPerSecond < Infinity) pass(chunk)
+        else if (delayMs > 0) setTimeout(() => void other.write(chunk), delayMs)
         else if (!other.write(chunk)) end.pause()
       })
       end.on('drain', () => isRead(other) && !stranded.has(other) && other.resume())

@@ -121,14 +121,7 @@ export async function createClientCore(
         space?.reported(message.report)
         return
       case 'shown':
-        void engine?.judge(message.spaceId, message.tree).then(
-          (verdict) => {
-            if (verdict === undefined) return
-            tell({ type: 'judged', spaceId: message.spaceId, tab: message.tab, verdict })
-          },
-          // A storage that fails judges nothing; the tab asks again.
-          () => {},
-        )
+        void judge(message)
         return
       case 'judged':
         if (message.tab === tab) space?.judged(message.verdict)
@@ -170,6 +163,12 @@ export async function createClientCore(
         engine?.rejoin(message.spaceId)
         return
     }
+  }
+
+  async function judge({ spaceId, tab, tree }: Extract<TabMessage, { type: 'shown' }>): Promise<void> {
+    // A storage that fails judges nothing; the tab asks again.
+    const verdict = await engine?.judge(spaceId, tree).catch(() => undefined)
+    if (verdict !== undefined) tell({ type: 'judged', spaceId, tab, verdict })
   }
 
   function spacesChanged(): void {

@@ -9,7 +9,6 @@ import {
 } from '@t69/protocol'
 
 import type { ReplySchema } from './http.ts'
-import type { ConnectionListener } from './transport.ts'
 
 /** What a server sends is parsed here, and nowhere else: a server can be newer, broken, or none of ours. */
 
@@ -17,15 +16,13 @@ import type { ConnectionListener } from './transport.ts'
 const notificationSchemas: { readonly [N in NotificationName]: ReplySchema<NotificationPayload<N>> } =
   notifications
 
-export function notify<N extends NotificationName>(
-  listener: Pick<ConnectionListener, 'notified'>,
+/** Undefined for one that cannot be read. It is dropped: the next one shows the gap, and a pull fills it. */
+export function readNotification<N extends NotificationName>(
   name: N,
   payload: unknown,
-): void {
+): NotificationPayload<N> | undefined {
   const schema: ReplySchema<NotificationPayload<N>> = notificationSchemas[name]
-  const parsed = schema.safeParse(payload)
-  // A notification that cannot be read is dropped: the next one shows the gap, and a pull fills it.
-  if (parsed.success) listener.notified(name, parsed.data)
+  return schema.safeParse(payload).data
 }
 
 export function readAck<N extends RequestName>(name: N, reply: unknown): Ack<RequestReply<N>> {

@@ -1,7 +1,7 @@
 import { errorBodySchema, type ErrorBody, type NotificationName } from '@t69/protocol'
 import { io } from 'socket.io-client'
 
-import { notify, readAck } from './read-message.ts'
+import { readAck, readNotification } from './read-message.ts'
 import type { Transport } from './transport.ts'
 
 const lost: ErrorBody = { code: 'unavailable', message: 'The connection was lost' }
@@ -45,7 +45,10 @@ export function createSocketIoTransport(url: string, now: () => number = Date.no
       // Socket.io carries no reason of the server's; the next handshake's refusal does.
       socket.on('disconnect', () => close(lost))
       for (const name of notificationNames) {
-        socket.on(name, (payload: unknown) => void (ended || notify(listener, name, payload)))
+        socket.on(name, (payload: unknown) => {
+          const read = readNotification(name, payload)
+          if (read !== undefined && !ended) listener.notified(name, read)
+        })
       }
       socket.connect()
       socket.io.engine.on('handshake', ({ pingInterval, pingTimeout }) => {

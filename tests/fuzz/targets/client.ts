@@ -21,7 +21,7 @@ import {
   type Transport,
 } from '@t69/sync-client'
 
-import { notify, readAck } from '../../../packages/sync-client/src/read-message.ts'
+import { readAck, readNotification } from '../../../packages/sync-client/src/read-message.ts'
 import { createVirtualTime, type VirtualTime } from '../../system/simulation/time.ts'
 import { drawOps } from '../draw-ops.ts'
 import { createDraw, drawRelative, drawValue, type Draw } from '../draw.ts'
@@ -274,7 +274,8 @@ function createServer(time: VirtualTime, draw: Draw | undefined) {
     say: (): void => {
       if (draw === undefined || listener === undefined || !isOpen) return
       const name = draw.pick(names)
-      notify(listener, name, drawRelative(draw, said(name)))
+      const read = readNotification(name, drawRelative(draw, said(name)))
+      if (read !== undefined) listener.notified(name, read)
     },
   }
 }

@@ -5,8 +5,8 @@ import { decodeBatch, encodeBatch, limits, operationProblem, SyncError, type Bat
 import * as fc from 'fast-check'
 
 import { batches } from '../../../packages/protocol/src/testing/arbitraries.ts'
+import type { Random } from '../../lib/random.ts'
 import { rawBatch, type RawOp } from '../../lib/raw-batch.ts'
-import type { Random } from '../../system/simulation/random.ts'
 import type { FuzzTarget } from '../fuzz-target.ts'
 import { mutateBatch } from '../mutate-batch.ts'
 

@@ -1,8 +1,8 @@
 import { decodeBatch, encodeBatch, spaceIdSchema } from '@t69/protocol'
 import { Replica, toVertexOperation, type VertexOperation } from '@t69/replica'
 
-import type { Random } from '../../system/simulation/random.ts'
-import { createRandom } from '../../system/simulation/random.ts'
+import type { Random } from '../../lib/random.ts'
+import { createRandom } from '../../lib/random.ts'
 import { drawOps } from '../draw-ops.ts'
 import { createDraw } from '../draw.ts'
 import type { FuzzTarget } from '../fuzz-target.ts'

@@ -2,9 +2,9 @@ import { opKey, type SpaceId, type TreeId, type User, type UserId } from '@t69/p
 import { toTreeOperation, type Replica } from '@t69/replica'
 import { createSyncClient, memoryStorage, type Runtime, type Space, type SyncClient } from '@t69/sync-client'
 
+import type { Random } from '../../lib/random.ts'
 import { createSimFetch } from './http.ts'
 import { createNetwork, type Network } from './network.ts'
-import type { Random } from './random.ts'
 import type { SimServer } from './server.ts'
 import type { VirtualTime } from './time.ts'
 

@@ -11,7 +11,7 @@ import {
 import type { GatewayConnection, Socket } from '@t69/server'
 import type { Connection, ConnectionListener, Transport } from '@t69/sync-client'
 
-import type { Random } from './random.ts'
+import type { Random } from '../../lib/random.ts'
 import type { SimServer } from './server.ts'
 import type { VirtualTime } from './time.ts'
 

@@ -1,4 +1,4 @@
-import type { Random } from './random.ts'
+import type { Random } from '../../lib/random.ts'
 
 /**
  * Ids come from the platform's `crypto`, and order breaks ties by peer id: a run repeats exactly only if

@@ -1,9 +1,9 @@
 import { decodeBatch, opKey, randomHexId, requests, type SpaceId, type TreeId } from '@t69/protocol'
 import { Replica, toTreeOperation } from '@t69/replica'
 
+import { createRandom } from '../../lib/random.ts'
 import { createDevice, type Device } from './device.ts'
 import { goodNetwork } from './network.ts'
-import { createRandom } from './random.ts'
 import { seedCrypto } from './seeded-crypto.ts'
 import { createSimServer } from './server.ts'
 import { createVirtualTime } from './time.ts'
