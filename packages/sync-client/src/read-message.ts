@@ -22,7 +22,8 @@ export function readNotification<N extends NotificationName>(
   payload: unknown,
 ): NotificationPayload<N> | undefined {
   const schema: ReplySchema<NotificationPayload<N>> = notificationSchemas[name]
-  return schema.safeParse(payload).data
+  const parsed = schema.safeParse(payload)
+  return parsed.success ? parsed.data : undefined
 }
 
 export function readAck<N extends RequestName>(name: N, reply: unknown): Ack<RequestReply<N>> {

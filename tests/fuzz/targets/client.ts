@@ -20,8 +20,8 @@ import {
   type SyncClient,
   type Transport,
 } from '@t69/sync-client'
+import { readAck, readNotification } from '@t69/sync-client/testing/read-message'
 
-import { readAck, readNotification } from '../../../packages/sync-client/src/read-message.ts'
 import { createVirtualTime, type VirtualTime } from '../../system/simulation/time.ts'
 import { drawOps } from '../draw-ops.ts'
 import { createDraw, drawRelative, drawValue, type Draw } from '../draw.ts'

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { decodeBatch, encodeBatch, limits, operationProblem, SyncError, type Batch } from '@t69/protocol'
+import { batches } from '@t69/protocol/testing/arbitraries'
 import * as fc from 'fast-check'
 
-import { batches } from '../../../packages/protocol/src/testing/arbitraries.ts'
 import type { Random } from '../../lib/random.ts'
 import { rawBatch, type RawOp } from '../../lib/raw-batch.ts'
 import type { FuzzTarget } from '../fuzz-target.ts'

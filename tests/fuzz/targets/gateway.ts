@@ -13,9 +13,9 @@ import {
   type SpaceId,
 } from '@t69/protocol'
 import { Replica, toVertexOperation } from '@t69/replica'
+import { createGatewayHarness, type Seen } from '@t69/server/testing/gateway-harness'
+import { newEpoch, otherSpaceId, setOp, treeId } from '@t69/server/testing/ops'
 
-import { createGatewayHarness, type Seen } from '../../../packages/server/src/testing/gateway-harness.ts'
-import { newEpoch, otherSpaceId, setOp, treeId } from '../../../packages/server/src/testing/ops.ts'
 import { drawOps } from '../draw-ops.ts'
 import { createDraw, drawRelative, drawValue, type Draw } from '../draw.ts'
 import type { FuzzTarget } from '../fuzz-target.ts'

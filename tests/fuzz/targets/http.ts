@@ -1,11 +1,6 @@
 import { errorResponseSchema } from '@t69/protocol'
+import { createHttpHarness, password, type HttpHarness, type Person } from '@t69/server/testing/http-harness'
 
-import {
-  createHttpHarness,
-  password,
-  type HttpHarness,
-  type Person,
-} from '../../../packages/server/src/testing/http-harness.ts'
 import { createDraw, drawRelative, drawValue, type Draw } from '../draw.ts'
 import type { FuzzTarget } from '../fuzz-target.ts'
 import { hostileNames } from '../mutate-batch.ts'
