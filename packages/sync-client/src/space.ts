@@ -1,15 +1,9 @@
 import {
-  inviteListSchema,
-  inviteSchema,
-  memberListSchema,
   opKey,
   randomHexId,
   spaceSchema,
   SyncError,
   treeIdSchema,
-  type ErrorBody,
-  type Presence,
-  type TransientChange,
   type TreeId,
   type TreeOperation,
 } from '@t69/protocol'
@@ -17,13 +11,16 @@ import { toTreeOperation, type Replica } from '@t69/replica'
 
 import type { Space, SpaceStatus } from './api.ts'
 import { createEditWriter } from './edit-writer.ts'
-import { noReply } from './http.ts'
 import { createListeners } from './listeners.ts'
+import type { OpenSpace } from './open-space.ts'
 import { createOpenTrees } from './open-trees.ts'
 import type { PageJournal } from './page-journal.ts'
 import type { Runtime } from './runtime.ts'
 import type { Session } from './session.ts'
 import type { SpaceDirectory } from './space-directory.ts'
+import { createSpacePresence } from './space-presence.ts'
+import { createSpaceSharing } from './space-sharing.ts'
+import { statusOf } from './space-status.ts'
 import { isLocalUri, localUri } from './space-uri.ts'
 import type { ClientStorage, PendingCounts, StoredSpace } from './storage.ts'
 import { unsynced } from './sync-machine.ts'
@@ -31,7 +28,6 @@ import type { SyncReport } from './sync-status.ts'
 import type { TabMessage } from './tab-messages.ts'
 import { createTransientReceiver, createTransientSender } from './transients.ts'
 import { createTreeChecks } from './tree-checks.ts'
-import type { TreeVerdict } from './tree-verdict.ts'
 
 export interface OpenSpaceDeps {
   readonly storage: ClientStorage
@@ -44,43 +40,6 @@ export interface OpenSpaceDeps {
   /** To the tab that leads, which may be this one, and to all others. */
   readonly tell: (message: TabMessage) => void
   readonly onClosed: () => void
-}
-
-/** A space that this tab has open: what the app sees, and by what the rest of the client reaches it. */
-export interface OpenSpace {
-  /** The space, once its tree is read. What comes meanwhile is not missed. */
-  readonly space: Promise<Space>
-  /** Operations that are stored and come from elsewhere: the server, or another tab. */
-  show(ops: readonly TreeOperation[]): void
-  /** Edits that a page before this one, or a tab that is gone, could not store: this one goes on to try. */
-  adopt(ops: readonly TreeOperation[]): void
-  reported(report: SyncReport): void
-  present(present: readonly Presence[]): void
-  transients(from: string, changes: readonly TransientChange[]): void
-  /** Refused edits of these trees are gone from the storage. */
-  discarded(treeIds: readonly TreeId[]): Promise<void>
-  /** How a tree that this tab shows compares with the server's. */
-  judged(verdict: TreeVerdict): void
-  /** All of the space was stored anew from the log. */
-  rebuilt(): Promise<void>
-  /** The storage was emptied: writes into it what this tab has, from where syncing begins anew. */
-  putBack(): Promise<void>
-  /** The outbox, or what was refused, has changed. */
-  recount(): Promise<void>
-  /** What is stored of the space itself has changed, or who is signed in. */
-  reread(): Promise<void>
-  /** Says again what the tab that leads has to know: another one leads now. */
-  announce(): void
-  /** Another tab leads from now on. The one before may not have said all that it had stored. */
-  takenOver(): Promise<void>
-  /** Another tab is gone, and with it what it showed without storing it. */
-  left(tab: string): void
-  /** The page may be gone in a moment. */
-  hurry(): void
-  /** The page was frozen, and has not heard the other tabs. */
-  reload(): Promise<void>
-  /** The space was deleted: lets go of it without storing anything. */
-  abandon(): void
 }
 
 /** What is assumed until the tab that leads has said something. */
@@ -102,14 +61,11 @@ export function openSpace(
   const spaceId = found.id
   const rootId: TreeId = treeIdSchema.parse(spaceId)
   const statusListeners = createListeners<SpaceStatus>()
-  const presenceListeners = createListeners<readonly Presence[]>()
+  const presence = createSpacePresence()
   const replacedListeners = createListeners<TreeId>()
   let stored = found
   let report = silent
   let counts: PendingCounts = { pending: 0, rejected: 0 }
-  /** As the tab that leads named them last, and as much of it as the app is told. */
-  let named: readonly Presence[] = []
-  let present: readonly Presence[] = []
   let presenceState: Extract<TabMessage, { type: 'presence-set' }> | null = null
   let closed: Promise<void> | null = null
   let counting = 0
@@ -182,36 +138,16 @@ export function openSpace(
     changed()
   }
 
-  function status(): SpaceStatus {
-    const pending = counts.pending + writer.unstored
-    const { cursor, head, pushError } = report
-    const unstored = writer.error === null ? null : messageOf(writer.error)
-    const base = { pending, rejected: counts.rejected, cursor, head, unstored }
-    const storageError: SpaceStatus['error'] =
-      unstored === null ? null : { code: 'storage_failed', message: `Edits are not on disk yet: ${unstored}` }
-    if (stored.userId === null) return { ...base, phase: 'local', error: storageError }
-    if (session.isGone(stored.userId))
-      return { ...base, phase: 'blocked', error: storageError ?? accountGone }
-    if (stored.userId !== session.user?.id) return { ...base, phase: 'signed-out', error: storageError }
-    const error = storageError ?? report.error ?? (pending > 0 ? pushError : null)
-    return { ...base, phase: report.phase, error }
-  }
+  const status = (): SpaceStatus =>
+    statusOf({ stored, session, report, counts, unstored: writer.unstored, storageError: writer.error })
 
   function changed(): void {
     changes++
     const latest = status()
     statusListeners.emit(latest)
-    // Whoever was here when the connection broke, or when the user was removed, is here no longer.
-    showPresent(latest.phase === 'live' ? named : [])
+    presence.show(latest.phase === 'live')
   }
 
-  function showPresent(next: readonly Presence[]): void {
-    if (next === present || (next.length === 0 && present.length === 0)) return
-    present = next
-    presenceListeners.emit(next)
-  }
-
-  const path = (rest = ''): string => `/api/spaces/${spaceId}${rest}`
   const rootTree = options.isNew === true ? Promise.resolve(trees.create(rootId)) : trees.open(rootId)
 
   async function putStored(next: StoredSpace): Promise<void> {
@@ -225,8 +161,7 @@ export function openSpace(
     sender.stop()
     checks.stop()
     trees.dispose()
-    named = []
-    present = []
+    presence.forget()
     deps.onClosed()
   }
 
@@ -252,6 +187,7 @@ export function openSpace(
   }
 
   const withRoot = (root: Replica): Space => ({
+    ...createSpaceSharing(spaceId, session),
     id: spaceId,
     get root() {
       return trees.get(rootId) ?? root
@@ -309,33 +245,20 @@ export function openSpace(
     onReplaced: (listener) => replacedListeners.add(listener),
     async rename(name) {
       if (stored.userId !== null && !isLocalUri(stored.uri)) {
-        const summary = await session.call({ method: 'PATCH', path: path(), body: { name } }, spaceSchema)
+        const path = `/api/spaces/${spaceId}`
+        const summary = await session.call({ method: 'PATCH', path, body: { name } }, spaceSchema)
         await deps.directory.remember(summary)
       }
       await putStored({ ...stored, name: name.trim() })
     },
-    members: async () =>
-      (await session.call({ method: 'GET', path: path('/members') }, memberListSchema)).members,
-    async changeRole(userId, role) {
-      await session.call({ method: 'PATCH', path: path(`/members/${userId}`), body: { role } }, noReply)
-    },
-    async removeMember(userId) {
-      await session.call({ method: 'DELETE', path: path(`/members/${userId}`) }, noReply)
-    },
-    invite: (role) => session.call({ method: 'POST', path: path('/invites'), body: { role } }, inviteSchema),
-    invites: async () =>
-      (await session.call({ method: 'GET', path: path('/invites') }, inviteListSchema)).invites,
-    async withdrawInvite(inviteId) {
-      await session.call({ method: 'DELETE', path: path(`/invites/${inviteId}`) }, noReply)
-    },
     get presence() {
-      return present
+      return presence.shown
     },
     setPresence(state) {
       presenceState = { type: 'presence-set', spaceId, state }
       tell(presenceState)
     },
-    onPresence: (listener) => presenceListeners.add(listener),
+    onPresence: (listener) => presence.listeners.add(listener),
     close: () => (closed ??= close()),
   })
 
@@ -388,11 +311,10 @@ export function openSpace(
       changed()
     },
     present(next) {
-      const newcomer = next.some((one) => !named.some((other) => other.connectionId === one.connectionId))
-      named = next
+      const hasNewcomer = presence.named(next)
       receiver.keepOnly((from) => from.startsWith('tab:') || next.some((one) => one.connectionId === from))
-      if (newcomer) sender.repeatWhole()
-      if (status().phase === 'live') showPresent(next)
+      if (hasNewcomer) sender.repeatWhole()
+      presence.show(status().phase === 'live')
     },
     transients: (from, changes) => receiver.apply(from, changes),
     discarded,
@@ -441,15 +363,8 @@ export function openSpace(
   }
 }
 
-const accountGone: ErrorBody = {
-  code: 'unauthenticated',
-  message: 'the account was deleted, and what is here stays on this device',
-}
-
 function parseTreeId(treeId: string): TreeId {
   const parsed = treeIdSchema.safeParse(treeId)
   if (parsed.success) return parsed.data
   throw new SyncError('invalid_request', `"${treeId}" is not the id of a tree`)
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
