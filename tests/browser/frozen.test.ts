@@ -19,6 +19,8 @@ story('while the tab that leads is frozen another one takes its place, until lon
   const [writer = frozen, reader = frozen] = others(tabs.pages, frozen)
 
   await say(frozen, 'The last words before the frost')
+  // Stopped in the midst of a transaction, it would hold up the others' until the browser ends it.
+  await synced(frozen)
   using frost = await freeze(frozen)
   await say(writer, 'From a tab beside it')
   await message(phone.page, 'From a tab beside it').waitFor(inTime)

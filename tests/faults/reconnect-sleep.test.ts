@@ -132,16 +132,22 @@ describe('a laptop that slept', () => {
       await settled(0)
 
       await sleepers.edit('the last word')
+      await sleepers.report()
       sleepers.freeze()
       // The server gives them up.
       await expect.poll(() => socketsOf(server.url, metricsToken), { timeout: 10_000 }).toBe(2)
       await awake.edit('meanwhile')
+      // Each renews after three quarters of its token's life: twice is longer than a token lasts.
+      let renewals = 0
+      const renewed = async () => (renewals += (await awake.report()).refreshes['200'] ?? 0)
+      await expect.poll(renewed, { timeout: 20_000 }).toBeGreaterThanOrEqual(2 * people.length)
       sleepers.thaw()
       await settled(4)
       expect(await socketsOf(server.url, metricsToken)).toBe(4)
-      for (const report of [await sleepers.report(), await awake.report()]) {
+      const slept = await sleepers.report()
+      expect(slept.refreshes['200']).toBeGreaterThan(0)
+      for (const report of [slept, await awake.report()]) {
         expect(report).toMatchObject({ signedOut: 0, seeDouble: 0 })
-        expect(report.refreshes['200']).toBeGreaterThan(0)
       }
     } finally {
       await rm(dataDir, { recursive: true, force: true })
