@@ -22,8 +22,8 @@ export interface ServerProcess {
   kill(): Promise<void>
   /** Asks it to end (SIGTERM) and waits. Resolves with the exit code. */
   stop(): Promise<number | null>
-  /** Starts it again, on the same data and port. */
-  start(): Promise<void>
+  /** Starts it again, on the same data and port; `env` adds to what it was started with. */
+  start(env?: Readonly<Record<string, string>>): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -45,11 +45,18 @@ export async function startServer(options: ServerProcessOptions = {}): Promise<S
   const lines: string[] = []
   let child: ChildProcess | undefined
 
-  async function start(): Promise<void> {
+  async function start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     if (child !== undefined) throw new Error('the server runs already')
     const [command, ...args] = [...(options.through ?? []), process.execPath, mainFile] as const
     const started = spawn(command, args, {
-      env: { ...process.env, ...options.env, DATA_DIR: dataDir, PORT: String(port), HOST: '127.0.0.1' },
+      env: {
+        ...process.env,
+        ...options.env,
+        ...env,
+        DATA_DIR: dataDir,
+        PORT: String(port),
+        HOST: '127.0.0.1',
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     child = started
