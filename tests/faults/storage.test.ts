@@ -110,7 +110,7 @@ describe('A disk that is full', () => {
       here.root.root?.newNamedChild('largest').setProperty('text', 'z'.repeat(500_000))
       await until(here, ({ error, pending }) => error?.code === 'storage_failed' && pending > 0)
       expect(server.log()).toContain('database or disk is full')
-      expect(there.status.phase).toBe('live')
+      await until(there, ({ phase }) => phase === 'live')
       rmSync(`/proc/${server.pid}/root${server.dataDir}/ballast`)
       await delivered(world, 'large', 'larger', 'largest')
     },

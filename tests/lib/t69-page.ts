@@ -111,12 +111,16 @@ export async function stored(page: Page, before: { head: number }): Promise<void
 /** On a phone the sidebar is a drawer. */
 export async function showSidebar(page: Page): Promise<void> {
   const opener = page.getByTestId('open-sidebar')
-  if ((await opener.isVisible()) && !(await page.getByTestId('new-chat').isVisible())) await opener.click()
+  if ((await opener.isVisible()) && !(await isDrawerOpen(page))) await opener.click()
 }
 
 export async function hideSidebar(page: Page): Promise<void> {
-  const closer = page.getByTestId('close-sidebar')
-  if (await closer.isVisible()) await closer.click()
+  if (await isDrawerOpen(page)) await page.getByTestId('close-sidebar').click()
+}
+
+/** What is in it can be seen for a moment after it was closed. */
+async function isDrawerOpen(page: Page): Promise<boolean> {
+  return (await page.getByTestId('sidebar').getAttribute('data-open')) === 'true'
 }
 
 /** Makes a chat with a title, at the top of the tree, and opens it. */

@@ -51,21 +51,25 @@ describe('by default', () => {
     const acks = await Promise.all([...parts, ...history].map((ops) => push(socket, spaceId, ops)))
     expect(acks.map((ack) => ack.ok)).toEqual(acks.map(() => true))
   })
+})
 
+describe('as configured', () => {
   test('[LI5] who pulls the same pages for ever is made to wait, and others are served meanwhile', async () => {
-    const ben = await server.signUp('Ben')
+    // 40,000 at once. The fourth page of 9,000 leaves a debt of seconds, however fast this machine is.
+    await using server = await startLiveServer({ OPERATIONS_PER_SECOND_AND_USER: '1000' })
+    const [anna, ben] = [await server.signUp('Anna'), await server.signUp('Ben')]
     const [spaceId, own] = [await spaceOf(anna), await spaceOf(ben)]
     using hostile = await connectRaw(server.url, anna.token)
     using honest = await connectRaw(server.url, ben.token)
     await join(hostile, spaceId)
     await join(honest, own)
-    expect(await push(hostile, spaceId, edits(spaceId, 1, 20_000))).toMatchObject({ ok: true })
+    expect(await push(hostile, spaceId, edits(spaceId, 1, 9_000))).toMatchObject({ ok: true })
     let refusal: unknown
     const served: boolean[] = []
-    for (let page = 1; page <= 200 && refusal === undefined; page++) {
+    for (let page = 1; page <= 20 && refusal === undefined; page++) {
       const ack = await hostile.request('ops:pull', { spaceId, after: 0 })
       if (!ack.ok) refusal = ack.error
-      if (page % 10 === 0) served.push((await push(honest, own, edits(own, page, 5))).ok)
+      served.push((await push(honest, own, edits(own, page, 5))).ok)
     }
     expect(new Set(served)).toEqual(new Set([true]))
     expect(refusal).toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number) })
@@ -78,9 +82,7 @@ describe('by default', () => {
     )
     expect(await honest.outcomeOf('ops:pull', { spaceId: own, after: 0 })).toBe('ok')
   })
-})
 
-describe('as configured', () => {
   test('[LI7] a user has so many sockets, and one more when one of them has gone', async () => {
     await using server = await startLiveServer({ SOCKET_LIMIT_PER_USER: '2' })
     const [anna, ben] = [await server.signUp('Anna'), await server.signUp('Ben')]

@@ -104,14 +104,15 @@ export class Session {
   }
 
   async openChat(treeId: string | null): Promise<void> {
-    await this.open?.openChat(treeId)
+    // At once: whoever opens it again meanwhile means it.
     this.ui.drawerOpen = false
+    await this.open?.openChat(treeId)
     this.#showAddress('push')
   }
 
   async newChat(folderId: string | null): Promise<void> {
-    await this.open?.newChat(folderId)
     this.ui.drawerOpen = false
+    await this.open?.newChat(folderId)
     this.#showAddress('push')
   }
 
