@@ -70,11 +70,15 @@ async function refused({ here, other, server, file }: World, name: string, expec
   await until(here, ({ error, pending }) => error?.code === 'storage_failed' && pending > 0)
   other.root.root?.newNamedChild(name)
   await other.flushed()
-  const line = server
-    .log()
-    .split('\n')
-    .find((text) => text.includes(here.id) && expected.test(text))
-  expect(line, server.log()).toContain(file)
+  const line = await logged(server, (text) => text.includes(here.id) && expected.test(text))
+  expect(line).toContain(file)
+}
+
+/** The server's output comes by another way than its answers, and so perhaps later. */
+async function logged(server: World['server'], isIt: (line: string) => boolean): Promise<string> {
+  const find = () => server.log().split('\n').find(isIt)
+  await expect.poll(find).toBeDefined()
+  return find() ?? ''
 }
 
 /** Delivered once the fault is mended, by clients that were not restarted. */
@@ -109,7 +113,7 @@ describe('A disk that is full', () => {
       here.root.root?.newNamedChild('larger').setProperty('text', 'y'.repeat(500_000))
       here.root.root?.newNamedChild('largest').setProperty('text', 'z'.repeat(500_000))
       await until(here, ({ error, pending }) => error?.code === 'storage_failed' && pending > 0)
-      expect(server.log()).toContain('database or disk is full')
+      await logged(server, (text) => text.includes('database or disk is full'))
       await until(there, ({ phase }) => phase === 'live')
       rmSync(`/proc/${server.pid}/root${server.dataDir}/ballast`)
       await delivered(world, 'large', 'larger', 'largest')
@@ -192,11 +196,8 @@ describe('A file that is lost', () => {
       await delivered(world, 'meanwhile', '0', '199')
       other.root.root?.newNamedChild('goes on')
       await other.flushed()
-      const line = server
-        .log()
-        .split('\n')
-        .find((text) => text.includes('a new log begins'))
-      expect(line, server.log()).toContain(file)
+      const line = await logged(server, (text) => text.includes('a new log begins'))
+      expect(line).toContain(file)
       expect(line).toContain(here.id)
       const kept = readdirSync(dirname(file)).find((name) => aside?.test(name))
       expect(kept === undefined).toBe(aside === undefined)
@@ -244,6 +245,6 @@ it('A write-ahead log that a crash left is not replayed into an older copy of it
   copyFileSync(copy, file)
   await server.start()
   await delivered(world, '0', '3499')
-  expect(server.log()).toContain('a write-ahead log does not belong to the file')
+  await logged(server, (text) => text.includes('a write-ahead log does not belong to the file'))
   expect(readdirSync(dirname(file)).some((name) => /\.db\.stale-.*-wal$/.test(name))).toBe(true)
 })

@@ -260,6 +260,23 @@ test('whatever people do, each undone deletion is in view, and undoing it on two
   )
 })
 
+test('what is deleted with the root below it stays where it is', () => {
+  const move = (counter: number, peerId: string, targetId: string, parentId: string): VertexOperation => ({
+    id: { counter, peerId },
+    targetId,
+    parentId,
+  })
+  const ops = [
+    move(2, 'z', 'r', 'a'),
+    move(2, 'aa', 'a', 'b'),
+    move(2, 'ch', 'a', '0'),
+    move(1, 'aa', 'b', '0'),
+  ]
+  const tree = new Replica({ treeId: 'r', ops })
+  expect(tree.getVertex('r')?.parentId).toBe('a')
+  for (const deletion of deletionsOf(tree)) expect(restoreDeletion(tree, deletion)).toEqual([])
+})
+
 test('[RE2] any operations at all, in any order, list the same deletions, and undoing them throws nothing', () => {
   const histories = anyHistory().chain((ops) => fc.tuple(fc.constant(ops), deliveryOf(ops)))
   fc.assert(
