@@ -113,7 +113,7 @@ describe('A disk that is full', () => {
       here.root.root?.newNamedChild('larger').setProperty('text', 'y'.repeat(500_000))
       here.root.root?.newNamedChild('largest').setProperty('text', 'z'.repeat(500_000))
       await until(here, ({ error, pending }) => error?.code === 'storage_failed' && pending > 0)
-      await logged(server, (text) => text.includes('database or disk is full'))
+      expect(await logged(server, (text) => text.includes('database or disk is full'))).toContain(here.id)
       await until(there, ({ phase }) => phase === 'live')
       rmSync(`/proc/${server.pid}/root${server.dataDir}/ballast`)
       await delivered(world, 'large', 'larger', 'largest')
