@@ -48,6 +48,8 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
   let asked: { readonly treeId: TreeId; readonly cursor: number; readonly changes: number } | null = null
   let changes = 0
   let changesBefore = -1
+  /** In a row, without a word of the log. */
+  let unjudged = 0
   let cancel: (() => void) | null = null
   let stopped = false
 
@@ -68,9 +70,9 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
       const tree = trees.get(treeId)
       if (tree !== undefined) {
         asked = { treeId, cursor, changes }
-        deps.compare(treeId, cursor, tree.digest())
         // In case that no answer comes.
-        return wait(quietMs)
+        wait(quietMs)
+        return deps.compare(treeId, cursor, tree.digest())
       }
       due.delete(treeId)
     }
@@ -123,7 +125,13 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
       if (asked?.treeId !== treeId || asked.cursor !== cursor || stopped) return
       const isSame = asked.changes === changes
       asked = null
-      if (matches === null || !isSame) return wait(quietMs)
+      if (matches === null) {
+        // Others first. And a tree that is too large to be compared must not cost a digest every minute.
+        if (due.delete(treeId)) due.add(treeId)
+        return wait(Math.min(quietMs * 2 ** unjudged++, intervalMs))
+      }
+      unjudged = 0
+      if (!isSame) return wait(quietMs)
       if (!matches) {
         wait(quietMs)
         // A storage that fails says so elsewhere; the tree is compared again later.
