@@ -341,6 +341,8 @@ export async function createClientCore(
       return space
     },
     async openSpace(spaceId: SpaceId): Promise<Space> {
+      // What is written last in one that is being closed is not on the disk yet.
+      await open.get(spaceId)?.closing?.catch(() => {})
       const before = open.get(spaceId)
       if (before !== undefined) return before.space
       const found = await directory.find(spaceId)

@@ -69,6 +69,30 @@ describe('A client that nobody has signed in to', () => {
     expect(await space.openTree(space.id)).toBe(space.root)
   })
 
+  it('opens a space anew that is still being closed, with what was written last', async () => {
+    const storage = memoryStorage()
+    const append = storage.appendLocal.bind(storage)
+    let disk = Promise.resolve()
+    storage.appendLocal = async (...edits) => {
+      await disk
+      await append(...edits)
+    }
+    await using client = createSyncClient({ ...offline, storage })
+    const before = await client.createSpace({ name: 'Notes' })
+    const { promise, resolve: goOn } = Promise.withResolvers<void>()
+    disk = promise
+    before.root.root!.setProperty('last', 'words')
+    const closing = before.close()
+    const opening = Promise.all([client.openSpace(before.id), client.openSpace(before.id)])
+    goOn()
+    await closing
+    const [space, same] = await opening
+    expect(same).toBe(space)
+    expect(space.root.root!.getProperty('last')).toBe('words')
+    space.root.root!.setProperty('more', 'words')
+    await space.stored()
+  })
+
   it('says what it cannot do', async () => {
     await using client = createSyncClient({ ...offline, storage: memoryStorage() })
     const space = await client.createSpace({ name: 'Notes' })

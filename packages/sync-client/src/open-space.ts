@@ -8,6 +8,8 @@ import type { TreeVerdict } from './tree-verdict.ts'
 export interface OpenSpace {
   /** The space, once its tree is read. What comes meanwhile is not missed. */
   readonly space: Promise<Space>
+  /** Settles once the space is let go of; null as long as nobody closes it. */
+  readonly closing: Promise<void> | null
   /** Operations that are stored and come from elsewhere: the server, or another tab. */
   show(ops: readonly TreeOperation[]): void
   /** Edits that a page before this one, or a tab that is gone, could not store: this one goes on to try. */

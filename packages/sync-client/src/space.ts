@@ -301,6 +301,9 @@ export function openSpace(
 
   return {
     space: opened(),
+    get closing() {
+      return closed
+    },
     show,
     adopt(ops) {
       show(ops)
