@@ -1,4 +1,12 @@
-import { decodeBatch, encodeBatch, limits, SyncError, type TreeId, type TreeOperation } from '@t69/protocol'
+import {
+  decodeBatch,
+  encodeBatch,
+  limits,
+  type SpaceId,
+  SyncError,
+  type TreeId,
+  type TreeOperation,
+} from '@t69/protocol'
 import { Replica, toTreeOperation, toVertexOperation } from '@t69/replica'
 import { describe, expect, it } from 'vitest'
 
@@ -278,6 +286,24 @@ describe('spaces', () => {
     runtime.turn()
     expect(outcomes).toHaveLength(1)
     expect(spaces.open(spaceId).state.head).toBe(1)
+  })
+
+  it('never stand in for each other, though a commit fails while its file is closed to make room', () => {
+    const { spaces, runtime, watched, push } = setUp({ maxOpen: 3 })
+    const ids = ['a1', 'b2', 'c3', 'd4', 'e5'].map((start) => (start + spaceId.slice(2)) as typeof spaceId)
+    const [first, , , fourth, fifth] = ids as [SpaceId, SpaceId, SpaceId, SpaceId, SpaceId]
+    for (const id of ids.slice(0, 3)) spaces.open(id)
+    const outcomes = push(opsFrom(1, 1), 'a', first)
+    watched.failure = new SyncError('storage_failed', 'the disk is full')
+    // Room is made by closing the one that was used longest ago, though it has something to commit.
+    for (const id of ids.slice(1, 4)) spaces.open(id)
+    expect(outcomes).toMatchObject([{ ok: false, error: { code: 'storage_failed' } }])
+    watched.failure = undefined
+    spaces.open(fifth)
+    expect(spaces.open(fourth).id).toBe(fourth)
+    expect(spaces.size).toBe(3)
+    expect(watched.openNow.size).toBe(spaces.size)
+    runtime.turn()
   })
 
   it('close a file that nobody has used for a while, and then leave no timer', () => {

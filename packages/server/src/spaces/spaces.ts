@@ -110,7 +110,9 @@ export function createSpaces({
     ttlResolution: 0,
     perf: runtime,
     updateAgeOnGet: true,
-    dispose: ({ space }, spaceId) => {
+    // After, not while it is taken out: a last commit that fails drops the space, which would take it out once
+    // more, and a cache that counts an entry out twice gives its place to two spaces.
+    disposeAfter: ({ space }, spaceId) => {
       closeQuietly(spaceId, () => space.close())
       leftAt.set(spaceId, space.state)
     },
