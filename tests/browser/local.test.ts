@@ -1,12 +1,15 @@
 import { expect } from 'vitest'
 
+import { holdStore } from '../lib/local-db.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
   enableSync,
+  message,
   messages,
   newChat,
   newFolder,
+  newSpace,
   openSpace,
   openT69,
   ready,
@@ -83,11 +86,7 @@ story('spaces are made, named and deleted, and the others stay', async (stage) =
   await openT69(page, laptop.url)
   await newChat(page, 'In the first space')
   const first = await spaceOf(page)
-  await page.getByTestId('space-switcher').click()
-  await page.getByTestId('create-space').click()
-  await page.getByTestId('name-input').fill('Club')
-  await page.getByTestId('name-submit').click()
-  await expect.poll(() => page.getByTestId('space-name').innerText()).toBe('Club')
+  await newSpace(page, 'Club')
   const second = await spaceOf(page)
   expect(second).not.toBe(first)
 
@@ -109,6 +108,31 @@ story('spaces are made, named and deleted, and the others stay', async (stage) =
   await treeItem(page, { title: 'In the first space' }).waitFor()
   await page.getByTestId('space-switcher').click()
   await expect.poll(() => page.getByTestId('space-item').count()).toBe(1)
+})
+
+story('of two spaces chosen while the disk is busy, the one chosen last stays on screen', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'A chat to open again')
+  for (const name of ['Club', 'Work']) await newSpace(page, name)
+  const choose = async (name: string) => {
+    await page.getByTestId('space-switcher').click()
+    await page.getByTestId('space-item').filter({ hasText: name }).click()
+  }
+  await page.reload()
+  await ready(page)
+
+  const release = await holdStore(page, 'treeOps')
+  // Slower than the next: its chat comes with it.
+  await choose('My space')
+  await choose('Club')
+  await release()
+  await expect.poll(() => page.getByTestId('space-name').innerText()).toBe('Club')
+  await newChat(page, 'Chess')
+  await say(page, 'Who has the board?')
+  expect(await page.getByTestId('space-name').innerText()).toBe('Club')
+  expect(await treeRows(page)).toEqual(['Chess'])
 })
 
 story('chats are renamed, deleted and brought back', async (stage) => {
@@ -142,3 +166,50 @@ story('what is typed in the instant after "New chat" goes into that chat', async
   }
   expect(await laptop.page.getByTestId('tree-title').allTextContents()).toEqual(said.toReversed())
 })
+
+story(
+  'what is typed while a chat is still on its way from a busy disk goes into that chat',
+  async (stage) => {
+    const laptop = await stage.device("Anna's laptop")
+    const { page } = laptop
+    const choose = (title: string) => treeItem(page, { title }).click()
+    await openT69(page, laptop.url)
+    for (const title of ['Garden', 'House']) {
+      await newChat(page, title)
+      await say(page, `About the ${title.toLowerCase()}`)
+    }
+    await page.reload()
+    await ready(page)
+
+    const release = await holdStore(page, 'treeOps')
+    await choose('Garden')
+    await page.getByTestId('composer').fill('Sent while it opens')
+    await page.getByTestId('composer').press('Enter')
+    await page.getByTestId('composer').fill('Half a thou')
+    expect(await page.getByTestId('chat-title').inputValue()).toBe('Garden')
+    expect(await messages(page)).toEqual([])
+    await release()
+    await message(page, 'Sent while it opens').waitFor()
+    expect(await messages(page)).toEqual(['About the garden', 'Sent while it opens'])
+    expect(await page.getByTestId('composer').inputValue()).toBe('Half a thou')
+
+    await choose('House')
+    await expect.poll(() => messages(page)).toEqual(['About the house'])
+    expect(await page.getByTestId('composer').inputValue()).toBe('')
+
+    // Sent, and away before the chat has come.
+    await page.reload()
+    await ready(page)
+    const releaseAgain = await holdStore(page, 'treeOps')
+    await choose('Garden')
+    await page.getByTestId('composer').fill('Sent in passing')
+    await page.getByTestId('composer').press('Enter')
+    await choose('House')
+    await releaseAgain()
+    await expect.poll(() => messages(page)).toEqual(['About the house'])
+    await choose('Garden')
+    await expect
+      .poll(() => messages(page))
+      .toEqual(['About the garden', 'Sent while it opens', 'Sent in passing'])
+  },
+)

@@ -16,3 +16,35 @@ export async function readStore(page: Page, store: string): Promise<Record<strin
     }
   }, store)
 }
+
+/** Keeps a store of the page's `localDb` busy, as a slow disk does: nobody else reads or writes it until released. */
+export async function holdStore(page: Page, store: string): Promise<() => Promise<void>> {
+  const held = await page.evaluateHandle(
+    async (name) =>
+      await new Promise<{ release(): void }>((resolve, reject) => {
+        let isHeld = true
+        const release = (): void => {
+          isHeld = false
+        }
+        const opening = indexedDB.open('localDb')
+        opening.addEventListener('error', () =>
+          reject(opening.error ?? new Error('localDb cannot be opened')),
+        )
+        opening.addEventListener('success', () => {
+          const db = opening.result
+          const rows = db.transaction(name, 'readwrite').objectStore(name)
+          // A transaction lives as long as it is asked for something.
+          const keepOn = (): void => {
+            resolve({ release })
+            if (isHeld) rows.count().addEventListener('success', keepOn)
+            else db.close()
+          }
+          rows.count().addEventListener('success', keepOn)
+        })
+      }),
+    store,
+  )
+  return async () => {
+    await held.evaluate((holder) => holder.release())
+  }
+}

@@ -83,6 +83,16 @@ export async function openSpace(page: Page, spaceId: string): Promise<void> {
   await ready(page)
 }
 
+/** Makes a space and opens it. */
+export async function newSpace(page: Page, name: string): Promise<void> {
+  await showSidebar(page)
+  await page.getByTestId('space-switcher').click()
+  await page.getByTestId('create-space').click()
+  await page.getByTestId('name-input').fill(name)
+  await page.getByTestId('name-submit').click()
+  await expect.poll(() => page.getByTestId('space-name').innerText()).toBe(name)
+}
+
 export async function status(
   page: Page,
 ): Promise<{ phase: string; pending: number; head: number; text: string }> {

@@ -38,6 +38,9 @@ export class OpenSpace {
   name = $state('')
   role = $state.raw<Role | null>(null)
   present = $state.raw<readonly Presence[]>([])
+  /** The chat on screen. Its tree may still be on its way from the disk. */
+  chatId = $state<string | null>(null)
+  /** The same with its tree, once it is here. */
   chat = $state.raw<OpenChat | null>(null)
   selectedId = $state<string | null>(null)
   /** What took much of the space out of view while it was open, until somebody closes the notice. */
@@ -45,7 +48,7 @@ export class OpenSpace {
   colorScheme = $state<ColorScheme>('system')
   readonly openFolders = new SvelteSet<string>()
   readonly canEdit = $derived(this.role !== 'viewer')
-  #wanted: string | null = null
+  #opened: Promise<void> = Promise.resolve()
   #stops: (() => void)[] = []
   #stopDeletions = (): void => {}
   /**
@@ -97,15 +100,16 @@ export class OpenSpace {
     await this.openChat(treeId ?? last)
   }
 
-  /** Shows a chat, or none. The chat shown before is let go of. */
+  /**
+   * Goes to a chat, or to none, at once: what is written from now on is written there. Resolves when its
+   * messages are here.
+   */
   async openChat(treeId: string | null): Promise<void> {
-    this.#wanted = treeId
-    if (this.chat?.treeId === treeId) return
-    if (treeId === null) return this.#show(null)
-    const tree = await this.space.openTree(treeId)
-    // While it loaded, somebody went elsewhere, or asked for the same once more.
-    if (this.#wanted !== treeId || this.chat?.treeId === treeId) return this.space.closeTree(treeId)
-    this.#show({ treeId, tree })
+    if (this.chatId !== treeId) {
+      this.#show(treeId, null)
+      this.#opened = treeId === null ? Promise.resolve() : this.#load(treeId)
+    }
+    await this.#opened
   }
 
   /** Makes a chat and shows it. */
@@ -116,8 +120,7 @@ export class OpenSpace {
     this.selectedId = addItem(this.tree, { title, treeId, folderId })
     if (folderId !== null) this.openFolder(folderId, true)
     const chat = { treeId, tree }
-    this.#wanted = treeId
-    this.#show(chat)
+    this.#show(treeId, chat)
     return chat
   }
 
@@ -129,13 +132,16 @@ export class OpenSpace {
   }
 
   /** Adds to the open chat, or to a new one. A chat without a title takes it from its first message. */
-  async write(message: NewMessage): Promise<{ chat: OpenChat; messageId: string }> {
-    const chat = this.chat ?? (await this.newChat(null))
-    const messageId = addMessage(chat.tree, message)
-    const item = itemOfTree(this.tree, chat.treeId)
+  async write(message: NewMessage): Promise<{ treeId: string; messageId: string }> {
+    const treeId = this.chatId ?? (await this.newChat(null)).treeId
+    // Opened for the message itself: the chat may be on its way still, and gone from the screen before it comes.
+    const tree = await this.space.openTree(treeId)
+    const messageId = addMessage(tree, message)
+    const item = itemOfTree(this.tree, treeId)
     if (item && titleOf(item) === untitled && message.text.trim() !== '')
-      this.renameChat(chat, titleFrom(message.text))
-    return { chat, messageId }
+      this.renameChat({ treeId, tree }, titleFrom(message.text))
+    await this.space.closeTree(treeId)
+    return { treeId, messageId }
   }
 
   /** The title is kept twice, as in t69: in the sidebar's vertex and in the chat's own tree. */
@@ -161,7 +167,7 @@ export class OpenSpace {
     // Where the server refuses edits for want of room, it still takes deletions: nothing may come with them.
     const mark = this.status.rejected === 0 ? { by, at: Date.now() } : null
     const deleted = deleteItem(this.tree, itemId, mark)
-    if (this.chat && itemOfTree(this.tree, this.chat.treeId) === undefined) void this.openChat(null)
+    if (this.chatId !== null && itemOfTree(this.tree, this.chatId) === undefined) void this.openChat(null)
     if (this.selectedId === itemId) this.selectedId = null
     return () => restoreItems(this.tree, deleted)
   }
@@ -188,7 +194,7 @@ export class OpenSpace {
 
   async close(): Promise<void> {
     for (const stop of this.#stops.splice(0)) stop()
-    this.#wanted = null
+    this.chatId = null
     this.chat = null
     await this.space.close()
   }
@@ -215,17 +221,31 @@ export class OpenSpace {
     })
   }
 
-  #show(chat: OpenChat | null): void {
+  async #load(treeId: string): Promise<void> {
+    try {
+      const tree = await this.space.openTree(treeId)
+      // Meanwhile somebody went elsewhere, or came back and it was here before.
+      if (this.chatId !== treeId || this.chat !== null) await this.space.closeTree(treeId)
+      else this.chat = { treeId, tree }
+    } catch (error) {
+      if (this.chatId === treeId && this.chat === null) this.#show(null, null)
+      throw error
+    }
+  }
+
+  /** The chat on screen from now on. The one before is let go of. */
+  #show(treeId: string | null, chat: OpenChat | null): void {
     const before = this.chat
+    this.chatId = treeId
     this.chat = chat
-    this.space.setPresence({ chat: chat?.treeId ?? null })
+    this.space.setPresence({ chat: treeId })
     this.#saveView()
     if (before) void this.space.closeTree(before.treeId)
   }
 
   #saveView(): void {
     void saveView(this.space.id, {
-      chat: this.chat?.treeId ?? null,
+      chat: this.chatId,
       openFolders: [...this.openFolders],
     })
   }

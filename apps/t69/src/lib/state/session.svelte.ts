@@ -27,6 +27,7 @@ export class Session {
   spaces = $state.raw<readonly SpaceInfo[]>([])
   open = $state.raw<OpenSpace | null>(null)
   invite = $state<string | null>(null)
+  #opening: Promise<void> = Promise.resolve()
 
   constructor(client: SyncClient) {
     this.client = client
@@ -63,7 +64,18 @@ export class Session {
     this.open?.refresh()
   }
 
-  async openSpace(spaceId: string, treeId: string | null = null): Promise<void> {
+  openSpace(spaceId: string, treeId: string | null = null): Promise<void> {
+    return this.#inTurn(() => this.#openSpace(spaceId, treeId))
+  }
+
+  /** Spaces open one after another: what was asked for last is shown in the end, and asked for twice opens once. */
+  #inTurn(open: () => Promise<void>): Promise<void> {
+    const opening = this.#opening.then(open)
+    this.#opening = opening.catch(() => {})
+    return opening
+  }
+
+  async #openSpace(spaceId: string, treeId: string | null = null): Promise<void> {
     if (this.open?.space.id === spaceId) {
       if (treeId !== null) await this.openChat(treeId)
       return
@@ -106,8 +118,9 @@ export class Session {
   async openChat(treeId: string | null): Promise<void> {
     // At once: whoever opens it again meanwhile means it.
     this.ui.drawerOpen = false
-    await this.open?.openChat(treeId)
+    const opened = this.open?.openChat(treeId)
     this.#showAddress('push')
+    await opened
   }
 
   async newChat(folderId: string | null): Promise<void> {
@@ -146,12 +159,16 @@ export class Session {
     await this.refreshSpaces()
     if (user === null) return
     if (this.invite !== null) return this.acceptInvite()
+    await this.#inTurn(() => this.#leaveBlankFirstSpace())
+  }
+
+  /** Who signs in where nothing was written yet wants to see what they have, unless they chose a space already. */
+  async #leaveBlankFirstSpace(): Promise<void> {
     const first = await readFirstSpace()
     const synced = this.spaces.find((space) => space.synced)
-    if (synced && this.open?.space.id === first && (await this.#isBlankFirstSpace())) {
-      await this.openSpace(synced.id)
-      await this.#dropBlankFirstSpace()
-    }
+    if (synced === undefined || this.open?.space.id !== first || !(await this.#isBlankFirstSpace())) return
+    await this.#openSpace(synced.id)
+    await this.#dropBlankFirstSpace()
   }
 
   async #makeFirstSpace(): Promise<void> {
@@ -193,7 +210,7 @@ export class Session {
 
   #showAddress(how: 'push' | 'replace'): void {
     if (this.open === null || this.invite !== null) return
-    const address = addressOf(this.open.space.id, this.open.chat?.treeId ?? null)
+    const address = addressOf(this.open.space.id, this.open.chatId)
     if (`${location.pathname}${location.hash}` === address) return
     if (how === 'push') history.pushState(null, '', address)
     else history.replaceState(null, '', address)
