@@ -183,6 +183,46 @@ it.each([
   expect(server.errors).toEqual([])
 })
 
+/** Waits for the answer to the handshake. */
+const answer = Symbol('answer')
+
+it.each<[string, (hello: string) => (string | typeof answer)[]]>([
+  ['binary parts before its handshake', () => ['451-["ops:push",{"_placeholder":true,"num":0}]']],
+  ['two handshakes at once', (hello) => [hello, hello]],
+  ['a handshake with another namespace', (hello) => [hello, answer, '40/other,{}']],
+  ['many binary parts in one event', (hello) => [hello, answer, '4510-["ops:push",{}]']],
+])('[LI10] cuts off who sends %s', async (_, framesFor) => {
+  await using server = await startServer()
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`)
+  const heard = (isIt: (text: string) => boolean) =>
+    new Promise<void>((resolve) => {
+      socket.addEventListener('message', ({ data }) => {
+        if (isIt(String(data))) resolve()
+      })
+    })
+  const ended = new Promise<string>((resolve) => socket.addEventListener('close', () => resolve('ended')))
+  const answered = heard((text) => text.startsWith('40'))
+  await heard((text) => text.startsWith('0'))
+  for (const frame of framesFor(`40${JSON.stringify(goodAuth())}`)) {
+    if (frame === answer) await answered
+    else socket.send(frame)
+  }
+  expect(await ended).toBe('ended')
+  expect(server.gateway.size).toBe(0)
+})
+
+it('[LI10] admits nobody for a payload of handshakes, however many there are in it', async () => {
+  await using server = await startServer()
+  const url = `${server.url}/socket.io/?EIO=4&transport=polling`
+  const opened = await (await fetch(url)).text()
+  const { sid } = JSON.parse(opened.slice(1)) as { sid: string }
+  const body = Array.from({ length: 200 }, () => `40${JSON.stringify(goodAuth())}`).join('\u001e')
+  await fetch(`${url}&sid=${sid}`, { method: 'POST', body })
+  const honest = server.connect(goodAuth())
+  expect(await honest.timeout(5_000).emitWithAck('space:join', { spaceId })).toMatchObject({ ok: true })
+  expect(server.gateway.size).toBe(1)
+})
+
 it('[LI1] takes a batch at its limit, and cuts off who sends more than a message may hold', async () => {
   await using server = await startServer()
   const client = server.connect(goodAuth())

@@ -17,6 +17,7 @@ import type { Tokens } from '../platform/tokens.ts'
 import { type Logger, silentLogger } from '../spaces/logger.ts'
 import { type Backlog, sizeOf, watchBacklog } from './backlog.ts'
 import type { Gateway } from './gateway.ts'
+import { guardHandshakes } from './guard-handshake.ts'
 import { checkHandshake } from './handshake.ts'
 import { type AddressLimits, limitAddresses } from './limit-addresses.ts'
 import type { Socket } from './socket.ts'
@@ -75,6 +76,7 @@ export function attachSocketIo(
   })
 
   const addresses = limitAddresses(io, addressLimits)
+  const guard = guardHandshakes(io)
 
   io.use((socket, next) => {
     try {
@@ -97,6 +99,7 @@ export function attachSocketIo(
       ioSocket.disconnect(true)
       return
     }
+    guard.admit(ioSocket.conn)
     const backlog = watchBacklog(ioSocket.conn, () => connection.drained())
     const connection = gateway.connect(socketOf(ioSocket, backlog), ioSocket.data)
     // Before anything is made of it, and whatever it is.
