@@ -374,6 +374,74 @@ describe('A client and the server', () => {
     expect(mine.status.phase).toBe('live')
   })
 
+  it('sends what was written without a network in a space that is closed by the time there is one', async () => {
+    const net = createCuttable(url)
+    const storage = memoryStorage()
+    const laptop = device({ ...net, storage })
+    await laptop.signUp(anna)
+    const notes = await laptop.createSpace({ name: 'Notes' })
+    await notes.flushed()
+    const other = await laptop.createSpace({ name: 'Other' })
+    await other.flushed()
+    net.cut()
+    await until(notes, ({ phase }) => phase === 'offline')
+    notes.root.root!.newNamedChild('written on the train')
+    await notes.close()
+    net.mend()
+    await other.flushed()
+    await expect
+      .poll(async () => (await storage.countPending(notes.id)).pending, { timeout: deadlineMs })
+      .toBe(0)
+  })
+
+  it('goes on to send up a space that was closed before the server had all of it', async () => {
+    const net = createCuttable(url)
+    const storage = memoryStorage()
+    const laptop = device({ ...net, storage })
+    await laptop.signUp(anna)
+    const other = await laptop.createSpace({ name: 'Other' })
+    await other.flushed()
+    await laptop.signOut()
+    const notes = await laptop.createSpace({ name: 'Notes' })
+    notes.root.root!.newNamedChild('written before it synced')
+    await laptop.signIn(anna)
+    net.cut()
+    await notes.enableSync()
+    await notes.close()
+    await laptop.close()
+
+    const again = device({ ...net, storage })
+    net.mend()
+    await again.ready
+    const isThere = async () => {
+      const state = await storage.getSyncState(notes.id)
+      return state?.reconciling === false && (await storage.countPending(notes.id)).pending === 0
+    }
+    await expect.poll(isThere, { timeout: deadlineMs }).toBe(true)
+  })
+
+  it('syncs a space though the storage failed just as it was opened', async () => {
+    const storage = memoryStorage()
+    const laptop = device({ storage })
+    await laptop.signUp(anna)
+    const { id } = await laptop.createSpace({ name: 'Notes' })
+    await laptop.close()
+    const leading = storage.forLeader.bind(storage)
+    let failing = 2
+    storage.forLeader = () => {
+      const leader = leading()
+      const read = leader.getSyncState.bind(leader)
+      leader.getSyncState = (spaceId) =>
+        failing-- > 0 ? Promise.reject(new Error('not just now')) : read(spaceId)
+      return leader
+    }
+    const again = device({ storage })
+    const space = await again.openSpace(id)
+    space.root.root!.newNamedChild('soon')
+    await space.flushed()
+    expect(failing).toBeLessThan(0)
+  })
+
   it('keeps the edits of someone who signed out, and sends them after the next sign-in', async () => {
     const laptop = device()
     await laptop.signUp(anna)

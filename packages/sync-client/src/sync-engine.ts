@@ -8,12 +8,14 @@ import type {
 } from '@t69/protocol'
 import { spaceSchema } from '@t69/protocol'
 
+import { backoffMs } from './backoff.ts'
 import { createConnector, type Link, type WakeCause } from './connection.ts'
 import type { Runtime } from './runtime.ts'
 import type { Session } from './session.ts'
 import { createSpaceSync, type SpaceSync } from './space-sync.ts'
 import { isLocalUri, serverUri } from './space-uri.ts'
 import type { ClientStorage } from './storage.ts'
+import { SupersededError } from './storage/leader-term.ts'
 import { unsynced, type SyncMachine } from './sync-machine.ts'
 import { reportOf, sameReport, type SyncReport } from './sync-status.ts'
 import type { Transport } from './transport.ts'
@@ -34,8 +36,8 @@ export interface SyncEngineListener {
 }
 
 /**
- * Syncs, for all tabs of a browser, the spaces that any of them has open, and those in which edits wait
- * since an earlier visit. Runs in the tab that leads.
+ * Syncs, for all tabs of a browser, the spaces that any of them has open, and those that nobody has open any
+ * more until the server has all of them. Runs in the tab that leads.
  */
 export interface SyncEngine {
   /** The spaces that a tab has open: all of them, each time. */
@@ -83,14 +85,18 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
   const { url, runtime, session } = deps
   const storage = deps.storage.forLeader()
   const openIn = new Map<string, readonly SpaceId[]>()
-  /** Nobody has them open, but edits wait in them. */
-  const leftovers = new Set<SpaceId>()
+  /** Not watched, though the server may lack something of them: to be looked at. */
+  const doubtful = new Set<SpaceId>()
+  /** All of the user's spaces were looked at. */
+  let hasLooked = false
   const watched = new Map<SpaceId, Watched>()
   const presence = new Map<SpaceId, JsonValue>()
   let userId = session.user?.id ?? null
   let link: Link | null = null
   let stopped = false
   let turn: Promise<void> = Promise.resolve()
+  let failures = 0
+  let cancelRetry = (): void => {}
 
   const connector = createConnector(deps, {
     opened(next) {
@@ -200,7 +206,7 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
         onChange: (machine) => changed(spaceId, machine),
         onSettled: () => {
           listener.settled(spaceId)
-          if (leftovers.has(spaceId)) void dropLeftover(spaceId)
+          if (!isOpen(spaceId)) void align()
         },
         onSuperseded: () => void (stopped || listener.superseded()),
       },
@@ -225,39 +231,48 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
     await space.sync.stop()
   }
 
-  async function dropLeftover(spaceId: SpaceId): Promise<void> {
-    if ((await storage.countPending(spaceId)).pending > 0) return
-    leftovers.delete(spaceId)
-    await align()
+  /** The server lacks some of it: edits, or what a reconciliation would find. */
+  async function isUnfinished(spaceId: SpaceId): Promise<boolean> {
+    const space = await storage.getSpace(spaceId)
+    if (space === undefined || space.userId === null || space.userId !== userId) return false
+    if ((await storage.countPending(spaceId)).pending > 0) return true
+    return (await storage.getSyncState(spaceId))?.reconciling === true
   }
 
   async function watchWanted(): Promise<void> {
-    const wanted = new Set<SpaceId>(leftovers)
-    for (const spaceIds of openIn.values()) for (const spaceId of spaceIds) wanted.add(spaceId)
-    if (stopped || userId === null) wanted.clear()
-    for (const spaceId of watched.keys()) if (!wanted.has(spaceId)) await unwatch(spaceId)
-    for (const spaceId of wanted) if (!watched.has(spaceId)) await watch(spaceId)
+    const isOn = !stopped && userId !== null
+    for (const spaceId of watched.keys()) {
+      if (!isOn || !(isOpen(spaceId) || (await isUnfinished(spaceId)))) await unwatch(spaceId)
+    }
+    if (!isOn) return
+    for (const spaceIds of openIn.values()) {
+      for (const spaceId of spaceIds) if (!watched.has(spaceId)) await watch(spaceId)
+    }
+    if (!hasLooked) for (const { id } of await storage.listSpaces()) doubtful.add(id)
+    hasLooked = true
+    for (const spaceId of doubtful) {
+      if (!watched.has(spaceId) && (await isUnfinished(spaceId))) await watch(spaceId)
+      doubtful.delete(spaceId)
+    }
   }
 
   /** Watches what is wanted and nothing else. One such pass at a time. */
   function align(): Promise<void> {
-    // A storage that fails here fails the next pass too, or not; the engine goes on with what it has.
-    turn = turn.then(watchWanted).catch(() => {})
+    cancelRetry()
+    turn = turn.then(watchWanted).then(
+      () => void (failures = 0),
+      (error: unknown) => {
+        if (stopped) return
+        if (error instanceof SupersededError) return listener.superseded()
+        cancelRetry = runtime.setTimer(() => void align(), backoffMs(failures++, runtime))
+      },
+    )
     return turn
-  }
-
-  async function findLeftovers(): Promise<void> {
-    leftovers.clear()
-    for (const space of await storage.listSpaces()) {
-      if (space.userId === null || space.userId !== userId) continue
-      if ((await storage.countPending(space.id)).pending > 0) leftovers.add(space.id)
-    }
   }
 
   async function start(): Promise<void> {
     if (userId === null) return void session.finishSignOut()
     connector.start()
-    await findLeftovers().catch(() => {})
     await align()
   }
   void start()
@@ -277,7 +292,13 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
       }
       void align()
     },
-    edited: (spaceId) => watched.get(spaceId)?.sync.edited(),
+    edited(spaceId) {
+      const space = watched.get(spaceId)
+      if (space !== undefined) return space.sync.edited()
+      // Stored late, for a tab that is gone or of an older release.
+      doubtful.add(spaceId)
+      void align()
+    },
     setPresence(spaceId, state) {
       presence.set(spaceId, state)
       if (watched.get(spaceId)?.joined === true) link?.signal('presence:set', { spaceId, state })
@@ -309,10 +330,10 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
       userId = null
       await align()
       userId = next
+      hasLooked = false
       await start()
     },
     async forget(spaceId) {
-      leftovers.delete(spaceId)
       presence.delete(spaceId)
       for (const [tab, spaceIds] of openIn) {
         openIn.set(
@@ -320,6 +341,7 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
           spaceIds.filter((id) => id !== spaceId),
         )
       }
+      turn = turn.then(() => unwatch(spaceId))
       await align()
     },
     wake(cause) {
@@ -330,6 +352,7 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
     async stop() {
       stopped = true
       await align()
+      cancelRetry()
       connector.stop()
     },
   }
