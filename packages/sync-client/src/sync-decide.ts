@@ -116,11 +116,13 @@ function bytesAbout({ value }: TreeOperation): number {
  * Where the next page would begin. One is asked for while the one before is being stored, so that neither the
  * network nor the disk waits for the other; one more waits in the inbox at most.
  */
-function nextPage({ write, saved, inbox, acked }: SyncMachine): number | undefined {
+function nextPage({ write, saved, inbox, acked, attempt }: SyncMachine): number | undefined {
   if (inbox.length > 0) return undefined
   if (write === null) return saved.cursor
-  // What an ack covers needs no page: it follows on what is being stored, as often as not.
-  return write.kind === 'append' && acked === null ? write.state.cursor : undefined
+  // What an ack covers needs no page: it follows on what is being stored, as often as not. And a storage that
+  // just failed may fail again: nothing is to gather behind it.
+  const isNext = write.kind === 'append' && acked === null && attempt === 0
+  return isNext ? write.state.cursor : undefined
 }
 
 function outboxIsDue(machine: SyncMachine): boolean {

@@ -76,9 +76,11 @@ describe('Joining', () => {
     world.connect()
     world.serve()
     world.deliver()
+    // The log id is the same: the log vouches for the cursor, not for what was acked after it.
     expect(world.machine.acked).toBeNull()
+    for (let count = 0; count < 3; count++) world.editElsewhere()
     world.settle()
-    expect(clocks(world.log)).toEqual([1])
+    expect(clocks(world.log)).toContain(1)
   })
 
   it('[CL6] pushes nothing before the log was read to its head', () => {
@@ -199,17 +201,28 @@ describe('Appends and pages', () => {
     expect(world.request?.kind).toBe('join')
   })
 
-  it('that the storage does not take are asked for again', () => {
+  it('that a full disk does not take are tried again, and not asked for again each time', () => {
     const world = settled()
-    world.editElsewhere()
+    world.disconnect()
+    for (let count = 0; count < 8; count++) world.editElsewhere()
+    world.connect()
+    world.serve()
     world.deliver()
-    world.finishWrite(failing('storage_failed'))
-    expect(world.machine.pause?.code).toBe('storage_failed')
+    let asked = 0
+    for (let attempt = 0; attempt < 20; attempt++) {
+      if (world.request !== null) asked++
+      world.serve()
+      while (world.wire.length > 0) world.deliver()
+      world.finishWrite(failing('storage_failed'))
+      expect(world.machine.pause?.code).toBe('storage_failed')
+      world.send({ type: 'retry' })
+    }
+    expect(asked).toBeLessThan(3)
     expect(world.saved.cursor).toBe(0)
     expect(world.shown.size).toBe(0)
     world.settle()
-    expect(world.saved.cursor).toBe(1)
-    expect(world.shown).toEqual(new Set([1]))
+    expect(world.saved.cursor).toBe(8)
+    expect(world.shown.size).toBe(8)
   })
 })
 
@@ -502,7 +515,7 @@ describe('Whatever happens, in whatever order', () => {
       world.wire.push({ type: 'closed', reason: 'changed' })
     },
     distrust: (world: MachineWorld) => world.distrust(),
-    loseHistory: (world: MachineWorld) => world.loseHistory(Math.floor(world.log.length / 2)),
+    loseHistory: (world: MachineWorld) => world.loseHistory(Math.floor(world.log.length * 0.8)),
   }
   const usual = ['edit', 'editElsewhere', 'deliver', 'serve', 'finishWrite', 'finishRead', 'connect'] as const
   const rare = ['refuse', 'failWrite', 'disconnect', 'retry', 'rejoin', 'distrust', 'loseHistory'] as const
@@ -528,7 +541,7 @@ describe('Whatever happens, in whatever order', () => {
           const floor = isAnew ? 0 : before.cursor
           expect(world.saved.cursor).toBeGreaterThanOrEqual(floor)
           before = world.saved
-          if (world.saved.logId !== world.logId) continue
+          if (!world.holds(world.saved)) continue
           // What the cursor covers is here, and what the server lacks is in the outbox, or found in the end.
           for (const { clock } of world.log.slice(0, world.saved.cursor))
             expect(world.held.has(clock)).toBe(true)

@@ -34,8 +34,7 @@ export function note(machine: SyncMachine, event: SyncEvent): Step {
     case 'written':
       return written(machine)
     case 'write-failed':
-      // What was to be written is lost, not the need for it: the next join and `acked` say what is missing.
-      return later({ ...rejoin(machine), write: null }, event.error)
+      return later({ ...unwritten(machine), write: null }, event.error)
     case 'outbox-read':
       return only({
         ...machine,
@@ -78,6 +77,23 @@ function joined(machine: SyncMachine, { logId, epoch, cursor, head, role }: Join
   const from = machine.distrusted ? 0 : cursor
   const write: Write = { kind: 'adopt-log', state: { logId, epoch, cursor: from, reconciling: true } }
   return { machine: { ...inside, acked: null, write }, effects: [{ do: 'write', write }] }
+}
+
+/**
+ * What could not be written waits for the next attempt where it was before. It is not asked for again: a disk may
+ * be full for days.
+ */
+function unwritten(machine: SyncMachine): SyncMachine {
+  const { write, saved } = machine
+  // Which log it is has to be known before anything of it is stored.
+  if (write?.kind === 'adopt-log') return rejoin(machine)
+  if (write?.kind !== 'append') return machine
+  const { logId, epoch, cursor } = write.state
+  if (logId === null || epoch === null) return machine
+  return {
+    ...machine,
+    inbox: [{ logId, epoch, after: saved.cursor, cursor, ops: write.ops }, ...machine.inbox],
+  }
 }
 
 type JoinReply = RequestReply<'space:join'>

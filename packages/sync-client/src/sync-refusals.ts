@@ -65,8 +65,8 @@ function settledWhenEmpty(machine: SyncMachine, push: Push): SyncMachine {
 }
 
 /**
- * What the connection had under way is void. A transaction goes on, and so does what was acked: under the
- * same log id, a committed position stays committed.
+ * What the connection had under way is void, but for a transaction. So is an ack that the cursor has not come to:
+ * a server that lost that position, though not the cursor, keeps the log id. What was acked is pushed once more.
  */
 export function disconnected(machine: SyncMachine): SyncMachine {
   return {
@@ -76,6 +76,7 @@ export function disconnected(machine: SyncMachine): SyncMachine {
     inbox: [],
     request: null,
     push: null,
+    acked: null,
     unsent: true,
     pullPace: machine.request === 'pull' ? paceLost(machine.pullPace) : machine.pullPace,
     pushPace: machine.request === 'push' ? paceLost(machine.pushPace) : machine.pushPace,
@@ -87,7 +88,16 @@ export function disconnected(machine: SyncMachine): SyncMachine {
 
 export function rejoin(machine: SyncMachine): SyncMachine {
   if (machine.link === 'down') return machine
-  return { ...machine, link: 'up', caughtUp: false, inbox: [], request: null, push: null, unsent: true }
+  return {
+    ...machine,
+    link: 'up',
+    caughtUp: false,
+    inbox: [],
+    request: null,
+    push: null,
+    acked: null,
+    unsent: true,
+  }
 }
 
 export function block(machine: SyncMachine, error: ErrorBody): SyncMachine {

@@ -5,6 +5,7 @@ import {
   spaceIdSchema,
   treeIdSchema,
   vertexIdSchema,
+  type Epoch,
   type ErrorBody,
   type LogId,
   type TreeOperation,
@@ -25,7 +26,7 @@ import {
 
 export const spaceId = spaceIdSchema.parse('aa'.repeat(16))
 const treeId = treeIdSchema.parse('tree')
-const epoch = epochSchema.parse('ee'.repeat(16))
+const epochNumber = (number: number): Epoch => epochSchema.parse(number.toString(16).padStart(32, 'e'))
 export const logIdNumber = (number: number): LogId => logIdSchema.parse(number.toString(16).padStart(32, '0'))
 
 /** An operation that differs from others by its clock alone. */
@@ -34,7 +35,12 @@ export function op(clock: number, peer = 'me'): TreeOperation {
   return { clock, peerId: peerIdSchema.parse(peer), treeId, spaceId, targetId, key: 'k', value: clock }
 }
 
-export const range = (after: number, ops: readonly TreeOperation[], logId = logIdNumber(1)): LogRange => ({
+export const range = (
+  after: number,
+  ops: readonly TreeOperation[],
+  logId = logIdNumber(1),
+  epoch = epochNumber(1),
+): LogRange => ({
   logId,
   epoch,
   after,
@@ -57,6 +63,10 @@ export class MachineWorld {
   // The server.
   logId = logIdNumber(1)
   log: TreeOperation[] = []
+  /** Which process began to write after which position. */
+  #epochs: { readonly epoch: Epoch; readonly after: number }[] = []
+  #process = epochNumber(1)
+  #processes = 1
   /** Refuses an operation, as a rule of the server's would. */
   refuses: (op: TreeOperation) => boolean = () => false
   // In between.
@@ -85,8 +95,10 @@ export class MachineWorld {
 
   #start(effect: Effect): void {
     if (effect.do === 'write') this.writes.push(effect.write)
-    else if (effect.do === 'request') this.request = effect.request
-    else if (effect.do === 'read-outbox') this.reads.push(this.#readOutbox())
+    else if (effect.do === 'request') {
+      this.#forgetAnswers()
+      this.request = effect.request
+    } else if (effect.do === 'read-outbox') this.reads.push(this.#readOutbox())
     else if (effect.do === 'show') for (const { clock } of effect.ops) this.shown.add(clock)
     else if (effect.do === 'retry-later') this.retries++
   }
@@ -102,9 +114,9 @@ export class MachineWorld {
 
   editElsewhere(): void {
     const made = op(++this.#clock, 'other')
-    this.log.push(made)
+    this.#commit([made])
     if (!this.joined) return
-    this.wire.push({ type: 'appended', range: range(this.log.length - 1, [made], this.logId) })
+    this.wire.push({ type: 'appended', range: this.#range(this.log.length - 1, [made]) })
   }
 
   connect(): void {
@@ -118,18 +130,46 @@ export class MachineWorld {
     this.send({ type: 'disconnected' })
   }
 
-  /** The server is restored from a backup: its newest operations are gone, and the log is another. */
+  /** The server is restored from a backup: its newest operations are gone, and nobody knows yet. */
   loseHistory(kept: number): void {
     this.disconnect()
     this.log = this.log.slice(0, kept)
-    this.logId = logIdNumber(++this.#logs)
+    this.#epochs = this.#epochs.filter(({ after }) => after < kept)
+    this.#process = epochNumber(++this.#processes)
   }
 
-  /** What is stored turned out not to be what the log has. An answer that is under way says nothing any more. */
+  /** Whether the log vouches for a position ([LC6]). */
+  holds({ logId, epoch, cursor }: SyncState): boolean {
+    if (logId !== this.logId) return false
+    if (cursor === 0) return true
+    const index = this.#epochs.findIndex((known) => known.epoch === epoch)
+    return index >= 0 && (this.#epochs[index + 1]?.after ?? this.log.length) >= cursor
+  }
+
+  #commit(ops: readonly TreeOperation[]): void {
+    if (ops.length > 0 && this.#epoch !== this.#process)
+      this.#epochs.push({ epoch: this.#process, after: this.log.length })
+    if (ops.length > 0 && this.#epochs.length === 0) this.#epochs.push({ epoch: this.#process, after: 0 })
+    this.log.push(...ops)
+  }
+
+  get #epoch(): Epoch {
+    return this.#epochs.at(-1)?.epoch ?? this.#process
+  }
+
+  #range(after: number, ops: readonly TreeOperation[]): LogRange {
+    return range(after, ops, this.logId, this.#epoch)
+  }
+
+  /** What is stored turned out not to be what the log has. */
   distrust(): void {
     this.request = null
-    this.wire = this.wire.filter(({ type }) => type === 'appended' || type === 'closed')
     this.send({ type: 'distrusted' })
+  }
+
+  /** An answer that nobody waits for any more says nothing. */
+  #forgetAnswers(): void {
+    this.wire = this.wire.filter(({ type }) => type === 'appended' || type === 'closed')
   }
 
   finishWrite(error?: ErrorBody): void {
@@ -178,14 +218,15 @@ export class MachineWorld {
         return { type: 'registered' }
       case 'join': {
         this.joined = true
-        const holds = request.from.logId === this.logId && request.from.cursor <= this.log.length
-        const cursor = holds ? request.from.cursor : 0
-        const head = this.log.length
-        return { type: 'joined', reply: { logId: this.logId, epoch, cursor, head, role: 'editor' } }
+        const isHeld = this.holds(request.from)
+        if (!isHeld && request.from.logId === this.logId) this.logId = logIdNumber(++this.#logs)
+        const cursor = isHeld ? request.from.cursor : 0
+        const reply = { logId: this.logId, epoch: this.#epoch, cursor, head: this.log.length }
+        return { type: 'joined', reply: { ...reply, role: 'editor' } }
       }
       case 'pull': {
         const page = this.log.slice(request.after, request.after + 2)
-        return { type: 'pulled', range: range(request.after, page, this.logId), head: this.log.length }
+        return { type: 'pulled', range: this.#range(request.after, page), head: this.log.length }
       }
       case 'push':
         return this.#push(request.ops)
@@ -199,15 +240,16 @@ export class MachineWorld {
       this.refuses(one) ? [{ index, code: 'op_conflict' as const, message: 'no' }] : [],
     )
     const taken = ops.filter((one) => !known.has(one.clock) && !this.refuses(one))
-    this.log.push(...taken)
+    this.#commit(taken)
     const cursor = this.log.length
     const duplicates = ops.length - taken.length - rejected.length
-    const ack = { logId: this.logId, epoch, after, cursor, head: cursor, duplicates, rejected }
+    const ack = { logId: this.logId, epoch: this.#epoch, after, cursor, head: cursor, duplicates, rejected }
     return { type: 'pushed', ack }
   }
 
   /** The next thing on the wire arrives. */
   deliver(): void {
+    if (this.machine.request === null) this.#forgetAnswers()
     const next = this.wire.shift()
     if (next !== undefined) this.send(next)
   }
