@@ -134,6 +134,21 @@ describe('renewing a session', () => {
     expect(harness.told).toHaveLength(1)
   })
 
+  it('finds out a thief who is as quick at the next renewal, whichever of the two is first', async () => {
+    for (const isThiefFirst of [false, true]) {
+      await using harness = await createHttpHarness()
+      const anna = await harness.signUp('Anna')
+      const honest = await refresh(harness, anna.session.refreshToken)
+      const thief = await refresh(harness, anna.session.refreshToken)
+      harness.clock.now += 12 * minute
+      const [first, second] = isThiefFirst ? [thief, honest] : [honest, thief]
+      expect((await refresh(harness, first.session!.refreshToken)).status).toBe(200)
+      harness.clock.now += 1_000
+      expect((await refresh(harness, second.session!.refreshToken)).status).toBe(401)
+      expect(harness.told).toHaveLength(1)
+    }
+  })
+
   it('keeps a session that is used alive, and lets one rest that is not', async () => {
     await using harness = await createHttpHarness({ REFRESH_TOKEN_TTL: '10m' })
     const anna = await harness.signUp('Anna')
@@ -275,6 +290,18 @@ describe('limits on signing in', () => {
       for (let count = 0; count < 3; count++) expect((await person.call('GET', '/api/me')).status).toBe(200)
       expect((await person.call('GET', '/api/me')).status).toBe(429)
     }
+  })
+
+  it('counts the renewals of all devices of one user together', async () => {
+    await using harness = await createHttpHarness({ REQUEST_LIMIT_PER_USER: '3' })
+    const anna = await harness.signUp('Anna')
+    const login = { email: 'anna@example.org', password }
+    const phone = sessionSchema.parse((await harness.anonymous('POST', '/api/auth/login', login)).body)
+    const outcomes: number[] = []
+    for (const { refreshToken } of [anna.session, phone, anna.session, phone]) {
+      outcomes.push((await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })).status)
+    }
+    expect(outcomes).toEqual([200, 200, 200, 429])
   })
 
   it('counts sign-ins and sign-ups of one address together', async () => {

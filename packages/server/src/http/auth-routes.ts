@@ -82,7 +82,8 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       rateLimit: createRenewalLimit(app, config, (request) => {
         const { refreshToken } = refreshBodySchema.parse(request.body)
         const token = refreshToken ?? sessionCookieOf(request, config.corsOrigins)
-        return token === undefined ? undefined : sessions.idByToken(token, now())
+        const sessionId = token === undefined ? undefined : sessions.idByToken(token, now())
+        return sessionId === undefined ? undefined : sessions.userOf(sessionId, now())
       }),
     },
     schema: {

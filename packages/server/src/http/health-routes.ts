@@ -7,7 +7,25 @@ import type { RouteDeps } from './routes.ts'
 
 const okSchema = z.object({ status: z.literal('ok') })
 
-export function healthRoutes(app: HttpApp, { platform, lifecycle }: RouteDeps): void {
+/** Anybody may ask whether the database can be written, as often as they like; finding out waits for the disk. */
+const checkIntervalMs = 1_000
+
+export function healthRoutes(app: HttpApp, { platform, lifecycle, now }: RouteDeps): void {
+  let checked: { readonly at: number; readonly failure?: unknown } | undefined
+
+  function checkWritable(): void {
+    const at = now()
+    if (checked === undefined || Math.abs(at - checked.at) >= checkIntervalMs) {
+      try {
+        platform.checkWritable()
+        checked = { at }
+      } catch (failure) {
+        checked = { at, failure }
+      }
+    }
+    if (checked.failure !== undefined) throw checked.failure
+  }
+
   app.get('/health', {
     config: { rateLimit: false },
     schema: {
@@ -27,7 +45,7 @@ export function healthRoutes(app: HttpApp, { platform, lifecycle }: RouteDeps): 
     },
     handler: async () => {
       if (lifecycle.isClosing) throw new SyncError('unavailable', 'The server is shutting down')
-      platform.checkWritable()
+      checkWritable()
       return { status: 'ok' as const }
     },
   })

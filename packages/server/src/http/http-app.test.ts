@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import Sqlite from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { createHttpHarness, type HttpHarness } from '../testing/http-harness.ts'
@@ -72,6 +73,24 @@ describe('every refusal has the form that clients know', () => {
     expect(await harness.anonymous('GET', '/ready')).toMatchObject(unavailable)
     expect(await anna.call('GET', '/api/me')).toMatchObject(unavailable)
     expect((await harness.anonymous('GET', '/health')).status).toBe(200)
+  })
+
+  it('writes to the disk once a second at the most for whoever asks whether it is ready', async () => {
+    await using harness = await createHttpHarness()
+    const other = new Sqlite(join(harness.dataDir, 'platform.sqlite'))
+    const versions = new Set([other.pragma('data_version', { simple: true })])
+    async function ask(): Promise<void> {
+      for (let count = 0; count < 20; count++) {
+        expect((await harness.anonymous('GET', '/ready')).status).toBe(200)
+        versions.add(other.pragma('data_version', { simple: true }))
+      }
+    }
+    await ask()
+    expect(versions.size).toBe(2)
+    harness.clock.now += 1_000
+    await ask()
+    expect(versions.size).toBe(3)
+    other.close()
   })
 
   it('shows figures to whoever has the token for them, and has no such route without one', async () => {

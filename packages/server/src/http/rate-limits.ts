@@ -72,23 +72,23 @@ function createBudget(app: HttpApp, max: number, timeWindow = minuteMs) {
 }
 
 /**
- * For renewals, which show no access token (as the route's `config.rateLimit`). A good refresh token has the
- * budget of its session: when a server comes back, everybody at an address may renew at once. Guesses count by
- * address.
+ * For renewals, which show no access token (as the route's `config.rateLimit`). A good refresh token has a
+ * budget of its user, on all of their devices together: when a server comes back, everybody at an address may
+ * renew at once, and to sign in more often must not be a way to more of it. Guesses count by address.
  */
 export function createRenewalLimit(
   app: HttpApp,
   config: Config,
-  sessionOf: (request: FastifyRequest) => string | undefined,
+  userOf: (request: FastifyRequest) => string | undefined,
 ) {
-  const perSession = createBudget(app, config.rateLimits.requestsPerUser)
+  const perUser = createBudget(app, config.rateLimits.requestsPerUser)
   return {
     // The token may be in the body.
     hook: 'preHandler' as const,
     allowList: async (request: FastifyRequest): Promise<boolean> => {
-      const sessionId = sessionOf(request)
-      if (sessionId === undefined) return false
-      await perSession(request, `session:${sessionId}`)
+      const userId = userOf(request)
+      if (userId === undefined) return false
+      await perUser(request, `renewals:${userId}`)
       return true
     },
   }

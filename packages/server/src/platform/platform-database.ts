@@ -25,6 +25,8 @@ export interface PlatformTables {
     generation: number
     /** When this generation began. */
     rotated_at: number
+    /** Which token began it, by its hash; empty for the first generation. */
+    rotated_by: string
   }
   refresh_tokens: {
     /** SHA-256, hex: the token itself is nowhere on the server. */

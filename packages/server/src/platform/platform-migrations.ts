@@ -96,4 +96,9 @@ export const platformMigrations: Migrations = {
     db.schema.createIndex('invites_by_id').on('invites').column('id').unique(),
     db.schema.createIndex('invites_by_creator').on('invites').column('created_by'),
   ],
+  4: (db) => [
+    db.schema
+      .alterTable('sessions')
+      .addColumn('rotated_by', 'text', (column) => column.notNull().defaultTo('')),
+  ],
 }

@@ -101,12 +101,13 @@ describe('a refresh token', () => {
     const generation = fc.nat(100)
     const elapsed = fc.nat(2 * refreshGraceMs)
     fc.assert(
-      fc.property(generation, generation, elapsed, (token, current, since) => {
+      fc.property(generation, generation, elapsed, fc.boolean(), (token, current, since, isRepeated) => {
         fc.pre(token <= current)
-        const verdict = judgeRefresh(token, { generation: current, rotatedAt: 1000 }, 1000 + since)
-        const isInTime = token === current - 1 && since <= refreshGraceMs
+        const session = { generation: current, rotatedAt: 1000, rotatedBy: 'this' }
+        const hash = isRepeated && token === current - 1 ? 'this' : 'a sibling'
+        const verdict = judgeRefresh({ generation: token, hash }, session, 1000 + since)
         expect(verdict === 'current').toBe(token === current)
-        expect(verdict === 'grace').toBe(isInTime)
+        expect(verdict === 'grace').toBe(hash === 'this' && since <= refreshGraceMs)
       }),
     )
   })

@@ -10,10 +10,10 @@ import { createRefreshTokens } from './refresh-tokens.ts'
  * A session is a family of refresh tokens. Each refresh begins a new generation, and only tokens of the
  * current one are good. An older one means that two parties hold the session, one of them a thief: it ends.
  *
- * One case is honest: the answer to a refresh was lost, or two tabs refreshed at once. So the generation
- * before is good for a short while after the change, and gives a sibling within the current generation
- * instead of a new one. Whichever sibling is used next outdates the others, so a thief who was quick is
- * still found out by the next refresh of the two.
+ * One case is honest: the answer to a refresh was lost, or two tabs refreshed at once. So the very token that
+ * began a generation is good for a short while after, and gives a sibling within that generation instead of a
+ * new one. Whichever sibling is used next outdates the others at once, so a thief who was quick is still found
+ * out by the next refresh of the two, however quick they are again.
  *
  * A database that was restored from a backup has not seen the newest generations. A token says its own, signed:
  * one that is ahead of the database is honest, and people stay signed in.
@@ -26,14 +26,14 @@ const rememberedGenerations = 1000
 export type RefreshVerdict = 'current' | 'ahead' | 'grace' | 'reused'
 
 export function judgeRefresh(
-  tokenGeneration: number,
-  session: { readonly generation: number; readonly rotatedAt: number },
+  token: { readonly generation: number; readonly hash: string },
+  session: { readonly generation: number; readonly rotatedAt: number; readonly rotatedBy: string },
   now: number,
 ): RefreshVerdict {
-  if (tokenGeneration === session.generation) return 'current'
-  if (tokenGeneration > session.generation) return 'ahead'
-  const isPrevious = tokenGeneration === session.generation - 1
-  return isPrevious && now - session.rotatedAt <= refreshGraceMs ? 'grace' : 'reused'
+  if (token.generation === session.generation) return 'current'
+  if (token.generation > session.generation) return 'ahead'
+  const isRepeated = token.hash === session.rotatedBy
+  return isRepeated && now - session.rotatedAt <= refreshGraceMs ? 'grace' : 'reused'
 }
 
 export interface IssuedRefresh {
@@ -78,6 +78,7 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
         expires_at: given.expiresAt,
         generation: sql.lit(0),
         rotated_at: given.createdAt,
+        rotated_by: sql.lit(''),
       }),
   )
   const insertToken = prepareQuery(db, (q, given: { hash: string; sessionId: string; generation: number }) =>
@@ -97,6 +98,7 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
         'sessions.expires_at as expiresAt',
         'sessions.generation as generation',
         'sessions.rotated_at as rotatedAt',
+        'sessions.rotated_by as rotatedBy',
         'refresh_tokens.generation as tokenGeneration',
       ])
       .where('refresh_tokens.token_hash', '=', given.hash),
@@ -105,15 +107,16 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
     q
       .selectFrom('sessions')
       .select(['id as sessionId', 'user_id as userId', 'expires_at as expiresAt'])
-      .select(['generation', 'rotated_at as rotatedAt'])
+      .select(['generation', 'rotated_at as rotatedAt', 'rotated_by as rotatedBy'])
       .where('id', '=', given.id),
   )
   const rotate = prepareQuery(
     db,
-    (q, given: { id: string; generation: number; now: number; expiresAt: number }) =>
+    (q, given: { id: string; generation: number; now: number; by: string; expiresAt: number }) =>
       q
         .updateTable('sessions')
-        .set({ generation: given.generation, rotated_at: given.now, expires_at: given.expiresAt })
+        .set({ generation: given.generation, rotated_at: given.now, rotated_by: given.by })
+        .set({ expires_at: given.expiresAt })
         .where('id', '=', given.id),
   )
   const forgetTokens = prepareQuery(db, (q, given: { sessionId: string; before: number }) =>
@@ -147,10 +150,10 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
 
   /** The session of a token that has not run out, and where the two stand. */
   function find(token: string, now: number) {
-    const known = selectByToken.get({ hash: hashOpaqueToken(token) })
-    const found = known ?? findSigned(token)
+    const hash = hashOpaqueToken(token)
+    const found = selectByToken.get({ hash }) ?? findSigned(token)
     if (found === undefined || found.expiresAt <= now) return undefined
-    return { ...found, verdict: judgeRefresh(found.tokenGeneration, found, now) }
+    return { ...found, hash, verdict: judgeRefresh({ generation: found.tokenGeneration, hash }, found, now) }
   }
 
   function findSigned(token: string) {
@@ -168,14 +171,15 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
   const refresh = db.transaction((token: string, now: number): ReturnType<Sessions['refresh']> => {
     const found = find(token, now)
     if (found === undefined) return undefined
-    const { sessionId, userId, generation, tokenGeneration } = found
+    const { sessionId, userId, generation, tokenGeneration, hash: by } = found
     switch (found.verdict) {
       case 'grace':
         return issue(sessionId, userId, generation)
       case 'current':
       case 'ahead': {
         const next = tokenGeneration + 1
-        rotate.run({ id: sessionId, generation: next, now, expiresAt: now + options.refreshTokenTtlMs })
+        const expiresAt = now + options.refreshTokenTtlMs
+        rotate.run({ id: sessionId, generation: next, now, by, expiresAt })
         forgetTokens.run({ sessionId, before: next - rememberedGenerations })
         return issue(sessionId, userId, next)
       }
