@@ -6,9 +6,9 @@ import type { VertexNode } from './vertex-node.ts'
 
 /**
  * 32 hex digits over the vertices below `roots`, in order: ids, parents, order of children, properties.
- * Transient values are left out. Linear, and without recursion: chats are chains.
+ * Transient values are left out. Linear, and without recursion: chats are chains. Yields each millisecond or so.
  */
-export function digestOf(roots: readonly VertexNode[]): string {
+export function* digestSteps(roots: readonly VertexNode[]): Generator<undefined, string> {
   const hash = sha256.create()
   const encoder = new TextEncoder()
   let text = ''
@@ -17,6 +17,7 @@ export function digestOf(roots: readonly VertexNode[]): string {
     if (text.length > 65_536) {
       hash.update(encoder.encode(text))
       text = ''
+      yield
     }
   }
   hash.update(encoder.encode(text))

@@ -1,7 +1,7 @@
 import { nullVertexId, randomHexId, randomPeerId, type JsonValue } from '@t69/protocol'
 import { RepTree, type MoveVertex, type SetVertexProperty, type Vertex, type VertexOperation } from 'reptree'
 
-import { digestOf, vertexTexts } from './digest.ts'
+import { digestSteps, vertexTexts } from './digest.ts'
 import { checkKey, jsonCopy } from './edit-checks.ts'
 import { KnownOps } from './known-ops.ts'
 import { LocalOpDelivery } from './local-op-delivery.ts'
@@ -137,7 +137,15 @@ export class Replica extends RepTree {
 
   /** 32 hex digits over structure and properties (no transients): equal state, equal digest. */
   digest(): string {
-    return digestOf(this.#roots())
+    const steps = this.digestSteps()
+    let step = steps.next()
+    while (step.done !== true) step = steps.next()
+    return step.value
+  }
+
+  /** The same in steps of about a millisecond. An operation that is merged or made in between spoils it. */
+  digestSteps(): Generator<undefined, string> {
+    return digestSteps(this.#roots())
   }
 
   /** The ids of the vertices by which the digests of two replicas differ: all of them, in no particular order. */

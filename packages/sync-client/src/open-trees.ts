@@ -14,7 +14,7 @@ export interface OpenTreesDeps {
   readonly readTree: (treeId: TreeId) => Promise<TreeOperation[]>
   readonly onEdit: (op: TreeOperation) => void
   readonly onTransient: (change: LocalTransient) => void
-  /** A replica was filled, before anybody gets it. */
+  /** A replica was filled, before anybody gets it, or filled up. */
   readonly onFilled: (treeId: TreeId) => void
   /** Every edit made so far is on disk. */
   readonly stored: () => Promise<void>
@@ -131,7 +131,9 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
         const tree = await loading.catch(() => undefined)
         if (tree === undefined) continue
         const ops = await deps.readTree(treeId)
-        if (trees.get(treeId)?.tree === tree) tree.merge(ops.map(toVertexOperation))
+        if (trees.get(treeId)?.tree !== tree) continue
+        tree.merge(ops.map(toVertexOperation))
+        deps.onFilled(treeId)
       }
     },
     async replace(treeId) {

@@ -28,6 +28,8 @@ export interface TreeChecksDeps {
 export interface TreeChecks {
   /** A tree was filled, edited or merged into: it is to be compared. */
   changed(treeId: TreeId): void
+  /** `cursor` may have become other than null. */
+  resumed(): void
   compared(verdict: TreeVerdict): void
   rebuilt(): Promise<void>
   stop(): void
@@ -37,6 +39,8 @@ export interface TreeChecks {
 const quietMs = 30_000
 /** How long to the next time; a digest reads the whole tree. */
 const intervalMs = 10 * 60_000
+/** Of a digest, at once: a page has a frame of 16 ms. */
+const stepsAtOnce = 4
 /** A tree that is wrong after this many rebuilds is left to whoever reads the server's log. */
 const maxRebuilds = 2
 
@@ -65,18 +69,34 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
     const isQuiet = changes === changesBefore
     changesBefore = changes
     const cursor = deps.cursor()
-    if (cursor === null || !isQuiet) return wait(quietMs)
+    // Nothing is to be compared for now, perhaps for ever: `resumed` starts it again.
+    if (cursor === null) return
+    if (!isQuiet) return wait(quietMs)
     for (const treeId of due) {
       const tree = trees.get(treeId)
-      if (tree !== undefined) {
-        asked = { treeId, cursor, changes }
-        // In case that no answer comes.
-        wait(quietMs)
-        return deps.compare(treeId, cursor, tree.digest())
-      }
+      if (tree !== undefined) return compare(treeId, tree, cursor)
       due.delete(treeId)
     }
     // Nothing is left: the next change starts it again.
+  }
+
+  function compare(treeId: TreeId, tree: Replica, cursor: number): void {
+    const before = changes
+    const steps = tree.digestSteps()
+    function goOn(): void {
+      cancel = null
+      if (changes !== before || trees.get(treeId) !== tree || deps.cursor() !== cursor) return wait(quietMs)
+      for (let count = 0; count < stepsAtOnce; count++) {
+        const step = steps.next()
+        if (step.done !== true) continue
+        asked = { treeId, cursor, changes }
+        // In case that no answer comes.
+        wait(quietMs)
+        return deps.compare(treeId, cursor, step.value)
+      }
+      cancel = runtime.setTimer(goOn, 0)
+    }
+    goOn()
   }
 
   async function mend(treeId: TreeId, cursor: number, expected: string): Promise<void> {
@@ -120,6 +140,9 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
       changes++
       due.add(treeId)
       if (cancel === null) wait(quietMs)
+    },
+    resumed() {
+      if (cancel === null && due.size > 0 && deps.cursor() !== null) wait(quietMs)
     },
     compared({ treeId, cursor, matches, digest }) {
       if (asked?.treeId !== treeId || asked.cursor !== cursor || stopped) return
