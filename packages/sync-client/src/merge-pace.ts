@@ -4,6 +4,8 @@ const fairMsPerOp = 0.1
 const fairMs = 4
 /** Of the time, merging then takes one part in five. */
 const restFactor = 4
+/** More was no merge: the device slept in the midst of it, or its clock was set. */
+const maxTookMs = 2_000
 
 /**
  * How long to let be before the next merge, in milliseconds. Moves that lie before all that a tree has are valid,
@@ -11,5 +13,5 @@ const restFactor = 4
  * what gathers meanwhile is merged together, at a hundredth of the cost.
  */
 export function restAfterMs(tookMs: number, ops: number): number {
-  return tookMs > fairMs + ops * fairMsPerOp ? tookMs * restFactor : 0
+  return tookMs > fairMs + ops * fairMsPerOp ? Math.min(tookMs, maxTookMs) * restFactor : 0
 }

@@ -12,6 +12,8 @@ export interface OpenSpace {
   readonly closing: Promise<void> | null
   /** Operations that are stored and come from elsewhere: the server, or another tab. */
   show(ops: readonly TreeOperation[]): void
+  /** The same, as the tab that leads hands them on: soon, at this tab's pace. */
+  follow(ops: readonly TreeOperation[]): void
   /** Edits that a page before this one, or a tab that is gone, could not store: this one goes on to try. */
   adopt(ops: readonly TreeOperation[]): void
   reported(report: SyncReport): void

@@ -14,6 +14,7 @@ import { createEditWriter } from './edit-writer.ts'
 import { createListeners } from './listeners.ts'
 import type { OpenSpace } from './open-space.ts'
 import { createOpenTrees } from './open-trees.ts'
+import { createPacedMerge } from './paced-merge.ts'
 import type { PageJournal } from './page-journal.ts'
 import type { Runtime } from './runtime.ts'
 import type { Session } from './session.ts'
@@ -120,7 +121,7 @@ export function openSpace(
     readTree,
     cursor() {
       const { phase, pending, cursor, head } = status()
-      return phase === 'live' && pending === 0 && cursor === head ? cursor : null
+      return phase === 'live' && pending === 0 && cursor === head && !pace.isBehind ? cursor : null
     },
     compare: (treeId, cursor, digest) =>
       tell({ type: 'shown', spaceId, tab: deps.tab, tree: { treeId, cursor, digest } }),
@@ -128,6 +129,8 @@ export function openSpace(
     report: (divergence) => tell({ type: 'diverged', spaceId, divergence }),
     onReplaced: (treeId) => void (closed === null && replacedListeners.emit(treeId)),
   })
+
+  const pace = createPacedMerge(runtime, show)
 
   /** A count that was overtaken by a later one says nothing. */
   async function recount(): Promise<void> {
@@ -146,6 +149,7 @@ export function openSpace(
     const latest = status()
     statusListeners.emit(latest)
     presence.show(latest.phase === 'live')
+    checks.resumed()
   }
 
   const rootTree = options.isNew === true ? Promise.resolve(trees.create(rootId)) : trees.open(rootId)
@@ -160,6 +164,7 @@ export function openSpace(
   function letGo(): void {
     sender.stop()
     checks.stop()
+    pace.stop()
     trees.dispose()
     presence.forget()
     deps.onClosed()
@@ -305,6 +310,7 @@ export function openSpace(
       return closed
     },
     show,
+    follow: (ops) => pace.add(ops),
     adopt(ops) {
       show(ops)
       for (const op of ops) if (!inHand.has(opKey(op))) write(op)

@@ -72,4 +72,6 @@ it('rests after merges that took long for what they are, and never after a page'
   expect(restAfterMs(100, 20_000)).toBe(0)
   expect(restAfterMs(6, 1)).toBe(24)
   expect(restAfterMs(250, 1_000)).toBe(1_000)
+  // The device slept for a night in the midst of one.
+  expect(restAfterMs(8 * 3_600_000, 1)).toBeLessThan(10_000)
 })
