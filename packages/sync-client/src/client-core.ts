@@ -21,6 +21,9 @@ import type { Tabs } from './tabs.ts'
 
 export type ClientCore = Awaited<ReturnType<typeof createClientCore>>
 
+/** What a storage cannot read now is shown once something changes again; that it fails, the next edit says. */
+const ifRead = (reading: Promise<unknown> | undefined): void => void reading?.catch(() => {})
+
 /** How long the lead that two tabs believe to have is left to the one that has written last. */
 const againMs = 1_000
 
@@ -110,13 +113,15 @@ export async function createClientCore(
         if (own && engine === null) watch.expect()
         return
       case 'received':
-        space?.show(message.ops)
+        // The tab that leads rests between merges before it stores more.
+        if (own) space?.show(message.ops)
+        else space?.follow(message.ops)
         return
       case 'settled':
         void space?.recount()
         return
       case 'discarded':
-        if (!own) void space?.discarded(message.treeIds)
+        if (!own) ifRead(space?.discarded(message.treeIds))
         return
       case 'reported':
         space?.reported(message.report)
@@ -131,7 +136,7 @@ export async function createClientCore(
         engine?.distrust(message.spaceId)
         return
       case 'rebuilt':
-        void space?.rebuilt()
+        ifRead(space?.rebuilt())
         return
       case 'diverged':
         engine?.report(message.spaceId, message.divergence)
@@ -150,7 +155,7 @@ export async function createClientCore(
         space?.transients(message.connectionId, message.changes)
         return
       case 'session-stored':
-        if (!own) void session.load()
+        if (!own) ifRead(session.load())
         return
       case 'spaces-changed':
         spacesChanged()
@@ -173,7 +178,7 @@ export async function createClientCore(
   }
 
   function spacesChanged(): void {
-    for (const space of open.values()) void space.reread()
+    for (const space of open.values()) ifRead(space.reread())
     void engine?.refresh()
     changed.spaces()
   }
@@ -318,7 +323,7 @@ export async function createClientCore(
     },
     thaw() {
       engine?.wake('somebody')
-      for (const space of open.values()) void space.reload()
+      for (const space of open.values()) ifRead(space.reload())
     },
   })
   tabs.lead(lead, stepDown)

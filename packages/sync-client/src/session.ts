@@ -40,7 +40,7 @@ export interface Session {
   signOut(everywhere: boolean): Promise<void>
   changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
   deleteAccount(password: string): Promise<void>
-  /** Tells the server of a sign-out that it could not hear at the time. */
+  /** Tells the server of a sign-out that it could not hear at the time. Never rejects: it is tried again. */
   finishSignOut(): Promise<void>
 
   /** A token that is still good for a while. Throws `unauthenticated` when nobody is signed in. */
@@ -256,7 +256,7 @@ export function createSession({ http, storage, runtime, kind, exclusive, onStore
           if (error instanceof SyncError && error.code === 'unavailable') return
         }
         await store(signedOut(storedSession(await storage.getConfig(configKey))))
-      }),
+      }).catch(() => {}),
     accessToken,
     invalidate() {
       access = null

@@ -295,6 +295,8 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
     edited(spaceId) {
       const space = watched.get(spaceId)
       if (space !== undefined) return space.sync.edited()
+      // One that is open and not watched does not sync.
+      if (isOpen(spaceId)) return
       // Stored late, for a tab that is gone or of an older release.
       doubtful.add(spaceId)
       void align()

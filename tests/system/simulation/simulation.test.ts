@@ -6,17 +6,21 @@ import { simulate } from './simulation.ts'
 const runs = Number(process.env['SIMULATION_RUNS'] ?? 1_000)
 const onlySeed = process.env['SIMULATION_SEED']
 
-const totals = ['edits', 'ops', 'crashes', 'kills', 'restores', 'matching', 'differing'] as const
+const totals = ['edits', 'ops', 'crashes', 'kills', 'restores', 'freezes', 'matching', 'differing'] as const
 
 interface Scenario {
   readonly restores?: boolean
+  readonly tabs?: number
   readonly damage?: 'replica' | 'storage'
   /** Of all runs. */
   readonly share?: number
 }
 
 /** Each run throws with what was broken; the totals say that the runs were eventful. */
-async function simulateMany(first: number, { restores = false, damage, share = 0.5 }: Scenario = {}) {
+async function simulateMany(
+  first: number,
+  { restores = false, tabs = 1, damage, share = 0.5 }: Scenario = {},
+) {
   const seeds =
     onlySeed === undefined
       ? Array.from({ length: Math.ceil(runs * share) }, (_, index) => first + index)
@@ -28,11 +32,12 @@ async function simulateMany(first: number, { restores = false, damage, share = 0
     crashes: 0,
     kills: 0,
     restores: 0,
+    freezes: 0,
     matching: 0,
     differing: 0,
   }
   for (const seed of seeds) {
-    const options = { devices: 2 + (seed % 3), steps: 60, restores, ...(damage && { damage }) }
+    const options = { devices: 2 + (seed % 3), steps: 60, restores, tabs, ...(damage && { damage }) }
     const report = await simulate(seed, options).catch((error: unknown) => {
       throw new Error(`seed ${seed} (SIMULATION_SEED=${seed} repeats it)`, { cause: error })
     })
@@ -51,6 +56,11 @@ it('keeps the three promises whatever the network, the devices and the server go
 it('[CL5] heals a server that was restored from older copies', async () => {
   const total = await simulateMany(100_000, { restores: true })
   expect(total.ops).toBeGreaterThan(total.runs)
+})
+
+it('keeps them with several tabs that freeze and crash, over disks that are slow and fail', async () => {
+  const total = await simulateMany(300_000, { restores: true, tabs: 3, share: 0.05 })
+  expect(total.freezes).toBeGreaterThan(total.runs)
 })
 
 it.each(['replica', 'storage'] as const)(

@@ -3,9 +3,11 @@ import { Replica, toTreeOperation } from '@t69/replica'
 
 import { createRandom } from '../../lib/random.ts'
 import { createDevice, type Device } from './device.ts'
+import { goodDisk } from './disk.ts'
 import { goodNetwork } from './network.ts'
 import { seedCrypto } from './seeded-crypto.ts'
 import { createSimServer } from './server.ts'
+import type { Tab } from './tab.ts'
 import { createVirtualTime } from './time.ts'
 
 export interface SimulationOptions {
@@ -13,6 +15,8 @@ export interface SimulationOptions {
   readonly steps: number
   /** Older copies of the server's logs are put back while it is down. */
   readonly restores: boolean
+  /** Tabs of one device, at most; with more than one, disks are slow and fail, tabs freeze, and clocks are set. */
+  readonly tabs?: number
   /** In the end a replica, or what a device has stored, is broken behind the client's back. */
   readonly damage?: 'replica' | 'storage'
 }
@@ -24,6 +28,8 @@ export interface SimulationReport {
   readonly crashes: number
   readonly kills: number
   readonly restores: number
+  /** Of a tab that was stopped for a while. */
+  readonly freezes: number
   /** Trees that devices compared with the log: as it has them, and not. */
   readonly matching: number
   readonly differing: number
@@ -47,13 +53,14 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   const spaceId = randomHexId() as SpaceId
   const chatId = randomHexId() as TreeId
   const treeIds = [spaceId as string as TreeId, chatId]
-  const report = { edits: 0, crashes: 0, kills: 0, restores: 0 }
+  const report = { edits: 0, crashes: 0, kills: 0, restores: 0, freezes: 0 }
+  const { tabs: maxTabs = 1 } = options
   /** What the acks promised. */
   const acked = new Set<string>()
   let expectedDiffering = 0
 
   const devices = Array.from({ length: options.devices }, (_, index) =>
-    createDevice({ name: `d${index}`, time, random, server, spaceId, chatId }),
+    createDevice({ name: `d${index}`, time, random, server, spaceId, chatId, alone: maxTabs === 1 }),
   )
   server.start()
   createSpace()
@@ -71,7 +78,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   await time.advance(5 * minuteMs)
   check('after a quiet while')
   // What the devices show must also be what they have kept.
-  for (const device of devices) device.crash()
+  for (const device of devices) for (const tab of device.tabs.toReversed()) device.crash(tab)
   await heal()
   check('after everybody reloaded')
   const log = server.log(spaceId).read(0, { maxOps: Infinity, maxBytes: Infinity }).map(opKey)
@@ -103,17 +110,19 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   }
 
   async function startDevice(device: Device): Promise<void> {
-    const started = device.start()
-    await time.advance(minuteMs, () => device.running !== null)
+    let isStarted = false
+    const started = device.start().finally(() => (isStarted = true))
+    await time.advance(minuteMs, () => isStarted)
     await started
   }
 
   async function takeStep(): Promise<void> {
     const device = random.pick(devices)
+    const tab = device.tabs.length === 0 ? undefined : random.pick(device.tabs)
     const dice = random.next()
     if (dice < 0.7) {
       for (let edits = 1 + random.below(4); edits > 0; edits--) {
-        device.edit()
+        tab?.edit()
         report.edits++
       }
     } else if (dice < 0.78) {
@@ -124,9 +133,12 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     } else if (dice < 0.87) {
       device.network.faults = goodNetwork
     } else if (dice < 0.92) {
-      if (device.running === null) await startDevice(device)
+      if (tab === undefined || (device.tabs.length < maxTabs && random.chance(0.6))) await startDevice(device)
       else {
-        device.crash()
+        // It says what it has stored, as its journal would.
+        tab.thaw()
+        await time.advance(0)
+        device.crash(tab)
         report.crashes++
       }
     } else if (dice < 0.97) {
@@ -140,6 +152,23 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
         server.start()
       }
     }
+    if (maxTabs > 1 && random.chance(0.3)) troubleTab(device, tab)
+  }
+
+  /** What one tab, or the device below it, goes through while the others go on. */
+  function troubleTab(device: Device, tab: Tab | undefined): void {
+    const dice = random.next()
+    if (dice < 0.25)
+      device.disk = { fail: random.pick([0, 0.05, 0.6]), maxDelayMs: random.pick([0, 20, 2_000]) }
+    else if (dice < 0.35) device.disk = goodDisk
+    else if (dice < 0.5)
+      device.skewMs = random.pick([0, -1, 1]) * random.pick([minuteMs, 8 * 60 * minuteMs, 525_600 * minuteMs])
+    else if (dice < 0.65) {
+      tab?.freeze()
+      report.freezes++
+    } else if (dice < 0.8) for (const frozen of device.tabs) frozen.thaw()
+    else if (dice < 0.9) void tab?.close()
+    else void tab?.open().catch(() => {})
   }
 
   function killServer(): void {
@@ -154,16 +183,38 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     for (const device of devices) {
       device.network.offline = false
       device.network.faults = goodNetwork
-      if (device.running === null) await startDevice(device)
+      device.disk = goodDisk
+      for (const tab of device.tabs) tab.thaw()
+      if (device.tabs.length === 0) await startDevice(device)
     }
+    // Of spaces that nobody has open, too.
+    for (let passedMs = 0; !(await isAllSent()); passedMs += 5_000) {
+      if (passedMs > 10 * minuteMs) throw new Error('what is stored is not sent while the space is closed')
+      await time.advance(5_000)
+    }
+    for (const device of devices) for (const tab of device.tabs) void tab.open()
     const isQuiet = (): boolean =>
-      devices.every(({ running }) => {
-        const status = running?.space.status
-        return status?.phase === 'live' && status.pending === 0 && status.cursor === server.log(spaceId).head
-      })
+      devices.every(({ tabs }) =>
+        tabs.every(({ space }) => {
+          const status = space?.status
+          return (
+            status?.phase === 'live' && status.pending === 0 && status.cursor === server.log(spaceId).head
+          )
+        }),
+      )
     if (await time.advance(30 * minuteMs, isQuiet)) return
-    const statuses = devices.map(({ name, running }) => `${name}: ${JSON.stringify(running?.space.status)}`)
+    const statuses = devices.flatMap(({ name, tabs }) =>
+      tabs.map(({ space }) => `${name}: ${JSON.stringify(space?.status)}`),
+    )
     throw new Error(`not everybody caught up with ${server.log(spaceId).head} in time: ${statuses.join(' ')}`)
+  }
+
+  async function isAllSent(): Promise<boolean> {
+    for (const device of devices) {
+      const state = await device.state()
+      if (state?.pending !== 0 || state.reconciling) return false
+    }
+    return true
   }
 
   /** Nobody is told: the device has to find out by itself, and to put it right. */
@@ -171,7 +222,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     const device = random.pick(devices)
     if (what === 'storage') {
       await device.damageStorage()
-      device.crash()
+      for (const tab of device.tabs.toReversed()) device.crash(tab)
       await heal()
     } else {
       device.damageReplica()
@@ -190,10 +241,10 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     for (const treeId of treeIds) for (const op of log.readTree(treeId)) inLog.add(opKey(op))
     if (inLog.size !== log.head) throw new Error(`${when}: the log holds an operation twice`)
     for (const id of acked) if (!inLog.has(id)) throw new Error(`${when}: ${id} was acked, and is lost`)
-    for (const { name, kept, running } of devices) {
+    for (const { name, kept, tabs } of devices) {
       for (const id of kept)
         if (!inLog.has(id)) throw new Error(`${when}: ${id} was stored on ${name}, and is lost`)
-      for (const tree of running?.trees ?? []) {
+      for (const tree of tabs.flatMap((tab) => tab.trees)) {
         const treeId = tree.root?.id as TreeId
         const expected = server.spaces.readTree(spaceId, treeId).digest
         if (tree.digest() !== expected)

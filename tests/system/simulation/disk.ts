@@ -1,0 +1,83 @@
+import type { ClientStorage } from '@t69/sync-client'
+
+import type { Random } from '../../lib/random.ts'
+import type { VirtualTime } from './time.ts'
+
+/** How badly a device's disk behaves. */
+export interface DiskFaults {
+  /** The share of transactions that fail, and change nothing. */
+  fail: number
+  maxDelayMs: number
+}
+
+export const goodDisk: DiskFaults = { fail: 0, maxDelayMs: 0 }
+
+export interface DiskOptions {
+  readonly time: VirtualTime
+  readonly random: Random
+  readonly faults: () => DiskFaults
+  /** The tab that uses it has not crashed: what it had not begun is never done. */
+  readonly isAlive: () => boolean
+  /** Hands the outcome to the tab, later if it is frozen. */
+  readonly hand: (task: () => void) => void
+}
+
+/** A storage as one tab sees it: it takes time before and after each transaction, and some fail. */
+export function createDisk(storage: ClientStorage, options: DiskOptions): ClientStorage {
+  const { time, random, faults, isAlive, hand } = options
+
+  const pause = (): Promise<void> | undefined => {
+    const delayMs = random.below(faults().maxDelayMs + 1)
+    return delayMs === 0 ? undefined : new Promise((resolve) => void time.setTimer(resolve, delayMs))
+  }
+
+  const slow =
+    <Args extends unknown[], Result>(transact: (...args: Args) => Promise<Result>, after = pause) =>
+    (...args: Args): Promise<Result> =>
+      new Promise((resolve, reject) => {
+        async function run(): Promise<void> {
+          await pause()
+          if (!isAlive()) return
+          if (random.chance(faults().fail)) return hand(() => reject(new Error('the disk failed')))
+          try {
+            const result = await transact(...args)
+            await after()
+            hand(() => resolve(result))
+          } catch (error) {
+            hand(() => reject(error))
+          }
+        }
+        void run()
+      })
+
+  return {
+    listSpaces: slow(() => storage.listSpaces()),
+    getSpace: slow((id) => storage.getSpace(id)),
+    putSpace: slow((space) => storage.putSpace(space)),
+    deleteSpace: slow((id) => storage.deleteSpace(id)),
+    readTree: slow((id, treeId) => storage.readTree(id, treeId)),
+    // What is stored and not said is said by a tab's journal, which has no twin here.
+    appendLocal: slow(
+      (id, ops) => storage.appendLocal(id, ops),
+      () => undefined,
+    ),
+    appendRemote: slow((id, ops, state) => storage.appendRemote(id, ops, state)),
+    getSyncState: slow((id) => storage.getSyncState(id)),
+    putSyncState: slow((id, state) => storage.putSyncState(id, state)),
+    clearSyncState: slow((id) => storage.clearSyncState(id)),
+    readOutbox: slow((id, budget) => storage.readOutbox(id, budget)),
+    settleOutbox: slow((id, entries, refused, state) => storage.settleOutbox(id, entries, refused, state)),
+    takeStrays: slow((id) => storage.takeStrays(id)),
+    countPending: slow((id) => storage.countPending(id)),
+    readRejected: slow((id) => storage.readRejected(id)),
+    retryRejected: slow((id) => storage.retryRejected(id)),
+    discardRejected: slow((id) => storage.discardRejected(id)),
+    queueMissing: slow((id, logId) => storage.queueMissing(id, logId)),
+    getConfig: slow((key) => storage.getConfig(key)),
+    putConfig: slow((key, value) => storage.putConfig(key, value)),
+    forLeader: () => createDisk(storage.forLeader(), options),
+    onEmptied: (listener) => storage.onEmptied(listener),
+    volatileReason: storage.volatileReason,
+    close: () => storage.close(),
+  }
+}

@@ -1,0 +1,218 @@
+import { opKey, type SpaceId, type TreeId, type User } from '@t69/protocol'
+import { toTreeOperation, type Replica } from '@t69/replica'
+import {
+  createSyncClient,
+  type ClientStorage,
+  type Runtime,
+  type Space,
+  type SyncClient,
+  type Tabs,
+} from '@t69/sync-client'
+
+import type { Random } from '../../lib/random.ts'
+import { createDisk, type DiskFaults } from './disk.ts'
+import { createSimFetch } from './http.ts'
+import type { Network } from './network.ts'
+import type { SimServer } from './server.ts'
+import type { VirtualTime } from './time.ts'
+
+/** One tab of a device, until it crashes. */
+export interface Tab {
+  /** Null while the tab has the space closed. */
+  readonly space: Space | null
+  readonly trees: readonly Replica[]
+  open(): Promise<void>
+  close(): Promise<void>
+  /** The tab or its process is gone in the midst of things. */
+  crash(): void
+  /** Stops the tab, locks and all; until `thaw`, when it hears all that it missed. */
+  freeze(): void
+  thaw(): void
+  /** Makes a random edit in a random tree. */
+  edit(): void
+}
+
+export interface TabOptions {
+  readonly user: User
+  readonly time: VirtualTime
+  readonly random: Random
+  readonly server: SimServer
+  readonly spaceId: SpaceId
+  readonly chatId: TreeId
+  readonly network: Network
+  readonly storage: ClientStorage
+  readonly tabs: Tabs
+  readonly diskFaults: () => DiskFaults
+  /** How far off the device's clock is. */
+  readonly skewMs: () => number
+  /** An edit is stored: it may never be lost. */
+  readonly onKept: (id: string) => void
+}
+
+export async function startTab(options: TabOptions): Promise<Tab> {
+  const { user, time, random, server, spaceId, chatId, network, tabs } = options
+  let alive = true
+  const gone = Promise.withResolvers<never>()
+  gone.promise.catch(() => {})
+  /** What happened while it was frozen. */
+  let missed: (() => void)[] | null = null
+  const hand = (task: () => void): void => {
+    if (missed !== null) missed.push(task)
+    else if (alive) task()
+  }
+  const handed = <T>(promise: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      promise.then(
+        (value) => hand(() => resolve(value)),
+        (error: unknown) => hand(() => reject(error)),
+      )
+    })
+  const connections = new Set<() => void>()
+  const runtime: Runtime = {
+    now: () => time.now() + options.skewMs(),
+    random: () => random.next(),
+    setTimer(callback, delayMs) {
+      let isCancelled = false
+      const cancel = time.setTimer(() => hand(() => void (isCancelled || callback())), delayMs)
+      return () => {
+        isCancelled = true
+        cancel()
+      }
+    },
+  }
+  const fetchIt = createSimFetch(user, server, network, time)
+  const client: SyncClient = createSyncClient({
+    url: 'http://simulated.example',
+    storage: createDisk(options.storage, {
+      time,
+      random,
+      faults: options.diskFaults,
+      isAlive: () => alive,
+      hand,
+    }),
+    session: 'storage',
+    tabs: {
+      ...tabs,
+      lead: (onLead, onLost) =>
+        tabs.lead(
+          () => hand(onLead),
+          () => hand(onLost),
+        ),
+      onMessage: (listener) => tabs.onMessage((message) => hand(() => listener(message))),
+      watch: (id, onGone) => tabs.watch(id, () => hand(onGone)),
+      // A tab that is gone lets go of its lock.
+      exclusive: (task) => handed(tabs.exclusive(() => Promise.race([task(), gone.promise]))),
+    },
+    transport: {
+      connect(handshake, listener) {
+        const connection = network.connect(handshake, {
+          opened: () => hand(() => listener.opened()),
+          notified: (event, payload) => hand(() => listener.notified(event, payload)),
+          closed: (error) => hand(() => listener.closed(error)),
+        })
+        connections.add(() => connection.close())
+        return {
+          request: (name, payload) => handed(connection.request(name, payload)),
+          signal: (name, payload) => connection.signal(name, payload),
+          close: () => connection.close(),
+        }
+      },
+    },
+    fetch: (...args) => handed(fetchIt(...args)),
+    runtime,
+  })
+  let space: Space | null = null
+  const trees = new Map<TreeId, Replica>()
+
+  function watch(here: Space, tree: Replica): void {
+    const treeId = here.treeIdOf(tree)
+    trees.set(treeId, tree)
+    tree.onLocalOp((op) => {
+      if ('transient' in op && op.transient) return
+      const id = opKey(toTreeOperation(op, { spaceId, treeId }))
+      void here.stored().then(() => options.onKept(id))
+    })
+  }
+
+  const tab: Tab = {
+    get space() {
+      return space
+    },
+    get trees() {
+      return [...trees.values()]
+    },
+    async open() {
+      if (space !== null) return
+      const opened = await client.openSpace(spaceId)
+      watch(opened, opened.root)
+      watch(opened, await opened.openTree(chatId))
+      opened.onReplaced((treeId) => void opened.openTree(treeId).then((tree) => watch(opened, tree)))
+      space = opened
+    },
+    async close() {
+      const closing = space
+      space = null
+      trees.clear()
+      // A storage that fails keeps nothing, and says so.
+      await closing?.close().catch(() => {})
+    },
+    crash() {
+      alive = false
+      gone.reject(new Error('the tab is gone'))
+      missed = null
+      space = null
+      trees.clear()
+      tabs.close()
+      for (const close of connections) close()
+    },
+    freeze() {
+      missed ??= []
+    },
+    thaw() {
+      const tasks = missed ?? []
+      missed = null
+      for (const task of tasks) hand(task)
+    },
+    edit() {
+      if (trees.size === 0 || missed !== null) return
+      editAtRandom(random.pick([...trees.values()]), random)
+    },
+  }
+  try {
+    await client.ready
+    if (client.user === null) await client.signIn({ email: user.email, password: 'not checked here' })
+    await tab.open()
+  } catch (error) {
+    tab.crash()
+    throw error
+  }
+  return tab
+}
+
+function editAtRandom(tree: Replica, random: Random): void {
+  const vertices = tree.getAllVertices().filter((vertex) => vertex.id !== '0')
+  if (vertices.length === 0) return
+  const vertex = random.pick(vertices)
+  const isRoot = vertex.id === tree.root?.id
+  switch (random.below(isRoot ? 2 : 5)) {
+    case 0:
+      vertex.newNamedChild(`v${random.below(1000)}`, { n: random.below(1000) })
+      return
+    case 1:
+      vertex.setProperty(
+        random.pick(['a', 'b', 'c']),
+        random.pick([random.below(1000), null, 'text', [1, { x: 2 }]]),
+      )
+      return
+    case 2: {
+      const parent = random.pick(vertices)
+      if (parent.id !== vertex.id && !tree.isAncestor(parent.id, vertex.id)) vertex.moveTo(parent)
+      return
+    }
+    case 3:
+      vertex.setProperty(random.pick(['a', 'b', 'c']), undefined)
+      return
+    default:
+      if (random.chance(0.3)) vertex.delete()
+  }
+}
