@@ -83,6 +83,27 @@ describe('as configured', () => {
     expect(await honest.outcomeOf('ops:pull', { spaceId: own, after: 0 })).toBe('ok')
   })
 
+  test('[LI5] a tree of few operations and large values is paid for each time it is read', async () => {
+    // 40,000 at once, and a large value is two thousand.
+    await using server = await startLiveServer({ OPERATIONS_PER_SECOND_AND_USER: '1000' })
+    const anna = await server.signUp('Anna')
+    const spaceId = await spaceOf(anna)
+    using socket = await connectRaw(server.url, anna.token)
+    await join(socket, spaceId)
+    await push(socket, spaceId, rootOf(spaceId))
+    const value = 'x'.repeat(limits.maxValueBytes - 2)
+    for (let clock = 11; clock <= 14; clock++) {
+      const [edit] = edits(spaceId, clock, 1, value)
+      if (edit !== undefined)
+        await push(socket, spaceId, [{ ...edit, key: `large${clock}` } as TreeOperation])
+    }
+    const outcomes = new Set<string>()
+    for (let read = 0; read < 6; read++) {
+      outcomes.add((await anna.call('GET', `/api/spaces/${spaceId}/trees/${spaceId}`)).outcome)
+    }
+    expect([...outcomes]).toEqual(['200', '429 rate_limited'])
+  })
+
   test('[LI7] a user has so many sockets, and one more when one of them has gone', async () => {
     await using server = await startLiveServer({ SOCKET_LIMIT_PER_USER: '2' })
     const [anna, ben] = [await server.signUp('Anna'), await server.signUp('Ben')]

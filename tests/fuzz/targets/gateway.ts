@@ -125,7 +125,7 @@ function checkTrees({ spaces, opLogs }: Harness, spaceId: SpaceId): void {
   if (new Set(all.map(opKey)).size !== all.length) throw new Error('the log holds an operation twice')
   for (const tree of new Set([treeId, ...all.map((op) => op.treeId)])) {
     const { digest } = spaces.readTree(spaceId, tree)
-    using replica = new Replica({ treeId: tree, ops: log.readTree(tree).map(toVertexOperation) })
+    using replica = new Replica({ treeId: tree, ops: log.readTree(tree).ops.map(toVertexOperation) })
     if (replica.digest() !== digest) throw new Error(`the server shows another ${tree} than its log holds`)
   }
 }

@@ -238,7 +238,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
       throw new Error(`${when}: a device found a tree that is not as the log has it`)
     const log = server.log(spaceId)
     const inLog = new Set<string>()
-    for (const treeId of treeIds) for (const op of log.readTree(treeId)) inLog.add(opKey(op))
+    for (const treeId of treeIds) for (const op of log.readTree(treeId).ops) inLog.add(opKey(op))
     if (inLog.size !== log.head) throw new Error(`${when}: the log holds an operation twice`)
     for (const id of acked) if (!inLog.has(id)) throw new Error(`${when}: ${id} was acked, and is lost`)
     for (const { name, kept, tabs } of devices) {

@@ -93,6 +93,11 @@ describe('every refusal has the form that clients know', () => {
     other.close()
   })
 
+  it('lets go of whoever neither reads nor writes, after the time that long polling may rest', async () => {
+    await using harness = await createHttpHarness({ PING_INTERVAL: '40s' })
+    expect(harness.app.server.timeout).toBe(100_000)
+  })
+
   it('shows figures to whoever has the token for them, and has no such route without one', async () => {
     await using closed = await createHttpHarness()
     expect((await closed.anonymous('GET', '/metrics')).status).toBe(404)

@@ -43,6 +43,8 @@ export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOption
     // The largest body is a name and a password.
     bodyLimit: 64 * 1024,
     requestTimeout: 60_000,
+    // An answer that nobody reads waits in memory. Long polling rests between two pings.
+    connectionTimeout: 60_000 + config.pings.intervalMs,
     // While closing, the hook of the lifecycle answers, in the form that all errors have.
     return503OnClosing: false,
     // What fails before there is a route, such as a URL that does not decode.

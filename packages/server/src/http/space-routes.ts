@@ -13,6 +13,7 @@ import {
 } from '@t69/protocol'
 import { z } from 'zod'
 
+import { work } from '../spaces/work.ts'
 import { authenticateBy, callerOf } from './authenticate.ts'
 import type { HttpApp } from './http-app.ts'
 import { bearer, errorResponses } from './openapi.ts'
@@ -135,8 +136,6 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
 
   app.get('/api/spaces/:spaceId/trees/:treeId', {
     preParsing,
-    // It comes from the server's own replica, and may have tens of thousands of vertices: not checked again.
-    serializerCompiler: () => (tree) => JSON.stringify(tree),
     schema: {
       tags,
       security,
@@ -147,11 +146,16 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
         ...errorResponses('unauthenticated', 'not_found', 'too_large', 'rate_limited', 'storage_failed'),
       },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { spaceId, treeId } = request.params
       const { userId } = callerOf(request)
       memberRole(members, spaceId, userId)
-      return spaces.readTree(spaceId, treeId, userLimits.of(userId).budget)
+      const budget = userLimits.of(userId)
+      const tree = spaces.readTree(spaceId, treeId, budget)
+      // It comes from the server's own replica, and may have tens of thousands of vertices: not checked again.
+      const json = JSON.stringify(tree)
+      budget.spendOperations(work.operations(0, json.length))
+      return reply.serializer(() => json).send(tree)
     },
   })
 }

@@ -23,7 +23,7 @@ import { createRooms } from './rooms.ts'
 import type { Socket } from './socket.ts'
 import { createTokenBucket } from './token-bucket.ts'
 import { createTokenTimers, type TokenTimers } from './token-timers.ts'
-import { createUserLimits, defaultUserLimits, type UserLimits } from './user-limits.ts'
+import { type Allowance, createUserLimits, defaultUserLimits, type UserLimits } from './user-limits.ts'
 
 export type { Socket } from './socket.ts'
 
@@ -96,6 +96,9 @@ const defaultLimits: GatewayLimits = {
 
 /** What a message counts as besides its bytes: the smallest ones cost something too. */
 const messageBytes = 256
+
+/** So many sockets are sent a signal for what another one would take to be read. */
+const copiesPerSignal = 16
 
 /** A connection while it lasts. */
 interface LiveConnection extends Connection {
@@ -170,8 +173,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         if (parsed === undefined) return
         if (roleInJoined({ access, rooms }, connection, parsed.spaceId) === 'viewer') return
         const room = rooms.find(parsed.spaceId)
-        const bytes = JSON.stringify(parsed.changes).length
-        connection.allowance.bytes.spend(bytes * (room?.size ?? 0))
+        payForCopies(connection.allowance, room?.size ?? 0, JSON.stringify(parsed.changes).length)
         room?.passOn(connection, parsed.changes)
         return
       }
@@ -183,7 +185,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         const bytes = JSON.stringify(parsed.state).length
         const { allowance } = connection
         if (parsed.state !== null && allowance.shownBytes + bytes > userLimits.maxShownBytes) return
-        allowance.bytes.spend(bytes * (room?.size ?? 0))
+        payForCopies(allowance, room?.size ?? 0, bytes)
         room?.show(connection, parsed.state, bytes)
         return
       }
@@ -198,6 +200,12 @@ export function createGateway(options: GatewayOptions): Gateway {
         )
       }
     }
+  }
+
+  /** Those who hear of a signal make up most of what it takes, the smallest signal included. */
+  function payForCopies(allowance: Allowance, sockets: number, bytes: number): void {
+    allowance.bytes.spend(bytes * sockets)
+    allowance.signals.spend(sockets / copiesPerSignal)
   }
 
   function memberChanged(spaceId: SpaceId, userId: UserId): void {

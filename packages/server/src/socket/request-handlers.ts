@@ -14,6 +14,7 @@ import type { Access } from '../spaces/access.ts'
 import type { Logger } from '../spaces/logger.ts'
 import type { Metrics } from '../spaces/metrics.ts'
 import type { Spaces } from '../spaces/spaces.ts'
+import { work } from '../spaces/work.ts'
 import type { Connection } from './connection.ts'
 import type { Rooms } from './rooms.ts'
 
@@ -45,7 +46,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
   return {
     'space:join': (connection, { spaceId, ...position }, ack) => {
       const role = roleIn(options, connection, spaceId)
-      const { renewed: isRenewed, ...reply } = spaces.open(spaceId).join(position)
+      const { renewed: isRenewed, ...reply } = spaces.open(spaceId, connection.allowance).join(position)
       if (isRenewed) {
         metrics.historyLost()
         logger.warn({ spaceId, logId: reply.logId }, 'the log of a space has lost history and got a new id')
@@ -64,13 +65,19 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       if (roleInJoined(options, connection, spaceId) === 'viewer') {
         throw new SyncError('forbidden', 'a viewer does not edit this space')
       }
-      connection.allowance.checkOperations()
+      const { allowance, socket } = connection
+      allowance.checkOperations()
+      // Before the push is paid for: it would else be refused for what it costs itself.
+      const space = spaces.open(spaceId, allowance)
       const decoded = decodeBatch(batch)
-      connection.allowance.operations.spend(decoded.ops.length)
+      const hearing = rooms.find(spaceId)?.size ?? 0
+      allowance.spendOperations(
+        work.operations(decoded.ops.length, batch.length) + work.copies(hearing, batch.length),
+      )
       if (decoded.spaceId !== spaceId) {
         throw new SyncError('invalid_batch', `the batch is of space ${decoded.spaceId}`)
       }
-      spaces.open(spaceId).push({ ops: decoded.ops, batch, originId: connection.socket.id }, ack)
+      space.push({ ops: decoded.ops, batch, originId: socket.id }, ack)
     },
 
     'ops:pull': (connection, { spaceId, after, maxBytes }, ack) => {
@@ -79,20 +86,22 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       if (connection.socket.backlogBytes() > maxBacklogBytes) {
         throw new SyncError('rate_limited', 'read what was sent first', { retryAfterMs: 1_000 })
       }
-      connection.allowance.checkOperations()
-      const page = spaces.open(spaceId).pull(after, maxBytes)
-      connection.allowance.operations.spend(page.cursor - page.after)
+      const { allowance } = connection
+      allowance.checkOperations()
+      const page = spaces.open(spaceId, allowance).pull(after, maxBytes)
+      allowance.spendOperations(work.operations(page.cursor - page.after, page.batch.length))
       ack({ ok: true, ...page })
     },
 
     'tree:compare': (connection, { spaceId, treeId, logId, cursor, digest: shown }, ack) => {
       roleInJoined(options, connection, spaceId)
-      const { state } = spaces.open(spaceId)
+      const { allowance } = connection
+      const { state } = spaces.open(spaceId, allowance)
       if (logId !== state.logId) throw new SyncError('not_joined', 'the log has another id: join again')
       if (cursor > state.head) {
         throw new SyncError('invalid_request', `the log ends at ${state.head}`, { at: 'cursor' })
       }
-      const digest = spaces.digestAt(spaceId, treeId, cursor, connection.allowance.budget)
+      const digest = spaces.digestAt(spaceId, treeId, cursor, allowance)
       const matches = digest === shown
       metrics.compared(matches)
       if (!matches) {

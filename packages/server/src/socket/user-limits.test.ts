@@ -2,7 +2,7 @@ import { randomHexId, type SpaceId, SyncError } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { createGatewayHarness } from '../testing/gateway-harness.ts'
-import { newUserId, opsFrom, spaceId, treeId } from '../testing/ops.ts'
+import { newUserId, opsFrom, setOp, spaceId, treeId } from '../testing/ops.ts'
 
 const limited = (retryAfterMs: number) => ({ ok: false, error: { code: 'rate_limited', retryAfterMs } })
 const transient = { spaceId, changes: [{ treeId, targetId: 'v', key: 'k', value: 'x'.repeat(970) }] }
@@ -33,20 +33,66 @@ describe('the limits of a user', () => {
   })
 
   it('[LI5] count what is pushed and pulled, once it is known, and refuse while it is owed', () => {
-    const { connect, runtime } = createGatewayHarness({}, { operations: { perSecond: 10, burst: 15 } })
+    const rates = { operations: { perSecond: 1_000, burst: 2_500 } }
+    const { connect, runtime } = createGatewayHarness({}, rates)
     const anna = connect()
     anna.join()
-    expect(anna.push(opsFrom(1, 10)).ack).toMatchObject({ ok: true, cursor: 10 })
-    expect(anna.push(opsFrom(11, 10)).ack).toMatchObject({ ok: true, cursor: 20 })
+    expect(anna.push(opsFrom(1, 1_500)).ack).toMatchObject({ ok: true, cursor: 1_500 })
+    expect(anna.push(opsFrom(1_501, 1_500)).ack).toMatchObject({ ok: true, cursor: 3_000 })
     // Refused before it is decoded: what it is made of is no matter.
-    const refused = anna.request('ops:push', { spaceId, batch: new Uint8Array([1, 2, 3]) })
-    expect(refused.ack).toMatchObject(limited(600))
-    expect(anna.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject(limited(600))
-    runtime.advance(600)
-    expect(anna.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject({ ok: true, cursor: 20 })
-    expect(anna.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject(limited(2_000))
+    const batch = new Uint8Array([1, 2, 3])
+    const waitMs = waitOf(anna.request('ops:push', { spaceId, batch }).ack)
+    expect(waitMs).toBeGreaterThanOrEqual(1_000)
+    expect(waitMs).toBeLessThan(2_000)
+    expect(anna.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject(limited(waitMs))
+    runtime.advance(waitMs)
+    expect(anna.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject({ ok: true, cursor: 3_000 })
+    expect(waitOf(anna.request('ops:pull', { spaceId, after: 0 }).ack)).toBeGreaterThanOrEqual(3_000)
     const compared = anna.request('tree:compare', { spaceId, treeId, ...position(anna.join().ack) })
-    expect(compared.ack).toMatchObject(limited(2_000))
+    expect(waitOf(compared.ack)).toBeGreaterThanOrEqual(3_000)
+  })
+
+  it('[LI5] count what a large value takes, pushed and pulled', () => {
+    const { connect } = createGatewayHarness({}, { operations: { perSecond: 1, burst: 8_000 } })
+    const anna = connect()
+    anna.join()
+    expect(anna.push([setOp(1, 'x'.repeat(500_000))]).ack).toMatchObject({ ok: true })
+    const pulls = Array.from({ length: 10 }, () => anna.request('ops:pull', { spaceId, after: 0 }).ack?.ok)
+    expect(pulls.filter((isOk) => isOk === true).length).toBeLessThanOrEqual(4)
+    expect(anna.push([setOp(2, 'x')]).ack).toMatchObject({ error: { code: 'rate_limited' } })
+  })
+
+  it('[LI5] count a push by all who are to hear it', () => {
+    const { connect } = createGatewayHarness({}, { operations: { perSecond: 1, burst: 1_000 } })
+    const [anna, ...others] = Array.from({ length: 20 }, () => connect())
+    for (const client of [anna, ...others]) client?.join()
+    const pushes = Array.from({ length: 40 }, (_, nth) => anna?.push([setOp(nth + 1, nth)]).ack?.ok)
+    expect(pushes.filter((isOk) => isOk === true).length).toBeLessThanOrEqual(10)
+    expect(others[0]?.push([setOp(100, 1)]).ack).toMatchObject({ ok: true })
+  })
+
+  it('[LI5] count the opening of a space that nobody has open, and not its use', () => {
+    const { connect, setRole, runtime } = createGatewayHarness(
+      {},
+      { operations: { perSecond: 1_000, burst: 1_000 } },
+    )
+    const anna = connect()
+    const spaces = Array.from({ length: 3 }, () => randomHexId() as SpaceId)
+    for (const space of spaces) setRole(anna.userId, 'owner', space)
+    const joined = () => spaces.map((space) => anna.join({}, space).ack?.ok)
+    expect(joined()).toEqual([true, true, false])
+    expect(joined()).toEqual([true, true, false])
+    runtime.advance(10)
+    expect(joined()).toEqual([true, true, true])
+  })
+
+  it('[LI5] count the smallest signals by all who are to hear them', () => {
+    const { connect } = createGatewayHarness({}, { signals: { perSecond: 1, burst: 10 } })
+    const [anna, ...others] = Array.from({ length: 32 }, () => connect())
+    for (const client of [anna, ...others]) client?.join()
+    const changes = [{ treeId, targetId: 'v', key: 'k' }]
+    for (let n = 0; n < 10; n++) anna?.connection.signal('ops:transient', { spaceId, changes })
+    expect(others[0]?.got('ops:transient')).toHaveLength(4)
   })
 
   it('[LI5] count signals by all who are to hear them', () => {
@@ -166,6 +212,11 @@ describe('the limits of a user', () => {
     expect(idle.join().ack).toMatchObject({ ok: true })
   })
 })
+
+function waitOf(ack: unknown): number {
+  expect(ack).toMatchObject({ ok: false, error: { code: 'rate_limited', retryAfterMs: expect.any(Number) } })
+  return (ack as { error: { retryAfterMs: number } }).error.retryAfterMs
+}
 
 function position(joined: unknown): object {
   const { logId, head } = joined as { logId: string; head: number }

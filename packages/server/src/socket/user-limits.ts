@@ -1,6 +1,6 @@
 import { SyncError, type UserId } from '@t69/protocol'
 
-import type { Budget } from '../spaces/tree-replicas.ts'
+import type { Budget } from '../spaces/work.ts'
 import { createTokenBucket, type Rate, type TokenBucket } from './token-bucket.ts'
 
 /** What one user may cause, over all of their connections. */
@@ -9,24 +9,19 @@ export interface UserLimitRates {
   readonly signals: Rate
   /** Bytes that the user sends, and those of signals and presence that others are sent for them. */
   readonly bytes: Rate
-  /** Operations that the user pushes, pulls, or has the server read for a tree. */
+  /** Operations that the user pushes, pulls, or has the server read for a tree, and what else takes its time. */
   readonly operations: Rate
   readonly sockets: number
   /** JSON that the user's connections show of themselves, in all spaces together. */
   readonly shownBytes: number
 }
 
-export interface Allowance {
+export interface Allowance extends Budget {
   readonly requests: TokenBucket
   readonly signals: TokenBucket
   readonly bytes: TokenBucket
-  readonly operations: TokenBucket
   /** Sends on though refused, and so much that it owes more than it may send at once. */
   readonly isFlooding: boolean
-  /** Throws `rate_limited` while the user owes operations: how many there are shows once they are there. */
-  checkOperations(): void
-  /** For reading so many operations. Throws like `checkOperations`, before they are read. */
-  readonly budget: Budget
   /** What the user's connections show, in bytes: kept by the rooms. */
   shownBytes: number
 }
@@ -82,6 +77,7 @@ const socketRetryMs = 30_000
 const sweepMs = 60_000
 
 interface User extends Allowance {
+  readonly operations: TokenBucket
   sockets: number
 }
 
@@ -94,11 +90,6 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
     if (known !== undefined) return known
     const bytes = createTokenBucket(rates.bytes, now)
     const operations = createTokenBucket(rates.operations, now)
-    const checkOperations = (): void => {
-      const retryAfterMs = operations.waitMs()
-      if (retryAfterMs === 0) return
-      throw new SyncError('rate_limited', 'too many operations for now', { retryAfterMs })
-    }
     const user: User = {
       requests: createTokenBucket(rates.requests, now),
       signals: createTokenBucket(rates.signals, now),
@@ -107,11 +98,12 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
       get isFlooding() {
         return bytes.debt > rates.bytes.burst
       },
-      checkOperations,
-      budget: (ops) => {
-        checkOperations()
-        operations.spend(ops)
+      checkOperations: () => {
+        const retryAfterMs = operations.waitMs()
+        if (retryAfterMs === 0) return
+        throw new SyncError('rate_limited', 'too many operations for now', { retryAfterMs })
       },
+      spendOperations: (count) => operations.spend(count),
       shownBytes: 0,
       sockets: 0,
     }

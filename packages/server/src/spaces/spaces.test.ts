@@ -51,7 +51,7 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
         compare: (op) => log.compare(op),
         maxClock: (tree) => log.maxClock(tree),
         read: (after, bounds) => log.read(after, bounds),
-        readTree: (tree, through) => log.readTree(tree, through),
+        readTree: (tree, bounds) => log.readTree(tree, bounds),
         countTree: (tree, atMost) => log.countTree(tree, atMost),
         treeIds: () => log.treeIds(),
         append: (ops) => {
@@ -449,6 +449,43 @@ describe('a tree that is read', () => {
     pushLocal()
     expect(names(spaces.readTree(spaceId, treeId))).toContain('c')
     expect(watched.opens).toBe(1)
+    tree.dispose()
+  })
+
+  it('[LI9] is too large with more in its values than may be in memory at once, kept or not', () => {
+    const { spaces, tree, pushLocal } = withTree({ maxTreeBytes: 500 })
+    const small = spaces.open(spaceId).state.head
+    expect(names(spaces.readTree(spaceId, treeId))).toContain('first')
+    const grow = () => {
+      tree.newVertex(treeId, { name: 'x'.repeat(200) })
+      pushLocal()
+    }
+    grow()
+    expect(names(spaces.readTree(spaceId, treeId))).toHaveLength(5)
+    for (const _ of ['kept', 'read']) {
+      grow()
+      expect(() => spaces.readTree(spaceId, treeId)).toThrow('more than 500')
+    }
+    expect(() => spaces.digestAt(spaceId, treeId, spaces.open(spaceId).state.head)).toThrow('more than 500')
+    expect(spaces.digestAt(spaceId, treeId, small)).toMatch(/^[0-9a-f]{32}$/)
+    tree.dispose()
+  })
+
+  it('is paid for by the operations and the values that are read, once they are there', () => {
+    const { spaces, tree, pushLocal } = withTree()
+    for (let nth = 0; nth < 3; nth++) {
+      tree.newVertex(treeId, { name: 'x'.repeat(256_000) })
+      pushLocal()
+    }
+    let spent = 0
+    const budget = { checkOperations: () => {}, spendOperations: (count: number) => void (spent += count) }
+    spaces.readTree(spaceId, treeId, budget)
+    expect(spent).toBeGreaterThan(3_000)
+    spent = 0
+    spaces.digestAt(spaceId, treeId, spaces.open(spaceId).state.head - 1, budget)
+    expect(spent).toBeGreaterThan(1_500)
+    const owing = { ...budget, checkOperations: () => expect.unreachable('who owes is asked first') }
+    expect(() => spaces.readTree(spaceId, treeId, owing)).toThrow('who owes')
     tree.dispose()
   })
 

@@ -15,7 +15,8 @@ import { openSpace, type OpenSpace } from './open-space.ts'
 import { noQuotas, type Quotas } from './quotas.ts'
 import { type ServerRuntime, systemServerRuntime } from './server-runtime.ts'
 import type { LogState, Publish, Space } from './space.ts'
-import { type Budget, createTreeReplicas } from './tree-replicas.ts'
+import { createTreeReplicas } from './tree-replicas.ts'
+import { type Budget, unlimitedBudget, work } from './work.ts'
 
 /** The spaces of a server: opened when somebody needs one, closed when nobody has for a while. */
 export interface Spaces {
@@ -24,9 +25,10 @@ export interface Spaces {
   /**
    * The space's log, its file made when it is new. Whether the space exists and who may enter is the
    * platform's to say, before this. Throws `storage_failed` when the file cannot be used. Not to be kept
-   * beyond the turn of the event loop: a space that nobody uses is closed, and opened anew.
+   * beyond the turn of the event loop: a space that nobody uses is closed, and opened anew. Whoever has a
+   * budget pays for that.
    */
-  open(spaceId: SpaceId): Space
+  open(spaceId: SpaceId, budget?: Budget): Space
   /** A tree as the server's replica shows it. Throws `not_found` when the log has no such tree. */
   readTree(spaceId: SpaceId, treeId: TreeId, budget?: Budget): TreeSnapshot
   /** The digest of a tree as it was at a position of the log, which the log must have reached. */
@@ -59,6 +61,8 @@ export interface SpacesOptions {
   readonly maxReplicaOps?: number
   /** How many operations a tree may have to be read or compared. */
   readonly maxTreeOps?: number
+  /** What the values of a tree may take to be read or compared. */
+  readonly maxTreeBytes?: number
   /** How long a replica is kept after it was read last. */
   readonly replicaIdleMs?: number
 }
@@ -71,8 +75,6 @@ const renewalIntervalMs = 10 * 60_000
 
 /** Of how many spaces it is remembered where their logs stood when they were closed. */
 const maxRemembered = 10_000
-
-const unlimited: Budget = () => {}
 
 interface OpenEntry {
   readonly space: OpenSpace
@@ -93,9 +95,16 @@ export function createSpaces({
   idleMs = 5 * 60_000,
   maxReplicaOps = 500_000,
   maxTreeOps = 200_000,
+  maxTreeBytes = 64 * 1024 * 1024,
   replicaIdleMs = 60_000,
 }: SpacesOptions): Spaces {
-  const replicas = createTreeReplicas({ runtime, maxOps: maxReplicaOps, maxTreeOps, idleMs: replicaIdleMs })
+  const replicas = createTreeReplicas({
+    runtime,
+    maxOps: maxReplicaOps,
+    maxTreeOps,
+    maxTreeBytes,
+    idleMs: replicaIdleMs,
+  })
   const renewedAt = new Map<SpaceId, number>()
   /** A file can be replaced while nobody has it open, and by setting it aside too. */
   const leftAt = new LRUCache<SpaceId, LogState>({ max: maxRemembered })
@@ -134,10 +143,12 @@ export function createSpaces({
     }
   }
 
-  function openEntry(spaceId: SpaceId): OpenEntry {
+  function openEntry(spaceId: SpaceId, budget: Budget): OpenEntry {
     if (isClosed) throw new SyncError('unavailable', 'the server is shutting down')
     const found = open.get(spaceId)
     if (found !== undefined) return found
+    budget.checkOperations()
+    budget.spendOperations(work.opening)
     const log = reporting(spaceId, () => openLog(spaceId))
     const space = openSpace({
       spaceId,
@@ -228,13 +239,13 @@ export function createSpaces({
     get size() {
       return open.size
     },
-    open: (spaceId) => openEntry(spaceId).handle,
-    readTree: (spaceId, treeId, budget = unlimited) => {
-      const { log } = openEntry(spaceId)
+    open: (spaceId, budget = unlimitedBudget) => openEntry(spaceId, budget).handle,
+    readTree: (spaceId, treeId, budget = unlimitedBudget) => {
+      const { log } = openEntry(spaceId, budget)
       return reporting(spaceId, () => replicas.read({ spaceId, log, treeId }, budget))
     },
-    digestAt: (spaceId, treeId, cursor, budget = unlimited) => {
-      const { log } = openEntry(spaceId)
+    digestAt: (spaceId, treeId, cursor, budget = unlimitedBudget) => {
+      const { log } = openEntry(spaceId, budget)
       return reporting(spaceId, () => replicas.digestAt({ spaceId, log, treeId }, cursor, budget))
     },
     publishTo: (next, whenReplaced = () => {}) => {

@@ -5,9 +5,7 @@ import { LRUCache } from 'lru-cache'
 import type { OpLog } from '../storage/op-log.ts'
 import type { ServerRuntime } from './server-runtime.ts'
 import type { Commit } from './space.ts'
-
-/** Asked for operations before they are read. Throws, `rate_limited` say, when they are not to be read now. */
-export type Budget = (ops: number) => void
+import { type Budget, work } from './work.ts'
 
 /** The replicas of trees that somebody reads or compares: kept while they are asked for. */
 export interface TreeReplicas {
@@ -33,8 +31,9 @@ export interface TreeOfLog {
 interface KeptReplica {
   readonly spaceId: SpaceId
   readonly replica: Replica
-  /** How many operations the replica holds, with those that wait. */
+  /** How many operations the replica holds, with those that wait, and what their values take as JSON. */
   ops: number
+  bytes: number
   /**
    * Committed and not merged. A backdated move takes a replica about as long as all that it changes, so moves
    * that come one by one would cost many times what they do together: they wait for whoever asks next.
@@ -52,18 +51,24 @@ export interface TreeReplicasOptions {
   readonly maxOps: number
   /** In one tree: reading takes some 6 µs for each, and nobody else is served meanwhile. */
   readonly maxTreeOps: number
+  /** In the values of one tree, as JSON: all of it is in memory while it is read. */
+  readonly maxTreeBytes: number
   readonly idleMs: number
 }
+
+/** What an operation takes in a replica, besides its value. */
+const bytesPerOp = 600
 
 export function createTreeReplicas({
   runtime,
   maxOps,
   maxTreeOps,
+  maxTreeBytes,
   idleMs,
 }: TreeReplicasOptions): TreeReplicas {
   const kept = new LRUCache<string, KeptReplica>({
     maxSize: maxOps,
-    sizeCalculation: ({ ops }) => Math.max(ops, 1),
+    sizeCalculation: ({ ops, bytes }) => Math.max(1, ops + Math.ceil(bytes / bytesPerOp)),
     ttl: idleMs,
     ttlResolution: 0,
     perf: runtime,
@@ -87,8 +92,23 @@ export function createTreeReplicas({
     if (ops > maxTreeOps) {
       throw new SyncError('too_large', `the tree has more than ${maxTreeOps} operations: read the log`)
     }
-    budget(ops)
+    budget.spendOperations(ops)
     return ops
+  }
+
+  function readLog({ log, treeId }: TreeOfLog, budget: Budget, through = log.head) {
+    const read = log.readTree(treeId, { through, maxBytes: maxTreeBytes })
+    budget.spendOperations(work.operations(0, read.bytes))
+    checkBytes(read.bytes)
+    return read
+  }
+
+  function checkBytes(bytes: number): void {
+    if (bytes <= maxTreeBytes) return
+    throw new SyncError(
+      'too_large',
+      `the values of the tree take more than ${maxTreeBytes} bytes: read the log`,
+    )
   }
 
   /** A replica of the tree at the log's head, kept if there is room. Undefined for a tree that is not there. */
@@ -98,6 +118,8 @@ export function createTreeReplicas({
     const found = kept.get(key)
     if (found !== undefined) {
       if (found.waiting.length > 0 || found.digest === undefined) check(tree, budget)
+      if (found.bytes > maxTreeBytes) kept.delete(key)
+      checkBytes(found.bytes)
       const { waiting } = found
       found.waiting = []
       try {
@@ -110,9 +132,17 @@ export function createTreeReplicas({
       return found
     }
     if (check(tree, budget) === 0) return undefined
-    const ops = log.readTree(treeId)
+    const { ops, bytes } = readLog(tree, budget)
     const replica = new Replica({ treeId, ops: ops.map(toVertexOperation) })
-    const entry = { spaceId, replica, ops: ops.length, waiting: [], cursor: log.head, digest: undefined }
+    const entry = {
+      spaceId,
+      replica,
+      ops: ops.length,
+      bytes,
+      waiting: [],
+      cursor: log.head,
+      digest: undefined,
+    }
     kept.set(key, entry)
     sweepLater()
     return entry
@@ -123,14 +153,16 @@ export function createTreeReplicas({
   return {
     read: (tree, budget) => {
       const { spaceId, log, treeId } = tree
+      budget.checkOperations()
       const entry = replicaOf(tree, budget)
       if (entry === undefined) throw new SyncError('not_found', 'there is no such tree in this space')
-      budget(entry.replica.getAllVertices().length)
+      budget.spendOperations(entry.replica.getAllVertices().length)
       const vertices = verticesOf(entry.replica)
       return { spaceId, treeId, cursor: log.head, digest: digestOf(entry), vertices }
     },
 
     digestAt: (tree, cursor, budget) => {
+      budget.checkOperations()
       const { spaceId, log, treeId } = tree
       const found = kept.get(keyOf(spaceId, treeId))
       if (found === undefined ? cursor === log.head : found.cursor <= cursor) {
@@ -139,7 +171,8 @@ export function createTreeReplicas({
       }
       // The tree has gone on since, or is not there: a replica of what it was, for this once.
       check(tree, budget)
-      using replica = new Replica({ treeId, ops: log.readTree(treeId, cursor).map(toVertexOperation) })
+      const { ops } = readLog(tree, budget, cursor)
+      using replica = new Replica({ treeId, ops: ops.map(toVertexOperation) })
       return replica.digest()
     },
 
@@ -149,7 +182,10 @@ export function createTreeReplicas({
         const key = keyOf(spaceId, treeId)
         const found = kept.peek(key)
         if (found === undefined) continue
-        for (const op of added) found.waiting.push(op)
+        for (const op of added) {
+          found.waiting.push(op)
+          if (op.value !== undefined) found.bytes += JSON.stringify(op.value).length
+        }
         found.ops += added.length
         found.cursor = cursor
         found.digest = undefined

@@ -115,10 +115,17 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       }
       return page
     },
-    readTree: (treeId, through = ops.length) => {
+    readTree: (treeId, { through = ops.length, maxBytes = Infinity } = {}) => {
       const early = through < ops.length ? new Set(ops.slice(0, through)) : undefined
       const tree = (byTree.get(treeId) ?? []).filter((op) => early?.has(op) !== false)
-      return tree.toSorted((a, b) => a.clock - b.clock || compareIds(a.peerId, b.peerId))
+      const read: TreeOperation[] = []
+      let bytes = 0
+      for (const op of tree.toSorted((a, b) => a.clock - b.clock || compareIds(a.peerId, b.peerId))) {
+        bytes += rowByOp(op).value?.length ?? 0
+        if (bytes > maxBytes) break
+        read.push(op)
+      }
+      return { ops: read, bytes }
     },
     countTree: (treeId, atMost) => Math.min(byTree.get(treeId)?.length ?? 0, atMost),
     treeIds: () => [...byTree.keys()].toSorted(compareIds),

@@ -148,13 +148,26 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
         move(1, { tree: 'other' as TreeId }),
         move(2, { peer: '10' }),
       ])
-      expect(log.readTree(treeId, 1)).toHaveLength(1)
-      expect(log.readTree(treeId).map((op) => `${op.clock}@${op.peerId}`)).toEqual([
+      expect(log.readTree(treeId, { through: 1 }).ops).toHaveLength(1)
+      expect(log.readTree(treeId).ops.map((op) => `${op.clock}@${op.peerId}`)).toEqual([
         '2@10',
         '2@B',
         '2@a',
         '10@1',
       ])
+      log.close()
+    })
+
+    it('reads no more of a tree than its values may take, and says so', () => {
+      const log = openNew()
+      log.append([1, 2, 3].map((clock) => set(clock, 'x'.repeat(98))))
+      const read = (maxBytes: number, through?: number) => {
+        const { ops, bytes } = log.readTree(treeId, { maxBytes, ...(through !== undefined && { through }) })
+        return [ops.length, bytes]
+      }
+      expect(read(300)).toEqual([3, 300])
+      expect(read(299)).toEqual([2, 300])
+      expect(read(200, 2)).toEqual([2, 200])
       log.close()
     })
 

@@ -58,9 +58,13 @@ export interface OpLog {
   read(after: number, bounds: PageBounds): TreeOperation[]
   /**
    * Every operation of a tree, or those at positions up to `through`, by clock, then peer id in code units:
-   * the order in which they merge fastest.
+   * the order in which they merge fastest. Reading stops once the values' JSON text comes to more than
+   * `maxBytes`: then that is what `bytes` says.
    */
-  readTree(treeId: TreeId, through?: number): TreeOperation[]
+  readTree(
+    treeId: TreeId,
+    bounds?: { readonly through?: number; readonly maxBytes?: number },
+  ): { readonly ops: TreeOperation[]; readonly bytes: number }
   /** How many operations a tree has, counted up to `atMost`. */
   countTree(treeId: TreeId, atMost: number): number
   treeIds(): TreeId[]

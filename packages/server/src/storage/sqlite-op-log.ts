@@ -129,11 +129,16 @@ export function openSqliteOpLog(
         return ops
       }),
 
-    readTree: (treeId, through = head) =>
+    readTree: (treeId, { through = head, maxBytes = Infinity } = {}) =>
       onFile(() => {
         const ops = []
-        for (const row of statements.opsOfTree.iterate({ treeId, through })) ops.push(opByRow(row))
-        return ops
+        let bytes = 0
+        for (const row of statements.opsOfTree.iterate({ treeId, through })) {
+          bytes += row.value?.length ?? 0
+          if (bytes > maxBytes) break
+          ops.push(opByRow(row))
+        }
+        return { ops, bytes }
       }),
 
     countTree: (treeId, atMost) => onFile(() => statements.countTree.get({ treeId, atMost })?.count ?? 0),
