@@ -104,6 +104,24 @@ describe('A client that nobody has signed in to', () => {
     })
   })
 
+  it('does not say for ever that edits wait, though the storage could not be asked in between', async () => {
+    const storage = memoryStorage()
+    const time = createManualTime()
+    await using client = createSyncClient({ ...offline, storage, runtime: time })
+    const space = await client.createSpace({ name: 'Notes' })
+    const count = storage.countPending.bind(storage)
+    storage.countPending = async () => ({ pending: 3, rejected: 0 })
+    space.root.root!.setProperty('n', 1)
+    await space.stored()
+    expect(space.status.pending).toBe(3)
+    storage.countPending = () => Promise.reject(new Error('not just now'))
+    space.root.root!.setProperty('n', 2)
+    await space.stored()
+    storage.countPending = count
+    await time.pass(10_000)
+    expect(space.status.pending).toBe(0)
+  })
+
   it('forgets a deleted space', async () => {
     await using client = createSyncClient({ ...offline, storage: memoryStorage() })
     const space = await client.createSpace({ name: 'Notes' })

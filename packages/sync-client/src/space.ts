@@ -43,6 +43,9 @@ export interface OpenSpaceDeps {
   readonly onClosed: () => void
 }
 
+/** How long a storage is left alone that could not be read. */
+const recountMs = 5_000
+
 /** What is assumed until the tab that leads has said something. */
 const silent: SyncReport = {
   phase: 'connecting',
@@ -132,11 +135,15 @@ export function openSpace(
 
   const pace = createPacedMerge(runtime, show)
 
-  /** A count that was overtaken by a later one says nothing. */
+  /** A count that was overtaken by a later one says nothing; one that failed is made again. */
   async function recount(): Promise<void> {
     const number = ++counting
-    const latest = await storage.countPending(spaceId).catch(() => counts)
+    const latest = await storage.countPending(spaceId).catch(() => undefined)
     if (number !== counting) return
+    if (latest === undefined) {
+      runtime.setTimer(() => void (closed === null && number === counting && recount()), recountMs)
+      return
+    }
     counts = latest
     changed()
   }
