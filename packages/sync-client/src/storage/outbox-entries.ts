@@ -2,7 +2,10 @@ import { limits, operationProblem, packBatches, type SpaceId, type TreeOperation
 
 import type { RejectedEdit } from '../storage.ts'
 
-/** What one outbox entry carries: a run of operations that fits one batch, and that batch. */
+/** Whatever was sent of an entry is sent again if the connection breaks before its end. */
+const entryBytes = 16_384
+
+/** What one outbox entry carries: a run of operations, and their batch, small unless it is of a single one. */
 export interface PackedEntry {
   readonly ops: readonly TreeOperation[]
   readonly batch: Uint8Array
@@ -29,7 +32,7 @@ export function packEdits(spaceId: SpaceId, ops: readonly TreeOperation[]): Pack
   const entries: PackedEntry[] = []
   if (sendable.length === 0) return { entries, refused }
   let start = 0
-  for (const { bytes, count } of packBatches(spaceId, sendable, { budgetBytes: limits.batchBudgetBytes })) {
+  for (const { bytes, count } of packBatches(spaceId, sendable, { budgetBytes: entryBytes })) {
     entries.push({ ops: sendable.slice(start, start + count), batch: bytes })
     start += count
   }
