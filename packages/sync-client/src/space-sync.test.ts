@@ -1,12 +1,21 @@
-import { decodeBatch, type Ack, type RequestName, type RequestReply } from '@t69/protocol'
+import {
+  decodeBatch,
+  encodeBatch,
+  type Ack,
+  type RequestName,
+  type RequestReply,
+  type TreeOperation,
+} from '@t69/protocol'
 import { expect, it } from 'vitest'
 
 import type { Link } from './connection.ts'
 import { memoryStorage } from './memory-storage.ts'
+import type { Runtime } from './runtime.ts'
 import { createSpaceSync } from './space-sync.ts'
+import type { ClientStorage } from './storage.ts'
 import { unsynced } from './sync-machine.ts'
 import { logIdNumber, op, range, spaceId } from './testing/machine-world.ts'
-import { createManualTime } from './testing/manual-time.ts'
+import { createManualTime, turns } from './testing/manual-time.ts'
 
 /** A server with an empty log, over connections that each break once they have carried so many bytes. */
 function brokenLink(carries: number) {
@@ -41,6 +50,25 @@ function brokenLink(carries: number) {
   return { log, connect }
 }
 
+function syncOf(
+  storage: ClientStorage,
+  runtime: Runtime,
+  onShow: (ops: readonly TreeOperation[]) => void = () => {},
+) {
+  const silent = {
+    register: async () => {},
+    renewSession() {},
+    onChange() {},
+    onSettled() {},
+    onSuperseded() {},
+  }
+  return createSpaceSync(
+    spaceId,
+    { saved: unsynced, registered: true },
+    { storage, runtime, onShow, ...silent },
+  )
+}
+
 it('[CL11] sends a large edit over connections none of which lasts for all of it', async () => {
   const storage = memoryStorage()
   const time = createManualTime()
@@ -49,20 +77,7 @@ it('[CL11] sends a large edit over connections none of which lasts for all of it
     Object.assign(op(n + 1), { value: `${n} `.repeat(700) }),
   )
   await storage.appendLocal(spaceId, edits)
-  const sync = createSpaceSync(
-    spaceId,
-    { saved: unsynced, registered: true },
-    {
-      storage,
-      runtime: time,
-      register: async () => {},
-      renewSession: () => {},
-      onShow: () => {},
-      onChange: () => {},
-      onSettled: () => {},
-      onSuperseded: () => {},
-    },
-  )
+  const sync = syncOf(storage, time)
   const { log, connect } = brokenLink(60_000)
   for (
     let connections = 0;
@@ -75,4 +90,27 @@ it('[CL11] sends a large edit over connections none of which lasts for all of it
   expect(log.size).toBe(edits.length)
   expect(await storage.countPending(spaceId)).toMatchObject({ pending: 0 })
   await sync.stop()
+})
+
+it('shows what it has stored, though it was stopped meanwhile', async () => {
+  const storage = memoryStorage()
+  await storage.putSyncState(spaceId, unsynced)
+  const { promise: disk, resolve: goOn } = Promise.withResolvers<void>()
+  const append = storage.appendRemote.bind(storage)
+  storage.appendRemote = async (...page) => {
+    await disk
+    await append(...page)
+  }
+  const shown: number[] = []
+  const sync = syncOf(storage, createManualTime(), (ops) => shown.push(...ops.map(({ clock }) => clock)))
+  const { connect } = brokenLink(0)
+  sync.connected(connect(() => {}))
+  await turns()
+  const { logId, epoch, after, cursor, ops } = range(0, [op(1), op(2)])
+  sync.appended({ spaceId, logId, epoch, after, cursor, batch: encodeBatch({ spaceId, ops }) })
+  const stopping = sync.stop()
+  goOn()
+  await stopping
+  expect(await storage.getSyncState(spaceId)).toMatchObject({ cursor: 2 })
+  expect(shown).toEqual([1, 2])
 })

@@ -146,6 +146,8 @@ export function createSpaceSync(
       dispatch({ type: 'write-failed', error: storageError(error) })
       return
     }
+    // Stored all the same, and covered by the cursor: nobody will fetch it again.
+    if (stopped && write.kind === 'append') deps.onShow(write.ops)
     dispatch({ type: 'written' })
     if (write.kind === 'settle' || write.kind === 'queue-missing') deps.onSettled()
   }
