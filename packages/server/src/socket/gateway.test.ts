@@ -221,6 +221,24 @@ describe('comparing a tree', () => {
     expect(warnings).toHaveLength(1)
   })
 
+  it('[LI11] logs so much for one user and no more, and counts all of it', () => {
+    const { compare, anna, errors, warnings, counted, logId, connect, runtime } = joinedWith()
+    for (let nth = 0; nth < 3; nth++) compare(1, '0'.repeat(32))
+    const found = { digest: '0'.repeat(32), rebuilt: '1'.repeat(32), source: 'replica', differing: 0 }
+    const report = { spaceId, treeId, logId, cursor: 1, vertices: [], ...found }
+    const again = connect({ userId: anna.userId })
+    again.join()
+    for (const client of [anna, again]) {
+      for (let nth = 0; nth < 150; nth++) client.connection.signal('divergence:report', report)
+    }
+    expect(errors).toHaveLength(3)
+    expect(warnings).toHaveLength(97)
+    runtime.advance(10_000)
+    expect(compare(1, '0'.repeat(32))).toMatchObject({ matches: false })
+    expect(errors).toHaveLength(4)
+    expect(counted).toHaveLength(4)
+  })
+
   it('[LI4] reads no more trees for one socket than its limit', () => {
     const { compare, runtime } = joinedWith()
     const ask = () => compare(1, '0'.repeat(32))
@@ -652,6 +670,29 @@ describe('what must not harm the server', () => {
       { present: [{ connectionId: anna.id, state: 2 }], gone: [] },
     ])
     expect(slow.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject({ ok: true, cursor: 3 })
+  })
+
+  it('[AP4] tells a slow reader once it has drained who came and who went, and nothing of who did both', () => {
+    const { connect } = createGatewayHarness({ maxBacklogBytes: 1_000 })
+    const [slow, gone, back] = [connect(), connect(), connect()]
+    for (const client of [slow, gone, back]) client.join()
+    for (const client of [gone, back]) client.connection.signal('presence:set', { spaceId, state: 1 })
+    slow.backlog = 1_001
+    slow.forget()
+    gone.connection.closed()
+    back.connection.signal('presence:set', { spaceId, state: null })
+    back.connection.signal('presence:set', { spaceId, state: 2 })
+    const came = connect()
+    for (const client of [came, connect()]) {
+      client.join()
+      client.connection.signal('presence:set', { spaceId, state: 3 })
+      if (client !== came) client.connection.closed()
+    }
+    slow.backlog = 0
+    slow.connection.drained()
+    expect(slow.got('presence:changed')).toMatchObject([
+      { present: [{ connectionId: back.id, state: 2 }, { connectionId: came.id }], gone: [gone.id] },
+    ])
   })
 
   it('[AP5] ends a connection that asks on and reads nothing, and serves the others', () => {

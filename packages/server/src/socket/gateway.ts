@@ -193,6 +193,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         const parsed = parseSignal(name, payload)
         if (parsed === undefined) return
         roleInJoined({ access, rooms }, connection, parsed.spaceId)
+        if (connection.allowance.logged.take() > 0) return
         const { userId } = connection.data
         logger.warn(
           { ...parsed, userId, connectionId: connection.socket.id },

@@ -23,8 +23,8 @@ export interface Member {
   shownBytes: number
   /** Appends were left out since its network could not follow. */
   isBehind: boolean
-  /** Whose presence changed meanwhile. */
-  readonly missedPresence: Set<string>
+  /** Whose presence changed meanwhile, and whether it was shown theirs before. */
+  readonly missedPresence: Map<string, boolean>
 }
 
 /** The sockets in one space. What is sent to a slow reader is bounded: it gets the rest once it has drained. */
@@ -54,15 +54,22 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
     return [{ connectionId: socket.id, user: { id: data.userId, name: data.userName }, state: shown }]
   }
 
-  function tellOthers(changed: Socket): void {
+  function tellOthers(changed: Socket, wasShown: boolean): void {
     const member = members.get(changed.id)
     const present = member === undefined ? [] : presenceOf(member)
     const payload = { spaceId, present, gone: present.length === 0 ? [changed.id] : [] }
     for (const { connection, missedPresence } of members.values()) {
       if (connection.socket.id === changed.id) continue
-      if (isSlow(connection.socket)) missedPresence.add(changed.id)
+      if (isSlow(connection.socket)) miss(missedPresence, changed.id, wasShown, present.length > 0)
       else connection.socket.send('presence:changed', payload)
     }
+  }
+
+  /** Who came and went meanwhile was never there: it is forgotten, or those who come and go would add up. */
+  function miss(missed: Map<string, boolean>, id: string, wasShown: boolean, isShown: boolean): void {
+    const isKnown = missed.get(id) ?? wasShown
+    if (isKnown || isShown) missed.set(id, isKnown)
+    else missed.delete(id)
   }
 
   /** In as many messages as their size takes: one, but for a crowd with a lot to show. */
@@ -90,7 +97,7 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
     if (member === undefined) return false
     members.delete(socket.id)
     allowance.shownBytes -= member.shownBytes
-    if (member.shown !== undefined) tellOthers(socket)
+    if (member.shown !== undefined) tellOthers(socket, true)
     return true
   }
 
@@ -103,7 +110,7 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
     enter: (connection, role) => {
       const { socket } = connection
       const { shown, shownBytes = 0 } = members.get(socket.id) ?? {}
-      const missedPresence = new Set<string>()
+      const missedPresence = new Map<string, boolean>()
       members.set(socket.id, { connection, role, shown, shownBytes, isBehind: false, missedPresence })
       const others = [...members.values()].filter((member) => member.connection.socket.id !== socket.id)
       return sendPresence(socket, others.flatMap(presenceOf), [])
@@ -131,7 +138,7 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
       member.shownBytes = shownBytes
       const wasShown = member.shown !== undefined
       member.shown = state ?? undefined
-      if (wasShown || member.shown !== undefined) tellOthers(socket)
+      if (wasShown || member.shown !== undefined) tellOthers(socket, wasShown)
     },
 
     passOn: ({ socket: from }, changes) => {
@@ -147,7 +154,7 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
       const member = members.get(socket.id)
       if (member === undefined || isSlow(socket)) return
       if (member.missedPresence.size > 0) {
-        const missed = [...member.missedPresence]
+        const missed = [...member.missedPresence.keys()]
         member.missedPresence.clear()
         const present = missed.flatMap((id) => {
           const changed = members.get(id)

@@ -117,7 +117,8 @@ export function attachSocketIo(
       // past the limits of sockets, and with listeners on `conn` from each time.
       ioSocket.conn.close()
     })
-    ioSocket.on('error', (error) => logger.warn({ err: error }, 'a socket failed'))
+    // What does not parse, as often as somebody sends it. It ends the connection.
+    ioSocket.on('error', () => {})
   })
 
   function bodyOf(error: unknown): ErrorBody {

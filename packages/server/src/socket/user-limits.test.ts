@@ -82,7 +82,7 @@ describe('the limits of a user', () => {
     const joined = () => spaces.map((space) => anna.join({}, space).ack?.ok)
     expect(joined()).toEqual([true, true, false])
     expect(joined()).toEqual([true, true, false])
-    runtime.advance(10)
+    runtime.advance(300)
     expect(joined()).toEqual([true, true, true])
   })
 
@@ -108,6 +108,20 @@ describe('the limits of a user', () => {
     expect(ben?.join().ack).toMatchObject({ ok: true })
     runtime.advance(2_000)
     expect(anna.join().ack).toMatchObject({ ok: true })
+  })
+
+  it('[LI5] count connecting, however soon the connection is left', () => {
+    const rates = { operations: { perSecond: 1_000, burst: 5_000 } }
+    const { connect, gateway, runtime } = createGatewayHarness({}, rates)
+    const userId = newUserId()
+    const data = { userId, userName: '', sessionId: '', tokenExpiresAt: runtime.now() }
+    const check = () => refusalOf(() => gateway.checkSocket(data))
+    let admitted = 0
+    for (; admitted < 1_000 && check() === undefined; admitted++) connect({ userId }).connection.closed()
+    expect(admitted).toBe(25)
+    expect(check()).toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number) })
+    runtime.advance(1_000)
+    expect(check()).toBeUndefined()
   })
 
   it('[LI6] cut off who sends on though refused, and keep them out until it is made up for', () => {

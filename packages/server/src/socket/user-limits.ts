@@ -1,6 +1,6 @@
 import { SyncError, type UserId } from '@t69/protocol'
 
-import type { Budget } from '../spaces/work.ts'
+import { type Budget, work } from '../spaces/work.ts'
 import { createTokenBucket, type Rate, type TokenBucket } from './token-bucket.ts'
 
 /** What one user may cause, over all of their connections. */
@@ -12,6 +12,8 @@ export interface UserLimitRates {
   /** Operations that the user pushes, pulls, or has the server read for a tree, and what else takes its time. */
   readonly operations: Rate
   readonly sockets: number
+  /** What is written to the server's log for the user: a disk that is full of it harms everybody. */
+  readonly logged: Rate
   /** JSON that the user's connections show of themselves, in all spaces together. */
   readonly shownBytes: number
 }
@@ -20,6 +22,7 @@ export interface Allowance extends Budget {
   readonly requests: TokenBucket
   readonly signals: TokenBucket
   readonly bytes: TokenBucket
+  readonly logged: TokenBucket
   /** Sends on though refused, and so much that it owes more than it may send at once. */
   readonly isFlooding: boolean
   /** What the user's connections show, in bytes: kept by the rooms. */
@@ -42,6 +45,7 @@ export function userLimitsOf(perSecond: {
     bytes: rate(perSecond.bytes, 16),
     operations: rate(perSecond.operations, 40),
     sockets: perSecond.sockets,
+    logged: { perSecond: 0.1, burst: 100 },
     shownBytes: 4 * mebi,
   }
 }
@@ -61,7 +65,7 @@ export const defaultUserLimits = userLimitsOf({
 /** Outlives connections: to connect anew must not be a way to a full purse. */
 export interface UserLimits {
   of(userId: UserId): Allowance
-  /** Whether a further socket may connect. Throws `rate_limited`. */
+  /** Whether a further socket may connect now. Throws `rate_limited`. */
   checkSocket(userId: UserId): void
   connected(userId: UserId): void
   disconnected(userId: UserId): void
@@ -95,6 +99,7 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
       signals: createTokenBucket(rates.signals, now),
       bytes,
       operations,
+      logged: createTokenBucket(rates.logged, now),
       get isFlooding() {
         return bytes.debt > rates.bytes.burst
       },
@@ -116,9 +121,10 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
   function sweep(): void {
     if (now() - sweptAt < sweepMs) return
     sweptAt = now()
-    for (const [userId, { sockets, requests, signals, bytes, operations }] of users) {
+    for (const [userId, { sockets, requests, signals, bytes, operations, logged }] of users) {
       if (sockets > 0) continue
-      if ([requests, signals, bytes, operations].every((bucket) => bucket.isFull)) users.delete(userId)
+      const buckets = [requests, signals, bytes, operations, logged]
+      if (buckets.every((bucket) => bucket.isFull)) users.delete(userId)
     }
   }
 
@@ -135,8 +141,13 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
         const retryAfterMs = user.bytes.waitMs()
         throw new SyncError('rate_limited', 'this account has sent far too much', { retryAfterMs })
       }
+      user.checkOperations()
     },
-    connected: (userId) => void of(userId).sockets++,
+    connected: (userId) => {
+      const user = of(userId)
+      user.sockets++
+      user.spendOperations(work.connecting)
+    },
     disconnected: (userId) => void of(userId).sockets--,
     maxShownBytes: rates.shownBytes,
     get size() {

@@ -15,6 +15,8 @@ export const unlimitedBudget: Budget = { checkOperations: () => {}, spendOperati
 export const work = {
   /** Of a space that is not open, and closing another for it. */
   opening: 500,
+  /** Of a connection, from the handshake on. */
+  connecting: 200,
   /** Operations that are read, decoded, stored, encoded, whose values take so many bytes. */
   operations: (count: number, bytes: number): number => count + bytes / 256,
   /** The same message to many sockets. */
