@@ -60,8 +60,10 @@ describe('as configured', () => {
     const [anna, ben] = [await server.signUp('Anna'), await server.signUp('Ben')]
     const [spaceId, own] = [await spaceOf(anna), await spaceOf(ben)]
     using hostile = await connectRaw(server.url, anna.token)
+    using again = await connectRaw(server.url, anna.token)
     using honest = await connectRaw(server.url, ben.token)
     await join(hostile, spaceId)
+    await join(again, spaceId)
     await join(honest, own)
     expect(await push(hostile, spaceId, edits(spaceId, 1, 9_000))).toMatchObject({ ok: true })
     let refusal: unknown
@@ -73,10 +75,9 @@ describe('as configured', () => {
     }
     expect(new Set(served)).toEqual(new Set([true]))
     expect(refusal).toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number) })
-    // At another socket of the same user as well.
-    using again = await connectRaw(server.url, anna.token)
-    await join(again, spaceId)
+    // At another socket of the same user as well, and at a new one.
     expect(await again.outcomeOf('ops:pull', { spaceId, after: 0 })).toBe('rate_limited')
+    await expect(connectRaw(server.url, anna.token)).rejects.toMatchObject({ code: 'rate_limited' })
     expect((await anna.call('GET', `/api/spaces/${spaceId}/trees/${spaceId}`)).outcome).toBe(
       '429 rate_limited',
     )
