@@ -5,19 +5,22 @@ import {
   existsSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
+import type { TreeOperation } from '@t69/protocol'
 import type { Space } from '@t69/sync-client'
 import { describe, expect, it } from 'vitest'
 
 import { type ServerProcess, type ServerProcessOptions, startServer } from '../lib/server-process.ts'
 import { agreed, childNames, createFleet, type Fleet, live, roomyLimits, until } from './fleet.ts'
-import { backUp, spaceFile } from './space-file.ts'
+import { backUp, idAndContent, readOps, spaceFile } from './space-file.ts'
 
 const works = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0
 const canLimit = works('prlimit', '--version')
@@ -79,6 +82,11 @@ async function logged(server: World['server'], isIt: (line: string) => boolean):
   const find = () => server.log().split('\n').find(isIt)
   await expect.poll(find).toBeDefined()
   return find() ?? ''
+}
+
+const isIn = (contents: Map<string, string>, op: TreeOperation): boolean => {
+  const [id, content] = idAndContent(op)
+  return contents.get(id) === content
 }
 
 /** Delivered once the fault is mended, by clients that were not restarted. */
@@ -224,6 +232,55 @@ describe('A file that is lost', () => {
     await delivered(world, '0', '1999')
     await agreed([here, there, fresh])
     expect(readdirSync(dirname(file)).some((name) => name.includes('.db.corrupt-'))).toBe(true)
+  })
+})
+
+describe('A file that is taken from under a running server', () => {
+  const harms: [what: string, harm: (file: string, copy: string) => void][] = [
+    ['is replaced by an older copy', (file, copy) => renameSync(copy, file)],
+    ['has an older copy written over it', (file, copy) => copyFileSync(copy, file)],
+    ['is deleted with all spaces in its folder', (file) => rmSync(dirname(file), { recursive: true })],
+    ['loses its write-ahead log', (file) => rmSync(`${file}-wal`)],
+  ]
+
+  it.each(harms)('and %s takes no edit that would be gone after a restart', async (_, harm) => {
+    await using world = await createWorld()
+    const { server, fleet, here, there, other, file } = world
+    const copy = `${server.dataDir}/copy`
+    backUp(file, copy)
+    for (let index = 0; index < 50; index++) here.root.root?.newNamedChild(`${index}`)
+    await agreed([here, there])
+    harm(file, copy)
+    // Nobody is told of it but by what they do: both write on at once.
+    here.root.root?.newNamedChild('of here')
+    there.root.root?.newNamedChild('of there')
+    other.root.root?.newNamedChild('goes on')
+    await Promise.all([other.flushed(), delivered(world, '0', '49', 'of here', 'of there')])
+    const line = await logged(server, (text) => text.includes('while it was in use'))
+    expect(line).toContain(file)
+    expect(line).toContain(here.id)
+    await server.kill()
+    const { contents } = readOps(file)
+    const lost = [...fleet.acked.values()].filter((op) => op.spaceId === here.id && !isIn(contents, op))
+    expect(lost).toEqual([])
+  })
+
+  it('and is that of the accounts ends it, and nothing that was acknowledged is lost', async () => {
+    await using world = await createWorld()
+    const { server, here, file } = world
+    const path = join(server.dataDir, 'platform.sqlite')
+    const copy = `${path}.copy`
+    backUp(path, copy)
+    const head = here.status.cursor
+    renameSync(copy, path)
+    here.root.root?.newNamedChild('meanwhile')
+    await server.ended()
+    expect(server.log()).toContain(`t69 stops: ${path}: it was replaced`)
+    // What it left beside the copy would otherwise be taken for the copy's.
+    expect(statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0)
+    await server.start()
+    await delivered(world, 'meanwhile')
+    expect(readOps(file).count).toBeGreaterThan(head)
   })
 })
 

@@ -22,6 +22,8 @@ export interface ServerProcess {
   kill(): Promise<void>
   /** Asks it to end (SIGTERM) and waits. Resolves with the exit code. */
   stop(): Promise<number | null>
+  /** Waits until it has ended by itself. Resolves with the exit code. */
+  ended(): Promise<number | null>
   /** Starts it again, on the same data and port; `env` adds to what it was started with. */
   start(env?: Readonly<Record<string, string>>): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -67,14 +69,16 @@ export async function startServer(options: ServerProcessOptions = {}): Promise<S
     await addressLine(started, lines)
   }
 
-  async function end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+  async function end(signal: 'SIGKILL' | 'SIGTERM' | undefined): Promise<number | null> {
     const running = child
     if (running === undefined) return null
     const gone = once(running, 'exit', { signal: AbortSignal.timeout(stopDeadlineMs) })
-    running.kill(signal)
+    if (signal !== undefined) running.kill(signal)
     await gone.catch(() => {
       running.kill('SIGKILL')
-      throw new Error(`the server did not end within ${stopDeadlineMs} ms of ${signal}\n${lines.join('\n')}`)
+      throw new Error(
+        `the server did not end within ${stopDeadlineMs} ms of ${signal ?? 'being waited for'}\n${lines.join('\n')}`,
+      )
     })
     return running.exitCode
   }
@@ -89,6 +93,7 @@ export async function startServer(options: ServerProcessOptions = {}): Promise<S
     log: () => lines.join('\n'),
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
+    ended: () => end(undefined),
     start,
     async [Symbol.asyncDispose]() {
       await end('SIGKILL')

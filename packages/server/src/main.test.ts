@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -68,6 +68,27 @@ describe('the program', () => {
     await first.ended
     const third = run({})
     expect((await fetch(`${await third.url()}/ready`)).status).toBe(200)
+  })
+
+  it('ends in order when its accounts are taken from under it, and does not begin anew beside their spaces', async () => {
+    const first = run({})
+    await first.url()
+    mkdirSync(join(dataDir, 'ab'))
+    writeFileSync(join(dataDir, 'ab', `${'ab'.repeat(16)}.db`), '')
+    const path = join(dataDir, 'platform.sqlite')
+    renameSync(path, `${path}.away`)
+    const { code, err } = await first.ended
+    expect(code).toBe(1)
+    expect(err).toBe(
+      `t69 stops: ${path}: it was replaced, moved or removed while it was in use. ` +
+        'Put the right file there, and start it again.\n',
+    )
+    const second = await run({}).ended
+    expect(second.code).toBe(1)
+    expect(second.err).toMatch(/^t69 cannot start: .*platform\.sqlite is missing, and there are spaces: /)
+    expect(existsSync(path)).toBe(false)
+    renameSync(`${path}.away`, path)
+    expect((await fetch(`${await run({}).url()}/ready`)).status).toBe(200)
   })
 
   it('names what is wrong in the configuration, without a stack', async () => {

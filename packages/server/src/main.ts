@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { ConfigError, parseConfig, type Config } from './config.ts'
 import { DataDirLockedError } from './platform/data-dir-lock.ts'
+import { LostAccountsError } from './platform/lost-accounts.ts'
 import { SigningSecretError } from './platform/signing-secret.ts'
 import { createServer, type Server } from './server.ts'
 import { NewerSchemaError } from './storage/migrate.ts'
@@ -14,7 +15,7 @@ try {
   const server = await start(config)
   // Plain, for whoever looks at a terminal; everything else on standard output is a JSON log line.
   console.log(`t69 is at ${server.url}`)
-  closeOnSignals(server)
+  closeInOrder(server)
 } catch (error) {
   console.error(reasonOf(error))
   process.exitCode = 1
@@ -31,12 +32,28 @@ async function start(config: Config): Promise<Server> {
   }
 }
 
-function closeOnSignals(server: Server): void {
+/** When a signal asks for it, and when the server cannot go on: whoever watches over it starts it again. */
+function closeInOrder(server: Server): void {
   let isClosing = false
   const onSignal = (signal: NodeJS.Signals): void => {
     if (isClosing) process.exit(1)
-    isClosing = true
     server.http.log.info({ signal }, 'shutting down')
+    close(0)
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  void closeOnFailure()
+
+  async function closeOnFailure(): Promise<void> {
+    const error = await server.failed
+    if (isClosing) return
+    server.http.log.error({ err: error }, 'the server cannot go on and shuts down')
+    console.error(`t69 stops: ${error.message}. Put the right file there, and start it again.`)
+    close(1)
+  }
+
+  function close(exitCode: number): void {
+    isClosing = true
     const deadline = setTimeout(() => {
       server.http.log.error({}, 'shutting down took too long')
       process.exit(1)
@@ -44,7 +61,7 @@ function closeOnSignals(server: Server): void {
     server.close().then(
       () => {
         clearTimeout(deadline)
-        process.exit(0)
+        process.exit(exitCode)
       },
       (error: unknown) => {
         server.http.log.error({ err: error }, 'shutting down failed')
@@ -52,8 +69,6 @@ function closeOnSignals(server: Server): void {
       },
     )
   }
-  process.on('SIGTERM', onSignal)
-  process.on('SIGINT', onSignal)
 }
 
 /** A sentence for what somebody can put right, the whole error for what they cannot. */
@@ -64,7 +79,7 @@ function reasonOf(error: unknown): unknown {
 
 function sentenceOf(error: unknown): string | undefined {
   if (error instanceof ConfigError || error instanceof SigningSecretError) return error.message
-  if (error instanceof DataDirLockedError) return `${error.message}.`
+  if (error instanceof DataDirLockedError || error instanceof LostAccountsError) return `${error.message}.`
   if (error instanceof NewerSchemaError) return `platform.sqlite is newer: ${error.message}.`
   if (!(error instanceof Error) || !('code' in error)) return undefined
   const { PORT = '3000', HOST = '', DATA_DIR = './data' } = process.env

@@ -32,6 +32,11 @@ export interface Server {
   /** Takes connections. Throws `EADDRINUSE` and its like. */
   listen(): Promise<void>
   /**
+   * Resolves, with the reason, when the server cannot go on: somebody took `platform.sqlite` from under it. It
+   * refuses everything from then on, and whoever started it closes it.
+   */
+  readonly failed: Promise<Error>
+  /**
    * Tells clients, finishes what is under way, closes every file and releases the data directory. Takes a few
    * seconds at most, though a client does not read. Repeating it waits for the same.
    */
@@ -53,6 +58,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   const runtime = options.runtime ?? systemServerRuntime
   const now = () => runtime.now()
   const lifecycle = { isClosing: false }
+  const failed = Promise.withResolvers<Error>()
 
   // Closed in the opposite order: clients are told first, and files go last.
   await using opening = new AsyncDisposableStack()
@@ -147,10 +153,18 @@ export async function createServer(config: Config, options: ServerOptions = {}):
 
   opening.defer(keepTidy())
   opening.defer(
-    watchOtherWriters({ platform, runtime, logger }, () =>
-      gateway.accessReviewed(
-        ({ sessionId, userId }) => platform.sessions.userOf(sessionId, now()) === userId,
-      ),
+    watchOtherWriters(
+      { platform, runtime, logger },
+      {
+        wrote: () =>
+          gateway.accessReviewed(
+            ({ sessionId, userId }) => platform.sessions.userOf(sessionId, now()) === userId,
+          ),
+        displaced: (error) => {
+          lifecycle.isClosing = true
+          failed.resolve(error)
+        },
+      },
     ),
   )
   const resources = opening.move()
@@ -158,6 +172,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
 
   return {
     http: app,
+    failed: failed.promise,
     get url() {
       return `http://${shownHost(config.host)}:${port()}`
     },

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import Sqlite from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { createHttpHarness, type HttpHarness } from '../testing/http-harness.ts'
+import { createHttpHarness, type HttpHarness, password } from '../testing/http-harness.ts'
 
 describe('every refusal has the form that clients know', () => {
   it.each([
@@ -51,6 +51,24 @@ describe('every refusal has the form that clients know', () => {
     const { error } = response.json<{ error: { code: string; message: string } }>()
     expect(error.message).toBeTypeOf('string')
     expect(error.code).toBe(code)
+  })
+
+  it('a change that was written to a database that is not there any more', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('anna')
+    const space = { id: 'ab'.repeat(16), name: 'Home' }
+    const path = join(harness.dataDir, 'platform.sqlite')
+    renameSync(path, `${path}.away`)
+    const sign = { email: 'ben@example.org', password, name: 'Ben' }
+    const signUp = await harness.app.inject({ method: 'POST', url: '/api/auth/register', payload: sign })
+    expect(signUp.json()).toMatchObject({ error: { code: 'unavailable' } })
+    expect(signUp.headers['set-cookie']).toBeUndefined()
+    expect(await anna.call('POST', '/api/spaces', space)).toMatchObject({ status: 503 })
+    expect(await anna.call('GET', '/api/spaces')).toMatchObject({ status: 200 })
+    renameSync(`${path}.away`, path)
+    expect(await anna.call('POST', '/api/auth/login', { ...sign, name: undefined })).toMatchObject({
+      status: 200,
+    })
   })
 
   it('bounds the requests of one address, and says when to come back', async () => {

@@ -39,6 +39,17 @@ export async function registerRoutes(app: HttpApp, deps: RouteDeps): Promise<voi
     if (!deps.lifecycle.isClosing || isAboutHealth) return
     throw new SyncError('unavailable', 'The server is shutting down', { retryAfterMs: 1000 })
   })
+  // What was written to a database that is not there any more did not happen.
+  app.addHook('onSend', async (request, reply) => {
+    if (reply.statusCode >= 400 || request.method === 'GET' || request.method === 'HEAD') return
+    try {
+      deps.platform.checkPlace()
+    } catch (error) {
+      request.log.error({ err: error }, 'the platform database was displaced')
+      void reply.removeHeader('set-cookie')
+      throw new SyncError('unavailable', 'The server has lost its database', { retryAfterMs: 1000 })
+    }
+  })
   healthRoutes(app, deps)
   metricsRoutes(app, deps)
   authRoutes(app, deps)

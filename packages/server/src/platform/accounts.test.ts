@@ -144,7 +144,7 @@ describe('the database', () => {
       insert into invites values ('h1', 's', 'editor', 'u', 604800005), ('h2', 's', 'viewer', 'u', 604800007);
     `)
     older.close()
-    const db = openPlatformDatabase(path)
+    const { db } = openPlatformDatabase(path)
     expect(db.prepare('select * from spaces').all()).toEqual([
       { id: 's', name: 'Space', created_at: 1, has_log: 1 },
     ])

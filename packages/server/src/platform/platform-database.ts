@@ -1,6 +1,6 @@
 import type { InviteId, Role, SpaceId, UserId } from '@t69/protocol'
-import Sqlite, { type Database } from 'better-sqlite3'
 
+import { openDatabase, type OpenedDatabase } from '../storage/database-files.ts'
 import { migrate } from '../storage/migrate.ts'
 import { platformMigrations } from './platform-migrations.ts'
 
@@ -71,18 +71,13 @@ export interface PlatformTables {
  * Opens the database, made when it is not there, and brings it to the newest schema. Throws what
  * better-sqlite3 throws for a file that is none, and `NewerSchemaError`.
  */
-export function openPlatformDatabase(path: string, synchronous: 'full' | 'normal' = 'full'): Database {
-  const db = new Sqlite(path)
-  try {
+export function openPlatformDatabase(path: string, synchronous: 'full' | 'normal' = 'full'): OpenedDatabase {
+  return openDatabase(path, {}, (db) => {
     db.pragma('journal_mode = WAL')
     db.pragma(`synchronous = ${synchronous}`)
     db.pragma('foreign_keys = ON')
     // What is deleted is overwritten: an account that is gone leaves no name behind in free pages.
     db.pragma('secure_delete = ON')
     migrate(db, platformMigrations)
-    return db
-  } catch (error) {
-    db.close()
-    throw error
-  }
+  })
 }

@@ -24,7 +24,7 @@ afterEach(() => rmSync(dataDir, { recursive: true, force: true }))
 
 describe('the platform database', () => {
   it('is made with strict tables, in WAL, and durable by default', () => {
-    const db = openPlatformDatabase(join(dataDir, 'platform.sqlite'))
+    const { db } = openPlatformDatabase(join(dataDir, 'platform.sqlite'))
     const tables = db.prepare<[], { name: string; strict: number }>('pragma table_list').all()
     const own = tables.filter(({ name }) => !name.startsWith('sqlite_'))
     expect(own.map(({ name }) => name).toSorted()).toEqual([

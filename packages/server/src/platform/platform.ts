@@ -1,9 +1,11 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { StorageFailure } from '../storage/storage-failure.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { createInvites, type Invites } from './invites.ts'
+import { checkForLostAccounts } from './lost-accounts.ts'
 import { createMembers, type Members } from './members.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { createSessions, type Sessions } from './sessions.ts'
@@ -24,6 +26,11 @@ export interface Platform {
   readonly invites: Invites
   /** True when another process has written to the database since the last call: an operator, by hand. */
   changedByOthers(): boolean
+  /**
+   * Throws `StorageFailure` when the database was replaced, moved or removed: what was written to it since is gone
+   * for whoever opens it next, and this process cannot turn to another one.
+   */
+  checkPlace(): void
   /** Commits a write that changes nothing. Throws when the database cannot be written. */
   checkWritable(): void
   /** Forgets what has expired. */
@@ -40,13 +47,16 @@ export interface PlatformOptions {
   readonly signingSecret?: string | undefined
 }
 
+/** Throws also `LostAccountsError`, `NewerSchemaError`, and what SQLite throws. */
 export function openPlatform(options: PlatformOptions): Platform {
   const { dataDir, synchronous, refreshTokenTtlMs } = options
   // Other users of the machine have no business in here.
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(dataDir)
   try {
-    const db = openPlatformDatabase(join(dataDir, 'platform.sqlite'), synchronous)
+    const path = join(dataDir, 'platform.sqlite')
+    checkForLostAccounts(dataDir, path)
+    const { db, files } = openPlatformDatabase(path, synchronous)
     const members = createMembers(db)
     const signingSecret = options.signingSecret ?? readOrMakeSigningSecret(dataDir)
     const sessions = createSessions(db, { refreshTokenTtlMs, signingSecret })
@@ -72,13 +82,20 @@ export function openPlatform(options: PlatformOptions): Platform {
         version = versionOf()
         return version !== before
       },
+      checkPlace: () => {
+        try {
+          files.checkPlace()
+        } catch (error) {
+          throw error instanceof Error ? new StorageFailure(path, error) : error
+        }
+      },
       checkWritable: () => void touch.immediate(),
       tidy(now) {
         sessions.removeExpired(now)
         invites.removeExpired(now)
       },
       close() {
-        db.close()
+        files.close()
         unlock()
       },
     }

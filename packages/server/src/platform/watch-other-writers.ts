@@ -1,8 +1,16 @@
 import type { Logger } from '../spaces/logger.ts'
 import type { ServerRuntime } from '../spaces/server-runtime.ts'
+import { StorageFailure } from '../storage/storage-failure.ts'
 import type { Platform } from './platform.ts'
 
 const intervalMs = 1_000
+
+export interface OtherWriters {
+  /** Somebody has written to the database. */
+  readonly wrote: () => void
+  /** Somebody has replaced, moved or removed it: it is not looked at any more. */
+  readonly displaced: (error: StorageFailure) => void
+}
 
 /**
  * Calls back within a second of another process's write to the database: an operator who shuts somebody out
@@ -10,11 +18,11 @@ const intervalMs = 1_000
  */
 export function watchOtherWriters(
   deps: {
-    readonly platform: Pick<Platform, 'changedByOthers'>
+    readonly platform: Pick<Platform, 'changedByOthers' | 'checkPlace'>
     readonly runtime: ServerRuntime
     readonly logger: Logger
   },
-  onWrite: () => void,
+  { wrote, displaced }: OtherWriters,
 ): () => void {
   const { platform, runtime, logger } = deps
   let cancel = runtime.setTimer(look, intervalMs)
@@ -22,8 +30,10 @@ export function watchOtherWriters(
 
   function look(): void {
     try {
-      if (platform.changedByOthers()) onWrite()
+      platform.checkPlace()
+      if (platform.changedByOthers()) wrote()
     } catch (error) {
+      if (error instanceof StorageFailure) return displaced(error)
       logger.error({ err: error }, 'the platform database cannot be read')
     }
     cancel = runtime.setTimer(look, intervalMs)

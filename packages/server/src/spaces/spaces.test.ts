@@ -17,7 +17,10 @@ import { newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../test
 import type { Commit, PushOutcome } from './space.ts'
 import { createSpaces, type SpacesOptions } from './spaces.ts'
 
-/** Logs that count what is asked of them, and fail when told to. */
+/**
+ * Logs that count what is asked of them, and fail when told to. One is displaced when `inner` is another than the
+ * one that it was opened in.
+ */
 function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
   const watched = {
     inner,
@@ -25,19 +28,26 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
     opens: 0,
     openNow: new Set<string>(),
     failure: undefined as Error | undefined,
+    /** The failure comes after the commit. */
+    failsLate: false,
   }
   const opLogs: OpLogs = {
     ...inner,
     open: (id, epoch): OpLog => {
       watched.opens++
       watched.openNow.add(id)
-      const log = watched.inner.open(id, epoch)
+      const openedIn = watched.inner
+      const log = openedIn.open(id, epoch)
+      const check = () => {
+        if (watched.inner !== openedIn) throw new SyncError('storage_failed', 'displaced')
+      }
+      let { head } = log
       return {
         get logId() {
           return log.logId
         },
         get head() {
-          return log.head
+          return head
         },
         get epoch() {
           return log.epoch
@@ -54,10 +64,15 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
         readTree: (tree, bounds) => log.readTree(tree, bounds),
         countTree: (tree, atMost) => log.countTree(tree, atMost),
         treeIds: () => log.treeIds(),
+        check,
         append: (ops) => {
           watched.appends++
+          check()
+          if (watched.failure !== undefined && !watched.failsLate) throw watched.failure
+          const range = log.append(ops)
           if (watched.failure !== undefined) throw watched.failure
-          return log.append(ops)
+          head = range.cursor
+          return range
         },
         close: () => {
           watched.openNow.delete(id)
@@ -362,7 +377,8 @@ describe('spaces', () => {
 })
 
 describe('a log that is not the one that was left', () => {
-  function replaced(copyAt: number, goOn: number) {
+  /** `wait`: somebody puts an older copy in the place of a file that nobody has used for so long. */
+  function replaced(copyAt: number, goOn: number, wait = 5_000) {
     const older = createMemoryOpLogs()
     const all = setUp({ idleMs: 1_000 }, older)
     const told: string[] = []
@@ -378,16 +394,53 @@ describe('a log that is not the one that was left', () => {
     const copy = older.copy()
     commit(copyAt + 1, goOn)
     const { state } = all.spaces.open(spaceId)
-    // Nobody uses the space for a while, and somebody puts an older file in its place.
-    all.runtime.advance(5_000)
-    all.watched.inner = copy
-    return { ...all, told, state }
+    const displace = () => (all.watched.inner = copy)
+    all.runtime.advance(wait)
+    if (wait > 0) displace()
+    return { ...all, told, state, displace }
   }
 
   it('[LC3] gets a new id, and whoever is in the space has to join again', () => {
     const { spaces, told, state } = replaced(3, 2)
     expect(spaces.open(spaceId).state.head).toBe(3)
     expect(spaces.open(spaceId).state.logId).not.toBe(state.logId)
+    expect(told).toEqual([spaceId])
+  })
+
+  it('[LC3] gets a new id also when it is replaced while it is open, and what waits is not taken', () => {
+    const { spaces, told, state, push, runtime, published, errors, displace } = replaced(3, 2, 0)
+    const waiting = push(opsFrom(6, 1))
+    displace()
+    const before = published.length
+    const after = push(opsFrom(7, 1))
+    expect(waiting).toMatchObject([{ ok: false, error: { code: 'storage_failed' } }])
+    expect(spaces.open(spaceId).state.logId).not.toBe(state.logId)
+    runtime.turn()
+    expect(after).toMatchObject([{ ok: true, cursor: 4 }])
+    expect(published).toHaveLength(before)
+    expect(told).toEqual([spaceId])
+    expect(errors.length).toBeGreaterThan(0)
+  })
+
+  it('[PU9] is read by all again when a commit turns out to be there that was said to have failed', () => {
+    const { spaces, watched, push, runtime } = setUp()
+    const told: string[] = []
+    spaces.publishTo(
+      () => {},
+      (id) => void told.push(id),
+    )
+    push(opsFrom(1, 1))
+    runtime.turn()
+    const { logId } = spaces.open(spaceId).state
+    watched.failure = new SyncError('storage_failed', 'the disk is full')
+    watched.failsLate = true
+    const refused = push(opsFrom(2, 1))
+    runtime.turn()
+    expect(refused).toMatchObject([{ ok: false }])
+    watched.failure = undefined
+    const again = push(opsFrom(2, 1))
+    runtime.turn()
+    expect(again).toMatchObject([{ ok: true, logId, cursor: 2, duplicates: 1 }])
     expect(told).toEqual([spaceId])
   })
 

@@ -146,7 +146,7 @@ export function createSpaces({
   function openEntry(spaceId: SpaceId, budget: Budget): OpenEntry {
     if (isClosed) throw new SyncError('unavailable', 'the server is shutting down')
     const found = open.get(spaceId)
-    if (found !== undefined) return found
+    if (found !== undefined && isSound(spaceId, found.log)) return found
     budget.checkOperations()
     budget.spendOperations(work.opening)
     const log = reporting(spaceId, () => openLog(spaceId))
@@ -182,6 +182,17 @@ export function createSpaces({
     return entry
   }
 
+  /** A log that is not what it was is let go of, and whoever asked gets what is there now. */
+  function isSound(spaceId: SpaceId, log: OpLog): boolean {
+    try {
+      reporting(spaceId, () => log.check())
+      return true
+    } catch (error) {
+      if (error instanceof SyncError && error.code === 'storage_failed') return false
+      throw error
+    }
+  }
+
   /** A log that is not the one that was left: whoever is in the space has to learn of it before they go on. */
   function openLog(spaceId: SpaceId): OpLog {
     const log = opLogs.open(spaceId, epoch)
@@ -189,7 +200,11 @@ export function createSpaces({
     if (left === undefined) return log
     try {
       const { logId, epoch: leftIn, head: cursor } = left
-      if (log.holds({ logId, epoch: leftIn, cursor })) return log
+      if (log.holds({ logId, epoch: leftIn, cursor })) {
+        // Committed, though it was said to have failed: nobody was sent it.
+        if (log.head > cursor) replaced(spaceId)
+        return log
+      }
       if (log.logId === logId) log.renewLogId()
       metrics.historyLost()
       logger.warn({ spaceId, logId: log.logId }, 'the log of a space was replaced while the server ran')

@@ -130,6 +130,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
     countTree: (treeId, atMost) => Math.min(byTree.get(treeId)?.length ?? 0, atMost),
     treeIds: () => [...byTree.keys()].toSorted(compareIds),
 
+    check: () => {},
     close: () => {},
   }
 }

@@ -24,7 +24,7 @@ export interface PageBounds {
 
 /**
  * One space's log: operations in the order in which they were committed, numbered from 1. Every method is
- * synchronous and throws `SyncError` `storage_failed` when the medium fails; it has then changed nothing.
+ * synchronous and throws `SyncError` `storage_failed` when the medium fails.
  */
 export interface OpLog {
   readonly logId: LogId
@@ -50,7 +50,8 @@ export interface OpLog {
   maxClock(treeId: TreeId): number
   /**
    * Appends operations whose ids are not in the log, in this order, in one transaction. Durable when it
-   * returns (how far that reaches is the implementation's setting). Throws on an id that is there.
+   * returns (how far that reaches is the implementation's setting). Throws on an id that is there. Where it
+   * throws `storage_failed` the operations may be in the log all the same, and are there once it is opened anew.
    */
   append(ops: readonly TreeOperation[]): LogRange
 
@@ -69,6 +70,11 @@ export interface OpLog {
   countTree(treeId: TreeId, atMost: number): number
   treeIds(): TreeId[]
 
+  /**
+   * Throws `storage_failed` when what the log is kept in was replaced, moved away, removed or written to by others
+   * since it was opened: it has to be closed and opened anew, and may then be another.
+   */
+  check(): void
   /** The log is not used afterwards. Repeating it is harmless. */
   close(): void
 }

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -18,6 +19,7 @@ import Database from 'better-sqlite3'
 import { afterEach, describe, expect, it } from 'vitest'
 
 import { moveOp, newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
+import { DisplacedFileError } from './database-files.ts'
 import { createSqliteOpLogs } from './sqlite-op-logs.ts'
 import { StorageFailure } from './storage-failure.ts'
 
@@ -298,16 +300,153 @@ describe('a file that is damaged', () => {
   })
 })
 
+describe('a file that others touch while it is open', () => {
+  /** Twenty, of more bytes than the write-ahead log takes before it goes into the database. */
+  const largeOps = (first: number) =>
+    Array.from({ length: 20 }, (_, index) => setOp(first + index, 'x'.repeat(300_000)))
+
+  function opened(count = 20) {
+    const all = setUp()
+    const { path, opLogs } = all
+    const log = opLogs.open(spaceId, newEpoch())
+    log.append(opsFrom(1, count))
+    const copy = `${path}.copy`
+    const shell = (run: (db: Database.Database) => void, file = path) => {
+      const db = new Database(file)
+      run(db)
+      db.close()
+    }
+    const backUp = () => shell((db) => db.exec(`VACUUM INTO '${copy}'`))
+    /** What is there now, for a log that was opened anew. */
+    const contents = () => {
+      const now = opLogs.open(spaceId, newEpoch())
+      const ops = now.readTree(treeId)
+      now.close()
+      return ops
+    }
+    return { ...all, log, copy, shell, backUp, contents }
+  }
+
+  const displacements: [what: string, displace: (path: string, copy: string) => void, left: number][] = [
+    ['replaced by another', (path, copy) => renameSync(copy, path), 20],
+    ['removed', (path) => rmSync(path), 0],
+    ['moved away', (path) => renameSync(path, `${path}.away`), 0],
+    ['removed with its folder', (path) => rmSync(dirname(path), { recursive: true }), 0],
+    ['removed and put there anew', (path, copy) => (rmSync(path), copyFileSync(copy, path)), 20],
+    // What is in it goes into the database as that is closed.
+    ['left without its write-ahead log', (path) => rmSync(`${path}-wal`), 25],
+  ]
+  it.each(displacements)('takes nothing once it is %s, says so, and is opened anew', (_, displace, left) => {
+    const { log, path, copy, backUp, contents } = opened()
+    backUp()
+    expect(() => log.check()).not.toThrow()
+    log.append(opsFrom(21, 5))
+    displace(path, copy)
+    const cause = new StorageFailure(path, new DisplacedFileError(''))
+    for (const use of [() => log.check(), () => log.append(opsFrom(26, 1))]) {
+      expect(failureOf(use)).toMatchObject({ code: 'storage_failed', cause: { path: cause.path } })
+    }
+    expect(log.head).toBe(25)
+    log.close()
+    expect(contents()).toEqual(opsFrom(1, left))
+  })
+
+  it('is whole where it was moved to', () => {
+    const { log, path, shell } = opened()
+    renameSync(path, `${path}.away`)
+    log.close()
+    let count: unknown
+    shell((db) => (count = db.prepare('SELECT count(*) FROM tree_ops').pluck().get()), `${path}.away`)
+    expect(count).toBe(20)
+  })
+
+  it('keeps the write-ahead log that came with what replaced it', () => {
+    const { log, path, contents } = opened()
+    const other = setUp()
+    const source = other.opLogs.open(spaceId, newEpoch())
+    source.append(opsFrom(1, 30))
+    for (const suffix of ['', '-wal']) {
+      copyFileSync(other.path + suffix, `${path}.copy${suffix}`)
+      renameSync(`${path}.copy${suffix}`, path + suffix)
+    }
+    source.close()
+    expect(() => log.check()).toThrow('storage')
+    log.close()
+    expect(contents()).toEqual(opsFrom(1, 30))
+  })
+
+  it('begins anew when it was found damaged, and somebody takes it away', () => {
+    const { opLogs, log: first, path, contents } = opened(2_000)
+    first.close()
+    const log = opLogs.open(spaceId, newEpoch())
+    const bytes = readFileSync(path)
+    writeFileSync(path, bytes.fill(0xff, 4_096 * 10, bytes.length - 4_096 * 4))
+    expect(() => log.readTree(treeId)).toThrow('storage')
+    log.close()
+    rmSync(path)
+    expect(contents()).toEqual([])
+  })
+
+  it('is not mixed with a write-ahead log that could not be put into it', () => {
+    const { log, path, copy, backUp, contents, warnings } = opened()
+    backUp()
+    log.append(largeOps(21))
+    log.append(opsFrom(41, 5))
+    copyFileSync(`${path}-wal`, `${path}.left-wal`)
+    renameSync(copy, path)
+    log.close()
+    renameSync(`${path}.left-wal`, `${path}-wal`)
+    expect(contents()).toEqual(opsFrom(1, 20))
+    expect(warnings).toMatchObject([{ setAside: `${path}.stale-${madeAt}-wal` }])
+  })
+
+  it('is not committed to when a copy was written over it, and is examined before it is used again', () => {
+    const { log, path, copy, backUp, shell, contents, warnings } = opened()
+    backUp()
+    // What only a closer look finds: it opens, and ends where it should.
+    shell((db) => db.exec('DELETE FROM tree_ops WHERE seq = 7; PRAGMA journal_mode = delete'), copy)
+    // All of this goes into the database, and only the last few stay in the write-ahead log.
+    log.append(largeOps(21))
+    log.append(opsFrom(41, 5))
+    copyFileSync(copy, path)
+    expect(() => log.append(opsFrom(46, 1))).toThrow('storage')
+    log.close()
+    expect(contents()).toEqual([])
+    expect(warnings).toMatchObject([{ setAside: `${path}.corrupt-${madeAt}` }])
+  })
+
+  it('is not committed to when a copy was restored into it by way of SQLite', () => {
+    const { log, shell, contents } = opened()
+    shell((db) => db.exec('DELETE FROM tree_ops WHERE seq > 7'))
+    expect(() => log.append(opsFrom(21, 1))).toThrow('storage')
+    expect(log.head).toBe(20)
+    log.close()
+    expect(contents()).toEqual(opsFrom(1, 7))
+  })
+
+  it('may be read, copied and checked by others', () => {
+    const { log, path, backUp, shell } = opened()
+    backUp()
+    shell((db) => db.pragma('integrity_check'))
+    // Enough for the write-ahead log to go into the database, by our own doing.
+    log.append(largeOps(21))
+    expect(statSync(path).size).toBeGreaterThan(5_000_000)
+    shell((db) => db.pragma('integrity_check'))
+    expect(() => log.check()).not.toThrow()
+    expect(log.append(opsFrom(41, 5)).cursor).toBe(45)
+    log.close()
+  })
+})
+
 describe('a write-ahead log that a crash left', () => {
   /** A space as a crash leaves it, early and late: database and write-ahead log as they were at the moment. */
   function crashed() {
     const all = setUp()
     const { opLogs, path } = all
-    const log = opLogs.open(spaceId, newEpoch())
+    let log = opLogs.open(spaceId, newEpoch())
     const checkpoint = () => {
-      const db = new Database(path)
-      db.pragma('wal_checkpoint(RESTART)')
-      db.close()
+      log.close()
+      log = opLogs.open(spaceId, newEpoch())
     }
     const copy = (name: string) => {
       for (const suffix of ['', '-wal']) copyFileSync(path + suffix, `${path}.${name}${suffix}`)

@@ -1,6 +1,7 @@
 import { type Epoch, type LogId, randomHexId, type SpaceId, type TreeId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 
+import { type DatabaseFiles, DisplacedFileError } from './database-files.ts'
 import type { OpLog } from './op-log.ts'
 import { opByRow, rowByOp } from './op-row.ts'
 import { prepareAll } from './prepare.ts'
@@ -17,14 +18,19 @@ export function openSqliteOpLog(
   {
     spaceId,
     epoch: ownEpoch,
+    files,
     now,
     damaged,
+    displaced,
   }: {
     readonly spaceId: SpaceId
     readonly epoch: Epoch
+    readonly files: DatabaseFiles
     readonly now: () => number
-    /** What the file holds turned out to be wrong. */
+    /** What the file holds turned out to be wrong, or may be. */
     readonly damaged: () => void
+    /** The log is about to be closed, and is not what is at its path any more. */
+    readonly displaced: () => void
   },
 ): OpLog {
   const onFile = <Result>(run: () => Result): Result => onStorage(db.name, run, damaged)
@@ -52,11 +58,35 @@ export function openSqliteOpLog(
   }
 
   const insertAll = db.transaction((rows: readonly TreeOpRow[]) => {
+    // Somebody else has written here by way of SQLite: restored a copy, say.
+    if ((statements.head.get({})?.seq ?? 0) !== head) {
+      throw new DisplacedFileError(`another program wrote to it: its log ended at ${head}`)
+    }
     if (lastEpoch !== ownEpoch) statements.insertEpoch.run({ epoch: ownEpoch, after: head })
     let seq = head
     for (const row of rows) statements.insertOp.run({ seq: ++seq, ...row })
     return seq
   })
+
+  function check(): void {
+    files.checkPlace()
+    try {
+      files.checkContent()
+    } catch (error) {
+      damaged()
+      throw error
+    }
+  }
+
+  function closeFile(): void {
+    if (!db.open) return
+    try {
+      files.checkPlace()
+    } catch {
+      displaced()
+    }
+    files.close()
+  }
 
   return {
     get logId() {
@@ -88,6 +118,7 @@ export function openSqliteOpLog(
       onFile(() => {
         const made = randomHexId() as LogId
         statements.setLogId.run({ id: spaceId, log_id: made })
+        files.noteContent()
         logId = made
         return made
       }),
@@ -111,8 +142,13 @@ export function openSqliteOpLog(
       onFile(() => {
         const after = head
         if (ops.length === 0) return { after, cursor: after }
-        // What is remembered changes only once the transaction is through.
-        head = insertAll.immediate(ops.map(rowByOp))
+        check()
+        const cursor = insertAll.immediate(ops.map(rowByOp))
+        // Not before the commit only: what is committed to a file that is gone must not be acknowledged.
+        files.checkPlace()
+        files.noteContent()
+        // What is remembered changes only once all of it is through.
+        head = cursor
         lastEpoch = ownEpoch
         return { after, cursor: head }
       }),
@@ -154,6 +190,7 @@ export function openSqliteOpLog(
         return ids
       }),
 
-    close: () => onFile(() => db.close()),
+    check: () => onFile(check),
+    close: () => onFile(closeFile),
   }
 }

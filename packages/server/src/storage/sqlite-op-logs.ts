@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import type { Epoch, SpaceId } from '@t69/protocol'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 
+import { openDatabase } from './database-files.ts'
 import { examineFile } from './examine-file.ts'
 import { migrate } from './migrate.ts'
 import type { OpLog, OpLogs } from './op-log.ts'
@@ -57,11 +58,21 @@ export function createSqliteOpLogs({
   const setAside = new Set<SpaceId>()
 
   function openFile(spaceId: SpaceId, epoch: Epoch): OpLog {
-    const db = new Database(pathOf(spaceId), { timeout: lockTimeoutMs })
+    const { db, files } = openDatabase(pathOf(spaceId), { timeout: lockTimeoutMs }, (opening) => {
+      configure(opening, synchronous)
+      migrate(opening, spaceMigrations)
+    })
     try {
-      configure(db, synchronous)
-      migrate(db, spaceMigrations)
-      return openSqliteOpLog(db, { spaceId, epoch, now, damaged: () => suspects.add(spaceId) })
+      const log = openSqliteOpLog(db, {
+        spaceId,
+        epoch,
+        files,
+        now,
+        damaged: () => suspects.add(spaceId),
+        displaced: () => opened.delete(spaceId),
+      })
+      files.noteContent()
+      return log
     } catch (error) {
       db.close()
       throw error
@@ -115,7 +126,7 @@ export function createSqliteOpLogs({
         noticeLoss(spaceId, path)
         if (known?.has(spaceId) === false) known.add(spaceId)
         const isLeftOver = !opened.has(spaceId) && hasWal(path)
-        if (suspects.has(spaceId) || isLeftOver) mend(spaceId, path)
+        if (sizeOf(path) > 0 && (suspects.has(spaceId) || isLeftOver)) mend(spaceId, path)
         let log: OpLog
         try {
           log = openFile(spaceId, epoch)

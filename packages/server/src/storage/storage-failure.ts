@@ -1,6 +1,7 @@
 import { SyncError } from '@t69/protocol'
 import Database from 'better-sqlite3'
 
+import { DisplacedFileError } from './database-files.ts'
 import { NewerSchemaError } from './migrate.ts'
 
 /** What went wrong with which file: for the server's log, not for the wire. It is the `SyncError`'s `cause`. */
@@ -35,6 +36,7 @@ function isOfTheMedium(error: Error): boolean {
     error instanceof Database.SqliteError ||
     error instanceof NewerSchemaError ||
     error instanceof ForeignFileError ||
+    error instanceof DisplacedFileError ||
     error instanceof DamagedAgainError ||
     'syscall' in error ||
     isDamage(error)
