@@ -6,6 +6,7 @@ import { createServer, parseConfig, type Server } from '@t69/server'
 import {
   createSyncClient,
   memoryStorage,
+  restoreDeletion,
   type Space,
   type SpaceStatus,
   type SyncClient,
@@ -96,6 +97,39 @@ test('[QU1] [CL7] in a full space deletes go on, what adds is kept aside, and is
   await until(there, ({ phase, cursor }) => phase === 'live' && cursor === space.status.cursor)
   expect(shown.digest()).toBe(tree.digest())
   expect(shown.root?.children).toHaveLength(29)
+})
+
+test('[QU2] in a full space everything that was deleted is brought back, also when the last delete fitted', async () => {
+  server = await startServer(0, { SPACE_QUOTA_OPERATIONS: '40' })
+  const [laptop, phone] = [device(), device()]
+  await laptop.signUp({ email: 'anna@example.org', password, name: 'Anna' })
+  const space = await laptop.createSpace({ name: 'Small' })
+  const tree = await space.createTree()
+  await sent(space)
+  while (space.status.head < 40) {
+    tree.root?.newChild({})
+    await sent(space)
+  }
+  expect(space.status.rejected).toBe(0)
+  await phone.signIn({ email: 'anna@example.org', password })
+  const there = await phone.openSpace(space.id)
+  const shown = await there.openTree(space.treeIdOf(tree))
+  const before = tree.root?.children.length ?? 0
+  expect(before).toBeGreaterThan(10)
+
+  // All at once, and again as far as deletes are taken.
+  while (space.status.head < 80) {
+    const deleted = tree.root?.children.slice(0, 80 - space.status.head) ?? []
+    for (const { id } of deleted) tree.deleteVertex(id)
+    const roots = tree.getDeletedVertices()
+    await sent(space)
+    restoreDeletion(tree, { roots })
+    await sent(space)
+  }
+  expect(space.status).toMatchObject({ rejected: 0 })
+  await until(there, ({ phase, cursor }) => phase === 'live' && cursor === space.status.cursor)
+  expect(shown.root?.children).toHaveLength(before)
+  expect(shown.digest()).toBe(tree.digest())
 })
 
 test('[QU2] nobody grows a space by deletes for ever', async () => {

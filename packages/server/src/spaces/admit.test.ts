@@ -3,6 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
+import type { VertexName } from '../storage/op-log.ts'
 import { moveOp, newEpoch, opsFrom, setOp, spaceId } from '../testing/ops.ts'
 import { admit, createStage } from './admit.ts'
 
@@ -105,6 +106,7 @@ describe('admission', () => {
     log.append(opsFrom(1, 3))
     let lookups = 0
     const counted = {
+      wasDeleted: (vertex: VertexName) => log.wasDeleted(vertex),
       maxClock: (tree: TreeId) => log.maxClock(tree),
       compare: (op: TreeOperation) => {
         lookups++
@@ -126,11 +128,16 @@ describe('admission', () => {
       setOp(3, 'too much'),
       moveOp(4, '0'),
       setOp(5, undefined),
-      moveOp(6, 'elsewhere'),
+      moveOp(6, 'elsewhere', { target: 'new' }),
       setOp(7, null),
       setOp(1, 'else'),
     ]
-    const { accepted, duplicates, rejected } = admit(ops, log, { ops: 1, deletes: 9, reason: 'it is full' })
+    const { accepted, duplicates, rejected } = admit(ops, log, {
+      ops: 1,
+      deletes: 9,
+      returns: 9,
+      reason: 'it is full',
+    })
     expect(accepted).toEqual([ops[1], ops[3], ops[4]])
     expect(duplicates).toBe(1)
     expect(rejected.map(({ index, code }) => [index, code])).toEqual([
@@ -144,9 +151,33 @@ describe('admission', () => {
 
   it('[QU2] takes no more deletes than there is room for them', () => {
     const ops = Array.from({ length: 5 }, (_, index) => moveOp(index + 1, '0'))
-    const { accepted, rejected } = admit(ops, openLog(), { ops: 0, deletes: 3, reason: 'full' })
+    const room = { ops: 0, deletes: 3, returns: 3, reason: 'full' }
+    const { accepted, rejected } = admit(ops, openLog(), room)
     expect(accepted).toHaveLength(3)
     expect(rejected.map(({ index }) => index)).toEqual([3, 4])
+  })
+
+  it('[QU2] takes moves that bring back what was deleted, before or in the same turn, and no more than there is room', () => {
+    const log = openLog()
+    log.append([moveOp(1, 'tree', { target: 'a' }), moveOp(2, '0', { target: 'a' })])
+    const stage = createStage(log)
+    stage.add(moveOp(3, '0', { target: 'b' }))
+    const ops = [
+      moveOp(4, 'tree', { target: 'a' }),
+      moveOp(5, 'tree', { target: 'b' }),
+      moveOp(6, '0', { target: 'c' }),
+      moveOp(7, 'tree', { target: 'c' }),
+      // Never deleted, nor was its namesake in another tree.
+      moveOp(8, 'tree', { target: 'd' }),
+      moveOp(9, 'other', { target: 'a', tree: 'other' }),
+      setOp(10, 'more', { target: 'a' }),
+      moveOp(11, 'tree', { target: 'a' }),
+    ]
+    const taken = (room: { ops: number; deletes: number; returns: number }) =>
+      admit(ops, stage, { ...room, reason: 'full' }).accepted.map(({ clock }) => clock)
+    expect(taken({ ops: 0, deletes: 9, returns: 9 })).toEqual([4, 5, 6, 7, 11])
+    expect(taken({ ops: 0, deletes: 0, returns: 2 })).toEqual([4, 5])
+    expect(taken({ ops: 1, deletes: 2, returns: 3 })).toEqual([4, 5, 11])
   })
 
   it('costs what was sent, not what it is compared with, also in one batch', () => {

@@ -8,10 +8,10 @@ import {
   type TreeOperation,
 } from '@t69/protocol'
 
-import type { OpLog } from '../storage/op-log.ts'
+import type { OpLog, VertexName } from '../storage/op-log.ts'
 
 /** What admission asks of a log. */
-export type LogView = Pick<OpLog, 'compare' | 'maxClock'>
+export type LogView = Pick<OpLog, 'compare' | 'maxClock' | 'wasDeleted'>
 
 /** How much a log may still take. */
 export interface Room {
@@ -19,11 +19,13 @@ export interface Room {
   readonly ops: number
   /** Deletes, whatever the kind of what was taken before them: at least as many as `ops`. */
   readonly deletes: number
+  /** Moves that bring back what was deleted, likewise: at least as many as `deletes`. */
+  readonly returns: number
   /** What is full, for whoever is refused. */
   readonly reason: string
 }
 
-export const unlimitedRoom: Room = { ops: Infinity, deletes: Infinity, reason: '' }
+export const unlimitedRoom: Room = { ops: Infinity, deletes: Infinity, returns: Infinity, reason: '' }
 
 /** From here on a rejection has its code and no message, or those of one batch would not fit a message (LI1). */
 const maxExplained = 1_000
@@ -47,6 +49,12 @@ export function admit(ops: readonly TreeOperation[], log: LogView, room = unlimi
   const accepted: TreeOperation[] = []
   const rejected: RejectedOp[] = []
   let duplicates = 0
+  /** Only what is beyond the room of any operation is looked up. */
+  const isBeyond = (op: TreeOperation): boolean => {
+    if (accepted.length < room.ops) return false
+    if (isDelete(op)) return accepted.length >= room.deletes
+    return accepted.length >= room.returns || !isReturn(op, staged)
+  }
   const reject = (index: number, code: ErrorCode, message: string): void => {
     rejected.push({ index, code, message: rejected.length < maxExplained ? message : '' })
   }
@@ -62,7 +70,7 @@ export function admit(ops: readonly TreeOperation[], log: LogView, room = unlimi
     } else if (op.clock > highest + limits.clockWindow) {
       const message = `clock ${op.clock} is more than ${limits.clockWindow} above the tree's highest, ${highest}`
       reject(index, 'clock_out_of_range', message)
-    } else if (accepted.length >= (isDelete(op) ? room.deletes : room.ops)) {
+    } else if (isBeyond(op)) {
       reject(index, 'quota_exceeded', room.reason)
     } else {
       staged.add(op)
@@ -84,6 +92,11 @@ function isDelete(op: TreeOperation): boolean {
   return op.key === undefined ? op.parentId === nullVertexId : op.value === undefined
 }
 
+/** Puts back a vertex that was deleted. */
+function isReturn(op: TreeOperation, log: LogView): boolean {
+  return op.key === undefined && op.parentId !== nullVertexId && log.wasDeleted(op)
+}
+
 export interface Stage extends LogView {
   add(op: TreeOperation): void
 }
@@ -96,6 +109,7 @@ export function createStage(log: LogView): Stage {
   const trees = new Map<TreeId, StagedTree>()
   const clocks = new Map<TreeId, number>()
   const texts = new Map<TreeOperation, string>()
+  const deleted = new Set<string>()
 
   function maxClock(treeId: TreeId): number {
     let highest = clocks.get(treeId)
@@ -130,7 +144,9 @@ export function createStage(log: LogView): Stage {
       if (staged === undefined) return log.compare(op)
       return isSame(staged, op) ? 'same' : 'other'
     },
+    wasDeleted: (vertex) => deleted.has(vertexKey(vertex)) || log.wasDeleted(vertex),
     add: (op) => {
+      if (op.parentId === nullVertexId) deleted.add(vertexKey(op))
       if (op.clock > maxClock(op.treeId)) clocks.set(op.treeId, op.clock)
       let tree = trees.get(op.treeId)
       if (tree === undefined) trees.set(op.treeId, (tree = { byClock: new Map(), others: new Map() }))
@@ -145,6 +161,11 @@ interface StagedTree {
   readonly byClock: Map<number, TreeOperation>
   /** Those of other peers at the same clocks. */
   readonly others: Map<string, TreeOperation>
+}
+
+// Neither id has a space in it.
+function vertexKey({ treeId, targetId }: VertexName): string {
+  return `${treeId} ${targetId}`
 }
 
 function nameOf({ clock, peerId }: TreeOperation): string {

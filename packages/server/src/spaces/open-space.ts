@@ -190,6 +190,7 @@ function createCachedView(log: OpLog): CachedView {
   const clocks = new LRUCache<TreeId, number>({ max: maxRememberedTrees })
   return {
     compare: (op) => log.compare(op),
+    wasDeleted: (vertex) => log.wasDeleted(vertex),
     maxClock: (treeId) => {
       let clock = clocks.get(treeId)
       if (clock === undefined) clocks.set(treeId, (clock = log.maxClock(treeId)))

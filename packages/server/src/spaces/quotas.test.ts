@@ -32,8 +32,13 @@ describe('quotas', () => {
     const { quotas } = setUp()
     expect(quotas.roomIn(spaceId, { ops: 0, bytes: 0 })).toMatchObject({ ops: 100, deletes: 200 })
     expect(quotas.roomIn(spaceId, { ops: 99, bytes: 0 })).toMatchObject({ ops: 1, deletes: 101 })
-    expect(quotas.roomIn(spaceId, { ops: 150, bytes: 0 })).toMatchObject({ ops: 0, deletes: 50 })
-    expect(quotas.roomIn(spaceId, { ops: 300, bytes: 0 })).toMatchObject({ ops: 0, deletes: 0 })
+    expect(quotas.roomIn(spaceId, { ops: 150, bytes: 0 })).toMatchObject({
+      ops: 0,
+      deletes: 50,
+      returns: 150,
+    })
+    expect(quotas.roomIn(spaceId, { ops: 200, bytes: 0 })).toMatchObject({ deletes: 0, returns: 100 })
+    expect(quotas.roomIn(spaceId, { ops: 300, bytes: 0 })).toMatchObject({ ops: 0, deletes: 0, returns: 0 })
     expect(quotas.roomIn(spaceId, { ops: 100, bytes: 0 }).reason).toContain('100 edits')
   })
 

@@ -51,7 +51,8 @@ interface Usage {
 /**
  * Quotas hold without bookkeeping: the head of a log is its number of operations, and the files say how large
  * they are. Deletes are taken until twice the quota: since nothing leaves a log they take room as well, and
- * nobody needs more of them than there is to delete.
+ * nobody needs more of them than there is to delete. What brings back is taken until three times the quota: so
+ * each delete that was taken can be undone, the last one too.
  */
 export function createQuotas({ limits, payers, bytesOf, now }: QuotasOptions): Quotas {
   const usages = new LRUCache<UserId, Usage>({ max: maxRemembered })
@@ -82,7 +83,7 @@ export function createQuotas({ limits, payers, bytesOf, now }: QuotasOptions): Q
         const isFull = bytes >= limits.spaceBytes * times || paid >= limits.userBytes * times
         return isFull ? 0 : Math.max(0, limits.spaceOps * times - ops)
       }
-      return { ops: left(1), deletes: left(2), reason: reasonOf(bytes, paid) }
+      return { ops: left(1), deletes: left(2), returns: left(3), reason: reasonOf(bytes, paid) }
     },
     grown: (spaceId, bytes) => {
       const payer = payers.payerOf(spaceId)

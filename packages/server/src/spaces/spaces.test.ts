@@ -59,6 +59,7 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
         },
         find: (opId) => log.find(opId),
         compare: (op) => log.compare(op),
+        wasDeleted: (vertex) => log.wasDeleted(vertex),
         maxClock: (tree) => log.maxClock(tree),
         read: (after, bounds) => log.read(after, bounds),
         readTree: (tree, bounds) => log.readTree(tree, bounds),

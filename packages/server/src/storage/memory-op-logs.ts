@@ -1,6 +1,7 @@
 import {
   type Epoch,
   type LogId,
+  nullVertexId,
   opKey,
   type PeerId,
   randomHexId,
@@ -82,6 +83,8 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       if (known === undefined) return 'absent'
       return JSON.stringify(rowByOp(known)) === JSON.stringify(rowByOp(op)) ? 'same' : 'other'
     },
+    wasDeleted: ({ treeId, targetId }) =>
+      (byTree.get(treeId) ?? []).some((op) => op.targetId === targetId && op.parentId === nullVertexId),
     maxClock: (treeId) => (byTree.get(treeId) ?? []).reduce((max, op) => Math.max(max, op.clock), 0),
 
     append: (added) => {

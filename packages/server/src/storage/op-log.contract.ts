@@ -21,14 +21,17 @@ const roomy = { maxOps: 1_000, maxBytes: 1_000_000 }
 
 const newEpoch = () => randomHexId() as Epoch
 
-function move(clock: number, { tree = treeId, peer = '1' } = {}): TreeOperation {
+function move(
+  clock: number,
+  { tree = treeId, peer = '1', target = `v${clock}`, parent = 'tree' } = {},
+): TreeOperation {
   return {
     clock,
     peerId: peer as PeerId,
     treeId: tree,
     spaceId,
-    targetId: `v${clock}` as VertexId,
-    parentId: tree as string as VertexId,
+    targetId: target as VertexId,
+    parentId: parent as VertexId,
   }
 }
 
@@ -136,6 +139,17 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       expect(log.treeIds()).toEqual(['B', 'b', 'tree'])
       expect([1, 2, 3].map((atMost) => log.countTree(treeId, atMost))).toEqual([1, 2, 2])
       expect(log.countTree('none' as TreeId, 9)).toBe(0)
+      log.close()
+    })
+
+    it('knows which vertices were deleted, also those that came back', () => {
+      const log = openNew()
+      log.append([move(1), move(2), move(3, { target: 'v1', parent: '0' }), set(4, 'v2')])
+      log.append([move(5, { target: 'v1' }), move(6, { tree: 'b' as TreeId, parent: '0' })])
+      const wasDeleted = (targetId: string, tree: TreeId = treeId) =>
+        log.wasDeleted({ treeId: tree, targetId: targetId as VertexId })
+      expect(['v1', 'v2', 'v6', 'none'].map((id) => wasDeleted(id))).toEqual([true, false, false, false])
+      expect(wasDeleted('v6', 'b' as TreeId)).toBe(true)
       log.close()
     })
 

@@ -3,6 +3,9 @@ import type { Epoch, LogId, SpaceId, TreeId, TreeOperation } from '@t69/protocol
 /** What names an operation within a space. */
 export type OpId = Pick<TreeOperation, 'treeId' | 'clock' | 'peerId'>
 
+/** What names a vertex within a space. */
+export type VertexName = Pick<TreeOperation, 'treeId' | 'targetId'>
+
 /** How far somebody followed a log: SPEC.md, "Log and cursor". */
 export interface LogPosition {
   readonly logId: LogId
@@ -46,6 +49,8 @@ export interface OpLog {
    * weighs, however large what is there.
    */
   compare(op: TreeOperation): 'absent' | 'same' | 'other'
+  /** Whether an operation in the log deletes the vertex; others may have brought it back since. */
+  wasDeleted(vertex: VertexName): boolean
   /** The highest clock in a tree; 0 for a tree that the log does not know. */
   maxClock(treeId: TreeId): number
   /**

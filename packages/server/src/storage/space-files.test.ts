@@ -20,6 +20,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 
 import { moveOp, newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
 import { DisplacedFileError } from './database-files.ts'
+import { spaceQueries } from './space-queries.ts'
 import { createSqliteOpLogs } from './sqlite-op-logs.ts'
 import { StorageFailure } from './storage-failure.ts'
 
@@ -93,7 +94,29 @@ describe('the file of a space', () => {
       { seq: 4, clock: 4, ...base, targetId: 'vertex', key: 'name', value: '["x"]' },
     ])
     expect(db.prepare('SELECT id, created_at FROM spaces').all()).toEqual([{ id: spaceId, created_at: 123 }])
-    expect(db.pragma('user_version', { simple: true })).toBe(1)
+    expect(db.pragma('user_version', { simple: true })).toBe(2)
+    db.close()
+  })
+
+  it('of an earlier version is brought to this one, and finds what was deleted before', () => {
+    const { opLogs, path, commit } = setUp()
+    commit(newEpoch(), [moveOp(1, treeId), moveOp(2, '0')])
+    const db = new Database(path)
+    db.exec('DROP INDEX tree_ops_deletes; PRAGMA user_version = 1')
+    db.close()
+    const log = opLogs.open(spaceId, newEpoch())
+    expect(log.wasDeleted(moveOp(3, treeId))).toBe(true)
+    expect(log.head).toBe(2)
+    log.close()
+  })
+
+  it('finds what was deleted by an index, however long the log is', () => {
+    const { path, commit } = setUp()
+    commit(newEpoch(), opsFrom(1, 1))
+    const db = new Database(path)
+    const { source } = spaceQueries.deleteOf(db)
+    const plan = db.prepare(`EXPLAIN QUERY PLAN ${source}`).all({ treeId, targetId: 'vertex' })
+    expect(JSON.stringify(plan)).toContain('INDEX tree_ops_deletes (treeId=? AND targetId=?)')
     db.close()
   })
 

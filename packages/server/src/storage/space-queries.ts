@@ -1,4 +1,12 @@
-import type { Epoch, LogId, PeerId, SpaceId, TreeId, VertexId } from '@t69/protocol'
+import {
+  nullVertexId,
+  type Epoch,
+  type LogId,
+  type PeerId,
+  type SpaceId,
+  type TreeId,
+  type VertexId,
+} from '@t69/protocol'
 import { type Compilable, type RawBuilder, sql } from 'kysely'
 
 import { compileQuery, param } from './prepare.ts'
@@ -50,6 +58,15 @@ export const spaceQueries = {
       .where('treeId', '=', param<TreeId>('treeId'))
       .where('clock', '=', param<number>('clock'))
       .where('peerId', '=', param<PeerId>('peerId')),
+  ),
+  deleteOf: compileQuery<{ treeId: TreeId; targetId: VertexId }, { seq: number }>(
+    ops
+      .select('seq')
+      .where('treeId', '=', param<TreeId>('treeId'))
+      .where('targetId', '=', param<VertexId>('targetId'))
+      // As the index has it, or it would not be used.
+      .where('parentId', '=', sql.lit(nullVertexId))
+      .limit(one),
   ),
   maxClock: compileQuery<{ treeId: TreeId }, { clock: number }>(
     ops.select('clock').where('treeId', '=', param<TreeId>('treeId')).orderBy('clock', 'desc').limit(one),

@@ -1,4 +1,12 @@
-import type { Epoch, LogId, PeerId, SpaceId, TreeId, VertexId } from '@t69/protocol'
+import {
+  nullVertexId,
+  type Epoch,
+  type LogId,
+  type PeerId,
+  type SpaceId,
+  type TreeId,
+  type VertexId,
+} from '@t69/protocol'
 import { type Kysely, sql } from 'kysely'
 
 import { createCompiler } from './compiler.ts'
@@ -57,5 +65,13 @@ export const spaceMigrations: Migrations = {
       .addColumn('epoch', 'text', (column) => column.primaryKey().notNull())
       .addColumn('after', 'integer', (column) => column.notNull())
       .modifyEnd(sql`strict`),
+  ],
+  // Few operations delete. Those are found by their vertex, and an index of all moves would cost each of them.
+  2: ({ schema }) => [
+    schema
+      .createIndex('tree_ops_deletes')
+      .on('tree_ops')
+      .columns(['treeId', 'targetId'])
+      .where(sql.ref('parentId'), '=', sql.lit(nullVertexId)),
   ],
 }

@@ -136,6 +136,9 @@ export function openSqliteOpLog(
         return row.isSame === 1 ? 'same' : 'other'
       }),
 
+    wasDeleted: ({ treeId, targetId }) =>
+      onFile(() => statements.deleteOf.get({ treeId, targetId }) !== undefined),
+
     maxClock: (treeId) => onFile(() => statements.maxClock.get({ treeId })?.clock ?? 0),
 
     append: (ops) =>
