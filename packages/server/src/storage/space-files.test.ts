@@ -343,7 +343,7 @@ describe('a file that others touch while it is open', () => {
     /** What is there now, for a log that was opened anew. */
     const contents = () => {
       const now = opLogs.open(spaceId, newEpoch())
-      const ops = now.readTree(treeId)
+      const { ops } = now.readTree(treeId)
       now.close()
       return ops
     }
