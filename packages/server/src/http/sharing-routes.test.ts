@@ -1,7 +1,7 @@
-import { inviteListSchema, inviteSchema, memberListSchema } from '@t69/protocol'
+import { inviteListSchema, inviteSchema, memberListSchema, sessionSchema } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
-import { createHttpHarness, type Person } from '../testing/http-harness.ts'
+import { createHttpHarness, password, type Person } from '../testing/http-harness.ts'
 
 const day = 24 * 60 * 60 * 1000
 
@@ -115,6 +115,28 @@ describe('invites', () => {
     expect((await ben.call('POST', `/api/invites/${editors.token}/accept`)).status).toBe(410)
     const back = await ben.call('POST', `/api/invites/${viewers.token}/accept`)
     expect(back).toMatchObject({ status: 200, body: { role: 'viewer' } })
+  })
+
+  it('[QU5] are so many in one space and no more, until one is withdrawn or runs out', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const [spaceId, other] = [harness.space(anna), harness.space(anna)]
+    const make = async () =>
+      (await anna.call('POST', `/api/spaces/${spaceId}/invites`, { role: 'viewer' })).status
+    const first = await invite(anna, spaceId, 'viewer')
+    harness.clock.now += 1_000
+    for (let made = 1; made < 100; made++) expect(await make()).toBe(201)
+    const refused = await anna.call('POST', `/api/spaces/${spaceId}/invites`, { role: 'viewer' })
+    const retryAfterMs = first.expiresAt - harness.clock.now
+    expect(refused).toMatchObject({ status: 507, body: { error: { code: 'quota_exceeded', retryAfterMs } } })
+    await invite(anna, other, 'viewer')
+    expect((await anna.call('DELETE', `/api/spaces/${spaceId}/invites/${first.id}`)).status).toBe(204)
+    expect([await make(), await make()]).toEqual([201, 507])
+    harness.clock.now += 7 * day
+    const back = await harness.anonymous('POST', '/api/auth/login', { email: anna.user.email, password })
+    const { accessToken } = sessionSchema.parse(back.body)
+    const renewed = harness.withToken(accessToken)
+    expect((await renewed('POST', `/api/spaces/${spaceId}/invites`, { role: 'viewer' })).status).toBe(201)
   })
 
   it('are listed for owners while they are good: what they make, until when, and how many came', async () => {

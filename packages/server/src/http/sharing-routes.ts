@@ -113,7 +113,10 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
         'or until an owner withdraws it or removes somebody.',
       params: spaceParams,
       body: createInviteBodySchema,
-      response: { 201: inviteSchema, ...errorResponses('unauthenticated', 'forbidden', 'not_found') },
+      response: {
+        201: inviteSchema,
+        ...errorResponses('unauthenticated', 'forbidden', 'not_found', 'quota_exceeded'),
+      },
     },
     handler: async (request, reply) => {
       const { spaceId } = request.params

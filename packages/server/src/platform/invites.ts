@@ -19,8 +19,14 @@ export const inviteTtlMs = 7 * 24 * 60 * 60 * 1000
 /** How long an invite is remembered after it ended, so that it can be said that it is too old. */
 const rememberedMs = 30 * 24 * 60 * 60 * 1000
 
+/** In one space at once: all of them are shown together. */
+const maxInvites = 100
+
 export interface Invites {
-  /** Good for everyone who has the token, as often as they like, until it expires. */
+  /**
+   * Good for everyone who has the token, as often as they like, until it expires. Throws `quota_exceeded` when
+   * the space has as many as it may.
+   */
   add(
     invite: Pick<InviteSummary, 'role' | 'createdBy'> & { readonly spaceId: SpaceId },
     now: number,
@@ -113,6 +119,12 @@ export function createInvites(db: Database, members: Members): Invites {
 
   return {
     add(invite, now) {
+      const good = selectGood.all({ spaceId: invite.spaceId, now })
+      const oldest = good[maxInvites - 1]
+      if (oldest !== undefined) {
+        const message = `The space has ${maxInvites} invites that are good: withdraw one first`
+        throw new SyncError('quota_exceeded', message, { retryAfterMs: oldest.expiresAt - now })
+      }
       const id = inviteIdSchema.parse(randomHexId())
       const token = newOpaqueToken()
       const expiresAt = now + inviteTtlMs
