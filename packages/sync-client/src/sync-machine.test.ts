@@ -2,6 +2,7 @@ import { limits, type ErrorBody } from '@t69/protocol'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
+import { reportOf } from './sync-status.ts'
 import { logIdNumber, MachineWorld, op, range } from './testing/machine-world.ts'
 
 const clocks = (ops: readonly { readonly clock: number }[]): number[] => ops.map(({ clock }) => clock)
@@ -214,7 +215,11 @@ describe('Appends and pages', () => {
       world.serve()
       while (world.wire.length > 0) world.deliver()
       world.finishWrite(failing('storage_failed'))
-      expect(world.machine.pause?.code).toBe('storage_failed')
+      const error = { code: 'storage_failed' }
+      expect(reportOf(world.machine, { phase: 'open', error: null })).toMatchObject({
+        phase: 'connecting',
+        error,
+      })
       world.send({ type: 'retry' })
     }
     expect(asked).toBeLessThan(3)

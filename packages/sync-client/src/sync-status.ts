@@ -47,6 +47,7 @@ export function sameReport(a: SyncReport | undefined, b: SyncReport): boolean {
 function phaseOf(machine: SyncMachine, link: LinkReport): SyncPhase {
   if (link.phase !== 'open') return link.phase
   if (machine.blocked !== null) return 'blocked'
-  if (machine.link !== 'joined') return 'connecting'
+  // A disk that takes nothing is as good as no connection: nobody is to read that all is well.
+  if (machine.link !== 'joined' || machine.pause?.code === 'storage_failed') return 'connecting'
   return machine.caughtUp ? 'live' : 'catching-up'
 }
