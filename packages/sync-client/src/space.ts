@@ -16,6 +16,7 @@ import type { OpenSpace } from './open-space.ts'
 import { createOpenTrees } from './open-trees.ts'
 import { createPacedMerge } from './paced-merge.ts'
 import type { PageJournal } from './page-journal.ts'
+import { createPendingCounter } from './pending-counter.ts'
 import type { Runtime } from './runtime.ts'
 import type { Session } from './session.ts'
 import type { SpaceDirectory } from './space-directory.ts'
@@ -23,7 +24,7 @@ import { createSpacePresence } from './space-presence.ts'
 import { createSpaceSharing } from './space-sharing.ts'
 import { statusOf } from './space-status.ts'
 import { isLocalUri, localUri } from './space-uri.ts'
-import type { ClientStorage, PendingCounts, StoredSpace } from './storage.ts'
+import type { ClientStorage, StoredSpace } from './storage.ts'
 import { unsynced } from './sync-machine.ts'
 import type { SyncReport } from './sync-status.ts'
 import type { TabMessage } from './tab-messages.ts'
@@ -42,9 +43,6 @@ export interface OpenSpaceDeps {
   readonly tell: (message: TabMessage) => void
   readonly onClosed: () => void
 }
-
-/** How long a storage is left alone that could not be read. */
-const recountMs = 5_000
 
 /** What is assumed until the tab that leads has said something. */
 const silent: SyncReport = {
@@ -69,10 +67,8 @@ export function openSpace(
   const replacedListeners = createListeners<TreeId>()
   let stored = found
   let report = silent
-  let counts: PendingCounts = { pending: 0, rejected: 0 }
   let presenceState: Extract<TabMessage, { type: 'presence-set' }> | null = null
   let closed: Promise<void> | null = null
-  let counting = 0
   let changes = 0
 
   const writer = createEditWriter({
@@ -82,7 +78,7 @@ export function openSpace(
     async onStored(ops) {
       for (const op of ops) inHand.delete(opKey(op))
       tell({ type: 'edited', spaceId, ops: [...ops] })
-      await recount()
+      await counter.recount()
     },
     onChange: changed,
   })
@@ -135,21 +131,17 @@ export function openSpace(
 
   const pace = createPacedMerge(runtime, show)
 
-  /** A count that was overtaken by a later one says nothing; one that failed is made again. */
-  async function recount(): Promise<void> {
-    const number = ++counting
-    const latest = await storage.countPending(spaceId).catch(() => undefined)
-    if (number !== counting) return
-    if (latest === undefined) {
-      runtime.setTimer(() => void (closed === null && number === counting && recount()), recountMs)
-      return
-    }
-    counts = latest
-    changed()
-  }
+  const counter = createPendingCounter(spaceId, { storage, runtime, onCounted: changed })
 
   const status = (): SpaceStatus =>
-    statusOf({ stored, session, report, counts, unstored: writer.unstored, storageError: writer.error })
+    statusOf({
+      stored,
+      session,
+      report,
+      counts: counter.counts,
+      unstored: writer.unstored,
+      storageError: writer.error,
+    })
 
   function changed(): void {
     changes++
@@ -172,6 +164,7 @@ export function openSpace(
     sender.stop()
     checks.stop()
     pace.stop()
+    counter.stop()
     trees.dispose()
     presence.forget()
     deps.onClosed()
@@ -181,13 +174,8 @@ export function openSpace(
     await writer.stored()
     // In this order: what the server lacks is in the outbox once the reconciliation is over, not before.
     const state = await storage.getSyncState(spaceId)
-    const latest = await storage.countPending(spaceId)
-    if (latest.pending !== counts.pending || latest.rejected !== counts.rejected) {
-      counting++
-      counts = latest
-      changed()
-    }
-    return state?.reconciling === false && latest.pending === 0 && writer.unstored === 0
+    const { pending } = await counter.countNow()
+    return state?.reconciling === false && pending === 0 && writer.unstored === 0
   }
 
   async function close(): Promise<void> {
@@ -244,7 +232,7 @@ export function openSpace(
     rejectedEdits: () => storage.readRejected(spaceId),
     async retryRejected() {
       await storage.retryRejected(spaceId)
-      await recount()
+      await counter.recount()
       tell({ type: 'edited', spaceId, ops: [] })
     },
     async discardRejected() {
@@ -275,7 +263,7 @@ export function openSpace(
   })
 
   async function discarded(treeIds: readonly TreeId[]): Promise<void> {
-    await recount()
+    await counter.recount()
     for (const treeId of treeIds) {
       if (trees.get(treeId) === undefined) continue
       await trees.replace(treeId)
@@ -295,7 +283,7 @@ export function openSpace(
   async function opened(): Promise<Space> {
     const root = await rootTree
     if (options.isNew === true) await writer.stored()
-    await recount()
+    await counter.recount()
     return withRoot(root)
   }
 
@@ -349,9 +337,9 @@ export function openSpace(
       if (stored.userId !== null) await storage.putSyncState(spaceId, unsynced)
       tell({ type: 'distrusted', spaceId })
       tell({ type: 'spaces-changed' })
-      await recount()
+      await counter.recount()
     },
-    recount,
+    recount: () => counter.recount(),
     async reread() {
       stored = (await storage.getSpace(spaceId)) ?? stored
       changed()
@@ -364,7 +352,7 @@ export function openSpace(
       // Tabs that are still there say again what they show.
       receiver.keepOnly((from) => !from.startsWith('tab:'))
       sender.repeatWhole()
-      await recount()
+      await counter.recount()
       // A storage that fails here has nothing to add; the next page reads it all.
       await trees.reload().catch(() => {})
     },

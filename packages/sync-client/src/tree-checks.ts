@@ -37,6 +37,8 @@ export interface TreeChecks {
 
 /** Nothing may happen in the space for this long (half as much again, by chance) before trees are compared. */
 const quietMs = 30_000
+/** How long an answer is waited for: longer than a request takes at most. The tab that was asked may be gone. */
+const answerMs = 60_000
 /** How long to the next time; a digest reads the whole tree. */
 const intervalMs = 10 * 60_000
 /** Of a digest, at once: a page has a frame of 16 ms. */
@@ -90,8 +92,7 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
         const step = steps.next()
         if (step.done !== true) continue
         asked = { treeId, cursor, changes }
-        // In case that no answer comes.
-        wait(quietMs)
+        wait(answerMs)
         return deps.compare(treeId, cursor, step.value)
       }
       cancel = runtime.setTimer(goOn, 0)
