@@ -1,6 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -89,6 +99,14 @@ describe('the program', () => {
     expect(existsSync(path)).toBe(false)
     renameSync(`${path}.away`, path)
     expect((await fetch(`${await run({}).url()}/ready`)).status).toBe(200)
+  })
+
+  it('keeps its files to itself, in a folder that is open to others too', async () => {
+    chmodSync(dataDir, 0o755)
+    await run({}).url()
+    const files = readdirSync(dataDir)
+    expect(files).toContain('platform.sqlite-wal')
+    expect(files.filter((name) => (statSync(join(dataDir, name)).mode & 0o077) !== 0)).toEqual([])
   })
 
   it('names what is wrong in the configuration, without a stack', async () => {

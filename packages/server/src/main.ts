@@ -10,6 +10,9 @@ import { NewerSchemaError } from './storage/migrate.ts'
 
 const closeDeadlineMs = 10_000
 
+// What the server makes is nobody else's to read, also where the folder was there before.
+process.umask(0o077)
+
 try {
   const config = parseConfig(process.env)
   const server = await start(config)

@@ -72,7 +72,7 @@ export interface PlatformTables {
  * better-sqlite3 throws for a file that is none, and `NewerSchemaError`.
  */
 export function openPlatformDatabase(path: string, synchronous: 'full' | 'normal' = 'full'): OpenedDatabase {
-  return openDatabase(path, {}, (db) => {
+  return openDatabase(path, (db) => {
     db.pragma('journal_mode = WAL')
     db.pragma(`synchronous = ${synchronous}`)
     db.pragma('foreign_keys = ON')

@@ -42,6 +42,18 @@ describe('the platform database', () => {
     db.close()
   })
 
+  it('does not keep everybody waiting for another program that holds its lock', () => {
+    const platform = openPlatform({ dataDir, refreshTokenTtlMs: 1000 })
+    const shell = new Sqlite(join(dataDir, 'platform.sqlite'))
+    shell.exec('BEGIN IMMEDIATE')
+    const startedAt = performance.now()
+    expect(() => platform.checkWritable()).toThrow('locked')
+    expect(performance.now() - startedAt).toBeLessThan(900)
+    shell.close()
+    platform.checkWritable()
+    platform.close()
+  })
+
   it('keeps what it has when it is opened again', () => {
     const open = () => openPlatform({ dataDir, refreshTokenTtlMs: 1000 })
     const first = open()

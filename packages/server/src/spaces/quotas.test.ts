@@ -12,19 +12,20 @@ function setUp() {
   const payer = newUserId()
   const sizes = new Map<SpaceId, number>([[spaceId, 0]])
   const counted: UserId[] = []
+  const payers = {
+    payerOf: (space: SpaceId) => (sizes.has(space) ? payer : undefined),
+    paidBy: (userId: UserId) => {
+      counted.push(userId)
+      return [...sizes.keys()]
+    },
+  }
   const quotas = createQuotas({
     limits,
-    payers: {
-      payerOf: (space) => (sizes.has(space) ? payer : undefined),
-      paidBy: (userId) => {
-        counted.push(userId)
-        return [...sizes.keys()]
-      },
-    },
+    payers,
     bytesOf: (space) => sizes.get(space) ?? 0,
     now: runtime.now,
   })
-  return { runtime, sizes, counted, quotas }
+  return { runtime, sizes, counted, payers, quotas }
 }
 
 describe('quotas', () => {
@@ -58,6 +59,24 @@ describe('quotas', () => {
     sizes.clear()
     // Nobody owns it: there is nobody to pay.
     expect(quotas.roomIn(otherSpaceId, { ops: 5, bytes: 1_000 }).ops).toBe(95)
+  })
+
+  it('fail nothing that is committed already, though the accounts cannot be read', () => {
+    const { quotas, payers } = setUp()
+    expect(quotas.roomIn(spaceId, { ops: 0, bytes: 0 }).ops).toBe(100)
+    payers.payerOf = () => {
+      throw new Error('the accounts cannot be read')
+    }
+    expect(() => quotas.grown(spaceId, 1)).not.toThrow()
+  })
+
+  it('[QU3] count files anew when the clock was set back', () => {
+    const { quotas, sizes, runtime, counted } = setUp()
+    quotas.roomIn(spaceId, { ops: 0, bytes: 0 })
+    runtime.set(0)
+    sizes.set(otherSpaceId, 25_000)
+    expect(quotas.roomIn(spaceId, { ops: 0, bytes: 0 }).ops).toBe(0)
+    expect(counted).toHaveLength(2)
   })
 
   it('[QU3] count files once a minute, and add what is pushed meanwhile', () => {

@@ -23,7 +23,7 @@ export interface SpacePayers {
 export interface Quotas {
   /** For a log that holds so much. */
   roomIn(spaceId: SpaceId, held: { readonly ops: number; readonly bytes: number }): Room
-  /** A commit has made the space's log about so much larger. */
+  /** A commit has made the space's log about so much larger. Never throws: it is there, whatever fails now. */
   grown(spaceId: SpaceId, bytes: number): void
 }
 
@@ -59,7 +59,7 @@ export function createQuotas({ limits, payers, bytesOf, now }: QuotasOptions): Q
 
   function usageOf(userId: UserId): Usage {
     const known = usages.get(userId)
-    if (known !== undefined && now() - known.countedAt < recountMs) return known
+    if (known !== undefined && Math.abs(now() - known.countedAt) < recountMs) return known
     const bytes = payers.paidBy(userId).reduce((sum, spaceId) => sum + sizeOf(spaceId), 0)
     const usage = { bytes, countedAt: now() }
     usages.set(userId, usage)
@@ -75,6 +75,16 @@ export function createQuotas({ limits, payers, bytesOf, now }: QuotasOptions): Q
     }
   }
 
+  /** Undefined also where nobody can say: what is not added is counted within a minute. */
+  function usageOfPayer(spaceId: SpaceId): Usage | undefined {
+    try {
+      const payer = payers.payerOf(spaceId)
+      return payer && usages.get(payer)
+    } catch {
+      return undefined
+    }
+  }
+
   return {
     roomIn: (spaceId, { ops, bytes }) => {
       const payer = payers.payerOf(spaceId)
@@ -86,8 +96,7 @@ export function createQuotas({ limits, payers, bytesOf, now }: QuotasOptions): Q
       return { ops: left(1), deletes: left(2), returns: left(3), reason: reasonOf(bytes, paid) }
     },
     grown: (spaceId, bytes) => {
-      const payer = payers.payerOf(spaceId)
-      const usage = payer === undefined ? undefined : usages.get(payer)
+      const usage = usageOfPayer(spaceId)
       if (usage !== undefined) usage.bytes += bytes
     },
   }

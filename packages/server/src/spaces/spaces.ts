@@ -219,8 +219,9 @@ export function createSpaces({
 
   function takeRenewal(spaceId: SpaceId): number {
     const now = runtime.now()
-    const waitMs = (renewedAt.get(spaceId) ?? -Infinity) + renewalIntervalMs - now
-    if (waitMs > 0) return Math.ceil(waitMs)
+    const elapsedMs = now - (renewedAt.get(spaceId) ?? -Infinity)
+    // Less than none where the clock was set back: nobody waits until it is there once more.
+    if (elapsedMs >= 0 && elapsedMs < renewalIntervalMs) return Math.ceil(renewalIntervalMs - elapsedMs)
     renewedAt.set(spaceId, now)
     return 0
   }

@@ -28,16 +28,18 @@ export interface OpenedDatabase {
 }
 
 /**
+ * How long a write waits for another program's transaction on the file, an operator's say. The whole server waits
+ * with it: what is refused for it comes again by itself.
+ */
+const lockTimeoutMs = 250
+
+/**
  * Opens a database, made when it is not there. `prepare` sets it up (write-ahead logging, the schema), and where
  * that throws it is closed again. Throws what better-sqlite3 throws, and `DisplacedFileError`.
  */
-export function openDatabase(
-  path: string,
-  options: Database.Options,
-  prepare: (db: Database.Database) => void,
-): OpenedDatabase {
+export function openDatabase(path: string, prepare: (db: Database.Database) => void): OpenedDatabase {
   const before = lookAt(path)
-  const db = new Database(path, options)
+  const db = new Database(path, { timeout: lockTimeoutMs })
   try {
     const opened = lookAt(path)
     // What SQLite has open was at the path at some time between the two looks.

@@ -447,6 +447,18 @@ describe('a file that others touch while it is open', () => {
     expect(contents()).toEqual(opsFrom(1, 7))
   })
 
+  it('does not keep everybody waiting for another program that holds its lock', () => {
+    const { log, path } = opened()
+    const shell = new Database(path)
+    shell.exec('BEGIN IMMEDIATE')
+    const startedAt = performance.now()
+    expect(() => log.append(opsFrom(21, 1))).toThrow('storage')
+    expect(performance.now() - startedAt).toBeLessThan(900)
+    shell.close()
+    expect(log.append(opsFrom(21, 1)).cursor).toBe(21)
+    log.close()
+  })
+
   it('may be read, copied and checked by others', () => {
     const { log, path, backUp, shell } = opened()
     backUp()

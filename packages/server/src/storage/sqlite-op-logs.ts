@@ -58,7 +58,7 @@ export function createSqliteOpLogs({
   const setAside = new Set<SpaceId>()
 
   function openFile(spaceId: SpaceId, epoch: Epoch): OpLog {
-    const { db, files } = openDatabase(pathOf(spaceId), { timeout: lockTimeoutMs }, (opening) => {
+    const { db, files } = openDatabase(pathOf(spaceId), (opening) => {
       configure(opening, synchronous)
       migrate(opening, spaceMigrations)
     })
@@ -158,9 +158,6 @@ export function createSqliteOpLogs({
     },
   }
 }
-
-/** How long a write waits for an operator's own transaction on the file; everybody waits with it. */
-const lockTimeoutMs = 1_000
 
 function configure(db: Database.Database, synchronous: 'full' | 'normal'): void {
   db.pragma('journal_mode = wal')
