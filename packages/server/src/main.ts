@@ -2,6 +2,7 @@
 import { ConfigError, parseConfig, type Config } from './config.ts'
 import { DataDirLockedError } from './platform/data-dir-lock.ts'
 import { LostAccountsError } from './platform/lost-accounts.ts'
+import { DamagedPlatformError } from './platform/mend-platform.ts'
 import { SigningSecretError } from './platform/signing-secret.ts'
 import { createServer, type Server } from './server.ts'
 import { NewerSchemaError } from './storage/migrate.ts'
@@ -82,6 +83,7 @@ function reasonOf(error: unknown): unknown {
 
 function sentenceOf(error: unknown): string | undefined {
   if (error instanceof ConfigError || error instanceof SigningSecretError) return error.message
+  if (error instanceof DamagedPlatformError) return `${error.message}.`
   if (error instanceof DataDirLockedError || error instanceof LostAccountsError) return `${error.message}.`
   if (error instanceof NewerSchemaError) return `platform.sqlite is newer: ${error.message}.`
   if (!(error instanceof Error) || !('code' in error)) return undefined

@@ -64,12 +64,16 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   await using opening = new AsyncDisposableStack()
   const { dataDir, sqliteSynchronous: synchronous, refreshTokenTtlMs, accessTokenTtlMs } = config
   const platform = opening.adopt(
-    openPlatform({ dataDir, synchronous, refreshTokenTtlMs, signingSecret: config.jwtSecret }),
+    openPlatform({ dataDir, synchronous, refreshTokenTtlMs, signingSecret: config.jwtSecret, now }),
     (it) => it.close(),
   )
   const jwtSecret = platform.signingSecret
   const app = await createHttpApp({ config, jwtSecret, ...(options.logger && { logger: options.logger }) })
   const logger = app.log
+  if (platform.setAside !== undefined) {
+    const { setAside } = platform
+    logger.warn({ setAside }, 'a write-ahead log does not belong to the platform database and is set aside')
+  }
   const metrics = createPrometheusMetrics()
   const opLogs = createSqliteOpLogs({
     dataDir,

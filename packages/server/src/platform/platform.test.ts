@@ -9,9 +9,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { NewerSchemaError } from '../storage/migrate.ts'
 import { cheapPasswords } from '../testing/http-harness.ts'
 import { DataDirLockedError, lockDataDir } from './data-dir-lock.ts'
+import { DamagedPlatformError } from './mend-platform.ts'
 import { createPasswords } from './passwords.ts'
 import { openPlatformDatabase } from './platform-database.ts'
-import { openPlatform } from './platform.ts'
+import { openPlatform, type Platform } from './platform.ts'
 import { createRefreshTokens } from './refresh-tokens.ts'
 import { judgeRefresh, refreshGraceMs } from './sessions.ts'
 import { readOrMakeSigningSecret, SigningSecretError } from './signing-secret.ts'
@@ -67,6 +68,74 @@ describe('the platform database', () => {
     second.tidy(5000)
     expect(second.sessions.endAll(user.id)).toEqual([])
     second.close()
+  })
+
+  describe('beside a write-ahead log that a crash left', () => {
+    const path = () => join(dataDir, 'platform.sqlite')
+    const addUsers = (platform: Platform, first: number, count: number) => {
+      for (let index = first; index < first + count; index++) {
+        const id = `${index}`.padStart(32, '0') as never
+        platform.users.add({ id, email: `${index}@example.org`, name: 'x'.repeat(200), passwordHash: 'x' }, 1)
+      }
+    }
+    /** Database and log as they were at a moment. */
+    function crashed() {
+      const open = () => openPlatform({ dataDir, synchronous: 'normal', refreshTokenTtlMs: 1000 })
+      let platform = open()
+      const copy = (name: string) => {
+        for (const suffix of ['', '-wal']) copyFileSync(path() + suffix, `${path()}.${name}${suffix}`)
+      }
+      const put = (name: string, suffix: string) =>
+        copyFileSync(`${path()}.${name}${suffix}`, path() + suffix)
+      addUsers(platform, 0, 50)
+      platform.close()
+      platform = open()
+      copy('early')
+      addUsers(platform, 50, 400)
+      platform.close()
+      platform = open()
+      addUsers(platform, 450, 20)
+      copy('late')
+      platform.close()
+      return { open, put }
+    }
+
+    it('is whole when the two belong together', () => {
+      const { open, put } = crashed()
+      put('late', '')
+      put('late', '-wal')
+      const platform = open()
+      expect(platform.setAside).toBeUndefined()
+      expect(platform.users.byEmail('469@example.org')).toBeDefined()
+      platform.close()
+    })
+
+    it('is what was restored when they do not, and the log is set aside', () => {
+      const { open, put } = crashed()
+      put('early', '')
+      put('late', '-wal')
+      const wal = readFileSync(`${path()}-wal`)
+      const platform = open()
+      expect(readFileSync(platform.setAside ?? '')).toEqual(wal)
+      expect(platform.users.byEmail('49@example.org')).toBeDefined()
+      expect(platform.users.byEmail('469@example.org')).toBeUndefined()
+      addUsers(platform, 50, 1)
+      platform.close()
+    })
+  })
+
+  it('is refused untouched when it is damaged where nobody looks at first', () => {
+    const path = join(dataDir, 'platform.sqlite')
+    const platform = openPlatform({ dataDir, synchronous: 'normal', refreshTokenTtlMs: 1000 })
+    for (let index = 0; index < 400; index++) {
+      const id = `${index}`.padStart(32, '0') as never
+      platform.users.add({ id, email: `${index}@example.org`, name: 'x'.repeat(200), passwordHash: 'x' }, 1)
+    }
+    platform.close()
+    const bytes = readFileSync(path)
+    writeFileSync(path, bytes.fill(0xff, bytes.length - 4_096 * 8, bytes.length - 4_096 * 4))
+    expect(() => openPlatform({ dataDir, refreshTokenTtlMs: 1000 })).toThrow(DamagedPlatformError)
+    expect(readFileSync(path)).toEqual(bytes)
   })
 
   it('is refused untouched when a newer program wrote it', () => {

@@ -7,6 +7,7 @@ import { lockDataDir } from './data-dir-lock.ts'
 import { createInvites, type Invites } from './invites.ts'
 import { checkForLostAccounts } from './lost-accounts.ts'
 import { createMembers, type Members } from './members.ts'
+import { mendPlatform } from './mend-platform.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { readOrMakeSigningSecret } from './signing-secret.ts'
@@ -17,6 +18,8 @@ import { createUsers, type Users } from './users.ts'
 /** People, their sessions, and who may enter which space: everything that is not a space's content. */
 export interface Platform {
   readonly signingSecret: string
+  /** Where a write-ahead log is now that did not belong to the database beside it; undefined for none. */
+  readonly setAside: string | undefined
   readonly users: Users
   readonly sessions: Sessions
   readonly accounts: Accounts
@@ -45,17 +48,20 @@ export interface PlatformOptions {
   readonly refreshTokenTtlMs: number
   /** Signs tokens; default: one that is made once and kept in the directory. Throws `SigningSecretError`. */
   readonly signingSecret?: string | undefined
+  /** Unix milliseconds, for the name of what is set aside. */
+  readonly now?: () => number
 }
 
-/** Throws also `LostAccountsError`, `NewerSchemaError`, and what SQLite throws. */
+/** Throws also `LostAccountsError`, `DamagedPlatformError`, `NewerSchemaError`, and what SQLite throws. */
 export function openPlatform(options: PlatformOptions): Platform {
-  const { dataDir, synchronous, refreshTokenTtlMs } = options
+  const { dataDir, synchronous, refreshTokenTtlMs, now = Date.now } = options
   // Other users of the machine have no business in here.
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(dataDir)
   try {
     const path = join(dataDir, 'platform.sqlite')
     checkForLostAccounts(dataDir, path)
+    const setAside = mendPlatform(path, now())
     const { db, files } = openPlatformDatabase(path, synchronous)
     const members = createMembers(db)
     const signingSecret = options.signingSecret ?? readOrMakeSigningSecret(dataDir)
@@ -70,6 +76,7 @@ export function openPlatform(options: PlatformOptions): Platform {
     )
     return {
       signingSecret,
+      setAside,
       users,
       sessions,
       accounts: createAccounts(db, { users, sessions, spaceRecords }),

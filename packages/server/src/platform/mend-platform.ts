@@ -1,0 +1,47 @@
+import { renameSync } from 'node:fs'
+
+import Sqlite from 'better-sqlite3'
+
+import { asidePath, hasWal, setWalAside, sizeOf } from '../storage/set-aside.ts'
+import { isDamage } from '../storage/storage-failure.ts'
+
+/** `platform.sqlite` cannot be trusted. */
+export class DamagedPlatformError extends Error {
+  override readonly name = 'DamagedPlatformError'
+}
+
+/**
+ * Looks at the database before SQLite replays what lies beside it: a write-ahead log that a crash left does not
+ * belong to an older copy that was put there since, and would make something of the two that was never true. Such
+ * a log is set aside, and its new path is the answer. Throws `DamagedPlatformError`: accounts are not begun anew,
+ * since no device could fill them again.
+ */
+export function mendPlatform(path: string, now: number): string | undefined {
+  const reason = damageOf(path)
+  if (reason === undefined) return undefined
+  if (hasWal(path)) {
+    const aside = asidePath(path, 'stale', now)
+    setWalAside(path, aside)
+    if (damageOf(path) === undefined) return `${aside}-wal`
+    // The two belong together after all.
+    renameSync(`${aside}-wal`, `${path}-wal`)
+  }
+  throw new DamagedPlatformError(`${path} is damaged (${reason}): restore it from a backup`)
+}
+
+function damageOf(path: string): string | undefined {
+  if (sizeOf(path) === 0) return undefined
+  let db: Sqlite.Database | undefined
+  try {
+    db = new Sqlite(path, { readonly: true, fileMustExist: true })
+    const verdict = String(db.pragma('integrity_check(1)', { simple: true }))
+    if (verdict !== 'ok') return verdict
+    const orphans = db.pragma('foreign_key_check')
+    return Array.isArray(orphans) && orphans.length > 0 ? 'rows refer to others that are missing' : undefined
+  } catch (error) {
+    if (isDamage(error)) return error.message
+    throw error
+  } finally {
+    db?.close()
+  }
+}
