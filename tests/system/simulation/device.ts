@@ -1,5 +1,5 @@
 import type { SpaceId, TreeId, User, UserId } from '@t69/protocol'
-import { createTabGroup, memoryStorage, soloTabs, type SyncState } from '@t69/sync-client'
+import { createTabGroup, memoryStorage, soloTabs, type PendingCounts, type SyncState } from '@t69/sync-client'
 
 import type { Random } from '../../lib/random.ts'
 import { goodDisk, type DiskFaults } from './disk.ts'
@@ -27,7 +27,7 @@ export interface Device {
   /** Changes the value of a stored operation, as a bad disk would. */
   damageStorage(): Promise<void>
   /** What is stored, whatever the disk does. */
-  state(): Promise<(SyncState & { readonly pending: number }) | undefined>
+  state(): Promise<(SyncState & PendingCounts) | undefined>
 }
 
 export interface DeviceOptions {
@@ -99,7 +99,7 @@ export function createDevice(options: DeviceOptions): Device {
 
     async state() {
       const state = await storage.getSyncState(spaceId)
-      return state && { ...state, pending: (await storage.countPending(spaceId)).pending }
+      return state && { ...state, ...(await storage.countPending(spaceId)) }
     },
   }
   return device

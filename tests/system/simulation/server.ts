@@ -50,6 +50,8 @@ export interface SimServer {
   readonly accounts: Accounts
   /** How many trees were compared with the log, and which were not as it has them. */
   readonly compared: { matching: number; differing: number }
+  /** Deletes are taken, all else is rejected. */
+  isFull: boolean
   /** Null while it is down. */
   readonly gateway: Gateway | null
   /** Reads trees; only while it is up. */
@@ -90,9 +92,14 @@ export function createSimServer(time: VirtualTime): SimServer {
     }
   }
 
-  return {
+  const room = { ops: 0, deletes: Infinity, returns: Infinity, reason: 'the space is full' }
+  const unlimited = { ops: Infinity, deletes: Infinity, returns: Infinity, reason: '' }
+  const quotas = { roomIn: () => (simServer.isFull ? room : unlimited), grown: () => {} }
+
+  const simServer: SimServer = {
     accounts,
     compared,
+    isFull: false,
     get gateway() {
       return running?.gateway ?? null
     },
@@ -112,7 +119,7 @@ export function createSimServer(time: VirtualTime): SimServer {
         setTimer: (callback, delayMs) => time.setTimer(guarded(callback), delayMs),
         schedule: (callback) => void time.setTimer(guarded(callback), 0),
       }
-      const spaces = createSpaces({ opLogs: logs, epoch: randomHexId() as Epoch, runtime })
+      const spaces = createSpaces({ opLogs: logs, epoch: randomHexId() as Epoch, runtime, quotas })
       const gateway = createGateway({ spaces, access: accounts, tokens: { verify }, runtime, metrics })
       running = { gateway, spaces, stop: () => (alive = false) }
     },
@@ -131,4 +138,5 @@ export function createSimServer(time: VirtualTime): SimServer {
     tokenFor: (userId) => `${userId} ${time.now() + tokenLifeMs}`,
     verify,
   }
+  return simServer
 }

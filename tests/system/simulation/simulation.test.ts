@@ -6,7 +6,17 @@ import { simulate } from './simulation.ts'
 const runs = Number(process.env['SIMULATION_RUNS'] ?? 1_000)
 const onlySeed = process.env['SIMULATION_SEED']
 
-const totals = ['edits', 'ops', 'crashes', 'kills', 'restores', 'freezes', 'matching', 'differing'] as const
+const totals = [
+  'edits',
+  'ops',
+  'crashes',
+  'kills',
+  'restores',
+  'freezes',
+  'refused',
+  'matching',
+  'differing',
+] as const
 
 interface Scenario {
   readonly restores?: boolean
@@ -33,6 +43,7 @@ async function simulateMany(
     kills: 0,
     restores: 0,
     freezes: 0,
+    refused: 0,
     matching: 0,
     differing: 0,
   }
@@ -61,6 +72,7 @@ it('[CL5] heals a server that was restored from older copies', async () => {
 it('keeps them with several tabs that freeze and crash, over disks that are slow and fail', async () => {
   const total = await simulateMany(300_000, { restores: true, tabs: 3, share: 0.05 })
   expect(total.freezes).toBeGreaterThan(total.runs)
+  expect(total.refused).toBeGreaterThan(total.runs)
 })
 
 it.each(['replica', 'storage'] as const)(

@@ -30,6 +30,8 @@ export interface SimulationReport {
   readonly restores: number
   /** Of a tab that was stopped for a while. */
   readonly freezes: number
+  /** Operations, by a full server; they are tried again in the end. */
+  readonly refused: number
   /** Trees that devices compared with the log: as it has them, and not. */
   readonly matching: number
   readonly differing: number
@@ -53,7 +55,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   const spaceId = randomHexId() as SpaceId
   const chatId = randomHexId() as TreeId
   const treeIds = [spaceId as string as TreeId, chatId]
-  const report = { edits: 0, crashes: 0, kills: 0, restores: 0, freezes: 0 }
+  const report = { edits: 0, crashes: 0, kills: 0, restores: 0, freezes: 0, refused: 0 }
   const { tabs: maxTabs = 1 } = options
   /** What the acks promised. */
   const acked = new Set<string>()
@@ -99,9 +101,13 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   function watchAcks({ network }: Device): void {
     network.onAck = (name, payload, ack) => {
       if (name !== 'ops:push' || !ack.ok || !('rejected' in ack)) return
-      if (ack.rejected.length > 0) throw new Error(`an honest edit was refused: ${ack.rejected[0]?.message}`)
+      const refused = new Set(ack.rejected.map(({ index }) => index))
+      report.refused += refused.size
+      const wrong = ack.rejected.find(({ code }) => code !== 'quota_exceeded')
+      if (wrong !== undefined) throw new Error(`an honest edit was refused: ${wrong.message}`)
       const { batch } = requests['ops:push'].payload.parse(payload)
-      for (const op of decodeBatch(batch).ops) {
+      for (const [index, op] of decodeBatch(batch).ops.entries()) {
+        if (refused.has(index)) continue
         if (server.log(spaceId).find(op) === undefined)
           throw new Error(`${opKey(op)} is acked but not in the log`)
         acked.add(opKey(op))
@@ -167,7 +173,8 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
       tab?.freeze()
       report.freezes++
     } else if (dice < 0.8) for (const frozen of device.tabs) frozen.thaw()
-    else if (dice < 0.9) void tab?.close()
+    else if (dice < 0.88) void tab?.close()
+    else if (dice < 0.93) server.isFull = !server.isFull
     else void tab?.open().catch(() => {})
   }
 
@@ -180,6 +187,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   /** Everything works again, for long enough that whatever can arrive has arrived. */
   async function heal(): Promise<void> {
     server.start()
+    server.isFull = false
     for (const device of devices) {
       device.network.offline = false
       device.network.faults = goodNetwork
@@ -193,12 +201,19 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
       await time.advance(5_000)
     }
     for (const device of devices) for (const tab of device.tabs) void tab.open()
+    for (const device of devices) {
+      if ((await device.state())?.rejected === 0) continue
+      await time.advance(minuteMs, () => device.tabs[0]?.space != null)
+      void device.tabs[0]?.space?.retryRejected()
+    }
     const isQuiet = (): boolean =>
       devices.every(({ tabs }) =>
         tabs.every(({ space }) => {
           const status = space?.status
           return (
-            status?.phase === 'live' && status.pending === 0 && status.cursor === server.log(spaceId).head
+            status?.phase === 'live' &&
+            status.pending + status.rejected === 0 &&
+            status.cursor === server.log(spaceId).head
           )
         }),
       )
