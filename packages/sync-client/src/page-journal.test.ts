@@ -79,6 +79,21 @@ test('what the storage does not take stays noted', async () => {
   expect(journal.noted(spaceId)).toEqual([edit(1, 'x')])
 })
 
+test('what a tab notes while another stores its note before is not forgotten', async () => {
+  const there = shelf()
+  const writing = createPageJournal(there)
+  writing.hold(spaceId, [edit(1, 'x')])
+  const storage = await storageWithSpace()
+  const append = storage.appendLocal.bind(storage)
+  storage.appendLocal = async (...edits) => {
+    writing.hold(spaceId, [edit(1, 'x'), edit(2, 'y')])
+    await append(...edits)
+  }
+  const starting = createPageJournal(there)
+  await starting.recover(storage)
+  expect(starting.noted(spaceId)).toContainEqual(edit(2, 'y'))
+})
+
 test('a full shelf does not keep an edit from being written', async () => {
   const written: string[] = []
   const journal = createPageJournal(shelf(0))

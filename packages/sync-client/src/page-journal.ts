@@ -38,11 +38,12 @@ const noteSchema = z.object({ spaceId: spaceIdSchema, ops: z.array(treeOperation
 export type NotedEdits = z.infer<typeof noteSchema>
 
 export function createPageJournal(shelf: Shelf): PageJournal {
-  function notes(): { key: string; note: NotedEdits | null }[] {
+  function notes(): { key: string; text: string | null; note: NotedEdits | null }[] {
     const keys = Array.from({ length: shelf.length }, (_, index) => shelf.key(index) ?? '')
     return keys
       .filter((key) => key.startsWith(prefix))
-      .map((key) => ({ key, note: parse(shelf.getItem(key)) }))
+      .map((key) => ({ key, text: shelf.getItem(key) }))
+      .map(({ key, text }) => ({ key, text, note: parse(text) }))
   }
 
   /** Notes edits in as many pieces as it takes. A piece that is repeated, with more edits, replaces its note. */
@@ -78,13 +79,14 @@ export function createPageJournal(shelf: Shelf): PageJournal {
     async recover(storage) {
       const stored: NotedEdits[] = []
       const left = new Set<SpaceId>()
-      for (const { key, note } of notes()) {
+      for (const { key, text, note } of notes()) {
         try {
           if (note !== null && (await storage.getSpace(note.spaceId)) !== undefined) {
             await storage.appendLocal(note.spaceId, note.ops)
             stored.push(note)
           }
-          shelf.removeItem(key)
+          // Unless the tab that made it, which may live, has added to it.
+          if (shelf.getItem(key) === text) shelf.removeItem(key)
         } catch {
           // The storage does not take it now.
           if (note !== null) left.add(note.spaceId)
