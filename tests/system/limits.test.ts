@@ -1,3 +1,5 @@
+import { get, type IncomingMessage } from 'node:http'
+
 import { encodeBatch, limits, randomHexId, type SpaceId, type TreeOperation } from '@t69/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -103,6 +105,37 @@ describe('as configured', () => {
       outcomes.add((await anna.call('GET', `/api/spaces/${spaceId}/trees/${spaceId}`)).outcome)
     }
     expect([...outcomes]).toEqual(['200', '429 rate_limited'])
+  })
+
+  test('[LI12] who asks for trees and reads none of them is made to read first, and then served', async () => {
+    await using server = await startLiveServer()
+    const anna = await server.signUp('Anna')
+    const spaceId = await spaceOf(anna)
+    using socket = await connectRaw(server.url, anna.token)
+    await join(socket, spaceId)
+    await push(socket, spaceId, rootOf(spaceId))
+    // More than the system takes for a connection that is not read.
+    for (let clock = 11; clock <= 40; clock++) {
+      const [edit] = edits(spaceId, clock, 1, 'x'.repeat(500_000))
+      if (edit !== undefined)
+        await push(socket, spaceId, [{ ...edit, key: `large${clock}` } as TreeOperation])
+    }
+    const url = `${server.url}/api/spaces/${spaceId}/trees/${spaceId}`
+    const leave = new AbortController()
+    const ask = () =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const headers = { authorization: `Bearer ${anna.token}` }
+        // An answer that nobody listens to is not read.
+        get(url, { headers, signal: leave.signal, agent: false }, resolve).once('error', reject)
+      })
+    const answers = [await ask(), await ask(), await ask()]
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 429])
+    for (const answer of answers) answer.on('error', () => {})
+    leave.abort()
+    const read = async () => (await anna.call('GET', `/api/spaces/${spaceId}/trees/${spaceId}`)).status
+    await expect.poll(read, { timeout: 10_000 }).toBe(200)
+    expect(await read()).toBe(200)
+    expect(await read()).toBe(200)
   })
 
   test('[LI7] a user has so many sockets, and one more when one of them has gone', async () => {

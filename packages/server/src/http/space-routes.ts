@@ -19,6 +19,7 @@ import type { HttpApp } from './http-app.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import type { RouteDeps } from './routes.ts'
 import { memberRole, requireRole } from './space-roles.ts'
+import { createUnreadAnswers } from './unread-answers.ts'
 
 /** A client tries again by itself; what is full is so until somebody deletes a space. */
 const quotaRetryMs = 60_000
@@ -30,6 +31,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
   const { config, platform, tokens, spaces, userLimits, spaceDeletion, now } = deps
   const { spaceRecords, spacePayers, members } = platform
   const preParsing = authenticateBy(tokens)
+  const unread = createUnreadAnswers()
   const tags = ['spaces']
   const security = bearer
 
@@ -150,11 +152,13 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
       const { spaceId, treeId } = request.params
       const { userId } = callerOf(request)
       memberRole(members, spaceId, userId)
+      unread.check(userId)
       const budget = userLimits.of(userId)
       const tree = spaces.readTree(spaceId, treeId, budget)
       // It comes from the server's own replica, and may have tens of thousands of vertices: not checked again.
       const json = JSON.stringify(tree)
       budget.spendOperations(work.operations(0, json.length))
+      unread.add(userId, reply.raw)
       return reply.serializer(() => json).send(tree)
     },
   })

@@ -1,0 +1,32 @@
+import type { ServerResponse } from 'node:http'
+
+import { SyncError, type UserId } from '@t69/protocol'
+
+/** Two devices may read at once; whoever reads nothing has so many answers of any size wait in memory. */
+const maxUnread = 2
+
+/** Large answers that somebody has been given and has not read yet. */
+export interface UnreadAnswers {
+  /** Throws `rate_limited` when the user has to read first. */
+  check(userId: UserId): void
+  /** Counts one, until the connection has taken it or is gone. */
+  add(userId: UserId, response: ServerResponse): void
+}
+
+export function createUnreadAnswers(): UnreadAnswers {
+  const counts = new Map<UserId, number>()
+  const of = (userId: UserId): number => counts.get(userId) ?? 0
+  return {
+    check: (userId) => {
+      if (of(userId) < maxUnread) return
+      throw new SyncError('rate_limited', 'read what was answered first', { retryAfterMs: 1_000 })
+    },
+    add: (userId, response) => {
+      counts.set(userId, of(userId) + 1)
+      response.once('close', () => {
+        if (of(userId) > 1) counts.set(userId, of(userId) - 1)
+        else counts.delete(userId)
+      })
+    },
+  }
+}
