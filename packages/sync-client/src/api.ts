@@ -142,6 +142,8 @@ export interface Space {
 
   /** Makes a local space a synced one: all that was written before goes up. Signed in only. */
   enableSync(): Promise<void>
+  /** Deleted, maybe in another tab: its trees are disposed. `onSpaces` tells of it. */
+  readonly isDeleted: boolean
   readonly status: SpaceStatus
   onStatus(listener: (status: SpaceStatus) => void): Unsubscribe
   /** Every edit made so far is on this device's disk. */

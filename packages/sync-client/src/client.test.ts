@@ -132,6 +132,21 @@ describe('A client that nobody has signed in to', () => {
 })
 
 describe('Two tabs of one browser', () => {
+  it('both let go of a space that is deleted in one', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    const there = await other.openSpace(here.id)
+    const told = new Promise<boolean>((resolve) => other.onSpaces(() => resolve(there.isDeleted)))
+    expect([here.isDeleted, there.isDeleted]).toEqual([false, false])
+    await one.deleteSpace(here.id)
+    expect(await told).toBe(true)
+    expect(here.isDeleted).toBe(true)
+    expect(() => there.root.root!.newChild()).toThrow(/disposed/)
+  })
+
   it('show each other their edits once these are stored', async () => {
     const storage = memoryStorage()
     const group = createTabGroup()

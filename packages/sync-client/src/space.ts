@@ -69,6 +69,7 @@ export function openSpace(
   let report = silent
   let presenceState: Extract<TabMessage, { type: 'presence-set' }> | null = null
   let closed: Promise<void> | null = null
+  let isDeleted = false
   let changes = 0
 
   const writer = createEditWriter({
@@ -217,6 +218,9 @@ export function openSpace(
       await storage.putSyncState(spaceId, unsynced)
       await putStored({ ...stored, uri: localUri(spaceId), userId: user.id })
     },
+    get isDeleted() {
+      return isDeleted
+    },
     get status() {
       return status()
     },
@@ -325,14 +329,15 @@ export function openSpace(
     judged: (verdict) => checks.compared(verdict),
     rebuilt: () => checks.rebuilt(),
     async putBack() {
-      await storage.putSpace(stored)
-      for (const treeId of trees.ids()) {
-        const ops = trees.get(treeId)?.getAllOps() ?? []
-        await storage.appendLocal(
-          spaceId,
-          ops.map((op) => toTreeOperation(op, { spaceId, treeId })),
+      const spacePut = storage.putSpace(stored)
+      // All of it is noted before any is stored: the page may be reloaded in the midst of this.
+      const treesPut = trees.ids().map((treeId) => {
+        const ops = (trees.get(treeId)?.getAllOps() ?? []).map((op) =>
+          toTreeOperation(op, { spaceId, treeId }),
         )
-      }
+        return deps.journal.around(spaceId, ops, () => spacePut.then(() => storage.appendLocal(spaceId, ops)))
+      })
+      await Promise.all(treesPut)
       // After the operations: what the log lacks of them is found as the log is read again.
       if (stored.userId !== null) await storage.putSyncState(spaceId, unsynced)
       tell({ type: 'distrusted', spaceId })
@@ -360,6 +365,7 @@ export function openSpace(
     hurry: () => writer.hurry(),
     reload: () => trees.reload(),
     abandon() {
+      isDeleted = true
       closed ??= Promise.resolve()
       letGo()
       changed()

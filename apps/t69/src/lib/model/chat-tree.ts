@@ -177,8 +177,9 @@ function propertiesOf(message: NewMessage): Record<string, string | number> {
   const { role, text, createdAt, author, authorId } = message
   return {
     createdAt,
-    text,
     role,
+    // A reply begins without: an empty text that comes late would take the place of what is shown already.
+    ...(text === '' ? {} : { text }),
     ...(author === undefined ? {} : { author }),
     ...(authorId === undefined ? {} : { authorId }),
   }

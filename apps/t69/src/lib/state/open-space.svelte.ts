@@ -139,16 +139,16 @@ export class OpenSpace {
     const messageId = addMessage(tree, message)
     const item = itemOfTree(this.tree, treeId)
     if (item && titleOf(item) === untitled && message.text.trim() !== '')
-      this.renameChat({ treeId, tree }, titleFrom(message.text))
+      await this.renameChat(treeId, titleFrom(message.text))
     await this.space.closeTree(treeId)
     return { treeId, messageId }
   }
 
   /** The title is kept twice, as in t69: in the sidebar's vertex and in the chat's own tree. */
-  renameChat(chat: OpenChat, title: string): void {
-    const item = itemOfTree(this.tree, chat.treeId)
+  async renameChat(treeId: string, title: string): Promise<void> {
+    const item = itemOfTree(this.tree, treeId)
     if (item) renameItem(this.tree, item.id, title)
-    edit(chat.tree, () => chat.tree.root?.setProperty('title', title))
+    await this.#renameTree(treeId, title)
   }
 
   async rename(itemId: string, title: string): Promise<void> {
@@ -156,10 +156,7 @@ export class OpenSpace {
     if (item === undefined || titleOf(item) === title) return
     renameItem(this.tree, itemId, title)
     const treeId = textOf(item, 'tid')
-    if (treeId === undefined) return
-    const tree = await this.space.openTree(treeId)
-    edit(tree, () => tree.root?.setProperty('title', title))
-    await this.space.closeTree(treeId)
+    if (treeId !== undefined) await this.#renameTree(treeId, title)
   }
 
   /** Takes an item out of the sidebar, for `by`. Returns what brings it back. */
@@ -197,6 +194,12 @@ export class OpenSpace {
     this.chatId = null
     this.chat = null
     await this.space.close()
+  }
+
+  async #renameTree(treeId: string, title: string): Promise<void> {
+    const tree = await this.space.openTree(treeId)
+    edit(tree, () => tree.root?.setProperty('title', title))
+    await this.space.closeTree(treeId)
   }
 
   /** Edits were discarded: another tree has taken the place of what is on screen. */

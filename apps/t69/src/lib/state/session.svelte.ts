@@ -39,7 +39,7 @@ export class Session {
     this.user = this.client.user
     this.writer = this.user
     this.client.onUser((user) => void this.ui.attempt(() => this.#userChanged(user)))
-    this.client.onSpaces(() => void this.ui.attempt(() => this.refreshSpaces()))
+    this.client.onSpaces(() => void this.ui.attempt(() => this.#spacesChanged()))
     addEventListener('hashchange', () => void this.ui.attempt(() => this.#follow()))
 
     const place = readPlace(location)
@@ -84,6 +84,7 @@ export class Session {
     const next = new OpenSpace(await this.client.openSpace(spaceId))
     await next.restore(treeId)
     this.open = next
+    this.ui.leaveSpace()
     this.#showAddress('replace')
     await saveCurrentSpace(spaceId)
     await before?.close()
@@ -105,12 +106,7 @@ export class Session {
   }
 
   async deleteSpace(spaceId: string): Promise<void> {
-    const wasOpen = this.open?.space.id === spaceId ? this.open : null
-    if (wasOpen) {
-      const next = this.spaces.find((space) => space.id !== spaceId)
-      if (next) await this.openSpace(next.id)
-      else await this.#makeFirstSpace()
-    }
+    if (this.open?.space.id === spaceId) await this.#openOther(spaceId)
     await this.client.deleteSpace(spaceId)
     await this.refreshSpaces()
   }
@@ -169,6 +165,20 @@ export class Session {
     if (synced === undefined || this.open?.space.id !== first || !(await this.#isBlankFirstSpace())) return
     await this.#openSpace(synced.id)
     await this.#dropBlankFirstSpace()
+  }
+
+  async #spacesChanged(): Promise<void> {
+    await this.refreshSpaces()
+    const { open } = this
+    if (open === null || !open.space.isDeleted) return
+    await this.#openOther(open.space.id)
+    this.ui.show({ kind: 'info', text: `“${open.name}” was deleted in another tab.` })
+  }
+
+  async #openOther(spaceId: string): Promise<void> {
+    const other = this.spaces.find((space) => space.id !== spaceId)
+    if (other === undefined) await this.#makeFirstSpace()
+    else await this.openSpace(other.id)
   }
 
   async #makeFirstSpace(): Promise<void> {

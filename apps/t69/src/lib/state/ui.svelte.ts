@@ -29,6 +29,8 @@ export interface Notice {
   readonly undo?: () => void
 }
 
+const ofAccount: ReadonlySet<Dialog['kind']> = new Set(['auth', 'password', 'delete-account'])
+
 /** Where a notice shows: with what somebody looks at. */
 export type NoticePlace = 'page' | 'drawer' | 'dialog'
 
@@ -44,6 +46,16 @@ export class Ui {
     this.dialog === null ? (this.drawerOpen ? 'drawer' : 'page') : 'dialog',
   )
   #timer: ReturnType<typeof setTimeout> | undefined
+
+  /** For what takes its time: by then somebody may look at another dialog, which stays. */
+  closeDialog(kind: Dialog['kind']): void {
+    if (this.dialog?.kind === kind) this.dialog = null
+  }
+
+  /** A dialog about the space before, which another one has taken the place of, would act on this one. */
+  leaveSpace(): void {
+    if (this.dialog !== null && !ofAccount.has(this.dialog.kind)) this.dialog = null
+  }
 
   /** An error stays until it is closed or something else is to be said. */
   show(notice: Notice): void {

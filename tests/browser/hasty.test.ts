@@ -1,0 +1,192 @@
+import type { Page } from 'playwright-core'
+import { expect } from 'vitest'
+
+import { story } from '../lib/story.ts'
+import {
+  accountOf,
+  message,
+  messages,
+  newChat,
+  newSpace,
+  openSpace,
+  openT69,
+  ready,
+  say,
+  spaceOf,
+  treeItem,
+  treeRows,
+} from '../lib/t69-page.ts'
+import { openOwnSpace } from '../lib/two-people.ts'
+
+/** What somebody does quickly, or in two tabs at a time, goes where they meant it. */
+
+const anna = accountOf('Anna')
+
+async function startRenaming(page: Page, title: string): Promise<void> {
+  await treeItem(page, { title }).dblclick()
+  await page.getByTestId('tree-rename').waitFor()
+}
+
+/** A request that this page made reached the server, whose answer waits until it is released. */
+async function holdAnswer(page: Page, method: string, path: RegExp) {
+  const answered = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
+  const done = Promise.withResolvers<void>()
+  let isHeld = false
+  await page.route(path, async (route) => {
+    if (isHeld || route.request().method() !== method) return await route.continue()
+    isHeld = true
+    const response = await route.fetch()
+    answered.resolve()
+    await released.promise
+    await route.fulfill({ response })
+    done.resolve()
+  })
+  return {
+    answered: answered.promise,
+    async release() {
+      released.resolve()
+      await done.promise
+    },
+  }
+}
+
+story('who turns away from a title that they were typing keeps it, and nothing else', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'Recipes')
+  await newChat(page, 'Letters')
+
+  await startRenaming(page, 'Letters')
+  await page.keyboard.type('Not this')
+  await page.keyboard.press('Escape')
+  await page.getByTestId('tree-rename').waitFor({ state: 'detached' })
+  expect(await treeRows(page)).toEqual(['Letters', 'Recipes'])
+
+  // The keys go where the click went: in the tree, the last of them would delete a chat.
+  await startRenaming(page, 'Letters')
+  await page.keyboard.type('Post')
+  await page.getByTestId('composer').click()
+  await page.keyboard.type('Dear Benn')
+  await page.keyboard.press('Backspace')
+  expect(await page.getByTestId('composer').inputValue()).toBe('Dear Ben')
+  await treeItem(page, { title: 'Post' }).waitFor()
+  expect(await treeRows(page)).toEqual(['Post', 'Recipes'])
+
+  // Another tab renames the same chat meanwhile: what is being typed stays, in both places.
+  const tab = await laptop.newTab(`/${new URL(page.url()).hash}`)
+  await ready(tab)
+  const renameThere = async (title: string) => {
+    await tab.getByTestId('chat-title').fill(title)
+    await tab.getByTestId('chat-title').press('Enter')
+  }
+  await page.getByTestId('chat-title').fill('Mail')
+  await renameThere('Parcels')
+  await treeItem(page, { title: 'Parcels' }).waitFor()
+  await page.getByTestId('chat-title').press('Enter')
+  await treeItem(tab, { title: 'Mail' }).waitFor()
+  await startRenaming(page, 'Mail')
+  await page.getByTestId('tree-rename').fill('Stamps')
+  await renameThere('Parcels')
+  await expect.poll(() => page.getByTestId('chat-title').inputValue()).toBe('Parcels')
+  await page.getByTestId('tree-rename').press('Enter')
+  await treeItem(tab, { title: 'Stamps' }).waitFor()
+
+  // Nothing was typed: nothing is to be kept of what it was called when the renaming began.
+  await startRenaming(page, 'Stamps')
+  await renameThere('Parcels')
+  await expect.poll(() => page.getByTestId('chat-title').inputValue()).toBe('Parcels')
+  await page.getByTestId('composer').click()
+  await page.getByTestId('tree-rename').waitFor({ state: 'detached' })
+  expect(await treeRows(page)).toEqual(['Parcels', 'Recipes'])
+})
+
+story('keys pressed in one go reach the menu that the first of them opened', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'Recipes')
+  await newChat(page, 'Letters')
+  await page.getByTestId('tree').focus()
+  const devtools = await laptop.context.newCDPSession(page)
+  const press = (key: string, windowsVirtualKeyCode: number, more = {}) =>
+    devtools.send('Input.dispatchKeyEvent', {
+      type: 'keyDown',
+      key,
+      code: key,
+      windowsVirtualKeyCode,
+      ...more,
+    })
+  // Playwright would wait for each.
+  await Promise.all([
+    press('F10', 121, { modifiers: 8 }),
+    press('ArrowDown', 40),
+    press('ArrowDown', 40),
+    press('Enter', 13, { text: '\r' }),
+  ])
+  // Rename, move, delete.
+  await expect.poll(() => treeRows(page)).toEqual(['Recipes'])
+})
+
+story('an answer that comes late takes nothing away that came after it was asked for', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  const signingUp = await holdAnswer(page, 'POST', /\/api\/auth\/register$/)
+  await page.getByTestId('sign-up').click()
+  await page.getByTestId('auth-name').fill(anna.name)
+  await page.getByTestId('auth-email').fill(anna.email)
+  await page.getByTestId('auth-password').fill(anna.password)
+  await page.getByTestId('auth-submit').click()
+  await signingUp.answered
+  await page.getByTestId('close-dialog').click()
+  await page.getByTestId('settings').click()
+  await signingUp.release()
+  await page.getByTestId('account').waitFor()
+  await page.getByTestId('settings-dialog').getByTestId('close-dialog').click()
+
+  await page.getByTestId('enable-sync').click()
+  const listing = await holdAnswer(page, 'GET', /\/invites$/)
+  await page.getByTestId('share').click()
+  await listing.answered
+  await page.getByTestId('create-invite').click()
+  await page.getByTestId('invite').waitFor()
+  await listing.release()
+  await page.getByTestId('invite-role').selectOption('viewer')
+  expect(await page.getByTestId('invite').count()).toBe(1)
+  expect(await page.getByTestId('invite-link').count()).toBe(1)
+})
+
+story('a space that is deleted in one tab gives way to another in all of them', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  const { page } = laptop
+  await newChat(page, 'At home')
+  const home = await spaceOf(page)
+  await newSpace(page, 'Club')
+  await say(page, 'Who has the board?')
+  const tab = await laptop.newTab(`/${new URL(page.url()).hash}`)
+  await message(tab, 'Who has the board?').waitFor()
+  // Back, with a dialog open: it was about the other space.
+  const club = await spaceOf(tab)
+  await openSpace(tab, home)
+  await tab.evaluate((hash) => void (location.hash = hash), club)
+  await expect.poll(() => spaceOf(tab)).toBe(club)
+  await tab.getByTestId('settings').click()
+  await tab.goBack()
+  await expect.poll(() => spaceOf(tab)).toBe(home)
+  await tab.getByTestId('settings-dialog').waitFor({ state: 'detached' })
+  await openSpace(tab, club)
+
+  await page.getByTestId('space-switcher').click()
+  await page.getByTestId('delete-space').click()
+  await page.getByTestId('confirm').click()
+  for (const one of [page, tab]) {
+    await expect.poll(() => spaceOf(one)).toBe(home)
+    await treeItem(one, { title: 'At home' }).click()
+  }
+  expect(await tab.getByTestId('notice').innerText()).toContain('“Club” was deleted in another tab.')
+  await say(tab, 'Still here')
+  await message(page, 'Still here').waitFor()
+  expect(await messages(page)).toEqual(['Still here'])
+})
