@@ -695,6 +695,30 @@ describe('what must not harm the server', () => {
     ])
   })
 
+  it('[AP4] [AP5] bounds what waits for all sockets of a user together, and serves the others', () => {
+    const { connect } = createGatewayHarness({ maxBacklogBytes: 1_000 })
+    const [anna, ben] = [connect(), connect()]
+    const deaf = Array.from({ length: 5 }, () => connect({ userId: ben.userId }))
+    const quick = connect({ userId: ben.userId })
+    const all = [anna, quick, ...deaf]
+    for (const client of all) {
+      client.join()
+      client.forget()
+    }
+    for (const client of deaf) client.backlog = 900
+    anna.push(opsFrom(1, 1))
+    expect(all.map((client) => client.got('ops:appended').length)).toEqual([0, 1, 0, 0, 0, 0, 0])
+    const [first] = deaf
+    expect(first?.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject(refused('rate_limited'))
+    expect(quick.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject({ ok: true })
+    for (const client of deaf) client.backlog = 1_900
+    expect(first?.join().ack).toMatchObject(refused('rate_limited'))
+    expect(first?.disconnected).toMatchObject({ code: 'rate_limited' })
+    for (const client of deaf) client.backlog = 0
+    deaf[1]?.connection.drained()
+    expect(deaf[1]?.got('ops:appended')).toMatchObject([{ after: 1, cursor: 1 }])
+  })
+
   it('[AP5] ends a connection that asks on and reads nothing, and serves the others', () => {
     const { connect } = createGatewayHarness({ maxBacklogBytes: 1_000 })
     const [anna, deaf] = [connect(), connect()]

@@ -17,6 +17,7 @@ import { type Metrics, noMetrics } from '../spaces/metrics.ts'
 import { type ServerRuntime, systemServerRuntime } from '../spaces/server-runtime.ts'
 import type { Spaces } from '../spaces/spaces.ts'
 import type { Connection } from './connection.ts'
+import { isSlow } from './is-slow.ts'
 import { parseRequest, parseSignal } from './parse-payload.ts'
 import { createRequestHandlers, roleInJoined } from './request-handlers.ts'
 import { createRooms } from './rooms.ts'
@@ -142,7 +143,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function forget(connection: LiveConnection): void {
     connection.timers.stop()
-    if (live.delete(connection)) userLimits.disconnected(connection.data.userId)
+    if (live.delete(connection)) userLimits.disconnected(connection.data.userId, connection.socket)
     rooms.leaveAll(connection)
   }
 
@@ -228,7 +229,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     connect: (socket, data) => {
       const allowance = userLimits.of(data.userId)
-      userLimits.connected(data.userId)
+      userLimits.connected(data.userId, socket)
       const connection: LiveConnection = {
         socket,
         data,
@@ -271,7 +272,7 @@ export function createGateway(options: GatewayOptions): Gateway {
           try {
             if (isClosing || !live.has(connection)) throw SyncError.from(shuttingDown)
             // Acks are never left out, so whoever asks on and reads nothing would have them pile up for ever.
-            if (socket.backlogBytes() > 2 * limits.maxBacklogBytes) {
+            if (isSlow(connection, 2 * limits.maxBacklogBytes)) {
               logger.warn({ connectionId: socket.id }, 'a client asks on and reads nothing, and is cut off')
               end(connection, deaf)
               throw SyncError.from(deaf)

@@ -16,6 +16,7 @@ import type { Metrics } from '../spaces/metrics.ts'
 import type { Spaces } from '../spaces/spaces.ts'
 import { work } from '../spaces/work.ts'
 import type { Connection } from './connection.ts'
+import { isSlow } from './is-slow.ts'
 import type { Rooms } from './rooms.ts'
 
 /** Each calls `ack` once, or throws before it did. What is not a `SyncError` is a bug. */
@@ -83,7 +84,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
     'ops:pull': (connection, { spaceId, after, maxBytes }, ack) => {
       roleInJoined(options, connection, spaceId)
       // Pages that nobody reads must not pile up any more than appends.
-      if (connection.socket.backlogBytes() > maxBacklogBytes) {
+      if (isSlow(connection, maxBacklogBytes)) {
         throw new SyncError('rate_limited', 'read what was sent first', { retryAfterMs: 1_000 })
       }
       const { allowance } = connection

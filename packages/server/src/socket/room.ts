@@ -11,6 +11,7 @@ import {
 
 import type { Commit, LogState } from '../spaces/space.ts'
 import type { Connection } from './connection.ts'
+import { isSlow as isSlowBeyond } from './is-slow.ts'
 import type { Socket } from './socket.ts'
 
 export interface Member {
@@ -47,7 +48,7 @@ export interface Room {
 export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
   const members = new Map<string, Member>()
 
-  const isSlow = (socket: Socket): boolean => socket.backlogBytes() > maxBacklogBytes
+  const isSlow = (connection: Connection): boolean => isSlowBeyond(connection, maxBacklogBytes)
 
   function presenceOf({ connection: { socket, data }, shown }: Member): Presence[] {
     if (shown === undefined) return []
@@ -60,7 +61,7 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
     const payload = { spaceId, present, gone: present.length === 0 ? [changed.id] : [] }
     for (const { connection, missedPresence } of members.values()) {
       if (connection.socket.id === changed.id) continue
-      if (isSlow(connection.socket)) miss(missedPresence, changed.id, wasShown, present.length > 0)
+      if (isSlow(connection)) miss(missedPresence, changed.id, wasShown, present.length > 0)
       else connection.socket.send('presence:changed', payload)
     }
   }
@@ -122,7 +123,7 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
       for (const member of members.values()) {
         const { socket } = member.connection
         if (socket.id === originId) continue
-        member.isBehind = isSlow(socket)
+        member.isBehind = isSlow(member.connection)
         if (member.isBehind) continue
         // Encoded once, for the first one that gets it.
         payload ??= { spaceId, logId, epoch, after, cursor, batch: asPushed ?? encodeBatch({ spaceId, ops }) }
@@ -145,14 +146,15 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
       const payload = { spaceId, connectionId: from.id, changes }
       for (const { connection } of members.values()) {
         const { socket } = connection
-        if (socket.id === from.id || isSlow(socket)) continue
+        if (socket.id === from.id || isSlow(connection)) continue
         socket.send('ops:transient', payload)
       }
     },
 
-    catchUp: ({ socket }, state) => {
+    catchUp: (connection, state) => {
+      const { socket } = connection
       const member = members.get(socket.id)
-      if (member === undefined || isSlow(socket)) return
+      if (member === undefined || isSlow(connection)) return
       if (member.missedPresence.size > 0) {
         const missed = [...member.missedPresence.keys()]
         member.missedPresence.clear()

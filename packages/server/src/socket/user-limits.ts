@@ -1,6 +1,7 @@
 import { SyncError, type UserId } from '@t69/protocol'
 
 import { type Budget, work } from '../spaces/work.ts'
+import type { Socket } from './socket.ts'
 import { createTokenBucket, type Rate, type TokenBucket } from './token-bucket.ts'
 
 /** What one user may cause, over all of their connections. */
@@ -27,6 +28,8 @@ export interface Allowance extends Budget {
   readonly isFlooding: boolean
   /** What the user's connections show, in bytes: kept by the rooms. */
   shownBytes: number
+  /** What waits for all of the user's connections together. */
+  waitingBytes(): number
 }
 
 const mebi = 1024 * 1024
@@ -67,8 +70,8 @@ export interface UserLimits {
   of(userId: UserId): Allowance
   /** Whether a further socket may connect now. Throws `rate_limited`. */
   checkSocket(userId: UserId): void
-  connected(userId: UserId): void
-  disconnected(userId: UserId): void
+  connected(userId: UserId, socket: Backlogged): void
+  disconnected(userId: UserId, socket: Backlogged): void
   /** JSON that the connections of one user may show of themselves, in all spaces together. */
   readonly maxShownBytes: number
   /** How many users are remembered. */
@@ -82,8 +85,10 @@ const sweepMs = 60_000
 
 interface User extends Allowance {
   readonly operations: TokenBucket
-  sockets: number
+  readonly sockets: Set<Backlogged>
 }
+
+type Backlogged = Pick<Socket, 'backlogBytes'>
 
 export function createUserLimits(rates: UserLimitRates, now: () => number): UserLimits {
   const users = new Map<UserId, User>()
@@ -110,7 +115,12 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
       },
       spendOperations: (count) => operations.spend(count),
       shownBytes: 0,
-      sockets: 0,
+      sockets: new Set(),
+      waitingBytes: () => {
+        let bytes = 0
+        for (const socket of user.sockets) bytes += socket.backlogBytes()
+        return bytes
+      },
     }
     sweep()
     users.set(userId, user)
@@ -122,7 +132,7 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
     if (now() - sweptAt < sweepMs) return
     sweptAt = now()
     for (const [userId, { sockets, requests, signals, bytes, operations, logged }] of users) {
-      if (sockets > 0) continue
+      if (sockets.size > 0) continue
       const buckets = [requests, signals, bytes, operations, logged]
       if (buckets.every((bucket) => bucket.isFull)) users.delete(userId)
     }
@@ -132,7 +142,7 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
     of,
     checkSocket: (userId) => {
       const user = of(userId)
-      if (user.sockets >= rates.sockets) {
+      if (user.sockets.size >= rates.sockets) {
         throw new SyncError('rate_limited', `${rates.sockets} connections of this account are open`, {
           retryAfterMs: socketRetryMs,
         })
@@ -143,12 +153,12 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
       }
       user.checkOperations()
     },
-    connected: (userId) => {
+    connected: (userId, socket) => {
       const user = of(userId)
-      user.sockets++
+      user.sockets.add(socket)
       user.spendOperations(work.connecting)
     },
-    disconnected: (userId) => void of(userId).sockets--,
+    disconnected: (userId, socket) => void of(userId).sockets.delete(socket),
     maxShownBytes: rates.shownBytes,
     get size() {
       return users.size
