@@ -12,6 +12,7 @@ import { describe, expect, it } from 'vitest'
 
 import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
 import type { OpLog, OpLogs } from '../storage/op-log.ts'
+import { StorageFailure } from '../storage/storage-failure.ts'
 import { createManualRuntime } from '../testing/manual-runtime.ts'
 import { newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
 import type { Commit, PushOutcome } from './space.ts'
@@ -306,6 +307,32 @@ describe('spaces', () => {
     runtime.turn()
     expect(outcomes).toHaveLength(1)
     expect(spaces.open(spaceId).state.head).toBe(1)
+  })
+
+  it('make room for each other where the process may open no more files', () => {
+    const files = new Set<SpaceId>()
+    const inner = createMemoryOpLogs()
+    const warnings: object[] = []
+    const noFile = Object.assign(new Error('unable to open database file'), { code: 'EMFILE' })
+    const opLogs: OpLogs = {
+      ...inner,
+      open: (id, epoch) => {
+        if (files.size >= 2) {
+          const failed = new SyncError('storage_failed', 'the storage of this space fails')
+          failed.cause = new StorageFailure(id, noFile)
+          throw failed
+        }
+        files.add(id)
+        return { ...inner.open(id, epoch), head: 0, close: () => void files.delete(id) }
+      },
+    }
+    const logger = { info: () => {}, warn: (details: object) => void warnings.push(details), error: () => {} }
+    const { spaces } = setUp({ opLogs, logger })
+    const ids = ['a1', 'b2', 'c3', 'd4'].map((start) => (start + spaceId.slice(2)) as SpaceId)
+    for (const id of ids) expect(spaces.open(id).id).toBe(id)
+    expect([...files]).toEqual(ids.slice(2))
+    expect(spaces.size).toBe(2)
+    expect(warnings).toEqual([{ openSpaces: 2 }])
   })
 
   it('never stand in for each other, though a commit fails while its file is closed to make room', () => {

@@ -9,6 +9,7 @@ import {
 import { LRUCache } from 'lru-cache'
 
 import type { OpLog, OpLogs } from '../storage/op-log.ts'
+import { isOutOfFiles } from '../storage/storage-failure.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { type Metrics, noMetrics } from './metrics.ts'
 import { openSpace, type OpenSpace } from './open-space.ts'
@@ -112,6 +113,7 @@ export function createSpaces({
   let replaced: (spaceId: SpaceId) => void = () => {}
   let cancelSweep: (() => void) | undefined
   let isClosed = false
+  let saidOutOfFiles = false
 
   const open = new LRUCache<SpaceId, OpenEntry>({
     max: maxOpen,
@@ -193,9 +195,27 @@ export function createSpaces({
     }
   }
 
+  /** Where the process may open no more files, the space that was used longest ago makes room. */
+  function openFile(spaceId: SpaceId): OpLog {
+    try {
+      return opLogs.open(spaceId, epoch)
+    } catch (error) {
+      if (!isOutOfFiles(error) || open.size === 0) throw error
+      if (!saidOutOfFiles) {
+        logger.warn(
+          { openSpaces: open.size },
+          'no more files can be opened: allow more, or fewer open spaces',
+        )
+      }
+      saidOutOfFiles = true
+      open.pop()
+      return opLogs.open(spaceId, epoch)
+    }
+  }
+
   /** A log that is not the one that was left: whoever is in the space has to learn of it before they go on. */
   function openLog(spaceId: SpaceId): OpLog {
-    const log = opLogs.open(spaceId, epoch)
+    const log = openFile(spaceId)
     const left = leftAt.get(spaceId)
     if (left === undefined) return log
     try {

@@ -52,6 +52,14 @@ export function isDamage(error: unknown): error is Error {
   return error instanceof SyntaxError
 }
 
+/** The process may open no more files, or so it seems: SQLite does not say why it could not open one. */
+export function isOutOfFiles(error: unknown): boolean {
+  if (!(error instanceof SyncError) || !(error.cause instanceof StorageFailure)) return false
+  const { cause } = error.cause
+  if (!(cause instanceof Error) || !('code' in cause) || typeof cause.code !== 'string') return false
+  return cause.code === 'EMFILE' || cause.code === 'ENFILE' || cause.code.startsWith('SQLITE_CANTOPEN')
+}
+
 /** The file is another space's, copied or renamed. */
 export class ForeignFileError extends Error {
   override readonly name = 'ForeignFileError'
