@@ -146,9 +146,13 @@ story('an answer that comes late takes nothing away that came after it was asked
   await page.getByTestId('account').waitFor()
   await page.getByTestId('settings-dialog').getByTestId('close-dialog').click()
 
-  await page.getByTestId('enable-sync').click()
+  // Shared before the server has heard of the space.
+  const creating = await holdAnswer(page, 'POST', /\/api\/spaces$/)
   const listing = await holdAnswer(page, 'GET', /\/invites$/)
+  await page.getByTestId('enable-sync').click()
   await page.getByTestId('share').click()
+  await page.getByText('It is not connected to the server').waitFor()
+  await creating.release()
   await listing.answered
   await page.getByTestId('create-invite').click()
   await page.getByTestId('invite').waitFor()

@@ -28,6 +28,16 @@ function texts(tree: Tree): string[] {
   return threadOf(tree).map(({ id }) => messageOf(tree.getVertex(id)!).text)
 }
 
+test('a reply begins without a stored text, which would hide what is shown of it where it came later', async () => {
+  await using it = await chat()
+  const id = addMessage(it.tree, { role: 'assistant', text: '', createdAt: now })
+  const reply = it.tree.getVertex(id)!
+  expect(reply.getProperty('text')).toBeUndefined()
+  expect(messageOf(reply)).toMatchObject({ text: '', inProgress: false })
+  reply.setTransientProperty('text', 'It')
+  expect(messageOf(reply)).toMatchObject({ text: 'It', inProgress: true })
+})
+
 test('messages form a chain, each the child of the one before', async () => {
   await using it = await chat()
   const ids = ['one', 'two', 'three'].map((text) => addMessage(it.tree, message(text)))
