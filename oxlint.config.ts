@@ -36,7 +36,7 @@ function packages(...names: string[]): Forbidden {
 function folders(...names: string[]): Forbidden {
   return {
     regex: `^\\.\\.?/(.*/)?(${names.join('|')})/`,
-    message: 'main → server → {http, socket} → spaces → storage, never back.',
+    message: 'main → server → {http, socket, trees} → spaces → storage, never back.',
   }
 }
 
@@ -97,6 +97,7 @@ export default defineConfig({
       sqlite,
       folders('http', 'socket', 'platform'),
     ),
+    layer('packages/server/src/trees/**', notServer, web, sql, folders('http', 'socket', 'platform')),
     layer('packages/server/src/storage/**', notServer, web, folders('http', 'socket', 'platform', 'spaces')),
     layer('apps/t69/src/**', node, packages('server', 'replica'), appLibraries),
     // Tests join layers on purpose: a fake socket over a real log.

@@ -18,6 +18,7 @@ import { createQuotas } from './spaces/quotas.ts'
 import { systemServerRuntime, type ServerRuntime } from './spaces/server-runtime.ts'
 import { createSpaces } from './spaces/spaces.ts'
 import { createSqliteOpLogs } from './storage/sqlite-op-logs.ts'
+import { createTreePool } from './trees/tree-pool.ts'
 
 const tidyIntervalMs = 60 * 60 * 1000
 /** Whoever has not read its goodbye, or sent the rest of its request, by then is cut off. */
@@ -85,6 +86,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     },
     warn: (details, message) => logger.warn(details, message),
   })
+  const trees = createTreePool({ dataDir, damaged: (spaceId) => opLogs.suspect(spaceId) })
   const spaces = opening.adopt(
     createSpaces({
       opLogs,
@@ -99,6 +101,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
         bytesOf: (spaceId) => opLogs.bytesOf(spaceId),
         now,
       }),
+      trees: trees.read,
       maxTreeOps: config.maxTreeOps,
     }),
     (it) => it.close(),
@@ -131,6 +134,8 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     (it) => it.close(),
   )
   opening.adopt(gateway, (it) => it.close())
+  // Before the gateway, which answers what is under way before it goes.
+  opening.adopt(trees, (it) => it.close())
 
   const spaceDeletion = createSpaceDeletion({
     records: platform.spaceRecords,

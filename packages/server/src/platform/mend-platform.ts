@@ -35,7 +35,9 @@ function damageOf(path: string): string | undefined {
   try {
     db = new Sqlite(path, { readonly: true, fileMustExist: true })
     const verdict = String(db.pragma('integrity_check(1)', { simple: true }))
-    return verdict === 'ok' ? undefined : verdict
+    if (verdict !== 'ok') return verdict
+    const orphans = db.pragma('foreign_key_check')
+    return Array.isArray(orphans) && orphans.length > 0 ? 'rows refer to others that are missing' : undefined
   } catch (error) {
     if (isDamage(error)) return error.message
     throw error

@@ -180,32 +180,32 @@ describe('comparing a tree', () => {
     if (joined?.ok !== true) throw new Error('not joined')
     anna.push(ops)
     const compare = (cursor: number, digest: string, logId = joined.logId) =>
-      anna.request('tree:compare', { spaceId, treeId, logId, cursor, digest }).ack
+      anna.compare({ spaceId, treeId, logId, cursor, digest })
     return { ...harness, anna, compare, logId: joined.logId }
   }
 
-  it('[DV2] says whether the digest is the one of the log at that cursor', () => {
+  it('[DV2] says whether the digest is the one of the log at that cursor', async () => {
     const ops = [moveOp(1, null, { target: treeId }), moveOp(2, treeId), setOp(3, 'later')]
     const { compare } = joinedWith(ops)
     using early = new Replica({ treeId, ops: ops.slice(0, 2).map(toVertexOperation) })
     using late = new Replica({ treeId, ops: ops.map(toVertexOperation) })
-    expect(compare(2, early.digest())).toEqual({ ok: true, matches: true, digest: early.digest() })
-    expect(compare(3, late.digest())).toEqual({ ok: true, matches: true, digest: late.digest() })
-    expect(compare(3, early.digest())).toEqual({ ok: true, matches: false, digest: late.digest() })
+    expect(await compare(2, early.digest())).toEqual({ ok: true, matches: true, digest: early.digest() })
+    expect(await compare(3, late.digest())).toEqual({ ok: true, matches: true, digest: late.digest() })
+    expect(await compare(3, early.digest())).toEqual({ ok: true, matches: false, digest: late.digest() })
   })
 
-  it('[DV2] refuses a position that the log has not reached, and another log', () => {
+  it('[DV2] refuses a position that the log has not reached, and another log', async () => {
     const { compare, anna } = joinedWith()
-    expect(compare(3, '0'.repeat(32))).toMatchObject(refused('invalid_request'))
-    expect(compare(1, '0'.repeat(32), randomHexId() as LogId)).toMatchObject(refused('not_joined'))
+    expect(await compare(3, '0'.repeat(32))).toMatchObject(refused('invalid_request'))
+    expect(await compare(1, '0'.repeat(32), randomHexId() as LogId)).toMatchObject(refused('not_joined'))
     anna.request('space:leave', { spaceId })
-    expect(compare(1, '0'.repeat(32))).toMatchObject(refused('not_joined'))
+    expect(await compare(1, '0'.repeat(32))).toMatchObject(refused('not_joined'))
   })
 
-  it('[DV3] [DV4] logs and counts a difference with all that says where it is, and what the client found', () => {
+  it('[DV3] [DV4] logs and counts a difference with all that says where it is, and what the client found', async () => {
     const { compare, anna, errors, warnings, counted, logId } = joinedWith()
     const digest = '0'.repeat(32)
-    expect(compare(2, digest)).toMatchObject({ matches: false })
+    expect(await compare(2, digest)).toMatchObject({ matches: false })
     const where = { spaceId, treeId, logId, cursor: 2, userId: anna.userId, connectionId: anna.id }
     expect(errors).toEqual([
       { ...where, clientDigest: digest, digest: expect.stringMatching(/^[0-9a-f]{32}$/) },
@@ -221,9 +221,9 @@ describe('comparing a tree', () => {
     expect(warnings).toHaveLength(1)
   })
 
-  it('[LI11] logs so much for one user and no more, and counts all of it', () => {
+  it('[LI11] logs so much for one user and no more, and counts all of it', async () => {
     const { compare, anna, errors, warnings, counted, logId, connect, runtime } = joinedWith()
-    for (let nth = 0; nth < 3; nth++) compare(1, '0'.repeat(32))
+    for (let nth = 0; nth < 3; nth++) await compare(1, '0'.repeat(32))
     const found = { digest: '0'.repeat(32), rebuilt: '1'.repeat(32), source: 'replica', differing: 0 }
     const report = { spaceId, treeId, logId, cursor: 1, vertices: [], ...found }
     const again = connect({ userId: anna.userId })
@@ -234,18 +234,18 @@ describe('comparing a tree', () => {
     expect(errors).toHaveLength(3)
     expect(warnings).toHaveLength(97)
     runtime.advance(10_000)
-    expect(compare(1, '0'.repeat(32))).toMatchObject({ matches: false })
+    expect(await compare(1, '0'.repeat(32))).toMatchObject({ matches: false })
     expect(errors).toHaveLength(4)
     expect(counted).toHaveLength(4)
   })
 
-  it('[LI4] reads no more trees for one socket than its limit', () => {
+  it('[LI4] reads no more trees for one socket than its limit', async () => {
     const { compare, runtime } = joinedWith()
     const ask = () => compare(1, '0'.repeat(32))
-    for (let asked = 0; asked < 3; asked++) expect(ask()).toMatchObject({ ok: true })
-    expect(ask()).toMatchObject({ ok: false, error: { code: 'rate_limited', retryAfterMs: 2_000 } })
+    for (let asked = 0; asked < 3; asked++) expect(await ask()).toMatchObject({ ok: true })
+    expect(await ask()).toMatchObject({ ok: false, error: { code: 'rate_limited', retryAfterMs: 2_000 } })
     runtime.advance(2_000)
-    expect(ask()).toMatchObject({ ok: true })
+    expect(await ask()).toMatchObject({ ok: true })
   })
 })
 

@@ -269,6 +269,11 @@ export function createGateway(options: GatewayOptions): Gateway {
             guarded(name, () => ack(reply))
             if (requestsUnderWay === 0) whenIdle()
           }
+          const refuse = (error: unknown): void => {
+            const body = errorBodyOf(error, name)
+            metrics.refused(name, body.code)
+            settle({ ok: false, error: body })
+          }
           try {
             if (isClosing || !live.has(connection)) throw SyncError.from(shuttingDown)
             // Acks are never left out, so whoever asks on and reads nothing would have them pile up for ever.
@@ -283,11 +288,9 @@ export function createGateway(options: GatewayOptions): Gateway {
               allowance.requests.take() ||
               (name === 'tree:compare' ? compareTokens.take() : 0)
             if (retryAfterMs > 0) throw new SyncError('rate_limited', 'too many requests', { retryAfterMs })
-            handlers[name](connection, parseRequest(name, payload), settle)
+            handlers[name](connection, parseRequest(name, payload), settle)?.catch(refuse)
           } catch (error) {
-            const body = errorBodyOf(error, name)
-            metrics.refused(name, body.code)
-            settle({ ok: false, error: body })
+            refuse(error)
           }
         },
 

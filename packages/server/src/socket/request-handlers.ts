@@ -19,13 +19,13 @@ import type { Connection } from './connection.ts'
 import { isSlow } from './is-slow.ts'
 import type { Rooms } from './rooms.ts'
 
-/** Each calls `ack` once, or throws before it did. What is not a `SyncError` is a bug. */
+/** Each calls `ack` once, or throws or rejects before it did. What is not a `SyncError` is a bug. */
 export type RequestHandlers = {
   [N in RequestName]: (
     connection: Connection,
     payload: ParsedPayload<N>,
     ack: (reply: Ack<RequestReply<N>>) => void,
-  ) => void
+  ) => void | Promise<void>
 }
 
 export interface RequestHandlersOptions {
@@ -94,7 +94,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       ack({ ok: true, ...page })
     },
 
-    'tree:compare': (connection, { spaceId, treeId, logId, cursor, digest: shown }, ack) => {
+    'tree:compare': async (connection, { spaceId, treeId, logId, cursor, digest: shown }, ack) => {
       roleInJoined(options, connection, spaceId)
       const { allowance } = connection
       const { state } = spaces.open(spaceId, allowance)
@@ -102,7 +102,9 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       if (cursor > state.head) {
         throw new SyncError('invalid_request', `the log ends at ${state.head}`, { at: 'cursor' })
       }
-      const digest = spaces.digestAt(spaceId, treeId, cursor, allowance)
+      const digest = await spaces.digestAt({ spaceId, treeId }, { logId, cursor }, allowance)
+      // It took a while: who was removed meanwhile learns nothing more of the space.
+      roleInJoined(options, connection, spaceId)
       const matches = digest === shown
       metrics.compared(matches)
       if (!matches && allowance.logged.take() === 0) {

@@ -32,7 +32,7 @@ describe('the limits of a user', () => {
     expect(connect({ userId }).join().ack).toMatchObject({ ok: true })
   })
 
-  it('[LI5] count what is pushed and pulled, once it is known, and refuse while it is owed', () => {
+  it('[LI5] count what is pushed and pulled, once it is known, and refuse while it is owed', async () => {
     const rates = { operations: { perSecond: 1_000, burst: 2_500 } }
     const { connect, runtime } = createGatewayHarness({}, rates)
     const anna = connect()
@@ -48,8 +48,8 @@ describe('the limits of a user', () => {
     runtime.advance(waitMs)
     expect(anna.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject({ ok: true, cursor: 3_000 })
     expect(waitOf(anna.request('ops:pull', { spaceId, after: 0 }).ack)).toBeGreaterThanOrEqual(3_000)
-    const compared = anna.request('tree:compare', { spaceId, treeId, ...position(anna.join().ack) })
-    expect(waitOf(compared.ack)).toBeGreaterThanOrEqual(3_000)
+    const compared = await anna.compare({ spaceId, treeId, ...position(anna.join().ack) })
+    expect(waitOf(compared)).toBeGreaterThanOrEqual(3_000)
   })
 
   it('[LI5] count what a large value takes, pushed and pulled', () => {

@@ -2,12 +2,15 @@ import {
   decodeBatch,
   encodeBatch,
   limits,
+  type LogId,
   type SpaceId,
   SyncError,
   type TreeId,
   type TreeOperation,
+  treeSchema,
+  type TreeSnapshot,
 } from '@t69/protocol'
-import { Replica, toTreeOperation, toVertexOperation } from '@t69/replica'
+import { Replica, toTreeOperation } from '@t69/replica'
 import { describe, expect, it } from 'vitest'
 
 import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
@@ -16,7 +19,7 @@ import { StorageFailure } from '../storage/storage-failure.ts'
 import { createManualRuntime } from '../testing/manual-runtime.ts'
 import { newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
 import type { Commit, PushOutcome } from './space.ts'
-import { createSpaces, type SpacesOptions } from './spaces.ts'
+import { createSpaces, type Spaces, type SpacesOptions } from './spaces.ts'
 
 /**
  * Logs that count what is asked of them, and fail when told to. One is displaced when `inner` is another than the
@@ -499,12 +502,17 @@ describe('a tree that is read', () => {
     return { ...all, tree, first, pushLocal }
   }
 
-  const names = (snapshot: { vertices: { properties: Record<string, unknown> }[] }) =>
-    snapshot.vertices.map(({ properties }) => properties['name'])
+  const read = async (spaces: Spaces, tree = treeId) =>
+    treeSchema.parse(JSON.parse(await spaces.readTree({ spaceId, treeId: tree })))
+  const names = ({ vertices }: TreeSnapshot) => vertices.map(({ properties }) => properties['name'])
+  const digestAt = (spaces: Spaces, cursor: number, tree = treeId) => {
+    const { logId } = spaces.open(spaceId).state
+    return spaces.digestAt({ spaceId, treeId: tree }, { logId, cursor })
+  }
 
-  it('comes depth first, with its digest and position, and without what was deleted', () => {
+  it('comes depth first, with its digest and position, and without what was deleted', async () => {
     const { spaces, tree, first, pushLocal } = withTree()
-    const before = spaces.readTree(spaceId, treeId)
+    const before = await read(spaces)
     expect(names(before)).toEqual([undefined, 'first', 'below', 'second'])
     expect(before.vertices[0]).toMatchObject({ id: treeId, parentId: null })
     expect(before.vertices[2]).toMatchObject({ parentId: first.id, properties: { done: null } })
@@ -512,110 +520,78 @@ describe('a tree that is read', () => {
     expect(before.cursor).toBe(spaces.open(spaceId).state.head)
     tree.deleteVertex(first.id)
     pushLocal()
-    const after = spaces.readTree(spaceId, treeId)
+    const after = await read(spaces)
     expect(names(after)).toEqual([undefined, 'second'])
     expect(after.digest).toBe(tree.digest())
     expect(after.cursor).toBe(spaces.open(spaceId).state.head)
     tree.dispose()
   })
 
-  it('is kept current while it is read, and read anew from the log afterwards', () => {
-    const { spaces, watched, tree, runtime, pushLocal } = withTree({ replicaIdleMs: 1_000, idleMs: 100_000 })
-    spaces.readTree(spaceId, treeId)
-    const timers = runtime.timers
-    for (const name of ['a', 'b']) {
-      tree.newVertex(treeId, { name })
-      pushLocal()
-    }
-    expect(names(spaces.readTree(spaceId, treeId))).toContain('b')
-    runtime.advance(5_000)
-    expect(runtime.timers).toBe(timers - 1)
-    tree.newVertex(treeId, { name: 'c' })
-    pushLocal()
-    expect(names(spaces.readTree(spaceId, treeId))).toContain('c')
-    expect(watched.opens).toBe(1)
-    tree.dispose()
-  })
-
-  it('[LI9] is too large with more in its values than may be in memory at once, kept or not', () => {
+  it('[LI9] is too large with more in its values than may be in memory at once', async () => {
     const { spaces, tree, pushLocal } = withTree({ maxTreeBytes: 500 })
     const small = spaces.open(spaceId).state.head
-    expect(names(spaces.readTree(spaceId, treeId))).toContain('first')
-    const grow = () => {
-      tree.newVertex(treeId, { name: 'x'.repeat(200) })
+    const grow = (vertices: number) => {
+      for (let nth = 0; nth < vertices; nth++) tree.newVertex(treeId, { name: 'x'.repeat(200) })
       pushLocal()
     }
-    grow()
-    expect(names(spaces.readTree(spaceId, treeId))).toHaveLength(5)
-    for (const _ of ['kept', 'read']) {
-      grow()
-      expect(() => spaces.readTree(spaceId, treeId)).toThrow('more than 500')
-    }
-    expect(() => spaces.digestAt(spaceId, treeId, spaces.open(spaceId).state.head)).toThrow('more than 500')
-    expect(spaces.digestAt(spaceId, treeId, small)).toMatch(/^[0-9a-f]{32}$/)
+    grow(1)
+    expect(names(await read(spaces))).toHaveLength(5)
+    grow(2)
+    await expect(read(spaces)).rejects.toThrow('more than 500')
+    await expect(digestAt(spaces, spaces.open(spaceId).state.head)).rejects.toThrow('more than 500')
+    expect(await digestAt(spaces, small)).toMatch(/^[0-9a-f]{32}$/)
     tree.dispose()
   })
 
-  it('is paid for by the operations and the values that are read, once they are there', () => {
-    const { spaces, tree, pushLocal } = withTree()
-    for (let nth = 0; nth < 3; nth++) {
-      tree.newVertex(treeId, { name: 'x'.repeat(256_000) })
-      pushLocal()
-    }
+  it('is paid for by the operations and the values that are read, too large or not', async () => {
+    const { spaces, tree, pushLocal } = withTree({ maxTreeBytes: 1_000_000 })
     let spent = 0
     const budget = { checkOperations: () => {}, spendOperations: (count: number) => void (spent += count) }
-    spaces.readTree(spaceId, treeId, budget)
-    expect(spent).toBeGreaterThan(3_000)
-    spent = 0
-    spaces.digestAt(spaceId, treeId, spaces.open(spaceId).state.head - 1, budget)
-    expect(spent).toBeGreaterThan(1_500)
+    for (const least of [1_500, 3_000, 4_500]) {
+      tree.newVertex(treeId, { name: 'x'.repeat(384_000) })
+      pushLocal()
+      spent = 0
+      const { logId, head } = spaces.open(spaceId).state
+      await Promise.allSettled([spaces.digestAt({ spaceId, treeId }, { logId, cursor: head }, budget)])
+      expect(spent).toBeGreaterThan(least)
+    }
     const owing = { ...budget, checkOperations: () => expect.unreachable('who owes is asked first') }
-    expect(() => spaces.readTree(spaceId, treeId, owing)).toThrow('who owes')
+    await expect(spaces.readTree({ spaceId, treeId }, owing)).rejects.toThrow('who owes')
     tree.dispose()
   })
 
-  it('may be larger than all that is kept', () => {
-    const { spaces, tree } = withTree({ maxReplicaOps: 2 })
-    expect(spaces.readTree(spaceId, treeId).digest).toBe(tree.digest())
-    expect(spaces.readTree(spaceId, treeId).digest).toBe(tree.digest())
-    tree.dispose()
-  })
-
-  it('[DV2] has the digest of a replica at each position, whatever is kept and in whatever order it is asked', () => {
+  it('[DV2] has the digest of a replica at each position, in whatever order it is asked', async () => {
     const { spaces, tree, pushLocal } = withTree()
     const digests = new Map([[0, new Replica({ treeId }).digest()]])
     const note = () => digests.set(spaces.open(spaceId).state.head, tree.digest())
     note()
     for (let edit = 0; edit < 6; edit++) {
-      if (edit === 3) spaces.readTree(spaceId, treeId)
       tree.newVertex(treeId, { name: `${edit}` })
       pushLocal()
       note()
       const positions = [...digests.keys()]
       for (const cursor of [...positions, ...positions.toReversed()]) {
-        expect(spaces.digestAt(spaceId, treeId, cursor), `${cursor}`).toBe(digests.get(cursor))
+        expect(await digestAt(spaces, cursor), `${cursor}`).toBe(digests.get(cursor))
       }
     }
-    expect(spaces.digestAt(spaceId, 'nothing' as TreeId, 3)).toBe(digests.get(0))
+    expect(await digestAt(spaces, 3, 'nothing' as TreeId)).toBe(digests.get(0))
+    const elsewhere = { logId: 'ab'.repeat(16) as LogId, cursor: 1 }
+    await expect(spaces.digestAt({ spaceId, treeId }, elsewhere)).rejects.toThrow('join again')
     tree.dispose()
   })
 
-  it('is not found when the log has no such tree', () => {
-    const { spaces } = withTree()
-    expect(() => spaces.readTree(spaceId, 'nothing' as TreeId)).toThrow('no such tree')
+  it('is not found when the log has no such tree', async () => {
+    const { spaces, tree } = withTree()
+    await expect(read(spaces, 'nothing' as TreeId)).rejects.toThrow('no such tree')
+    tree.dispose()
   })
 
-  it('is the same whether its operations came at once or one by one', () => {
-    const { spaces, tree, pushLocal } = withTree()
-    spaces.readTree(spaceId, treeId)
-    for (let index = 0; index < 20; index++) {
-      tree.newVertex(tree.root!.children[index % 2]!.id, { name: `${index}` })
-      pushLocal()
-    }
-    const ops = decodeBatch(spaces.open(spaceId).pull(0).batch).ops
-    const rebuilt = new Replica({ treeId, ops: ops.map(toVertexOperation) })
-    expect(spaces.readTree(spaceId, treeId).digest).toBe(rebuilt.digest())
-    rebuilt.dispose()
+  it('is let go of with its space when its storage fails, and the log is told where', async () => {
+    const failed = new SyncError('storage_failed', 'the storage of this space fails')
+    const { spaces, watched, errors, tree } = withTree({ trees: () => Promise.reject(failed) })
+    await expect(read(spaces)).rejects.toBe(failed)
+    expect(watched.openNow.size).toBe(0)
+    expect(errors).toMatchObject([{ spaceId, err: failed }])
     tree.dispose()
   })
 })

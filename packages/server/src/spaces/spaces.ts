@@ -1,11 +1,4 @@
-import {
-  type Epoch,
-  type ErrorBody,
-  type SpaceId,
-  SyncError,
-  type TreeId,
-  type TreeSnapshot,
-} from '@t69/protocol'
+import { type Epoch, type ErrorBody, type LogId, type SpaceId, SyncError, type TreeId } from '@t69/protocol'
 import { LRUCache } from 'lru-cache'
 
 import type { OpLog, OpLogs } from '../storage/op-log.ts'
@@ -16,7 +9,7 @@ import { openSpace, type OpenSpace } from './open-space.ts'
 import { noQuotas, type Quotas } from './quotas.ts'
 import { type ServerRuntime, systemServerRuntime } from './server-runtime.ts'
 import type { LogState, Publish, Space } from './space.ts'
-import { createTreeReplicas } from './tree-replicas.ts'
+import { readTree, type TreeQuestion, type TreeReader } from './tree-reader.ts'
 import { type Budget, unlimitedBudget, work } from './work.ts'
 
 /** The spaces of a server: opened when somebody needs one, closed when nobody has for a while. */
@@ -30,10 +23,16 @@ export interface Spaces {
    * budget pays for that.
    */
   open(spaceId: SpaceId, budget?: Budget): Space
-  /** A tree as the server's replica shows it. Throws `not_found` when the log has no such tree. */
-  readTree(spaceId: SpaceId, treeId: TreeId, budget?: Budget): TreeSnapshot
-  /** The digest of a tree as it was at a position of the log, which the log must have reached. */
-  digestAt(spaceId: SpaceId, treeId: TreeId, cursor: number, budget?: Budget): string
+  /**
+   * A tree as a replica of its log shows it, as the JSON text of a `TreeSnapshot`. Rejects as a `TreeReader`
+   * does, with `too_large` for a tree of too many operations, and with what `budget` throws.
+   */
+  readTree(tree: TreeOfSpace, budget?: Budget): Promise<string>
+  /**
+   * The digest of a tree as it was at a position of the log, which the log must have reached; a tree that is
+   * not there yet has one too. Rejects like `readTree`.
+   */
+  digestAt(tree: TreeOfSpace, position: TreePosition, budget?: Budget): Promise<string>
   /**
    * Who hears of commits, and of logs that others know and that are gone: the gateway, set once before the
    * first push.
@@ -43,6 +42,16 @@ export interface Spaces {
   delete(spaceId: SpaceId): void
   /** Finishes commits that are under way and closes every file. */
   close(): Promise<void>
+}
+
+export interface TreeOfSpace {
+  readonly spaceId: SpaceId
+  readonly treeId: TreeId
+}
+
+export interface TreePosition {
+  readonly logId: LogId
+  readonly cursor: number
 }
 
 export interface SpacesOptions {
@@ -58,14 +67,12 @@ export interface SpacesOptions {
   readonly maxOpen?: number
   /** How long a space stays open after it was used last. */
   readonly idleMs?: number
-  /** How many operations the replicas that are kept may hold together. */
-  readonly maxReplicaOps?: number
+  /** Who reads trees. Default: the event loop, which serves nobody meanwhile. */
+  readonly trees?: TreeReader
   /** How many operations a tree may have to be read or compared. */
   readonly maxTreeOps?: number
   /** What the values of a tree may take to be read or compared. */
   readonly maxTreeBytes?: number
-  /** How long a replica is kept after it was read last. */
-  readonly replicaIdleMs?: number
 }
 
 /**
@@ -94,18 +101,10 @@ export function createSpaces({
   quotas = noQuotas,
   maxOpen = 200,
   idleMs = 5 * 60_000,
-  maxReplicaOps = 500_000,
+  trees,
   maxTreeOps = 200_000,
   maxTreeBytes = 64 * 1024 * 1024,
-  replicaIdleMs = 60_000,
 }: SpacesOptions): Spaces {
-  const replicas = createTreeReplicas({
-    runtime,
-    maxOps: maxReplicaOps,
-    maxTreeOps,
-    maxTreeBytes,
-    idleMs: replicaIdleMs,
-  })
   const renewedAt = new Map<SpaceId, number>()
   /** A file can be replaced while nobody has it open, and by setting it aside too. */
   const leftAt = new LRUCache<SpaceId, LogState>({ max: maxRemembered })
@@ -158,14 +157,11 @@ export function createSpaces({
       schedule: runtime.schedule,
       metrics,
       quotas,
-      publish: (commit) => {
-        replicas.committed(commit)
-        publish(commit)
-      },
+      publish: (commit) => publish(commit),
       takeRenewal: () => takeRenewal(spaceId),
       onFailure: (error) => {
         // What failed is opened anew next time: the disk may have been put right by then.
-        drop(spaceId)
+        open.delete(spaceId)
         return report(spaceId, error)
       },
     })
@@ -246,12 +242,6 @@ export function createSpaces({
     return 0
   }
 
-  /** Lets go of a space whose file fails, without another commit. */
-  function drop(spaceId: SpaceId): void {
-    open.delete(spaceId)
-    replicas.forget(spaceId)
-  }
-
   function report(spaceId: SpaceId, error: unknown): ErrorBody {
     const cause = error instanceof SyncError ? (error.cause ?? error) : error
     metrics.storageFailed()
@@ -263,12 +253,36 @@ export function createSpaces({
     try {
       return run()
     } catch (error) {
-      if (error instanceof SyncError && error.code === 'storage_failed') {
-        drop(spaceId)
-        report(spaceId, error)
-      }
+      noteFailure(spaceId, error)
       throw error
     }
+  }
+
+  /** Lets go of a space whose file fails, without another commit. */
+  function noteFailure(spaceId: SpaceId, error: unknown): void {
+    if (!(error instanceof SyncError) || error.code !== 'storage_failed') return
+    open.delete(spaceId)
+    report(spaceId, error)
+  }
+
+  async function ask(question: TreeQuestion, budget: Budget): Promise<string> {
+    const { spaceId, treeId, maxBytes } = question
+    const { log } = openEntry(spaceId, budget)
+    budget.checkOperations()
+    const ops = reporting(spaceId, () => log.countTree(treeId, maxTreeOps + 1))
+    if (ops > maxTreeOps) {
+      throw new SyncError('too_large', `the tree has more than ${maxTreeOps} operations: read the log`)
+    }
+    budget.spendOperations(ops)
+    try {
+      const { text, bytes } = trees === undefined ? readTree(log, question) : await trees(question)
+      budget.spendOperations(work.operations(0, bytes + (text?.length ?? 0)))
+      if (text !== null) return text
+    } catch (error) {
+      noteFailure(spaceId, error)
+      throw error
+    }
+    throw new SyncError('too_large', `the values of the tree take more than ${maxBytes} bytes: read the log`)
   }
 
   return {
@@ -276,14 +290,10 @@ export function createSpaces({
       return open.size
     },
     open: (spaceId, budget = unlimitedBudget) => openEntry(spaceId, budget).handle,
-    readTree: (spaceId, treeId, budget = unlimitedBudget) => {
-      const { log } = openEntry(spaceId, budget)
-      return reporting(spaceId, () => replicas.read({ spaceId, log, treeId }, budget))
-    },
-    digestAt: (spaceId, treeId, cursor, budget = unlimitedBudget) => {
-      const { log } = openEntry(spaceId, budget)
-      return reporting(spaceId, () => replicas.digestAt({ spaceId, log, treeId }, cursor, budget))
-    },
+    readTree: (tree, budget = unlimitedBudget) =>
+      ask({ kind: 'snapshot', ...tree, maxBytes: maxTreeBytes }, budget),
+    digestAt: (tree, position, budget = unlimitedBudget) =>
+      ask({ kind: 'digest', ...tree, ...position, maxBytes: maxTreeBytes }, budget),
     publishTo: (next, whenReplaced = () => {}) => {
       publish = next
       replaced = whenReplaced
@@ -295,7 +305,6 @@ export function createSpaces({
         closeQuietly(spaceId, () => found.space.abandon(gone))
         open.delete(spaceId)
       }
-      replicas.forget(spaceId)
       leftAt.delete(spaceId)
       renewedAt.delete(spaceId)
       reporting(spaceId, () => opLogs.delete(spaceId))
@@ -303,7 +312,6 @@ export function createSpaces({
     close: () => {
       cancelSweep?.()
       open.clear()
-      replicas.close()
       isClosed = true
       return Promise.resolve()
     },

@@ -34,12 +34,16 @@ export interface OpenedDatabase {
 const lockTimeoutMs = 250
 
 /**
- * Opens a database, made when it is not there. `prepare` sets it up (write-ahead logging, the schema), and where
+ * Opens a database, made when it is not there unless it is to be read only. `prepare` sets it up (write-ahead logging, the schema), and where
  * that throws it is closed again. Throws what better-sqlite3 throws, and `DisplacedFileError`.
  */
-export function openDatabase(path: string, prepare: (db: Database.Database) => void): OpenedDatabase {
+export function openDatabase(
+  path: string,
+  prepare: (db: Database.Database) => void,
+  { readonly = false }: { readonly readonly?: boolean } = {},
+): OpenedDatabase {
   const before = lookAt(path)
-  const db = new Database(path, { timeout: lockTimeoutMs })
+  const db = new Database(path, { timeout: lockTimeoutMs, readonly, fileMustExist: readonly })
   try {
     const opened = lookAt(path)
     // What SQLite has open was at the path at some time between the two looks.

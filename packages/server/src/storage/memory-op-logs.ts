@@ -49,6 +49,7 @@ function openMemoryOpLogs(stored: Map<SpaceId, StoredLog>): MemoryOpLogs {
     },
     exists: (spaceId) => stored.has(spaceId),
     bytesOf: (spaceId) => stored.get(spaceId)?.bytes ?? 0,
+    suspect: () => {},
     delete: (spaceId) => void stored.delete(spaceId),
   }
 }

@@ -94,6 +94,8 @@ export interface OpLogs {
   exists(spaceId: SpaceId): boolean
   /** How many bytes the space's log takes, open or not; 0 when it is not there. */
   bytesOf(spaceId: SpaceId): number
+  /** Somebody else met damage in it: it is examined when it is opened next. */
+  suspect(spaceId: SpaceId): void
   /** Removes the log for good. It must be closed. Removing what is not there is harmless. */
   delete(spaceId: SpaceId): void
 }

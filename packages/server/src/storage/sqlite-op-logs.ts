@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import type { Epoch, SpaceId } from '@t69/protocol'
+import { type Epoch, epochSchema, randomHexId, type SpaceId } from '@t69/protocol'
 import type Database from 'better-sqlite3'
 
 import { openDatabase } from './database-files.ts'
@@ -50,7 +50,7 @@ export function createSqliteOpLogs({
   known,
   warn = () => {},
 }: SqliteOpLogsOptions): OpLogs {
-  const pathOf = (spaceId: SpaceId) => join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
+  const pathOf = (spaceId: SpaceId) => pathIn(dataDir, spaceId)
   /** Opened by this process before: a write-ahead log that is found now is its own. */
   const opened = new Set<SpaceId>()
   /** A log of theirs met damage. */
@@ -144,6 +144,7 @@ export function createSqliteOpLogs({
       const path = pathOf(spaceId)
       return onStorage(path, () => sizeOf(path) + sizeOf(`${path}-wal`))
     },
+    suspect: (spaceId) => void suspects.add(spaceId),
     exists: (spaceId) => existsSync(pathOf(spaceId)),
     delete: (spaceId) => {
       const path = pathOf(spaceId)
@@ -157,6 +158,32 @@ export function createSqliteOpLogs({
       setAside.delete(spaceId)
     },
   }
+}
+
+/**
+ * A space's log as another thread reads it while the space is open: nothing is made, migrated or mended.
+ * `damaged` is called when what the file holds turns out to be wrong. Throws `storage_failed`.
+ */
+export function openLogToRead(dataDir: string, spaceId: SpaceId, damaged: () => void): OpLog {
+  const path = pathIn(dataDir, spaceId)
+  const open = (): OpLog => {
+    // Where its folder is gone, SQLite's own complaint would look like a bug.
+    statSync(path)
+    const { db, files } = openDatabase(path, () => {}, { readonly: true })
+    try {
+      // Whoever may not write has no epoch of their own.
+      const epoch = epochSchema.parse(randomHexId())
+      return openSqliteOpLog(db, { spaceId, epoch, files, now: Date.now, damaged, displaced: () => {} })
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  }
+  return onStorage(path, open, damaged)
+}
+
+function pathIn(dataDir: string, spaceId: SpaceId): string {
+  return join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
 }
 
 function configure(db: Database.Database, synchronous: 'full' | 'normal'): void {

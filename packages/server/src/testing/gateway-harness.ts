@@ -128,6 +128,11 @@ export function createGatewayHarness(
         runtime.turn()
         return answered
       },
+      /** Trees are read elsewhere: the ack comes later. */
+      compare: async (payload: object) =>
+        await new Promise<Ack<RequestReply<'tree:compare'>>>((resolve) =>
+          connection.request('tree:compare', payload, resolve),
+        ),
       /** What came under this name since the last call of `forget`. */
       got: (name: NotificationName) =>
         seen.flatMap((it) => ('name' in it && it.name === name ? [it.payload] : [])),

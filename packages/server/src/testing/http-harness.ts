@@ -124,10 +124,10 @@ export async function createHttpHarness(
     },
     tokens,
     spaces: {
-      readTree(_, treeId) {
+      async readTree({ treeId }) {
         const tree = trees.get(treeId)
         if (tree === undefined) throw new SyncError('not_found', 'No such tree')
-        return tree
+        return JSON.stringify(tree)
       },
     },
     userLimits: createUserLimits(config.userLimits, now),

@@ -1,0 +1,36 @@
+import { type ErrorBody, SyncError } from '@t69/protocol'
+
+import { readTree, type TreeQuestion, type TreeReading } from '../spaces/tree-reader.ts'
+import { openLogToRead } from '../storage/sqlite-op-logs.ts'
+
+export interface TreeTask {
+  readonly dataDir: string
+  readonly question: TreeQuestion
+}
+
+/** Errors as data: an exception loses its class on the way to another thread. */
+export type TreeAnswer =
+  | { readonly ok: true; readonly reading: TreeReading }
+  | { readonly ok: false; readonly error: ErrorBody; readonly cause?: string; readonly isDamaged: boolean }
+
+/**
+ * What runs on the thread: each question reads the space's file anew, through a connection of its own that can
+ * write nothing, and keeps nothing.
+ */
+export default function answerTask({ dataDir, question }: TreeTask): TreeAnswer {
+  let isDamaged = false
+  try {
+    const log = openLogToRead(dataDir, question.spaceId, () => {
+      isDamaged = true
+    })
+    try {
+      return { ok: true, reading: readTree(log, question) }
+    } finally {
+      log.close()
+    }
+  } catch (error) {
+    if (!(error instanceof SyncError)) throw error
+    const cause = error.cause instanceof Error ? { cause: error.cause.message } : {}
+    return { ok: false, error: error.body, ...cause, isDamaged }
+  }
+}
