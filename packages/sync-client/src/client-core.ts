@@ -3,6 +3,7 @@ import { randomHexId, spaceIdSchema, spaceSchema, SyncError, type SpaceId, type 
 import type { Space, SyncClientOptions } from './api.ts'
 import { createHttp, noReply } from './http.ts'
 import { createLeaderWatch } from './leader-watch.ts'
+import { createLeading } from './leading.ts'
 import { contain } from './listeners.ts'
 import type { OpenSpace } from './open-space.ts'
 import { isLookedAt, onPageEvents } from './page-events.ts'
@@ -14,7 +15,6 @@ import { createSpaceDirectory } from './space-directory.ts'
 import { isLocalUri, localUri } from './space-uri.ts'
 import { openSpace } from './space.ts'
 import type { ClientStorage, StoredSpace } from './storage.ts'
-import { createSyncEngine, type SyncEngine } from './sync-engine.ts'
 import { unsynced } from './sync-machine.ts'
 import { createTabLine, type TabMessage } from './tab-messages.ts'
 import type { Tabs } from './tabs.ts'
@@ -23,9 +23,6 @@ export type ClientCore = Awaited<ReturnType<typeof createClientCore>>
 
 /** What a storage cannot read now is shown once something changes again; that it fails, the next edit says. */
 const ifRead = (reading: Promise<unknown> | undefined): void => void reading?.catch(() => {})
-
-/** How long the lead that two tabs believe to have is left to the one that has written last. */
-const againMs = 1_000
 
 /**
  * What one tab runs once its storage is there: session, open spaces, and the engine while this tab leads.
@@ -50,9 +47,6 @@ export async function createClientCore(
   const tab = tabs.id
   const line = createTabLine(tabs)
   const open = new Map<SpaceId, OpenSpace>()
-  let engine: SyncEngine | null = null
-  /** Tabs whose end the one that leads waits for. */
-  const attended = new Set<string>([tab])
   let closed = false
 
   const watch = createLeaderWatch(runtime, {
@@ -91,17 +85,17 @@ export async function createClientCore(
         watch.heard()
         return
       case 'leader-asked':
-        if (!own && engine !== null) tell({ type: 'leader-here' })
+        if (!own && leading.engine !== null) tell({ type: 'leader-here' })
         return
       case 'leader-here':
         watch.heard()
         return
       case 'opened':
-        engine?.opened(message.tab, message.spaceIds)
-        if (engine !== null) attend(message.tab)
+        leading.engine?.opened(message.tab, message.spaceIds)
+        if (leading.engine !== null) leading.attend(message.tab)
         return
       case 'left':
-        engine?.opened(message.tab, [])
+        leading.engine?.opened(message.tab, [])
         for (const space of open.values()) space.left(message.tab)
         return
       case 'edited':
@@ -109,8 +103,8 @@ export async function createClientCore(
           space?.show(message.ops)
           void space?.recount()
         }
-        engine?.edited(message.spaceId)
-        if (own && engine === null) watch.expect()
+        leading.engine?.edited(message.spaceId)
+        if (own && leading.engine === null) watch.expect()
         return
       case 'received':
         // The tab that leads rests between merges before it stores more.
@@ -133,23 +127,23 @@ export async function createClientCore(
         if (message.tab === tab) space?.judged(message.verdict)
         return
       case 'distrusted':
-        engine?.distrust(message.spaceId)
+        leading.engine?.distrust(message.spaceId)
         return
       case 'rebuilt':
         ifRead(space?.rebuilt())
         return
       case 'diverged':
-        engine?.report(message.spaceId, message.divergence)
+        leading.engine?.report(message.spaceId, message.divergence)
         return
       case 'presence-set':
-        engine?.setPresence(message.spaceId, message.state)
+        leading.engine?.setPresence(message.spaceId, message.state)
         return
       case 'present':
         space?.present(message.present)
         return
       case 'transients-made':
         if (!own) space?.transients(`tab:${message.tab}`, message.changes)
-        engine?.sendTransients(message.spaceId, message.changes)
+        leading.engine?.sendTransients(message.spaceId, message.changes)
         return
       case 'transients-heard':
         space?.transients(message.connectionId, message.changes)
@@ -162,24 +156,24 @@ export async function createClientCore(
         return
       case 'space-deleted':
         if (!own) space?.abandon()
-        void engine?.forget(message.spaceId)
+        void leading.engine?.forget(message.spaceId)
         changed.spaces()
         return
       case 'rejoin':
-        engine?.rejoin(message.spaceId)
+        leading.engine?.rejoin(message.spaceId)
         return
     }
   }
 
   async function judge({ spaceId, tab, tree }: Extract<TabMessage, { type: 'shown' }>): Promise<void> {
     // A storage that fails judges nothing; the tab asks again.
-    const verdict = await engine?.judge(spaceId, tree).catch(() => undefined)
+    const verdict = await leading.engine?.judge(spaceId, tree).catch(() => undefined)
     if (verdict !== undefined) tell({ type: 'judged', spaceId, tab, verdict })
   }
 
   function spacesChanged(): void {
     for (const space of open.values()) ifRead(space.reread())
-    void engine?.refresh()
+    void leading.engine?.refresh()
     changed.spaces()
   }
 
@@ -192,86 +186,21 @@ export async function createClientCore(
     announceOpen()
   }
 
-  function attend(other: string): void {
-    if (attended.has(other)) return
-    attended.add(other)
-    tabs.watch(other, () => {
-      attended.delete(other)
-      tell({ type: 'left', tab: other })
-      void pickUp()
-    })
-  }
-
-  /** Stores what a tab that is gone could not finish, and shows it to those that are here. */
-  async function pickUp(): Promise<void> {
-    const { stored, left } = await journal.recover(storage)
-    for (const spaceId of left) open.get(spaceId)?.adopt(journal.takeOver(spaceId))
-    for (const { spaceId, ops } of stored) {
-      open.get(spaceId)?.show(ops)
-      tell({ type: 'edited', spaceId, ops })
-      tell({ type: 'settled', spaceId })
-    }
-  }
-
-  /** Shows and sends what a tab of an older t69 wrote meanwhile, without a word to anybody. */
-  async function sweep(spaceIds: Iterable<SpaceId>): Promise<void> {
-    for (const spaceId of spaceIds) {
-      // What fails has changed nothing, and is tried when somebody next looks.
-      const ops = await storage.takeStrays(spaceId).catch(() => [])
-      if (ops.length === 0) continue
-      open.get(spaceId)?.show(ops)
-      tell({ type: 'edited', spaceId, ops })
-      tell({ type: 'settled', spaceId })
-    }
-  }
-
-  function lead(): void {
-    if (closed) return
-    watch.stop()
-    engine = createSyncEngine(
-      { url, storage, transport, runtime, session },
-      {
-        superseded: leadAgain,
-        received: (spaceId, ops) => tell({ type: 'received', spaceId, ops: [...ops] }),
-        settled: (spaceId) => tell({ type: 'settled', spaceId }),
-        reported: (spaceId, report) => tell({ type: 'reported', spaceId, report }),
-        present: (spaceId, present) => tell({ type: 'present', spaceId, present }),
-        transients: (spaceId, connectionId, changes) =>
-          tell({ type: 'transients-heard', spaceId, connectionId, changes: [...changes] }),
-        spacesChanged: () => tell({ type: 'spaces-changed' }),
-        rebuilt: (spaceId) => tell({ type: 'rebuilt', spaceId }),
-      },
-    )
-    tell({ type: 'leading' })
-    announce()
-    void pickUp()
-    void storage.listSpaces().then(
-      (spaces) => sweep(spaces.map(({ id }) => id)),
-      () => {},
-    )
-  }
-
-  /** Another tab took the lead, since this one did not answer. */
-  function stepDown(): void {
-    void engine?.stop()
-    engine = null
-    attended.clear()
-    attended.add(tab)
-    look()
-  }
-
-  /**
-   * Two tabs believed that they lead, and the other one has written since. Unless this one hears of its loss
-   * until then, it is the one that holds the lead, and begins anew.
-   */
-  function leadAgain(): void {
-    const before = engine
-    void before?.stop()
-    runtime.setTimer(() => void (engine === before && before !== null && lead()), againMs)
-  }
+  const leading = createLeading({
+    url,
+    storage,
+    transport,
+    runtime,
+    session,
+    journal,
+    tabs,
+    tell,
+    open,
+    onBegun: announce,
+  })
 
   function look(): void {
-    if (engine === null && isLookedAt()) watch.look()
+    if (leading.engine === null && isLookedAt()) watch.look()
   }
 
   function keepOpen(found: StoredSpace, isNew: boolean): Promise<Space> {
@@ -311,22 +240,32 @@ export async function createClientCore(
   })
   const stopPageEvents = onPageEvents({
     wake(cause) {
-      engine?.wake(cause)
+      leading.engine?.wake(cause)
       look()
       // Who looks here may come from such a tab.
-      void sweep(open.keys())
+      void leading.sweep(open.keys())
     },
-    offline: () => engine?.doubt(),
+    offline: () => leading.engine?.doubt(),
     hide() {
       watch.rest()
       for (const space of open.values()) space.hurry()
     },
     thaw() {
-      engine?.wake('somebody')
+      leading.engine?.wake('somebody')
       for (const space of open.values()) ifRead(space.reload())
     },
   })
-  tabs.lead(lead, stepDown)
+  tabs.lead(
+    () => {
+      if (closed) return
+      watch.stop()
+      leading.begin()
+    },
+    () => {
+      leading.end()
+      look()
+    },
+  )
   look()
 
   return {
@@ -368,7 +307,7 @@ export async function createClientCore(
         await directory.forget(spaceId)
       }
       open.get(spaceId)?.abandon()
-      await engine?.forget(spaceId)
+      await leading.engine?.forget(spaceId)
       await storage.deleteSpace(spaceId)
       tell({ type: 'space-deleted', spaceId })
     },
@@ -389,7 +328,7 @@ export async function createClientCore(
       }
       announceOpen()
       watch.stop()
-      await engine?.stop()
+      await leading.stop()
       closed = true
       stopPageEvents()
       stopEmptied()
