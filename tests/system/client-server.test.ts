@@ -420,6 +420,38 @@ describe('A client and the server', () => {
     await expect.poll(isThere, { timeout: deadlineMs }).toBe(true)
   })
 
+  it('sends what was written in a space that was closed before anybody came to sync it', async () => {
+    const storage = memoryStorage()
+    const laptop = device({ storage })
+    await laptop.signUp(anna)
+    const notes = await laptop.createSpace({ name: 'Notes' })
+    await notes.flushed()
+    const other = await laptop.createSpace({ name: 'Other' })
+    await other.flushed()
+    await laptop.close()
+    const leading = storage.forLeader.bind(storage)
+    const { promise: disk, resolve: goOn } = Promise.withResolvers<void>()
+    storage.forLeader = () => {
+      const leader = leading()
+      const read = leader.getSyncState.bind(leader)
+      leader.getSyncState = async (spaceId) => {
+        await disk
+        return read(spaceId)
+      }
+      return leader
+    }
+    const again = device({ storage })
+    await again.openSpace(other.id)
+    const space = await again.openSpace(notes.id)
+    space.root.root!.newNamedChild('in passing')
+    await space.close()
+    expect((await storage.countPending(notes.id)).pending).toBeGreaterThan(0)
+    goOn()
+    await expect
+      .poll(async () => (await storage.countPending(notes.id)).pending, { timeout: deadlineMs })
+      .toBe(0)
+  })
+
   it('syncs a space though the storage failed just as it was opened', async () => {
     const storage = memoryStorage()
     const laptop = device({ storage })

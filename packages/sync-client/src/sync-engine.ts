@@ -251,8 +251,14 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
     if (!hasLooked) for (const { id } of await storage.listSpaces()) doubtful.add(id)
     hasLooked = true
     for (const spaceId of doubtful) {
-      if (!watched.has(spaceId) && (await isUnfinished(spaceId))) await watch(spaceId)
+      // Before it is looked at: what is stored meanwhile makes it doubtful again.
       doubtful.delete(spaceId)
+      try {
+        if (!watched.has(spaceId) && (await isUnfinished(spaceId))) await watch(spaceId)
+      } catch (error) {
+        doubtful.add(spaceId)
+        throw error
+      }
     }
   }
 
@@ -293,13 +299,12 @@ export function createSyncEngine(deps: SyncEngineDeps, listener: SyncEngineListe
       void align()
     },
     edited(spaceId) {
-      const space = watched.get(spaceId)
-      if (space !== undefined) return space.sync.edited()
-      // One that is open and not watched does not sync.
-      if (isOpen(spaceId)) return
-      // Stored late, for a tab that is gone or of an older release.
+      const isHere = isOpen(spaceId)
+      watched.get(spaceId)?.sync.edited()
+      if (isHere && watched.has(spaceId)) return
+      // Stored late, for a tab that is gone or of an older release; or it may be closed before it is watched.
       doubtful.add(spaceId)
-      void align()
+      if (!isHere) void align()
     },
     setPresence(spaceId, state) {
       presence.set(spaceId, state)
