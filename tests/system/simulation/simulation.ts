@@ -203,7 +203,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     for (const device of devices) for (const tab of device.tabs) void tab.open()
     for (const device of devices) {
       if ((await device.state())?.rejected === 0) continue
-      await time.advance(minuteMs, () => device.tabs[0]?.space != null)
+      await time.advance(minuteMs, () => (device.tabs[0]?.space ?? null) !== null)
       void device.tabs[0]?.space?.retryRejected()
     }
     const isQuiet = (): boolean =>

@@ -124,6 +124,22 @@ describe('the platform database', () => {
     })
   })
 
+  it('is taken as an operator left it, who deleted the sessions of an account by hand', () => {
+    const open = () => openPlatform({ dataDir, refreshTokenTtlMs: 1000 })
+    const first = open()
+    const user = { id: 'a'.repeat(32) as never, email: 'a@example.org', name: 'A' }
+    first.users.add({ ...user, passwordHash: 'x' }, 1)
+    const { refreshToken } = first.sessions.start(user.id, 1)
+    // The shell does not look after what refers to them.
+    const shell = new Sqlite(join(dataDir, 'platform.sqlite'))
+    shell.exec('PRAGMA foreign_keys = OFF; DELETE FROM sessions')
+    shell.close()
+    first.close()
+    const second = open()
+    expect(second.sessions.refresh(refreshToken, 2)).toBeUndefined()
+    second.close()
+  })
+
   it('is refused untouched when it is damaged where nobody looks at first', () => {
     const path = join(dataDir, 'platform.sqlite')
     const platform = openPlatform({ dataDir, synchronous: 'normal', refreshTokenTtlMs: 1000 })
