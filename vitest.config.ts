@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config'
 // that start the server as a process use what was built.
 const source = { resolve: { conditions: ['source'] }, ssr: { resolve: { conditions: ['source'] } } }
 
+// A machine that is busy gets there later, and is not wrong. Vitest's own second is short for that.
+const patient = { expect: { poll: { timeout: 20_000 } } }
+
 export default defineConfig({
   test: {
     reporters: ['default', './tests/summary-reporter.ts'],
@@ -12,6 +15,7 @@ export default defineConfig({
       {
         ...source,
         test: {
+          ...patient,
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tests/lib/**/*.test.ts'],
           testTimeout: 30_000,
@@ -21,6 +25,7 @@ export default defineConfig({
       {
         ...source,
         test: {
+          ...patient,
           name: 'system',
           include: ['tests/system/**/*.test.ts', 'tests/fuzz/**/*.test.ts'],
           testTimeout: 300_000,
@@ -31,6 +36,7 @@ export default defineConfig({
       {
         ...source,
         test: {
+          ...patient,
           name: 'faults',
           include: ['tests/faults/**/*.test.ts'],
           testTimeout: 300_000,
@@ -43,13 +49,12 @@ export default defineConfig({
       {
         ...source,
         test: {
+          ...patient,
           name: 'browser',
           include: ['tests/browser/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
-          // As long as a page has for a click: a machine that is busy shows things later, and is not wrong.
-          expect: { poll: { timeout: 20_000 } },
           sequence: { groupOrder: 3 },
         },
       },
