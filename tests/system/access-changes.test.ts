@@ -1,8 +1,9 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { promisify } from 'node:util'
 
 import { randomHexId, sessionSchema, spaceIdSchema, type SpaceId } from '@t69/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -351,14 +352,19 @@ describe('[AU7] the account is deleted', () => {
   })
 })
 
+/** In a process of its own: two SQLite libraries in one would take each other's locks on the file away. */
+async function asOperator(sql: string): Promise<void> {
+  const script = `new (require('node:sqlite').DatabaseSync)(process.argv[1]).exec(process.argv[2])`
+  const database = join(server.dataDir, 'platform.sqlite')
+  await promisify(execFile)(process.execPath, ['-e', script, database, sql])
+}
+
 test('[AU8] rows that an operator deletes by hand cut the live socket, and remove who listens', async () => {
   const { editor, viewer } = cast.people
   using listener = await connectRaw(server.url, viewer.token)
   await listener.request('space:join', { spaceId })
-  const db = new DatabaseSync(join(server.dataDir, 'platform.sqlite'))
-  db.prepare('delete from sessions where user_id = ?').run(editor.user.id)
-  db.prepare('delete from members where user_id = ? and space_id = ?').run(viewer.user.id, spaceId)
-  db.close()
+  await asOperator(`delete from sessions where user_id = '${editor.user.id}';
+    delete from members where user_id = '${viewer.user.id}' and space_id = '${spaceId}'`)
   expect(await socket.ended).toBe('io server disconnect')
   expect(await listener.next('space:closed')).toEqual({ spaceId, reason: 'removed' })
   const heard = listener.heard.length
