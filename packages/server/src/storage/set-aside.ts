@@ -13,9 +13,11 @@ import { basename, dirname, join } from 'node:path'
 /**
  * Files that are not used and not deleted either, beside the one that they were: `<id>.db.corrupt-<time>` for
  * a database that is damaged, with its write-ahead log if it has one, so that SQLite still opens the two
- * together; `<id>.db.stale-<time>-wal` for a write-ahead log that does not belong to the database beside it.
+ * together; `<id>.db.stale-<time>-wal` for a write-ahead log that does not belong to the database beside it;
+ * `<id>.db.unknown-<time>` for the file of a space that the accounts have forgotten.
  */
-export type AsideKind = 'corrupt' | 'stale'
+const asideKinds = ['corrupt', 'stale', 'unknown'] as const
+export type AsideKind = (typeof asideKinds)[number]
 
 export function asidePath(path: string, kind: AsideKind, now: number): string {
   return `${path}.${kind}-${new Date(now).toISOString().replaceAll(':', '-')}`
@@ -49,7 +51,7 @@ export function setDatabaseAside(path: string, aside: string): void {
 export function removeAsides(path: string): void {
   const folder = dirname(path)
   if (!existsSync(folder)) return
-  const names = (['corrupt', 'stale'] as const).map((kind) => `${basename(path)}.${kind}-`)
+  const names = asideKinds.map((kind) => `${basename(path)}.${kind}-`)
   for (const file of readdirSync(folder)) {
     if (names.some((name) => file.startsWith(name))) rmSync(join(folder, file), { force: true })
   }

@@ -226,8 +226,9 @@ describe('a file that cannot be used', () => {
   })
 
   it('of another space is refused', () => {
-    const { dataDir, opLogs, path, commit } = setUp()
+    const { dataDir, options, opLogs, path, commit } = setUp()
     commit(newEpoch(), opsFrom(1, 1))
+    options.known.add(otherSpaceId)
     const copy = join(dataDir, otherSpaceId.slice(0, 2), `${otherSpaceId}.db`)
     mkdirSync(dirname(copy))
     copyFileSync(path, copy)
@@ -254,6 +255,30 @@ describe('a file that cannot be used', () => {
     other.close()
     expect(log.append(opsFrom(2, 1))).toEqual({ after: 1, cursor: 2 })
     log.close()
+  })
+})
+
+describe('a file that was there before its space', () => {
+  it('is nobody’s who makes up the id: it is set aside whole, and the space begins a new log', () => {
+    const { options, opLogs, path, commit, warnings } = setUp()
+    commit(newEpoch(), opsFrom(1, 20))
+    // Accounts of an older copy know nothing of the space.
+    options.known.clear()
+    const log = opLogs.open(spaceId, newEpoch())
+    expect(log.head).toBe(0)
+    log.append(opsFrom(1, 1))
+    log.close()
+    const [aside] = readdirSync(dirname(path)).filter((name) => name.includes('.unknown-'))
+    expect(warnings).toEqual([{ spaceId, path, setAside: join(dirname(path), aside ?? '') }])
+    const kept = new Database(join(dirname(path), aside ?? ''))
+    expect(kept.prepare('SELECT count(*) FROM tree_ops').pluck().get()).toBe(20)
+    kept.close()
+    // From now on it is the space's own.
+    const again = opLogs.open(spaceId, newEpoch())
+    expect(again.head).toBe(1)
+    again.close()
+    opLogs.delete(spaceId)
+    expect(readdirSync(dirname(path))).toEqual([])
   })
 })
 

@@ -94,6 +94,18 @@ export function createSqliteOpLogs({
     warn({ spaceId, path, setAside: `${aside}-wal` }, 'a write-ahead log without its database is set aside')
   }
 
+  /**
+   * A space that has never had a file, and there is one: the accounts are older than the files, and whoever
+   * names an id that they have forgotten, a member who was removed say, must not own what is in it.
+   */
+  function setUnknownAside(spaceId: SpaceId, path: string): void {
+    if (sizeOf(path) === 0) return
+    const aside = asidePath(path, 'unknown', now())
+    setDatabaseAside(path, aside)
+    const details = { spaceId, path, setAside: aside }
+    warn(details, 'a file was there before its space and is set aside: a new log begins')
+  }
+
   /** Finds out whether file and write-ahead log are whole and belong together, and sets aside what is not. */
   function mend(spaceId: SpaceId, path: string): void {
     const reason = examineFile(path)
@@ -124,7 +136,10 @@ export function createSqliteOpLogs({
       return onStorage(path, () => {
         makeFolder(dirname(path))
         noticeLoss(spaceId, path)
-        if (known?.has(spaceId) === false) known.add(spaceId)
+        if (known?.has(spaceId) === false) {
+          setUnknownAside(spaceId, path)
+          known.add(spaceId)
+        }
         const isLeftOver = !opened.has(spaceId) && hasWal(path)
         if (sizeOf(path) > 0 && (suspects.has(spaceId) || isLeftOver)) mend(spaceId, path)
         let log: OpLog
