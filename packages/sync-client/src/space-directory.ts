@@ -41,6 +41,10 @@ const patienceMs = 4_000
 export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
   const { url, storage, session, runtime } = deps
   let known: { userId: string; spaces: readonly SpaceSummary[] } | null = null
+  /** Counts what may change the list: questions to the server, and what this device did itself. */
+  let turns = 0
+  /** The latest of them that the list shows. */
+  let shown = 0
   const configKey = (userId: string): string => `syncSpaces:${userId}`
 
   async function remembered(): Promise<readonly SpaceSummary[]> {
@@ -53,16 +57,21 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
     return known.spaces
   }
 
-  async function take(spaces: readonly SpaceSummary[]): Promise<void> {
+  async function take(spaces: readonly SpaceSummary[], turn: number): Promise<void> {
     const userId = session.user?.id
     if (userId === undefined) return
+    shown = turn
     known = { userId, spaces }
     await storage.putConfig(configKey(userId), spaces)
   }
 
   async function fromServer(): Promise<readonly SpaceSummary[]> {
+    const userId = session.user?.id
+    const turn = ++turns
     const { spaces } = await session.call({ method: 'GET', path: '/api/spaces' }, spaceListSchema)
-    await take(spaces)
+    // Too late: somebody else has signed in, or something newer is shown.
+    if (session.user?.id !== userId || turn < shown) return remembered()
+    await take(spaces, turn)
     return spaces
   }
 
@@ -127,10 +136,13 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
     },
     roleOf: (spaceId) => known?.spaces.find((space) => space.id === spaceId)?.role ?? null,
     async remember(space) {
-      await take([...(await remembered()).filter(({ id }) => id !== space.id), space])
+      await take([...(await remembered()).filter(({ id }) => id !== space.id), space], ++turns)
     },
     async forget(spaceId) {
-      await take((await remembered()).filter(({ id }) => id !== spaceId))
+      await take(
+        (await remembered()).filter(({ id }) => id !== spaceId),
+        ++turns,
+      )
     },
   }
 }
