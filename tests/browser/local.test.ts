@@ -196,6 +196,9 @@ story(
     await choose('House')
     await expect.poll(() => messages(page)).toEqual(['About the house'])
     expect(await page.getByTestId('composer').inputValue()).toBe('')
+    await choose('Garden')
+    await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thou')
+    await choose('House')
 
     // Sent, and away before the chat has come.
     await page.reload()
