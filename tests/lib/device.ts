@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 
-import { createNetworkLink, type NetworkLink } from './network-link.ts'
+import { createNetworkLink, type NetworkLink, type NetworkLinkOptions } from './network-link.ts'
 
 /** One person's browser: storage and a wire of its own. */
 export interface Device {
@@ -33,9 +33,9 @@ const networkErrors = /net::ERR_|WebSocket connection to|Failed to fetch|Failed 
 /** A context of `browser`, through a wire of its own to the server, with the app not yet open. */
 export async function createDevice(
   browser: Browser,
-  options: { name: string; serverUrl: string; context?: BrowserContextOptions },
+  options: { name: string; serverUrl: string; context?: BrowserContextOptions; wire?: NetworkLinkOptions },
 ): Promise<Device> {
-  const link = await createNetworkLink(options.serverUrl)
+  const link = await createNetworkLink(options.serverUrl, options.wire)
   const context = await browser.newContext({
     viewport: { width: 1200, height: 800 },
     // Screenshots and clicks need no animation to end.

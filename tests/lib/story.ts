@@ -6,6 +6,7 @@ import { test } from 'vitest'
 
 import { launchChromium } from './chromium.ts'
 import { createDevice, type Device } from './device.ts'
+import type { NetworkLinkOptions } from './network-link.ts'
 import { startServer, type ServerProcess, type ServerProcessOptions } from './server-process.ts'
 
 const artifacts = join(import.meta.dirname, '../../artifacts')
@@ -15,7 +16,7 @@ export interface Stage {
   readonly server: ServerProcess
   readonly browser: Browser
   /** A browser of its own for somebody: "Anna's laptop". */
-  device(name: string, context?: BrowserContextOptions): Promise<Device>
+  device(name: string, context?: BrowserContextOptions, wire?: NetworkLinkOptions): Promise<Device>
   /** Keeps what the device shows now, as `artifacts/<story>/<n>-<device>-<moment>.png`. */
   shot(device: Device, moment: string): Promise<void>
 }
@@ -48,11 +49,12 @@ export function story(
         server,
         browser,
         shot,
-        async device(deviceName, context) {
+        async device(deviceName, context, wire) {
           const device = await createDevice(browser, {
             name: deviceName,
             serverUrl: server.url,
             ...(context === undefined ? {} : { context }),
+            ...(wire === undefined ? {} : { wire }),
           })
           devices.push(device)
           return device
