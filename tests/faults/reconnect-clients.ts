@@ -1,8 +1,11 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
 import type { Session, SpaceId } from '@t69/protocol'
 import {
   createSocketIoTransport,
   createSyncClient,
   memoryStorage,
+  type Runtime,
   type Space,
   type Transport,
 } from '@t69/sync-client'
@@ -35,6 +38,8 @@ export interface Person {
 }
 
 export interface Report {
+  /** How long each meant to wait, from when its connection was lost to its first attempt, in milliseconds. */
+  readonly firstWaits: readonly number[]
   /** When somebody began to connect; when somebody was admitted. */
   readonly attempts: readonly number[]
   readonly opened: readonly number[]
@@ -51,22 +56,44 @@ export interface Report {
 export type Answer = { readonly answered: Report | null } | { readonly failed: string }
 
 const answers = {
+  firstWaits: [] as number[],
   attempts: [] as number[],
   opened: [] as number[],
   refreshes: {} as Record<string, number>,
 }
 
-/** The real transport, which notes when it is used. */
+/** The delay of the timer that led to what runs now. A busy machine's timers are late, and come together. */
+const meantMs = new AsyncLocalStorage<number>()
+
+const runtime: Runtime = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  setTimer(callback, delayMs) {
+    const timer = setTimeout(() => meantMs.run(delayMs, callback), delayMs)
+    return () => clearTimeout(timer)
+  },
+}
+
+/** The real transport of one client, which notes when it is used. */
 function noting(url: string): Transport {
   const inner = createSocketIoTransport(url)
+  let hasLost = false
   return {
     connect(handshake, listener) {
       answers.attempts.push(Date.now())
+      if (hasLost) answers.firstWaits.push(meantMs.getStore() ?? 0)
+      hasLost = false
+      let isOpen = false
       return inner.connect(handshake, {
         ...listener,
         opened() {
           answers.opened.push(Date.now())
+          isOpen = true
           listener.opened()
+        },
+        closed(error) {
+          hasLost ||= isOpen
+          listener.closed(error)
         },
       })
     },
@@ -100,7 +127,13 @@ async function openOne(url: string, { session, spaceId }: Person): Promise<void>
       throw error
     }
   }
-  const client = createSyncClient({ url, storage: memoryStorage(), fetch: fetchIt, transport: noting(url) })
+  const client = createSyncClient({
+    url,
+    storage: memoryStorage(),
+    fetch: fetchIt,
+    transport: noting(url),
+    runtime,
+  })
   await client.signIn({ email: session.user.email, password: 'known to nobody' })
   const space = await client.openSpace(spaceId)
   space.setPresence({ at: spaceId })
@@ -150,9 +183,9 @@ function report(): Report {
     if (seen.size !== space.presence.length + 1) seeDouble++
   }
   const signedOut = clients.filter(({ client }) => client.user === null).length
-  const { attempts, opened, refreshes } = answers
-  Object.assign(answers, { attempts: [], opened: [], refreshes: {} })
-  return { attempts, opened, refreshes, signedOut, digests, seeDouble }
+  const { firstWaits, attempts, opened, refreshes } = answers
+  Object.assign(answers, { firstWaits: [], attempts: [], opened: [], refreshes: {} })
+  return { firstWaits, attempts, opened, refreshes, signedOut, digests, seeDouble }
 }
 
 async function answer(ask: Ask): Promise<Report | null> {

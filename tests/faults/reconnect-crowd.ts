@@ -129,6 +129,7 @@ function joined(a: Report, b: Report): Report {
   for (const [spaceId, of] of Object.entries(b.digests))
     digests[spaceId] = [...(digests[spaceId] ?? []), ...of]
   return {
+    firstWaits: [...a.firstWaits, ...b.firstWaits],
     attempts: [...a.attempts, ...b.attempts],
     opened: [...a.opened, ...b.opened],
     refreshes,
