@@ -216,3 +216,24 @@ story(
       .toEqual(['About the garden', 'Sent while it opens', 'Sent in passing'])
   },
 )
+
+story(
+  'tabs that are opened at once on a first visit make one space, and one when it is deleted',
+  async (stage) => {
+    const laptop = await stage.device("Anna's laptop")
+    const others = await Promise.all([1, 2, 3, 4].map(() => laptop.context.newPage()))
+    const tabs = [laptop.page, ...others]
+    const spaces = async (): Promise<number> => new Set(await Promise.all(tabs.map(spaceOf))).size
+    await Promise.all(tabs.map((page) => openT69(page, laptop.url)))
+    expect(await spaces()).toBe(1)
+    const first = await spaceOf(laptop.page)
+
+    await laptop.page.getByTestId('space-switcher').click()
+    await laptop.page.getByTestId('delete-space').click()
+    await laptop.page.getByTestId('confirm').click()
+    await expect.poll(async () => (await Promise.all(tabs.map(spaceOf))).includes(first)).toBe(false)
+    expect(await spaces()).toBe(1)
+    await laptop.page.getByTestId('space-switcher').click()
+    await expect.poll(() => laptop.page.getByTestId('space-item').count()).toBe(1)
+  },
+)

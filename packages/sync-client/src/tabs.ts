@@ -1,5 +1,7 @@
 import { randomHexId } from '@t69/protocol'
 
+import { oneTabAtATime } from './one-tab-at-a-time.ts'
+
 /**
  * The tabs of one browser that share one storage. One of them leads: it holds the connection and drains
  * the outbox for all. `soloTabs` is the twin for whoever is alone, such as a bot; `createTabGroup` the
@@ -120,9 +122,6 @@ export function createTabGroup(): { tab(): Tabs } {
   }
 }
 
-/** Nobody holds the lock for a task this long (two requests of 20 s) but a tab that was frozen in the midst. */
-const longestTaskMs = 60_000
-
 /**
  * Tabs of one origin, over Web Locks and a BroadcastChannel. Each tab holds a lock of its own for as long as
  * it lives, and the one that leads another; the browser gives a lock to whoever waits for it when the tab
@@ -205,21 +204,7 @@ export function browserTabs(name: string): Tabs {
     watch(tab, onGone) {
       request(lockOf(tab), async () => void (signal.aborted || onGone()))
     },
-    async exclusive(task) {
-      const lock = `${name}-exclusive`
-      const patience = AbortSignal.timeout(longestTaskMs)
-      let began = false
-      const begin = (): ReturnType<typeof task> => {
-        began = true
-        return task()
-      }
-      try {
-        return await navigator.locks.request(lock, { signal: patience }, begin)
-      } catch (error) {
-        if (began || !patience.aborted) throw error
-        return navigator.locks.request(lock, { steal: true }, task)
-      }
-    },
+    exclusive: (task) => oneTabAtATime(`${name}-exclusive`, task),
     close() {
       leaving.abort()
       channel.close()

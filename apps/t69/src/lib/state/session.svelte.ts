@@ -1,5 +1,5 @@
 import type { User } from '@t69/protocol'
-import type { SpaceInfo, SyncClient } from '@t69/sync-client'
+import { oneTabAtATime, type SpaceInfo, type SyncClient } from '@t69/sync-client'
 
 import { isBlank, layOutSpace } from '../model/space-tree.ts'
 import {
@@ -53,7 +53,7 @@ export class Session {
     await listed
     if (this.open === null) {
       const space = this.spaces.find(({ id }) => wanted.includes(id)) ?? this.spaces[0]
-      if (space === undefined) await this.#makeFirstSpace()
+      if (space === undefined) await this.#openFirstSpace()
       else await this.openSpace(space.id, space.id === place.spaceId ? place.treeId : null)
     }
     await this.acceptInvite()
@@ -177,16 +177,26 @@ export class Session {
 
   async #openOther(spaceId: string): Promise<void> {
     const other = this.spaces.find((space) => space.id !== spaceId)
-    if (other === undefined) await this.#makeFirstSpace()
+    if (other === undefined) await this.#openFirstSpace(spaceId)
     else await this.openSpace(other.id)
   }
 
-  async #makeFirstSpace(): Promise<void> {
+  /** Makes one where there is none but the one that goes. Of tabs that do so at once, one makes it for all. */
+  async #openFirstSpace(goingId?: string): Promise<void> {
+    const spaceId = await oneTabAtATime('t69-first-space', async () => {
+      await this.refreshSpaces()
+      const other = this.spaces.find(({ id }) => id !== goingId)
+      return other?.id ?? (await this.#makeFirstSpace())
+    })
+    await this.openSpace(spaceId)
+  }
+
+  async #makeFirstSpace(): Promise<string> {
     const space = await this.client.createSpace({ name: 'My space' })
     layOutSpace(space.root)
     await saveFirstSpace(space.id)
     await this.refreshSpaces()
-    await this.openSpace(space.id)
+    return space.id
   }
 
   /** A space that a first visit made, that nobody wrote in, is not kept beside those that somebody did. */
