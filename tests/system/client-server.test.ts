@@ -283,6 +283,51 @@ describe('A client and the server', () => {
     expect(there.root.getVertexProperty(message.id, 'text', false)).toBe(text)
   })
 
+  it('[TR5] a part that was stored of a text that streams in does not hide what came after it', async () => {
+    const inner = createSocketIoTransport(url)
+    const gate = Promise.withResolvers<void>()
+    let isHeld = false
+    const laptop = device({
+      transport: {
+        connect(handshake, listener) {
+          const connection = inner.connect(handshake, listener)
+          return {
+            ...connection,
+            async request(name, payload) {
+              if (isHeld && name === 'ops:push') await gate.promise
+              return connection.request(name, payload)
+            },
+          }
+        },
+      },
+    })
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Ours' })
+    const message = here.root.root!.newNamedChild('message')
+    await here.flushed()
+    const phone = device()
+    await phone.signIn(anna)
+    const there = await phone.openSpace(here.id)
+    await live(there)
+    here.setPresence('here')
+    await namedIn(there, 1)
+    const shown = (): unknown => there.root.getVertexProperty(message.id, 'text')
+
+    isHeld = true
+    message.setProperty('text', 'one two')
+    message.setTransientProperty('text', 'one two three')
+    await expect.poll(shown).toBe('one two three')
+    gate.resolve()
+    await agree(here, there)
+    expect(there.root.getVertexProperty(message.id, 'text', false)).toBe('one two')
+    expect(shown()).toBe('one two three')
+    message.setTransientProperty('text', 'one two three four')
+    await expect.poll(shown).toBe('one two three four')
+    message.setProperty('text', 'one two three four five')
+    await agree(here, there)
+    expect(shown()).toBe('one two three four five')
+  })
+
   it('names nobody while it is not live, and everybody again once it is', async () => {
     const laptop = device()
     await laptop.signUp(anna)

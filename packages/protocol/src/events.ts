@@ -1,7 +1,15 @@
 import { z } from 'zod'
 
 import { errorBodySchema, errorCodeSchema, type ErrorBody } from './errors.ts'
-import { epochSchema, logIdSchema, spaceIdSchema, treeIdSchema, userIdSchema, vertexIdSchema } from './ids.ts'
+import {
+  epochSchema,
+  logIdSchema,
+  peerIdSchema,
+  spaceIdSchema,
+  treeIdSchema,
+  userIdSchema,
+  vertexIdSchema,
+} from './ids.ts'
 import { transientValueSchema } from './json-value.ts'
 import { limits } from './limits.ts'
 import { propertyKeySchema } from './operation.ts'
@@ -41,6 +49,7 @@ export type Presence = z.infer<typeof presenceSchema>
  * A change that is shown and never stored. With `offset`, `value` is text that continues the property's
  * transient text at that UTF-16 position (a reply as it streams in); without, it is the whole value.
  * No `value` takes the transient value away. Whoever missed a part ignores what follows until a whole value comes.
+ * `opId` is the id that the change has where it was made: what that peer stored before may come after it.
  */
 export const transientChangeSchema = z.object({
   treeId: treeIdSchema,
@@ -48,6 +57,7 @@ export const transientChangeSchema = z.object({
   key: propertyKeySchema,
   value: transientValueSchema.optional(),
   offset: z.int().min(0).optional(),
+  opId: z.object({ clock: z.int().min(1), peerId: peerIdSchema }).optional(),
 })
 export type TransientChange = z.infer<typeof transientChangeSchema>
 

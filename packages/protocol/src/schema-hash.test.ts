@@ -13,6 +13,7 @@ import { minProtocolVersion, protocolVersion } from './version.ts'
 const pinned: Readonly<Record<number, string>> = {
   1: '651bd90b9647f46e',
   2: 'f820b4cd3d563f6f',
+  3: '68e63e616b5a2537',
 }
 
 test('[VE2] the wire is the one that its version number stands for', async () => {

@@ -5,7 +5,7 @@ import { ChangeFeed } from './change-feed.ts'
 import { MoveLog } from './move-log.ts'
 import { compareOpIds, sortById } from './op-order.ts'
 import { printTree } from './print-tree.ts'
-import { VertexNode } from './vertex-node.ts'
+import { VertexNode, type Transient } from './vertex-node.ts'
 
 /** A vertex that a move took out of view, and where it was before that move. */
 export interface DeletedVertex {
@@ -63,8 +63,7 @@ export class ReplicaState {
     const node = this.#node(op.targetId)
     const won = node.write(op)
     const transient = node.transients?.get(op.key)
-    // One that came without an operation belongs to whoever has just written this key.
-    const isOver = transient !== undefined && (transient.op === undefined || isOlder(transient.op, op))
+    const isOver = transient !== undefined && !outlives(transient, op)
     if (isOver) node.hideTransient(op.key)
     if (won || isOver) this.#propertyChanged(node, op.key)
     if (won && op.key === '_c' && node.settled?.parent) node.settled.parent.dateOrder = undefined
@@ -74,18 +73,18 @@ export class ReplicaState {
   showTransientOp(op: SetVertexProperty): void {
     const node = this.getVertex(op.targetId)
     if (node === undefined) return
-    const shown = node.transients?.get(op.key)?.op
-    if (shown !== undefined && !isOlder(shown, op)) return
+    const by = node.transients?.get(op.key)?.by
+    if (by !== undefined && 'id' in by && !isOlder(by, op)) return
     if (op.value === undefined) node.hideTransient(op.key)
     else node.showTransient(op.key, op.value, op)
     this.#propertyChanged(node, op.key)
   }
 
-  showTransient(vertexId: string, key: string, value: SetVertexProperty['value']): void {
+  showTransient(vertexId: string, key: string, value: SetVertexProperty['value'], by?: OpId): void {
     const node = this.getVertex(vertexId)
     if (node === undefined) return
     if (value === undefined) node.hideTransient(key)
-    else node.showTransient(key, value, undefined)
+    else node.showTransient(key, value, by)
     this.#propertyChanged(node, key)
   }
 
@@ -188,6 +187,13 @@ export class ReplicaState {
     this.changes.propertyChanged(node.id, key)
     if (node.settled?.parent) this.changes.childrenChanged(node.settled.parent.id)
   }
+}
+
+/** What was made elsewhere is over with whatever is written, but for what the same peer wrote before it. */
+function outlives({ by }: Transient, op: SetVertexProperty): boolean {
+  if (by === undefined) return false
+  if ('id' in by) return isOlder(op, by)
+  return by.peerId === op.id.peerId && by.counter > op.id.counter
 }
 
 function isOlder(a: VertexOperation, b: VertexOperation): boolean {

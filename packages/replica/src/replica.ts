@@ -1,5 +1,12 @@
 import { nullVertexId, randomHexId, randomPeerId, type JsonValue } from '@t69/protocol'
-import { RepTree, type MoveVertex, type SetVertexProperty, type Vertex, type VertexOperation } from 'reptree'
+import {
+  RepTree,
+  type MoveVertex,
+  type OpId,
+  type SetVertexProperty,
+  type Vertex,
+  type VertexOperation,
+} from 'reptree'
 
 import { digestSteps, vertexTexts } from './digest.ts'
 import { checkKey, jsonCopy } from './edit-checks.ts'
@@ -129,10 +136,14 @@ export class Replica extends RepTree {
     return super.observeOpApplied(callback)
   }
 
-  /** Shows a value on top of the stored one, or takes it away (undefined). No operation, no clock. */
-  showTransient(vertexId: string, key: string, value: JsonValue | undefined): void {
+  /**
+   * Shows a value on top of the stored one, or takes it away (undefined). It is no operation. The next one that
+   * writes the property takes it away, but not one that the peer of `by`, the id that it has where it was made,
+   * made before.
+   */
+  showTransient(vertexId: string, key: string, value: JsonValue | undefined, by?: OpId): void {
     this.#assertLive()
-    this.#state.showTransient(vertexId, key, value)
+    this.#state.showTransient(vertexId, key, value, by)
   }
 
   /** 32 hex digits over structure and properties (no transients): equal state, equal digest. */

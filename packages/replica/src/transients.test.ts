@@ -38,6 +38,22 @@ test('a shown value goes when an operation writes its key, another writer who lo
   expect(tree.getVertexProperty('root', 'text')).toBe('late')
 })
 
+test('a shown value outlives what its own peer wrote before it, and nothing else', () => {
+  const shownBy = (by: { counter: number; peerId: string }): Replica => {
+    const tree = new Replica({ ops: [root] })
+    tree.showTransient('root', 'text', 'streamed', by)
+    tree.merge([write(5, 'stored')])
+    return tree
+  }
+  const late = shownBy({ counter: 6, peerId: '2' })
+  expect(late.getVertexProperty('root', 'text')).toBe('streamed')
+  expect(late.getVertexProperty('root', 'text', false)).toBe('stored')
+  late.merge([write(7, 'stored after')])
+  expect(late.getVertexProperty('root', 'text')).toBe('stored after')
+  expect(shownBy({ counter: 6, peerId: '3' }).getVertexProperty('root', 'text')).toBe('stored')
+  expect(shownBy({ counter: 4, peerId: '2' }).getVertexProperty('root', 'text')).toBe('stored')
+})
+
 test('a transient edit is handed over like any other, stored nowhere, and its id never comes again', () => {
   const tree = new Replica({ ops: [root] })
   const heard: [number, boolean][] = []

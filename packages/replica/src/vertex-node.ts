@@ -1,5 +1,5 @@
 import { nullVertexId } from '@t69/protocol'
-import type { JsonValue, MoveVertex, SetVertexProperty, TreeVertexProperty } from 'reptree'
+import type { JsonValue, MoveVertex, OpId, SetVertexProperty, TreeVertexProperty } from 'reptree'
 
 import { compareOpIds } from './op-order.ts'
 import type { ForestNode } from './path-forest.ts'
@@ -19,6 +19,13 @@ export interface MoveRecord {
 
 /** Above this many keys a vertex finds its properties through a map; most vertices have a handful. */
 const maxScannedKeys = 12
+
+/** A value that is shown on top of the stored one. */
+export interface Transient {
+  readonly value: JsonValue
+  /** The transient operation that shows it; or, for one made elsewhere, the id that it has there, where it is known. */
+  readonly by: SetVertexProperty | OpId | undefined
+}
 
 /**
  * What is known of one vertex id: its place in the tree, its properties, its children. Also there for
@@ -54,7 +61,7 @@ export class VertexNode implements ForestNode {
   writers: SetVertexProperty[] = []
   writerIndex: Map<string, number> | undefined = undefined
   /** What is shown on top of the properties. `op` is missing when it came without one. */
-  transients: Map<string, { value: JsonValue; op: SetVertexProperty | undefined }> | undefined = undefined
+  transients: Map<string, Transient> | undefined = undefined
   /** Moves under this vertex from before it was born, as of the order of operations. */
   waiting: MoveRecord[] | undefined = undefined
 
@@ -146,9 +153,9 @@ export class VertexNode implements ForestNode {
     return true
   }
 
-  showTransient(key: string, value: JsonValue, op: SetVertexProperty | undefined): void {
+  showTransient(key: string, value: JsonValue, by: Transient['by']): void {
     this.transients ??= new Map()
-    this.transients.set(key, { value, op })
+    this.transients.set(key, { value, by })
   }
 
   hideTransient(key: string): boolean {

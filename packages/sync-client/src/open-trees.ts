@@ -7,6 +7,8 @@ export interface LocalTransient {
   readonly targetId: string
   readonly key: string
   readonly value: JsonValue | undefined
+  /** The tree's next operations have higher clocks. */
+  readonly opId: { readonly clock: number; readonly peerId: string }
 }
 
 export interface OpenTreesDeps {
@@ -55,7 +57,9 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
     ids.set(tree, treeId)
     tree.onLocalOp((op: VertexOperation) => {
       if ('key' in op && op.transient) {
-        deps.onTransient({ treeId, targetId: op.targetId, key: op.key, value: op.value })
+        const { targetId, key, value, id } = op
+        const opId = { clock: id.counter, peerId: id.peerId }
+        deps.onTransient({ treeId, targetId, key, value, opId })
         return
       }
       const edit = toTreeOperation(op, { spaceId, treeId })

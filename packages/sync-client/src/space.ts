@@ -92,9 +92,10 @@ export function openSpace(
   const sender = createTransientSender(runtime, (changes) =>
     tell({ type: 'transients-made', spaceId, tab: deps.tab, changes: [...changes] }),
   )
-  const receiver = createTransientReceiver((treeId, targetId, key, value) =>
-    trees.get(treeId)?.showTransient(targetId, key, value),
-  )
+  const receiver = createTransientReceiver(({ treeId, targetId, key, opId }, value) => {
+    const id = opId && { counter: opId.clock, peerId: opId.peerId }
+    trees.get(treeId)?.showTransient(targetId, key, value, id)
+  })
   /** What is noted is shown, too: it may wait for room on the disk, since before this page was opened. */
   async function readTree(treeId: TreeId): Promise<TreeOperation[]> {
     const kept = await storage.readTree(spaceId, treeId)
@@ -104,7 +105,7 @@ export function openSpace(
     spaceId,
     readTree,
     onEdit(op) {
-      if (op.key !== undefined) sender.stored(op.treeId, op.targetId, op.key)
+      if (op.key !== undefined) sender.stored(op)
       write(op)
       checks.changed(op.treeId)
     },
@@ -296,7 +297,7 @@ export function openSpace(
     const grown = new Set<TreeId>()
     for (const op of ops) {
       if (op.key === undefined) grown.add(op.treeId)
-      else receiver.stored(op.treeId, op.targetId, op.key)
+      else receiver.stored(op)
     }
     // What was said of a vertex before it was here.
     for (const treeId of grown) receiver.showAgain(treeId)

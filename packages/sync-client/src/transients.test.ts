@@ -1,4 +1,14 @@
-import { limits, signals, treeIdSchema, type JsonValue, type TransientChange } from '@t69/protocol'
+import {
+  limits,
+  peerIdSchema,
+  signals,
+  spaceIdSchema,
+  treeIdSchema,
+  vertexIdSchema,
+  type JsonValue,
+  type PropertyOperation,
+  type TransientChange,
+} from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { createManualTime } from './testing/manual-time.ts'
@@ -6,21 +16,30 @@ import { createTransientReceiver, createTransientSender } from './transients.ts'
 
 const treeId = treeIdSchema.parse('tree')
 const where = { treeId, targetId: 'message', key: 'text' }
+const opId = { clock: 10, peerId: '7' }
+const stored = (clock: number, peer = '7'): PropertyOperation => ({
+  ...where,
+  targetId: vertexIdSchema.parse(where.targetId),
+  spaceId: spaceIdSchema.parse('a1'.repeat(16)),
+  clock,
+  peerId: peerIdSchema.parse(peer),
+  value: 'stored',
+})
 
 /** A sender and a receiver, with everything that was sent between them. */
 function setUp() {
   const time = createManualTime()
   const sent: TransientChange[] = []
   const shown = new Map<string, JsonValue | undefined>()
-  const receiver = createTransientReceiver((_tree, targetId, key, value) =>
-    shown.set(`${targetId}.${key}`, value),
+  const receiver = createTransientReceiver(
+    ({ targetId, key }, value) => void shown.set(`${targetId}.${key}`, value),
   )
   let isHeard = true
   const sender = createTransientSender(time, (changes) => {
     sent.push(...changes)
     if (isHeard) receiver.apply('her', changes)
   })
-  const set = (value: JsonValue | undefined) => sender.set({ ...where, value })
+  const set = (value: JsonValue | undefined) => sender.set({ ...where, value, opId })
   const hear = (heard: boolean) => (isHeard = heard)
   return { time, sent, shown, receiver, sender, set, hear, text: () => shown.get('message.text') }
 }
@@ -112,7 +131,7 @@ describe('What is shown', () => {
   it('is not sent any more once a stored value has taken its place', async () => {
     const { time, set, sent, sender } = setUp()
     set('draft')
-    sender.stored(treeId, 'message', 'text')
+    sender.stored(stored(11))
     await time.pass(10_000)
     expect(sent).toEqual([])
   })
@@ -126,10 +145,27 @@ describe('What is shown', () => {
     expect(text()).toBeUndefined()
     receiver.showAgain(treeId)
     expect(text()).toBe('half a rep')
-    receiver.stored(treeId, 'message', 'text')
+    receiver.stored(stored(11))
     shown.clear()
     receiver.showAgain(treeId)
     expect(text()).toBeUndefined()
+  })
+
+  it('[TR5] goes on after what the same peer stored before it, and with whatever others store', async () => {
+    const { time, set, text, receiver, shown } = setUp()
+    const again = (): JsonValue | undefined => {
+      shown.clear()
+      receiver.showAgain(treeId)
+      return text()
+    }
+    set('half a rep')
+    await time.pass(60)
+    receiver.stored(stored(9))
+    set('half a reply')
+    await time.pass(60)
+    expect(again()).toBe('half a reply')
+    receiver.stored(stored(9, '8'))
+    expect(again()).toBeUndefined()
   })
 
   it('goes with the connection that it came from', async () => {
@@ -145,9 +181,11 @@ it('[LI3] many changes at once travel in messages that the server takes', async 
   const time = createManualTime()
   const messages: (readonly TransientChange[])[] = []
   const sender = createTransientSender(time, (changes) => messages.push(changes))
-  for (let index = 0; index < 250; index++) sender.set({ ...where, targetId: `small${index}`, value: index })
+  for (let index = 0; index < 250; index++)
+    sender.set({ ...where, targetId: `small${index}`, value: index, opId })
   const large = 'x'.repeat(60_000)
-  for (let index = 0; index < 10; index++) sender.set({ ...where, targetId: `large${index}`, value: large })
+  for (let index = 0; index < 10; index++)
+    sender.set({ ...where, targetId: `large${index}`, value: large, opId })
   await time.pass(60)
   expect(messages.flat()).toHaveLength(260)
   for (const changes of messages) {

@@ -1,10 +1,10 @@
 import {
   jsonValueProblem,
   limits,
-  propertyKeySchema,
+  transientChangeSchema,
   utf8Length,
-  vertexIdSchema,
   type JsonValue,
+  type PropertyOperation,
   type TransientChange,
   type TreeId,
 } from '@t69/protocol'
@@ -20,7 +20,7 @@ const wholeEveryMs = 5_000
 export interface TransientSender {
   set(change: LocalTransient): void
   /** A stored value has taken its place, for everybody who gets the operation. */
-  stored(treeId: TreeId, targetId: string, key: string): void
+  stored(op: PropertyOperation): void
   /** Somebody came who has none of what was said so far. */
   repeatWhole(): void
   stop(): void
@@ -74,9 +74,7 @@ export function createTransientSender(
       })
       schedule()
     },
-    stored(treeId, targetId, key) {
-      outgoing.delete(keyOf({ treeId, targetId, key }))
-    },
+    stored: (op) => void outgoing.delete(keyOf(op)),
     repeatWhole() {
       for (const entry of outgoing.values()) {
         entry.sentAny = false
@@ -109,12 +107,12 @@ function* inMessages(changes: readonly TransientChange[]): Generator<TransientCh
   if (message.length > 0) yield message
 }
 
+const whereSchema = transientChangeSchema.pick({ treeId: true, targetId: true, key: true, opId: true })
+
 function messageFor(entry: Outgoing, now: number): TransientChange | undefined {
-  const { treeId, value } = entry.change
-  const targetId = vertexIdSchema.safeParse(entry.change.targetId).data
-  const key = propertyKeySchema.safeParse(entry.change.key).data
-  if (targetId === undefined || key === undefined) return undefined
-  const where = { treeId, targetId, key }
+  const { value } = entry.change
+  const where = whereSchema.safeParse(entry.change).data
+  if (where === undefined) return undefined
   if (value === undefined) return where
 
   const { sent } = entry
@@ -149,8 +147,8 @@ const keyOf = ({ treeId, targetId, key }: Pick<LocalTransient, 'treeId' | 'targe
 
 export interface TransientReceiver {
   apply(from: string, changes: readonly TransientChange[]): void
-  /** A stored value came: what was shown over it is history. */
-  stored(treeId: TreeId, targetId: string, key: string): void
+  /** A stored value came: what was shown over it is history, unless it is newer (TR5). */
+  stored(op: PropertyOperation): void
   /** Shows once more what is held for a tree: it was not open, or it lacked the vertices. */
   showAgain(treeId: TreeId): void
   /** Who is not here any more shows nothing. */
@@ -159,17 +157,17 @@ export interface TransientReceiver {
 
 /** Puts the parts together that a sender sent, and shows the result. */
 export function createTransientReceiver(
-  show: (treeId: TreeId, targetId: string, key: string, value: JsonValue | undefined) => void,
+  show: (change: TransientChange, value: JsonValue | undefined) => void,
 ): TransientReceiver {
   const shown = new Map<string, { from: string; change: TransientChange; value: JsonValue }>()
   return {
     apply(from, changes) {
       for (const change of changes) {
-        const { treeId, targetId, key, value, offset } = change
+        const { value, offset } = change
         const slot = keyOf(change)
         if (value === undefined) {
           shown.delete(slot)
-          show(treeId, targetId, key, undefined)
+          show(change, undefined)
           continue
         }
         const before = shown.get(slot)
@@ -179,22 +177,25 @@ export function createTransientReceiver(
             : continued(before?.from === from ? before.value : undefined, offset, value)
         if (whole === undefined) continue
         shown.set(slot, { from, change, value: whole })
-        show(treeId, targetId, key, whole)
+        show(change, whole)
       }
     },
-    stored(treeId, targetId, key) {
-      shown.delete(keyOf({ treeId, targetId, key }))
+    stored(op) {
+      const slot = keyOf(op)
+      const opId = shown.get(slot)?.change.opId
+      const isNewer = opId !== undefined && opId.peerId === op.peerId && opId.clock > op.clock
+      if (!isNewer) shown.delete(slot)
     },
     showAgain(treeId) {
       for (const { change, value } of shown.values()) {
-        if (change.treeId === treeId) show(treeId, change.targetId, change.key, value)
+        if (change.treeId === treeId) show(change, value)
       }
     },
     keepOnly(isPresent) {
       for (const [slot, { from, change }] of shown) {
         if (isPresent(from)) continue
         shown.delete(slot)
-        show(change.treeId, change.targetId, change.key, undefined)
+        show(change, undefined)
       }
     },
   }
