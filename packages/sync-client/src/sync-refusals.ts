@@ -65,19 +65,23 @@ function settledWhenEmpty(machine: SyncMachine, push: Push): SyncMachine {
 }
 
 /**
- * What the connection had under way is void, but for a transaction. So is an ack that the cursor has not come to:
+ * What was under way with the log is void, but for a transaction. So is an ack that the cursor has not come to:
  * a server that lost that position, though not the cursor, keeps the log id. What was acked is pushed once more.
  */
+const nothingUnderWay = {
+  caughtUp: false,
+  inbox: [],
+  request: null,
+  push: null,
+  acked: null,
+  unsent: true,
+} as const satisfies Partial<SyncMachine>
+
 export function disconnected(machine: SyncMachine): SyncMachine {
   return {
     ...machine,
+    ...nothingUnderWay,
     link: 'down',
-    caughtUp: false,
-    inbox: [],
-    request: null,
-    push: null,
-    acked: null,
-    unsent: true,
     pullPace: machine.request === 'pull' ? paceLost(machine.pullPace) : machine.pullPace,
     pushPace: machine.request === 'push' ? paceLost(machine.pushPace) : machine.pushPace,
     pause: null,
@@ -87,17 +91,7 @@ export function disconnected(machine: SyncMachine): SyncMachine {
 }
 
 export function rejoin(machine: SyncMachine): SyncMachine {
-  if (machine.link === 'down') return machine
-  return {
-    ...machine,
-    link: 'up',
-    caughtUp: false,
-    inbox: [],
-    request: null,
-    push: null,
-    acked: null,
-    unsent: true,
-  }
+  return machine.link === 'down' ? machine : { ...machine, ...nothingUnderWay, link: 'up' }
 }
 
 export function block(machine: SyncMachine, error: ErrorBody): SyncMachine {
