@@ -4,7 +4,7 @@ const longestTaskMs = 60_000
 /**
  * Runs a task while no other tab of this origin runs one under the same lock. A tab that is frozen in the midst
  * of its own is not waited for longer than a minute. Where the browser has no Web Locks (a page that came over
- * plain HTTP, from elsewhere than this machine), the task runs at once.
+ * plain HTTP, from elsewhere than this machine), or refuses them with all other site data, the task runs at once.
  */
 export async function oneTabAtATime<T>(lock: string, task: () => Promise<T>): Promise<T> {
   if (!('locks' in navigator)) return task()
@@ -17,7 +17,7 @@ export async function oneTabAtATime<T>(lock: string, task: () => Promise<T>): Pr
   try {
     return await navigator.locks.request(lock, { signal: patience }, begin)
   } catch (error) {
-    if (began || !patience.aborted) throw error
-    return navigator.locks.request(lock, { steal: true }, task)
+    if (began) throw error
+    return patience.aborted ? navigator.locks.request(lock, { steal: true }, task) : task()
   }
 }
