@@ -1,7 +1,7 @@
 import type { SpaceStatus } from '@t69/sync-client'
 import { expect, test } from 'vitest'
 
-import { isAccountGone, syncDetails, syncTone, syncWords } from './sync-words.ts'
+import { isAccountGone, keepingWords, syncDetails, syncTone, syncWords } from './sync-words.ts'
 
 const synced: SpaceStatus = {
   phase: 'live',
@@ -25,6 +25,13 @@ test('the status says in words how far syncing is', () => {
   expect(syncWords({ ...synced, phase: 'local' }, true)).toBe('On this device only')
   const error = { code: 'not_found', message: 'The space was deleted' } as const
   expect(syncWords({ ...synced, phase: 'blocked', error }, true)).toBe('Not synced: The space was deleted')
+})
+
+test('an empty chat says what becomes of what is written in it', () => {
+  expect(keepingWords(synced, true)).toBe('It is kept on this device, works offline, and syncs.')
+  expect(keepingWords({ ...synced, phase: 'local' }, false)).toContain('and syncs once you sign in.')
+  for (const phase of ['local', 'blocked'] as const)
+    expect(keepingWords({ ...synced, phase }, true)).toBe('It is kept on this device, and works offline.')
 })
 
 test('edits of someone who may only read now are shown as not taken, and kept', () => {

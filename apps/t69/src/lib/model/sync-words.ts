@@ -33,6 +33,14 @@ export function syncWords(status: SpaceStatus, signedIn: boolean): string {
   }
 }
 
+/** What becomes of what somebody is about to write, where nothing is yet. */
+export function keepingWords({ phase }: SpaceStatus, signedIn: boolean): string {
+  if (phase === 'blocked' || (phase === 'local' && signedIn))
+    return 'It is kept on this device, and works offline.'
+  const then = phase === 'local' || phase === 'signed-out' ? 'syncs once you sign in' : 'syncs'
+  return `It is kept on this device, works offline, and ${then}.`
+}
+
 /** It never syncs again, whoever signs in: its account was deleted on this device. */
 export function isAccountGone({ phase, error }: SpaceStatus): boolean {
   return phase === 'blocked' && error?.code === 'unauthenticated'
