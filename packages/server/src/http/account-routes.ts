@@ -10,9 +10,8 @@ import { z } from 'zod'
 
 import type { AnswerSession } from './answer-session.ts'
 import { authenticateBy, callerOf } from './authenticate.ts'
-import type { HttpApp } from './http-app.ts'
 import { bearer, errorResponses } from './openapi.ts'
-import type { RouteDeps } from './routes.ts'
+import type { HttpApp, RouteDeps } from './route.ts'
 import { clearSessionCookie } from './session-cookie.ts'
 
 export interface AccountRoutesDeps {

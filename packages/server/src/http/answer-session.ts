@@ -2,7 +2,7 @@ import type { Session, User } from '@t69/protocol'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { IssuedRefresh } from '../platform/sessions.ts'
-import type { RouteDeps } from './routes.ts'
+import type { RouteDeps } from './route.ts'
 import { setSessionCookie } from './session-cookie.ts'
 
 export type AnswerSession = (

@@ -15,10 +15,9 @@ import { z } from 'zod'
 import { accountRoutes } from './account-routes.ts'
 import { createSessionAnswer } from './answer-session.ts'
 import { authenticateBy, bearerTokenOf, callerOf } from './authenticate.ts'
-import type { HttpApp } from './http-app.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import { createAccountLimit, createRenewalLimit, createSignInLimit } from './rate-limits.ts'
-import type { RouteDeps } from './routes.ts'
+import type { HttpApp, RouteDeps } from './route.ts'
 import { clearSessionCookie, sessionCookieOf } from './session-cookie.ts'
 
 /** Sign-up, sign-in, renewal, sign-out. */

@@ -1,9 +1,8 @@
 import { SyncError } from '@t69/protocol'
 import { z } from 'zod'
 
-import type { HttpApp } from './http-app.ts'
 import { errorResponses } from './openapi.ts'
-import type { RouteDeps } from './routes.ts'
+import type { HttpApp, RouteDeps } from './route.ts'
 
 const okSchema = z.object({ status: z.literal('ok') })
 

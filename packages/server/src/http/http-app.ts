@@ -1,16 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-
 import cookie from '@fastify/cookie'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import jwt from '@fastify/jwt'
 import rateLimit from '@fastify/rate-limit'
-import Fastify, {
-  LogController,
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type RawServerDefault,
-} from 'fastify'
+import Fastify, { LogController, type FastifyBaseLogger } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 
 import type { Config } from '../config.ts'
@@ -18,14 +11,7 @@ import { contentSecurityPolicy } from './content-security-policy.ts'
 import { handleError } from './error-handler.ts'
 import { registerOpenApi } from './openapi.ts'
 import { rateLimitDefaults } from './rate-limits.ts'
-
-export type HttpApp = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  ZodTypeProvider
->
+import type { HttpApp } from './route.ts'
 
 export interface HttpAppOptions {
   readonly config: Config

@@ -3,8 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { SyncError } from '@t69/protocol'
 
 import { bearerTokenOf } from './authenticate.ts'
-import type { HttpApp } from './http-app.ts'
-import type { RouteDeps } from './routes.ts'
+import type { HttpApp, RouteDeps } from './route.ts'
 
 /** Figures for Prometheus, for whoever has the operator's token. Where none is set, there is no such route. */
 export function metricsRoutes(app: HttpApp, { config, metrics }: RouteDeps): void {

@@ -3,7 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import { errorResponseSchema, type ErrorCode, errorCodes } from '@t69/protocol'
 import { jsonSchemaTransform } from 'fastify-type-provider-zod'
 
-import type { HttpApp } from './http-app.ts'
+import type { HttpApp } from './route.ts'
 
 /** The HTTP side at `/docs`, as JSON at `/docs/json`. Before any route: each is taken down as it is made. */
 export async function registerOpenApi(app: HttpApp): Promise<void> {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 
 import type { Config } from '../config.ts'
 import { bearerTokenOf } from './authenticate.ts'
-import type { HttpApp } from './http-app.ts'
+import type { HttpApp } from './route.ts'
 
 const minuteMs = 60_000
 const quarterMs = 15 * minuteMs

@@ -14,9 +14,8 @@ import {
 import { z } from 'zod'
 
 import { authenticateBy, callerOf } from './authenticate.ts'
-import type { HttpApp } from './http-app.ts'
 import { bearer, errorResponses } from './openapi.ts'
-import type { RouteDeps } from './routes.ts'
+import type { HttpApp, RouteDeps } from './route.ts'
 import { memberRole, requireRole } from './space-roles.ts'
 import { createUnreadAnswers } from './unread-answers.ts'
 

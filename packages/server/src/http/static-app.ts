@@ -4,7 +4,7 @@ import { join, sep } from 'node:path'
 import staticFiles from '@fastify/static'
 
 import { sendError } from './error-handler.ts'
-import type { HttpApp } from './http-app.ts'
+import type { HttpApp } from './route.ts'
 
 /**
  * Serves the built app. Its addresses (`/invite/…`) are its own business: whatever page is asked for and is

@@ -15,7 +15,8 @@ import {
 } from '@t69/protocol'
 
 import { parseConfig, type Config } from '../config.ts'
-import { createHttpApp, type HttpApp } from '../http/http-app.ts'
+import { createHttpApp } from '../http/http-app.ts'
+import type { HttpApp } from '../http/route.ts'
 import { registerRoutes } from '../http/routes.ts'
 import { createPrometheusMetrics } from '../metrics/prometheus.ts'
 import { createPasswords } from '../platform/passwords.ts'
