@@ -18,13 +18,14 @@ import { type ServerRuntime, systemServerRuntime } from '../spaces/server-runtim
 import type { Spaces } from '../spaces/spaces.ts'
 import type { Connection } from './connection.ts'
 import { isSlow } from './is-slow.ts'
-import { parseRequest, parseSignal } from './parse-payload.ts'
-import { createRequestHandlers, roleInJoined } from './request-handlers.ts'
+import { parseRequest } from './parse-payload.ts'
+import { createRequestHandlers } from './request-handlers.ts'
 import { createRooms } from './rooms.ts'
+import { createSignalHandlers } from './signal-handlers.ts'
 import type { Socket } from './socket.ts'
 import { createTokenBucket } from './token-bucket.ts'
 import { createTokenTimers, type TokenTimers } from './token-timers.ts'
-import { type Allowance, createUserLimits, defaultUserLimits, type UserLimits } from './user-limits.ts'
+import { createUserLimits, defaultUserLimits, type UserLimits } from './user-limits.ts'
 
 export type { Socket } from './socket.ts'
 
@@ -98,9 +99,6 @@ const defaultLimits: GatewayLimits = {
 /** What a message counts as besides its bytes: the smallest ones cost something too. */
 const messageBytes = 256
 
-/** So many sockets are sent a signal for what another one would take to be read. */
-const copiesPerSignal = 16
-
 /** A connection while it lasts. */
 interface LiveConnection extends Connection {
   readonly timers: TokenTimers
@@ -131,6 +129,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     now,
     maxBacklogBytes: limits.maxBacklogBytes,
     renewed: (connection) => live.get(connection)?.timers.restart(connection.data.tokenExpiresAt),
+  })
+  const signalHandlers = createSignalHandlers({
+    access,
+    rooms,
+    logger,
+    maxShownBytes: userLimits.maxShownBytes,
   })
   let requestsUnderWay = 0
   let isClosing = false
@@ -165,49 +169,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     } catch (error) {
       errorBodyOf(error, event)
     }
-  }
-
-  function signal(connection: Connection, name: SignalName, payload: unknown): void {
-    switch (name) {
-      case 'ops:transient': {
-        const parsed = parseSignal(name, payload)
-        if (parsed === undefined) return
-        if (roleInJoined({ access, rooms }, connection, parsed.spaceId) === 'viewer') return
-        const room = rooms.find(parsed.spaceId)
-        payForCopies(connection.allowance, room?.size ?? 0, JSON.stringify(parsed.changes).length)
-        room?.passOn(connection, parsed.changes)
-        return
-      }
-      case 'presence:set': {
-        const parsed = parseSignal(name, payload)
-        if (parsed === undefined) return
-        roleInJoined({ access, rooms }, connection, parsed.spaceId)
-        const room = rooms.find(parsed.spaceId)
-        const bytes = JSON.stringify(parsed.state).length
-        const { allowance } = connection
-        if (parsed.state !== null && allowance.shownBytes + bytes > userLimits.maxShownBytes) return
-        payForCopies(allowance, room?.size ?? 0, bytes)
-        room?.show(connection, parsed.state, bytes)
-        return
-      }
-      case 'divergence:report': {
-        const parsed = parseSignal(name, payload)
-        if (parsed === undefined) return
-        roleInJoined({ access, rooms }, connection, parsed.spaceId)
-        if (connection.allowance.logged.take() > 0) return
-        const { userId } = connection.data
-        logger.warn(
-          { ...parsed, userId, connectionId: connection.socket.id },
-          'what differed in a tree that diverged',
-        )
-      }
-    }
-  }
-
-  /** Those who hear of a signal make up most of what it takes, the smallest signal included. */
-  function payForCopies(allowance: Allowance, sockets: number, bytes: number): void {
-    allowance.bytes.spend(bytes * sockets)
-    allowance.signals.spend(sockets / copiesPerSignal)
   }
 
   function memberChanged(spaceId: SpaceId, userId: UserId): void {
@@ -297,7 +258,8 @@ export function createGateway(options: GatewayOptions): Gateway {
         signal: (name, payload) => {
           guarded(name, () => {
             if (!live.has(connection) || allowance.bytes.waitMs() > 0) return
-            if (signalTokens.take() === 0 && allowance.signals.take() === 0) signal(connection, name, payload)
+            if (signalTokens.take() > 0 || allowance.signals.take() > 0) return
+            signalHandlers[name](connection, payload)
           })
         },
 

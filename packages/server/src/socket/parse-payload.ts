@@ -18,11 +18,10 @@ export function parseRequest<N extends RequestName>(name: N, payload: unknown): 
   throw new SyncError('invalid_request', `${name}: ${at}: ${issue?.message ?? 'malformed'}`, { at })
 }
 
+export type ParsedSignal<N extends SignalName> = z.output<(typeof signals)[N]>
+
 /** Undefined for a malformed one: nobody waits for an answer to it. */
-export function parseSignal<N extends SignalName>(
-  name: N,
-  payload: unknown,
-): z.output<(typeof signals)[N]> | undefined {
+export function parseSignal<N extends SignalName>(name: N, payload: unknown): ParsedSignal<N> | undefined {
   const parsed = signals[name].safeParse(payload)
-  return parsed.success ? (parsed.data as z.output<(typeof signals)[N]>) : undefined
+  return parsed.success ? (parsed.data as ParsedSignal<N>) : undefined
 }

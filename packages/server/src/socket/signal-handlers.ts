@@ -1,0 +1,70 @@
+import type { SignalName } from '@t69/protocol'
+
+import type { Access } from '../spaces/access.ts'
+import type { Logger } from '../spaces/logger.ts'
+import type { Connection } from './connection.ts'
+import { parseSignal, type ParsedSignal } from './parse-payload.ts'
+import { roleInJoined } from './request-handlers.ts'
+import type { Rooms } from './rooms.ts'
+import type { Allowance } from './user-limits.ts'
+
+/** Each drops what is malformed, acts, or throws: nobody waits for an answer. What is not a `SyncError` is a bug. */
+export type SignalHandlers = Readonly<Record<SignalName, (connection: Connection, payload: unknown) => void>>
+
+export interface SignalHandlersOptions {
+  readonly access: Access
+  readonly rooms: Rooms
+  readonly logger: Logger
+  /** How much may be shown of a user at a time, over all connections and spaces. */
+  readonly maxShownBytes: number
+}
+
+/** So many sockets are sent a signal for what another one would take to be read. */
+const copiesPerSignal = 16
+
+/** What each signal does: check the role as it is now, have it paid for, pass it on. */
+export function createSignalHandlers(options: SignalHandlersOptions): SignalHandlers {
+  const { rooms, logger, maxShownBytes } = options
+  return {
+    'ops:transient': parsed('ops:transient', (connection, { spaceId, changes }) => {
+      if (roleInJoined(options, connection, spaceId) === 'viewer') return
+      const room = rooms.find(spaceId)
+      payForCopies(connection.allowance, room?.size ?? 0, JSON.stringify(changes).length)
+      room?.passOn(connection, changes)
+    }),
+
+    'presence:set': parsed('presence:set', (connection, { spaceId, state }) => {
+      roleInJoined(options, connection, spaceId)
+      const room = rooms.find(spaceId)
+      const bytes = JSON.stringify(state).length
+      const { allowance } = connection
+      if (state !== null && allowance.shownBytes + bytes > maxShownBytes) return
+      payForCopies(allowance, room?.size ?? 0, bytes)
+      room?.show(connection, state, bytes)
+    }),
+
+    'divergence:report': parsed('divergence:report', (connection, report) => {
+      roleInJoined(options, connection, report.spaceId)
+      if (connection.allowance.logged.take() > 0) return
+      const { userId } = connection.data
+      const details = { ...report, userId, connectionId: connection.socket.id }
+      logger.warn(details, 'what differed in a tree that diverged')
+    }),
+  }
+}
+
+function parsed<N extends SignalName>(
+  name: N,
+  handle: (connection: Connection, payload: ParsedSignal<N>) => void,
+): SignalHandlers[N] {
+  return (connection, raw) => {
+    const payload = parseSignal(name, raw)
+    if (payload !== undefined) handle(connection, payload)
+  }
+}
+
+/** Those who hear of a signal make up most of what it takes, the smallest signal included. */
+function payForCopies(allowance: Allowance, sockets: number, bytes: number): void {
+  allowance.bytes.spend(bytes * sockets)
+  allowance.signals.spend(sockets / copiesPerSignal)
+}
