@@ -133,7 +133,7 @@ class MemoryStorage implements ClientStorage {
     for (const [order, entry] of this.#memory.records.get(spaceId)?.outbox ?? []) {
       if (!fitsSlice(entries.length, bytes + entry.bytes, ops.length + entry.ops.length, budgetBytes)) break
       entries.push(order)
-      ops.push(...entry.ops)
+      for (const op of entry.ops) ops.push(op)
       bytes += entry.bytes
     }
     return entries.length === 0 ? undefined : { entries, ops }

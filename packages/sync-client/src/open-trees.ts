@@ -126,7 +126,7 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
       for (const [treeId, treeOps] of Map.groupBy(ops, (op) => op.treeId)) {
         const entry = trees.get(treeId)
         entry?.tree?.merge(treeOps.map(toVertexOperation))
-        if (entry?.tree === undefined || entry.isReplaced) entry?.missed.push(...treeOps)
+        if (entry?.tree === undefined || entry.isReplaced) for (const op of treeOps) entry?.missed.push(op)
       }
     },
     async reload() {

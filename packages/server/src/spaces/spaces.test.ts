@@ -17,7 +17,7 @@ import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
 import type { OpLog, OpLogs } from '../storage/op-log.ts'
 import { StorageFailure } from '../storage/storage-failure.ts'
 import { createManualRuntime } from '../testing/manual-runtime.ts'
-import { newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
+import { moveOp, newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
 import type { Commit, PushOutcome } from './space.ts'
 import { createSpaces, type Spaces, type SpacesOptions } from './spaces.ts'
 
@@ -524,6 +524,21 @@ describe('a tree that is read', () => {
     expect(names(after)).toEqual([undefined, 'second'])
     expect(after.digest).toBe(tree.digest())
     expect(after.cursor).toBe(spaces.open(spaceId).state.head)
+    tree.dispose()
+  })
+
+  it('may have more siblings than a call takes arguments', async () => {
+    const { spaces, runtime, push, tree } = withTree()
+    const many = 130_000
+    for (let from = 0; from < many; from += 10_000) {
+      push(
+        Array.from({ length: 10_000 }, (_, index) =>
+          moveOp(1_000 + from + index, treeId, { target: `v${from + index}` }),
+        ),
+      )
+      runtime.turn()
+    }
+    expect((await read(spaces)).vertices).toHaveLength(many + 4)
     tree.dispose()
   })
 

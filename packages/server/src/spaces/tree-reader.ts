@@ -58,7 +58,7 @@ function verticesOf(replica: Replica): TreeSnapshot['vertices'] {
       parentId: vertex.parentId,
       properties: Object.fromEntries(properties) as TreeSnapshot['vertices'][number]['properties'],
     })
-    stack.push(...vertex.children.toReversed())
+    for (const child of vertex.children.toReversed()) stack.push(child)
   }
   return vertices
 }

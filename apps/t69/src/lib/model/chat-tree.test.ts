@@ -24,6 +24,8 @@ function message(text: string, createdAt = (now += 1_000)) {
   return { role: 'user' as const, text, createdAt, author: 'Anna', authorId: 'a1' }
 }
 
+type Operations = Parameters<Tree['merge']>[0]
+
 function texts(tree: Tree): string[] {
   return threadOf(tree).map(({ id }) => messageOf(tree.getVertex(id)!).text)
 }
@@ -135,6 +137,27 @@ test('the thread of a long chat is read without recursion', async () => {
   let after: string | undefined
   for (let index = 0; index < 3_000; index++) after = addMessage(it.tree, message(String(index)), after)
   expect(threadOf(it.tree)).toHaveLength(3_000)
+})
+
+test('more versions of a message than a call takes arguments are read like a few', async () => {
+  await using it = await chat()
+  const messages = childrenNamed(it.tree.root!, 'messages')[0]!
+  const first = addMessage(it.tree, message('asked'))
+  const many = Array.from({ length: 130_000 }, (_, index) => `version${index}`)
+  it.tree.merge(
+    many.flatMap((targetId, index): Operations => [
+      { id: { counter: 1_000 + 2 * index, peerId: '1' }, targetId, parentId: messages.id },
+      {
+        id: { counter: 1_001 + 2 * index, peerId: '1' },
+        targetId,
+        key: 'versionOf',
+        value: first,
+        transient: false,
+      },
+    ]),
+  )
+  const [entry] = threadOf(it.tree)
+  expect(entry?.versions).toHaveLength(many.length + 1)
 })
 
 test('a title is the first line of a message, cut at a word', () => {

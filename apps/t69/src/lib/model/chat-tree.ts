@@ -56,17 +56,17 @@ export function threadOf(tree: Tree, visit: Visit = unwatched): ThreadEntry[] {
   for (let entry = waiting.pop(); entry !== undefined; entry = waiting.pop()) {
     thread.push(entry)
     const vertex = tree.getVertex(entry.id)
-    if (vertex) waiting.push(...entriesUnder([vertex], visit).toReversed())
+    const next = vertex === undefined ? [] : entriesUnder([vertex], visit)
+    for (const below of next.toReversed()) waiting.push(below)
   }
   return thread
 }
 
 function entriesUnder(parents: readonly Vertex[], visit: Visit): ThreadEntry[] {
-  const children: Vertex[] = []
-  for (const parent of parents) {
+  const children = parents.flatMap((parent) => {
     visit(parent.id)
-    children.push(...parent.children)
-  }
+    return parent.children
+  })
   if (children.length === 0) return []
   const [only] = children
   if (only !== undefined && children.length === 1) return [{ id: only.id, versions: [only.id] }]
@@ -85,12 +85,10 @@ function versionGroups(siblings: readonly Vertex[]): Vertex[][] {
   const isLoose = (vertex: Vertex) => textOf(vertex, 'versionOf') === undefined && !named.has(vertex.id)
   const loose = siblings.filter(isLoose)
   const looseAreVersions = loose.some((vertex) => vertex.getProperty('main') !== undefined)
-  const groups = new Map<string, Vertex[]>()
-  for (const vertex of siblings) {
+  const groups = Map.groupBy(siblings, (vertex) => {
     const first = looseAreVersions && isLoose(vertex) ? loose[0] : undefined
-    const key = first?.id ?? textOf(vertex, 'versionOf') ?? vertex.id
-    groups.set(key, [...(groups.get(key) ?? []), vertex])
-  }
+    return first?.id ?? textOf(vertex, 'versionOf') ?? vertex.id
+  })
   return [...groups.values()]
 }
 

@@ -90,3 +90,17 @@ test('a chat that somebody deleted while it was open comes back to the top, once
   restoreChat(it.tree, 't1', 'Chat')
   expect(lines(it.tree)).toEqual(['chat Chat'])
 })
+
+test('more chats in a folder than a call takes arguments are listed like a few', async () => {
+  await using it = await space()
+  const folder = addItem(it.tree, { title: 'Folder' })
+  const many = Array.from({ length: 130_000 }, (_, index) => `chat${index}`)
+  it.tree.merge(
+    many.map((targetId, index) => ({
+      id: { counter: 1_000 + index, peerId: '1' },
+      targetId,
+      parentId: folder,
+    })),
+  )
+  expect(forestRows(it.tree, () => true)).toHaveLength(many.length + 1)
+})

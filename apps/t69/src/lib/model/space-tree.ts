@@ -54,7 +54,8 @@ export function forestRows(
     rows.push(row)
     if (!row.open) continue
     const vertex = tree.getVertex(row.id)
-    if (vertex) waiting.push(...rowsUnder([vertex], row.id, row.level + 1, isOpen, visit).toReversed())
+    const next = vertex === undefined ? [] : rowsUnder([vertex], row.id, row.level + 1, isOpen, visit)
+    for (const below of next.toReversed()) waiting.push(below)
   }
   return rows
 }
