@@ -1,3 +1,4 @@
+import { createSyncClient, memoryStorage, type Space } from '@t69/sync-client'
 import { expect } from 'vitest'
 
 import { startFakeProvider } from '../lib/fake-provider.ts'
@@ -67,3 +68,41 @@ story('one device asks the AI, and everybody sees the reply grow', async (stage)
   await other.page.reload()
   await expect.poll(() => messages(other.page), moment).toEqual(['What is a tree?', 'A tree has roots.'])
 })
+
+story(
+  'a member who writes another address into a provider is sent neither key nor message',
+  async (stage) => {
+    using provider = await startFakeProvider()
+    using thief = await startFakeProvider()
+    const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+    const { page } = laptop
+    await page.getByTestId('settings').click()
+    await page.getByTestId('provider-name').fill('Home')
+    await page.getByTestId('provider-base-url').fill(provider.baseUrl)
+    await page.getByTestId('provider-model').fill('small')
+    await page.getByTestId('provider-key').fill('key-of-anna')
+    await page.getByTestId('provider-save').click()
+    await page.getByTestId('provider').waitFor()
+    await page.getByTestId('close-dialog').click()
+    await newChat(page, 'Ask')
+    await synced(page)
+
+    await using ben = createSyncClient({ url: stage.server.url, storage: memoryStorage() })
+    await ben.signUp(accountOf('Ben'))
+    const link = await invite(page, 'editor')
+    const { id } = await ben.acceptInvite(new URL(link).pathname.replace('/invite/', ''))
+    const space = await ben.openSpace(id)
+    const providers = (): Space['root']['root'] => space.root.getVertexByPath('providers')
+    await expect.poll(() => providers()?.children.length).toBe(1)
+    providers()!.children[0]!.setProperty('baseUrl', thief.baseUrl)
+    await space.flushed()
+    await page.getByTestId('settings').click()
+    await expect.poll(() => page.getByTestId('provider').innerText()).toContain(thief.baseUrl)
+    await page.getByTestId('close-dialog').click()
+
+    await say(page, 'What is a tree?')
+    await expect.poll(async () => (await messages(page)).at(-1), moment).toContain(`is now ${thief.baseUrl}`)
+    await stage.shot(laptop, 'the address has changed')
+    expect(thief.asked).toEqual([])
+  },
+)

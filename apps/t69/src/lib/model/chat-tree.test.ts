@@ -166,3 +166,14 @@ test('a title is the first line of a message, cut at a word', () => {
   expect(titleFrom(long)).toBe('A message that is far too long to be the title of a chat in…')
   expect(titleFrom('x'.repeat(100))).toHaveLength(61)
 })
+
+test('a time that no clock has is none, whoever wrote it', async () => {
+  await using it = await chat()
+  const id = addMessage(it.tree, message('hello'))
+  const vertex = it.tree.getVertex(id)!
+  for (const createdAt of [1e300, -1e300, 'not a date', { toString: 1, valueOf: 1 }]) {
+    vertex.setProperties({ createdAt, _c: { toString: 1, valueOf: 1 } })
+    expect(messageOf(vertex).createdAt).toBe(0)
+    expect(texts(it.tree)).toEqual(['hello'])
+  }
+})

@@ -1,4 +1,4 @@
-import { byId, childNamed, childrenNamed, edit, rootOf, textOf } from './tree.ts'
+import { byId, childNamed, childrenNamed, edit, isTime, madeAtOf, rootOf, textOf } from './tree.ts'
 import { unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
 
 /**
@@ -106,9 +106,9 @@ function inOrder(a: Vertex, b: Vertex): number {
 /** t69 writes a number; a date as text is read too. */
 function createdAtOf(vertex: Vertex): number {
   const value = vertex.getProperty('createdAt')
-  if (typeof value === 'number') return value
-  const time = typeof value === 'string' ? Date.parse(value) : vertex.createdAt.getTime()
-  return Number.isNaN(time) ? 0 : time
+  if (typeof value !== 'number' && typeof value !== 'string') return madeAtOf(vertex)
+  const time = typeof value === 'number' ? value : Date.parse(value)
+  return isTime(time) ? time : 0
 }
 
 export function messageOf(vertex: Vertex): Message {

@@ -181,3 +181,10 @@ test('a page knows its own deletions, and who it was is said to others by name',
   expect(deleterName(null, anna)).toBe('Someone')
   expect(deleterName(null, { id: null, isAlone: true })).toBe('You')
 })
+
+test('a mark with a time that no clock has is none', async () => {
+  await using it = await space()
+  const [chat] = chats(it.tree, 1)
+  deleteItem(it.tree, chat!, { by: ben, at: 1e300 })
+  expect(deletedItemsOf(it.tree)).toMatchObject([{ at: null }])
+})

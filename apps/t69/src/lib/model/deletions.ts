@@ -3,7 +3,7 @@ import type { DeletedRoot, DeletedVertex } from '@t69/sync-client'
 
 import type { Author, Reader } from './authorship.ts'
 import { forestHome, forestName, isShown, shownItems } from './space-tree.ts'
-import { edit, nameOf, type Tree } from './tree.ts'
+import { edit, isTime, nameOf, type Tree } from './tree.ts'
 
 /**
  * What was deleted from the sidebar, for the list of it and for the notice after a mass deletion. The
@@ -67,7 +67,7 @@ function markOf(tree: Tree, root: DeletedRoot): Mark | undefined {
   const value = tree.getVertexProperty(root.id, markKey)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   const { at, peer, by } = value
-  if (typeof at !== 'number' || peer !== root.deletedBy.peerId) return undefined
+  if (typeof at !== 'number' || !isTime(at) || peer !== root.deletedBy.peerId) return undefined
   if (typeof by !== 'object' || by === null || Array.isArray(by)) return { at, peer, by: null }
   const { id, name } = by
   return { at, peer, by: typeof id === 'string' && typeof name === 'string' ? { id, name } : null }

@@ -4,15 +4,23 @@ import { unwatched, type Tree, type Visit } from './tree.ts'
 /** An AI provider that speaks OpenAI's protocol. Its key is a secret of each device and never in a tree. */
 export interface Provider {
   readonly vertexId: string
-  /** Names the secret: `api-key-<id>`, as in t69. */
   readonly id: string
   readonly title: string
   readonly baseUrl: string
   readonly model: string
 }
 
-export function secretKeyOf(provider: Pick<Provider, 'id'>): string {
-  return `api-key-${provider.id}`
+/**
+ * Names the secret that is the provider's key. Everybody who may edit the space can write another address into
+ * it, and would be sent the key, were it not kept for the address that it was entered for.
+ */
+export function secretKeyOf(provider: Pick<Provider, 'id' | 'baseUrl'>): string {
+  return secretKeysOf(provider) + provider.baseUrl
+}
+
+/** What the names of all keys begin with that were entered for a provider, whatever its address was. */
+export function secretKeysOf({ id }: Pick<Provider, 'id'>): string {
+  return `api-key-${encodeURIComponent(id)}@`
 }
 
 /** Providers that can be asked as they are; t69's own of other kinds stay in the tree, unread. */

@@ -104,3 +104,10 @@ test('more chats in a folder than a call takes arguments are listed like a few',
   )
   expect(forestRows(it.tree, () => true)).toHaveLength(many.length + 1)
 })
+
+test('items that were made at no time are listed all the same', async () => {
+  await using it = await space()
+  const chats = ['One', 'Two'].map((title) => addItem(it.tree, { title, treeId: `tree of ${title}` }))
+  for (const id of chats) it.tree.setVertexProperty(id, '_c', { toString: 1, valueOf: 1 })
+  expect(lines(it.tree).toSorted()).toEqual(['chat One', 'chat Two'])
+})

@@ -1,4 +1,4 @@
-import { byId, childNamed, childrenNamed, edit, nameOf, rootOf, textOf } from './tree.ts'
+import { byId, childNamed, childrenNamed, edit, madeAtOf, nameOf, rootOf, textOf } from './tree.ts'
 import { unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
 
 /**
@@ -72,7 +72,7 @@ function rowsUnder(
     return parent.children
   })
   return children
-    .map((vertex) => ({ vertex, treeId: treeIdOf(vertex), madeAt: vertex.createdAt.getTime() }))
+    .map((vertex) => ({ vertex, treeId: treeIdOf(vertex), madeAt: madeAtOf(vertex) }))
     .toSorted((a, b) => {
       if ((a.treeId === null) !== (b.treeId === null)) return a.treeId === null ? -1 : 1
       const newestFirst = a.treeId === null ? a.madeAt - b.madeAt : b.madeAt - a.madeAt

@@ -14,6 +14,17 @@ export function textOf(vertex: Vertex, key: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
+/** Any client may write any number; not every one is a time that can be shown. */
+export function isTime(ms: number): boolean {
+  return Math.abs(ms) <= 8.64e15
+}
+
+/** When a vertex was made, in Unix milliseconds; 0 where nothing that can be read says so. */
+export function madeAtOf(vertex: Vertex): number {
+  const ms = Date.parse(textOf(vertex, '_c') ?? '')
+  return isTime(ms) ? ms : 0
+}
+
 /** The name that code finds a vertex by. RepTree keeps it in `name`; t69's data of June 2025 in `_n`. */
 export function nameOf(vertex: Vertex): string | undefined {
   return textOf(vertex, 'name') ?? textOf(vertex, '_n')

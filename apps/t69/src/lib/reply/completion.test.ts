@@ -53,3 +53,12 @@ test('the key goes into the header and the address gets its path', async () => {
   })
   expect(seen).toEqual({ url: 'https://ai.example/v1/chat/completions', authorization: 'Bearer secret' })
 })
+
+test('no cookie goes to the address that a space names', async () => {
+  let asked: RequestInit | undefined
+  await collect((_input, init) => {
+    asked = init
+    return answer([encoder.encode(chunk('a'))])('')
+  })
+  expect(asked?.credentials).toBe('omit')
+})

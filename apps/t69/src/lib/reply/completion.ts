@@ -22,6 +22,8 @@ export async function* streamCompletion(
       ...(request.apiKey ? { authorization: `Bearer ${request.apiKey}` } : {}),
     },
     body: JSON.stringify({ model: request.model, messages: request.messages, stream: true }),
+    // Whoever may edit a space names the address, which may be one of this server's own: no cookie goes there.
+    credentials: 'omit',
     signal,
   })
   if (!response.ok || response.body === null) throw new Error(await refusal(response))

@@ -2,9 +2,9 @@ import { SvelteMap } from 'svelte/reactivity'
 
 import { addMessage, messageOf, threadOf } from '../model/chat-tree.ts'
 import { explain } from '../model/explain.ts'
-import { providersOf, secretKeyOf, type Provider } from '../model/providers.ts'
+import { providersOf, secretKeyOf, secretKeysOf, type Provider } from '../model/providers.ts'
 import type { Tree } from '../model/tree.ts'
-import { readSecret } from '../state/device.ts'
+import { readSecrets } from '../state/device.ts'
 import type { OpenSpace } from '../state/open-space.svelte.ts'
 import { streamCompletion } from './completion.ts'
 
@@ -28,10 +28,10 @@ export class Replies {
     const stop = new AbortController()
     this.running.set(treeId, stop)
     try {
-      const apiKey = await readSecret(open.space.id, secretKeyOf(provider))
+      const secrets = await readSecrets(open.space.id)
       // Opened for the reply itself: it goes on when the person looks at another chat.
       const tree = await open.space.openTree(treeId)
-      await writeReply(tree, provider, apiKey, stop.signal)
+      await writeReply(tree, provider, secrets, stop.signal)
       await open.space.closeTree(treeId)
     } catch {
       // The space was closed meanwhile; what had been kept is in the chat.
@@ -48,7 +48,7 @@ export class Replies {
 async function writeReply(
   tree: Tree,
   provider: Provider,
-  apiKey: string | undefined,
+  secrets: ReadonlyMap<string, string>,
   signal: AbortSignal,
 ): Promise<void> {
   const thread = threadOf(tree)
@@ -80,6 +80,7 @@ async function writeReply(
     }
   }
   try {
+    const apiKey = keyFor(provider, secrets)
     for await (const piece of streamCompletion({ baseUrl, model, apiKey, messages }, signal)) {
       text += piece
       // Also what came last before the model paused is shown.
@@ -101,4 +102,14 @@ async function writeReply(
   vertex.setProperty('text', text === '' ? '(Stopped)' : text)
   vertex.setProperty('inProgress', false)
   tree.flushEvents()
+}
+
+/** Undefined for a provider that was never given one here. Throws for one that is not where it was. */
+function keyFor(provider: Provider, secrets: ReadonlyMap<string, string>): string | undefined {
+  const key = secrets.get(secretKeyOf(provider))
+  const before = secretKeysOf(provider)
+  if (key !== undefined || !Array.from(secrets.keys()).some((name) => name.startsWith(before))) return key
+  throw new Error(
+    `The address of ${provider.title} is now ${provider.baseUrl}. Enter its key again in the settings if that is right.`,
+  )
 }

@@ -73,8 +73,9 @@ export function saveDraft(spaceId: string, draftId: string, text: string): Promi
   )
 }
 
-export function readSecret(spaceId: string, key: string): Promise<string | undefined> {
-  return orElse(undefined, () => localdb.getSecret(spaceId, key))
+/** By the names that they were saved under. */
+export function readSecrets(spaceId: string): Promise<ReadonlyMap<string, string>> {
+  return orElse(new Map(), async () => new Map(Object.entries((await localdb.getAllSecrets(spaceId)) ?? {})))
 }
 
 export function saveSecret(spaceId: string, key: string, value: string): Promise<void> {
