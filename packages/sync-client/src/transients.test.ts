@@ -177,6 +177,38 @@ describe('What is shown', () => {
   })
 })
 
+it('holds so much of one sender, in whatever pieces, and what others sent for as long as they are here', () => {
+  const shown = new Map<string, JsonValue>()
+  const receiver = createTransientReceiver(({ targetId }, value) => {
+    if (value === undefined) shown.delete(targetId)
+    else shown.set(targetId, value)
+  })
+  const change = (targetId: string, value: string, offset?: number): TransientChange => ({
+    ...where,
+    targetId: vertexIdSchema.parse(targetId),
+    value,
+    ...(offset !== undefined && { offset }),
+  })
+  const held = (): number => {
+    let length = 0
+    for (const value of shown.values()) length += typeof value === 'string' ? value.length : 0
+    return length
+  }
+  const piece = 'x'.repeat(60_000)
+  receiver.apply('her', [change('hers', 'half a reply')])
+  for (let index = 0; index < 500; index++) receiver.apply('mallory', [change(`none${index}`, piece)])
+  expect(held()).toBeLessThan(5 * limits.maxValueBytes)
+  expect(shown.get('none499')).toBe(piece)
+  for (let index = 0; index < 500; index++) {
+    const offset = index === 0 ? undefined : index * piece.length
+    receiver.apply('mallory', [change('grows', piece, offset)])
+  }
+  expect(held()).toBeLessThan(5 * limits.maxValueBytes)
+  expect(shown.get('hers')).toBe('half a reply')
+  receiver.keepOnly((from) => from === 'her')
+  expect([...shown.keys()]).toEqual(['hers'])
+})
+
 it('[LI3] many changes at once travel in messages that the server takes', async () => {
   const time = createManualTime()
   const messages: (readonly TransientChange[])[] = []

@@ -155,18 +155,54 @@ export interface TransientReceiver {
   keepOnly(isPresent: (from: string) => boolean): void
 }
 
+interface Held {
+  readonly from: string
+  readonly change: TransientChange
+  readonly value: JsonValue
+  /** About what it takes in memory. */
+  readonly size: number
+}
+
+/** What is held of one sender, as `Held.size`. Of who sends more, the oldest is taken away. */
+const maxHeld = 4 * limits.maxValueBytes
+
 /** Puts the parts together that a sender sent, and shows the result. */
 export function createTransientReceiver(
   show: (change: TransientChange, value: JsonValue | undefined) => void,
 ): TransientReceiver {
-  const shown = new Map<string, { from: string; change: TransientChange; value: JsonValue }>()
+  const shown = new Map<string, Held>()
+  const heldOf = new Map<string, number>()
+
+  function drop(slot: string): void {
+    const held = shown.get(slot)
+    if (held === undefined) return
+    shown.delete(slot)
+    const left = (heldOf.get(held.from) ?? 0) - held.size
+    if (left > 0) heldOf.set(held.from, left)
+    else heldOf.delete(held.from)
+  }
+
+  function hold(slot: string, from: string, change: TransientChange, value: JsonValue): void {
+    drop(slot)
+    const size = slot.length + (typeof value === 'string' ? value.length : JSON.stringify(value).length)
+    shown.set(slot, { from, change, value, size })
+    heldOf.set(from, (heldOf.get(from) ?? 0) + size)
+    show(change, value)
+    for (const [oldest, held] of shown) {
+      if ((heldOf.get(from) ?? 0) <= maxHeld) return
+      if (held.from !== from) continue
+      drop(oldest)
+      show(held.change, undefined)
+    }
+  }
+
   return {
     apply(from, changes) {
       for (const change of changes) {
         const { value, offset } = change
         const slot = keyOf(change)
         if (value === undefined) {
-          shown.delete(slot)
+          drop(slot)
           show(change, undefined)
           continue
         }
@@ -175,16 +211,14 @@ export function createTransientReceiver(
           offset === undefined
             ? value
             : continued(before?.from === from ? before.value : undefined, offset, value)
-        if (whole === undefined) continue
-        shown.set(slot, { from, change, value: whole })
-        show(change, whole)
+        if (whole !== undefined) hold(slot, from, change, whole)
       }
     },
     stored(op) {
       const slot = keyOf(op)
       const opId = shown.get(slot)?.change.opId
       const isNewer = opId !== undefined && opId.peerId === op.peerId && opId.clock > op.clock
-      if (!isNewer) shown.delete(slot)
+      if (!isNewer) drop(slot)
     },
     showAgain(treeId) {
       for (const { change, value } of shown.values()) {
@@ -194,7 +228,7 @@ export function createTransientReceiver(
     keepOnly(isPresent) {
       for (const [slot, { from, change }] of shown) {
         if (isPresent(from)) continue
-        shown.delete(slot)
+        drop(slot)
         show(change, undefined)
       }
     },
