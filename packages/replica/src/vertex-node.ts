@@ -60,7 +60,7 @@ export class VertexNode implements ForestNode {
   /** The last writer of each key, removals included. */
   writers: SetVertexProperty[] = []
   writerIndex: Map<string, number> | undefined = undefined
-  /** What is shown on top of the properties. `op` is missing when it came without one. */
+  /** By key. */
   transients: Map<string, Transient> | undefined = undefined
   /** Moves under this vertex from before it was born, as of the order of operations. */
   waiting: MoveRecord[] | undefined = undefined
