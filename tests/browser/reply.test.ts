@@ -18,7 +18,7 @@ import { openT69, treeItem } from '../lib/t69-page.ts'
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
 const anna = accountOf('Anna')
-const moment = { timeout: 5_000 }
+const moment = { timeout: 9_000 }
 
 story('one device asks the AI, and everybody sees the reply grow', async (stage) => {
   using provider = await startFakeProvider()
@@ -101,7 +101,7 @@ story(
     await page.getByTestId('close-dialog').click()
 
     await say(page, 'What is a tree?')
-    await expect.poll(async () => (await messages(page)).at(-1), moment).toContain(`is now ${thief.baseUrl}`)
+    await expect.poll(async () => (await messages(page)).at(-1)).toContain(`is now ${thief.baseUrl}`)
     await stage.shot(laptop, 'the address has changed')
     expect(thief.asked).toEqual([])
   },

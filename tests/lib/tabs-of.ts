@@ -16,7 +16,7 @@ import {
   type Account,
 } from './t69-page.ts'
 
-const moment = { timeout: 5_000 }
+const moment = { timeout: 9_000 }
 
 /** The tabs of one browser, all in the same chat, and which of them hold a connection to the server. */
 export interface Tabs {

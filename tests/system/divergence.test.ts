@@ -99,7 +99,7 @@ function replaced(space: Space, treeId: TreeId): Promise<void> {
 
 /** What the server logged of the divergence, once both ends have said what they know. */
 async function logOf(): Promise<Record<string, unknown>[]> {
-  await expect.poll(() => logged.length, { timeout: 5_000 }).toBe(2)
+  await expect.poll(() => logged.length).toBe(2)
   return logged
 }
 
@@ -138,7 +138,7 @@ it('[DV3] [DV4] a replica that shows what is in no log is noticed, logged, count
   const compares = await figure('t69_trees_compared_total')
   space.root.getVertex(page.id)?.setProperty('text', 'written after')
   await space.flushed()
-  await expect.poll(() => figure('t69_divergences_total'), { timeout: 5_000 }).toBe(1)
+  await expect.poll(() => figure('t69_divergences_total')).toBe(1)
   expect(compares).toBeGreaterThan(0)
 })
 
@@ -163,7 +163,7 @@ it('[DV4] what is stored wrongly is read anew from the log, and the device shows
   expect(space.root.digest()).toBe(digest)
   expect((await logOf())[1]).toMatchObject({ source: 'storage', vertices: [page.id], rebuilt: digest })
   expect(await figure('t69_divergences_total')).toBe(1)
-  await expect.poll(() => space.status, { timeout: 5_000 }).toMatchObject({ phase: 'live', pending: 0 })
+  await expect.poll(() => space.status).toMatchObject({ phase: 'live', pending: 0 })
   // It is in the storage, too.
   await space.close()
   expect((await again.client.openSpace(id)).root.digest()).toBe(digest)
