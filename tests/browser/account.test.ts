@@ -9,6 +9,7 @@ import {
   invite,
   message,
   messages,
+  moment,
   newChat,
   openSpace,
   openT69,
@@ -25,7 +26,6 @@ import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 const anna = accountOf('Anna')
 const ben = accountOf('Ben')
 const handheld = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
-const moment = { timeout: 9_000 }
 
 /** What Chromium says itself of an answer that refuses something. */
 const refusal = /status of 40[13]/

@@ -7,18 +7,19 @@ import {
   accountOf,
   invite,
   messages,
+  moment,
   newChat,
   openSpace,
+  openT69,
   say,
   signIn,
   spaceOf,
   synced,
+  treeItem,
 } from '../lib/t69-page.ts'
-import { openT69, treeItem } from '../lib/t69-page.ts'
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
 const anna = accountOf('Anna')
-const moment = { timeout: 9_000 }
 
 story('one device asks the AI, and everybody sees the reply grow', async (stage) => {
   using provider = await startFakeProvider()

@@ -7,6 +7,7 @@ import {
   invite,
   message,
   messages,
+  moment,
   newChat,
   newFolder,
   openT69,
@@ -23,7 +24,6 @@ const anna = accountOf('Anna')
 const ben = accountOf('Ben')
 
 /** What "within a moment" means here, on a machine that is busy with the tests as well. */
-const moment = { timeout: 9_000 }
 
 story('two people in one space type and move things, and see it within a moment', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)

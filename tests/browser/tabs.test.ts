@@ -5,6 +5,7 @@ import { story } from '../lib/story.ts'
 import {
   accountOf,
   messages,
+  moment,
   newChat,
   say,
   showSidebar,
@@ -18,7 +19,6 @@ import { agree, crash, openElsewhere, openTabs, others, shown } from '../lib/tab
 import { openOwnSpace } from '../lib/two-people.ts'
 
 const anna = accountOf('Anna')
-const moment = { timeout: 9_000 }
 
 story('three tabs share one connection, and another takes it over when its tab goes', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)

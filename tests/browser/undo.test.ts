@@ -6,6 +6,7 @@ import { story } from '../lib/story.ts'
 import {
   accountOf,
   invite,
+  moment,
   newChat,
   newFolder,
   openSpace,
@@ -23,7 +24,6 @@ import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 const anna = accountOf('Anna')
 const ben = accountOf('Ben')
 const vera = accountOf('Vera')
-const moment = { timeout: 9_000 }
 
 /** A folder with four chats in it, one of them in a folder of its own, and a chat beside it. */
 async function fillSpace(page: Page): Promise<void> {

@@ -13,6 +13,9 @@ export function accountOf(name: string): Account {
   return { name, email: `${name.toLowerCase()}@example.org`, password: `${name} likes long passwords` }
 }
 
+/** Long enough for what is live, and less than the 10 s after which a tab asks by itself. */
+export const moment = { timeout: 9_000 }
+
 /** Opens the app and waits until a space is on screen. */
 export async function openT69(page: Page, url: string): Promise<void> {
   await page.goto(url)

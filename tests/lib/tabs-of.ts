@@ -5,6 +5,7 @@ import type { Device } from './device.ts'
 import type { Stage } from './story.ts'
 import {
   message,
+  moment,
   openSpace,
   openT69,
   ready,
@@ -15,8 +16,6 @@ import {
   treeItem,
   type Account,
 } from './t69-page.ts'
-
-const moment = { timeout: 9_000 }
 
 /** The tabs of one browser, all in the same chat, and which of them hold a connection to the server. */
 export interface Tabs {
