@@ -12,6 +12,7 @@ import {
   openSpace,
   openT69,
   say,
+  setUpProvider,
   signIn,
   spaceOf,
   synced,
@@ -20,17 +21,12 @@ import {
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
 const anna = accountOf('Anna')
+const home = { name: 'Home', model: 'small', key: 'key-of-anna' }
 
 story('one device asks the AI, and everybody sees the reply grow', async (stage) => {
   using provider = await startFakeProvider()
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
-  await laptop.page.getByTestId('settings').click()
-  await laptop.page.getByTestId('provider-name').fill('Home')
-  await laptop.page.getByTestId('provider-base-url').fill(provider.baseUrl)
-  await laptop.page.getByTestId('provider-model').fill('small')
-  await laptop.page.getByTestId('provider-key').fill('key-of-anna')
-  await laptop.page.getByTestId('provider-save').click()
-  await laptop.page.getByTestId('provider').waitFor()
+  await setUpProvider(laptop.page, { ...home, baseUrl: provider.baseUrl })
   await laptop.page.getByTestId('close-dialog').click()
   await newChat(laptop.page, 'Ask')
 
@@ -77,13 +73,7 @@ story(
     using thief = await startFakeProvider()
     const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
     const { page } = laptop
-    await page.getByTestId('settings').click()
-    await page.getByTestId('provider-name').fill('Home')
-    await page.getByTestId('provider-base-url').fill(provider.baseUrl)
-    await page.getByTestId('provider-model').fill('small')
-    await page.getByTestId('provider-key').fill('key-of-anna')
-    await page.getByTestId('provider-save').click()
-    await page.getByTestId('provider').waitFor()
+    await setUpProvider(page, { ...home, baseUrl: provider.baseUrl })
     await page.getByTestId('close-dialog').click()
     await newChat(page, 'Ask')
     await synced(page)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 
 import { story } from '../lib/story.ts'
-import { accountOf, newChat, openT69, say, synced } from '../lib/t69-page.ts'
+import { accountOf, newChat, openT69, say, setUpProvider, synced } from '../lib/t69-page.ts'
 import { openOwnSpace } from '../lib/two-people.ts'
 
 // Nobody answers there.
@@ -24,13 +24,12 @@ story('the key of an AI provider never leaves the browser', async (stage) => {
   await openT69(page, laptop.url)
   await synced(page)
 
-  await page.getByTestId('settings').click()
-  await page.getByTestId('provider-name').fill('My own model')
-  await page.getByTestId('provider-base-url').fill(provider)
-  await page.getByTestId('provider-model').fill('small-model-2000')
-  await page.getByTestId('provider-key').fill(secret)
-  await page.getByTestId('provider-save').click()
-  await page.getByTestId('provider').first().waitFor()
+  await setUpProvider(page, {
+    name: 'My own model',
+    baseUrl: provider,
+    model: 'small-model-2000',
+    key: secret,
+  })
   await stage.shot(laptop, 'a provider with a key')
   await page.getByTestId('close-dialog').click()
   laptop.expectErrors(/127\.0\.0\.1:9|ERR_/)

@@ -217,3 +217,17 @@ export async function invite(page: Page, role: 'editor' | 'viewer'): Promise<str
   await page.getByTestId('close-dialog').click()
   return address
 }
+
+/** Gives the space an AI provider, and this device the key for it. The settings stay open. */
+export async function setUpProvider(
+  page: Page,
+  provider: { readonly name: string; readonly baseUrl: string; readonly model: string; readonly key: string },
+): Promise<void> {
+  await page.getByTestId('settings').click()
+  await page.getByTestId('provider-name').fill(provider.name)
+  await page.getByTestId('provider-base-url').fill(provider.baseUrl)
+  await page.getByTestId('provider-model').fill(provider.model)
+  await page.getByTestId('provider-key').fill(provider.key)
+  await page.getByTestId('provider-save').click()
+  await page.getByTestId('provider').first().waitFor()
+}
