@@ -12,6 +12,7 @@ import {
   newFolder,
   openT69,
   say,
+  setUpProvider,
   showSidebar,
   signUp,
   synced,
@@ -72,12 +73,20 @@ story(
     const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
     await newChat(laptop.page, 'Notice board')
     await say(laptop.page, 'Water is off on Monday')
+    // Nobody answers there.
+    await setUpProvider(laptop.page, { name: 'Home', baseUrl: 'http://127.0.0.1:9', model: 'small', key: '' })
+    await laptop.page.getByTestId('close-dialog').click()
+    laptop.expectErrors(/127\.0\.0\.1:9|ERR_/)
     const other = await acceptInvite(stage, "Ben's laptop", ben, await invite(laptop.page, 'viewer'))
     await treeItem(other.page, { title: 'Notice board' }).click()
     await expect.poll(() => messages(other.page), moment).toEqual(['Water is off on Monday'])
     await say(laptop.page, 'And on Tuesday')
     await message(other.page, 'And on Tuesday').waitFor(moment)
     await stage.shot(other, 'as a viewer')
+    await other.page.getByTestId('settings').click()
+    await other.page.getByTestId('provider').waitFor()
+    expect(await other.page.getByTestId('provider-remove').count()).toBe(0)
+    await other.page.getByTestId('close-dialog').click()
 
     await showSidebar(laptop.page)
     await laptop.page.getByTestId('share').click()
