@@ -23,6 +23,23 @@ export function secretKeysOf({ id }: Pick<Provider, 'id'>): string {
   return `api-key-${encodeURIComponent(id)}@`
 }
 
+/**
+ * The provider that a device asks: the first that it has a key for, before one that others put in front of it.
+ * `secrets` are the names of this device's. Undefined where there is none.
+ */
+export function providerToAsk(
+  providers: readonly Provider[],
+  secrets: ReadonlySet<string>,
+): Provider | undefined {
+  const hasKey = (provider: Provider): boolean => secrets.has(secretKeyOf(provider))
+  return providers.find(hasKey) ?? providers.find((it) => hadKey(it, secrets)) ?? providers[0]
+}
+
+/** A key was entered here for the provider, whatever its address was. */
+export function hadKey(provider: Provider, secrets: ReadonlySet<string>): boolean {
+  return Array.from(secrets).some((name) => name.startsWith(secretKeysOf(provider)))
+}
+
 /** Providers that can be asked as they are; t69's own of other kinds stay in the tree, unread. */
 export function providersOf(tree: Tree, visit: Visit = unwatched): Provider[] {
   if (tree.root === undefined) return []

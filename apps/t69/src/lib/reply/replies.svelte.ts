@@ -2,7 +2,7 @@ import { SvelteMap } from 'svelte/reactivity'
 
 import { addMessage, messageOf, threadOf } from '../model/chat-tree.ts'
 import { explain } from '../model/explain.ts'
-import { providersOf, secretKeyOf, secretKeysOf, type Provider } from '../model/providers.ts'
+import { hadKey, providersOf, providerToAsk, secretKeyOf, type Provider } from '../model/providers.ts'
 import type { Tree } from '../model/tree.ts'
 import { readSecrets } from '../state/device.ts'
 import type { OpenSpace } from '../state/open-space.svelte.ts'
@@ -23,12 +23,14 @@ export class Replies {
 
   /** Answers the chat's last message when a provider is set up, and a reply is not under way. */
   async answer(open: OpenSpace, treeId: string): Promise<void> {
-    const provider = providersOf(open.tree)[0]
-    if (provider === undefined || this.running.has(treeId)) return
+    const providers = providersOf(open.tree)
+    if (providers.length === 0 || this.running.has(treeId)) return
     const stop = new AbortController()
     this.running.set(treeId, stop)
     try {
       const secrets = await readSecrets(open.space.id)
+      const provider = providerToAsk(providers, new Set(secrets.keys()))
+      if (provider === undefined) return
       // Opened for the reply itself: it goes on when the person looks at another chat.
       const tree = await open.space.openTree(treeId)
       await writeReply(tree, provider, secrets, stop.signal)
@@ -107,8 +109,7 @@ async function writeReply(
 /** Undefined for a provider that was never given one here. Throws for one that is not where it was. */
 function keyFor(provider: Provider, secrets: ReadonlyMap<string, string>): string | undefined {
   const key = secrets.get(secretKeyOf(provider))
-  const before = secretKeysOf(provider)
-  if (key !== undefined || !Array.from(secrets.keys()).some((name) => name.startsWith(before))) return key
+  if (key !== undefined || !hadKey(provider, new Set(secrets.keys()))) return key
   throw new Error(
     `The address of ${provider.title} is now ${provider.baseUrl}. Enter its key again in the settings if that is right.`,
   )
