@@ -7,7 +7,7 @@ function provider(id: string, baseUrl: string): Provider {
 }
 
 const own = provider('own', 'https://ai.example/v1')
-const keys = new Set([secretKeyOf(own)])
+const keys = new Map([[secretKeyOf(own), 'key']])
 
 test('a device asks the provider that it has a key for, whatever others put in front of it', () => {
   const other = provider('other', 'https://thief.example/v1')
@@ -15,7 +15,7 @@ test('a device asks the provider that it has a key for, whatever others put in f
   expect(providerToAsk([other, disguised, own], keys)).toBe(own)
   // It is not asked, and the chat says why: it has moved.
   expect(providerToAsk([other, disguised], keys)).toBe(disguised)
-  expect(providerToAsk([other, disguised], new Set())).toBe(other)
+  expect(providerToAsk([other, disguised], new Map())).toBe(other)
   expect(providerToAsk([], keys)).toBeUndefined()
 })
 

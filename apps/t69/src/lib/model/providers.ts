@@ -25,19 +25,19 @@ export function secretKeysOf({ id }: Pick<Provider, 'id'>): string {
 
 /**
  * The provider that a device asks: the first that it has a key for, before one that others put in front of it.
- * `secrets` are the names of this device's. Undefined where there is none.
+ * `secrets` are this device's, by name. Undefined where there is none.
  */
 export function providerToAsk(
   providers: readonly Provider[],
-  secrets: ReadonlySet<string>,
+  secrets: ReadonlyMap<string, string>,
 ): Provider | undefined {
   const hasKey = (provider: Provider): boolean => secrets.has(secretKeyOf(provider))
   return providers.find(hasKey) ?? providers.find((it) => hadKey(it, secrets)) ?? providers[0]
 }
 
 /** A key was entered here for the provider, whatever its address was. */
-export function hadKey(provider: Provider, secrets: ReadonlySet<string>): boolean {
-  return Array.from(secrets).some((name) => name.startsWith(secretKeysOf(provider)))
+export function hadKey(provider: Provider, secrets: ReadonlyMap<string, string>): boolean {
+  return Array.from(secrets.keys()).some((name) => name.startsWith(secretKeysOf(provider)))
 }
 
 /** Providers that can be asked as they are; t69's own of other kinds stay in the tree, unread. */

@@ -29,7 +29,7 @@ export class Replies {
     this.running.set(treeId, stop)
     try {
       const secrets = await readSecrets(open.space.id)
-      const provider = providerToAsk(providers, new Set(secrets.keys()))
+      const provider = providerToAsk(providers, secrets)
       if (provider === undefined) return
       // Opened for the reply itself: it goes on when the person looks at another chat.
       const tree = await open.space.openTree(treeId)
@@ -109,7 +109,7 @@ async function writeReply(
 /** Undefined for a provider that was never given one here. Throws for one that is not where it was. */
 function keyFor(provider: Provider, secrets: ReadonlyMap<string, string>): string | undefined {
   const key = secrets.get(secretKeyOf(provider))
-  if (key !== undefined || !hadKey(provider, new Set(secrets.keys()))) return key
+  if (key !== undefined || !hadKey(provider, secrets)) return key
   throw new Error(
     `The address of ${provider.title} is now ${provider.baseUrl}. Enter its key again in the settings if that is right.`,
   )
