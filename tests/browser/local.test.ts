@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 
-import { holdStore } from '../lib/local-db.ts'
+import { holdStores } from '../lib/local-db.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -123,7 +123,7 @@ story('of two spaces chosen while the disk is busy, the one chosen last stays on
   await page.reload()
   await ready(page)
 
-  const release = await holdStore(page, 'treeOps')
+  const release = await holdStores(page, 'treeOps')
   // Slower than the next: its chat comes with it.
   await choose('My space')
   await choose('Club')
@@ -181,7 +181,7 @@ story(
     await page.reload()
     await ready(page)
 
-    const release = await holdStore(page, 'treeOps')
+    const release = await holdStores(page, 'treeOps')
     await choose('Garden')
     await page.getByTestId('composer').fill('Sent while it opens')
     await page.getByTestId('composer').press('Enter')
@@ -200,20 +200,23 @@ story(
     await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thou')
     await choose('House')
 
-    // Sent, and away before the chat has come.
+    // Sent, and away before the chat has come, and what was begun there.
     await page.reload()
     await ready(page)
-    const releaseAgain = await holdStore(page, 'treeOps')
+    const releaseBoth = await holdStores(page, 'treeOps', 'spaces')
     await choose('Garden')
     await page.getByTestId('composer').fill('Sent in passing')
     await page.getByTestId('composer').press('Enter')
+    await page.getByTestId('composer').fill('Another')
     await choose('House')
-    await releaseAgain()
+    await releaseBoth()
     await expect.poll(() => messages(page)).toEqual(['About the house'])
+    expect(await page.getByTestId('composer').inputValue()).toBe('')
     await choose('Garden')
     await expect
       .poll(() => messages(page))
       .toEqual(['About the garden', 'Sent while it opens', 'Sent in passing'])
+    await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thou\nAnother')
   },
 )
 

@@ -17,10 +17,10 @@ export async function readStore(page: Page, store: string): Promise<Record<strin
   }, store)
 }
 
-/** Keeps a store of the page's `localDb` busy, as a slow disk does: nobody else reads or writes it until released. */
-export async function holdStore(page: Page, store: string): Promise<() => Promise<void>> {
+/** Keeps stores of the page's `localDb` busy, as a slow disk does: nobody else reads or writes them until released. */
+export async function holdStores(page: Page, ...stores: string[]): Promise<() => Promise<void>> {
   const held = await page.evaluateHandle(
-    async (name) =>
+    async ([first = '', ...others]) =>
       await new Promise<{ release(): void }>((resolve, reject) => {
         let isHeld = true
         const release = (): void => {
@@ -32,7 +32,7 @@ export async function holdStore(page: Page, store: string): Promise<() => Promis
         )
         opening.addEventListener('success', () => {
           const db = opening.result
-          const rows = db.transaction(name, 'readwrite').objectStore(name)
+          const rows = db.transaction([first, ...others], 'readwrite').objectStore(first)
           // A transaction lives as long as it is asked for something.
           const keepOn = (): void => {
             resolve({ release })
@@ -42,7 +42,7 @@ export async function holdStore(page: Page, store: string): Promise<() => Promis
           rows.count().addEventListener('success', keepOn)
         })
       }),
-    store,
+    stores,
   )
   return async () => {
     await held.evaluate((holder) => holder.release())
