@@ -147,7 +147,7 @@ story('Anna opens years of chats on a new phone, and writes while they come', as
   for (const suffix of ['', '-wal', '-shm'])
     await rm(spaceFile(stage.server.dataDir, spaceId) + suffix, { force: true })
   await stage.server.start()
-  phone.expectErrors(/net::ERR_|WebSocket/)
+  phone.expectLostConnections()
   const restarted = performance.now()
   await phone.lookAgain()
   const sent = await watchHeap(phone.page, (now) => isDone(now) && now.head >= head)

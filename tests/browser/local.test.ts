@@ -40,7 +40,7 @@ story('someone writes at once, signed out, and finds it again without any server
 
   // The page itself comes from the device too, once it was here.
   await laptop.page.evaluate(() => navigator.serviceWorker.ready.then(() => null))
-  laptop.expectErrors(/net::ERR_|Failed to fetch/)
+  laptop.expectLostConnections()
   await stage.server.kill()
   await laptop.page.reload()
   await ready(laptop.page)

@@ -111,8 +111,7 @@ story('a connection that goes silent holds edits back, and loses none', async (s
 
 story('with the server killed, both go on, and show the same once it is back', async (stage) => {
   const { laptop, phone } = await together(stage)
-  for (const device of [laptop, phone])
-    device.expectErrors(/net::ERR_|WebSocket connection to|Failed to fetch/)
+  for (const device of [laptop, phone]) device.expectLostConnections()
   await stage.server.kill()
   await laptop.page.locator('[data-testid=sync-status][data-phase=offline]').waitFor()
   await goOnApart(laptop, phone)
@@ -126,3 +125,21 @@ story('with the server killed, both go on, and show the same once it is back', a
     'Milk, from the train',
   ])
 })
+
+story(
+  'through a proxy that lets no WebSocket through, edits go both ways, also after a restart',
+  async (stage) => {
+    const { laptop, phone } = await together(stage)
+    laptop.blockWebSockets()
+    for (const device of [laptop, phone]) device.expectLostConnections()
+    for (const line of ['Cheese', 'Apples']) {
+      await stage.server.stop()
+      await stage.server.start()
+      await say(laptop.page, line)
+      await message(phone.page, line).waitFor()
+      await say(phone.page, `${line} it is`)
+      await message(laptop.page, `${line} it is`).waitFor()
+    }
+    await agree(laptop, phone)
+  },
+)

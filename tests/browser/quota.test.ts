@@ -49,8 +49,7 @@ story(
     await treeItem(desktop.page, { title: 'Old' }).waitFor({ state: 'detached' })
     expect((await status(desktop.page)).head).toBeGreaterThanOrEqual(operations)
 
-    for (const device of [laptop, desktop])
-      device.expectErrors(/net::ERR_|WebSocket connection to|Failed to fetch/)
+    for (const device of [laptop, desktop]) device.expectLostConnections()
     await stage.server.stop()
     await stage.server.start({ SPACE_QUOTA_OPERATIONS: '5000' })
     await synced(page)

@@ -59,7 +59,7 @@ story('a tab killed a frame after a message was on the screen finds it again', a
 
 story('the server killed at any moment loses nothing that it said was synced', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
-  laptop.expectErrors(/net::ERR_|WebSocket connection to|Failed to fetch/)
+  laptop.expectLostConnections()
   await newChat(laptop.page, 'Diary')
   for (const line of lines) {
     await say(laptop.page, line)

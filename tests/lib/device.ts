@@ -14,12 +14,16 @@ export interface Device {
   goOnline(): Promise<void>
   /** The wire delivers nothing while every connection seems open. */
   stall(): void
+  /** The wire lets no WebSocket through, as some proxies do. */
+  blockWebSockets(): void
   /** Somebody turns to the page again, which is when it tries to connect at once. */
   lookAgain(): Promise<void>
   /** Kills the page's process as the system does when memory runs out, and opens the address anew. */
   killTab(): Promise<void>
   /** Another tab of the same browser. */
   newTab(path?: string): Promise<Page>
+  /** From now on, connections that are lost are part of the story: the server goes. */
+  expectLostConnections(): void
   /** From now on, errors on the console that match are part of the story. */
   expectErrors(pattern: RegExp): void
   /** What the console said that no story expects. */
@@ -27,8 +31,10 @@ export interface Device {
   close(): Promise<void>
 }
 
-// What Chromium itself says of requests and sockets that do not get through.
-const networkErrors = /net::ERR_|WebSocket connection to|Failed to fetch|Failed to load resource: net/
+// What Chromium itself says of requests and sockets that do not get through, and of a poll in a session that
+// has ended with its server.
+const networkErrors =
+  /net::ERR_|WebSocket connection to|Failed to fetch|status of 400 .*\/socket\.io\/.*&sid=/
 
 /** A context of `browser`, through a wire of its own to the server, with the app not yet open. */
 export async function createDevice(
@@ -81,6 +87,10 @@ async function deviceIn(context: BrowserContext, link: NetworkLink, name: string
       expected.push(networkErrors)
       link.stall()
     },
+    blockWebSockets() {
+      expected.push(/WebSocket connection to/)
+      link.letWebSockets(false)
+    },
     async lookAgain() {
       await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
     },
@@ -99,6 +109,7 @@ async function deviceIn(context: BrowserContext, link: NetworkLink, name: string
       await tab.goto(new URL(path, link.url).href)
       return tab
     },
+    expectLostConnections: () => void expected.push(networkErrors),
     expectErrors: (pattern) => void expected.push(pattern),
     unexpectedErrors: () => errors.filter((error) => !expected.some((pattern) => pattern.test(error))),
     async close() {

@@ -14,6 +14,8 @@ export interface NetworkLink {
   /** What is open delivers nothing ever again, and neither end is told; new connections work: a router that restarted. */
   strand(): void
   restore(): void
+  /** Whether a WebSocket gets through; it does at first. A company's proxy may answer that it knows of none. */
+  letWebSockets(through: boolean): void
   /** Gives the device these bytes as if the server had sent them, on every connection that is open. */
   inject(bytes: Uint8Array): void
   [Symbol.asyncDispose](): Promise<void>
@@ -43,6 +45,7 @@ export async function createNetworkLink(
   const near = new Set<Socket>()
   const stranded = new Set<Socket>()
   let mode: 'up' | 'cut' | 'stalled' | 'deaf' = 'up'
+  let hasWebSockets = true
   const isRead = (end: Socket): boolean => mode === 'up' || (mode === 'deaf' && near.has(end))
 
   const proxy = createServer((device) => {
@@ -72,6 +75,10 @@ export async function createNetworkLink(
       }
       end.on('data', (chunk) => {
         heard?.(chunk)
+        if (!hasWebSockets && end === device && upgrade.test(chunk.toString('latin1'))) {
+          device.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+          return
+        }
         // Timers of one length keep their order.
         if (bytesPerSecond < Infinity) pass(chunk)
         else if (delayMs > 0) setTimeout(() => void other.write(chunk), delayMs)
@@ -122,6 +129,9 @@ export async function createNetworkLink(
       mode = 'up'
       for (const socket of open) if (!stranded.has(socket)) socket.resume()
     },
+    letWebSockets(through) {
+      hasWebSockets = through
+    },
     inject(bytes) {
       for (const device of near) device.write(bytes)
     },
@@ -133,3 +143,5 @@ export async function createNetworkLink(
     },
   }
 }
+
+const upgrade = /^GET [^]*\r\nUpgrade: websocket\r\n/i

@@ -18,8 +18,9 @@ export function createSocketIoTransport(url: string, now: () => number = Date.no
         forceNew: true,
         reconnection: false,
         autoConnect: false,
-        // A websocket where it can be had at once; polling behind proxies that let no websocket through.
-        transports: ['websocket', 'polling'],
+        // A websocket where it can be had at once; polling behind proxies that let no websocket through. What
+        // comes after polling is what it may change to: the websocket may have failed for another reason.
+        transports: ['websocket', 'polling', 'websocket'],
         tryAllTransports: true,
         timeout: 20_000,
       })
