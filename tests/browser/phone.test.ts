@@ -44,7 +44,7 @@ story('a phone can do it all: write, organise, sign up, sync', async (stage) => 
   expect((await status(phone.page)).text).not.toBe('')
   await showSidebar(phone.page)
   await treeItem(phone.page, { title: 'Packing list' }).tap()
-  expect(await messages(phone.page)).toHaveLength(2)
+  await expect.poll(() => messages(phone.page)).toHaveLength(2)
   // Nothing is wider than the screen.
   const overflow = await phone.page.evaluate(
     () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
