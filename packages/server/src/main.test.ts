@@ -33,8 +33,8 @@ afterEach(() => {
 })
 
 /** The program from its sources: Node takes the types away itself. */
-function run(env: Record<string, string>) {
-  const child = spawn(process.execPath, ['--conditions=source', main], {
+function run(env: Record<string, string>, nodeFlags: readonly string[] = []) {
+  const child = spawn(process.execPath, [...nodeFlags, '--conditions=source', main], {
     env: { DATA_DIR: dataDir, PORT: '0', NODE_NO_WARNINGS: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -116,6 +116,17 @@ describe('the program', () => {
     expect(err).toMatch(
       /^t69 cannot start: the configuration is wrong:\n {2}PORT: .*\n {2}ACCESS_TOKEN_TTL: .*\n$/,
     )
+  })
+
+  it('says in a sentence that it is run by a Node that is too old', async () => {
+    const older =
+      'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "22.9.0" } })'
+    const { code, err } = await run({}, ['--import', `data:text/javascript,${encodeURIComponent(older)}`])
+      .ended
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: 't69 cannot start: it needs Node 24 or newer, and this is 22.9.0.\n',
+    })
   })
 
   it('says in a sentence that the port is taken', async () => {

@@ -10,11 +10,13 @@ import { NewerSchemaError } from './storage/migrate.ts'
 /** The program: the only place that knows of the process that it runs in. */
 
 const closeDeadlineMs = 10_000
+const oldestNode = 24
 
 // What the server makes is nobody else's to read, also where the folder was there before.
 process.umask(0o077)
 
 try {
+  checkNode()
   const config = parseConfig(process.env)
   const server = await start(config)
   // Plain, for whoever looks at a terminal; everything else on standard output is a JSON log line.
@@ -23,6 +25,12 @@ try {
 } catch (error) {
   console.error(reasonOf(error))
   process.exitCode = 1
+}
+
+function checkNode(): void {
+  const { node } = process.versions
+  if (Number.parseInt(node) < oldestNode)
+    throw new ConfigError(`it needs Node ${oldestNode} or newer, and this is ${node}.`)
 }
 
 async function start(config: Config): Promise<Server> {
