@@ -1,10 +1,11 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 
 import { simulate } from './simulation.ts'
 
 /** Set SIMULATION_RUNS for a longer search, SIMULATION_SEED to repeat one run. */
 const runs = Number(process.env['SIMULATION_RUNS'] ?? 1_000)
 const onlySeed = process.env['SIMULATION_SEED']
+vi.setConfig({ testTimeout: 300_000 + runs * 250 })
 
 const totals = [
   'edits',
