@@ -17,7 +17,6 @@ import type { ClientStorage, SyncState } from './storage.ts'
 import { SupersededError } from './storage/leader-term.ts'
 import {
   createSyncMachine,
-  step,
   type Effect,
   type LogRange,
   type Request,
@@ -25,6 +24,7 @@ import {
   type SyncMachine,
   type Write,
 } from './sync-machine.ts'
+import { step } from './sync-step.ts'
 
 export interface SpaceSyncDeps {
   readonly storage: ClientStorage

@@ -10,13 +10,11 @@ import {
 
 import { fullPace, type Pace } from './pace.ts'
 import type { OutboxSlice, RejectedEdit, SyncState } from './storage.ts'
-import { decide } from './sync-decide.ts'
-import { note } from './sync-note.ts'
 
 /**
- * How one space comes to agree with the server, as a pure function: `step(machine, event)` gives the next
- * machine and what to do. An event only notes facts (sync-note.ts); `decide` (sync-decide.ts) then looks at
- * all of them and starts what is due. At any time there is at most one storage transaction, one request and one push under way.
+ * How one space comes to agree with the server, as a pure function: `step(machine, event)` (sync-step.ts) gives
+ * the next machine and what to do. At any time there is at most one storage transaction, one request and one
+ * push under way.
  *
  *     register ─► join ─► pull … pull ─► queue what the log lacks ─► push, oldest first ◄─► appends
  *
@@ -171,10 +169,4 @@ export function createSyncMachine(saved: SyncState, registered: boolean): SyncMa
     pushPause: null,
     blocked: null,
   }
-}
-
-export function step(before: SyncMachine, event: SyncEvent): Step {
-  const noted = note(before, event)
-  const decided = decide(noted.machine)
-  return { machine: decided.machine, effects: [...noted.effects, ...decided.effects] }
 }

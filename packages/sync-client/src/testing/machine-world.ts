@@ -14,7 +14,6 @@ import {
 import type { OutboxSlice, RejectedEdit, SyncState } from '../storage.ts'
 import {
   createSyncMachine,
-  step,
   unsynced,
   type Effect,
   type LogRange,
@@ -23,6 +22,7 @@ import {
   type SyncMachine,
   type Write,
 } from '../sync-machine.ts'
+import { step } from '../sync-step.ts'
 
 export const spaceId = spaceIdSchema.parse('aa'.repeat(16))
 const treeId = treeIdSchema.parse('tree')
