@@ -1,4 +1,4 @@
-import { type Epoch, type ErrorBody, type LogId, type SpaceId, SyncError, type TreeId } from '@t69/protocol'
+import { type Epoch, type ErrorBody, type SpaceId, SyncError } from '@t69/protocol'
 import { LRUCache } from 'lru-cache'
 
 import type { OpLog, OpLogs } from '../storage/op-log.ts'
@@ -9,11 +9,11 @@ import { openSpace, type OpenSpace } from './open-space.ts'
 import { noQuotas, type Quotas } from './quotas.ts'
 import { type ServerRuntime, systemServerRuntime } from './server-runtime.ts'
 import type { LogState, Publish, Space } from './space.ts'
-import { readTree, type TreeQuestion, type TreeReader } from './tree-reader.ts'
+import { createTreeQuestions, type TreeQuestions, type TreeQuestionsOptions } from './tree-questions.ts'
 import { type Budget, unlimitedBudget, work } from './work.ts'
 
 /** The spaces of a server: opened when somebody needs one, closed when nobody has for a while. */
-export interface Spaces {
+export interface Spaces extends TreeQuestions {
   /** How many are open. */
   readonly size: number
   /**
@@ -23,16 +23,6 @@ export interface Spaces {
    * budget pays for that.
    */
   open(spaceId: SpaceId, budget?: Budget): Space
-  /**
-   * A tree as a replica of its log shows it, as the JSON text of a `TreeSnapshot`. Rejects as a `TreeReader`
-   * does, with `too_large` for a tree of too many operations, and with what `budget` throws.
-   */
-  readTree(tree: TreeOfSpace, budget?: Budget): Promise<string>
-  /**
-   * The digest of a tree as it was at a position of the log, which the log must have reached; a tree that is
-   * not there yet has one too. Rejects like `readTree`.
-   */
-  digestAt(tree: TreeOfSpace, position: TreePosition, budget?: Budget): Promise<string>
   /**
    * Who hears of commits, and of logs that others know and that are gone: the gateway, set once before the
    * first push.
@@ -44,17 +34,7 @@ export interface Spaces {
   close(): Promise<void>
 }
 
-export interface TreeOfSpace {
-  readonly spaceId: SpaceId
-  readonly treeId: TreeId
-}
-
-export interface TreePosition {
-  readonly logId: LogId
-  readonly cursor: number
-}
-
-export interface SpacesOptions {
+export interface SpacesOptions extends TreeQuestionsOptions {
   readonly opLogs: OpLogs
   /** Names this process in the logs that it commits to: a fresh random id for each start. */
   readonly epoch: Epoch
@@ -67,12 +47,6 @@ export interface SpacesOptions {
   readonly maxOpen?: number
   /** How long a space stays open after it was used last. */
   readonly idleMs?: number
-  /** Who reads trees. Default: the event loop, which serves nobody meanwhile. */
-  readonly trees?: TreeReader
-  /** How many operations a tree may have to be read or compared. */
-  readonly maxTreeOps?: number
-  /** What the values of a tree may take to be read or compared. */
-  readonly maxTreeBytes?: number
 }
 
 /**
@@ -101,9 +75,7 @@ export function createSpaces({
   quotas = noQuotas,
   maxOpen = 200,
   idleMs = 5 * 60_000,
-  trees,
-  maxTreeOps = 200_000,
-  maxTreeBytes = 64 * 1024 * 1024,
+  ...treeOptions
 }: SpacesOptions): Spaces {
   const renewedAt = new Map<SpaceId, number>()
   /** A file can be replaced while nobody has it open, and by setting it aside too. */
@@ -265,35 +237,17 @@ export function createSpaces({
     report(spaceId, error)
   }
 
-  async function ask(question: TreeQuestion, budget: Budget): Promise<string> {
-    const { spaceId, treeId, maxBytes } = question
-    const { log } = openEntry(spaceId, budget)
-    budget.checkOperations()
-    const ops = reporting(spaceId, () => log.countTree(treeId, maxTreeOps + 1))
-    if (ops > maxTreeOps) {
-      throw new SyncError('too_large', `the tree has more than ${maxTreeOps} operations: read the log`)
-    }
-    budget.spendOperations(ops)
-    try {
-      const { text, bytes } = trees === undefined ? readTree(log, question) : await trees(question)
-      budget.spendOperations(work.operations(0, bytes + (text?.length ?? 0)))
-      if (text !== null) return text
-    } catch (error) {
-      noteFailure(spaceId, error)
-      throw error
-    }
-    throw new SyncError('too_large', `the values of the tree take more than ${maxBytes} bytes: read the log`)
-  }
+  const questions = createTreeQuestions(
+    { open: (spaceId, budget) => openEntry(spaceId, budget).log, failed: noteFailure },
+    treeOptions,
+  )
 
   return {
+    ...questions,
     get size() {
       return open.size
     },
     open: (spaceId, budget = unlimitedBudget) => openEntry(spaceId, budget).handle,
-    readTree: (tree, budget = unlimitedBudget) =>
-      ask({ kind: 'snapshot', ...tree, maxBytes: maxTreeBytes }, budget),
-    digestAt: (tree, position, budget = unlimitedBudget) =>
-      ask({ kind: 'digest', ...tree, ...position, maxBytes: maxTreeBytes }, budget),
     publishTo: (next, whenReplaced = () => {}) => {
       publish = next
       replaced = whenReplaced

@@ -1,0 +1,76 @@
+import { type LogId, type SpaceId, SyncError, type TreeId } from '@t69/protocol'
+
+import type { OpLog } from '../storage/op-log.ts'
+import { readTree, type TreeQuestion, type TreeReader } from './tree-reader.ts'
+import { type Budget, unlimitedBudget, work } from './work.ts'
+
+/** What can be asked of the trees of a space. Whoever has a budget pays for the answer. */
+export interface TreeQuestions {
+  /**
+   * A tree as a replica of its log shows it, as the JSON text of a `TreeSnapshot`. Rejects as a `TreeReader`
+   * does, with `too_large` for a tree of too many operations, and with what `budget` throws.
+   */
+  readTree(tree: TreeOfSpace, budget?: Budget): Promise<string>
+  /**
+   * The digest of a tree as it was at a position of the log, which the log must have reached; a tree that is
+   * not there yet has one too. Rejects like `readTree`.
+   */
+  digestAt(tree: TreeOfSpace, position: TreePosition, budget?: Budget): Promise<string>
+}
+
+export interface TreeOfSpace {
+  readonly spaceId: SpaceId
+  readonly treeId: TreeId
+}
+
+export interface TreePosition {
+  readonly logId: LogId
+  readonly cursor: number
+}
+
+export interface TreeQuestionsOptions {
+  /** Who reads trees. Default: the event loop, which serves nobody meanwhile. */
+  readonly trees?: TreeReader
+  /** How many operations a tree may have to be read or compared. */
+  readonly maxTreeOps?: number
+  /** What the values of a tree may take to be read or compared. */
+  readonly maxTreeBytes?: number
+}
+
+interface Logs {
+  open(spaceId: SpaceId, budget: Budget): OpLog
+  /** Something was thrown while the space's log was read. */
+  failed(spaceId: SpaceId, error: unknown): void
+}
+
+/** What would take too long, or too much memory, is refused before it is read. */
+export function createTreeQuestions(
+  logs: Logs,
+  { trees, maxTreeOps = 200_000, maxTreeBytes: maxBytes = 64 * 1024 * 1024 }: TreeQuestionsOptions,
+): TreeQuestions {
+  async function ask(question: TreeQuestion, budget: Budget): Promise<string> {
+    const { spaceId, treeId } = question
+    const log = logs.open(spaceId, budget)
+    budget.checkOperations()
+    try {
+      const ops = log.countTree(treeId, maxTreeOps + 1)
+      if (ops > maxTreeOps) {
+        throw new SyncError('too_large', `the tree has more than ${maxTreeOps} operations: read the log`)
+      }
+      budget.spendOperations(ops)
+      const { text, bytes } = trees === undefined ? readTree(log, question) : await trees(question)
+      budget.spendOperations(work.operations(0, bytes + (text?.length ?? 0)))
+      if (text !== null) return text
+    } catch (error) {
+      logs.failed(spaceId, error)
+      throw error
+    }
+    throw new SyncError('too_large', `the values of the tree take more than ${maxBytes} bytes: read the log`)
+  }
+
+  return {
+    readTree: (tree, budget = unlimitedBudget) => ask({ kind: 'snapshot', ...tree, maxBytes }, budget),
+    digestAt: (tree, position, budget = unlimitedBudget) =>
+      ask({ kind: 'digest', ...tree, ...position, maxBytes }, budget),
+  }
+}
