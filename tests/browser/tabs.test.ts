@@ -113,7 +113,8 @@ story('who signs out in one tab is signed out in all', async (stage) => {
 })
 
 const seed = Number(process.env['TABS_SEED'] ?? 20_261_122)
-const kills = Number(process.env['TABS_KILLS'] ?? 5)
+// One of the ten writes.
+const kills = Math.min(9, Number(process.env['TABS_KILLS'] ?? 5))
 
 story(
   `of ten tabs the one that leads goes at any moment, and nothing is lost (seed ${seed})`,
