@@ -75,6 +75,12 @@ async function isExecutable(path: string): Promise<boolean> {
  * the package itself would share one half-written folder in the OS's temp dir with every user and process.
  */
 async function carriedChromium(): Promise<Chromium> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new Error(
+      `no Chromium was found, and the one that is carried runs on Linux (x64), not on ${process.platform} (${process.arch}): ` +
+        'name a Chromium or Chrome in CHROMIUM_PATH',
+    )
+  }
   const manifest = createRequire(import.meta.url)
     .resolve('@sparticuz/chromium')
     .replace(/build.*$/, 'package.json')
