@@ -41,7 +41,7 @@ function device(url: string): Device {
       return () => clearTimeout(timer)
     },
   }
-  const inner = createSocketIoTransport(url, () => runtime.now())
+  const inner = createSocketIoTransport(url, { now: () => runtime.now() })
   const transport: typeof inner = {
     connect: (handshake, listener) =>
       inner.connect(handshake, {

@@ -89,7 +89,7 @@ async function deviceIn(context: BrowserContext, link: NetworkLink, name: string
     },
     blockWebSockets() {
       expected.push(/WebSocket connection to/)
-      link.letWebSockets(false)
+      link.setWebSockets('refused')
     },
     async lookAgain() {
       await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))

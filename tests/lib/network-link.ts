@@ -14,12 +14,15 @@ export interface NetworkLink {
   /** What is open delivers nothing ever again, and neither end is told; new connections work: a router that restarted. */
   strand(): void
   restore(): void
-  /** Whether a WebSocket gets through; it does at first. A company's proxy may answer that it knows of none. */
-  letWebSockets(through: boolean): void
+  /** What becomes of WebSockets that are opened from now on; at first they pass. */
+  setWebSockets(fate: WebSocketFate): void
   /** Gives the device these bytes as if the server had sent them, on every connection that is open. */
   inject(bytes: Uint8Array): void
   [Symbol.asyncDispose](): Promise<void>
 }
+
+/** A company's proxy may answer that it knows of none, or take one and deliver nothing. */
+export type WebSocketFate = 'pass' | 'refused' | 'swallowed'
 
 /** Hears what passes on one connection, before it is passed on. */
 export interface NetworkTap {
@@ -45,7 +48,7 @@ export async function createNetworkLink(
   const near = new Set<Socket>()
   const stranded = new Set<Socket>()
   let mode: 'up' | 'cut' | 'stalled' | 'deaf' = 'up'
-  let hasWebSockets = true
+  let webSockets: WebSocketFate = 'pass'
   const isRead = (end: Socket): boolean => mode === 'up' || (mode === 'deaf' && near.has(end))
 
   const proxy = createServer((device) => {
@@ -75,8 +78,8 @@ export async function createNetworkLink(
       }
       end.on('data', (chunk) => {
         heard?.(chunk)
-        if (!hasWebSockets && end === device && upgrade.test(chunk.toString('latin1'))) {
-          device.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+        if (webSockets !== 'pass' && end === device && upgrade.test(chunk.toString('latin1'))) {
+          if (webSockets === 'refused') device.end(refusal)
           return
         }
         // Timers of one length keep their order.
@@ -129,8 +132,8 @@ export async function createNetworkLink(
       mode = 'up'
       for (const socket of open) if (!stranded.has(socket)) socket.resume()
     },
-    letWebSockets(through) {
-      hasWebSockets = through
+    setWebSockets(fate) {
+      webSockets = fate
     },
     inject(bytes) {
       for (const device of near) device.write(bytes)
@@ -144,4 +147,5 @@ export async function createNetworkLink(
   }
 }
 
+const refusal = 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
 const upgrade = /^GET [^]*\r\nUpgrade: websocket\r\n/i

@@ -1,10 +1,10 @@
 import { protocolVersion, randomHexId, type SocketData, type SpaceId, type UserId } from '@t69/protocol'
 import type { Socket } from '@t69/server'
 import { createSocketIoTransport } from '@t69/sync-client'
-import { expect, it } from 'vitest'
+import { expect } from 'vitest'
 
 import { startLiveServer } from '../lib/live-server.ts'
-import { createNetworkLink } from '../lib/network-link.ts'
+import { createNetworkLink, type WebSocketFate } from '../lib/network-link.ts'
 import { createRandom } from '../lib/random.ts'
 import { createNetwork, goodNetwork } from './simulation/network.ts'
 import { createSimServer, type SimServer } from './simulation/server.ts'
@@ -12,54 +12,16 @@ import { createVirtualTime } from './simulation/time.ts'
 import { describeTransport, type TransportWorld } from './transport.contract.ts'
 
 describeTransport('Socket.io to the real server', () => liveWorld())
-describeTransport('Socket.io where no WebSocket gets through', () => liveWorld({ letWebSockets: false }), {
+describeTransport('Socket.io where no WebSocket gets through', () => liveWorld('refused'), {
   // An answer to a poll that the server knows nothing of ends the session.
   canSay: false,
 })
 describeTransport('the simulated network', simulatedWorld)
 
-it('leaves polling for a WebSocket that failed only once', async () => {
-  await using live = await startLiveServer()
-  const answers: string[] = []
-  let connections = 0
-  await using link = await createNetworkLink(live.url, {
-    tap() {
-      link.letWebSockets(++connections > 1)
-      return { fromDevice: () => {}, fromServer: (chunk) => void answers.push(chunk.toString('latin1')) }
-    },
-  })
-  const anna = await live.signUp('Anna')
-  const spaceId = randomHexId() as SpaceId
-  await anna.call('POST', '/api/spaces', { id: spaceId, name: 'Notes' })
-  const opened = Promise.withResolvers<void>()
-  const connection = createSocketIoTransport(link.url).connect(
-    { token: anna.token, protocolVersion },
-    {
-      opened: () => opened.resolve(),
-      closed: ({ message }) => opened.reject(new Error(message)),
-      notified() {},
-    },
-  )
-  await opened.promise
-  expect(await connection.request('space:join', { spaceId })).toMatchObject({ ok: true })
-  expect(answers[0]).toContain('"upgrades":["websocket"]')
-  // Whatever is under way arrives, by one or by the other.
-  const asked: Promise<unknown>[] = []
-  await expect
-    .poll(() => {
-      asked.push(connection.request('space:join', { spaceId }))
-      return answers.some((answer) => answer.startsWith('HTTP/1.1 101 '))
-    })
-    .toBe(true)
-  asked.push(connection.request('space:join', { spaceId }))
-  for (const answer of await Promise.all(asked)) expect(answer).toMatchObject({ ok: true })
-  connection.close()
-})
-
-async function liveWorld({ letWebSockets = true } = {}): Promise<TransportWorld> {
+async function liveWorld(webSockets: WebSocketFate = 'pass'): Promise<TransportWorld> {
   const live = await startLiveServer()
   const link = await createNetworkLink(live.url)
-  link.letWebSockets(letWebSockets)
+  link.setWebSockets(webSockets)
   const anna = await live.signUp('Anna')
   const spaceId = randomHexId() as SpaceId
   await anna.call('POST', '/api/spaces', { id: spaceId, name: 'Notes' })

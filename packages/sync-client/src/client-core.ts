@@ -38,7 +38,7 @@ export async function createClientCore(
   const {
     url,
     runtime = systemRuntime,
-    transport = createSocketIoTransport(url, () => runtime.now()),
+    transport = createSocketIoTransport(url, { now: () => runtime.now() }),
   } = options
   const http = createHttp(url, options.fetch ?? ((input, init) => fetch(input, init)), runtime)
   // A page that keeps nothing is likely refused cookies as well, and would leave one behind if not.

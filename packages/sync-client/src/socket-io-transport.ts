@@ -6,11 +6,29 @@ import type { Transport } from './transport.ts'
 
 const lost: ErrorBody = { code: 'unavailable', message: 'The connection was lost' }
 
+export interface SocketIoTransportOptions {
+  /** Unix milliseconds. */
+  readonly now?: () => number
+  /** How long a connection may take to open. Default: 20 s. */
+  readonly openingTimeoutMs?: number
+}
+
+/**
+ * A websocket where it can be had at once; polling behind proxies that let no websocket through, and first
+ * behind those that take one and deliver nothing. What comes after polling is what it may change to: the
+ * websocket may have failed for another reason.
+ */
+const ways = { websocket: ['websocket', 'polling', 'websocket'], polling: ['polling', 'websocket'] }
+
 /**
  * Socket.io, without its own reconnection, buffering and recovery: when to try again, and what is said
- * again then, is the sync engine's to decide. `now` is Unix milliseconds.
+ * again then, is the sync engine's to decide.
  */
-export function createSocketIoTransport(url: string, now: () => number = Date.now): Transport {
+export function createSocketIoTransport(
+  url: string,
+  { now = Date.now, openingTimeoutMs = 20_000 }: SocketIoTransportOptions = {},
+): Transport {
+  let first: keyof typeof ways = 'websocket'
   return {
     connect(handshake, listener) {
       const socket = io(url, {
@@ -18,11 +36,9 @@ export function createSocketIoTransport(url: string, now: () => number = Date.no
         forceNew: true,
         reconnection: false,
         autoConnect: false,
-        // A websocket where it can be had at once; polling behind proxies that let no websocket through. What
-        // comes after polling is what it may change to: the websocket may have failed for another reason.
-        transports: ['websocket', 'polling', 'websocket'],
+        transports: ways[first],
         tryAllTransports: true,
-        timeout: 20_000,
+        timeout: openingTimeoutMs,
       })
       const waiting = new Set<(error: ErrorBody) => void>()
       let ended = false
@@ -42,7 +58,10 @@ export function createSocketIoTransport(url: string, now: () => number = Date.no
       const close = (error: ErrorBody): void => void (end(error) && listener.closed(error))
 
       socket.on('connect', () => listener.opened())
-      socket.on('connect_error', (error) => close(refusalOf(error) ?? lost))
+      socket.on('connect_error', (error) => {
+        if (error.message === 'timeout') first = first === 'websocket' ? 'polling' : 'websocket'
+        close(refusalOf(error) ?? lost)
+      })
       // Socket.io carries no reason of the server's; the next handshake's refusal does.
       socket.on('disconnect', () => close(lost))
       for (const name of notificationNames) {
@@ -56,6 +75,7 @@ export function createSocketIoTransport(url: string, now: () => number = Date.no
         boundMs = pingInterval + pingTimeout
       })
       socket.io.engine.on('packet', () => void (heardAt = now()))
+      socket.io.engine.on('upgrade', () => void (first = 'websocket'))
 
       return {
         request: (name, payload) =>
