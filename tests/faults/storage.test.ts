@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 import type { TreeOperation } from '@t69/protocol'
-import type { Space } from '@t69/sync-client'
+import type { Space, SyncClient } from '@t69/sync-client'
 import { describe, expect, it } from 'vitest'
 
 import { type ServerProcess, type ServerProcessOptions, startServer } from '../lib/server-process.ts'
@@ -47,7 +47,8 @@ async function createWorld(options: ServerProcessOptions = {}): Promise<World> {
   const laptop = await fleet.device()
   const phone = await fleet.device()
   const here = await laptop.createSpace({ name: 'Harmed' })
-  const other = await laptop.createSpace({ name: 'Other' })
+  const file = spaceFile(server.dataDir, here.id)
+  const other = await createElsewhere(laptop, server, dirname(file))
   await Promise.all([here.flushed(), other.flushed()])
   const there = await phone.openSpace(here.id)
   await live(there)
@@ -59,11 +60,19 @@ async function createWorld(options: ServerProcessOptions = {}): Promise<World> {
     here,
     there,
     other,
-    file: spaceFile(server.dataDir, here.id),
+    file,
     async [Symbol.asyncDispose]() {
       await fleet[Symbol.asyncDispose]()
       await server[Symbol.asyncDispose]()
     },
+  }
+}
+
+/** A space whose file is not in `folder`, where the fault may meet every file: one in 256 would be. */
+async function createElsewhere(device: SyncClient, server: ServerProcess, folder: string): Promise<Space> {
+  for (;;) {
+    const space = await device.createSpace({ name: 'Other' })
+    if (dirname(spaceFile(server.dataDir, space.id)) !== folder) return space
   }
 }
 
