@@ -22,6 +22,11 @@ import { createSqliteOpLogs } from './storage/sqlite-op-logs.ts'
 import { createTreePool } from './trees/tree-pool.ts'
 
 const tidyIntervalMs = 60 * 60 * 1000
+/**
+ * Connections that wait to be taken, as far as the system allows. Those beyond are dropped without a word, and
+ * tried again by the system after 1, 3, 7, 15 and 31 s: thousands of devices come back in one second.
+ */
+const backlog = 4_096
 /** Whoever has not read its goodbye, or sent the rest of its request, by then is cut off. */
 const closeGraceMs = 3_000
 
@@ -190,8 +195,12 @@ export async function createServer(config: Config, options: ServerOptions = {}):
       return port()
     },
     async listen() {
-      // For `localhost` Fastify would open a second server, for IPv6, of which Socket.io knows nothing.
-      await app.listen({ port: config.port, host: config.host === 'localhost' ? '127.0.0.1' : config.host })
+      await app.listen({
+        port: config.port,
+        // For `localhost` Fastify would open a second server, for IPv6, of which Socket.io knows nothing.
+        host: config.host === 'localhost' ? '127.0.0.1' : config.host,
+        backlog,
+      })
     },
     close() {
       lifecycle.isClosing = true
