@@ -13,6 +13,7 @@ import {
 import { transientValueSchema } from './json-value.ts'
 import { limits } from './limits.ts'
 import { propertyKeySchema } from './operation.ts'
+import { roleNameSchema } from './rights.ts'
 
 /**
  * What travels over the socket, stated once: each event's payload and reply is a schema, and the
@@ -21,9 +22,6 @@ import { propertyKeySchema } from './operation.ts'
 
 /** A position in a space's log: how many operations the server had committed there. 0 is its start. */
 export const seqSchema = z.int().min(0)
-
-export const roleSchema = z.enum(['owner', 'editor', 'viewer'])
-export type Role = z.infer<typeof roleSchema>
 
 /** An encoded batch (batch.ts). Browsers hand over an ArrayBuffer, Node a Buffer; both become a view. */
 export const batchBytesSchema = z
@@ -91,7 +89,7 @@ export const requests = {
       epoch: epochSchema,
       cursor: seqSchema,
       head: seqSchema,
-      role: roleSchema,
+      role: roleNameSchema,
     }),
   },
   'space:leave': {

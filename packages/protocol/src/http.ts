@@ -1,9 +1,10 @@
 import { z } from 'zod'
 
 import { errorBodySchema } from './errors.ts'
-import { roleSchema, seqSchema } from './events.ts'
+import { seqSchema } from './events.ts'
 import { inviteIdSchema, spaceIdSchema, treeIdSchema, userIdSchema } from './ids.ts'
 import { jsonValueSchema } from './json-value.ts'
+import { inviteRoleSchema, roleNameSchema, roleSchema } from './rights.ts'
 
 /** Bodies of the HTTP side. The server's routes and the client's calls share them; `/docs` shows them. */
 
@@ -58,7 +59,7 @@ const spaceName = z.string().trim().min(1).max(200)
 export const spaceSchema = z.object({
   id: spaceIdSchema,
   name: spaceName,
-  role: roleSchema,
+  role: roleNameSchema,
   /** Unix milliseconds. */
   createdAt: z.int(),
 })
@@ -69,12 +70,12 @@ export const createSpaceBodySchema = z.object({ id: spaceIdSchema, name: spaceNa
 export const renameSpaceBodySchema = z.object({ name: spaceName })
 export const spaceListSchema = z.object({ spaces: z.array(spaceSchema) })
 
-export const memberSchema = z.object({ user: userSchema, role: roleSchema, joinedAt: z.int() })
+export const memberSchema = z.object({ user: userSchema, role: roleNameSchema, joinedAt: z.int() })
 export type Member = z.infer<typeof memberSchema>
 export const memberListSchema = z.object({ members: z.array(memberSchema) })
 export const changeMemberBodySchema = z.object({ role: roleSchema })
 
-export const createInviteBodySchema = z.object({ role: z.enum(['editor', 'viewer']) })
+export const createInviteBodySchema = z.object({ role: inviteRoleSchema })
 /** The link is shown once, to whoever made it: the server keeps what tells the token when it comes back. */
 export const inviteSchema = z.object({
   id: inviteIdSchema,
@@ -88,7 +89,7 @@ export type Invite = z.infer<typeof inviteSchema>
 /** An invite that is good, as owners see it afterwards. */
 export const inviteSummarySchema = z.object({
   id: inviteIdSchema,
-  role: createInviteBodySchema.shape.role,
+  role: roleNameSchema,
   createdBy: userIdSchema,
   /** Unix milliseconds. */
   createdAt: z.int(),

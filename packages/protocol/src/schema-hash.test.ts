@@ -14,6 +14,7 @@ const pinned: Readonly<Record<number, string>> = {
   1: '651bd90b9647f46e',
   2: 'f820b4cd3d563f6f',
   3: '68e63e616b5a2537',
+  4: '26106dd615f27f88',
 }
 
 test('[VE2] the wire is the one that its version number stands for', async () => {

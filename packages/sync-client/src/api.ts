@@ -2,11 +2,14 @@ import type {
   ErrorBody,
   Invite,
   InviteId,
+  InviteRole,
   InviteSummary,
   JsonValue,
   Member,
   Presence,
+  Rights,
   Role,
+  RoleName,
   SpaceId,
   SpaceSummary,
   TreeId,
@@ -94,8 +97,8 @@ export interface SpaceInfo {
   readonly id: SpaceId
   readonly name: string
   readonly createdAt: Date
-  /** `null` for a local space. */
-  readonly role: Role | null
+  /** `null` for a local space. A newer server may name a role that this version does not know. */
+  readonly role: RoleName | null
   readonly synced: boolean
 }
 
@@ -127,8 +130,13 @@ export interface SpaceStatus {
 export interface Space {
   readonly id: SpaceId
   readonly name: string
-  /** Null while local. */
-  readonly role: Role | null
+  /** Null while local. A newer server may name a role that this version does not know. */
+  readonly role: RoleName | null
+  /**
+   * What the user may do here. All of it in a local space; in a synced one whose role is not known yet, what an
+   * editor may: edits are kept, and the server decides. Changes with `onStatus`.
+   */
+  readonly rights: Rights
   /** The space tree, whose id is the space's. The same object, but see `onReplaced`. */
   readonly root: Replica
 
@@ -168,7 +176,7 @@ export interface Space {
   changeRole(userId: UserId, role: Role): Promise<void>
   /** Removes someone, or oneself: leaving. */
   removeMember(userId: UserId): Promise<void>
-  invite(role: 'editor' | 'viewer'): Promise<Invite>
+  invite(role: InviteRole): Promise<Invite>
   /** The invites that are good, newest first; owners only. Their links are shown once, by `invite`. */
   invites(): Promise<InviteSummary[]>
   withdrawInvite(inviteId: InviteId): Promise<void>

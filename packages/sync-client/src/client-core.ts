@@ -1,4 +1,12 @@
-import { randomHexId, spaceIdSchema, spaceSchema, SyncError, type SpaceId, type User } from '@t69/protocol'
+import {
+  randomHexId,
+  rightsOf,
+  spaceIdSchema,
+  spaceSchema,
+  SyncError,
+  type SpaceId,
+  type User,
+} from '@t69/protocol'
 
 import type { Space, SyncClientOptions } from './api.ts'
 import { createHttp, noReply } from './http.ts'
@@ -296,9 +304,9 @@ export async function createClientCore(
       const found = await storage.getSpace(spaceId)
       const isSynced = found === undefined || found.userId !== null
       if (isSynced && directory.roleOf(spaceId) === null) await directory.list()
-      const isOwner = directory.roleOf(spaceId) === 'owner'
+      const mayDelete = rightsOf(directory.roleOf(spaceId)).delete
       const isThere = isSynced && !(found !== undefined && isLocalUri(found.uri))
-      if (isThere && session.user !== null && (isOwner || found === undefined)) {
+      if (isThere && session.user !== null && (mayDelete || found === undefined)) {
         await session
           .call({ method: 'DELETE', path: `/api/spaces/${spaceId}` }, noReply)
           .catch((error: unknown) => {

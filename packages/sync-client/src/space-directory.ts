@@ -2,7 +2,7 @@ import {
   spaceListSchema,
   spaceSchema,
   SyncError,
-  type Role,
+  type RoleName,
   type SpaceId,
   type SpaceSummary,
 } from '@t69/protocol'
@@ -20,7 +20,7 @@ export interface SpaceDirectory {
   /** The space as this device has it; one that only the server has begins here, empty. Throws `not_found`. */
   find(spaceId: SpaceId): Promise<StoredSpace>
   /** As the server last said; null when it said nothing. */
-  roleOf(spaceId: SpaceId): Role | null
+  roleOf(spaceId: SpaceId): RoleName | null
   /** The server's list is another since the last time: asked anew, or remembered so. */
   remember(space: SpaceSummary): Promise<void>
   forget(spaceId: SpaceId): Promise<void>

@@ -1,9 +1,12 @@
 import {
   opKey,
   randomHexId,
+  rightsByRole,
+  rightsOf,
   spaceSchema,
   SyncError,
   treeIdSchema,
+  type RoleName,
   type TreeId,
   type TreeOperation,
 } from '@t69/protocol'
@@ -188,6 +191,11 @@ export function openSpace(
     }
   }
 
+  function role(): RoleName | null {
+    if (stored.userId === null) return null
+    return report.role ?? deps.directory.roleOf(spaceId) ?? (isLocalUri(stored.uri) ? 'owner' : null)
+  }
+
   const withRoot = (root: Replica): Space => ({
     ...createSpaceSharing(spaceId, session),
     id: spaceId,
@@ -198,8 +206,11 @@ export function openSpace(
       return stored.name ?? ''
     },
     get role() {
-      if (stored.userId === null) return null
-      return report.role ?? deps.directory.roleOf(spaceId) ?? (isLocalUri(stored.uri) ? 'owner' : null)
+      return role()
+    },
+    get rights() {
+      if (stored.userId === null) return rightsByRole.owner
+      return rightsOf(role() ?? 'editor')
     },
     openTree: (treeId) => trees.open(parseTreeId(treeId)),
     // Does not wait for the disk: whoever asked for a new chat may type into it in this very turn.

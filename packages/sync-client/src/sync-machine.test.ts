@@ -344,6 +344,24 @@ describe('Pushing', () => {
     expect(world.outbox).toEqual([])
   })
 
+  it('[RO2] reads on and pushes nothing in a role that it does not know, and keeps the edits', () => {
+    const world = settled()
+    world.role = 'commenter'
+    world.send({ type: 'closed', reason: 'changed' })
+    world.edit()
+    world.editElsewhere()
+    world.settle()
+    expect(world.machine).toMatchObject({ link: 'joined', role: 'commenter', caughtUp: true })
+    expect(world.shown.size).toBe(1)
+    expect(world.log).toHaveLength(1)
+    expect(world.outbox).toHaveLength(1)
+
+    world.role = 'editor'
+    world.send({ type: 'closed', reason: 'changed' })
+    world.settle()
+    expect(world.outbox).toEqual([])
+  })
+
   it.each(['rate_limited', 'quota_exceeded', 'storage_failed', 'unavailable', 'internal'] as const)(
     'tries again later after %s, and loses nothing',
     (code) => {

@@ -4,7 +4,7 @@ import {
   type LogId,
   type NotificationPayload,
   type RequestReply,
-  type Role,
+  type RoleName,
   type TreeOperation,
 } from '@t69/protocol'
 
@@ -29,7 +29,7 @@ export interface SyncMachine {
   readonly registered: boolean
   readonly saved: SyncState
   readonly link: 'down' | 'up' | 'joined'
-  readonly role: Role | null
+  readonly role: RoleName | null
   /** The log's end, as far as the server has told. */
   readonly head: number
   /** The log's end was reached since the last join. */

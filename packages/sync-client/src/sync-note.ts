@@ -1,4 +1,4 @@
-import { limits, type ErrorBody, type NotificationPayload, type RequestReply } from '@t69/protocol'
+import { limits, rightsOf, type ErrorBody, type NotificationPayload, type RequestReply } from '@t69/protocol'
 
 import { paceKept } from './pace.ts'
 import type { Effect, LogRange, Step, SyncEvent, SyncMachine, Write } from './sync-machine.ts'
@@ -68,7 +68,7 @@ function joined(machine: SyncMachine, { logId, epoch, cursor, head, role }: Join
     inbox,
     head: Math.max(head, ...inbox.map((range) => range.cursor)),
     caughtUp: false,
-    pushPause: role === 'viewer' ? { until: 'join', error: viewersOnlyRead } : null,
+    pushPause: rightsOf(role).edit ? null : { until: 'join', error: mayOnlyRead },
   }
   const isSame = logId === machine.saved.logId && cursor === machine.saved.cursor
   if (isSame && !machine.distrusted) return only(inside)
@@ -98,7 +98,7 @@ function unwritten(machine: SyncMachine): SyncMachine {
 
 type JoinReply = RequestReply<'space:join'>
 
-const viewersOnlyRead: ErrorBody = {
+const mayOnlyRead: ErrorBody = {
   code: 'forbidden',
   message: 'You can read this space, but not change it. Your edits stay on this device.',
 }

@@ -1,4 +1,4 @@
-import type { ErrorBody, Role } from '@t69/protocol'
+import type { ErrorBody, RoleName } from '@t69/protocol'
 
 import type { SyncPhase } from './api.ts'
 import type { SyncMachine } from './sync-machine.ts'
@@ -6,7 +6,7 @@ import type { SyncMachine } from './sync-machine.ts'
 /** What the tab that holds the connection tells the others of a space. */
 export interface SyncReport {
   readonly phase: SyncPhase
-  readonly role: Role | null
+  readonly role: RoleName | null
   readonly cursor: number
   readonly head: number
   readonly error: ErrorBody | null

@@ -6,7 +6,7 @@ import {
   jsonValueSchema,
   packBatches,
   presenceSchema,
-  roleSchema,
+  roleNameSchema,
   seqSchema,
   signals,
   spaceIdSchema,
@@ -23,7 +23,7 @@ import type { Tabs } from './tabs.ts'
 
 const reportSchema = z.object({
   phase: z.enum(['local', 'signed-out', 'offline', 'connecting', 'catching-up', 'live', 'blocked']),
-  role: roleSchema.nullable(),
+  role: roleNameSchema.nullable(),
   cursor: seqSchema,
   head: seqSchema,
   error: errorBodySchema.nullable(),

@@ -3,6 +3,7 @@ import {
   SyncError,
   inviteIdSchema,
   type InviteId,
+  type InviteRole,
   type InviteSummary,
   type SpaceId,
   type UserId,
@@ -28,7 +29,7 @@ export interface Invites {
    * the space has as many as it may.
    */
   add(
-    invite: Pick<InviteSummary, 'role' | 'createdBy'> & { readonly spaceId: SpaceId },
+    invite: Pick<InviteSummary, 'createdBy'> & { readonly role: InviteRole; readonly spaceId: SpaceId },
     now: number,
   ): { readonly id: InviteId; readonly token: string; readonly expiresAt: number }
   /** The invites of a space that still let somebody in, newest first. Without their tokens, which nobody keeps. */
@@ -48,8 +49,9 @@ export function createInvites(db: Database, members: Members): Invites {
     db,
     (
       q,
-      given: Pick<InviteSummary, 'id' | 'role' | 'createdBy' | 'createdAt' | 'expiresAt'> & {
+      given: Pick<InviteSummary, 'id' | 'createdBy' | 'createdAt' | 'expiresAt'> & {
         hash: string
+        role: InviteRole
         spaceId: SpaceId
       },
     ) =>

@@ -1,4 +1,4 @@
-import type { InviteId, Role, SpaceId, UserId } from '@t69/protocol'
+import type { InviteId, InviteRole, Role, SpaceId, UserId } from '@t69/protocol'
 
 import { openDatabase, type OpenedDatabase } from '../storage/database-files.ts'
 import { migrate } from '../storage/migrate.ts'
@@ -53,7 +53,7 @@ export interface PlatformTables {
     /** What owners call it by. */
     id: InviteId
     space_id: SpaceId
-    role: 'editor' | 'viewer'
+    role: InviteRole
     created_by: UserId
     created_at: number
     expires_at: number

@@ -8,6 +8,7 @@ import {
   type Epoch,
   type ErrorBody,
   type LogId,
+  type RoleName,
   type TreeOperation,
 } from '@t69/protocol'
 
@@ -67,6 +68,8 @@ export class MachineWorld {
   #epochs: { readonly epoch: Epoch; readonly after: number }[] = []
   #process = epochNumber(1)
   #processes = 1
+  /** What the server says of the user; a newer one may name a role that this client does not know. */
+  role: RoleName = 'editor'
   /** Refuses an operation, as a rule of the server's would. */
   refuses: (op: TreeOperation) => boolean = () => false
   // In between.
@@ -222,7 +225,7 @@ export class MachineWorld {
         if (!isHeld && request.from.logId === this.logId) this.logId = logIdNumber(++this.#logs)
         const cursor = isHeld ? request.from.cursor : 0
         const reply = { logId: this.logId, epoch: this.#epoch, cursor, head: this.log.length }
-        return { type: 'joined', reply: { ...reply, role: 'editor' } }
+        return { type: 'joined', reply: { ...reply, role: this.role } }
       }
       case 'pull': {
         const page = this.log.slice(request.after, request.after + 2)
