@@ -18,10 +18,10 @@ import type {
 } from '@t69/protocol'
 import type { Replica } from '@t69/replica'
 
-import type { Runtime } from './runtime.ts'
-import type { ClientStorage, RejectedEdit } from './storage.ts'
-import type { Tabs } from './tabs.ts'
-import type { Transport } from './transport.ts'
+import type { Transport } from './link/transport.ts'
+import type { Runtime } from './runtime/runtime.ts'
+import type { ClientStorage, RejectedEdit } from './storage/client-storage.ts'
+import type { Tabs } from './tabs/tabs.ts'
 
 /** What `@t69/sync-client` offers an app. `createSyncClient` makes it. */
 

@@ -1,6 +1,6 @@
 import { limits, operationProblem, packBatches, type SpaceId, type TreeOperation } from '@t69/protocol'
 
-import type { RejectedEdit } from '../storage.ts'
+import type { RejectedEdit } from './client-storage.ts'
 
 /** Whatever was sent of an entry is sent again if the connection breaks before its end. */
 const entryBytes = 16_384

@@ -1,4 +1,4 @@
-import type { SyncState } from '../storage.ts'
+import type { SyncState } from './client-storage.ts'
 
 /**
  * Whether `next` starts a reconciliation, so that what was received before says nothing of the log's content:

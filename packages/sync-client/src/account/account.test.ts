@@ -1,0 +1,238 @@
+import { userIdSchema } from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { createManualTime } from '../runtime/testing/manual-time.ts'
+import type { ClientStorage } from '../storage/client-storage.ts'
+import { memoryStorage } from '../storage/memory-storage.ts'
+import { createTabGroup, soloTabs, type Tabs } from '../tabs/tabs.ts'
+import { createSession } from './account.ts'
+import { createHttp } from './http.ts'
+
+const anna = { id: userIdSchema.parse('aa'.repeat(16)), email: 'anna@example.org', name: 'Anna' }
+const credentials = { email: anna.email, password: 'correct horse' }
+
+/** A server that gives each refresh token out once, and takes it once. */
+function createAuthServer() {
+  let issued = 0
+  const state = {
+    refreshToken: '',
+    calls: [] as string[],
+    isReachable: true,
+    sessionsEnded: false,
+    beforeAnswer: async () => {},
+  }
+  const json = (status: number, body: unknown) => new Response(JSON.stringify(body), { status })
+  const refusal = json.bind(null, 401)
+  const session = () => {
+    issued++
+    state.refreshToken = `refresh-${issued}`
+    return json(200, {
+      user: anna,
+      accessToken: `access-${issued}`,
+      expiresInMs: 100_000,
+      refreshToken: state.refreshToken,
+    })
+  }
+  const serve: typeof fetch = async (input, init) => {
+    if (!state.isReachable) throw new TypeError('no network')
+    const { pathname } = new URL(String(input instanceof Request ? input.url : input))
+    state.calls.push(pathname)
+    const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : {}
+    if (pathname === '/api/auth/login') return session()
+    if (pathname === '/api/auth/change-password' || pathname === '/api/auth/delete-account') {
+      if (!JSON.stringify(body).includes(`"password":"${credentials.password}"`)) {
+        return refusal({ error: { code: 'wrong_credentials', message: 'no' } })
+      }
+      const answer = pathname === '/api/auth/delete-account' ? new Response(null, { status: 204 }) : session()
+      // Every session has ended by now, and whoever asks is told so before the answer is here.
+      if (pathname === '/api/auth/delete-account') state.sessionsEnded = true
+      await state.beforeAnswer()
+      return answer
+    }
+    if (pathname === '/api/auth/logout') return json(200, {})
+    const token = new Headers(init?.headers).get('authorization')
+    if (pathname === '/api/me')
+      return token === `Bearer access-${issued}` ? json(200, anna) : unauthenticated()
+    const isGood = JSON.stringify(body).includes(`"${state.refreshToken}"`) && !state.sessionsEnded
+    return isGood ? session() : unauthenticated()
+  }
+  const unauthenticated = () => refusal({ error: { code: 'unauthenticated', message: 'no' } })
+  return { state, fetch: serve }
+}
+
+function setUp(
+  options: { storage?: ClientStorage; tabs?: Tabs; server?: ReturnType<typeof createAuthServer> } = {},
+) {
+  const { storage = memoryStorage(), tabs = soloTabs(), server = createAuthServer() } = options
+  const time = createManualTime()
+  const session = createSession({
+    http: createHttp('http://sync.example', server.fetch, time),
+    storage,
+    runtime: time,
+    kind: 'storage',
+    exclusive: (task) => tabs.exclusive(task),
+    onStored: () => {},
+  })
+  const users: (string | null)[] = []
+  session.onUser((user) => users.push(user?.name ?? null))
+  return { storage, server, time, session, users }
+}
+
+describe('A session', () => {
+  it('is known after a reload, without a network', async () => {
+    const { storage, server, session } = setUp()
+    await session.signIn(credentials)
+    server.state.isReachable = false
+    const again = setUp({ storage, server })
+    await again.session.load()
+    expect(again.session.user).toEqual(anna)
+  })
+
+  it('keeps its access token for most of its life, and has the next one before it runs out', async () => {
+    const { server, time, session } = setUp()
+    await session.signIn(credentials)
+    expect(await session.accessToken()).toEqual({ token: 'access-1', renewInMs: 75_000 })
+    await time.pass(74_000)
+    expect(await session.accessToken()).toEqual({ token: 'access-1', renewInMs: 1_000 })
+    await time.pass(1_000)
+    expect(await session.accessToken()).toMatchObject({ token: 'access-2' })
+    expect(server.state.calls).toEqual(['/api/auth/login', '/api/auth/refresh'])
+  })
+
+  it('refreshes once for all who ask at the same time', async () => {
+    const { server, session } = setUp()
+    await session.signIn(credentials)
+    session.invalidate()
+    const tokens = await Promise.all([session.accessToken(), session.accessToken(), session.accessToken()])
+    expect(new Set(tokens.map(({ token }) => token))).toEqual(new Set(['access-2']))
+    expect(server.state.calls).toHaveLength(2)
+  })
+
+  it('survives two tabs that refresh at the same time', async () => {
+    const group = createTabGroup()
+    const one = setUp({ tabs: group.tab() })
+    await one.session.signIn(credentials)
+    const other = setUp({ storage: one.storage, server: one.server, tabs: group.tab() })
+    await other.session.load()
+    one.session.invalidate()
+    await Promise.all([one.session.accessToken(), other.session.accessToken()])
+    expect(one.session.user).toEqual(anna)
+    expect(other.session.user).toEqual(anna)
+  })
+
+  it('is not ended by a network that is down, nor by an error page', async () => {
+    const { server, session, users } = setUp()
+    await session.signIn(credentials)
+    session.invalidate()
+    server.state.isReachable = false
+    await expect(session.accessToken()).rejects.toMatchObject({ code: 'unavailable' })
+    expect(session.user).toEqual(anna)
+    server.state.isReachable = true
+    expect(await session.accessToken()).toMatchObject({ token: 'access-2' })
+    expect(users).toEqual(['Anna'])
+  })
+
+  it('is ended by the server alone, and remembers whose spaces to show', async () => {
+    const { server, session, users } = setUp()
+    await session.signIn(credentials)
+    session.invalidate()
+    server.state.sessionsEnded = true
+    await expect(session.accessToken()).rejects.toMatchObject({ code: 'unauthenticated' })
+    expect(session.user).toBeNull()
+    expect(session.ownerId).toBe(anna.id)
+    expect(users).toEqual(['Anna', null])
+  })
+
+  it('repeats a call once with a fresh token', async () => {
+    const { server, session } = setUp()
+    await session.signIn(credentials)
+    const schema = { safeParse: (data: unknown) => ({ success: true as const, data }) }
+    // The server has forgotten the first access token.
+    const stale = setUp({ storage: memoryStorage(), server })
+    await stale.session.signIn(credentials)
+    server.state.refreshToken = 'refresh-1'
+    expect(await session.call({ method: 'GET', path: '/api/me' }, schema)).toEqual(anna)
+    expect(server.state.calls.slice(-3)).toEqual(['/api/me', '/api/auth/refresh', '/api/me'])
+  })
+
+  it('is over here after a sign-out without a network, and the server hears of it later', async () => {
+    const { storage, server, session } = setUp()
+    await session.signIn(credentials)
+    server.state.isReachable = false
+    await session.signOut(false)
+    expect(session.user).toBeNull()
+    expect(session.ownerId).toBeNull()
+    server.state.isReachable = true
+    const again = setUp({ storage, server })
+    await again.session.load()
+    expect(again.session.user).toBeNull()
+    await again.session.finishSignOut()
+    await again.session.finishSignOut()
+    expect(server.state.calls.filter((path) => path === '/api/auth/logout')).toHaveLength(1)
+  })
+
+  it('goes on under another password, also when the socket is cut before the answer comes', async () => {
+    const { storage, server, session, users } = setUp()
+    await session.signIn(credentials)
+    await expect(session.changePassword({ password: 'wrong', newPassword: 'better' })).rejects.toMatchObject({
+      code: 'wrong_credentials',
+    })
+    let meanwhile: Promise<unknown> = Promise.resolve()
+    server.state.beforeAnswer = async () => {
+      // What the connection does when it is told that its token is good no more.
+      session.invalidate()
+      meanwhile = session.accessToken()
+    }
+    await session.changePassword({ password: credentials.password, newPassword: 'better' })
+    expect(await meanwhile).toMatchObject({ token: 'access-3' })
+    expect(session.user).toEqual(anna)
+    expect(users).toEqual(['Anna'])
+    const again = setUp({ storage, server })
+    await again.session.load()
+    expect(await again.session.accessToken()).toMatchObject({ token: 'access-4' })
+  })
+
+  it('is over once the account is deleted, and remembers whose spaces go nowhere any more', async () => {
+    const { storage, server, session, users } = setUp()
+    await session.signIn(credentials)
+    await expect(session.deleteAccount('wrong')).rejects.toMatchObject({ code: 'wrong_credentials' })
+    expect(session.user).toEqual(anna)
+    let meanwhile: Promise<unknown> = Promise.resolve()
+    server.state.beforeAnswer = async () => {
+      session.invalidate()
+      meanwhile = session.accessToken().catch((error: unknown) => error)
+    }
+    await session.deleteAccount(credentials.password)
+    expect(await meanwhile).toMatchObject({ code: 'unauthenticated' })
+    expect(users).toEqual(['Anna', null])
+    expect(session.isGone(anna.id)).toBe(true)
+    // Nor is it forgotten by a reload, by who signs in next, or by who signs out.
+    server.state.sessionsEnded = false
+    const again = setUp({ storage, server })
+    await again.session.load()
+    expect(again.session.ownerId).toBeNull()
+    await again.session.signIn(credentials)
+    await again.session.signOut(false)
+    expect(again.session.isGone(anna.id)).toBe(true)
+  })
+
+  it('is no other by the time that an account is deleted: who signed in meanwhile keeps theirs', async () => {
+    const group = createTabGroup()
+    const one = setUp({ tabs: group.tab() })
+    await one.session.signIn(credentials)
+    const ben = { ...anna, id: userIdSchema.parse('bb'.repeat(16)), name: 'Ben' }
+    await one.storage.putConfig('syncSession', { user: ben, refreshToken: 'x' })
+    await expect(one.session.deleteAccount(credentials.password)).rejects.toMatchObject({ code: 'forbidden' })
+    expect(one.session.user).toEqual(ben)
+    expect(one.server.state.calls).not.toContain('/api/auth/delete-account')
+  })
+
+  it('takes nothing from a storage that holds something else', async () => {
+    const storage = memoryStorage()
+    await storage.putConfig('syncSession', { user: { id: '../../etc', name: 7 }, refreshToken: {} })
+    const { session } = setUp({ storage })
+    await session.load()
+    expect(session.user).toBeNull()
+    await expect(session.accessToken()).rejects.toMatchObject({ code: 'unauthenticated' })
+  })
+})

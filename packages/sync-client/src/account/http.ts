@@ -1,0 +1,79 @@
+import { errorResponseSchema, SyncError } from '@t69/protocol'
+
+import type { Runtime } from '../runtime/runtime.ts'
+
+export interface HttpCall {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Such as `/api/spaces`. */
+  readonly path: string
+  readonly body?: unknown
+  readonly token?: string
+}
+
+/** A schema of the protocol, as far as this file needs to know. */
+export interface ReplySchema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false }
+}
+
+export interface Http {
+  /**
+   * Throws `SyncError`: what the server answered, or `unavailable` when there was no answer that a
+   * server of ours would give (no network, a proxy's error page, the deadline).
+   */
+  call<T>(call: HttpCall, reply: ReplySchema<T>): Promise<T>
+}
+
+const deadlineMs = 20_000
+
+/** A reply that says nothing. */
+export const noReply: ReplySchema<null> = { safeParse: () => ({ success: true, data: null }) }
+
+export function createHttp(url: string, fetchIt: typeof fetch, runtime: Runtime): Http {
+  return {
+    async call({ method, path, body, token }, reply) {
+      const { status, ok, json } = await withDeadline(runtime, async (signal) => {
+        const response = await fetchIt(new URL(path, url), {
+          method,
+          signal,
+          credentials: 'include',
+          headers: {
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        })
+        return { status: response.status, ok: response.ok, json: await jsonOf(response) }
+      })
+      if (!ok) {
+        const refusal = errorResponseSchema.safeParse(json)
+        if (refusal.success) throw SyncError.from(refusal.data.error)
+        throw new SyncError('unavailable', `The server answered ${method} ${path} with status ${status}`)
+      }
+      const parsed = reply.safeParse(json)
+      if (parsed.success) return parsed.data
+      throw new SyncError('unavailable', `The answer to ${method} ${path} is not one of a t69 server`)
+    },
+  }
+}
+
+async function jsonOf(response: Response): Promise<unknown> {
+  const text = await response.text()
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+async function withDeadline<T>(runtime: Runtime, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const abort = new AbortController()
+  const cancel = runtime.setTimer(() => abort.abort(), deadlineMs)
+  try {
+    return await call(abort.signal)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new SyncError('unavailable', `The server cannot be reached: ${reason}`)
+  } finally {
+    cancel()
+  }
+}

@@ -1,0 +1,72 @@
+import { userSchema, type SpaceId, type SpaceSummary } from '@t69/protocol'
+import { expect, it } from 'vitest'
+
+import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
+import { memoryStorage } from '../storage/memory-storage.ts'
+import type { Session } from './account.ts'
+import { createSpaceDirectory } from './space-directory.ts'
+
+const space = (letter: string): SpaceSummary => ({
+  id: letter.repeat(32) as SpaceId,
+  name: letter,
+  role: 'owner',
+  createdAt: letter.charCodeAt(0),
+})
+
+/** Lists that the server is asked for, answered when the test says so. */
+function setUp() {
+  const user = (letter: string) =>
+    userSchema.parse({ id: letter.repeat(32), email: `${letter}@example.org`, name: letter })
+  const questions: ((spaces: SpaceSummary[]) => void)[] = []
+  const session = {
+    user: user('a'),
+    get ownerId() {
+      return this.user.id
+    },
+    isGone: () => false,
+    call: () => new Promise((resolve) => questions.push((spaces) => resolve({ spaces }))),
+  }
+  const directory = createSpaceDirectory({
+    url: 'http://127.0.0.1:1',
+    storage: memoryStorage(),
+    session: session as Partial<Session> as Session,
+    runtime: createManualTime(0),
+    onRenamed: () => {},
+  })
+  const list = async () => (await directory.list()).map(({ name }) => name)
+  return { directory, questions, list, signIn: (letter: string) => void (session.user = user(letter)) }
+}
+
+it('a list that comes late takes nothing away that came after it was asked for', async () => {
+  const { directory, questions, list } = setUp()
+  const [early, late] = [list(), list()]
+  await turns()
+  questions[1]?.([space('b'), space('c')])
+  expect(await late).toEqual(['b', 'c'])
+  questions[0]?.([space('b')])
+  expect(await early).toEqual(['b', 'c'])
+
+  const before = list()
+  await turns()
+  await directory.remember(space('d'))
+  questions[2]?.([space('b'), space('c')])
+  expect(await before).toEqual(['b', 'c', 'd'])
+  const gone = list()
+  await turns()
+  await directory.forget(space('b').id)
+  questions[3]?.([space('b'), space('c'), space('d')])
+  expect(await gone).toEqual(['c', 'd'])
+})
+
+it('the list of who was signed in is not that of whoever signs in meanwhile', async () => {
+  const { questions, list, signIn } = setUp()
+  const asked = list()
+  await turns()
+  signIn('e')
+  questions[0]?.([space('b')])
+  expect(await asked).toEqual([])
+  const own = list()
+  await turns()
+  questions[1]?.([space('f')])
+  expect(await own).toEqual(['f'])
+})

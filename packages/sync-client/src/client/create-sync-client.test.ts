@@ -1,0 +1,316 @@
+import { describe, expect, it } from 'vitest'
+
+import type { Space } from '../api.ts'
+import type { Transport } from '../link/transport.ts'
+import { unsynced } from '../machine/state.ts'
+import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
+import type { ClientStorage } from '../storage/client-storage.ts'
+import { memoryStorage } from '../storage/memory-storage.ts'
+import { createTabGroup } from '../tabs/tabs.ts'
+import { createSyncClient } from './create-sync-client.ts'
+
+const noFetch: typeof fetch = () => Promise.reject(new Error('no network here'))
+const noTransport: Transport = {
+  connect() {
+    throw new Error('nobody is signed in, so nothing is to be connected')
+  },
+}
+const url = 'http://127.0.0.1:1'
+const offline = { url, fetch: noFetch, transport: noTransport }
+
+describe('A client that nobody has signed in to', () => {
+  it('makes, lists, edits and reopens a local space, without a server', async () => {
+    const storage = memoryStorage()
+    let spaceId: string
+    let digest: string
+    {
+      await using client = createSyncClient({ ...offline, storage })
+      const space = await client.createSpace({ name: 'Notes' })
+      const folder = space.root.root!.newNamedChild('folder')
+      folder.setProperty('count', 1)
+      spaceId = space.id
+      digest = space.root.digest()
+      expect(space.status).toMatchObject({ phase: 'local', error: null })
+      await space.stored()
+      expect(space.status.pending).toBe(0)
+    }
+    await using client = createSyncClient({ ...offline, storage })
+    expect(await client.listSpaces()).toMatchObject([
+      { id: spaceId, name: 'Notes', synced: false, role: null },
+    ])
+    const space = await client.openSpace(spaceId)
+    expect(space.root.digest()).toBe(digest)
+    expect(space.root.getVertexByPath('folder')?.getProperty('count')).toBe(1)
+  })
+
+  it('keeps the trees that a space has besides its own', async () => {
+    const storage = memoryStorage()
+    let ids: { space: string; tree: string }
+    {
+      await using client = createSyncClient({ ...offline, storage })
+      const space = await client.createSpace({ name: 'Notes' })
+      const chat = await space.createTree()
+      chat.root!.newNamedChild('messages')
+      ids = { space: space.id, tree: space.treeIdOf(chat) }
+    }
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.openSpace(ids.space)
+    const chat = await space.openTree(ids.tree)
+    expect(chat.getVertexByPath('messages')).toBeDefined()
+    expect(await space.openTree(ids.tree)).toBe(chat)
+  })
+
+  it('gives the same space, and the same tree, to whoever opens it again', async () => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const space = await client.createSpace({ name: 'Notes' })
+    const [one, other] = await Promise.all([client.openSpace(space.id), client.openSpace(space.id)])
+    expect(one).toBe(space)
+    expect(other).toBe(space)
+    expect(await space.openTree(space.id)).toBe(space.root)
+  })
+
+  it('opens a space anew that is still being closed, with what was written last', async () => {
+    const storage = memoryStorage()
+    const append = storage.appendLocal.bind(storage)
+    let disk = Promise.resolve()
+    storage.appendLocal = async (...edits) => {
+      await disk
+      await append(...edits)
+    }
+    await using client = createSyncClient({ ...offline, storage })
+    const before = await client.createSpace({ name: 'Notes' })
+    const { promise, resolve: goOn } = Promise.withResolvers<void>()
+    disk = promise
+    before.root.root!.setProperty('last', 'words')
+    const closing = before.close()
+    const opening = Promise.all([client.openSpace(before.id), client.openSpace(before.id)])
+    goOn()
+    await closing
+    const [space, same] = await opening
+    expect(same).toBe(space)
+    expect(space.root.root!.getProperty('last')).toBe('words')
+    space.root.root!.setProperty('more', 'words')
+    await space.stored()
+  })
+
+  it('says what it cannot do', async () => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const space = await client.createSpace({ name: 'Notes' })
+    await expect(space.enableSync()).rejects.toMatchObject({ code: 'unauthenticated' })
+    await expect(client.openSpace('00'.repeat(16))).rejects.toMatchObject({ code: 'not_found' })
+    await expect(client.openSpace('../etc')).rejects.toMatchObject({ code: 'invalid_request' })
+    await expect(client.signIn({ email: 'a@b.c', password: 'x' })).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+  })
+
+  it('does not say for ever that edits wait, though the storage could not be asked in between', async () => {
+    const storage = memoryStorage()
+    const time = createManualTime()
+    await using client = createSyncClient({ ...offline, storage, runtime: time })
+    const space = await client.createSpace({ name: 'Notes' })
+    const count = storage.countPending.bind(storage)
+    storage.countPending = async () => ({ pending: 3, rejected: 0 })
+    space.root.root!.setProperty('n', 1)
+    await space.stored()
+    expect(space.status.pending).toBe(3)
+    storage.countPending = () => Promise.reject(new Error('not just now'))
+    space.root.root!.setProperty('n', 2)
+    await space.stored()
+    storage.countPending = count
+    await time.pass(10_000)
+    expect(space.status.pending).toBe(0)
+  })
+
+  it('forgets a deleted space', async () => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const space = await client.createSpace({ name: 'Notes' })
+    await client.deleteSpace(space.id)
+    expect(await client.listSpaces()).toEqual([])
+    expect(() => space.root.root!.newChild()).toThrow(/disposed/)
+  })
+})
+
+describe('Two tabs of one browser', () => {
+  it('both let go of a space that is deleted in one', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    const there = await other.openSpace(here.id)
+    const told = new Promise<boolean>((resolve) => other.onSpaces(() => resolve(there.isDeleted)))
+    expect([here.isDeleted, there.isDeleted]).toEqual([false, false])
+    await one.deleteSpace(here.id)
+    expect(await told).toBe(true)
+    expect(here.isDeleted).toBe(true)
+    expect(() => there.root.root!.newChild()).toThrow(/disposed/)
+  })
+
+  it('show each other their edits once these are stored', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    await here.stored()
+    const there = await other.openSpace(here.id)
+    const seen = new Promise<void>((resolve) => {
+      const stop = there.root.observeVertexMove(() => {
+        stop()
+        resolve()
+      })
+    })
+    here.root.root!.newNamedChild('folder')
+    await seen
+    expect(there.root.getVertexByPath('folder')).toBeDefined()
+    there.root.getVertexByPath('folder')!.setProperty('from', 'other')
+    await there.stored()
+    expect(here.root.getVertexByPath('folder')?.getProperty('from')).toBe('other')
+    expect(here.root.digest()).toBe(there.root.digest())
+  })
+
+  it('show what the tab that led had stored and could not say before it went', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    const dying = group.tab()
+    const one = createSyncClient({ ...offline, storage, tabs: { ...dying, post: () => {} } })
+    await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    await here.stored()
+    const there = await other.openSpace(here.id)
+    here.root.root!.newNamedChild('folder')
+    await here.stored()
+    await turns()
+    expect(there.root.getVertexByPath('folder')).toBeUndefined()
+    dying.close()
+    await turns()
+    expect(there.root.digest()).toBe(here.root.digest())
+  })
+
+  it('show no longer what a tab that is gone streamed in, and still what others do', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    const time = createManualTime()
+    const tabs = [group.tab(), group.tab(), group.tab()]
+    const [leader, dying, other] = await Promise.all(
+      tabs.map(async (tab) => {
+        const client = createSyncClient({ ...offline, storage, tabs: tab, runtime: time })
+        await client.ready
+        return { tab, client }
+      }),
+    )
+    const space = await leader!.client.createSpace({ name: 'Notes' })
+    await space.stored()
+    const [inDying, inOther] = [
+      await dying!.client.openSpace(space.id),
+      await other!.client.openSpace(space.id),
+    ]
+    inDying.root.root!.setTransientProperty('reply', 'half a wo')
+    inOther.root.root!.setTransientProperty('cursor', 7)
+    await time.pass(50)
+    expect(space.root.root!.getProperty('reply')).toBe('half a wo')
+    dying!.tab.close()
+    await turns()
+    for (const { root } of [space, inOther]) {
+      expect(root.root!.getProperty('reply')).toBeUndefined()
+      expect(root.root!.getProperty('cursor')).toBe(7)
+    }
+    leader!.tab.close()
+    await time.pass(50)
+    expect(inOther.root.root!.getProperty('cursor')).toBe(7)
+    for (const { client } of [leader!, dying!, other!]) await client.close()
+  })
+
+  it('miss nothing that is stored while one of them opens the space, whenever that is', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    await here.stored()
+    for (let count = 0; count < 30; count++) {
+      await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+      await other.ready
+      const opening = other.openSpace(here.id)
+      for (let turn = 0; turn < count; turn++) await Promise.resolve()
+      here.root.root!.newNamedChild(`folder ${count}`)
+      await here.stored()
+      const there = await opening
+      await turns()
+      expect(there.root.digest()).toBe(here.root.digest())
+    }
+  })
+})
+
+describe('Refused edits that are discarded', () => {
+  /** Files everything in the outbox as refused, as if the server had. */
+  async function refuseAll(storage: ClientStorage, { id }: Space): Promise<void> {
+    const slice = await storage.readOutbox(id, 1_000_000)
+    const refused = slice!.ops.map((op) => ({ op, code: 'too_large' as const, message: 'No' }))
+    await storage.settleOutbox(id, slice!.entries, refused, unsynced)
+  }
+
+  const replaced = (space: Space) =>
+    new Promise<string>((resolve) => {
+      const stop = space.onReplaced((treeId) => {
+        stop()
+        resolve(treeId)
+      })
+    })
+
+  it('are gone from what is open, here and in other tabs, and what else was written stays', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    const chat = await here.createTree()
+    const treeId = here.treeIdOf(chat)
+    chat.root!.setProperty('title', 'Kept')
+    await here.stored()
+    await storage.putSyncState(here.id, unsynced)
+    chat.root!.setProperty('title', 'Refused')
+    await here.stored()
+    await refuseAll(storage, here)
+    chat.root!.setProperty('after', 1)
+    const there = await other.openSpace(here.id)
+    const chatThere = await there.openTree(treeId)
+    expect(chatThere.root!.getProperty('title')).toBe('Refused')
+
+    const news = Promise.all([replaced(here), replaced(there)])
+    const discarding = here.discardRejected()
+    chat.root!.setProperty('meanwhile', 2)
+    await discarding
+    expect(await news).toEqual([treeId, treeId])
+    for (const space of [here, there]) {
+      const tree = await space.openTree(treeId)
+      expect(tree).not.toBe(chat)
+      expect(tree.root!.getProperties()).toMatchObject({ title: 'Kept', after: 1, meanwhile: 2 })
+      expect(space.status.rejected).toBe(0)
+    }
+    expect(() => chat.root!.setProperty('late', 1)).toThrow(/disposed/)
+    expect(() => chatThere.root!.setProperty('late', 1)).toThrow(/disposed/)
+    const again = await there.openTree(treeId)
+    again.root!.setProperty('from', 'there')
+    await there.stored()
+    expect((await here.openTree(treeId)).root!.getProperty('from')).toBe('there')
+  })
+
+  it('are gone from the space tree, whose root is another from then on', async () => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.createSpace({ name: 'Notes' })
+    await space.stored()
+    await storage.putSyncState(space.id, unsynced)
+    const before = space.root
+    before.root!.newNamedChild('refused')
+    await space.stored()
+    await refuseAll(storage, space)
+    const news = replaced(space)
+    await space.discardRejected()
+    expect(await news).toBe(space.id)
+    expect(space.root).not.toBe(before)
+    expect(space.root.getVertexByPath('refused')).toBeUndefined()
+    expect(await space.openTree(space.id)).toBe(space.root)
+  })
+})

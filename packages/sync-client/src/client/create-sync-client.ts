@@ -1,0 +1,98 @@
+import { spaceIdSchema, SyncError, type SpaceId, type User } from '@t69/protocol'
+
+import type { SyncClient, SyncClientOptions } from '../api.ts'
+import { createListeners } from '../runtime/listeners.ts'
+import type { ClientStorage } from '../storage/client-storage.ts'
+import { createPageJournal, noJournal, type Shelf } from '../storage/page-journal.ts'
+import { browserTabs, hasBrowserTabs, soloTabs } from '../tabs/tabs.ts'
+import { createClientCore, type ClientCore } from './tab.ts'
+
+/** A client of one server: in a browser one a tab, elsewhere one a bot. */
+export function createSyncClient(options: SyncClientOptions): SyncClient {
+  const userListeners = createListeners<User | null>()
+  const spacesListeners = createListeners<void>()
+  let core: ClientCore | null = null
+  let closing: Promise<void> | null = null
+
+  async function start(): Promise<ClientCore> {
+    const storage = options.storage ?? (await openBrowserStorage(options.onBlocked))
+    // Tabs share what IndexedDB keeps. A storage of the app's own is this client's alone, as far as we know.
+    const onDisk = options.storage === undefined && storage.volatileReason === null
+    const shared = onDisk && hasBrowserTabs()
+    const tabs = options.tabs ?? (shared ? browserTabs('t69-sync-1') : soloTabs())
+    const shelf = onDisk ? browserShelf() : undefined
+    const journal = shelf === undefined ? noJournal : createPageJournal(shelf)
+    const { stored } = await journal.recover(storage)
+    core = await createClientCore(options, storage, journal, tabs, {
+      user: (user) => userListeners.emit(user),
+      spaces: () => spacesListeners.emit(),
+    })
+    for (const { spaceId, ops } of stored) core.tell({ type: 'edited', spaceId, ops })
+    return core
+  }
+
+  const starting = start()
+  // Whoever calls a method, or awaits `ready`, hears of a failure; nobody has to.
+  starting.catch(() => {})
+  const started = async (): Promise<ClientCore> => {
+    if (closing !== null) throw new SyncError('unavailable', 'The client is closed')
+    return starting
+  }
+  const close = async (): Promise<void> => {
+    const last = await starting.catch(() => null)
+    await last?.close()
+    userListeners.clear()
+    spacesListeners.clear()
+  }
+
+  return {
+    get user() {
+      return core?.session.user ?? null
+    },
+    get volatileReason() {
+      return core?.storage.volatileReason ?? null
+    },
+    onUser: (listener) => userListeners.add(listener),
+    onSpaces: (listener) => spacesListeners.add(listener),
+    ready: starting.then(() => undefined),
+    signUp: async (input) => (await started()).session.signUp(input),
+    signIn: async (input) => (await started()).session.signIn(input),
+    signOut: async (how) => (await started()).session.signOut(how?.everywhere ?? false),
+    changePassword: async (input) => (await started()).session.changePassword(input),
+    deleteAccount: async ({ password }) => (await started()).session.deleteAccount(password),
+    createSpace: async ({ name }) => (await started()).createSpace(name),
+    listSpaces: async () => (await started()).directory.list(),
+    openSpace: async (spaceId) => (await started()).openSpace(parseSpaceId(spaceId)),
+    deleteSpace: async (spaceId) => (await started()).deleteSpace(parseSpaceId(spaceId)),
+    acceptInvite: async (token) => (await started()).acceptInvite(token),
+    close: () => (closing ??= close()),
+    [Symbol.asyncDispose]: () => (closing ??= close()),
+  }
+}
+
+/** IndexedDB, loaded only where it is used: a bot needs none of it. */
+async function openBrowserStorage(onBlocked = (): void => {}): Promise<ClientStorage> {
+  if (typeof document === 'undefined' && typeof indexedDB === 'undefined') {
+    throw new SyncError(
+      'storage_failed',
+      'There is no IndexedDB here: pass `storage`, such as memoryStorage()',
+    )
+  }
+  const { openIndexedDbStorage } = await import('../storage/indexeddb/indexeddb-storage.ts')
+  return openIndexedDbStorage({ onBlocked })
+}
+
+/** Where cookies are blocked, the very mention of it throws. */
+function browserShelf(): Shelf | undefined {
+  try {
+    return typeof localStorage === 'undefined' ? undefined : localStorage
+  } catch {
+    return undefined
+  }
+}
+
+function parseSpaceId(spaceId: string): SpaceId {
+  const parsed = spaceIdSchema.safeParse(spaceId)
+  if (parsed.success) return parsed.data
+  throw new SyncError('invalid_request', `"${spaceId}" is not the id of a space`)
+}

@@ -1,0 +1,116 @@
+import {
+  decodeBatch,
+  encodeBatch,
+  type Ack,
+  type RequestName,
+  type RequestReply,
+  type TreeOperation,
+} from '@t69/protocol'
+import { expect, it } from 'vitest'
+
+import type { Link } from '../link/connector.ts'
+import { unsynced } from '../machine/state.ts'
+import { logIdNumber, op, range, spaceId } from '../machine/testing/machine-world.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
+import type { ClientStorage } from '../storage/client-storage.ts'
+import { memoryStorage } from '../storage/memory-storage.ts'
+import { createSpaceSync } from './space-sync.ts'
+
+/** A server with an empty log, over connections that each break once they have carried so many bytes. */
+function brokenLink(carries: number) {
+  const { epoch } = range(0, [])
+  const logId = logIdNumber(1)
+  const log = new Set<number>()
+  const connect = (onBroken: () => void): Link => {
+    let left = carries
+    const answer = (name: RequestName, payload: object): unknown => {
+      const after = log.size
+      const position = { logId, epoch, after, cursor: after, head: after }
+      if (name === 'space:leave') return {}
+      if (name === 'space:join') return { ...position, cursor: after, role: 'editor' }
+      if (!('batch' in payload) || !(payload.batch instanceof Uint8Array))
+        throw new Error(`not asked: ${name}`)
+      for (const { clock } of decodeBatch(payload.batch).ops) log.add(clock)
+      const duplicates = 0
+      return { ...position, cursor: log.size, head: log.size, duplicates, rejected: [] }
+    }
+    return {
+      request: async <N extends RequestName>(name: N, payload: object) => {
+        left -= 'batch' in payload && payload.batch instanceof Uint8Array ? payload.batch.length : 0
+        if (left < 0) {
+          onBroken()
+          return { ok: false, error: { code: 'unavailable', message: 'broken' } }
+        }
+        return { ok: true, ...(answer(name, payload) as RequestReply<N>) } as Ack<RequestReply<N>>
+      },
+      signal() {},
+    }
+  }
+  return { log, connect }
+}
+
+function syncOf(
+  storage: ClientStorage,
+  runtime: Runtime,
+  onShow: (ops: readonly TreeOperation[]) => void = () => {},
+) {
+  const silent = {
+    register: async () => {},
+    renewSession() {},
+    onChange() {},
+    onSettled() {},
+    onSuperseded() {},
+  }
+  return createSpaceSync(
+    spaceId,
+    { saved: unsynced, registered: true },
+    { storage, runtime, onShow, ...silent },
+  )
+}
+
+it('[CL11] sends a large edit over connections none of which lasts for all of it', async () => {
+  const storage = memoryStorage()
+  const time = createManualTime()
+  await storage.putSyncState(spaceId, unsynced)
+  const edits = Array.from({ length: 100 }, (_, n) =>
+    Object.assign(op(n + 1), { value: `${n} `.repeat(700) }),
+  )
+  await storage.appendLocal(spaceId, edits)
+  const sync = syncOf(storage, time)
+  const { log, connect } = brokenLink(60_000)
+  for (
+    let connections = 0;
+    connections < 20 && (await storage.countPending(spaceId)).pending > 0;
+    connections++
+  ) {
+    sync.connected(connect(() => sync.disconnected()))
+    await time.pass(60_000)
+  }
+  expect(log.size).toBe(edits.length)
+  expect(await storage.countPending(spaceId)).toMatchObject({ pending: 0 })
+  await sync.stop()
+})
+
+it('shows what it has stored, though it was stopped meanwhile', async () => {
+  const storage = memoryStorage()
+  await storage.putSyncState(spaceId, unsynced)
+  const { promise: disk, resolve: goOn } = Promise.withResolvers<void>()
+  const append = storage.appendRemote.bind(storage)
+  storage.appendRemote = async (...page) => {
+    await disk
+    await append(...page)
+  }
+  const shown: number[] = []
+  const sync = syncOf(storage, createManualTime(), (ops) => shown.push(...ops.map(({ clock }) => clock)))
+  const { connect } = brokenLink(0)
+  sync.connected(connect(() => {}))
+  await turns()
+  const { logId, epoch, after, cursor, ops } = range(0, [op(1), op(2)])
+  sync.appended({ spaceId, logId, epoch, after, cursor, batch: encodeBatch({ spaceId, ops }) })
+  const stopping = sync.stop()
+  goOn()
+  await stopping
+  expect(await storage.getSyncState(spaceId)).toMatchObject({ cursor: 2 })
+  expect(shown).toEqual([1, 2])
+})

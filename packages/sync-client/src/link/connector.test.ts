@@ -1,0 +1,264 @@
+import { SyncError, type Ack, type ErrorBody, type RequestName, type RequestReply } from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
+import { createConnector, type Link } from './connector.ts'
+import type { ConnectionListener, Transport } from './transport.ts'
+
+const unavailable: ErrorBody = { code: 'unavailable', message: 'gone' }
+
+/** A connector, and every attempt that it made, for the test to open and close. */
+function setUp(chance = 1) {
+  const time = createManualTime(chance)
+  const attempts: { listener: ConnectionListener; token: string; isClosed: boolean; asked: string[] }[] = []
+  const silence = { forMs: 0, boundMs: Number.POSITIVE_INFINITY }
+  const answers = { reply: (): Promise<Ack<RequestReply<RequestName>>> => new Promise(() => {}) }
+  const transport: Transport = {
+    connect({ token }, listener) {
+      const attempt = { listener, token, isClosed: false, asked: [] as string[] }
+      attempts.push(attempt)
+      return {
+        async request(name) {
+          attempt.asked.push(name)
+          return answers.reply()
+        },
+        signal() {},
+        silence: () => silence,
+        close: () => void (attempt.isClosed = true),
+      }
+    },
+  }
+  let tokens = 0
+  const auth = { fails: null as SyncError | null, invalidated: 0 }
+  const session = {
+    async accessToken() {
+      if (auth.fails !== null) throw auth.fails
+      return { token: `token-${++tokens}`, renewInMs: 60_000 }
+    },
+    invalidate: () => void auth.invalidated++,
+  }
+  const links: Link[] = []
+  const log: string[] = []
+  const connector = createConnector(
+    { transport, runtime: time, session },
+    {
+      opened(link) {
+        links.push(link)
+        log.push('opened')
+      },
+      lost: () => log.push('lost'),
+      notified: {
+        'ops:appended': () => log.push('appended'),
+        'ops:transient': () => {},
+        'presence:changed': () => {},
+        'space:closed': () => {},
+      },
+      changed: () => {},
+    },
+  )
+  return { time, attempts, silence, answers, auth, links, log, connector }
+}
+
+async function opened(world: ReturnType<typeof setUp>): Promise<void> {
+  world.connector.start()
+  await turns()
+  world.attempts.at(-1)!.listener.opened()
+}
+
+describe('A connection', () => {
+  it('that breaks is made again, after growing pauses', async () => {
+    const world = setUp()
+    world.connector.start()
+    await turns()
+    const pauses: number[] = []
+    for (let count = 0; count < 4; count++) {
+      world.attempts.at(-1)!.listener.closed(unavailable)
+      expect(world.connector.report.phase).toBe('offline')
+      pauses.push(world.time.waiting[0]!)
+      await world.time.pass(world.time.waiting[0]!)
+    }
+    expect(pauses).toEqual([1000, 2000, 4000, 8000])
+    expect(world.attempts).toHaveLength(5)
+  })
+
+  it('that was good for a while starts over with short pauses', async () => {
+    const world = setUp()
+    await opened(world)
+    world.attempts[0]!.listener.closed(unavailable)
+    await world.time.pass(1000)
+    world.attempts[1]!.listener.opened()
+    await world.time.pass(10_000)
+    world.attempts[1]!.listener.closed(unavailable)
+    expect(world.time.waiting[0]).toBe(1000)
+    expect(world.log).toEqual(['opened', 'lost', 'opened', 'lost'])
+  })
+
+  it('is tried at once when the network is back', async () => {
+    const world = setUp(0.5)
+    world.connector.start()
+    await turns()
+    for (let count = 0; count < 6; count++) {
+      world.attempts.at(-1)!.listener.closed(unavailable)
+      if (count < 5) await world.time.pass(world.time.waiting[0]!)
+    }
+    expect(world.time.waiting[0]).toBeGreaterThan(5_000)
+    world.connector.wake('somebody')
+    await world.time.pass(200)
+    expect(world.attempts).toHaveLength(7)
+  })
+
+  it('is not tried before the time that the server named, whoever looks', async () => {
+    const world = setUp(0)
+    world.connector.start()
+    await turns()
+    world.attempts[0]!.listener.closed({ code: 'rate_limited', message: 'later', retryAfterMs: 40_000 })
+    for (let second = 0; second < 39; second++) {
+      world.connector.wake('somebody')
+      world.connector.wake('network')
+      await world.time.pass(1_000)
+    }
+    expect(world.attempts).toHaveLength(1)
+    await world.time.pass(1_000)
+    expect(world.attempts).toHaveLength(2)
+  })
+
+  it('is tried within two seconds when the network is back for the whole house, however often it says so', async () => {
+    const world = setUp(0.75)
+    world.connector.start()
+    await turns()
+    for (let count = 0; count < 6; count++) {
+      world.attempts.at(-1)!.listener.closed(unavailable)
+      if (count < 5) await world.time.pass(world.time.waiting[0]!)
+    }
+    for (let count = 0; count < 3; count++) {
+      world.connector.wake('network')
+      await world.time.pass(450)
+    }
+    expect(world.attempts).toHaveLength(6)
+    await world.time.pass(150)
+    expect(world.attempts).toHaveLength(7)
+  })
+
+  it('that cannot be alive any more is noticed though the timers of the device stood still', async () => {
+    const world = setUp()
+    world.silence.boundMs = 45_000
+    await opened(world)
+    world.silence.forMs = 44_000
+    await world.time.pass(15_000)
+    expect(world.log).toEqual(['opened'])
+    world.silence.forMs = 3_600_000
+    await world.time.pass(15_000)
+    expect(world.log).toEqual(['opened', 'lost'])
+  })
+
+  it('that cannot be alive any more is replaced at once when somebody looks', async () => {
+    const world = setUp()
+    world.silence.boundMs = 45_000
+    await opened(world)
+    world.silence.forMs = 3_600_000
+    world.connector.wake('somebody')
+    expect(world.log).toEqual(['opened', 'lost'])
+    expect(world.attempts[0]!.isClosed).toBe(true)
+    await world.time.pass(200)
+    expect(world.attempts).toHaveLength(2)
+  })
+
+  it('that may be dead is asked for a sign of life when somebody looks, and only then', async () => {
+    const world = setUp()
+    world.silence.boundMs = 45_000
+    await opened(world)
+    world.silence.forMs = 4_000
+    world.connector.wake('somebody')
+    await turns()
+    expect(world.attempts[0]!.asked).toEqual([])
+    world.silence.forMs = 20_000
+    world.connector.wake('somebody')
+    await turns()
+    expect(world.attempts[0]!.asked).toEqual(['auth:renew'])
+    await world.time.pass(10_000)
+    expect(world.log).toEqual(['opened', 'lost'])
+  })
+
+  it('is given up as soon as the network is said to be gone, and tried again by itself', async () => {
+    const world = setUp()
+    await opened(world)
+    world.connector.doubt()
+    expect(world.connector.report.phase).toBe('offline')
+    await world.time.pass(1000)
+    world.attempts[1]!.listener.opened()
+    expect(world.log).toEqual(['opened', 'lost', 'opened'])
+  })
+
+  it('that was given up says nothing any more', async () => {
+    const world = setUp()
+    await opened(world)
+    world.attempts[0]!.listener.closed(unavailable)
+    await world.time.pass(1000)
+    world.attempts[0]!.listener.opened()
+    world.attempts[0]!.listener.closed(unavailable)
+    world.connector.stop()
+    world.attempts[1]!.listener.opened()
+    expect(world.log).toEqual(['opened', 'lost'])
+    expect(world.attempts[1]!.isClosed).toBe(true)
+    expect(world.time.waiting).toEqual([])
+  })
+
+  it('that does not answer in time is given up', async () => {
+    const world = setUp()
+    await opened(world)
+    void world.links[0]!.request('space:leave', { spaceId: 'aa'.repeat(16) })
+    await world.time.pass(30_000)
+    expect(world.log).toEqual(['opened', 'lost'])
+    expect(world.attempts[0]!.isClosed).toBe(true)
+  })
+})
+
+describe('A token', () => {
+  it('that the handshake refuses is replaced once at once, and then after pauses', async () => {
+    const world = setUp()
+    world.connector.start()
+    await turns()
+    world.attempts[0]!.listener.closed({ code: 'unauthenticated', message: 'expired' })
+    await turns()
+    expect(world.attempts[1]!.token).toBe('token-2')
+    world.attempts[1]!.listener.closed({ code: 'unauthenticated', message: 'expired' })
+    await turns()
+    expect(world.attempts).toHaveLength(2)
+    await world.time.pass(1000)
+    expect(world.attempts).toHaveLength(3)
+    expect(world.auth.invalidated).toBe(2)
+  })
+
+  it('is renewed on the open connection before it runs out, and when the server asks', async () => {
+    const world = setUp()
+    await opened(world)
+    world.answers.reply = async () => ({ ok: true, expiresInMs: 100_000 })
+    await world.time.pass(60_000)
+    world.attempts[0]!.listener.notified('auth:expiring', { expiresInMs: 1_000 })
+    await turns()
+    expect(world.attempts[0]!.asked).toEqual(['auth:renew', 'auth:renew'])
+    expect(world.log).toEqual(['opened'])
+  })
+
+  it('that cannot be had without a network leaves the connection as it is', async () => {
+    const world = setUp()
+    await opened(world)
+    world.auth.fails = new SyncError('unavailable', 'no network')
+    await world.time.pass(65_000)
+    expect(world.log).toEqual(['opened'])
+    world.auth.fails = null
+    world.answers.reply = async () => ({ ok: true, expiresInMs: 100_000 })
+    await world.time.pass(30_000)
+    expect(world.attempts[0]!.asked).toEqual(['auth:renew'])
+  })
+})
+
+it('A client that is too old stops trying, and says so', async () => {
+  const world = setUp()
+  world.connector.start()
+  await turns()
+  world.attempts[0]!.listener.closed({ code: 'unsupported_version', message: 'reload' })
+  await world.time.pass(3_600_000)
+  expect(world.attempts).toHaveLength(1)
+  expect(world.connector.report).toMatchObject({ phase: 'blocked', error: { code: 'unsupported_version' } })
+})

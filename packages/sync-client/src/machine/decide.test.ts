@@ -1,0 +1,77 @@
+import type { Epoch, LogId, PeerId, SpaceId, TreeId, TreeOperation, VertexId } from '@t69/protocol'
+import { limits, randomHexId } from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { restAfterMs } from '../runtime/merge-pace.ts'
+import { decide } from './decide.ts'
+import { createSyncMachine, type LogRange, type SyncMachine } from './state.ts'
+
+const logId = randomHexId() as LogId
+const epoch = randomHexId() as Epoch
+
+function opsOf(count: number): TreeOperation[] {
+  return Array.from({ length: count }, (_, index) => ({
+    clock: index + 1,
+    peerId: '1' as PeerId,
+    treeId: 'tree' as TreeId,
+    spaceId: 'a'.repeat(32) as SpaceId,
+    targetId: 'vertex' as VertexId,
+    key: 'name',
+  }))
+}
+
+const range = (after: number, cursor: number, count = cursor - after): LogRange => ({
+  logId,
+  epoch,
+  after,
+  cursor,
+  ops: opsOf(count),
+})
+
+function at(cursor: number, given: Partial<SyncMachine>): SyncMachine {
+  const saved = { logId, epoch, cursor, reconciling: false }
+  return { ...createSyncMachine(saved, true), link: 'joined', head: 1_000, ...given }
+}
+
+describe('what has gathered in the inbox', () => {
+  it('[CL4] is one transaction, as far as it follows on itself', () => {
+    const inbox = [range(3, 5), range(1, 3), range(5, 6), range(6, 9)]
+    const { machine, effects } = decide(at(5, { inbox }))
+    expect(effects[0]).toMatchObject({ do: 'write', write: { kind: 'append', state: { cursor: 9 } } })
+    expect(machine.write).toMatchObject({ ops: { length: 4 } })
+    expect(machine.inbox).toEqual([])
+  })
+
+  it('[CL4] waits behind what an ack is to fill, and is dropped behind any other gap', () => {
+    const filled = decide(at(3, { inbox: [range(3, 5), range(6, 8)] }))
+    expect(filled.machine.write).toMatchObject({ state: { cursor: 5 } })
+    expect(filled.machine.inbox).toEqual([range(6, 8)])
+    const dropped = decide(at(3, { inbox: [range(4, 5), range(6, 8)] }))
+    expect(dropped.machine.write).toBeNull()
+    expect(dropped.effects).toMatchObject([{ do: 'request', request: { kind: 'pull', after: 3 } }])
+  })
+
+  it('[CL5] waits for the answer to a join, which may say that the log is to be read anew', () => {
+    const joining = at(3, { link: 'up', request: 'join', inbox: [range(3, 5)] })
+    expect(decide(joining).machine.write).toBeNull()
+    // Refused for now, it is asked again, whatever has gathered.
+    expect(decide({ ...joining, request: null }).effects).toMatchObject([{ request: { kind: 'join' } }])
+  })
+
+  it('is bounded like a page', () => {
+    const half = limits.maxBatchOps / 2
+    const inbox = [range(0, half), range(half, 2 * half), range(2 * half, 2 * half + 1)]
+    const { machine } = decide(at(0, { inbox }))
+    expect(machine.write).toMatchObject({ ops: { length: 2 * half } })
+    expect(machine.inbox).toHaveLength(1)
+  })
+})
+
+it('rests after merges that took long for what they are, and never after a page', () => {
+  expect(restAfterMs(1, 1)).toBe(0)
+  expect(restAfterMs(100, 20_000)).toBe(0)
+  expect(restAfterMs(6, 1)).toBe(24)
+  expect(restAfterMs(250, 1_000)).toBe(1_000)
+  // The device slept for a night in the midst of one.
+  expect(restAfterMs(8 * 3_600_000, 1)).toBeLessThan(10_000)
+})

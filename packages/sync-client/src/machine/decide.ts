@@ -1,0 +1,140 @@
+import { limits, type TreeOperation } from '@t69/protocol'
+
+import type { SyncState } from '../storage/client-storage.ts'
+import { budgetOf } from './pace.ts'
+import type { Effect, Push, Request, Step, SyncMachine } from './state.ts'
+
+/** Starts what is due: a transaction, then a request, if none is under way. */
+export function decide(before: SyncMachine): Step {
+  let machine = before
+  const effects: Effect[] = []
+
+  if (machine.write === null) {
+    machine = chooseWrite(machine)
+    if (machine.write !== null) effects.push({ do: 'write', write: machine.write })
+  }
+
+  const reached = machine.link === 'joined' && machine.write === null && machine.saved.cursor >= machine.head
+  if (reached && !machine.saved.reconciling) machine = { ...machine, caughtUp: true }
+
+  const request = machine.request === null && machine.pause === null ? chooseRequest(machine) : null
+  if (request !== null) {
+    machine = { ...machine, request: request.kind }
+    if (request.kind === 'push' && machine.push !== null) {
+      machine = { ...machine, push: { ...machine.push, sending: request.ops.length } }
+    }
+    effects.push({ do: 'request', request })
+  } else if (outboxIsDue(machine)) {
+    // Cleared before the read, so that an edit during it is not forgotten.
+    machine = { ...machine, readingOutbox: true, unsent: false }
+    const budgetBytes = Math.min(machine.budgetBytes, budgetOf(machine.pushPace))
+    effects.push({ do: 'read-outbox', budgetBytes })
+  }
+  return { machine, effects }
+}
+
+function chooseWrite(before: SyncMachine): SyncMachine {
+  let machine = before
+  const { saved, acked } = machine
+  if (machine.pause !== null) return machine
+
+  if (acked !== null && (acked.after === saved.cursor || acked.cursor <= saved.cursor)) {
+    const { entries, refused, epoch, cursor } = acked
+    const state = cursor > saved.cursor ? { ...saved, epoch, cursor } : saved
+    return { ...machine, write: { kind: 'settle', entries, refused, state } }
+  }
+
+  // Before the join is answered, nobody knows whether the log is the one that was followed.
+  if (machine.link === 'joined' && machine.inbox.length > 0) {
+    const { ops, state } = nextStretch(machine)
+    machine = { ...machine, inbox: machine.inbox.slice(ops.length) }
+    if (state.cursor > saved.cursor) return { ...machine, write: { kind: 'append', ops: ops.flat(), state } }
+  }
+
+  const { logId } = saved
+  if (machine.link === 'joined' && saved.reconciling && logId !== null && saved.cursor >= machine.head) {
+    return { ...machine, write: { kind: 'queue-missing', logId, state: { ...saved, reconciling: false } } }
+  }
+  return machine
+}
+
+/**
+ * What has gathered in the inbox, as one transaction and one merge: moves that come one by one, each before all
+ * that is there, take a replica many times as long as they do together. As many ranges as `ops` has entries.
+ */
+function nextStretch({ inbox, saved }: SyncMachine): { ops: (readonly TreeOperation[])[]; state: SyncState } {
+  const ops: (readonly TreeOperation[])[] = []
+  let state = saved
+  let count = 0
+  for (const range of inbox) {
+    const { epoch, after, cursor } = range
+    // Behind a gap, it is left to a pull, unless what is taken here, or an ack, closes it. What overlaps is
+    // stored whole: storing twice is harmless.
+    const isNext = after <= state.cursor && cursor > state.cursor
+    const isFull = isNext && count + range.ops.length > limits.maxBatchOps
+    if (state !== saved && (isFull || after > state.cursor)) break
+    ops.push(isNext ? range.ops : [])
+    if (!isNext) continue
+    count += range.ops.length
+    state = { ...state, epoch, cursor }
+  }
+  return { ops, state }
+}
+
+function chooseRequest(machine: SyncMachine): Request | null {
+  if (machine.link === 'down' || machine.blocked !== null) return null
+  if (!machine.registered) return { kind: 'register' }
+  if (machine.link === 'up') return machine.write === null ? { kind: 'join', from: machine.saved } : null
+  const after = nextPage(machine)
+  if (after !== undefined && after < machine.head) {
+    return { kind: 'pull', after, maxBytes: budgetOf(machine.pullPace) }
+  }
+  const { push, acked } = machine
+  if (push !== null && acked === null && machine.caughtUp && machine.pushPause === null) {
+    return { kind: 'push', ops: firstOf(push, budgetOf(machine.pushPace)) }
+  }
+  return null
+}
+
+/** All of it, but over a connection that does not carry so much, and where the server takes less at once. */
+function firstOf({ ops, most }: Push, budgetBytes: number): readonly TreeOperation[] {
+  if (ops.length <= most && budgetBytes >= limits.batchBudgetBytes) return ops
+  let bytes = 0
+  const end = ops.findIndex((op, index) => {
+    bytes += bytesAbout(op)
+    return index > 0 && (index >= most || bytes > budgetBytes)
+  })
+  return end < 0 ? ops : ops.slice(0, end)
+}
+
+/** In a batch; ids are in its dictionaries. */
+function bytesAbout({ value }: TreeOperation): number {
+  return 24 + (value === undefined ? 0 : JSON.stringify(value).length)
+}
+
+/**
+ * Where the next page would begin. One is asked for while the one before is being stored, so that neither the
+ * network nor the disk waits for the other; one more waits in the inbox at most.
+ */
+function nextPage({ write, saved, inbox, acked, attempt }: SyncMachine): number | undefined {
+  if (inbox.length > 0) return undefined
+  if (write === null) return saved.cursor
+  // What an ack covers needs no page: it follows on what is being stored, as often as not. And a storage that
+  // just failed may fail again: nothing is to gather behind it.
+  const isNext = write.kind === 'append' && acked === null && attempt === 0
+  return isNext ? write.state.cursor : undefined
+}
+
+function outboxIsDue(machine: SyncMachine): boolean {
+  return (
+    machine.unsent &&
+    !machine.readingOutbox &&
+    machine.caughtUp &&
+    machine.request === null &&
+    machine.push === null &&
+    machine.acked === null &&
+    machine.pause === null &&
+    machine.pushPause === null &&
+    machine.blocked === null
+  )
+}

@@ -1,0 +1,190 @@
+import { limits, rightsOf, type ErrorBody, type NotificationPayload, type RequestReply } from '@t69/protocol'
+
+import { paceKept } from './pace.ts'
+import type { Effect, LogRange, Step, SyncEvent, SyncMachine, Write } from './state.ts'
+import { block, disconnected, later, refused, rejoin } from './transitions.ts'
+
+/** More than this in the inbox is dropped, and pulled once storage has kept up. */
+const maxInbox = 64
+const maxInboxOps = 2 * limits.maxBatchOps
+
+const only = (machine: SyncMachine): Step => ({ machine, effects: [] })
+
+/** What the machine knows after an event. What is to be done about it is decided afterwards. */
+export function note(machine: SyncMachine, event: SyncEvent): Step {
+  switch (event.type) {
+    case 'connected':
+      return only({ ...disconnected(machine), link: 'up' })
+    case 'disconnected':
+      return only(disconnected(machine))
+    case 'registered':
+      return only({ ...machine, request: null, registered: true })
+    case 'joined':
+      return joined(machine, event.reply)
+    case 'pulled':
+      return only(pulled({ ...machine, request: null }, event.range, event.head))
+    case 'pushed':
+      return only(pushed({ ...machine, request: null }, event.ack))
+    case 'refused':
+      return refused({ ...machine, request: null }, machine.request, event.error)
+    case 'appended':
+      return only(appended(machine, event.range))
+    case 'closed':
+      return closed(machine, event.reason)
+    case 'written':
+      return written(machine)
+    case 'write-failed':
+      return later({ ...unwritten(machine), write: null }, event.error)
+    case 'outbox-read':
+      return only({
+        ...machine,
+        readingOutbox: false,
+        // More may be behind it; an edit that came during the read has set `unsent` again as well.
+        unsent: machine.unsent || event.slice !== undefined,
+        push: event.slice === undefined ? null : { ...event.slice, refused: [], most: Infinity, sending: 0 },
+      })
+    case 'outbox-failed':
+      return later({ ...machine, readingOutbox: false, unsent: true }, event.error)
+    case 'edited':
+      return only({ ...machine, unsent: true })
+    case 'distrusted':
+      return only({ ...rejoin(machine), distrusted: true })
+    case 'retry':
+      return only({
+        ...machine,
+        pause: null,
+        pushPause: machine.pushPause?.until === 'retry' ? null : machine.pushPause,
+      })
+  }
+}
+
+function joined(machine: SyncMachine, { logId, epoch, cursor, head, role }: JoinReply): Step {
+  const inbox = machine.inbox.filter((range) => range.logId === logId)
+  const inside: SyncMachine = {
+    ...machine,
+    link: 'joined',
+    request: null,
+    role,
+    inbox,
+    head: Math.max(head, ...inbox.map((range) => range.cursor)),
+    caughtUp: false,
+    pushPause: rightsOf(role).edit ? null : { until: 'join', error: mayOnlyRead },
+  }
+  const isSame = logId === machine.saved.logId && cursor === machine.saved.cursor
+  if (isSame && !machine.distrusted) return only(inside)
+  // Another log: what it holds of ours is known at its end. That we do not know it yet is written down
+  // before the first page is, or a crash in between would leave a cursor without its reconciliation.
+  const from = machine.distrusted ? 0 : cursor
+  const write: Write = { kind: 'adopt-log', state: { logId, epoch, cursor: from, reconciling: true } }
+  return { machine: { ...inside, acked: null, write }, effects: [{ do: 'write', write }] }
+}
+
+/**
+ * What could not be written waits for the next attempt where it was before. It is not asked for again: a disk may
+ * be full for days.
+ */
+function unwritten(machine: SyncMachine): SyncMachine {
+  const { write, saved } = machine
+  // Which log it is has to be known before anything of it is stored.
+  if (write?.kind === 'adopt-log') return rejoin(machine)
+  if (write?.kind !== 'append') return machine
+  const { logId, epoch, cursor } = write.state
+  if (logId === null || epoch === null) return machine
+  return {
+    ...machine,
+    inbox: [{ logId, epoch, after: saved.cursor, cursor, ops: write.ops }, ...machine.inbox],
+  }
+}
+
+type JoinReply = RequestReply<'space:join'>
+
+const mayOnlyRead: ErrorBody = {
+  code: 'forbidden',
+  message: 'You can read this space, but not change it. Your edits stay on this device.',
+}
+
+function pulled(machine: SyncMachine, range: LogRange, head: number): SyncMachine {
+  if (range.logId !== machine.saved.logId) return rejoin(machine)
+  // An empty page is the log's end, whatever was believed of it.
+  const end = range.cursor === range.after ? range.cursor : Math.max(machine.head, head)
+  return { ...machine, head: end, inbox: [...machine.inbox, range], pullPace: paceKept(machine.pullPace) }
+}
+
+function appended(machine: SyncMachine, range: LogRange): SyncMachine {
+  // The answer to a join and the first append may come in one packet; the append is kept until then.
+  const isFull = machine.inbox.length >= maxInbox || heldOps(machine) + range.ops.length > maxInboxOps
+  if (machine.request === 'join') {
+    // What is dropped leaves its end behind: the answer may know less of the log.
+    const kept = isFull ? { ...range, ops: [], after: range.cursor } : range
+    return { ...machine, inbox: [...machine.inbox, kept] }
+  }
+  if (machine.link !== 'joined') return machine
+  if (range.logId !== (machine.write?.state ?? machine.saved).logId) return rejoin(machine)
+  const inbox = isFull ? machine.inbox : [...machine.inbox, range]
+  return { ...machine, inbox, head: Math.max(machine.head, range.cursor) }
+}
+
+const heldOps = ({ inbox }: SyncMachine): number => inbox.reduce((sum, { ops }) => sum + ops.length, 0)
+
+function pushed(machine: SyncMachine, ack: RequestReply<'ops:push'>): SyncMachine {
+  const { push } = machine
+  if (push === null) return machine
+  if (ack.logId !== machine.saved.logId) return rejoin(machine)
+  const refused = [...push.refused]
+  for (const { index, code, message } of ack.rejected) {
+    const op = index < push.sending ? push.ops[index] : undefined
+    if (op !== undefined) refused.push({ op, code, message })
+  }
+  const rest = push.ops.slice(push.sending)
+  const isWhole = rest.length === 0
+  return {
+    ...machine,
+    push: isWhole ? null : { ...push, ops: rest, refused, most: push.most * 2, sending: 0 },
+    // A part moves the cursor; the entries leave the outbox with the last one.
+    acked: {
+      entries: isWhole ? push.entries : [],
+      refused: isWhole ? refused : [],
+      epoch: ack.epoch,
+      after: ack.after,
+      cursor: ack.cursor,
+    },
+    head: Math.max(machine.head, ack.cursor),
+    budgetBytes: limits.batchBudgetBytes,
+    pushPace: paceKept(machine.pushPace),
+    attempt: 0,
+    pushPause: null,
+  }
+}
+
+function written(machine: SyncMachine): Step {
+  const { write } = machine
+  if (write === null) return only(machine)
+  const after: SyncMachine = {
+    ...machine,
+    // From the start, whatever made it so.
+    distrusted: machine.distrusted && write.kind !== 'adopt-log',
+    write: null,
+    saved: write.state,
+    acked: write.kind === 'settle' ? null : machine.acked,
+    attempt: machine.pushPause === null ? 0 : machine.attempt,
+  }
+  const effects: Effect[] =
+    write.kind === 'append' && write.ops.length > 0 ? [{ do: 'show', ops: write.ops }] : []
+  return { machine: after, effects }
+}
+
+function closed(machine: SyncMachine, reason: NotificationPayload<'space:closed'>['reason']): Step {
+  switch (reason) {
+    case 'changed':
+      return only(rejoin(machine))
+    case 'unavailable':
+      return later(rejoin(machine), {
+        code: 'unavailable',
+        message: 'The server cannot serve this space now',
+      })
+    case 'removed':
+      return only(block(machine, { code: 'forbidden', message: 'You are no longer a member of this space' }))
+    case 'deleted':
+      return only(block(machine, { code: 'not_found', message: 'This space was deleted' }))
+  }
+}

@@ -1,0 +1,275 @@
+import {
+  epochSchema,
+  logIdSchema,
+  peerIdSchema,
+  spaceIdSchema,
+  treeIdSchema,
+  vertexIdSchema,
+  type Epoch,
+  type ErrorBody,
+  type LogId,
+  type RoleName,
+  type TreeOperation,
+} from '@t69/protocol'
+
+import type { OutboxSlice, RejectedEdit, SyncState } from '../../storage/client-storage.ts'
+import {
+  createSyncMachine,
+  unsynced,
+  type Effect,
+  type LogRange,
+  type Request,
+  type SyncEvent,
+  type SyncMachine,
+  type Write,
+} from '../state.ts'
+import { step } from '../step.ts'
+
+export const spaceId = spaceIdSchema.parse('aa'.repeat(16))
+const treeId = treeIdSchema.parse('tree')
+const epochNumber = (number: number): Epoch => epochSchema.parse(number.toString(16).padStart(32, 'e'))
+export const logIdNumber = (number: number): LogId => logIdSchema.parse(number.toString(16).padStart(32, '0'))
+
+/** An operation that differs from others by its clock alone. */
+export function op(clock: number, peer = 'me'): TreeOperation {
+  const targetId = vertexIdSchema.parse('v')
+  return { clock, peerId: peerIdSchema.parse(peer), treeId, spaceId, targetId, key: 'k', value: clock }
+}
+
+export const range = (
+  after: number,
+  ops: readonly TreeOperation[],
+  logId = logIdNumber(1),
+  epoch = epochNumber(1),
+): LogRange => ({
+  logId,
+  epoch,
+  after,
+  cursor: after + ops.length,
+  ops,
+})
+
+/**
+ * A sync machine with a device's storage and a server's log, both as plain as can be, and everything that
+ * is under way between them in hand: a test says what happens next.
+ */
+export class MachineWorld {
+  machine: SyncMachine
+  // The device.
+  saved: SyncState = unsynced
+  readonly held = new Map<number, { op: TreeOperation; receivedUnder: LogId | null }>()
+  outbox: { entry: number; op: TreeOperation }[] = []
+  rejected: RejectedEdit[] = []
+  readonly shown = new Set<number>()
+  // The server.
+  logId = logIdNumber(1)
+  log: TreeOperation[] = []
+  /** Which process began to write after which position. */
+  #epochs: { readonly epoch: Epoch; readonly after: number }[] = []
+  #process = epochNumber(1)
+  #processes = 1
+  /** What the server says of the user; a newer one may name a role that this client does not know. */
+  role: RoleName = 'editor'
+  /** Refuses an operation, as a rule of the server's would. */
+  refuses: (op: TreeOperation) => boolean = () => false
+  // In between.
+  request: Request | null = null
+  writes: Write[] = []
+  /** What a read of the outbox saw when it began. */
+  reads: (OutboxSlice | undefined)[] = []
+  retries = 0
+  /** What the server has sent over the live connection, in order. */
+  wire: SyncEvent[] = []
+  joined = false
+  #logs = 1
+  #clock = 0
+  #entry = 0
+
+  constructor(registered = true) {
+    this.machine = createSyncMachine(this.saved, registered)
+  }
+
+  send(event: SyncEvent): readonly Effect[] {
+    const { machine, effects } = step(this.machine, event)
+    this.machine = machine
+    for (const effect of effects) this.#start(effect)
+    return effects
+  }
+
+  #start(effect: Effect): void {
+    if (effect.do === 'write') this.writes.push(effect.write)
+    else if (effect.do === 'request') {
+      this.#forgetAnswers()
+      this.request = effect.request
+    } else if (effect.do === 'read-outbox') this.reads.push(this.#readOutbox())
+    else if (effect.do === 'show') for (const { clock } of effect.ops) this.shown.add(clock)
+    else if (effect.do === 'retry-later') this.retries++
+  }
+
+  /** Someone edits here; `syncs` as the storage would see it. */
+  edit(): TreeOperation {
+    const made = op(++this.#clock)
+    this.held.set(made.clock, { op: made, receivedUnder: null })
+    this.outbox.push({ entry: ++this.#entry, op: made })
+    this.send({ type: 'edited' })
+    return made
+  }
+
+  editElsewhere(): void {
+    const made = op(++this.#clock, 'other')
+    this.#commit([made])
+    if (!this.joined) return
+    this.wire.push({ type: 'appended', range: this.#range(this.log.length - 1, [made]) })
+  }
+
+  connect(): void {
+    if (this.machine.link === 'down') this.send({ type: 'connected' })
+  }
+
+  disconnect(): void {
+    this.request = null
+    this.wire = []
+    this.joined = false
+    this.send({ type: 'disconnected' })
+  }
+
+  /** The server is restored from a backup: its newest operations are gone, and nobody knows yet. */
+  loseHistory(kept: number): void {
+    this.disconnect()
+    this.log = this.log.slice(0, kept)
+    this.#epochs = this.#epochs.filter(({ after }) => after < kept)
+    this.#process = epochNumber(++this.#processes)
+  }
+
+  /** Whether the log vouches for a position ([LC6]). */
+  holds({ logId, epoch, cursor }: SyncState): boolean {
+    if (logId !== this.logId) return false
+    if (cursor === 0) return true
+    const index = this.#epochs.findIndex((known) => known.epoch === epoch)
+    return index >= 0 && (this.#epochs[index + 1]?.after ?? this.log.length) >= cursor
+  }
+
+  #commit(ops: readonly TreeOperation[]): void {
+    if (ops.length > 0 && this.#epoch !== this.#process)
+      this.#epochs.push({ epoch: this.#process, after: this.log.length })
+    if (ops.length > 0 && this.#epochs.length === 0) this.#epochs.push({ epoch: this.#process, after: 0 })
+    this.log.push(...ops)
+  }
+
+  get #epoch(): Epoch {
+    return this.#epochs.at(-1)?.epoch ?? this.#process
+  }
+
+  #range(after: number, ops: readonly TreeOperation[]): LogRange {
+    return range(after, ops, this.logId, this.#epoch)
+  }
+
+  /** What is stored turned out not to be what the log has. */
+  distrust(): void {
+    this.request = null
+    this.send({ type: 'distrusted' })
+  }
+
+  /** An answer that nobody waits for any more says nothing. */
+  #forgetAnswers(): void {
+    this.wire = this.wire.filter(({ type }) => type === 'appended' || type === 'closed')
+  }
+
+  finishWrite(error?: ErrorBody): void {
+    const write = this.writes.shift()
+    if (write === undefined) return
+    if (error !== undefined) return void this.send({ type: 'write-failed', error })
+    const goesBack = write.state.logId === this.saved.logId && write.state.cursor < this.saved.cursor
+    this.saved = write.state
+    if (goesBack) for (const held of this.held.values()) held.receivedUnder = null
+    if (write.kind === 'append') {
+      for (const one of write.ops) this.held.set(one.clock, { op: one, receivedUnder: write.state.logId })
+    } else if (write.kind === 'settle') {
+      this.outbox = this.outbox.filter(({ entry }) => !write.entries.includes(entry))
+      this.rejected.push(...write.refused)
+    } else if (write.kind === 'queue-missing') {
+      const aside = new Set([...this.outbox, ...this.rejected].map((item) => item.op.clock))
+      for (const [clock, held] of this.held) {
+        if (held.receivedUnder === write.logId || aside.has(clock)) continue
+        this.outbox.push({ entry: ++this.#entry, op: held.op })
+      }
+    }
+    this.send({ type: 'written' })
+  }
+
+  #readOutbox(): OutboxSlice | undefined {
+    const slice = this.outbox.slice(0, 3)
+    if (slice.length === 0) return undefined
+    return { entries: [...new Set(slice.map(({ entry }) => entry))], ops: slice.map((item) => item.op) }
+  }
+
+  finishRead(): void {
+    if (this.reads.length > 0) this.send({ type: 'outbox-read', slice: this.reads.shift() })
+  }
+
+  /** The request under way reaches the server; its answer is on the wire. */
+  serve(refusal?: ErrorBody): void {
+    const { request } = this
+    this.request = null
+    if (request === null) return
+    this.wire.push(refusal === undefined ? this.#answer(request) : { type: 'refused', error: refusal })
+  }
+
+  #answer(request: Request): SyncEvent {
+    switch (request.kind) {
+      case 'register':
+        return { type: 'registered' }
+      case 'join': {
+        this.joined = true
+        const isHeld = this.holds(request.from)
+        if (!isHeld && request.from.logId === this.logId) this.logId = logIdNumber(++this.#logs)
+        const cursor = isHeld ? request.from.cursor : 0
+        const reply = { logId: this.logId, epoch: this.#epoch, cursor, head: this.log.length }
+        return { type: 'joined', reply: { ...reply, role: this.role } }
+      }
+      case 'pull': {
+        const page = this.log.slice(request.after, request.after + 2)
+        return { type: 'pulled', range: this.#range(request.after, page), head: this.log.length }
+      }
+      case 'push':
+        return this.#push(request.ops)
+    }
+  }
+
+  #push(ops: readonly TreeOperation[]): SyncEvent {
+    const known = new Set(this.log.map(({ clock }) => clock))
+    const after = this.log.length
+    const rejected = ops.flatMap((one, index) =>
+      this.refuses(one) ? [{ index, code: 'op_conflict' as const, message: 'no' }] : [],
+    )
+    const taken = ops.filter((one) => !known.has(one.clock) && !this.refuses(one))
+    this.#commit(taken)
+    const cursor = this.log.length
+    const duplicates = ops.length - taken.length - rejected.length
+    const ack = { logId: this.logId, epoch: this.#epoch, after, cursor, head: cursor, duplicates, rejected }
+    return { type: 'pushed', ack }
+  }
+
+  /** The next thing on the wire arrives. */
+  deliver(): void {
+    if (this.machine.request === null) this.#forgetAnswers()
+    const next = this.wire.shift()
+    if (next !== undefined) this.send(next)
+  }
+
+  /** Everything goes well, but for what happens `between` one thing and the next, until nothing is left to do. */
+  settle(between: () => void = () => {}): void {
+    this.connect()
+    for (let turns = 0; turns < 10_000; turns++) {
+      between()
+      if (this.writes.length > 0) this.finishWrite()
+      else if (this.wire.length > 0) this.deliver()
+      else if (this.request !== null) this.serve()
+      else if (this.reads.length > 0) this.finishRead()
+      else if (this.machine.pause !== null || this.machine.pushPause?.until === 'retry')
+        this.send({ type: 'retry' })
+      else return
+    }
+    throw new Error('It never comes to rest')
+  }
+}

@@ -1,0 +1,23 @@
+import type { TreeOperation } from '@t69/protocol'
+import { expect, it } from 'vitest'
+
+import { op, spaceId } from '../machine/testing/machine-world.ts'
+import { createOpenTrees } from './open-trees.ts'
+
+it('shows what came while a tree was read, though that was more than a call takes arguments', async () => {
+  const read = Promise.withResolvers<TreeOperation[]>()
+  const trees = createOpenTrees({
+    spaceId,
+    readTree: () => read.promise,
+    onEdit: () => {},
+    onTransient: () => {},
+    onFilled: () => {},
+    stored: () => Promise.resolve(),
+  })
+  const first = op(1)
+  const opening = trees.open(first.treeId)
+  trees.show(Array.from({ length: 130_000 }, (_, index) => op(index + 2)))
+  read.resolve([first])
+  expect((await opening).getAllOps()).toHaveLength(130_001)
+  trees.dispose()
+})

@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest'
+
+import { op } from '../machine/testing/machine-world.ts'
+import { createManualTime } from '../runtime/testing/manual-time.ts'
+import { createPacedMerge } from './paced-merge.ts'
+
+it('[RE2] merges moves that come one by one in a fifth of the time, together, and loses none', async () => {
+  const time = createManualTime()
+  let tookMs = 0
+  let wasBehind = false
+  const merges: number[][] = []
+  const paced = createPacedMerge({ ...time, now: () => time.now() + tookMs }, (ops) => {
+    tookMs += 10
+    merges.push(ops.map(({ clock }) => clock))
+  })
+  for (let clock = 1; clock <= 1_000; clock++) {
+    paced.add([op(clock)])
+    wasBehind ||= paced.isBehind
+    await time.pass(1)
+  }
+  expect(wasBehind).toBe(true)
+  await time.pass(100)
+  expect(paced.isBehind).toBe(false)
+  expect(merges.flat()).toEqual(Array.from({ length: 1_000 }, (_, index) => index + 1))
+  expect(tookMs).toBeLessThan(1_000 / 3)
+})
+
+it('merges at once what takes no time, and nothing after its end', async () => {
+  const time = createManualTime()
+  const merged: number[] = []
+  let tookMs = 0
+  let costMs = 0
+  const paced = createPacedMerge({ ...time, now: () => time.now() + tookMs }, (ops) => {
+    tookMs += costMs
+    for (const { clock } of ops) merged.push(clock)
+  })
+  for (const clock of [1, 2, 3]) paced.add([op(clock)])
+  expect(merged).toEqual([1, 2, 3])
+  expect(time.waiting).toEqual([])
+  costMs = 10
+  for (const clock of [4, 5]) paced.add([op(clock)])
+  paced.stop()
+  await time.pass(1_000)
+  expect(merged).toEqual([1, 2, 3, 4])
+})

@@ -1,0 +1,31 @@
+import { inviteListSchema, inviteSchema, memberListSchema, type SpaceId } from '@t69/protocol'
+
+import type { Session } from '../account/account.ts'
+import { noReply } from '../account/http.ts'
+import type { Space } from '../api.ts'
+
+export type SpaceSharing = Pick<
+  Space,
+  'members' | 'changeRole' | 'removeMember' | 'invite' | 'invites' | 'withdrawInvite'
+>
+
+/** Who is in a space, and by which links they come: asked of the server each time. */
+export function createSpaceSharing(spaceId: SpaceId, session: Session): SpaceSharing {
+  const path = (rest: string): string => `/api/spaces/${spaceId}${rest}`
+  return {
+    members: async () =>
+      (await session.call({ method: 'GET', path: path('/members') }, memberListSchema)).members,
+    async changeRole(userId, role) {
+      await session.call({ method: 'PATCH', path: path(`/members/${userId}`), body: { role } }, noReply)
+    },
+    async removeMember(userId) {
+      await session.call({ method: 'DELETE', path: path(`/members/${userId}`) }, noReply)
+    },
+    invite: (role) => session.call({ method: 'POST', path: path('/invites'), body: { role } }, inviteSchema),
+    invites: async () =>
+      (await session.call({ method: 'GET', path: path('/invites') }, inviteListSchema)).invites,
+    async withdrawInvite(inviteId) {
+      await session.call({ method: 'DELETE', path: path(`/invites/${inviteId}`) }, noReply)
+    },
+  }
+}

@@ -1,0 +1,47 @@
+import type { ErrorBody } from '@t69/protocol'
+
+import type { Session } from '../account/account.ts'
+import type { SpaceStatus } from '../api.ts'
+import type { SyncReport } from '../engine/sync-report.ts'
+import type { PendingCounts, StoredSpace } from '../storage/client-storage.ts'
+
+export interface SpaceFacts {
+  readonly stored: StoredSpace
+  readonly session: Pick<Session, 'user' | 'isGone'>
+  /** What the tab that leads says of the space. */
+  readonly report: SyncReport
+  /** What the storage has counted, and what waits to be stored. */
+  readonly counts: PendingCounts
+  readonly unstored: number
+  /** Why it waits, if the storage failed. */
+  readonly storageError: unknown
+}
+
+/** What the app is told of a space. */
+export function statusOf({
+  stored,
+  session,
+  report,
+  counts,
+  unstored,
+  storageError,
+}: SpaceFacts): SpaceStatus {
+  const pending = counts.pending + unstored
+  const { cursor, head, pushError } = report
+  const reason = storageError === null ? null : messageOf(storageError)
+  const base = { pending, rejected: counts.rejected, cursor, head, unstored: reason }
+  const notStored: ErrorBody | null =
+    reason === null ? null : { code: 'storage_failed', message: `Edits are not on disk yet: ${reason}` }
+  if (stored.userId === null) return { ...base, phase: 'local', error: notStored }
+  if (session.isGone(stored.userId)) return { ...base, phase: 'blocked', error: notStored ?? accountGone }
+  if (stored.userId !== session.user?.id) return { ...base, phase: 'signed-out', error: notStored }
+  const error = notStored ?? report.error ?? (pending > 0 ? pushError : null)
+  return { ...base, phase: report.phase, error }
+}
+
+const accountGone: ErrorBody = {
+  code: 'unauthenticated',
+  message: 'the account was deleted, and what is here stays on this device',
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

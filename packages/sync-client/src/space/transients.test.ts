@@ -1,0 +1,227 @@
+import {
+  limits,
+  peerIdSchema,
+  signals,
+  spaceIdSchema,
+  treeIdSchema,
+  vertexIdSchema,
+  type JsonValue,
+  type PropertyOperation,
+  type TransientChange,
+} from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { createManualTime } from '../runtime/testing/manual-time.ts'
+import { createTransientReceiver, createTransientSender } from './transients.ts'
+
+const treeId = treeIdSchema.parse('tree')
+const where = { treeId, targetId: 'message', key: 'text' }
+const opId = { clock: 10, peerId: '7' }
+const stored = (clock: number, peer = '7'): PropertyOperation => ({
+  ...where,
+  targetId: vertexIdSchema.parse(where.targetId),
+  spaceId: spaceIdSchema.parse('a1'.repeat(16)),
+  clock,
+  peerId: peerIdSchema.parse(peer),
+  value: 'stored',
+})
+
+/** A sender and a receiver, with everything that was sent between them. */
+function setUp() {
+  const time = createManualTime()
+  const sent: TransientChange[] = []
+  const shown = new Map<string, JsonValue | undefined>()
+  const receiver = createTransientReceiver(
+    ({ targetId, key }, value) => void shown.set(`${targetId}.${key}`, value),
+  )
+  let isHeard = true
+  const sender = createTransientSender(time, (changes) => {
+    sent.push(...changes)
+    if (isHeard) receiver.apply('her', changes)
+  })
+  const set = (value: JsonValue | undefined) => sender.set({ ...where, value, opId })
+  const hear = (heard: boolean) => (isHeard = heard)
+  return { time, sent, shown, receiver, sender, set, hear, text: () => shown.get('message.text') }
+}
+
+describe('A text that streams in', () => {
+  it('[TR3] costs what was added, and arrives whole', async () => {
+    const { time, sent, set, text } = setUp()
+    let reply = ''
+    for (let chunk = 0; chunk < 300; chunk++) {
+      reply += `word ${chunk} `
+      set(reply)
+      await time.pass(60)
+    }
+    expect(text()).toBe(reply)
+    const bytes = JSON.stringify(sent.map(({ value }) => value)).length
+    const wholes = sent.filter(({ offset }) => offset === undefined).length
+    expect(wholes).toBeLessThan(6)
+    expect(bytes).toBeLessThan(reply.length * (wholes + 2))
+  })
+
+  it('is sent at most once in 50 ms, the latest value of each', async () => {
+    const { time, sent, set } = setUp()
+    for (let length = 1; length <= 100; length++) set('x'.repeat(length))
+    expect(sent).toEqual([])
+    await time.pass(50)
+    expect(sent).toMatchObject([{ value: 'x'.repeat(100) }])
+  })
+
+  it('[TR3] is ignored by whoever missed a part, until a whole value comes', async () => {
+    const { time, set, text, hear, sender } = setUp()
+    set('one')
+    await time.pass(60)
+    hear(false)
+    set('one two')
+    await time.pass(60)
+    hear(true)
+    set('one two three')
+    await time.pass(60)
+    expect(text()).toBe('one')
+    sender.repeatWhole()
+    await time.pass(60)
+    expect(text()).toBe('one two three')
+  })
+
+  it('comes whole again every few seconds', async () => {
+    const { time, set, sent } = setUp()
+    set('a')
+    await time.pass(6_000)
+    set('ab')
+    await time.pass(60)
+    expect(sent.map(({ offset }) => offset)).toEqual([undefined, undefined])
+  })
+
+  it('[TR3] is never cut inside a character', async () => {
+    const { time, set, sent, text } = setUp()
+    set('smile \ud83d')
+    await time.pass(60)
+    set('smile \ud83d\ude00!')
+    await time.pass(60)
+    expect(sent.map(({ value }) => typeof value === 'string' && value.isWellFormed())).toEqual([true, true])
+    expect(text()).toBe('smile \ud83d\ude00!')
+  })
+
+  it('goes on in parts when it is too long to be sent whole', async () => {
+    const { time, set, sent, text } = setUp()
+    let reply = ''
+    for (let chunk = 0; chunk < 30; chunk++) {
+      reply += 'y'.repeat(5_000)
+      set(reply)
+      await time.pass(1_000)
+    }
+    expect(text()).toBe(reply)
+    for (const { value } of sent) expect(JSON.stringify(value).length).toBeLessThan(65_536)
+  })
+})
+
+describe('What is shown', () => {
+  it('[TR4] goes when it is taken away', async () => {
+    const { time, set, text, sent } = setUp()
+    set(1)
+    await time.pass(60)
+    expect(text()).toBe(1)
+    set(undefined)
+    await time.pass(60)
+    expect(sent.at(-1)).not.toHaveProperty('value')
+    expect(text()).toBeUndefined()
+  })
+
+  it('is not sent any more once a stored value has taken its place', async () => {
+    const { time, set, sent, sender } = setUp()
+    set('draft')
+    sender.stored(stored(11))
+    await time.pass(10_000)
+    expect(sent).toEqual([])
+  })
+
+  it('is shown once more to whoever opens its tree later, until it goes', async () => {
+    const { time, set, shown, text, receiver } = setUp()
+    set('half a rep')
+    await time.pass(60)
+    shown.clear()
+    receiver.showAgain(treeIdSchema.parse('other'))
+    expect(text()).toBeUndefined()
+    receiver.showAgain(treeId)
+    expect(text()).toBe('half a rep')
+    receiver.stored(stored(11))
+    shown.clear()
+    receiver.showAgain(treeId)
+    expect(text()).toBeUndefined()
+  })
+
+  it('[TR5] goes on after what the same peer stored before it, and with whatever others store', async () => {
+    const { time, set, text, receiver, shown } = setUp()
+    const again = (): JsonValue | undefined => {
+      shown.clear()
+      receiver.showAgain(treeId)
+      return text()
+    }
+    set('half a rep')
+    await time.pass(60)
+    receiver.stored(stored(9))
+    set('half a reply')
+    await time.pass(60)
+    expect(again()).toBe('half a reply')
+    receiver.stored(stored(9, '8'))
+    expect(again()).toBeUndefined()
+  })
+
+  it('goes with the connection that it came from', async () => {
+    const { time, set, text, receiver } = setUp()
+    set('half a rep')
+    await time.pass(60)
+    receiver.keepOnly(() => false)
+    expect(text()).toBeUndefined()
+  })
+})
+
+it('holds so much of one sender, in whatever pieces, and what others sent for as long as they are here', () => {
+  const shown = new Map<string, JsonValue>()
+  const receiver = createTransientReceiver(({ targetId }, value) => {
+    if (value === undefined) shown.delete(targetId)
+    else shown.set(targetId, value)
+  })
+  const change = (targetId: string, value: string, offset?: number): TransientChange => ({
+    ...where,
+    targetId: vertexIdSchema.parse(targetId),
+    value,
+    ...(offset !== undefined && { offset }),
+  })
+  const held = (): number => {
+    let length = 0
+    for (const value of shown.values()) length += typeof value === 'string' ? value.length : 0
+    return length
+  }
+  const piece = 'x'.repeat(60_000)
+  receiver.apply('her', [change('hers', 'half a reply')])
+  for (let index = 0; index < 500; index++) receiver.apply('mallory', [change(`none${index}`, piece)])
+  expect(held()).toBeLessThan(5 * limits.maxValueBytes)
+  expect(shown.get('none499')).toBe(piece)
+  for (let index = 0; index < 500; index++) {
+    const offset = index === 0 ? undefined : index * piece.length
+    receiver.apply('mallory', [change('grows', piece, offset)])
+  }
+  expect(held()).toBeLessThan(5 * limits.maxValueBytes)
+  expect(shown.get('hers')).toBe('half a reply')
+  receiver.keepOnly((from) => from === 'her')
+  expect([...shown.keys()]).toEqual(['hers'])
+})
+
+it('[LI3] many changes at once travel in messages that the server takes', async () => {
+  const time = createManualTime()
+  const messages: (readonly TransientChange[])[] = []
+  const sender = createTransientSender(time, (changes) => messages.push(changes))
+  for (let index = 0; index < 250; index++)
+    sender.set({ ...where, targetId: `small${index}`, value: index, opId })
+  const large = 'x'.repeat(60_000)
+  for (let index = 0; index < 10; index++)
+    sender.set({ ...where, targetId: `large${index}`, value: large, opId })
+  await time.pass(60)
+  expect(messages.flat()).toHaveLength(260)
+  for (const changes of messages) {
+    expect(signals['ops:transient'].shape.changes.safeParse(changes).success).toBe(true)
+    expect(JSON.stringify(changes).length).toBeLessThan(limits.maxMessageBytes)
+  }
+})

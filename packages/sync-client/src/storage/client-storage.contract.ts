@@ -1,0 +1,641 @@
+import {
+  encodeBatch,
+  limits,
+  type Epoch,
+  type JsonValue,
+  type LogId,
+  type PeerId,
+  type PropertyOperation,
+  type SpaceId,
+  type TreeId,
+  type TreeOperation,
+  type UserId,
+  type VertexId,
+} from '@t69/protocol'
+
+import type { ClientStorage, RejectedEdit, StoredSpace, SyncState } from './client-storage.ts'
+import { SupersededError } from './leader-term.ts'
+
+/**
+ * What every `ClientStorage` does, as cases that need no test runner: they run under vitest on memory and
+ * on a simulated IndexedDB, and in a browser's page on its own.
+ */
+export interface StorageCase {
+  readonly name: string
+  readonly run: (device: Device) => Promise<void>
+}
+
+/** One device. Opening it again is what a reload does. */
+export interface Device {
+  open(): Promise<ClientStorage>
+}
+
+const spaceId = 'a'.repeat(32) as SpaceId
+const otherSpaceId = 'b'.repeat(32) as SpaceId
+const spaceTree = 'a'.repeat(32) as TreeId
+const chat = 'c'.repeat(32) as TreeId
+const otherChat = 'd'.repeat(32) as TreeId
+const log = '1'.repeat(32) as LogId
+const newLog = '2'.repeat(32) as LogId
+const epoch = 'e'.repeat(32) as Epoch
+
+const space: StoredSpace = {
+  id: spaceId,
+  uri: `browser://${spaceId}`,
+  name: 'Notes',
+  createdAt: new Date('2025-06-20T10:00:00Z'),
+  userId: null,
+}
+
+function following(cursor: number, logId = log): SyncState {
+  return { logId, epoch, cursor, reconciling: false }
+}
+
+function reconciling(cursor: number, logId = log): SyncState {
+  return { logId, epoch, cursor, reconciling: true }
+}
+
+export interface OpsOptions {
+  readonly count?: number
+  readonly from?: number
+  readonly tree?: TreeId
+  readonly space?: SpaceId
+  readonly peer?: string
+  readonly value?: JsonValue
+}
+
+/** Property operations of one peer with clocks `from`, `from + 1`, … */
+export function someOps({
+  count = 1,
+  from = 1,
+  tree = chat,
+  space: inSpace = spaceId,
+  peer = '1234',
+  value = 'text',
+}: OpsOptions = {}): PropertyOperation[] {
+  return Array.from({ length: count }, (_, index) => ({
+    clock: from + index,
+    peerId: peer as PeerId,
+    treeId: tree,
+    spaceId: inSpace,
+    targetId: tree as string as VertexId,
+    key: 'title',
+    value,
+  }))
+}
+
+function refused(op: TreeOperation): RejectedEdit {
+  return { op, code: 'op_conflict', message: 'taken' }
+}
+
+/** A tree's operations in a comparable order. */
+async function treeOf(storage: ClientStorage, treeId = chat, inSpace = spaceId): Promise<TreeOperation[]> {
+  return sorted(await storage.readTree(inSpace, treeId))
+}
+
+export function sorted(ops: readonly TreeOperation[]): TreeOperation[] {
+  const text = (op: TreeOperation) => `${String(op.clock).padStart(16, '0')}@${op.peerId}/${op.treeId}`
+  return ops.toSorted((a, b) => (text(a) < text(b) ? -1 : 1))
+}
+
+/** Everything in the outbox, in order, without taking it out. */
+async function outboxOf(storage: ClientStorage): Promise<readonly TreeOperation[]> {
+  return (await storage.readOutbox(spaceId, Number.MAX_SAFE_INTEGER))?.ops ?? []
+}
+
+/** Sends the whole outbox off, slice by slice, and returns what was sent. */
+async function drain(storage: ClientStorage, state: SyncState): Promise<TreeOperation[]> {
+  const sent: TreeOperation[] = []
+  for (;;) {
+    const slice = await storage.readOutbox(spaceId, limits.batchBudgetBytes)
+    if (slice === undefined) return sent
+    sent.push(...slice.ops)
+    await storage.settleOutbox(spaceId, slice.entries, [], state)
+  }
+}
+
+/** Compares by value: objects by their sorted keys, a field that is undefined as one that is missing. */
+function same(actual: unknown, expected: unknown, what = 'value'): void {
+  const [left, right] = [canonical(actual), canonical(expected)]
+  if (left !== right) throw new Error(`${what}: expected ${brief(right)}, got ${brief(left)}`)
+}
+
+function canonical(value: unknown): string {
+  return (
+    JSON.stringify(value, (_key, item: unknown) => {
+      if (typeof item !== 'object' || item === null || Array.isArray(item)) return item
+      return Object.fromEntries(Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    }) ?? 'undefined'
+  )
+}
+
+function brief(text: string): string {
+  return text.length > 600 ? `${text.slice(0, 600)}… (${text.length})` : text
+}
+
+const sizes = [1, 63, 64, 700]
+
+export const clientStorageCases: readonly StorageCase[] = [
+  {
+    name: 'an unknown space has nothing',
+    async run(device) {
+      const storage = await device.open()
+      same(await storage.listSpaces(), [])
+      same(await storage.getSpace(spaceId), undefined)
+      same(await storage.readTree(spaceId, chat), [])
+      same(await storage.getSyncState(spaceId), undefined)
+      same(await storage.readOutbox(spaceId, 1000), undefined)
+      same(await storage.countPending(spaceId), { pending: 0, rejected: 0 })
+      same(await storage.readRejected(spaceId), [])
+      same(await storage.getConfig('theme'), undefined)
+    },
+  },
+  {
+    name: 'a space comes back as it was put last, after a reload too',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSpace({ ...space, name: 'Old' })
+      await storage.putSpace(space)
+      const other = { ...space, id: otherSpaceId, name: null, userId: 'f'.repeat(32) as UserId }
+      await storage.putSpace(other)
+      await storage.close()
+      const again = await device.open()
+      const read = await again.getSpace(spaceId)
+      same(read, space)
+      same(read?.createdAt instanceof Date, true, 'createdAt is a Date')
+      same(
+        (await again.listSpaces()).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+        [space, other],
+      )
+    },
+  },
+  {
+    name: 'edits of a local space are in their trees after a reload, and wait for nobody',
+    async run(device) {
+      const storage = await device.open()
+      const ofChat = someOps({ count: 3 })
+      const ofOther = someOps({ count: 2, tree: otherChat })
+      await storage.appendLocal(spaceId, [...ofChat, ...ofOther])
+      await storage.appendLocal(spaceId, [])
+      same(await outboxOf(storage), [])
+      await storage.close()
+      const again = await device.open()
+      same(await treeOf(again), ofChat)
+      same(await treeOf(again, otherChat), ofOther)
+      same(await again.readTree(spaceId, spaceTree), [])
+    },
+  },
+  {
+    name: 'equal operation ids in two trees and two spaces are different operations',
+    async run(device) {
+      const storage = await device.open()
+      const mine = someOps({ value: 'mine' })
+      const elsewhere = someOps({ value: 'elsewhere', space: otherSpaceId })
+      const beside = someOps({ value: 'beside', tree: otherChat })
+      await storage.appendLocal(spaceId, [...mine, ...beside])
+      await storage.appendLocal(otherSpaceId, elsewhere)
+      same(await treeOf(storage), mine)
+      same(await treeOf(storage, otherChat), beside)
+      same(await treeOf(storage, chat, otherSpaceId), elsewhere)
+    },
+  },
+  {
+    name: 'moves, values, null and removals come back as they were, from few and from many',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      for (const [index, filler] of [0, 100].entries()) {
+        const tree = [chat, otherChat][index] ?? chat
+        const [one] = someOps({ tree })
+        if (one === undefined) throw new Error('no operation')
+        const { key: _key, value: _value, ...base } = one
+        const child = 'f'.repeat(32) as VertexId
+        const ops: TreeOperation[] = [
+          { ...base, clock: 1, parentId: null },
+          { ...base, clock: 2, targetId: child, parentId: base.targetId },
+          { ...base, clock: 3, key: 'value', value: { list: [1, 'two', null, true], '': {} } },
+          { ...base, clock: 4, key: 'null', value: null },
+          { ...base, clock: 5, key: 'removed' },
+          ...someOps({ tree, from: 6, count: filler }),
+        ]
+        await storage.appendRemote(spaceId, ops, following(ops.length))
+        const read = await treeOf(storage, tree)
+        same(read, ops)
+        same(read[3]?.value, null)
+        same(read[4]?.value, undefined)
+        same(read[0]?.parentId, null)
+      }
+    },
+  },
+  {
+    name: 'edits of a synced space wait in the outbox, oldest first, through a reload',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      const edits = someOps({ count: 5 })
+      for (const op of edits) await storage.appendLocal(spaceId, [op])
+      await storage.close()
+      const again = await device.open()
+      same(await outboxOf(again), edits)
+      same(await treeOf(again), edits)
+      same(await again.countPending(spaceId), { pending: 5, rejected: 0 })
+      same(await again.countPending(otherSpaceId), { pending: 0, rejected: 0 })
+    },
+  },
+  {
+    name: 'edits appended at once, without waiting, are all stored and all wait',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      const edits = someOps({ count: 30 })
+      await Promise.all(edits.map((op) => storage.appendLocal(spaceId, [op])))
+      same(await treeOf(storage), edits)
+      same(sorted(await outboxOf(storage)), edits)
+      same((await storage.countPending(spaceId)).pending, 30)
+    },
+  },
+  {
+    name: 'a slice of the outbox holds at least one entry and no more than the budget',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      const edits = someOps({ count: 8, value: 'x'.repeat(1000) })
+      for (const op of edits) await storage.appendLocal(spaceId, [op])
+      const slice = await storage.readOutbox(spaceId, 3000)
+      same(slice?.ops, edits.slice(0, 2))
+      same(slice?.entries.length, 2)
+      same((await storage.readOutbox(spaceId, 1))?.ops, edits.slice(0, 1))
+      same((await drain(storage, following(8))).length, 8)
+    },
+  },
+  {
+    name: 'many edits at once become entries of one batch each',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      const edits = someOps({ count: 1200, value: 'y'.repeat(900) })
+      await storage.appendLocal(spaceId, edits)
+      same((await storage.countPending(spaceId)).pending, 1200)
+      const sent: TreeOperation[] = []
+      for (;;) {
+        const slice = await storage.readOutbox(spaceId, limits.batchBudgetBytes)
+        if (slice === undefined) break
+        const bytes = encodeBatch({ spaceId, ops: slice.ops }).length
+        same(bytes <= limits.batchBudgetBytes, true, `${bytes} bytes fit`)
+        sent.push(...slice.ops)
+        await storage.settleOutbox(spaceId, slice.entries, [], following(sent.length))
+      }
+      same(sent, edits)
+      same(await treeOf(storage), edits)
+    },
+  },
+  {
+    name: 'an edit larger than the budget is an entry of its own',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      const edits = [
+        ...someOps(),
+        ...someOps({ from: 2, value: 'z'.repeat(limits.batchBudgetBytes + 1) }),
+        ...someOps({ from: 3 }),
+      ]
+      await storage.appendLocal(spaceId, edits)
+      const counts: number[] = []
+      for (;;) {
+        const slice = await storage.readOutbox(spaceId, limits.batchBudgetBytes)
+        if (slice === undefined) break
+        counts.push(slice.ops.length)
+        await storage.settleOutbox(spaceId, slice.entries, [], following(0))
+      }
+      same(counts, [1, 1, 1])
+    },
+  },
+  {
+    name: 'settling takes out what is named, files what was refused and moves the state; twice is as once',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      const edits = someOps({ count: 4 })
+      for (const op of edits) await storage.appendLocal(spaceId, [op])
+      const slice = await storage.readOutbox(spaceId, 1)
+      const first = slice?.ops[0]
+      if (slice === undefined || first === undefined) throw new Error('the outbox is empty')
+      for (let times = 0; times < 2; times++) {
+        await storage.settleOutbox(spaceId, slice.entries, [refused(first)], following(7))
+        same(await outboxOf(storage), edits.slice(1))
+        same(await storage.readRejected(spaceId), [refused(first)])
+        same(await storage.countPending(spaceId), { pending: 3, rejected: 1 })
+        same(await storage.getSyncState(spaceId), following(7))
+        same(await treeOf(storage), edits)
+      }
+    },
+  },
+  {
+    name: 'operations from the log and the state that covers them arrive together; twice is as once',
+    async run(device) {
+      const storage = await device.open()
+      let from = 1
+      for (const count of sizes) {
+        const page = someOps({ from, count, peer: '99' })
+        from += count
+        await storage.appendRemote(spaceId, page, following(from - 1))
+        await storage.appendRemote(spaceId, page, following(from - 1))
+      }
+      await storage.close()
+      const again = await device.open()
+      same(await treeOf(again), someOps({ count: from - 1, peer: '99' }))
+      same(await again.getSyncState(spaceId), following(from - 1))
+      same(await outboxOf(again), [])
+    },
+  },
+  {
+    name: 'what the log holds under an id replaces what was here, from few and from many',
+    async run(device) {
+      const storage = await device.open()
+      for (const local of sizes) {
+        for (const remote of sizes) {
+          const tree = `t-${local}-${remote}` as TreeId
+          await storage.appendLocal(spaceId, someOps({ tree, count: local, value: 'here' }))
+          const page = someOps({ tree, count: remote, value: 'log' })
+          await storage.appendRemote(spaceId, page, following(remote))
+          const rest = someOps({ tree, count: local, value: 'here' }).slice(remote)
+          same(await treeOf(storage, tree), [...page, ...rest], tree)
+        }
+      }
+    },
+  },
+  {
+    name: 'what no server takes is kept and set aside, and holds up nothing',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      for (const count of sizes) {
+        const tree = `t-${count}` as TreeId
+        const [odd] = someOps({ tree, from: 5000 })
+        if (odd === undefined) throw new Error('no operation')
+        const edits = [{ ...odd, value: Number.NaN }, ...someOps({ tree, count })]
+        await storage.appendLocal(spaceId, edits)
+        same(await drain(storage, following(count)), someOps({ tree, count }))
+        const kept = await treeOf(storage, tree)
+        same(kept.length, count + 1)
+        same(Number.isNaN(kept.at(-1)?.value), true, 'NaN is still there')
+      }
+      const aside = await storage.readRejected(spaceId)
+      same(
+        aside.map((edit) => edit.code),
+        sizes.map(() => 'invalid_batch'),
+      )
+      await storage.retryRejected(spaceId)
+      same(await storage.countPending(spaceId), { pending: 0, rejected: sizes.length })
+    },
+  },
+  {
+    name: 'refused edits go back into the outbox when they are retried',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      const edits = someOps({ count: 3 })
+      await storage.appendLocal(spaceId, edits)
+      const slice = await storage.readOutbox(spaceId, 1)
+      await storage.settleOutbox(spaceId, slice?.entries ?? [], edits.slice(1).map(refused), following(1))
+      same(await outboxOf(storage), [])
+      await storage.retryRejected(spaceId)
+      same(sorted(await outboxOf(storage)), edits.slice(1))
+      same(await storage.countPending(spaceId), { pending: 2, rejected: 0 })
+    },
+  },
+  {
+    name: 'refused edits that are discarded leave the tree, unless the log holds another under that id',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      for (const count of sizes) {
+        const tree = `t-${count}` as TreeId
+        const edits = someOps({ tree, count: count + 2 })
+        await storage.appendLocal(spaceId, edits)
+        const slice = await storage.readOutbox(spaceId, limits.maxBatchBytes)
+        const taken = someOps({ tree, from: count + 2, value: 'of somebody else' })
+        await storage.appendRemote(spaceId, taken, following(count))
+        await storage.settleOutbox(
+          spaceId,
+          slice?.entries ?? [],
+          edits.slice(count).map(refused),
+          following(count),
+        )
+        await storage.discardRejected(spaceId)
+        same(await treeOf(storage, tree), [...edits.slice(0, count), ...taken], tree)
+        same(await storage.countPending(spaceId), { pending: 0, rejected: 0 })
+      }
+    },
+  },
+  {
+    name: 'a space that stops syncing forgets state, outbox and refusals, and keeps its operations',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      const edits = someOps({ count: 3 })
+      for (const op of edits) await storage.appendLocal(spaceId, [op])
+      const slice = await storage.readOutbox(spaceId, 1)
+      await storage.settleOutbox(spaceId, slice?.entries ?? [], edits.slice(0, 1).map(refused), following(0))
+      await storage.clearSyncState(spaceId)
+      same(await storage.getSyncState(spaceId), undefined)
+      same(await outboxOf(storage), [])
+      same(await storage.countPending(spaceId), { pending: 0, rejected: 0 })
+      same(await treeOf(storage), edits)
+      await storage.appendLocal(spaceId, someOps({ from: 4 }))
+      same(await outboxOf(storage), [])
+    },
+  },
+  {
+    name: 'a deleted space leaves nothing behind, and others alone',
+    async run(device) {
+      const storage = await device.open()
+      for (const id of [spaceId, otherSpaceId]) {
+        await storage.putSpace({ ...space, id })
+        await storage.putSyncState(id, following(0))
+        await storage.appendLocal(id, someOps({ space: id, count: 3 }))
+        await storage.appendRemote(id, someOps({ space: id, from: 10, count: 200 }), following(200))
+      }
+      await storage.deleteSpace(spaceId)
+      same(await storage.getSpace(spaceId), undefined)
+      same(await storage.readTree(spaceId, chat), [])
+      same(await storage.getSyncState(spaceId), undefined)
+      same(await storage.readOutbox(spaceId, 1000), undefined)
+      same(await storage.countPending(spaceId), { pending: 0, rejected: 0 })
+      same((await storage.readTree(otherSpaceId, chat)).length, 203)
+      same(await storage.countPending(otherSpaceId), { pending: 3, rejected: 0 })
+    },
+  },
+  {
+    name: 'attaching a local space queues all of it: the space tree first, each tree from its oldest clock',
+    async run(device) {
+      const storage = await device.open()
+      const ofSpace = someOps({ tree: spaceTree, from: 50, count: 10 })
+      const ofChat = someOps({ count: 500 })
+      await storage.appendLocal(spaceId, ofChat.toReversed())
+      await storage.appendLocal(spaceId, ofSpace)
+      await storage.appendLocal(spaceId, someOps({ tree: otherChat, space: otherSpaceId }))
+      await storage.putSyncState(spaceId, reconciling(0))
+      same(await storage.queueMissing(spaceId, log), 510)
+      same(await storage.getSyncState(spaceId), following(0))
+      same((await storage.countPending(spaceId)).pending, 510)
+      same(await drain(storage, following(0)), [...ofSpace, ...ofChat])
+    },
+  },
+  {
+    name: 'a reconciliation queues what was neither received, nor queued, nor refused',
+    async run(device) {
+      const storage = await device.open()
+      const held = someOps({ count: 300 })
+      await storage.appendLocal(spaceId, held)
+      await storage.putSyncState(spaceId, reconciling(0))
+      await storage.appendLocal(spaceId, someOps({ from: 301 }))
+      const [odd] = someOps({ from: 302 })
+      if (odd === undefined) throw new Error('no operation')
+      await storage.settleOutbox(spaceId, [], [refused(odd)], reconciling(0))
+      await storage.appendLocal(otherSpaceId, someOps({ space: otherSpaceId }))
+      await storage.appendRemote(spaceId, [...held.slice(0, 200), odd], reconciling(201))
+      await storage.appendRemote(spaceId, held.slice(200, 203), reconciling(204))
+      same(await storage.queueMissing(spaceId, log), 97)
+      same(await outboxOf(storage), [...someOps({ from: 301 }), ...held.slice(203)])
+      same(await storage.getSyncState(spaceId), following(204))
+      same(await treeOf(storage), [...held, ...someOps({ from: 301, count: 2 })])
+      same(await storage.queueMissing(spaceId, log), 0)
+      same((await storage.countPending(spaceId)).pending, 98)
+    },
+  },
+  {
+    name: 'what was committed while a reconciliation ran is not queued again, what was refused neither',
+    async run(device) {
+      const storage = await device.open()
+      const edits = someOps({ count: 4 })
+      await storage.putSyncState(spaceId, reconciling(0))
+      await storage.appendLocal(spaceId, edits)
+      const slice = await storage.readOutbox(spaceId, 1)
+      await storage.settleOutbox(spaceId, slice?.entries ?? [], edits.slice(3).map(refused), reconciling(3))
+      same(await storage.queueMissing(spaceId, log), 0)
+      same(await outboxOf(storage), [])
+    },
+  },
+  {
+    name: 'a reconciliation goes on after a reload where it was',
+    async run(device) {
+      const storage = await device.open()
+      const held = someOps({ count: 150 })
+      await storage.appendLocal(spaceId, held)
+      await storage.putSyncState(spaceId, reconciling(0))
+      await storage.appendRemote(spaceId, held.slice(0, 100), reconciling(100))
+      await storage.close()
+      const again = await device.open()
+      await again.putSyncState(spaceId, reconciling(100))
+      await again.appendRemote(spaceId, held.slice(100, 140), reconciling(140))
+      same(await again.queueMissing(spaceId, log), 10)
+      same(await outboxOf(again), held.slice(140))
+    },
+  },
+  {
+    name: 'a server that lost history gets back what another log, or the same one from its start, lacks',
+    async run(device) {
+      const storage = await device.open()
+      const held = someOps({ count: 200 })
+      await storage.putSyncState(spaceId, reconciling(0))
+      await storage.appendRemote(spaceId, held, reconciling(200))
+      same(await storage.queueMissing(spaceId, log), 0)
+      await storage.putSyncState(spaceId, reconciling(0, newLog))
+      await storage.appendRemote(spaceId, held.slice(0, 150), reconciling(150, newLog))
+      same(await storage.queueMissing(spaceId, newLog), 50)
+      same(await drain(storage, following(200, newLog)), held.slice(150))
+      await storage.putSyncState(spaceId, reconciling(0, newLog))
+      await storage.appendRemote(spaceId, held.slice(0, 120), reconciling(120, newLog))
+      same(await storage.queueMissing(spaceId, newLog), 80)
+      same(await outboxOf(storage), held.slice(120))
+    },
+  },
+  {
+    name: 'a reconciliation that starts over forgets what it had received',
+    async run(device) {
+      const storage = await device.open()
+      const held = someOps({ count: 100 })
+      await storage.putSyncState(spaceId, reconciling(0))
+      await storage.appendRemote(spaceId, held, reconciling(100))
+      await storage.putSyncState(spaceId, reconciling(0))
+      await storage.appendRemote(spaceId, held.slice(0, 60), reconciling(60))
+      same(await storage.queueMissing(spaceId, log), 40)
+    },
+  },
+  {
+    name: 'detaching and attaching again compares everything anew',
+    async run(device) {
+      const storage = await device.open()
+      const held = someOps({ count: 100 })
+      await storage.putSyncState(spaceId, reconciling(0))
+      await storage.appendRemote(spaceId, held, reconciling(100))
+      await storage.clearSyncState(spaceId)
+      await storage.putSyncState(spaceId, reconciling(0))
+      same(await storage.queueMissing(spaceId, log), 100)
+    },
+  },
+  {
+    name: 'a reconciliation with another log than the current one queues nothing',
+    async run(device) {
+      const storage = await device.open()
+      await storage.appendLocal(spaceId, someOps({ count: 3 }))
+      same(await storage.queueMissing(spaceId, log), 0)
+      await storage.putSyncState(spaceId, reconciling(0, newLog))
+      same(await storage.queueMissing(spaceId, log), 0)
+      same(await storage.getSyncState(spaceId), reconciling(0, newLog))
+      same(await outboxOf(storage), [])
+    },
+  },
+  {
+    name: 'once another leader has written, the one before changes nothing more, whatever it tries',
+    async run(device) {
+      const storage = await device.open()
+      const first = storage.forLeader()
+      await first.putSyncState(spaceId, reconciling(0))
+      await first.appendRemote(spaceId, someOps({ count: 2 }), reconciling(2))
+      await storage.appendLocal(spaceId, someOps({ count: 3, peer: '5' }))
+      // From another tab, with a connection of its own where there is one.
+      const second = (await device.open()).forLeader()
+      await first.appendRemote(spaceId, someOps({ from: 3 }), reconciling(3))
+      await second.putSyncState(spaceId, reconciling(0, newLog))
+      const entries = (await first.readOutbox(spaceId, 1_000_000))?.entries ?? []
+      const edit = someOps({ from: 4 })
+      for (const tried of [
+        () => first.putSyncState(spaceId, following(4)),
+        () => first.appendRemote(spaceId, edit, following(4)),
+        () => first.settleOutbox(spaceId, entries, [], following(4)),
+        () => first.settleOutbox(spaceId, entries, [refused(edit[0]!)], following(4)),
+        () => first.queueMissing(spaceId, newLog),
+      ]) {
+        const outcome = await tried().then(
+          () => 'done',
+          (error: unknown) => error instanceof SupersededError,
+        )
+        same(outcome, true, 'what became of it')
+      }
+      same(await storage.getSyncState(spaceId), reconciling(0, newLog))
+      same(await storage.countPending(spaceId), { pending: 3, rejected: 0 })
+      same((await treeOf(storage)).length, 6)
+      same(await second.queueMissing(spaceId, newLog), 3)
+      // Edits are everybody's to make, and whoever leads anew leads.
+      await first.appendLocal(spaceId, edit)
+      const third = storage.forLeader()
+      await third.settleOutbox(spaceId, entries, [], following(4, newLog))
+      same(await storage.getSyncState(spaceId), following(4, newLog))
+    },
+  },
+  {
+    name: 'small values of the client are kept by key',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putConfig('session', { user: { id: 'u' }, list: [1, null] })
+      await storage.putConfig('session', { user: { id: 'v' } })
+      await storage.putConfig('flag', null)
+      await storage.close()
+      const again = await device.open()
+      same(await again.getConfig('session'), { user: { id: 'v' } })
+      same(await again.getConfig('flag'), null)
+    },
+  },
+]

@@ -1,0 +1,368 @@
+import { decodeBatch, opKey, type LogId, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
+
+import { createListeners, type Listeners } from '../../runtime/listeners.ts'
+import type {
+  ClientStorage,
+  OutboxSlice,
+  PendingCounts,
+  RejectedEdit,
+  StoredSpace,
+  SyncState,
+} from '../client-storage.ts'
+import { LeaderTerm } from '../leader-term.ts'
+import { memoryStorage } from '../memory-storage.ts'
+import { spaceTreeFirst } from '../op-order.ts'
+import { fitsSlice } from '../outbox-entries.ts'
+import { compactTree, worthwhileCompaction, type Compaction } from './compact-tree.ts'
+import { Connection } from './database-connection.ts'
+import { deleteSpaceRows } from './delete-space.ts'
+import { discardOps } from './discard-ops.ts'
+import { watchEmptied } from './emptied.ts'
+import { LocalDb, type OutboxRow } from './local-db-schema.ts'
+import { findMissing, readMissing } from './missing-ops.ts'
+import { parseSpaceRow, spaceRow } from './space-row.ts'
+import { refusalReason } from './storage-error.ts'
+import { foldStrays, inPieces, isStray, strayKeys, takeStrays } from './strays.ts'
+import {
+  addQueued,
+  dequeue,
+  enqueue,
+  fileRejected,
+  lastOrder,
+  moveState,
+  queuedIds,
+  takeRejected,
+} from './sync-rows.ts'
+import { listTreeIds, loadTree, mergeTree, writeOps } from './tree-ops.ts'
+
+export interface IndexedDbStorageOptions {
+  /** The database's name: t69's `localDb`. */
+  readonly name?: string
+  /** For tests: a browser's IndexedDB of their own. */
+  readonly indexedDB?: IDBFactory
+  readonly IDBKeyRange?: typeof IDBKeyRange
+  /** Another tab holds an older version open and does not let go; opening goes on once it does. Ask to close it. */
+  readonly onBlocked?: () => void
+  /** Runs housekeeping when the page has nothing better to do. */
+  readonly whenIdle?: (work: () => void) => void
+}
+
+/**
+ * Opens this device's `localDb`, from whatever version of t69 left it. Where the browser refuses storage, a
+ * memory storage whose `volatileReason` says so: the app goes on, and shows it.
+ */
+export async function openIndexedDbStorage(options: IndexedDbStorageOptions = {}): Promise<ClientStorage> {
+  const db = new LocalDb(options.name, {
+    ...(options.indexedDB === undefined ? {} : { indexedDB: options.indexedDB }),
+    ...(options.IDBKeyRange === undefined ? {} : { IDBKeyRange: options.IDBKeyRange }),
+  })
+  db.on('blocked', () => options.onBlocked?.())
+  const page: PageMemory = { config: new Map(), emptied: createListeners() }
+  watchEmptied(db, page.config, () => page.emptied.emit())
+  try {
+    await db.open()
+  } catch (error) {
+    db.close()
+    return memoryStorage({ volatileReason: refusalReason(error) })
+  }
+  return new IndexedDbStorage(new Connection(db), page, options.whenIdle ?? whenIdle, null)
+}
+
+/** What outlives the database, for as long as the page does. */
+interface PageMemory {
+  /** As last read or written here. */
+  readonly config: Map<string, unknown>
+  readonly emptied: Listeners<void>
+}
+
+class IndexedDbStorage implements ClientStorage {
+  readonly volatileReason = null
+  readonly #connection: Connection
+  readonly #page: PageMemory
+  readonly #term: LeaderTerm | null
+  readonly #whenIdle: (work: () => void) => void
+  /** Trees whose compaction waits or runs. */
+  readonly #compacting = new Set<string>()
+
+  constructor(
+    connection: Connection,
+    page: PageMemory,
+    whenIdle: (work: () => void) => void,
+    term: LeaderTerm | null,
+  ) {
+    this.#connection = connection
+    this.#page = page
+    this.#whenIdle = whenIdle
+    this.#term = term
+  }
+
+  forLeader(): ClientStorage {
+    return new IndexedDbStorage(this.#connection, this.#page, this.#whenIdle, new LeaderTerm())
+  }
+
+  listSpaces(): Promise<StoredSpace[]> {
+    return this.#connection.run(async (db) => {
+      const rows = await db.spaces.toArray()
+      return rows.flatMap((row) => parseSpaceRow(row) ?? [])
+    })
+  }
+
+  getSpace(spaceId: SpaceId): Promise<StoredSpace | undefined> {
+    return this.#connection.run(async (db) => {
+      const row = await db.spaces.get(spaceId)
+      return row === undefined ? undefined : parseSpaceRow(row)
+    })
+  }
+
+  putSpace(space: StoredSpace): Promise<void> {
+    return this.#connection.run((db) =>
+      db.transaction('rw', [db.spaces], async () => {
+        await db.spaces.put(spaceRow(space, await db.spaces.get(space.id)))
+      }),
+    )
+  }
+
+  deleteSpace(spaceId: SpaceId): Promise<void> {
+    return this.#write((db) => deleteSpaceRows(db, spaceId))
+  }
+
+  async readTree(spaceId: SpaceId, treeId: TreeId): Promise<TreeOperation[]> {
+    const tree = await this.#connection.run((db) =>
+      db.transaction('r', [db.treeOps, db.segments], async () => loadTree(db, spaceId, treeId)),
+    )
+    const ops = mergeTree(tree)
+    const compaction = worthwhileCompaction(tree, ops.size)
+    if (compaction !== undefined) this.#compactLater(spaceId, treeId, compaction)
+    return [...ops.values()]
+  }
+
+  appendLocal(spaceId: SpaceId, ops: readonly TreeOperation[]): Promise<void> {
+    return this.#write(async (db) => {
+      await writeOps(db, spaceId, ops, null)
+      if ((await db.sync.get(spaceId)) !== undefined) await enqueue(db, spaceId, ops)
+    })
+  }
+
+  appendRemote(spaceId: SpaceId, ops: readonly TreeOperation[], state: SyncState): Promise<void> {
+    return this.#lead(async (db) => {
+      await moveState(db, spaceId, state)
+      await writeOps(db, spaceId, ops, receivedUnder(state), ops.some(isStray))
+    })
+  }
+
+  getSyncState(spaceId: SpaceId): Promise<SyncState | undefined> {
+    return this.#connection.run(async (db) => {
+      const row = await db.sync.get(spaceId)
+      if (row === undefined) return undefined
+      const { logId, epoch, cursor, reconciling } = row
+      return { logId, epoch, cursor, reconciling }
+    })
+  }
+
+  putSyncState(spaceId: SpaceId, state: SyncState): Promise<void> {
+    return this.#lead((db) => moveState(db, spaceId, state))
+  }
+
+  clearSyncState(spaceId: SpaceId): Promise<void> {
+    return this.#write(async (db) => {
+      await db.sync.delete(spaceId)
+      await db.outbox.where('spaceId').equals(spaceId).delete()
+      await db.rejected.where('spaceId').equals(spaceId).delete()
+    })
+  }
+
+  readOutbox(spaceId: SpaceId, budgetBytes: number): Promise<OutboxSlice | undefined> {
+    return this.#connection.run(async (db) => {
+      const rows: OutboxRow[] = []
+      let bytes = 0
+      let count = 0
+      // A cursor, since entries may be many or large: what does not fit is not read.
+      const isFull = (row: OutboxRow): boolean => {
+        bytes += row.batch.length
+        count += row.count
+        if (!fitsSlice(rows.length, bytes, count, budgetBytes)) return true
+        rows.push(row)
+        return false
+      }
+      await db.outbox
+        .where('spaceId')
+        .equals(spaceId)
+        .until(isFull)
+        .each(() => undefined)
+      if (rows.length === 0) return undefined
+      return {
+        entries: rows.map((row) => row.order),
+        ops: rows.flatMap((row) => decodeBatch(row.batch).ops),
+      }
+    })
+  }
+
+  settleOutbox(
+    spaceId: SpaceId,
+    entries: readonly number[],
+    rejected: readonly RejectedEdit[],
+    state: SyncState,
+  ): Promise<void> {
+    return this.#lead(async (db) => {
+      await moveState(db, spaceId, state)
+      const settled = await dequeue(db, spaceId, entries)
+      await fileRejected(db, spaceId, rejected)
+      if (!state.reconciling) return
+      // Committed, so the log that is being compared with ours holds them.
+      const refused = new Set(rejected.map((edit) => opKey(edit.op)))
+      const taken = settled.filter((op) => !refused.has(opKey(op)))
+      await writeOps(db, spaceId, taken, receivedUnder(state))
+    })
+  }
+
+  async takeStrays(spaceId: SpaceId): Promise<TreeOperation[]> {
+    const found: TreeOperation[] = []
+    for (const piece of inPieces(await this.#connection.run((db) => strayKeys(db, spaceId)))) {
+      found.push(...(await this.#write((db) => takeStrays(db, spaceId, piece))))
+    }
+    return found
+  }
+
+  countPending(spaceId: SpaceId): Promise<PendingCounts> {
+    return this.#connection.run((db) =>
+      db.transaction('r', [db.sync, db.rejected], async () => ({
+        pending: (await db.sync.get(spaceId))?.pending ?? 0,
+        rejected: await db.rejected.where('spaceId').equals(spaceId).count(),
+      })),
+    )
+  }
+
+  readRejected(spaceId: SpaceId): Promise<RejectedEdit[]> {
+    return this.#connection.run(async (db) => {
+      const rows = await db.rejected.where('spaceId').equals(spaceId).toArray()
+      return rows.map(({ op, code, message }) => ({ op, code, message }))
+    })
+  }
+
+  retryRejected(spaceId: SpaceId): Promise<void> {
+    return this.#write(async (db) => {
+      await enqueue(db, spaceId, await takeRejected(db, spaceId))
+    })
+  }
+
+  discardRejected(spaceId: SpaceId): Promise<void> {
+    return this.#write(async (db) => {
+      await discardOps(db, spaceId, await takeRejected(db, spaceId))
+    })
+  }
+
+  async queueMissing(spaceId: SpaceId, logId: LogId): Promise<number> {
+    const isOver = async (db: LocalDb): Promise<boolean> => {
+      const row = await db.sync.get(spaceId)
+      return row?.logId !== logId || !row.reconciling
+    }
+    const start = await this.#connection.run((db) =>
+      db.transaction('r', [db.outbox, db.rejected, db.segments, db.treeOps], async () => ({
+        queued: await queuedIds(db, spaceId),
+        order: await lastOrder(db),
+        treeIds: await listTreeIds(db, spaceId),
+        strays: await strayKeys(db, spaceId),
+      })),
+    )
+    const { queued } = start
+    let { order } = start
+    // What was edited since the transaction before is in the outbox already.
+    const noteEdits = (db: LocalDb): Promise<void> => addQueued(db, spaceId, queued, order)
+    const strays = Map.groupBy(start.strays, ([, , treeId]) => treeId)
+    let count = 0
+    // A transaction for each piece: edits made meanwhile do not wait for the whole space, nor for a long chat.
+    for (const treeId of spaceTreeFirst(spaceId, start.treeIds)) {
+      const missing = await this.#connection.run((db) =>
+        db.transaction('r', [db.sync, db.outbox, db.segments, db.treeOps], async () => {
+          await noteEdits(db)
+          return findMissing(db, spaceId, treeId, logId, queued)
+        }),
+      )
+      for (const piece of missing.pieces) {
+        count += await this.#lead(async (db) => {
+          if (await isOver(db)) return 0
+          await noteEdits(db)
+          const added = await enqueue(db, spaceId, await readMissing(db, spaceId, treeId, missing, piece))
+          order = await lastOrder(db)
+          return added
+        })
+      }
+      // A stray that is written from here on is in none of these pieces.
+      for (const piece of inPieces(strays.get(treeId) ?? [])) {
+        await this.#lead(async (db) => void ((await isOver(db)) || (await foldStrays(db, spaceId, piece))))
+      }
+    }
+    await this.#lead(async (db) => {
+      if (!(await isOver(db))) await db.sync.update(spaceId, { reconciling: false })
+    })
+    return count
+  }
+
+  async getConfig(key: string): Promise<unknown> {
+    const value = await this.#connection.run(async (db) => (await db.config.get(key))?.value)
+    this.#page.config.set(key, value)
+    return value
+  }
+
+  async putConfig(key: string, value: unknown): Promise<void> {
+    await this.#connection.run(async (db) => {
+      await db.config.put({ key, value })
+    })
+    this.#page.config.set(key, value)
+  }
+
+  onEmptied(listener: () => void): () => void {
+    return this.#page.emptied.add(listener)
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close()
+  }
+
+  /**
+   * One transaction over all stores, resolved when it has completed: until then, nothing is on disk. The scope
+   * must be an async function itself: by that Dexie knows to hold the transaction through native awaits.
+   */
+  #write<T>(work: (db: LocalDb) => Promise<T>): Promise<T> {
+    return this.#connection.run((db) => db.transaction('rw', db.tables, async () => work(db)))
+  }
+
+  /** A transaction that moves a sync state. */
+  async #lead<T>(work: (db: LocalDb) => Promise<T>): Promise<T> {
+    const term = this.#term
+    if (term === null) return this.#write(work)
+    const result = await this.#write(async (db) => {
+      if (term.begins((await db.config.get(termKey))?.value))
+        await db.config.put({ key: termKey, value: term.id })
+      return work(db)
+    })
+    term.committed()
+    return result
+  }
+
+  #compactLater(spaceId: SpaceId, treeId: TreeId, compaction: Compaction): void {
+    const key = `${spaceId}/${treeId}`
+    if (this.#compacting.has(key)) return
+    this.#compacting.add(key)
+    this.#whenIdle(() => {
+      // What fails has changed nothing, and is tried again when the tree is next read.
+      this.#connection
+        .run((db) => compactTree(db, spaceId, treeId, compaction))
+        .catch(() => undefined)
+        .finally(() => this.#compacting.delete(key))
+    })
+  }
+}
+
+const termKey = 'syncTerm'
+
+/** The log that is seen to hold what is written with this state, while one is compared with what is here. */
+function receivedUnder(state: SyncState): LogId | null {
+  return state.reconciling ? state.logId : null
+}
+
+function whenIdle(work: () => void): void {
+  // Safari has no requestIdleCallback; two seconds are past the rush of opening a tree.
+  if ('requestIdleCallback' in globalThis) requestIdleCallback(work, { timeout: 30_000 })
+  else setTimeout(work, 2_000)
+}

@@ -1,0 +1,136 @@
+import type { ErrorCode, SpaceId, TreeId, TreeOperation } from '@t69/protocol'
+import { Dexie, type DexieOptions, type Table } from 'dexie'
+
+import type { SyncState } from '../client-storage.ts'
+import type { TreeOperationRow } from './operation-row.ts'
+
+/** A space as t69 keeps it on a device. Layout, theme, colours and drafts never leave it. */
+export interface SpaceSetup {
+  id: string
+  /** `browser://<id>` or `local://<id>` while local, the server's address once synced. */
+  uri: string
+  name: string | null
+  createdAt: Date
+  userId: string | null
+  ttabsLayout?: string | null
+  theme?: string | null
+  colorScheme?: 'light' | 'dark' | null
+  drafts?: { [draftId: string]: string } | null
+}
+
+export interface ConfigEntry {
+  key: string
+  value: unknown
+}
+
+/** An API key. Never an operation, so never on a server. */
+export interface SecretRecord {
+  spaceId: string
+  key: string
+  value: string
+}
+
+/** Operations of one tree that came in bulk, or were folded, as a batch. */
+export interface SegmentRow {
+  id: number
+  spaceId: SpaceId
+  treeId: TreeId
+  /** The log that was seen to hold them, while a reconciliation with it ran; else null. */
+  logId: string | null
+  count: number
+  batch: Uint8Array
+}
+
+/** Edits that wait for the server, one row for each append: a batch of their own, whatever becomes of the tree. */
+export interface OutboxRow {
+  order: number
+  spaceId: SpaceId
+  count: number
+  batch: Uint8Array
+}
+
+export interface RejectedRow {
+  id: number
+  spaceId: SpaceId
+  op: TreeOperation
+  code: ErrorCode
+  message: string
+}
+
+export interface SyncRow extends SyncState {
+  spaceId: SpaceId
+  /** Operations in the outbox: kept here, so that showing it reads one row. */
+  pending: number
+  /** In a reconciliation, only segments with a higher id count as received. */
+  receivedAfter: number
+}
+
+/** Segments and outbox rows get their key from the database. */
+type Keyless<T, K extends keyof T> = Omit<T, K>
+
+/**
+ * t69's own database, opened in place. Versions 1 and 2 are t69's, word for word; 3 adds stores. Versions
+ * must stay cumulative: Dexie deletes a store that the version it upgrades through does not name.
+ */
+export class LocalDb extends Dexie {
+  declare readonly spaces: Table<SpaceSetup, string>
+  declare readonly config: Table<ConfigEntry, string>
+  declare readonly treeOps: Table<TreeOperationRow, [number, string, string, string]>
+  declare readonly secrets: Table<SecretRecord, [string, string]>
+  declare readonly segments: Table<SegmentRow, number, Keyless<SegmentRow, 'id'>>
+  declare readonly outbox: Table<OutboxRow, number, Keyless<OutboxRow, 'order'>>
+  declare readonly rejected: Table<RejectedRow, number, Keyless<RejectedRow, 'id'>>
+  declare readonly sync: Table<SyncRow, string>
+
+  /**
+   * `relaxed` is what Chrome and Firefox do by default: a commit survives a killed tab, browser or process,
+   * but not a power cut in the seconds after it. A power cut takes whole transactions from the end, cursor and
+   * operations alike, so what is left is consistent; flushing the disk at each keystroke would cost more than it saves.
+   */
+  constructor(name = 'localDb', options: DexieOptions = {}) {
+    super(name, { chromeTransactionDurability: 'relaxed', cache: 'disabled', ...options })
+
+    // t69 added `secrets` without a new version, so a version 1 database may have it or not. Named
+    // here it is created where it lacks and kept where it is.
+    this.version(1).stores({
+      spaces: '&id, uri, name, createdAt',
+      config: '&key',
+      treeOps: '&[clock+peerId+treeId+spaceId], spaceId, treeId, [spaceId+treeId], [spaceId+treeId+clock]',
+      secrets: '&[spaceId+key], spaceId',
+    })
+    this.version(2)
+      .stores({ spaces: '&id, uri, name, createdAt, userId' })
+      .upgrade((transaction) =>
+        transaction
+          .table<Partial<SpaceSetup>>('spaces')
+          .toCollection()
+          .modify((space) => {
+            space.userId ??= null
+          }),
+      )
+    this.version(3)
+      .stores({
+        segments: '++id, spaceId, [spaceId+treeId]',
+        outbox: '++order, spaceId',
+        rejected: '++id, spaceId',
+        sync: '&spaceId',
+      })
+      .upgrade(async (transaction) => {
+        const spaces = transaction.table<SpaceSetup & { secrets?: unknown }>('spaces')
+        const secrets = transaction.table<SecretRecord>('secrets')
+        for (const { id, secrets: kept } of await spaces.toArray()) {
+          if (typeof kept !== 'object') continue
+          for (const [key, value] of Object.entries(kept ?? {})) {
+            // A row is newer than what t69 once kept inside the space.
+            if ((await secrets.get([id, key])) === undefined) await secrets.put({ spaceId: id, key, value })
+          }
+          await spaces
+            .where('id')
+            .equals(id)
+            .modify((space) => {
+              delete space.secrets
+            })
+        }
+      })
+  }
+}

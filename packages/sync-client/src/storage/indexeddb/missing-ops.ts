@@ -1,0 +1,117 @@
+import { decodeBatch, type LogId, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
+
+import { byClock, opIdInTree } from '../op-order.ts'
+import type { LocalDb } from './local-db-schema.ts'
+import { OpIdSet } from './op-id-set.ts'
+import { operationFromRow } from './operation-row.ts'
+
+/**
+ * What a log lacks of a tree is found in two steps, so that a chat of a million operations is neither held in
+ * memory nor queued in one transaction, for which edits would wait: first by ids alone, then a piece at a time.
+ */
+export interface MissingOps {
+  /** Stretches of clocks, both ends included, ascending: some thousand operations each. */
+  readonly pieces: readonly Stretch[]
+  /** Where they lie besides in rows, by the segments' ids. */
+  readonly segments: readonly (Stretch & { readonly id: number })[]
+  readonly isMissing: (op: OpId) => boolean
+}
+
+interface Stretch {
+  readonly from: number
+  readonly to: number
+}
+
+type OpId = Parameters<OpIdSet['has']>[0]
+
+const maxPieceOps = 10_000
+const maxPieceBytes = 2 * 1024 * 1024
+/** What a value's text takes beyond this counts; less is no matter, ten thousand times. */
+const largeText = 256
+
+/** Finds what this reconciliation has neither received nor queued. Within a transaction. */
+export async function findMissing(
+  db: LocalDb,
+  spaceId: SpaceId,
+  treeId: TreeId,
+  logId: LogId,
+  queued: OpIdSet,
+): Promise<MissingOps> {
+  const receivedAfter = (await db.sync.get(spaceId))?.receivedAfter ?? 0
+  const isReceived = (segment: { id: number; logId: string | null }): boolean =>
+    segment.logId === logId && segment.id > receivedAfter
+  const received = new OpIdSet()
+  const isMissing = (op: OpId): boolean => !received.has(op) && !queued.has(op)
+  const treeSegments = db.segments.where('[spaceId+treeId]').equals([spaceId, treeId])
+  const treeRows = db.treeOps.where('[spaceId+treeId]').equals([spaceId, treeId])
+  const clocks: number[] = []
+  const largeAt = new Map<number, number>()
+  const segments: (Stretch & { id: number })[] = []
+
+  await treeSegments.each((segment) => {
+    if (isReceived(segment)) for (const op of decodeBatch(segment.batch).ops) received.add(op)
+  })
+  await treeSegments.each((segment) => {
+    if (isReceived(segment)) return
+    let [from, to] = [Infinity, -Infinity]
+    for (const op of decodeBatch(segment.batch).ops) {
+      if (!isMissing(op)) continue
+      clocks.push(op.clock)
+      from = Math.min(from, op.clock)
+      to = Math.max(to, op.clock)
+      const bytes = typeof op.value === 'object' ? JSON.stringify(op.value).length : String(op.value).length
+      if (bytes > largeText) largeAt.set(op.clock, (largeAt.get(op.clock) ?? 0) + bytes)
+    }
+    if (from <= to) segments.push({ id: segment.id, from, to })
+  })
+  await treeRows.eachPrimaryKey(([clock, peerId]) => {
+    if (isMissing({ treeId, peerId, clock })) clocks.push(clock)
+  })
+  return { pieces: cut(clocks, largeAt), segments, isMissing }
+}
+
+/** One piece's operations, each once, oldest clock first. Within a transaction. */
+export async function readMissing(
+  db: LocalDb,
+  spaceId: SpaceId,
+  treeId: TreeId,
+  { segments, isMissing }: MissingOps,
+  { from, to }: Stretch,
+): Promise<TreeOperation[]> {
+  const ops = new Map<string, TreeOperation>()
+  function take(op: TreeOperation | undefined): void {
+    if (op !== undefined && op.clock >= from && op.clock <= to && isMissing(op)) ops.set(opIdInTree(op), op)
+  }
+  // In the order in which they count: a later segment before an earlier one, a row before both.
+  for (const { id } of segments.filter((segment) => segment.from <= to && segment.to >= from)) {
+    const segment = await db.segments.get(id)
+    if (segment !== undefined) decodeBatch(segment.batch).ops.forEach(take)
+  }
+  const rows = await db.treeOps
+    .where('[spaceId+treeId+clock]')
+    .between([spaceId, treeId, from], [spaceId, treeId, to], true, true)
+    .toArray()
+  for (const row of rows) take(operationFromRow(row))
+  return [...ops.values()].toSorted(byClock)
+}
+
+/** Cuts between clocks only: what has one clock stays together. */
+function cut(clocks: readonly number[], largeAt: ReadonlyMap<number, number>): Stretch[] {
+  const pieces: Stretch[] = []
+  let [from, to, count, bytes] = [-Infinity, -Infinity, 0, 0]
+  for (const clock of Float64Array.from(clocks).sort()) {
+    if (clock !== to) {
+      if (count >= maxPieceOps || bytes >= maxPieceBytes) {
+        pieces.push({ from, to })
+        count = 0
+        bytes = 0
+      }
+      if (count === 0) from = clock
+      to = clock
+      bytes += largeAt.get(clock) ?? 0
+    }
+    count++
+  }
+  if (count > 0) pieces.push({ from, to })
+  return pieces
+}

@@ -1,0 +1,90 @@
+import type { LogId, SpaceId, TreeId, TreeOperation } from '@t69/protocol'
+import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
+import { describe, expect, test } from 'vitest'
+
+import { someOps } from '../client-storage.contract.ts'
+import type { ClientStorage, SyncState } from '../client-storage.ts'
+import { openIndexedDbStorage } from './indexeddb-storage.ts'
+import { LocalDb } from './local-db-schema.ts'
+
+const spaceId = 'a'.repeat(32) as SpaceId
+const chat = 'c'.repeat(32) as TreeId
+const logId = '1'.repeat(32) as LogId
+const following: SyncState = { logId, epoch: null, cursor: 1, reconciling: false }
+const june = (from: number, count = 1) => someOps({ from, count, peer: 'f00d' })
+
+/** A storage, and the same database as a tab of June 2025 writes into it. */
+async function setUp(): Promise<{
+  readonly storage: ClientStorage
+  readonly old: LocalDb
+  readonly idle: () => Promise<void>
+}> {
+  const options = { indexedDB: new IDBFactory(), IDBKeyRange }
+  const idle: (() => void)[] = []
+  const storage = await openIndexedDbStorage({ ...options, whenIdle: (work) => idle.push(work) })
+  const old = new LocalDb('localDb', options)
+  await old.open()
+  return {
+    storage,
+    old,
+    async idle() {
+      for (const work of idle.splice(0)) work()
+      await storage.listSpaces()
+    },
+  }
+}
+
+const clocks = (ops: readonly TreeOperation[] = []): number[] =>
+  ops.map((op) => op.clock).toSorted((a, b) => a - b)
+const queued = async (storage: ClientStorage): Promise<number[]> =>
+  clocks((await storage.readOutbox(spaceId, 1_000_000))?.ops)
+
+describe('what a tab of an old t69 writes past the outbox', () => {
+  test('is put into it once, with what breaks the rules aside, and stays in the tree', async () => {
+    const { storage, old } = await setUp()
+    await storage.putSyncState(spaceId, following)
+    await storage.appendLocal(spaceId, someOps({ count: 3 }))
+    await old.treeOps.bulkPut([...june(4, 300), { ...june(500)[0]!, value: Number.NaN }])
+    expect(clocks(await storage.takeStrays(spaceId))).toEqual([...clocks(june(4, 300)), 500])
+    expect(await queued(storage)).toEqual([1, 2, 3, ...clocks(june(4, 300))])
+    expect(await storage.countPending(spaceId)).toEqual({ pending: 303, rejected: 1 })
+    expect(await storage.takeStrays(spaceId)).toEqual([])
+    expect(await storage.readTree(spaceId, chat)).toHaveLength(304)
+    await old.treeOps.bulkPut(june(501))
+    expect(clocks(await storage.takeStrays(spaceId))).toEqual([501])
+    expect(await storage.countPending(spaceId)).toEqual({ pending: 304, rejected: 1 })
+  })
+
+  test('is left alone in a space that does not sync, or is being compared with its log', async () => {
+    const { storage, old } = await setUp()
+    await old.treeOps.bulkPut(june(1, 3))
+    expect(await storage.takeStrays(spaceId)).toEqual([])
+    await storage.putSyncState(spaceId, { ...following, cursor: 0, reconciling: true })
+    expect(await storage.takeStrays(spaceId)).toEqual([])
+    expect(await storage.queueMissing(spaceId, logId)).toBe(3)
+    // Now that they are in the outbox they are strays no more.
+    expect(await storage.takeStrays(spaceId)).toEqual([])
+    await old.treeOps.bulkPut(june(4))
+    expect(clocks(await storage.takeStrays(spaceId))).toEqual([4])
+    expect(await queued(storage)).toEqual([1, 2, 3, 4])
+  })
+
+  test('is not taken for what came from the log, however little of that comes', async () => {
+    const { storage } = await setUp()
+    await storage.putSyncState(spaceId, following)
+    await storage.appendRemote(spaceId, june(1, 3), { ...following, cursor: 4 })
+    expect(await storage.takeStrays(spaceId)).toEqual([])
+    expect(await storage.readTree(spaceId, chat)).toHaveLength(3)
+  })
+
+  test('is not folded away before it was seen', async () => {
+    const { storage, old, idle } = await setUp()
+    await storage.putSyncState(spaceId, following)
+    await storage.appendRemote(spaceId, someOps({ count: 60 }), { ...following, cursor: 61 })
+    await old.treeOps.bulkPut(june(100, 600))
+    await storage.readTree(spaceId, chat)
+    await idle()
+    expect(clocks(await storage.takeStrays(spaceId))).toEqual(clocks(june(100, 600)))
+    expect(await storage.readTree(spaceId, chat)).toHaveLength(660)
+  })
+})

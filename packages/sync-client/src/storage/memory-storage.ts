@@ -1,0 +1,270 @@
+import { opKey, type LogId, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
+
+import type {
+  ClientStorage,
+  OutboxSlice,
+  PendingCounts,
+  RejectedEdit,
+  StoredSpace,
+  SyncState,
+} from './client-storage.ts'
+import { LeaderTerm } from './leader-term.ts'
+import { byClock, groupByTree, opIdInTree, sameContent, spaceTreeFirst } from './op-order.ts'
+import { fitsSlice, packEdits } from './outbox-entries.ts'
+import { beginsReconciliation } from './reconciliation.ts'
+
+export interface MemoryStorageOptions {
+  /** Shown by the app when memory was not its choice. */
+  readonly volatileReason?: string
+}
+
+/**
+ * A `ClientStorage` that lives as long as the object: for bots, tests and pages whose browser refuses
+ * storage. `close()` keeps everything, so a client made anew over the same object has "reloaded".
+ */
+export function memoryStorage(options: MemoryStorageOptions = {}): ClientStorage {
+  return new MemoryStorage(options.volatileReason ?? null, new Memory(), null)
+}
+
+interface HeldOp {
+  readonly op: TreeOperation
+  /** The reconciliation in which the server's log was seen to hold it; 0 for none. */
+  readonly receivedIn: number
+}
+
+interface Entry {
+  readonly ops: readonly TreeOperation[]
+  readonly bytes: number
+}
+
+interface SpaceRecord {
+  readonly trees: Map<TreeId, Map<string, HeldOp>>
+  /** By order; the map's own order is the same. */
+  readonly outbox: Map<number, Entry>
+  readonly rejected: Map<string, RejectedEdit>
+  sync: SyncState | undefined
+  reconciliation: number
+}
+
+/** What storages for several leaders share. */
+class Memory {
+  readonly spaces = new Map<SpaceId, StoredSpace>()
+  readonly records = new Map<SpaceId, SpaceRecord>()
+  readonly config = new Map<string, unknown>()
+  lastOrder = 0
+  term: string | null = null
+}
+
+class MemoryStorage implements ClientStorage {
+  readonly volatileReason: string | null
+  readonly #memory: Memory
+  readonly #term: LeaderTerm | null
+
+  constructor(volatileReason: string | null, memory: Memory, term: LeaderTerm | null) {
+    this.volatileReason = volatileReason
+    this.#memory = memory
+    this.#term = term
+  }
+
+  /** Memory is never emptied. */
+  onEmptied(): () => void {
+    return () => {}
+  }
+
+  forLeader(): ClientStorage {
+    return new MemoryStorage(this.volatileReason, this.#memory, new LeaderTerm())
+  }
+
+  async listSpaces(): Promise<StoredSpace[]> {
+    return [...this.#memory.spaces.values()]
+  }
+
+  async getSpace(spaceId: SpaceId): Promise<StoredSpace | undefined> {
+    return this.#memory.spaces.get(spaceId)
+  }
+
+  async putSpace(space: StoredSpace): Promise<void> {
+    this.#memory.spaces.set(space.id, { ...space })
+  }
+
+  async deleteSpace(spaceId: SpaceId): Promise<void> {
+    this.#memory.spaces.delete(spaceId)
+    this.#memory.records.delete(spaceId)
+  }
+
+  async readTree(spaceId: SpaceId, treeId: TreeId): Promise<TreeOperation[]> {
+    const tree = this.#memory.records.get(spaceId)?.trees.get(treeId)
+    return tree === undefined ? [] : Array.from(tree.values(), (held) => held.op)
+  }
+
+  async appendLocal(spaceId: SpaceId, ops: readonly TreeOperation[]): Promise<void> {
+    const record = this.#record(spaceId)
+    if (record.sync !== undefined) this.#enqueue(spaceId, record, ops)
+    hold(record, ops, 0)
+  }
+
+  async appendRemote(spaceId: SpaceId, ops: readonly TreeOperation[], state: SyncState): Promise<void> {
+    this.#lead()
+    const record = this.#record(spaceId)
+    moveState(record, state)
+    hold(record, ops, state.reconciling ? record.reconciliation : 0)
+  }
+
+  async getSyncState(spaceId: SpaceId): Promise<SyncState | undefined> {
+    return this.#memory.records.get(spaceId)?.sync
+  }
+
+  async putSyncState(spaceId: SpaceId, state: SyncState): Promise<void> {
+    this.#lead()
+    moveState(this.#record(spaceId), state)
+  }
+
+  async clearSyncState(spaceId: SpaceId): Promise<void> {
+    const record = this.#record(spaceId)
+    record.sync = undefined
+    record.outbox.clear()
+    record.rejected.clear()
+  }
+
+  async readOutbox(spaceId: SpaceId, budgetBytes: number): Promise<OutboxSlice | undefined> {
+    const entries: number[] = []
+    const ops: TreeOperation[] = []
+    let bytes = 0
+    for (const [order, entry] of this.#memory.records.get(spaceId)?.outbox ?? []) {
+      if (!fitsSlice(entries.length, bytes + entry.bytes, ops.length + entry.ops.length, budgetBytes)) break
+      entries.push(order)
+      for (const op of entry.ops) ops.push(op)
+      bytes += entry.bytes
+    }
+    return entries.length === 0 ? undefined : { entries, ops }
+  }
+
+  async settleOutbox(
+    spaceId: SpaceId,
+    entries: readonly number[],
+    rejected: readonly RejectedEdit[],
+    state: SyncState,
+  ): Promise<void> {
+    this.#lead()
+    const record = this.#record(spaceId)
+    moveState(record, state)
+    const refused = new Set(rejected.map((edit) => opKey(edit.op)))
+    for (const order of entries) {
+      const settled = record.outbox.get(order)?.ops ?? []
+      record.outbox.delete(order)
+      if (!state.reconciling) continue
+      const taken = settled.filter((op) => !refused.has(opKey(op)))
+      hold(record, taken, record.reconciliation)
+    }
+    for (const edit of rejected) record.rejected.set(opKey(edit.op), edit)
+  }
+
+  /** No older release writes into an object of this one. */
+  async takeStrays(): Promise<TreeOperation[]> {
+    return []
+  }
+
+  async countPending(spaceId: SpaceId): Promise<PendingCounts> {
+    const record = this.#memory.records.get(spaceId)
+    let pending = 0
+    for (const entry of record?.outbox.values() ?? []) pending += entry.ops.length
+    return { pending, rejected: record?.rejected.size ?? 0 }
+  }
+
+  async readRejected(spaceId: SpaceId): Promise<RejectedEdit[]> {
+    return [...(this.#memory.records.get(spaceId)?.rejected.values() ?? [])]
+  }
+
+  async retryRejected(spaceId: SpaceId): Promise<void> {
+    const record = this.#record(spaceId)
+    const edits = [...record.rejected.values()]
+    record.rejected.clear()
+    this.#enqueue(
+      spaceId,
+      record,
+      edits.map((edit) => edit.op),
+    )
+  }
+
+  async discardRejected(spaceId: SpaceId): Promise<void> {
+    const record = this.#record(spaceId)
+    for (const { op } of record.rejected.values()) {
+      const tree = record.trees.get(op.treeId)
+      const held = tree?.get(opIdInTree(op))
+      if (held !== undefined && sameContent(held.op, op)) tree?.delete(opIdInTree(op))
+    }
+    record.rejected.clear()
+  }
+
+  async queueMissing(spaceId: SpaceId, logId: LogId): Promise<number> {
+    this.#lead()
+    const record = this.#record(spaceId)
+    if (record.sync?.logId !== logId || !record.sync.reconciling) return 0
+    const known = new Set(record.rejected.keys())
+    for (const entry of record.outbox.values()) for (const op of entry.ops) known.add(opKey(op))
+    let queued = 0
+    for (const treeId of spaceTreeFirst(spaceId, record.trees.keys())) {
+      const held = [...(record.trees.get(treeId)?.values() ?? [])]
+      const missing = held
+        .filter(({ op, receivedIn }) => receivedIn !== record.reconciliation && !known.has(opKey(op)))
+        .map(({ op }) => op)
+        .toSorted(byClock)
+      queued += this.#enqueue(spaceId, record, missing)
+    }
+    record.sync = { ...record.sync, reconciling: false }
+    return queued
+  }
+
+  async getConfig(key: string): Promise<unknown> {
+    return this.#memory.config.get(key)
+  }
+
+  async putConfig(key: string, value: unknown): Promise<void> {
+    this.#memory.config.set(key, structuredClone(value))
+  }
+
+  async close(): Promise<void> {}
+
+  #lead(): void {
+    const term = this.#term
+    if (term === null) return
+    if (term.begins(this.#memory.term)) this.#memory.term = term.id
+    term.committed()
+  }
+
+  #record(spaceId: SpaceId): SpaceRecord {
+    let record = this.#memory.records.get(spaceId)
+    if (record === undefined) {
+      record = {
+        trees: new Map(),
+        outbox: new Map(),
+        rejected: new Map(),
+        sync: undefined,
+        reconciliation: 0,
+      }
+      this.#memory.records.set(spaceId, record)
+    }
+    return record
+  }
+
+  #enqueue(spaceId: SpaceId, record: SpaceRecord, ops: readonly TreeOperation[]): number {
+    const { entries, refused } = packEdits(spaceId, ops)
+    for (const { ops, batch } of entries)
+      record.outbox.set(++this.#memory.lastOrder, { ops, bytes: batch.length })
+    for (const edit of refused) record.rejected.set(opKey(edit.op), edit)
+    return ops.length - refused.length
+  }
+}
+
+function hold(record: SpaceRecord, ops: readonly TreeOperation[], receivedIn: number): void {
+  for (const [treeId, treeOps] of groupByTree(ops)) {
+    let tree = record.trees.get(treeId)
+    if (tree === undefined) record.trees.set(treeId, (tree = new Map<string, HeldOp>()))
+    for (const op of treeOps) tree.set(opIdInTree(op), { op, receivedIn })
+  }
+}
+
+function moveState(record: SpaceRecord, state: SyncState): void {
+  if (beginsReconciliation(record.sync, state)) record.reconciliation += 1
+  record.sync = { ...state }
+}

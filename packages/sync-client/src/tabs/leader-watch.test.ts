@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+
+import { createManualTime } from '../runtime/testing/manual-time.ts'
+import { createLeaderWatch } from './leader-watch.ts'
+
+function setUp() {
+  const time = createManualTime()
+  const said: string[] = []
+  const watch = createLeaderWatch(time, {
+    ask: () => said.push('asked'),
+    onSilent: () => said.push('silent'),
+  })
+  return { time, said, watch }
+}
+
+describe('The watch over the tab that leads', () => {
+  it('asks twice before it says that nobody answers', async () => {
+    const { time, said, watch } = setUp()
+    watch.expect()
+    watch.expect()
+    expect(said).toEqual(['asked'])
+    await time.pass(3_000)
+    expect(said).toEqual(['asked', 'asked'])
+    await time.pass(2_999)
+    expect(said).toEqual(['asked', 'asked'])
+    await time.pass(1)
+    expect(said).toEqual(['asked', 'asked', 'silent'])
+    await time.pass(60_000)
+    expect(said).toHaveLength(3)
+  })
+
+  it('is content with an answer, and asks again when there is something to do again', async () => {
+    const { time, said, watch } = setUp()
+    watch.expect()
+    watch.heard()
+    await time.pass(60_000)
+    expect(said).toEqual(['asked'])
+    watch.expect()
+    expect(said).toEqual(['asked', 'asked'])
+  })
+
+  it('asks every few seconds for as long as somebody looks', async () => {
+    const { time, said, watch } = setUp()
+    watch.look()
+    for (let round = 1; round <= 5; round++) {
+      expect(said).toEqual(Array.from({ length: round }, () => 'asked'))
+      watch.heard()
+      await time.pass(10_000)
+    }
+    watch.heard()
+    watch.rest()
+    await time.pass(60_000)
+    expect(said).toHaveLength(6)
+  })
+
+  it('says nothing after it is stopped', async () => {
+    const { time, said, watch } = setUp()
+    watch.look()
+    watch.stop()
+    await time.pass(60_000)
+    expect(said).toEqual(['asked'])
+  })
+})

@@ -1,0 +1,90 @@
+import { spaceIdSchema } from '@t69/protocol'
+import { describe, expect, it } from 'vitest'
+
+import { op } from '../machine/testing/machine-world.ts'
+import { turns } from '../runtime/testing/manual-time.ts'
+import { createTabLine, type TabMessage } from './tab-messages.ts'
+import { tabsCases } from './tabs.contract.ts'
+import { browserTabs, createTabGroup, soloTabs } from './tabs.ts'
+
+describe('Tabs in one process', () => {
+  it.each(tabsCases)('$name', async (tabsCase) => {
+    await expect(tabsCase.run(createTabGroup())).resolves.toBeUndefined()
+  })
+})
+
+describe('Tabs over Web Locks and a BroadcastChannel', () => {
+  // Node has both. One name a case, as one origin has it.
+  it.each(tabsCases)('$name, and nothing is held afterwards', async (tabsCase) => {
+    const channels = openChannels()
+    await expect(tabsCase.run({ tab: () => browserTabs(tabsCase.name) })).resolves.toBeUndefined()
+    await expect.poll(() => locksOf(tabsCase.name)).toEqual([])
+    await expect.poll(openChannels).toBe(channels)
+  })
+})
+
+/** Node's, in a package that knows of browsers only. */
+declare const process: { getActiveResourcesInfo(): string[] }
+
+const openChannels = (): number =>
+  process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length
+
+async function locksOf(name: string): Promise<(string | undefined)[]> {
+  const { held = [], pending = [] } = await navigator.locks.query()
+  return [...held, ...pending].map((lock) => lock.name).filter((lock) => lock?.startsWith(name))
+}
+
+describe('A tab that is alone', () => {
+  it('leads at once, and runs one task at a time', async () => {
+    const tab = soloTabs()
+    let leads = false
+    tab.lead(
+      () => (leads = true),
+      () => {},
+    )
+    expect(leads).toBe(true)
+    const running = { now: 0, most: 0 }
+    const task = async (): Promise<void> => {
+      running.most = Math.max(running.most, ++running.now)
+      await turns()
+      running.now--
+    }
+    const failing = tab.exclusive(() => Promise.reject(new Error('one fails')))
+    await Promise.all([
+      tab.exclusive(task),
+      tab.exclusive(task),
+      expect(failing).rejects.toThrow('one fails'),
+    ])
+    expect(running.most).toBe(1)
+  })
+})
+
+describe('What tabs tell each other', () => {
+  const spaceId = spaceIdSchema.parse('aa'.repeat(16))
+
+  it('comes as it was, operations as well', async () => {
+    const group = createTabGroup()
+    const [a, b] = [group.tab(), group.tab()]
+    const heard: TabMessage[] = []
+    createTabLine(b).onMessage((message) => heard.push(message))
+    const sent: TabMessage[] = [
+      { type: 'edited', spaceId, ops: [op(1), op(2)] },
+      { type: 'opened', tab: 'a', spaceIds: [spaceId] },
+      { type: 'settled', spaceId },
+    ]
+    for (const message of sent) createTabLine(a).send(message)
+    await turns()
+    expect(heard).toEqual(sent)
+  })
+
+  it('is dropped when it is of a release that says other things', async () => {
+    const group = createTabGroup()
+    const [a, b] = [group.tab(), group.tab()]
+    const heard: TabMessage[] = []
+    createTabLine(b).onMessage((message) => heard.push(message))
+    for (const odd of [null, 7, { type: 'sang' }, { type: 'edited', spaceId, ops: [new Uint8Array(3)] }])
+      a.post(odd)
+    await turns()
+    expect(heard).toEqual([])
+  })
+})
