@@ -1,10 +1,7 @@
 import { defineConfig } from 'oxlint'
 
 /** Imports that `files` must not have: regular expressions, and what to do instead. */
-interface Forbidden {
-  readonly regex: string
-  readonly message: string
-}
+type Forbidden = { readonly message: string } & ({ readonly regex: string } | { readonly group: string[] })
 
 const outside: Forbidden = {
   regex: '^(\\.\\./)+(protocol|replica|sync-client|server|t69|tests|bench)/',
@@ -41,9 +38,34 @@ function folders(...names: string[]): Forbidden {
 }
 
 /** The last layer that matches a file counts, so each states all that it forbids. */
-function layer(files: string, ...patterns: Forbidden[]) {
+function layer(files: string | string[], ...patterns: Forbidden[]) {
   const rule: ['error', { patterns: Forbidden[] }] = ['error', { patterns: [outside, ...patterns] }]
-  return { files: [files], rules: { 'eslint/no-restricted-imports': rule } }
+  return { files: [files].flat(), rules: { 'eslint/no-restricted-imports': rule } }
+}
+
+/**
+ * Rooms of a package on floors, the uppermost first: a room imports from the floors below its own, through each
+ * room's door (`index.ts`), and from nothing else. A room is a folder, or a file beside them (`api.ts`).
+ */
+function floors(folder: string, plan: readonly (readonly string[])[], ...also: Forbidden[]) {
+  const all = plan.flat()
+  const order = plan.map((floor) => floor.join(', ')).join(' > ')
+  return all.map((room) => {
+    const floor = plan.findIndex((it) => it.includes(room))
+    const closed = plan.slice(0, floor + 1).flat()
+    return layer(
+      [`${folder}/${room}/**`, `${folder}/${room}.ts`],
+      ...also,
+      {
+        regex: `^\\.{1,2}/(\\.\\./)*(${closed.filter((it) => it !== room).join('|') || 'none'})(/|\\.ts$)`,
+        message: `A room imports from those below it: ${order}.`,
+      },
+      {
+        group: [...all.flatMap((it) => (it === room ? [] : [`../**/${it}/**`])), '!../**/index.ts'],
+        message: 'Enter a room by its door, index.ts.',
+      },
+    )
+  })
 }
 
 const notServer = packages('sync-client', 'app')
@@ -81,10 +103,23 @@ export default defineConfig({
   overrides: [
     layer('packages/protocol/src/**', node, packages('replica', 'sync-client', 'server', 'app')),
     layer('packages/replica/src/**', node, packages('sync-client', 'server', 'app')),
-    layer('packages/sync-client/src/**', node, packages('server', 'app'), {
-      regex: '^reptree$',
-      message: 'Go through @t69/replica.',
-    }),
+    layer('packages/sync-client/src/index.ts', node, packages('server', 'app')),
+    ...floors(
+      'packages/sync-client/src',
+      [
+        ['client'],
+        ['space'],
+        ['engine'],
+        ['link'],
+        ['account'],
+        ['api', 'machine'],
+        ['storage', 'tabs'],
+        ['runtime'],
+      ],
+      node,
+      packages('server', 'app'),
+      { regex: '^reptree$', message: 'Go through @t69/replica.' },
+    ),
     layer('packages/server/src/**', notServer),
     layer('packages/server/src/http/**', notServer, sql, folders('storage')),
     layer('packages/server/src/socket/**', notServer, sql, folders('storage', 'http')),

@@ -18,32 +18,9 @@ import type {
 } from '@t69/protocol'
 import type { Replica } from '@t69/replica'
 
-import type { Transport } from './link/transport.ts'
-import type { Runtime } from './runtime/runtime.ts'
-import type { ClientStorage, RejectedEdit } from './storage/client-storage.ts'
-import type { Tabs } from './tabs/tabs.ts'
+import type { RejectedEdit } from './storage/index.ts'
 
 /** What `@t69/sync-client` offers an app. `createSyncClient` makes it. */
-
-export interface SyncClientOptions {
-  /** The server, such as `https://sync.example.org`. In a page that the server serves: `location.origin`. */
-  readonly url: string
-  /** IndexedDB in a browser (the default there); `memoryStorage()` elsewhere. */
-  readonly storage?: ClientStorage
-  /** Where the refresh token lives: an httpOnly cookie (the default in a browser), or the storage. */
-  readonly session?: 'cookie' | 'storage'
-  /**
-   * Another tab has the database open in an older version and does not let go. Ask to close it: until then
-   * `ready` waits, and so does everything else.
-   */
-  readonly onBlocked?: () => void
-  /** For tests: the network, time and chance. */
-  readonly transport?: Transport
-  readonly fetch?: typeof fetch
-  readonly runtime?: Runtime
-  /** Other clients over the same storage. The tabs of a browser, where the storage is IndexedDB. */
-  readonly tabs?: Tabs
-}
 
 export interface Credentials {
   readonly email: string

@@ -2,13 +2,24 @@ export { deletionsOf, restoreDeletion, stillDeleted, watchDeletions } from '@t69
 export type { DeletedRoot, Deletion, DeletedVertex } from '@t69/replica'
 
 export * from './api.ts'
-export { createSyncClient } from './client/create-sync-client.ts'
-export { openIndexedDbStorage, type IndexedDbStorageOptions } from './storage/indexeddb/indexeddb-storage.ts'
-export * as localdb from './storage/indexeddb/localdb.ts'
-export { memoryStorage, type MemoryStorageOptions } from './storage/memory-storage.ts'
-export { oneTabAtATime } from './tabs/one-tab-at-a-time.ts'
-export type * from './runtime/runtime.ts'
-export { createSocketIoTransport, type SocketIoTransportOptions } from './link/socket-io-transport.ts'
-export type * from './storage/client-storage.ts'
-export { browserTabs, createTabGroup, soloTabs, type Tabs } from './tabs/tabs.ts'
-export type * from './link/transport.ts'
+export * from './client/index.ts'
+export {
+  createSocketIoTransport,
+  type Connection,
+  type ConnectionListener,
+  type SocketIoTransportOptions,
+  type Transport,
+} from './link/index.ts'
+export type { Runtime } from './runtime/index.ts'
+export {
+  memoryStorage,
+  type ClientStorage,
+  type MemoryStorageOptions,
+  type OutboxSlice,
+  type PendingCounts,
+  type RejectedEdit,
+  type StoredSpace,
+  type SyncState,
+} from './storage/index.ts'
+export { localdb, openIndexedDbStorage, type IndexedDbStorageOptions } from './storage/indexeddb/index.ts'
+export { browserTabs, createTabGroup, oneTabAtATime, soloTabs, type Tabs } from './tabs/index.ts'

@@ -9,10 +9,9 @@ import {
 } from '@t69/protocol'
 
 import type { Credentials } from '../api.ts'
-import { createListeners } from '../runtime/listeners.ts'
-import type { Runtime } from '../runtime/runtime.ts'
-import type { ClientStorage } from '../storage/client-storage.ts'
-import { noReply, type Http, type HttpCall, type ReplySchema } from './http.ts'
+import { createListeners, type Runtime } from '../runtime/index.ts'
+import type { ClientStorage } from '../storage/index.ts'
+import { type Http, type HttpCall, noReply, type ReplySchema } from './http.ts'
 
 export interface AccessToken {
   readonly token: string

@@ -1,6 +1,6 @@
 import { errorResponseSchema, SyncError } from '@t69/protocol'
 
-import type { Runtime } from '../runtime/runtime.ts'
+import type { Runtime } from '../runtime/index.ts'
 
 export interface HttpCall {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'

@@ -8,10 +8,8 @@ import {
 } from '@t69/protocol'
 
 import type { SpaceInfo } from '../api.ts'
-import { unsynced } from '../machine/state.ts'
-import type { Runtime } from '../runtime/runtime.ts'
-import type { ClientStorage, StoredSpace } from '../storage/client-storage.ts'
-import { isLocalUri, serverUri } from '../storage/space-uri.ts'
+import type { Runtime } from '../runtime/index.ts'
+import { type ClientStorage, isLocalUri, serverUri, type StoredSpace, unsynced } from '../storage/index.ts'
 import type { Session } from './account.ts'
 
 /** Which spaces there are: what this device has, and what the server last said of the user's. */

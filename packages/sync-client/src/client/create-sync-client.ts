@@ -1,11 +1,11 @@
 import { spaceIdSchema, SyncError, type SpaceId, type User } from '@t69/protocol'
 
-import type { SyncClient, SyncClientOptions } from '../api.ts'
-import { createListeners } from '../runtime/listeners.ts'
-import type { ClientStorage } from '../storage/client-storage.ts'
-import { createPageJournal, noJournal, type Shelf } from '../storage/page-journal.ts'
-import { browserTabs, hasBrowserTabs, soloTabs } from '../tabs/tabs.ts'
-import { createClientCore, type ClientCore } from './tab.ts'
+import type { SyncClient } from '../api.ts'
+import { createListeners } from '../runtime/index.ts'
+import { type ClientStorage, createPageJournal, noJournal, type Shelf } from '../storage/index.ts'
+import { browserTabs, hasBrowserTabs, soloTabs } from '../tabs/index.ts'
+import type { SyncClientOptions } from './options.ts'
+import { type ClientCore, createClientCore } from './tab.ts'
 
 /** A client of one server: in a browser one a tab, elsewhere one a bot. */
 export function createSyncClient(options: SyncClientOptions): SyncClient {
@@ -78,7 +78,7 @@ async function openBrowserStorage(onBlocked = (): void => {}): Promise<ClientSto
       'There is no IndexedDB here: pass `storage`, such as memoryStorage()',
     )
   }
-  const { openIndexedDbStorage } = await import('../storage/indexeddb/indexeddb-storage.ts')
+  const { openIndexedDbStorage } = await import('../storage/indexeddb/index.ts')
   return openIndexedDbStorage({ onBlocked })
 }
 

@@ -1,10 +1,9 @@
 import type { SpaceId } from '@t69/protocol'
 
-import { createSyncEngine, type SyncEngine, type SyncEngineDeps } from '../engine/engine.ts'
-import type { OpenSpace } from '../space/tab-space.ts'
-import type { PageJournal } from '../storage/page-journal.ts'
-import type { TabMessage } from '../tabs/tab-messages.ts'
-import type { Tabs } from '../tabs/tabs.ts'
+import { createSyncEngine, type SyncEngine, type SyncEngineDeps } from '../engine/index.ts'
+import type { OpenSpace } from '../space/index.ts'
+import type { PageJournal } from '../storage/index.ts'
+import type { TabMessage, Tabs } from '../tabs/index.ts'
 
 /** What a tab does while it leads: it syncs for all tabs, and sees to what those that are gone left behind. */
 export interface Leading {

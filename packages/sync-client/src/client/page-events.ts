@@ -1,4 +1,4 @@
-import type { WakeCause } from '../link/connector.ts'
+import type { WakeCause } from '../link/index.ts'
 
 export interface PageListener {
   /** Someone looks at the page again, or the browser says that there is a network again. */

@@ -8,23 +8,22 @@ import {
   type User,
 } from '@t69/protocol'
 
-import { createSession } from '../account/account.ts'
-import { createHttp, noReply } from '../account/http.ts'
-import { createSpaceDirectory } from '../account/space-directory.ts'
-import type { Space, SyncClientOptions } from '../api.ts'
-import { createSocketIoTransport } from '../link/socket-io-transport.ts'
-import { unsynced } from '../machine/state.ts'
-import { contain } from '../runtime/listeners.ts'
-import { systemRuntime } from '../runtime/runtime.ts'
-import { openSpace } from '../space/space.ts'
-import type { OpenSpace } from '../space/tab-space.ts'
-import type { ClientStorage, StoredSpace } from '../storage/client-storage.ts'
-import type { PageJournal } from '../storage/page-journal.ts'
-import { isLocalUri, localUri } from '../storage/space-uri.ts'
-import { createLeaderWatch } from '../tabs/leader-watch.ts'
-import { createTabLine, type TabMessage } from '../tabs/tab-messages.ts'
-import type { Tabs } from '../tabs/tabs.ts'
+import { createHttp, createSession, createSpaceDirectory, noReply } from '../account/index.ts'
+import type { Space } from '../api.ts'
+import { createSocketIoTransport } from '../link/index.ts'
+import { contain, systemRuntime } from '../runtime/index.ts'
+import { openSpace, type OpenSpace } from '../space/index.ts'
+import {
+  type ClientStorage,
+  isLocalUri,
+  localUri,
+  type PageJournal,
+  type StoredSpace,
+  unsynced,
+} from '../storage/index.ts'
+import { createLeaderWatch, createTabLine, type TabMessage, type Tabs } from '../tabs/index.ts'
 import { createLeading } from './leading.ts'
+import type { SyncClientOptions } from './options.ts'
 import { isLookedAt, onPageEvents } from './page-events.ts'
 
 export type ClientCore = Awaited<ReturnType<typeof createClientCore>>

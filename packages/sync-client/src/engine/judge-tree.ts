@@ -1,8 +1,8 @@
 import type { SignalPayload, SpaceId, TreeId } from '@t69/protocol'
 
-import type { Link } from '../link/connector.ts'
-import type { SyncMachine } from '../machine/state.ts'
-import type { ClientStorage } from '../storage/client-storage.ts'
+import type { Link } from '../link/index.ts'
+import type { SyncMachine } from '../machine/index.ts'
+import type { ClientStorage } from '../storage/index.ts'
 
 /** A tree as a tab shows it: the digest of its replica while the tab's cursor was there. */
 export interface ShownTree {

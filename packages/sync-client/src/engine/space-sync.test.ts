@@ -9,10 +9,10 @@ import {
 import { expect, it } from 'vitest'
 
 import type { Link } from '../link/connector.ts'
-import { unsynced } from '../machine/state.ts'
 import { logIdNumber, op, range, spaceId } from '../machine/testing/machine-world.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
+import { unsynced } from '../storage/client-storage.ts'
 import type { ClientStorage } from '../storage/client-storage.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
 import { createSpaceSync } from './space-sync.ts'

@@ -9,22 +9,19 @@ import {
   type TreeOperation,
 } from '@t69/protocol'
 
-import type { Link } from '../link/connector.ts'
+import type { Link } from '../link/index.ts'
 import {
   createSyncMachine,
   type Effect,
   type LogRange,
   type Request,
+  step,
   type SyncEvent,
   type SyncMachine,
   type Write,
-} from '../machine/state.ts'
-import { step } from '../machine/step.ts'
-import { backoffMs } from '../runtime/backoff.ts'
-import { restAfterMs } from '../runtime/merge-pace.ts'
-import type { Runtime } from '../runtime/runtime.ts'
-import type { ClientStorage, SyncState } from '../storage/client-storage.ts'
-import { SupersededError } from '../storage/leader-term.ts'
+} from '../machine/index.ts'
+import { backoffMs, restAfterMs, type Runtime } from '../runtime/index.ts'
+import { type ClientStorage, SupersededError, type SyncState } from '../storage/index.ts'
 
 export interface SpaceSyncDeps {
   readonly storage: ClientStorage

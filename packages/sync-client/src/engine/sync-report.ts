@@ -1,7 +1,8 @@
 import type { ErrorBody, RoleName } from '@t69/protocol'
 
 import type { SyncPhase } from '../api.ts'
-import type { SyncMachine } from '../machine/state.ts'
+import type { LinkReport } from '../link/index.ts'
+import type { SyncMachine } from '../machine/index.ts'
 
 /** What the tab that holds the connection tells the others of a space. */
 export interface SyncReport {
@@ -12,12 +13,6 @@ export interface SyncReport {
   readonly error: ErrorBody | null
   /** Why edits are not taken, though all else goes on. Of interest while there are any. */
   readonly pushError: ErrorBody | null
-}
-
-/** What the connection that all spaces share says of itself. */
-export interface LinkReport {
-  readonly phase: 'connecting' | 'open' | 'offline' | 'signed-out' | 'blocked'
-  readonly error: ErrorBody | null
 }
 
 export function reportOf(machine: SyncMachine, link: LinkReport): SyncReport {

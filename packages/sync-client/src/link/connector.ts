@@ -12,10 +12,8 @@ import {
   type SignalPayload,
 } from '@t69/protocol'
 
-import type { AccessToken } from '../account/account.ts'
-import type { LinkReport } from '../engine/sync-report.ts'
-import { backoffMs } from '../runtime/backoff.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { AccessToken } from '../account/index.ts'
+import { backoffMs, type Runtime } from '../runtime/index.ts'
 import type { Connection, Transport } from './transport.ts'
 
 /** An open connection, until `lost`. */
@@ -38,6 +36,12 @@ export interface ConnectorListener {
 
 /** Somebody looks at the page again, or the network is said to be back. */
 export type WakeCause = 'somebody' | 'network'
+
+/** What the connection that all spaces share says of itself. */
+export interface LinkReport {
+  readonly phase: 'connecting' | 'open' | 'offline' | 'signed-out' | 'blocked'
+  readonly error: ErrorBody | null
+}
 
 /** Keeps one connection open: tries again for as long as it is started, with a token that is good. */
 export interface Connector {

@@ -8,7 +8,7 @@ import {
   type RequestReply,
 } from '@t69/protocol'
 
-import type { ReplySchema } from '../account/http.ts'
+import type { ReplySchema } from '../account/index.ts'
 
 /** What a server sends is parsed here, and nowhere else: a server can be newer, broken, or none of ours. */
 

@@ -1,6 +1,6 @@
 import { limits, type TreeOperation } from '@t69/protocol'
 
-import type { SyncState } from '../storage/client-storage.ts'
+import type { SyncState } from '../storage/index.ts'
 import { budgetOf } from './pace.ts'
 import type { Effect, Push, Request, Step, SyncMachine } from './state.ts'
 

@@ -8,7 +8,7 @@ import {
   type TreeOperation,
 } from '@t69/protocol'
 
-import type { OutboxSlice, RejectedEdit, SyncState } from '../storage/client-storage.ts'
+import type { OutboxSlice, RejectedEdit, SyncState } from '../storage/index.ts'
 import { fullPace, type Pace } from './pace.ts'
 
 /**
@@ -141,9 +141,6 @@ export interface Step {
   readonly machine: SyncMachine
   readonly effects: readonly Effect[]
 }
-
-/** The state of a space that has not met its log yet. */
-export const unsynced: SyncState = { logId: null, epoch: null, cursor: 0, reconciling: true }
 
 export function createSyncMachine(saved: SyncState, registered: boolean): SyncMachine {
   return {

@@ -1,7 +1,6 @@
 import type { TreeOperation } from '@t69/protocol'
 
-import { backoffMs } from '../runtime/backoff.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import { backoffMs, type Runtime } from '../runtime/index.ts'
 
 export interface EditWriter {
   /** To be written at the end of this turn of the event loop, with whatever else is made in it. */

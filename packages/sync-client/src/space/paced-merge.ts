@@ -1,7 +1,6 @@
 import type { TreeOperation } from '@t69/protocol'
 
-import { restAfterMs } from '../runtime/merge-pace.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import { restAfterMs, type Runtime } from '../runtime/index.ts'
 
 /** Merges what the tab that leads hands on, at this tab's own pace: that one may have no such tree open. */
 export interface PacedMerge {

@@ -1,7 +1,7 @@
 import type { SpaceId } from '@t69/protocol'
 
-import type { Runtime } from '../runtime/runtime.ts'
-import type { ClientStorage, PendingCounts } from '../storage/client-storage.ts'
+import type { Runtime } from '../runtime/index.ts'
+import type { ClientStorage, PendingCounts } from '../storage/index.ts'
 
 /** What of a space waits for the server, or was refused, as last counted: the tab that leads changes it. */
 export interface PendingCounter {

@@ -1,6 +1,6 @@
 import type { Presence } from '@t69/protocol'
 
-import { createListeners, type Listeners } from '../runtime/listeners.ts'
+import { createListeners, type Listeners } from '../runtime/index.ts'
 
 /** Who else is in a space, as far as the app is told: nobody while it is not live. */
 export interface SpacePresence {

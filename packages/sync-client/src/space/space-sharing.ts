@@ -1,7 +1,6 @@
 import { inviteListSchema, inviteSchema, memberListSchema, type SpaceId } from '@t69/protocol'
 
-import type { Session } from '../account/account.ts'
-import { noReply } from '../account/http.ts'
+import { noReply, type Session } from '../account/index.ts'
 import type { Space } from '../api.ts'
 
 export type SpaceSharing = Pick<

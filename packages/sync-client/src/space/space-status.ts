@@ -1,9 +1,9 @@
 import type { ErrorBody } from '@t69/protocol'
 
-import type { Session } from '../account/account.ts'
+import type { Session } from '../account/index.ts'
 import type { SpaceStatus } from '../api.ts'
-import type { SyncReport } from '../engine/sync-report.ts'
-import type { PendingCounts, StoredSpace } from '../storage/client-storage.ts'
+import type { SyncReport } from '../engine/index.ts'
+import type { PendingCounts, StoredSpace } from '../storage/index.ts'
 
 export interface SpaceFacts {
   readonly stored: StoredSpace

@@ -12,17 +12,19 @@ import {
 } from '@t69/protocol'
 import { toTreeOperation, type Replica } from '@t69/replica'
 
-import type { Session } from '../account/account.ts'
-import type { SpaceDirectory } from '../account/space-directory.ts'
+import type { Session, SpaceDirectory } from '../account/index.ts'
 import type { Space, SpaceStatus } from '../api.ts'
-import type { SyncReport } from '../engine/sync-report.ts'
-import { unsynced } from '../machine/state.ts'
-import { createListeners } from '../runtime/listeners.ts'
-import type { Runtime } from '../runtime/runtime.ts'
-import type { ClientStorage, StoredSpace } from '../storage/client-storage.ts'
-import type { PageJournal } from '../storage/page-journal.ts'
-import { isLocalUri, localUri } from '../storage/space-uri.ts'
-import type { TabMessage } from '../tabs/tab-messages.ts'
+import type { SyncReport } from '../engine/index.ts'
+import { createListeners, type Runtime } from '../runtime/index.ts'
+import {
+  type ClientStorage,
+  isLocalUri,
+  localUri,
+  type PageJournal,
+  type StoredSpace,
+  unsynced,
+} from '../storage/index.ts'
+import type { TabMessage } from '../tabs/index.ts'
 import { createEditWriter } from './edit-writer.ts'
 import { createOpenTrees } from './open-trees.ts'
 import { createPacedMerge } from './paced-merge.ts'

@@ -1,8 +1,7 @@
 import type { Presence, TransientChange, TreeId, TreeOperation } from '@t69/protocol'
 
 import type { Space } from '../api.ts'
-import type { TreeVerdict } from '../engine/judge-tree.ts'
-import type { SyncReport } from '../engine/sync-report.ts'
+import type { SyncReport, TreeVerdict } from '../engine/index.ts'
 
 /** A space that this tab has open: what the app sees, and by what the rest of the client reaches it. */
 export interface OpenSpace {

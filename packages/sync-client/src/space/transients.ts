@@ -9,7 +9,7 @@ import {
   type TreeId,
 } from '@t69/protocol'
 
-import type { Runtime } from '../runtime/runtime.ts'
+import type { Runtime } from '../runtime/index.ts'
 import type { LocalTransient } from './open-trees.ts'
 
 /** The latest value wins; between two messages at least this long passes. */

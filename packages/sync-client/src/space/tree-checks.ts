@@ -1,8 +1,8 @@
 import { limits, vertexIdSchema, type TreeId, type TreeOperation } from '@t69/protocol'
 import { Replica, toVertexOperation } from '@t69/replica'
 
-import type { Divergence, TreeVerdict } from '../engine/judge-tree.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { Divergence, TreeVerdict } from '../engine/index.ts'
+import type { Runtime } from '../runtime/index.ts'
 import type { OpenTrees } from './open-trees.ts'
 
 export interface TreeChecksDeps {

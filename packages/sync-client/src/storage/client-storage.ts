@@ -24,6 +24,9 @@ export interface SyncState {
   readonly reconciling: boolean
 }
 
+/** The state of a space that has not met its log yet. */
+export const unsynced: SyncState = { logId: null, epoch: null, cursor: 0, reconciling: true }
+
 export interface OutboxSlice {
   /** To be handed back to `settleOutbox`. */
   readonly entries: readonly number[]

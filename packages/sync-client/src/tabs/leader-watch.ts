@@ -1,4 +1,4 @@
-import type { Runtime } from '../runtime/runtime.ts'
+import type { Runtime } from '../runtime/index.ts'
 
 /**
  * Notices that the tab that leads does not answer. A browser may freeze a tab while it leads, or be about to

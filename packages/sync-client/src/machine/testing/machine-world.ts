@@ -12,10 +12,9 @@ import {
   type TreeOperation,
 } from '@t69/protocol'
 
-import type { OutboxSlice, RejectedEdit, SyncState } from '../../storage/client-storage.ts'
+import { unsynced, type OutboxSlice, type RejectedEdit, type SyncState } from '../../storage/index.ts'
 import {
   createSyncMachine,
-  unsynced,
   type Effect,
   type LogRange,
   type Request,

@@ -1,6 +1,6 @@
 import { decodeBatch, opKey, type LogId, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
 
-import { createListeners, type Listeners } from '../../runtime/listeners.ts'
+import { createListeners, type Listeners } from '../../runtime/index.ts'
 import type {
   ClientStorage,
   OutboxSlice,
@@ -13,7 +13,7 @@ import { LeaderTerm } from '../leader-term.ts'
 import { memoryStorage } from '../memory-storage.ts'
 import { spaceTreeFirst } from '../op-order.ts'
 import { fitsSlice } from '../outbox-entries.ts'
-import { compactTree, worthwhileCompaction, type Compaction } from './compact-tree.ts'
+import { type Compaction, compactTree, worthwhileCompaction } from './compact-tree.ts'
 import { Connection } from './database-connection.ts'
 import { deleteSpaceRows } from './delete-space.ts'
 import { discardOps } from './discard-ops.ts'

@@ -1,0 +1,2 @@
+export { createSyncClient } from './create-sync-client.ts'
+export type { SyncClientOptions } from './options.ts'

@@ -1,0 +1,3 @@
+export { createConnector, type Link, type LinkReport, type WakeCause } from './connector.ts'
+export { createSocketIoTransport, type SocketIoTransportOptions } from './socket-io-transport.ts'
+export type { Connection, ConnectionListener, Transport } from './transport.ts'

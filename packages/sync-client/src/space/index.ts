@@ -1,0 +1,2 @@
+export { openSpace } from './space.ts'
+export type { OpenSpace } from './tab-space.ts'
