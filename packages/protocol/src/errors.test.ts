@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { errorBodySchema, errorCodes, SyncError } from './errors.ts'
+import { errorBodyFrom, errorBodySchema, errorCodes, messageOf, SyncError } from './errors.ts'
 
 const codes = Object.entries(errorCodes)
 
@@ -33,4 +33,23 @@ test('[ER1] a SyncError reads as its message and keeps what it was made of', () 
   expect(error.message).toBe('operation 3: clock')
   expect(error.code).toBe('invalid_batch')
   expect(error.body).toEqual({ code: 'invalid_batch', message: 'operation 3: clock', at: 3 })
+})
+
+test('the error body of a SyncError is its own, with every detail', () => {
+  const error = new SyncError('rate_limited', 'too many requests', { retryAfterMs: 250 })
+  expect(errorBodyFrom(error)).toEqual({
+    code: 'rate_limited',
+    message: 'too many requests',
+    retryAfterMs: 250,
+  })
+})
+
+test.for([
+  [new TypeError('x is not a function'), 'x is not a function'],
+  ['a thrown string', 'a thrown string'],
+  [undefined, 'undefined'],
+  [null, 'null'],
+])('the error body of anything else is internal, with its message: %s', ([thrown, message]) => {
+  expect(messageOf(thrown)).toBe(message)
+  expect(errorBodyFrom(thrown)).toEqual({ code: 'internal', message })
 })

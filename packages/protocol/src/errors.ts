@@ -79,3 +79,22 @@ export class SyncError extends Error {
     return new SyncError(code, message, details)
   }
 }
+
+/**
+ * What to say of anything that was thrown: an error's own message, and any other value as text.
+ *
+ *     logger.warn(`The server cannot be reached: ${messageOf(error)}`)
+ */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/**
+ * Anything that was thrown, as an `ErrorBody`: the body of a `SyncError`, and `internal` with its message for
+ * everything else. For use within one process: a server logs the message of a bug, and does not send it.
+ *
+ *     await push(batch).catch((error: unknown) => dispatch({ type: 'refused', error: errorBodyFrom(error) }))
+ */
+export function errorBodyFrom(error: unknown): ErrorBody {
+  return error instanceof SyncError ? error.body : { code: 'internal', message: messageOf(error) }
+}
