@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-import type { Session, SpaceId } from '@t69/protocol'
+import type { SessionReply, SpaceId } from '@t69/protocol'
 import {
   createSocketIoTransport,
   createSyncClient,
@@ -33,7 +33,7 @@ export interface Settle {
 
 /** Whoever signed in a while ago, and the space that they work in with others. */
 export interface Person {
-  readonly session: Session
+  readonly session: SessionReply
   readonly spaceId: SpaceId
 }
 

@@ -8,7 +8,7 @@ import {
   randomHexId,
   sessionSchema,
   spaceIdSchema,
-  type Session,
+  type SessionReply,
 } from '@t69/protocol'
 import { createServer, parseConfig } from '@t69/server'
 
@@ -32,7 +32,7 @@ export async function settleIn(
   const server = await createServer(config, { passwordCost: cheap })
   await server.listen()
 
-  async function call(url: string, payload: object, session?: Session): Promise<unknown> {
+  async function call(url: string, payload: object, session?: SessionReply): Promise<unknown> {
     const headers = session === undefined ? {} : { authorization: `Bearer ${session.accessToken}` }
     const response = await server.http.inject({ method: 'POST', url, payload, headers })
     if (response.statusCode >= 300) throw new Error(`${url}: ${response.statusCode} ${response.body}`)
@@ -42,7 +42,7 @@ export async function settleIn(
   const people: Person[] = []
   try {
     while (people.length < count) {
-      const sessions: Session[] = []
+      const sessions: SessionReply[] = []
       for (let index = 0; index < Math.min(perSpace, count - people.length); index++) {
         const name = `Person ${people.length + index}`
         const email = `${randomHexId()}@example.org`

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { errorResponseSchema, sessionSchema, type Session, type User } from '@t69/protocol'
+import { errorResponseSchema, sessionSchema, type SessionReply, type User } from '@t69/protocol'
 import { createServer, parseConfig, type Server, type ServerRuntime } from '@t69/server'
 
 /** The composed server in this process, over real HTTP, real sockets and real files. */
@@ -20,7 +20,7 @@ export interface LiveServer extends AsyncDisposable {
 
 export interface Person {
   readonly user: User
-  readonly session: Session
+  readonly session: SessionReply
   readonly token: string
   readonly refreshToken: string
   call(method: string, path: string, body?: object): Promise<Reply>

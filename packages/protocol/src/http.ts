@@ -28,7 +28,10 @@ export const registerBodySchema = z.object({
 })
 export const loginBodySchema = z.object({ email, password: presentPassword, session: sessionKindSchema })
 
-/** `refreshToken` is absent when it went into the cookie. */
+/**
+ * The reply to signing up, signing in, renewing a session and changing the password: who is signed in, and the
+ * tokens of their session. `refreshToken` is absent when it is in the cookie.
+ */
 export const sessionSchema = z.object({
   user: userSchema,
   accessToken: z.string(),
@@ -36,7 +39,7 @@ export const sessionSchema = z.object({
   expiresInMs: z.int().min(0),
   refreshToken: z.string().optional(),
 })
-export type Session = z.infer<typeof sessionSchema>
+export type SessionReply = z.infer<typeof sessionSchema>
 
 /** The refresh token comes from here or from the cookie. */
 export const refreshBodySchema = z.object({ refreshToken: z.string().optional() })

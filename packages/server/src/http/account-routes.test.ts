@@ -1,4 +1,4 @@
-import { sessionSchema, type Session } from '@t69/protocol'
+import { sessionSchema, type SessionReply } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { createHttpHarness, password, type HttpHarness, type Person } from '../testing/http-harness.ts'
@@ -13,7 +13,7 @@ function deleteAccount(person: Person, given = password) {
   return person.call('POST', '/api/auth/delete-account', { password: given })
 }
 
-async function signIn(harness: HttpHarness, given: string): Promise<Session | undefined> {
+async function signIn(harness: HttpHarness, given: string): Promise<SessionReply | undefined> {
   const body = { email: 'anna@example.org', password: given }
   const reply = await harness.anonymous('POST', '/api/auth/login', body)
   return reply.status === 200 ? sessionSchema.parse(reply.body) : undefined

@@ -1,4 +1,4 @@
-import type { Session, User } from '@t69/protocol'
+import type { SessionReply, User } from '@t69/protocol'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { IssuedRefresh } from '../platform/sessions.ts'
@@ -9,7 +9,7 @@ export type AnswerSession = (
   request: FastifyRequest,
   reply: FastifyReply,
   issued: IssuedRefresh & { readonly user: User; readonly kind: 'body' | 'cookie' },
-) => Session
+) => SessionReply
 
 /** The body of an answer that gives a session. The refresh token goes where the client wants to keep it. */
 export function createSessionAnswer({ config, tokens }: Pick<RouteDeps, 'config' | 'tokens'>): AnswerSession {

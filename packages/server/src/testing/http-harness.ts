@@ -8,7 +8,7 @@ import {
   SyncError,
   treeIdSchema,
   type Role,
-  type Session,
+  type SessionReply,
   type SpaceId,
   type TreeSnapshot,
   type User,
@@ -31,7 +31,7 @@ export const password = 'correct horse'
 
 export interface Person {
   readonly user: User
-  readonly session: Session
+  readonly session: SessionReply
   /** Calls as this person; JSON in, status and JSON out. */
   call(method: Method, url: string, body?: object): Promise<Reply>
 }

@@ -3,7 +3,7 @@ import {
   sessionSchema,
   userIdSchema,
   userSchema,
-  type Session as SessionReply,
+  type SessionReply,
   type User,
   type UserId,
 } from '@t69/protocol'
