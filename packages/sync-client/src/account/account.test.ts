@@ -5,7 +5,7 @@ import { createManualTime } from '../runtime/testing/manual-time.ts'
 import type { ClientStorage } from '../storage/client-storage.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
 import { createTabGroup, soloTabs, type Tabs } from '../tabs/tabs.ts'
-import { createSession } from './account.ts'
+import { createAccount } from './account.ts'
 import { createHttp } from './http.ts'
 
 const anna = { id: userIdSchema.parse('aa'.repeat(16)), email: 'anna@example.org', name: 'Anna' }
@@ -65,7 +65,7 @@ function setUp(
 ) {
   const { storage = memoryStorage(), tabs = soloTabs(), server = createAuthServer() } = options
   const time = createManualTime()
-  const session = createSession({
+  const session = createAccount({
     http: createHttp('http://sync.example', server.fetch, time),
     storage,
     runtime: time,

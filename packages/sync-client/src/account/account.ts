@@ -24,7 +24,7 @@ export interface AccessToken {
  * the storage. Only the server's own `unauthenticated`, in answer to a refresh, ends a session: an absent
  * network never does.
  */
-export interface Session {
+export interface Account {
   readonly user: User | null
   /** Whose synced spaces are listed: the user's, or those of a session that ran out. Null after a sign-out. */
   readonly ownerId: UserId | null
@@ -50,7 +50,7 @@ export interface Session {
   call<T>(call: HttpCall, reply: ReplySchema<T>): Promise<T>
 }
 
-export interface SessionDeps {
+export interface AccountDeps {
   readonly http: Http
   readonly storage: ClientStorage
   readonly runtime: Runtime
@@ -86,7 +86,7 @@ const nobody: StoredSession = {
  */
 const usedLife = 0.8
 
-export function createSession({ http, storage, runtime, kind, exclusive, onStored }: SessionDeps): Session {
+export function createAccount({ http, storage, runtime, kind, exclusive, onStored }: AccountDeps): Account {
   const listeners = createListeners<User | null>()
   let stored = nobody
   let access: { token: string; fetchedAt: number; renewAfterMs: number } | null = null

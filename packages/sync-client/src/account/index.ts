@@ -1,3 +1,3 @@
-export { type AccessToken, createSession, type Session } from './account.ts'
+export { createAccount, type AccessToken, type Account } from './account.ts'
 export { createHttp, noReply, type ReplySchema } from './http.ts'
 export { createSpaceDirectory, type SpaceDirectory } from './space-directory.ts'

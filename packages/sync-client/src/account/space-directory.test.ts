@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 
 import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
-import type { Session } from './account.ts'
+import type { Account } from './account.ts'
 import { createSpaceDirectory } from './space-directory.ts'
 
 const space = (letter: string): SpaceSummary => ({
@@ -18,7 +18,7 @@ function setUp() {
   const user = (letter: string) =>
     userSchema.parse({ id: letter.repeat(32), email: `${letter}@example.org`, name: letter })
   const questions: ((spaces: SpaceSummary[]) => void)[] = []
-  const session = {
+  const account = {
     user: user('a'),
     get ownerId() {
       return this.user.id
@@ -29,12 +29,12 @@ function setUp() {
   const directory = createSpaceDirectory({
     url: 'http://127.0.0.1:1',
     storage: memoryStorage(),
-    session: session as Partial<Session> as Session,
+    account: account as Partial<Account> as Account,
     runtime: createManualTime(0),
     onRenamed: () => {},
   })
   const list = async () => (await directory.list()).map(({ name }) => name)
-  return { directory, questions, list, signIn: (letter: string) => void (session.user = user(letter)) }
+  return { directory, questions, list, signIn: (letter: string) => void (account.user = user(letter)) }
 }
 
 it('a list that comes late takes nothing away that came after it was asked for', async () => {

@@ -10,7 +10,7 @@ import {
 import type { SpaceInfo } from '../api.ts'
 import type { Runtime } from '../runtime/index.ts'
 import { type ClientStorage, isLocalUri, serverUri, type StoredSpace, unsynced } from '../storage/index.ts'
-import type { Session } from './account.ts'
+import type { Account } from './account.ts'
 
 /** Which spaces there are: what this device has, and what the server last said of the user's. */
 export interface SpaceDirectory {
@@ -27,7 +27,7 @@ export interface SpaceDirectory {
 export interface SpaceDirectoryDeps {
   readonly url: string
   readonly storage: ClientStorage
-  readonly session: Session
+  readonly account: Account
   readonly runtime: Runtime
   /** The server calls a space of this device otherwise, and this device now does too. */
   readonly onRenamed: () => void
@@ -37,7 +37,7 @@ export interface SpaceDirectoryDeps {
 const patienceMs = 4_000
 
 export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
-  const { url, storage, session, runtime } = deps
+  const { url, storage, account, runtime } = deps
   let known: { userId: string; spaces: readonly SpaceSummary[] } | null = null
   /** Counts what may change the list: questions to the server, and what this device did itself. */
   let turns = 0
@@ -46,7 +46,7 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
   const configKey = (userId: string): string => `syncSpaces:${userId}`
 
   async function remembered(): Promise<readonly SpaceSummary[]> {
-    const userId = session.ownerId
+    const userId = account.ownerId
     if (userId === null) return []
     if (known?.userId !== userId) {
       const parsed = spaceListSchema.safeParse({ spaces: await storage.getConfig(configKey(userId)) })
@@ -56,7 +56,7 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
   }
 
   async function take(spaces: readonly SpaceSummary[], turn: number): Promise<void> {
-    const userId = session.user?.id
+    const userId = account.user?.id
     if (userId === undefined) return
     shown = turn
     known = { userId, spaces }
@@ -64,17 +64,17 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
   }
 
   async function fromServer(): Promise<readonly SpaceSummary[]> {
-    const userId = session.user?.id
+    const userId = account.user?.id
     const turn = ++turns
-    const { spaces } = await session.call({ method: 'GET', path: '/api/spaces' }, spaceListSchema)
+    const { spaces } = await account.call({ method: 'GET', path: '/api/spaces' }, spaceListSchema)
     // Too late: somebody else has signed in, or something newer is shown.
-    if (session.user?.id !== userId || turn < shown) return remembered()
+    if (account.user?.id !== userId || turn < shown) return remembered()
     await take(spaces, turn)
     return spaces
   }
 
   async function latest(): Promise<readonly SpaceSummary[]> {
-    if (session.user === null) return remembered()
+    if (account.user === null) return remembered()
     let cancel = (): void => {}
     const patience = new Promise<undefined>((resolve) => {
       cancel = runtime.setTimer(() => resolve(undefined), patienceMs)
@@ -87,11 +87,11 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
   return {
     async list() {
       const remote = new Map((await latest()).map((space) => [space.id, space]))
-      const owner = session.ownerId
+      const owner = account.ownerId
       const infos: SpaceInfo[] = []
       let renamed = false
       for (const space of await storage.listSpaces()) {
-        if (space.userId !== null && space.userId !== owner && !session.isGone(space.userId)) continue
+        if (space.userId !== null && space.userId !== owner && !account.isGone(space.userId)) continue
         const there = space.userId === null ? undefined : remote.get(space.id)
         remote.delete(space.id)
         if (there !== undefined && there.name !== space.name) {
@@ -116,11 +116,11 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
       await remembered()
       const here = await storage.getSpace(spaceId)
       if (here !== undefined) return here
-      const user = session.user
+      const user = account.user
       if (user === null) throw new SyncError('not_found', 'This device has no such space')
       const listed = (await remembered()).find((space) => space.id === spaceId)
       const space =
-        listed ?? (await session.call({ method: 'GET', path: `/api/spaces/${spaceId}` }, spaceSchema))
+        listed ?? (await account.call({ method: 'GET', path: `/api/spaces/${spaceId}` }, spaceSchema))
       const stored: StoredSpace = {
         id: spaceId,
         uri: serverUri(url, spaceId),

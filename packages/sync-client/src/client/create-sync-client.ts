@@ -5,16 +5,16 @@ import { createListeners } from '../runtime/index.ts'
 import { type ClientStorage, createPageJournal, noJournal, type Shelf } from '../storage/index.ts'
 import { browserTabs, hasBrowserTabs, soloTabs } from '../tabs/index.ts'
 import type { SyncClientOptions } from './options.ts'
-import { type ClientCore, createClientCore } from './tab.ts'
+import { createTab, type Tab } from './tab.ts'
 
 /** A client of one server: in a browser one a tab, elsewhere one a bot. */
 export function createSyncClient(options: SyncClientOptions): SyncClient {
   const userListeners = createListeners<User | null>()
   const spacesListeners = createListeners<void>()
-  let core: ClientCore | null = null
+  let tab: Tab | null = null
   let closing: Promise<void> | null = null
 
-  async function start(): Promise<ClientCore> {
+  async function start(): Promise<Tab> {
     const storage = options.storage ?? (await openBrowserStorage(options.onBlocked))
     // Tabs share what IndexedDB keeps. A storage of the app's own is this client's alone, as far as we know.
     const onDisk = options.storage === undefined && storage.volatileReason === null
@@ -22,19 +22,17 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     const tabs = options.tabs ?? (shared ? browserTabs('t69-sync-1') : soloTabs())
     const shelf = onDisk ? browserShelf() : undefined
     const journal = shelf === undefined ? noJournal : createPageJournal(shelf)
-    const { stored } = await journal.recover(storage)
-    core = await createClientCore(options, storage, journal, tabs, {
-      user: (user) => userListeners.emit(user),
-      spaces: () => spacesListeners.emit(),
+    tab = await createTab(options, storage, journal, tabs, {
+      userChanged: (user) => userListeners.emit(user),
+      spacesChanged: () => spacesListeners.emit(),
     })
-    for (const { spaceId, ops } of stored) core.tell({ type: 'edited', spaceId, ops })
-    return core
+    return tab
   }
 
   const starting = start()
   // Whoever calls a method, or awaits `ready`, hears of a failure; nobody has to.
   starting.catch(() => {})
-  const started = async (): Promise<ClientCore> => {
+  const started = async (): Promise<Tab> => {
     if (closing !== null) throw new SyncError('unavailable', 'The client is closed')
     return starting
   }
@@ -47,19 +45,19 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
 
   return {
     get user() {
-      return core?.session.user ?? null
+      return tab?.account.user ?? null
     },
     get volatileReason() {
-      return core?.storage.volatileReason ?? null
+      return tab?.storage.volatileReason ?? null
     },
     onUser: (listener) => userListeners.add(listener),
     onSpaces: (listener) => spacesListeners.add(listener),
     ready: starting.then(() => undefined),
-    signUp: async (input) => (await started()).session.signUp(input),
-    signIn: async (input) => (await started()).session.signIn(input),
-    signOut: async (how) => (await started()).session.signOut(how?.everywhere ?? false),
-    changePassword: async (input) => (await started()).session.changePassword(input),
-    deleteAccount: async ({ password }) => (await started()).session.deleteAccount(password),
+    signUp: async (input) => (await started()).account.signUp(input),
+    signIn: async (input) => (await started()).account.signIn(input),
+    signOut: async (how) => (await started()).account.signOut(how?.everywhere ?? false),
+    changePassword: async (input) => (await started()).account.changePassword(input),
+    deleteAccount: async ({ password }) => (await started()).account.deleteAccount(password),
     createSpace: async ({ name }) => (await started()).createSpace(name),
     listSpaces: async () => (await started()).directory.list(),
     openSpace: async (spaceId) => (await started()).openSpace(parseSpaceId(spaceId)),

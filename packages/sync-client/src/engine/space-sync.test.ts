@@ -8,7 +8,7 @@ import {
 } from '@t69/protocol'
 import { expect, it } from 'vitest'
 
-import type { Link } from '../link/connector.ts'
+import type { Link } from '../link/index.ts'
 import { logIdNumber, op, range, spaceId } from '../machine/testing/machine-world.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { createManualTime, turns } from '../runtime/testing/manual-time.ts'

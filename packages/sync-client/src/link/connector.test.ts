@@ -2,7 +2,8 @@ import { SyncError, type Ack, type ErrorBody, type RequestName, type RequestRepl
 import { describe, expect, it } from 'vitest'
 
 import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
-import { createConnector, type Link } from './connector.ts'
+import { createConnector } from './connector.ts'
+import type { Link } from './open-link.ts'
 import type { ConnectionListener, Transport } from './transport.ts'
 
 const unavailable: ErrorBody = { code: 'unavailable', message: 'gone' }
@@ -30,7 +31,7 @@ function setUp(chance = 1) {
   }
   let tokens = 0
   const auth = { fails: null as SyncError | null, invalidated: 0 }
-  const session = {
+  const account = {
     async accessToken() {
       if (auth.fails !== null) throw auth.fails
       return { token: `token-${++tokens}`, renewInMs: 60_000 }
@@ -40,7 +41,7 @@ function setUp(chance = 1) {
   const links: Link[] = []
   const log: string[] = []
   const connector = createConnector(
-    { transport, runtime: time, session },
+    { transport, runtime: time, account },
     {
       opened(link) {
         links.push(link)

@@ -16,6 +16,11 @@ import type { ReplySchema } from '../account/index.ts'
 const notificationSchemas: { readonly [N in NotificationName]: ReplySchema<NotificationPayload<N>> } =
   notifications
 
+const isNotificationName = (name: string): name is NotificationName => name in notifications
+
+/** Every notification of the protocol, from its own table: a new one is heard without a second list. */
+export const notificationNames = Object.keys(notifications).filter(isNotificationName)
+
 /** Undefined for one that cannot be read. It is dropped: the next one shows the gap, and a pull fills it. */
 export function readNotification<N extends NotificationName>(
   name: N,

@@ -1,10 +1,9 @@
-import { errorBodySchema, type ErrorBody, type NotificationName } from '@t69/protocol'
+import { errorBodySchema, type ErrorBody } from '@t69/protocol'
 import { io } from 'socket.io-client'
 
-import { readAck, readNotification } from './read-message.ts'
+import { lost } from './open-link.ts'
+import { notificationNames, readAck, readNotification } from './read-message.ts'
 import type { Transport } from './transport.ts'
-
-const lost: ErrorBody = { code: 'unavailable', message: 'The connection was lost' }
 
 export interface SocketIoTransportOptions {
   /** Unix milliseconds. */
@@ -98,14 +97,6 @@ export function createSocketIoTransport(
     },
   }
 }
-
-const notificationNames: readonly NotificationName[] = [
-  'ops:appended',
-  'ops:transient',
-  'presence:changed',
-  'space:closed',
-  'auth:expiring',
-]
 
 /** A handshake that the server refused carries an `ErrorBody`; a network that failed does not. */
 function refusalOf(error: Error): ErrorBody | undefined {

@@ -1,7 +1,7 @@
 import type { TreeOperation } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
-import { op } from '../machine/testing/machine-world.ts'
+import { op, spaceId } from '../machine/testing/machine-world.ts'
 import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
 import { createEditWriter } from './edit-writer.ts'
 
@@ -11,19 +11,25 @@ function setUp() {
   const held: number[][] = []
   const transactions: { ops: readonly TreeOperation[]; commit(): void; fail(): void }[] = []
   const writer = createEditWriter({
+    spaceId,
     runtime: time,
-    append: (ops) =>
-      new Promise((resolve, reject) => {
-        transactions.push({
-          ops,
-          commit() {
-            disk.push(ops.map(({ clock }) => clock))
-            resolve()
-          },
-          fail: () => reject(new Error('disk full')),
-        })
-      }),
-    hold: (ops) => held.push(ops.map(({ clock }) => clock)),
+    storage: {
+      appendLocal: (_spaceId, ops) =>
+        new Promise((resolve, reject) => {
+          transactions.push({
+            ops,
+            commit() {
+              disk.push(ops.map(({ clock }) => clock))
+              resolve()
+            },
+            fail: () => reject(new Error('disk full')),
+          })
+        }),
+    },
+    journal: {
+      around: (_spaceId, _ops, write) => write(),
+      hold: (_spaceId, ops) => held.push(ops.map(({ clock }) => clock)),
+    },
     onStored: async () => {},
     onChange: () => {},
   })

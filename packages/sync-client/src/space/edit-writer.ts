@@ -1,35 +1,37 @@
-import type { TreeOperation } from '@t69/protocol'
+import { opKey, type SpaceId, type TreeOperation } from '@t69/protocol'
 
 import { backoffMs, type Runtime } from '../runtime/index.ts'
+import type { ClientStorage, PageJournal } from '../storage/index.ts'
 
 export interface EditWriter {
-  /** To be written at the end of this turn of the event loop, with whatever else is made in it. */
+  /** Writes an edit at the end of this turn of the event loop, with all others that are made in it. */
   add(op: TreeOperation): void
-  /** Made, and not known to be on disk yet. */
+  /** Adds the edits that this writer does not already have. */
+  adopt(ops: readonly TreeOperation[]): void
+  /** How many edits were made and are not known to be on disk yet. */
   readonly unstored: number
-  /** Why the last attempt to write failed, or null. The edits are kept in memory and tried again. */
+  /** Why the last attempt to write failed, or null. The edits are kept in memory, and written again later. */
   readonly error: unknown
-  /** Everything added so far is on disk. */
+  /** Resolves when every edit added so far is on disk. */
   stored(): Promise<void>
-  /** Starts writing what waits now, without a wait for its turn: the page may be gone in a moment. */
+  /** Starts to write what waits now, without a wait for its turn: the page may be gone in a moment. */
   hurry(): void
-  /** One last attempt; throws when the storage does not take what is left. */
+  /** Tries one last time; throws when the storage does not take what is left. */
   close(): Promise<void>
 }
 
 export interface EditWriterDeps {
+  readonly spaceId: SpaceId
   readonly runtime: Runtime
-  /** One transaction. */
-  readonly append: (ops: readonly TreeOperation[]) => Promise<void>
-  /** They wait for the next attempt, since the last one failed: all that do. */
-  readonly hold: (ops: readonly TreeOperation[]) => void
-  /** They are on disk. Awaited before they stop to count as unstored. */
+  readonly storage: Pick<ClientStorage, 'appendLocal'>
+  readonly journal: Pick<PageJournal, 'around' | 'hold'>
+  /** They are on disk. Awaited before they stop counting as unstored. */
   readonly onStored: (ops: readonly TreeOperation[]) => Promise<void>
   /** `unstored` or `error` has changed. */
   readonly onChange: () => void
 }
 
-/** What is tried is on this device, and somebody may lose what they write: sooner than with a server. */
+/** Shorter than for a server: this waits for the device's own disk, and someone may lose what they write. */
 const patience = { baseMs: 500, capMs: 5_000 }
 
 /**
@@ -37,8 +39,10 @@ const patience = { baseMs: 500, capMs: 5_000 }
  * way, in one transaction each. No timer is involved, so a tab in the background writes as fast as any.
  */
 export function createEditWriter(deps: EditWriterDeps): EditWriter {
-  const { runtime, append, onStored, onChange } = deps
+  const { spaceId, runtime, storage, journal, onStored, onChange } = deps
   let buffer: TreeOperation[] = []
+  /** The ids of the edits that are not on disk yet. */
+  const inHand = new Set<string>()
   let unstored = 0
   let error: unknown = null
   let failures = 0
@@ -48,12 +52,20 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
   let cancelRetry: (() => void) | null = null
   let waiting: (() => void)[] = []
 
+  function add(op: TreeOperation): void {
+    buffer.push(op)
+    inHand.add(opKey(op))
+    unstored++
+    if (unstored === 1) onChange()
+    schedule()
+  }
+
   function schedule(): void {
     if (scheduled || underWay.size > 0) return
     scheduled = true
     queueMicrotask(() => {
       scheduled = false
-      if (cancelRetry !== null) deps.hold(buffer)
+      if (cancelRetry !== null) journal.hold(spaceId, buffer)
       else if (underWay.size === 0) void flush()
     })
   }
@@ -72,7 +84,7 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
 
   async function write(ops: TreeOperation[]): Promise<void> {
     try {
-      await append(ops)
+      await journal.around(spaceId, ops, () => storage.appendLocal(spaceId, ops))
     } catch (thrown) {
       buffer = [...ops, ...buffer]
       error = thrown
@@ -82,6 +94,7 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
     }
     error = null
     failures = 0
+    for (const op of ops) inHand.delete(opKey(op))
     await onStored(ops)
     unstored -= ops.length
     onChange()
@@ -98,11 +111,9 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
   }
 
   return {
-    add(op) {
-      buffer.push(op)
-      unstored++
-      if (unstored === 1) onChange()
-      schedule()
+    add,
+    adopt(ops) {
+      for (const op of ops) if (!inHand.has(opKey(op))) add(op)
     },
     get unstored() {
       return unstored

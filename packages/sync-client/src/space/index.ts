@@ -1,2 +1,1 @@
-export { openSpace } from './space.ts'
-export type { OpenSpace } from './tab-space.ts'
+export { openTabSpace, type TabSpace } from './tab-space.ts'

@@ -1,27 +1,43 @@
-import type { Presence } from '@t69/protocol'
+import type { JsonValue, Presence, SpaceId } from '@t69/protocol'
 
 import { createListeners, type Listeners } from '../runtime/index.ts'
+import type { Tell } from '../tabs/index.ts'
 
-/** Who else is in a space, as far as the app is told: nobody while it is not live. */
+/** Who else is in a space, as far as the app is told (nobody while it is not live), and what this tab says of itself. */
 export interface SpacePresence {
   readonly shown: readonly Presence[]
   readonly listeners: Pick<Listeners<readonly Presence[]>, 'add'>
-  /** As the tab that leads names them: all of them. True when somebody came. */
+  /** What this tab shows to the others. */
+  set(state: JsonValue): void
+  /** Says it again: another tab leads now. */
+  repeat(): void
+  /** Takes everybody whom the leader names. True when somebody came. */
   named(present: readonly Presence[]): boolean
-  /** Shows whoever was named, or nobody: whoever was here when the connection broke is here no longer. */
+  /** Shows everybody who was named while the space is live, and nobody otherwise. */
   show(isLive: boolean): void
   forget(): void
 }
 
-export function createSpacePresence(): SpacePresence {
+export function createSpacePresence(spaceId: SpaceId, tell: Tell): SpacePresence {
   const listeners = createListeners<readonly Presence[]>()
+  let own: JsonValue | undefined
   let named: readonly Presence[] = []
   let shown: readonly Presence[] = []
+
+  function repeat(): void {
+    if (own !== undefined) tell({ type: 'presence-set', spaceId, state: own })
+  }
+
   return {
     get shown() {
       return shown
     },
     listeners,
+    set(state) {
+      own = state
+      repeat()
+    },
+    repeat,
     named(present) {
       const known = new Set(named.map(({ connectionId }) => connectionId))
       named = present

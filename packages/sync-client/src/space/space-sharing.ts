@@ -1,6 +1,6 @@
 import { inviteListSchema, inviteSchema, memberListSchema, type SpaceId } from '@t69/protocol'
 
-import { noReply, type Session } from '../account/index.ts'
+import { noReply, type Account } from '../account/index.ts'
 import type { Space } from '../api.ts'
 
 export type SpaceSharing = Pick<
@@ -9,22 +9,22 @@ export type SpaceSharing = Pick<
 >
 
 /** Who is in a space, and by which links they come: asked of the server each time. */
-export function createSpaceSharing(spaceId: SpaceId, session: Session): SpaceSharing {
+export function createSpaceSharing(spaceId: SpaceId, account: Account): SpaceSharing {
   const path = (rest: string): string => `/api/spaces/${spaceId}${rest}`
   return {
     members: async () =>
-      (await session.call({ method: 'GET', path: path('/members') }, memberListSchema)).members,
+      (await account.call({ method: 'GET', path: path('/members') }, memberListSchema)).members,
     async changeRole(userId, role) {
-      await session.call({ method: 'PATCH', path: path(`/members/${userId}`), body: { role } }, noReply)
+      await account.call({ method: 'PATCH', path: path(`/members/${userId}`), body: { role } }, noReply)
     },
     async removeMember(userId) {
-      await session.call({ method: 'DELETE', path: path(`/members/${userId}`) }, noReply)
+      await account.call({ method: 'DELETE', path: path(`/members/${userId}`) }, noReply)
     },
-    invite: (role) => session.call({ method: 'POST', path: path('/invites'), body: { role } }, inviteSchema),
+    invite: (role) => account.call({ method: 'POST', path: path('/invites'), body: { role } }, inviteSchema),
     invites: async () =>
-      (await session.call({ method: 'GET', path: path('/invites') }, inviteListSchema)).invites,
+      (await account.call({ method: 'GET', path: path('/invites') }, inviteListSchema)).invites,
     async withdrawInvite(inviteId) {
-      await session.call({ method: 'DELETE', path: path(`/invites/${inviteId}`) }, noReply)
+      await account.call({ method: 'DELETE', path: path(`/invites/${inviteId}`) }, noReply)
     },
   }
 }

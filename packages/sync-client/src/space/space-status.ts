@@ -1,13 +1,13 @@
 import type { ErrorBody } from '@t69/protocol'
 
-import type { Session } from '../account/index.ts'
+import type { Account } from '../account/index.ts'
 import type { SpaceStatus } from '../api.ts'
 import type { SyncReport } from '../engine/index.ts'
 import type { PendingCounts, StoredSpace } from '../storage/index.ts'
 
 export interface SpaceFacts {
   readonly stored: StoredSpace
-  readonly session: Pick<Session, 'user' | 'isGone'>
+  readonly account: Pick<Account, 'user' | 'isGone'>
   /** What the tab that leads says of the space. */
   readonly report: SyncReport
   /** What the storage has counted, and what waits to be stored. */
@@ -20,7 +20,7 @@ export interface SpaceFacts {
 /** What the app is told of a space. */
 export function statusOf({
   stored,
-  session,
+  account,
   report,
   counts,
   unstored,
@@ -33,8 +33,8 @@ export function statusOf({
   const notStored: ErrorBody | null =
     reason === null ? null : { code: 'storage_failed', message: `Edits are not on disk yet: ${reason}` }
   if (stored.userId === null) return { ...base, phase: 'local', error: notStored }
-  if (session.isGone(stored.userId)) return { ...base, phase: 'blocked', error: notStored ?? accountGone }
-  if (stored.userId !== session.user?.id) return { ...base, phase: 'signed-out', error: notStored }
+  if (account.isGone(stored.userId)) return { ...base, phase: 'blocked', error: notStored ?? accountGone }
+  if (stored.userId !== account.user?.id) return { ...base, phase: 'signed-out', error: notStored }
   const error = notStored ?? report.error ?? (pending > 0 ? pushError : null)
   return { ...base, phase: report.phase, error }
 }

@@ -1,45 +1,302 @@
-import type { Presence, TransientChange, TreeId, TreeOperation } from '@t69/protocol'
+import { treeIdSchema, type TreeId, type TreeOperation } from '@t69/protocol'
+import { toTreeOperation } from '@t69/replica'
 
-import type { Space } from '../api.ts'
-import type { SyncReport, TreeVerdict } from '../engine/index.ts'
+import type { Account, SpaceDirectory } from '../account/index.ts'
+import type { Space, SpaceStatus } from '../api.ts'
+import type { SyncReport } from '../engine/index.ts'
+import { createListeners, type Runtime } from '../runtime/index.ts'
+import { unsynced, type ClientStorage, type PageJournal, type StoredSpace } from '../storage/index.ts'
+import type { SpaceMessage, Tell } from '../tabs/index.ts'
+import { createEditWriter } from './edit-writer.ts'
+import { createOpenTrees } from './open-trees.ts'
+import { createPacedMerge } from './paced-merge.ts'
+import { createPendingCounter } from './pending-counter.ts'
+import { createRefusedEdits } from './refused-edits.ts'
+import { createSpacePresence } from './space-presence.ts'
+import { createSpaceRecord } from './space-record.ts'
+import { statusOf } from './space-status.ts'
+import { createSpaceTransients } from './space-transients.ts'
+import { createSpace } from './space.ts'
+import { createTreeChecks } from './tree-checks.ts'
 
-/** A space that this tab has open: what the app sees, and by what the rest of the client reaches it. */
-export interface OpenSpace {
+/** A space that this tab has open: what the app holds, and what the rest of the client does with it. */
+export interface TabSpace {
   /** The space, once its tree is read. What comes meanwhile is not missed. */
   readonly space: Promise<Space>
-  /** Settles once the space is let go of; null as long as nobody closes it. */
+  /** Settles once the space is closed; null as long as nobody closes it. */
   readonly closing: Promise<void> | null
-  /** Operations that are stored and come from elsewhere: the server, or another tab. */
-  show(ops: readonly TreeOperation[]): void
-  /** The same, as the tab that leads hands them on: soon, at this tab's pace. */
-  follow(ops: readonly TreeOperation[]): void
-  /** Edits that a page before this one, or a tab that is gone, could not store: this one goes on to try. */
-  adopt(ops: readonly TreeOperation[]): void
-  reported(report: SyncReport): void
-  present(present: readonly Presence[]): void
-  transients(from: string, changes: readonly TransientChange[]): void
-  /** Refused edits of these trees are gone from the storage. */
-  discarded(treeIds: readonly TreeId[]): Promise<void>
-  /** How a tree that this tab shows compares with the server's. */
-  judged(verdict: TreeVerdict): void
-  /** All of the space was stored anew from the log. */
-  rebuilt(): Promise<void>
-  /** The storage was emptied: writes into it what this tab has, from where syncing begins anew. */
+  /** `isOwn`: the message was told in this tab. */
+  hear(message: SpaceMessage, isOwn: boolean): void
+  /** Takes over the edits that a page before this one, or a tab that is gone, noted and could not store. */
+  takeOver(): void
+  /** The storage was emptied: writes into it what this tab has. Syncing begins anew from there. */
   putBack(): Promise<void>
-  /** The outbox, or what was refused, has changed. */
-  recount(): Promise<void>
-  /** What is stored of the space itself has changed, or who is signed in. */
-  reread(): Promise<void>
-  /** Says again what the tab that leads has to know: another one leads now. */
-  announce(): void
-  /** Another tab leads from now on. The one before may not have said all that it had stored. */
-  takenOver(): Promise<void>
-  /** Another tab is gone, and with it what it showed without storing it. */
-  left(tab: string): void
-  /** The page may be gone in a moment. */
+  /** The page may be gone in a moment: starts to write what waits. */
   hurry(): void
-  /** The page was frozen, and has not heard the other tabs. */
+  /** The page was frozen, and has not heard the other tabs: reads what they stored. */
   reload(): Promise<void>
-  /** The space was deleted: lets go of it without storing anything. */
+  /** The space was deleted: releases it without storing anything. */
   abandon(): void
+}
+
+export interface TabSpaceDeps {
+  readonly storage: ClientStorage
+  readonly journal: PageJournal
+  readonly runtime: Runtime
+  readonly account: Account
+  readonly directory: SpaceDirectory
+  /** Names this tab to the others. */
+  readonly tab: string
+  readonly tell: Tell
+  readonly onClosed: () => void
+}
+
+/** What is assumed until the tab that leads has said something. */
+const unreported: SyncReport = {
+  phase: 'connecting',
+  role: null,
+  cursor: 0,
+  head: 0,
+  error: null,
+  pushError: null,
+}
+
+/** A storage that cannot be read now shows nothing new. It is read again at the next change, and an edit says why. */
+const ifRead = (reading: Promise<unknown>): void => void reading.catch(() => {})
+
+export function openTabSpace(
+  found: StoredSpace,
+  deps: TabSpaceDeps,
+  options: { readonly isNew?: boolean } = {},
+): TabSpace {
+  const { storage, journal, runtime, account, tab, tell } = deps
+  const spaceId = found.id
+  const rootId: TreeId = treeIdSchema.parse(spaceId)
+  const statusListeners = createListeners<SpaceStatus>()
+  const replacedListeners = createListeners<TreeId>()
+  let report = unreported
+  let closed: Promise<void> | null = null
+  let isDeleted = false
+
+  const record = createSpaceRecord(found, { ...deps, onChange: changed })
+  const presence = createSpacePresence(spaceId, tell)
+  const counter = createPendingCounter(spaceId, { storage, runtime, onCounted: changed })
+  const writer = createEditWriter({
+    spaceId,
+    runtime,
+    storage,
+    journal,
+    async onStored(ops) {
+      tell({ type: 'edited', spaceId, ops })
+      await counter.recount()
+    },
+    onChange: changed,
+  })
+  const trees = createOpenTrees({
+    spaceId,
+    readTree,
+    onEdit(op) {
+      transients.edited(op)
+      writer.add(op)
+      checks.changed(op.treeId)
+    },
+    onTransient: (change) => transients.made(change),
+    onFilled(treeId) {
+      transients.filled(treeId)
+      checks.changed(treeId)
+    },
+    stored: () => writer.stored(),
+  })
+  const transients = createSpaceTransients({ spaceId, tab, runtime, tell, trees })
+  const pace = createPacedMerge(runtime, show)
+  const checks = createTreeChecks({
+    runtime,
+    trees,
+    readTree,
+    cursor() {
+      const { phase, pending, cursor, head } = status()
+      return phase === 'live' && pending === 0 && cursor === head && !pace.isBehind ? cursor : null
+    },
+    compare: (treeId, cursor, digest) =>
+      tell({ type: 'shown', spaceId, tab, tree: { treeId, cursor, digest } }),
+    distrust: () => tell({ type: 'distrusted', spaceId }),
+    report: (divergence) => tell({ type: 'diverged', spaceId, divergence }),
+    onReplaced: replaced,
+  })
+  const refused = createRefusedEdits({
+    spaceId,
+    storage,
+    trees,
+    counter,
+    tell,
+    stored: () => writer.stored(),
+    onReplaced: replaced,
+  })
+
+  /** Edits that are noted are shown, too: they may wait for room on the disk since before this page was opened. */
+  async function readTree(treeId: TreeId): Promise<TreeOperation[]> {
+    const kept = await storage.readTree(spaceId, treeId)
+    return [...kept, ...journal.noted(spaceId).filter((op) => op.treeId === treeId)]
+  }
+
+  function status(): SpaceStatus {
+    const { counts } = counter
+    const { unstored, error: storageError } = writer
+    return statusOf({ stored: record.stored, account, report, counts, unstored, storageError })
+  }
+
+  function changed(): void {
+    const latest = status()
+    statusListeners.emit(latest)
+    presence.show(latest.phase === 'live')
+    checks.resumed()
+  }
+
+  function replaced(treeId: TreeId): void {
+    if (closed === null) replacedListeners.emit(treeId)
+  }
+
+  /** Merges stored operations that come from elsewhere: the server, or another tab. */
+  function show(ops: readonly TreeOperation[]): void {
+    trees.show(ops)
+    transients.merged(ops)
+    for (const treeId of new Set(ops.map((op) => op.treeId))) checks.changed(treeId)
+  }
+
+  function showPresent(message: Extract<SpaceMessage, { type: 'present' }>): void {
+    const hasNewcomer = presence.named(message.present)
+    transients.keepConnections(new Set(message.present.map(({ connectionId }) => connectionId)))
+    if (hasNewcomer) transients.repeat()
+    presence.show(status().phase === 'live')
+  }
+
+  /** Another tab leads from now on. The one before may not have told all that it had stored. */
+  async function leaderChanged(): Promise<void> {
+    report = unreported
+    presence.repeat()
+    transients.leaderChanged()
+    await counter.recount()
+    await trees.reload()
+  }
+
+  async function putBack(): Promise<void> {
+    const spacePut = record.putBack()
+    // All of it is noted before any is stored: the page may be reloaded while this goes on.
+    const treesPut = trees.ids().map((treeId) => {
+      const ops = (trees.get(treeId)?.getAllOps() ?? []).map((op) => toTreeOperation(op, { spaceId, treeId }))
+      return journal.around(spaceId, ops, () => spacePut.then(() => storage.appendLocal(spaceId, ops)))
+    })
+    await Promise.all(treesPut)
+    // After the operations: reading the log again finds which of them it lacks.
+    if (record.stored.userId !== null) await storage.putSyncState(spaceId, unsynced)
+    tell({ type: 'distrusted', spaceId })
+    tell({ type: 'spaces-changed' })
+    await counter.recount()
+  }
+
+  function release(): void {
+    transients.stop()
+    checks.stop()
+    pace.stop()
+    counter.stop()
+    trees.dispose()
+    presence.forget()
+    deps.onClosed()
+  }
+
+  async function close(): Promise<void> {
+    try {
+      await writer.close()
+    } finally {
+      release()
+    }
+  }
+
+  function abandon(): void {
+    isDeleted = true
+    closed ??= Promise.resolve()
+    release()
+    changed()
+  }
+
+  const rootTree = options.isNew === true ? Promise.resolve(trees.create(rootId)) : trees.open(rootId)
+
+  async function open(): Promise<Space> {
+    const root = await rootTree
+    if (options.isNew === true) await writer.stored()
+    await counter.recount()
+    return createSpace({
+      spaceId,
+      root: () => trees.get(rootId) ?? root,
+      account,
+      storage,
+      record,
+      presence,
+      counter,
+      writer,
+      trees,
+      refused,
+      statusListeners,
+      replacedListeners,
+      report: () => report,
+      status,
+      isClosed: () => closed !== null,
+      isDeleted: () => isDeleted,
+      close: () => (closed ??= close()),
+    })
+  }
+
+  return {
+    space: open(),
+    get closing() {
+      return closed
+    },
+    hear(message, isOwn) {
+      switch (message.type) {
+        case 'leading':
+          return ifRead(leaderChanged())
+        case 'left':
+          return transients.tabLeft(message.tab)
+        case 'edited':
+          if (isOwn) return
+          show(message.ops)
+          return void counter.recount()
+        case 'received':
+          // The tab that leads rests between merges before it stores more; another tab sets its own pace.
+          return isOwn ? show(message.ops) : pace.add(message.ops)
+        case 'settled':
+          return void counter.recount()
+        case 'discarded':
+          return isOwn ? undefined : ifRead(refused.discarded(message.treeIds))
+        case 'reported':
+          report = message.report
+          return changed()
+        case 'judged':
+          return message.tab === tab ? checks.compared(message.verdict) : undefined
+        case 'rebuilt':
+          return ifRead(checks.rebuilt())
+        case 'present':
+          return showPresent(message)
+        case 'transients-made':
+          return isOwn ? undefined : transients.heardFromTab(message.tab, message.changes)
+        case 'transients-heard':
+          return transients.heardFromConnection(message.connectionId, message.changes)
+        case 'spaces-changed':
+          return ifRead(record.reread())
+        case 'space-deleted':
+          return isOwn ? undefined : abandon()
+        default:
+          return message satisfies never
+      }
+    },
+    takeOver() {
+      const ops = journal.takeOver(spaceId)
+      show(ops)
+      writer.adopt(ops)
+    },
+    putBack,
+    hurry: () => writer.hurry(),
+    reload: () => trees.reload(),
+    abandon,
+  }
 }

@@ -12,7 +12,8 @@ import {
 import { describe, expect, it } from 'vitest'
 
 import { createManualTime } from '../runtime/testing/manual-time.ts'
-import { createTransientReceiver, createTransientSender } from './transients.ts'
+import { createTransientReceiver } from './transient-receiver.ts'
+import { createTransientSender } from './transient-sender.ts'
 
 const treeId = treeIdSchema.parse('tree')
 const where = { treeId, targetId: 'message', key: 'text' }

@@ -13,13 +13,23 @@ import {
   transientChangeSchema,
   treeIdSchema,
   type SpaceId,
+  type TransientChange,
   type TreeOperation,
 } from '@t69/protocol'
 import { z } from 'zod'
 
 import type { Tabs } from './tabs.ts'
 
-/** What tabs tell each other. They may run different releases of an app, so it is parsed on arrival. */
+/**
+ * The one conversation inside the client. Every party (the tab that leads, each open space, each tab) tells and
+ * hears these messages, in its own tab and across tabs alike. A new message needs its line in `messages`, somebody
+ * who tells it, and a case in the `hear` of each party that the line names: without the case it does not compile.
+ *
+ * Tabs may run different releases of an app, so what comes from another tab is parsed on arrival.
+ */
+
+/** Who can hear a message: the sync engine of the tab that leads, the spaces that a tab has open, a tab itself. */
+export type Hearer = 'leader' | 'space' | 'tab'
 
 const reportSchema = z.object({
   phase: z.enum(['local', 'signed-out', 'offline', 'connecting', 'catching-up', 'live', 'blocked']),
@@ -40,7 +50,7 @@ const verdictSchema = z.object({
 const divergenceSchema = signals['divergence:report'].omit({ spaceId: true, logId: true })
 
 /** Operations travel as batches, which are validated as they are decoded. */
-const opsSchema = z.array(batchBytesSchema).transform((batches, context): TreeOperation[] => {
+const opsSchema = z.array(batchBytesSchema).transform((batches, context): readonly TreeOperation[] => {
   try {
     return batches.flatMap((bytes) => [...decodeBatch(bytes).ops])
   } catch (error) {
@@ -50,53 +60,100 @@ const opsSchema = z.array(batchBytesSchema).transform((batches, context): TreeOp
 })
 
 const spaceId = spaceIdSchema
-const changes = z.array(transientChangeSchema)
+const changes = z.array(transientChangeSchema).transform((it): readonly TransientChange[] => it)
 
-const tabMessageSchema = z.discriminatedUnion('type', [
-  /** The tab that leads now asks each tab what it has open. */
-  z.object({ type: z.literal('leading') }),
-  /** Is the tab that leads alive? It says at once that it is. */
-  z.object({ type: z.literal('leader-asked') }),
-  z.object({ type: z.literal('leader-here') }),
-  /** The spaces that a tab has open: all of them. None when it goes. */
-  z.object({ type: z.literal('opened'), tab: z.string(), spaceIds: z.array(spaceId) }),
+function message<Type extends string, By extends Hearer, Fields extends z.core.$ZodLooseShape>(
+  type: Type,
+  heardBy: readonly By[],
+  fields: Fields,
+) {
+  return { type, heardBy, schema: z.object({ type: z.literal(type), ...fields }) }
+}
+
+const messages = [
+  // Who leads, and what the tabs have open.
+  /** From the tab that leads now: every tab says again what the leader has to know. */
+  message('leading', ['space', 'tab'], {}),
+  /** To the leader: is it alive? It answers `leader-here` at once. */
+  message('leader-asked', ['leader'], {}),
+  message('leader-here', ['tab'], {}),
+  /** The spaces that a tab has open: all of them, each time. None when the tab goes. */
+  message('opened', ['leader'], { tab: z.string(), spaceIds: z.array(spaceId) }),
   /** From the leader: the tab is gone, and may not have said so. */
-  z.object({ type: z.literal('left'), tab: z.string() }),
+  message('left', ['leader', 'space'], { tab: z.string() }),
+
+  // Operations.
   /** Edits that are stored. Without operations: there is something new in the outbox. */
-  z.object({ type: z.literal('edited'), spaceId, ops: opsSchema }),
+  message('edited', ['leader', 'space', 'tab'], { spaceId, ops: opsSchema }),
   /** From the leader: operations of others, which are stored. */
-  z.object({ type: z.literal('received'), spaceId, ops: opsSchema }),
-  /** From the leader: the outbox, or what was refused, has changed. */
-  z.object({ type: z.literal('settled'), spaceId }),
-  /** Refused edits of these trees are gone from the storage. */
-  z.object({ type: z.literal('discarded'), spaceId, treeIds: z.array(treeIdSchema) }),
-  z.object({ type: z.literal('reported'), spaceId, report: reportSchema }),
-  /** To the leader: a tree as the tab shows it, to be compared with the log's. */
-  z.object({ type: z.literal('shown'), spaceId, tab: z.string(), tree: shownTreeSchema }),
-  /** From the leader, to the tab that showed it. */
-  z.object({ type: z.literal('judged'), spaceId, tab: z.string(), verdict: verdictSchema }),
-  /** To the leader: what is stored is not as the log has it. */
-  z.object({ type: z.literal('distrusted'), spaceId }),
-  /** From the leader: all was read from the log again. */
-  z.object({ type: z.literal('rebuilt'), spaceId }),
-  /** To the leader: what differed, for the server. */
-  z.object({ type: z.literal('diverged'), spaceId, divergence: divergenceSchema }),
-  z.object({ type: z.literal('presence-set'), spaceId, state: jsonValueSchema }),
-  z.object({ type: z.literal('present'), spaceId, present: z.array(presenceSchema) }),
-  /** Transient changes made in a tab, for the others and for the server. */
-  z.object({ type: z.literal('transients-made'), spaceId, tab: z.string(), changes }),
-  z.object({ type: z.literal('transients-heard'), spaceId, connectionId: z.string(), changes }),
-  /** The stored session is another. */
-  z.object({ type: z.literal('session-stored') }),
-  /** The list of spaces, or what is stored of one (its name, whose it is), may have changed. */
-  z.object({ type: z.literal('spaces-changed') }),
-  z.object({ type: z.literal('space-deleted'), spaceId }),
-  /** Try again to enter a space, whatever the server said before. */
-  z.object({ type: z.literal('rejoin'), spaceId }),
-])
+  message('received', ['space'], { spaceId, ops: opsSchema }),
+  /** From the leader: the outbox, or the list of refused edits, has changed. */
+  message('settled', ['space'], { spaceId }),
+  /** Refused edits of these trees were removed from the storage. */
+  message('discarded', ['space'], { spaceId, treeIds: z.array(treeIdSchema) }),
+  /** From the leader: how far the space is synced. */
+  message('reported', ['space'], { spaceId, report: reportSchema }),
 
-export type TabMessage = z.output<typeof tabMessageSchema>
+  // Comparing trees with the server's log.
+  /** To the leader: a tree as the tab shows it, to be compared with the log. */
+  message('shown', ['leader'], { spaceId, tab: z.string(), tree: shownTreeSchema }),
+  /** From the leader, to the tab that showed the tree. */
+  message('judged', ['space'], { spaceId, tab: z.string(), verdict: verdictSchema }),
+  /** To the leader: what is stored does not match the log. */
+  message('distrusted', ['leader'], { spaceId }),
+  /** From the leader: the whole space was read from the log again. */
+  message('rebuilt', ['space'], { spaceId }),
+  /** To the leader: what differed, for the server's log. */
+  message('diverged', ['leader'], { spaceId, divergence: divergenceSchema }),
 
+  // What is shown and never stored.
+  message('presence-set', ['leader'], { spaceId, state: jsonValueSchema }),
+  message('present', ['space'], { spaceId, present: z.array(presenceSchema) }),
+  /** Transient changes made in a tab, for the other tabs and for the server. */
+  message('transients-made', ['leader', 'space'], { spaceId, tab: z.string(), changes }),
+  /** From the leader: transient changes of another connection. */
+  message('transients-heard', ['space'], { spaceId, connectionId: z.string(), changes }),
+
+  // Accounts and the list of spaces.
+  /** The stored session has changed. */
+  message('session-stored', ['tab'], {}),
+  /** The list of spaces, or what is stored of one (its name, its owner), may have changed. */
+  message('spaces-changed', ['leader', 'space', 'tab'], {}),
+  message('space-deleted', ['leader', 'space', 'tab'], { spaceId }),
+  /** To the leader: try again to enter a space, whatever the server said before. */
+  message('rejoin', ['leader'], { spaceId }),
+]
+
+type Message = (typeof messages)[number]
+
+export type TabMessage = z.output<Message['schema']>
+type SchemaHeardBy<One, Party> = One extends { heardBy: readonly (infer By)[]; schema: infer Schema }
+  ? Party extends By
+    ? Schema
+    : never
+  : never
+type HeardBy<Party extends Hearer> = z.output<Extract<SchemaHeardBy<Message, Party>, z.ZodType>>
+export type LeaderMessage = HeardBy<'leader'>
+export type SpaceMessage = HeardBy<'space'>
+export type OwnTabMessage = HeardBy<'tab'>
+
+/** Sends a message to every party that it concerns, in this tab and in the others. */
+export type Tell = (message: TabMessage) => void
+
+const tabMessageSchema = z.discriminatedUnion(
+  'type',
+  messages.map(({ schema }) => schema) as [Message['schema'], ...Message['schema'][]],
+)
+
+const hearers = new Map<string, readonly Hearer[]>(messages.map(({ type, heardBy }) => [type, heardBy]))
+
+const concerns = (hearer: Hearer, { type }: TabMessage): boolean =>
+  hearers.get(type)?.includes(hearer) ?? false
+export const concernsLeader = (told: TabMessage): told is LeaderMessage => concerns('leader', told)
+export const concernsSpaces = (told: TabMessage): told is SpaceMessage => concerns('space', told)
+export const concernsTab = (told: TabMessage): told is OwnTabMessage => concerns('tab', told)
+
+/** The conversation with the other tabs. */
 export interface TabLine {
   send(message: TabMessage): void
   onMessage(listener: (message: TabMessage) => void): void
@@ -104,9 +161,8 @@ export interface TabLine {
 
 export function createTabLine(tabs: Tabs): TabLine {
   return {
-    send(message) {
-      if (!tabs.alone)
-        tabs.post('ops' in message ? { ...message, ops: pack(message.spaceId, message.ops) } : message)
+    send(told) {
+      if (!tabs.alone) tabs.post('ops' in told ? { ...told, ops: pack(told.spaceId, told.ops) } : told)
     },
     onMessage(listener) {
       tabs.onMessage((raw) => {

@@ -6,11 +6,11 @@ import {
   type JsonValue,
   type PropertyOperation,
   type TransientChange,
-  type TreeId,
 } from '@t69/protocol'
 
 import type { Runtime } from '../runtime/index.ts'
 import type { LocalTransient } from './open-trees.ts'
+import { slotOf } from './transient-slot.ts'
 
 /** The latest value wins; between two messages at least this long passes. */
 const throttleMs = 50
@@ -63,7 +63,7 @@ export function createTransientSender(
 
   return {
     set(change) {
-      const key = keyOf(change)
+      const key = slotOf(change)
       const before = outgoing.get(key)
       outgoing.set(key, {
         sent: before?.sent,
@@ -74,7 +74,7 @@ export function createTransientSender(
       })
       schedule()
     },
-    stored: (op) => void outgoing.delete(keyOf(op)),
+    stored: (op) => void outgoing.delete(slotOf(op)),
     repeatWhole() {
       for (const entry of outgoing.values()) {
         entry.sentAny = false
@@ -140,103 +140,4 @@ const fits = (value: JsonValue): boolean => utf8Length(JSON.stringify(value)) <=
 function wellFormedStart(text: string): string {
   const last = text.charCodeAt(text.length - 1)
   return last >= 0xd800 && last < 0xdc00 ? text.slice(0, -1) : text
-}
-
-const keyOf = ({ treeId, targetId, key }: Pick<LocalTransient, 'treeId' | 'targetId' | 'key'>): string =>
-  `${treeId}/${targetId}/${key}`
-
-export interface TransientReceiver {
-  apply(from: string, changes: readonly TransientChange[]): void
-  /** A stored value came: what was shown over it is history, unless it is newer (TR5). */
-  stored(op: PropertyOperation): void
-  /** Shows once more what is held for a tree: it was not open, or it lacked the vertices. */
-  showAgain(treeId: TreeId): void
-  /** Who is not here any more shows nothing. */
-  keepOnly(isPresent: (from: string) => boolean): void
-}
-
-interface Held {
-  readonly from: string
-  readonly change: TransientChange
-  readonly value: JsonValue
-  /** About what it takes in memory. */
-  readonly size: number
-}
-
-/** What is held of one sender, as `Held.size`. Of who sends more, the oldest is taken away. */
-const maxHeld = 4 * limits.maxValueBytes
-
-/** Puts the parts together that a sender sent, and shows the result. */
-export function createTransientReceiver(
-  show: (change: TransientChange, value: JsonValue | undefined) => void,
-): TransientReceiver {
-  const shown = new Map<string, Held>()
-  const heldOf = new Map<string, number>()
-
-  function drop(slot: string): void {
-    const held = shown.get(slot)
-    if (held === undefined) return
-    shown.delete(slot)
-    const left = (heldOf.get(held.from) ?? 0) - held.size
-    if (left > 0) heldOf.set(held.from, left)
-    else heldOf.delete(held.from)
-  }
-
-  function hold(slot: string, from: string, change: TransientChange, value: JsonValue): void {
-    drop(slot)
-    const size = slot.length + (typeof value === 'string' ? value.length : JSON.stringify(value).length)
-    shown.set(slot, { from, change, value, size })
-    heldOf.set(from, (heldOf.get(from) ?? 0) + size)
-    show(change, value)
-    for (const [oldest, held] of shown) {
-      if ((heldOf.get(from) ?? 0) <= maxHeld) return
-      if (held.from !== from) continue
-      drop(oldest)
-      show(held.change, undefined)
-    }
-  }
-
-  return {
-    apply(from, changes) {
-      for (const change of changes) {
-        const { value, offset } = change
-        const slot = keyOf(change)
-        if (value === undefined) {
-          drop(slot)
-          show(change, undefined)
-          continue
-        }
-        const before = shown.get(slot)
-        const whole =
-          offset === undefined
-            ? value
-            : continued(before?.from === from ? before.value : undefined, offset, value)
-        if (whole !== undefined) hold(slot, from, change, whole)
-      }
-    },
-    stored(op) {
-      const slot = keyOf(op)
-      const opId = shown.get(slot)?.change.opId
-      const isNewer = opId !== undefined && opId.peerId === op.peerId && opId.clock > op.clock
-      if (!isNewer) drop(slot)
-    },
-    showAgain(treeId) {
-      for (const { change, value } of shown.values()) {
-        if (change.treeId === treeId) show(change, value)
-      }
-    },
-    keepOnly(isPresent) {
-      for (const [slot, { from, change }] of shown) {
-        if (isPresent(from)) continue
-        drop(slot)
-        show(change, undefined)
-      }
-    },
-  }
-}
-
-/** A part that does not follow what is here is of no use: a whole value comes in a while. */
-function continued(before: JsonValue | undefined, offset: number, part: JsonValue): string | undefined {
-  const follows = typeof before === 'string' && typeof part === 'string' && before.length === offset
-  return follows ? before + part : undefined
 }

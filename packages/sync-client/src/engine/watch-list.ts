@@ -1,0 +1,174 @@
+import type { SpaceId, UserId } from '@t69/protocol'
+
+import { backoffMs, type Runtime } from '../runtime/index.ts'
+import {
+  SupersededError,
+  unsynced,
+  type ClientStorage,
+  type StoredSpace,
+  type SyncState,
+} from '../storage/index.ts'
+import type { WatchedSpace } from './watched-space.ts'
+
+/**
+ * Decides which spaces are synced: those that a tab has open, and those that no tab has open any more until the
+ * server has all of their edits. Only spaces of the user who is signed in.
+ */
+export interface WatchList {
+  get(spaceId: SpaceId): WatchedSpace | undefined
+  all(): Iterable<WatchedSpace>
+  isOpen(spaceId: SpaceId): boolean
+  /** The spaces that a tab has open: all of them, each time. Returns those that no tab has open any more. */
+  opened(tab: string, spaceIds: readonly SpaceId[]): readonly SpaceId[]
+  /** There may be something new in the space's outbox. */
+  edited(spaceId: SpaceId): void
+  /** Watches the spaces that are wanted, and no others. Never rejects: what fails is tried again. */
+  align(): Promise<void>
+  /** Watches the spaces of this user from now on; those of nobody for null. */
+  setUser(userId: UserId | null): Promise<void>
+  /** Stops watching a space that is about to be deleted. */
+  forget(spaceId: SpaceId): Promise<void>
+  /** Stops watching all of them. */
+  stop(): Promise<void>
+}
+
+export interface WatchListDeps {
+  readonly storage: ClientStorage
+  readonly runtime: Runtime
+  readonly watch: (found: StoredSpace, saved: SyncState) => WatchedSpace
+  /** The space is in the list now. */
+  readonly onWatched: (space: WatchedSpace) => void
+  /** Another tab leads, and has written. */
+  readonly onSuperseded: () => void
+}
+
+export function createWatchList(deps: WatchListDeps): WatchList {
+  const { storage, runtime } = deps
+  const openIn = new Map<string, readonly SpaceId[]>()
+  const watched = new Map<SpaceId, WatchedSpace>()
+  /** Spaces that are not watched, though the server may lack some of their edits: to be looked at. */
+  const doubtful = new Set<SpaceId>()
+  /** Every space of the user was looked at. */
+  let hasLooked = false
+  let userId: UserId | null = null
+  let stopped = false
+  /** One pass at a time. */
+  let turn: Promise<void> = Promise.resolve()
+  let failures = 0
+  let cancelRetry = (): void => {}
+
+  const isOpen = (spaceId: SpaceId): boolean =>
+    Array.from(openIn.values()).some((spaceIds) => spaceIds.includes(spaceId))
+
+  /** The space, if it syncs for the user who is signed in. */
+  async function find(spaceId: SpaceId): Promise<StoredSpace | undefined> {
+    const found = await storage.getSpace(spaceId)
+    return found !== undefined && found.userId !== null && found.userId === userId ? found : undefined
+  }
+
+  /** The server lacks some of it: edits, or what a reconciliation would find. */
+  async function isUnfinished(spaceId: SpaceId): Promise<boolean> {
+    if ((await find(spaceId)) === undefined) return false
+    if ((await storage.countPending(spaceId)).pending > 0) return true
+    return (await storage.getSyncState(spaceId))?.reconciling === true
+  }
+
+  async function watch(spaceId: SpaceId): Promise<void> {
+    const found = await find(spaceId)
+    if (found === undefined) return
+    let saved = await storage.getSyncState(spaceId)
+    if (saved === undefined) {
+      saved = unsynced
+      await storage.putSyncState(spaceId, saved)
+    }
+    if (stopped) return
+    const space = deps.watch(found, saved)
+    watched.set(spaceId, space)
+    deps.onWatched(space)
+  }
+
+  async function unwatch(spaceId: SpaceId): Promise<void> {
+    const space = watched.get(spaceId)
+    watched.delete(spaceId)
+    await space?.stop()
+  }
+
+  async function watchWanted(): Promise<void> {
+    const isOn = !stopped && userId !== null
+    for (const spaceId of watched.keys()) {
+      if (!isOn || !(isOpen(spaceId) || (await isUnfinished(spaceId)))) await unwatch(spaceId)
+    }
+    if (!isOn) return
+    for (const spaceIds of openIn.values()) {
+      for (const spaceId of spaceIds) if (!watched.has(spaceId)) await watch(spaceId)
+    }
+    if (!hasLooked) for (const { id } of await storage.listSpaces()) doubtful.add(id)
+    hasLooked = true
+    for (const spaceId of doubtful) {
+      // Before it is looked at: an edit that is stored meanwhile makes the space doubtful again.
+      doubtful.delete(spaceId)
+      try {
+        if (!watched.has(spaceId) && (await isUnfinished(spaceId))) await watch(spaceId)
+      } catch (error) {
+        doubtful.add(spaceId)
+        throw error
+      }
+    }
+  }
+
+  function align(): Promise<void> {
+    cancelRetry()
+    turn = turn.then(watchWanted).then(
+      () => void (failures = 0),
+      (error: unknown) => {
+        if (stopped) return
+        if (error instanceof SupersededError) return deps.onSuperseded()
+        cancelRetry = runtime.setTimer(() => void align(), backoffMs(failures++, runtime))
+      },
+    )
+    return turn
+  }
+
+  return {
+    get: (spaceId) => watched.get(spaceId),
+    all: () => watched.values(),
+    isOpen,
+    opened(tab, spaceIds) {
+      const before = openIn.get(tab) ?? []
+      if (spaceIds.length === 0) openIn.delete(tab)
+      else openIn.set(tab, spaceIds)
+      void align()
+      return before.filter((spaceId) => !isOpen(spaceId))
+    },
+    edited(spaceId) {
+      const isHere = isOpen(spaceId)
+      const space = watched.get(spaceId)
+      space?.edited()
+      if (isHere && space !== undefined) return
+      // Stored late, for a tab that is gone or of an older release; or the space may be closed before it is watched.
+      doubtful.add(spaceId)
+      if (!isHere) void align()
+    },
+    align,
+    setUser(next) {
+      userId = next
+      hasLooked = false
+      return align()
+    },
+    async forget(spaceId) {
+      for (const [tab, spaceIds] of openIn) {
+        openIn.set(
+          tab,
+          spaceIds.filter((id) => id !== spaceId),
+        )
+      }
+      turn = turn.then(() => unwatch(spaceId))
+      await align()
+    },
+    async stop() {
+      stopped = true
+      await align()
+      cancelRetry()
+    },
+  }
+}

@@ -1,0 +1,141 @@
+import {
+  errorBodyFrom,
+  type Ack,
+  type ErrorBody,
+  type RequestName,
+  type RequestPayload,
+  type RequestReply,
+  type SignalName,
+  type SignalPayload,
+} from '@t69/protocol'
+
+import type { AccessToken } from '../account/index.ts'
+import { backoffMs, createNamedTimers, type Runtime } from '../runtime/index.ts'
+import type { Connection } from './transport.ts'
+
+/** An open connection, until it is lost. */
+export interface Link {
+  request<N extends RequestName>(name: N, payload: RequestPayload<N>): Promise<Ack<RequestReply<N>>>
+  signal<N extends SignalName>(name: N, payload: SignalPayload<N>): void
+}
+
+/** Keeps one connection good while it is open: its token is renewed in time, and its death is noticed. */
+export interface OpenLink extends Link {
+  /** Fetches a fresh token and shows it to the server. */
+  renewToken(): Promise<void>
+  /** Gives the connection up if it has been silent for too long, else asks the server for a sign of life. */
+  check(): void
+  /** The connection is over: nothing of it is said or heard any more. */
+  end(): void
+}
+
+export interface OpenLinkDeps {
+  readonly runtime: Runtime
+  readonly account: { accessToken(): Promise<AccessToken>; invalidate(): void }
+  /** The connection cannot go on, and why. */
+  readonly onFailed: (error: ErrorBody) => void
+}
+
+/** In milliseconds. A request that takes longer has no server at its other end any more. */
+const requestDeadlineMs = 30_000
+/** In milliseconds: the same where there is reason to doubt, since the device slept or changed its network. */
+const signOfLifeDeadlineMs = 10_000
+/** In milliseconds. A server that was heard this recently need not be asked. */
+const heardLatelyMs = 5_000
+
+export const lost: ErrorBody = { code: 'unavailable', message: 'The connection was lost' }
+
+/** `renewInMs`: how long until the token that opened the connection should be replaced. */
+export function openLink(
+  connection: Connection,
+  { renewInMs }: AccessToken,
+  { runtime, account, onFailed }: OpenLinkDeps,
+): OpenLink {
+  const timers = createNamedTimers<'renew' | 'watch'>(runtime)
+  let isOver = false
+
+  function fail(error: ErrorBody): void {
+    if (!isOver) onFailed(error)
+  }
+
+  async function request<N extends RequestName>(
+    name: N,
+    payload: RequestPayload<N>,
+    deadlineMs = requestDeadlineMs,
+  ): Promise<Ack<RequestReply<N>>> {
+    if (isOver) return { ok: false, error: lost }
+    const cancel = runtime.setTimer(
+      () => fail({ code: 'unavailable', message: `The server did not answer ${name} in time` }),
+      deadlineMs,
+    )
+    const ack = await connection.request(name, payload)
+    cancel()
+    return ack
+  }
+
+  /** Shows the server a token that is good now; with `anew`, one that was fetched for it. */
+  async function showToken({ deadlineMs, anew }: { deadlineMs: number; anew: boolean }): Promise<void> {
+    try {
+      if (anew) account.invalidate()
+      const access = await account.accessToken()
+      if (isOver) return
+      const ack = await request('auth:renew', { token: access.token }, deadlineMs)
+      if (isOver) return
+      if (ack.ok) renewIn(access.renewInMs)
+      else if (ack.error.code === 'forbidden' || ack.error.code === 'unauthenticated') fail(ack.error)
+    } catch (error) {
+      const body = errorBodyFrom(error)
+      if (body.code === 'unauthenticated') fail(body)
+      // Otherwise the network failed: the connection is good for a while yet, and this is tried again meanwhile.
+      else if (!isOver) renewIn(backoffMs(4, runtime))
+    }
+  }
+
+  const renewToken = (): Promise<void> => showToken({ deadlineMs: requestDeadlineMs, anew: true })
+
+  function renewIn(delayMs: number): void {
+    timers.set('renew', () => void renewToken(), delayMs)
+  }
+
+  /** Nothing was heard for longer than a living server stays silent. */
+  function isDead(): boolean {
+    const silence = connection.silence?.()
+    return silence !== undefined && silence.forMs > silence.boundMs
+  }
+
+  /**
+   * Timers stand still while a device sleeps, those of the transport too; the wall clock does not. Looks often
+   * enough that a connection that died meanwhile is given up soon after the device wakes, without an event.
+   */
+  function watchSilence(): void {
+    const boundMs = connection.silence?.().boundMs ?? Number.POSITIVE_INFINITY
+    if (!Number.isFinite(boundMs)) return
+    const look = (): void => {
+      if (isDead()) fail(lost)
+      else timers.set('watch', look, boundMs / 3)
+    }
+    timers.set('watch', look, boundMs / 3)
+  }
+
+  renewIn(renewInMs)
+  watchSilence()
+
+  return {
+    request: (name, payload) => request(name, payload),
+    signal(name, payload) {
+      if (!isOver) connection.signal(name, payload)
+    },
+    renewToken,
+    check() {
+      if (isDead()) return fail(lost)
+      const silence = connection.silence?.()
+      if (silence !== undefined && silence.forMs >= 0 && silence.forMs < heardLatelyMs) return
+      // The server has to answer it.
+      void showToken({ deadlineMs: signOfLifeDeadlineMs, anew: false })
+    },
+    end() {
+      isOver = true
+      timers.cancelAll()
+    },
+  }
+}

@@ -1,0 +1,79 @@
+import { rightsByRole, rightsOf, spaceSchema, SyncError, type Rights, type RoleName } from '@t69/protocol'
+
+import type { Account, SpaceDirectory } from '../account/index.ts'
+import { isLocalUri, localUri, unsynced, type ClientStorage, type StoredSpace } from '../storage/index.ts'
+import type { Tell } from '../tabs/index.ts'
+
+/** What this device has stored of the space itself, whose it is, and what its user may do in it. */
+export interface SpaceRecord {
+  readonly stored: StoredSpace
+  /** Reads what is stored again: another tab, or the engine, may have changed it. */
+  reread(): Promise<void>
+  /** Writes what is stored into a storage that was emptied. */
+  putBack(): Promise<void>
+  /** Null while local. */
+  role(reported: RoleName | null): RoleName | null
+  rights(reported: RoleName | null): Rights
+  /** Renames the space for everybody. */
+  rename(name: string): Promise<void>
+  /** Makes a local space a synced one of the user who is signed in. `ready`: its edits so far are stored. */
+  enableSync(ready: () => Promise<void>): Promise<void>
+}
+
+export interface SpaceRecordDeps {
+  readonly storage: ClientStorage
+  readonly account: Account
+  readonly directory: SpaceDirectory
+  readonly tell: Tell
+  readonly onChange: () => void
+}
+
+export function createSpaceRecord(found: StoredSpace, deps: SpaceRecordDeps): SpaceRecord {
+  const { storage, account, directory, tell } = deps
+  const spaceId = found.id
+  let stored = found
+
+  async function put(next: StoredSpace): Promise<void> {
+    await storage.putSpace(next)
+    stored = next
+    tell({ type: 'spaces-changed' })
+    deps.onChange()
+  }
+
+  /** As the leader reports it, as the list of spaces has it, or the owner's where no server knows the space. */
+  function role(reported: RoleName | null): RoleName | null {
+    if (stored.userId === null) return null
+    return reported ?? directory.roleOf(spaceId) ?? (isLocalUri(stored.uri) ? 'owner' : null)
+  }
+
+  return {
+    get stored() {
+      return stored
+    },
+    async reread() {
+      stored = (await storage.getSpace(spaceId)) ?? stored
+      deps.onChange()
+    },
+    putBack: () => storage.putSpace(stored),
+    role,
+    rights: (reported) =>
+      stored.userId === null ? rightsByRole.owner : rightsOf(role(reported) ?? 'editor'),
+    async rename(name) {
+      if (stored.userId !== null && !isLocalUri(stored.uri)) {
+        const path = `/api/spaces/${spaceId}`
+        const summary = await account.call({ method: 'PATCH', path, body: { name } }, spaceSchema)
+        await directory.remember(summary)
+      }
+      await put({ ...stored, name: name.trim() })
+    },
+    async enableSync(ready) {
+      const { user } = account
+      if (user === null) throw new SyncError('unauthenticated', 'Sign in to sync this space')
+      if (stored.userId === user.id) return
+      if (stored.userId !== null) throw new SyncError('forbidden', "This is another user's space")
+      await ready()
+      await storage.putSyncState(spaceId, unsynced)
+      await put({ ...stored, uri: localUri(spaceId), userId: user.id })
+    },
+  }
+}

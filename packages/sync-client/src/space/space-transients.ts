@@ -1,0 +1,84 @@
+import type { SpaceId, TransientChange, TreeId, TreeOperation } from '@t69/protocol'
+
+import type { Runtime } from '../runtime/index.ts'
+import type { Tell } from '../tabs/index.ts'
+import type { LocalTransient, OpenTrees } from './open-trees.ts'
+import { createTransientReceiver } from './transient-receiver.ts'
+import { createTransientSender } from './transient-sender.ts'
+
+/** The values of a space that are shown and not stored: those made in this tab, and those of others. */
+export interface SpaceTransients {
+  /** A value was set in this tab. */
+  made(change: LocalTransient): void
+  /** An edit made in this tab is about to be stored: a transient value of its property is over. */
+  edited(op: TreeOperation): void
+  /** A tree was filled: what is held for it can be shown. */
+  filled(treeId: TreeId): void
+  /** Stored operations of others were merged. */
+  merged(ops: readonly TreeOperation[]): void
+  /** Another tab of this device made changes. */
+  heardFromTab(tab: string, changes: readonly TransientChange[]): void
+  heardFromConnection(connectionId: string, changes: readonly TransientChange[]): void
+  /** Connections that are not among these show nothing any more. */
+  keepConnections(connectionIds: ReadonlySet<string>): void
+  tabLeft(tab: string): void
+  /** Another tab leads now: the tabs that are still there say again what they show. */
+  leaderChanged(): void
+  /** Somebody came who has heard nothing so far. */
+  repeat(): void
+  stop(): void
+}
+
+export interface SpaceTransientsDeps {
+  readonly spaceId: SpaceId
+  /** Names this tab to the others. */
+  readonly tab: string
+  readonly runtime: Runtime
+  readonly tell: Tell
+  readonly trees: Pick<OpenTrees, 'get'>
+}
+
+/** Other tabs are told apart from connections of other devices. */
+const tabPrefix = 'tab:'
+
+export function createSpaceTransients({
+  spaceId,
+  tab,
+  runtime,
+  tell,
+  trees,
+}: SpaceTransientsDeps): SpaceTransients {
+  const sender = createTransientSender(runtime, (changes) =>
+    tell({ type: 'transients-made', spaceId, tab, changes }),
+  )
+  const receiver = createTransientReceiver(({ treeId, targetId, key, opId }, value) => {
+    const id = opId && { counter: opId.clock, peerId: opId.peerId }
+    trees.get(treeId)?.showTransient(targetId, key, value, id)
+  })
+  return {
+    made: (change) => sender.set(change),
+    edited(op) {
+      if (op.key !== undefined) sender.stored(op)
+    },
+    filled: (treeId) => receiver.showAgain(treeId),
+    merged(ops) {
+      const grown = new Set<TreeId>()
+      for (const op of ops) {
+        if (op.key === undefined) grown.add(op.treeId)
+        else receiver.stored(op)
+      }
+      // A value may have come before the vertex that it belongs to.
+      for (const treeId of grown) receiver.showAgain(treeId)
+    },
+    heardFromTab: (from, changes) => receiver.apply(tabPrefix + from, changes),
+    heardFromConnection: (connectionId, changes) => receiver.apply(connectionId, changes),
+    keepConnections: (ids) => receiver.keepOnly((from) => from.startsWith(tabPrefix) || ids.has(from)),
+    tabLeft: (gone) => receiver.keepOnly((from) => from !== tabPrefix + gone),
+    leaderChanged() {
+      receiver.keepOnly((from) => !from.startsWith(tabPrefix))
+      sender.repeatWhole()
+    },
+    repeat: () => sender.repeatWhole(),
+    stop: () => sender.stop(),
+  }
+}
