@@ -64,7 +64,6 @@ export function createDisk(storage: ClientStorage, options: DiskOptions): Client
     appendRemote: slow((id, ops, state) => storage.appendRemote(id, ops, state)),
     getSyncState: slow((id) => storage.getSyncState(id)),
     putSyncState: slow((id, state) => storage.putSyncState(id, state)),
-    clearSyncState: slow((id) => storage.clearSyncState(id)),
     readOutbox: slow((id, budget) => storage.readOutbox(id, budget)),
     settleOutbox: slow((id, entries, refused, state) => storage.settleOutbox(id, entries, refused, state)),
     takeStrays: slow((id) => storage.takeStrays(id)),

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { createManualTime } from '../runtime/testing/manual-time.ts'
 import type { ClientStorage } from '../storage/client-storage.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
-import { createTabGroup, soloTabs, type Tabs } from '../tabs/tabs.ts'
+import { createTabGroup, soloTabs, type Tabs } from '../tabs/index.ts'
 import { createAccount } from './account.ts'
 import { createHttp } from './http.ts'
 

@@ -1,17 +1,16 @@
-import {
-  SyncError,
-  sessionSchema,
-  userIdSchema,
-  userSchema,
-  type SessionReply,
-  type User,
-  type UserId,
-} from '@t69/protocol'
+import { SyncError, sessionSchema, type SessionReply, type User, type UserId } from '@t69/protocol'
 
 import type { Credentials } from '../api.ts'
 import { createListeners, type Runtime } from '../runtime/index.ts'
 import type { ClientStorage } from '../storage/index.ts'
-import { type Http, type HttpCall, noReply, type ReplySchema } from './http.ts'
+import { noReply, type Http, type HttpCall, type ReplySchema } from './http.ts'
+import {
+  nobody,
+  parseStoredSession,
+  sessionConfigKey,
+  signedOut,
+  type StoredSession,
+} from './stored-session.ts'
 
 export interface AccessToken {
   readonly token: string
@@ -61,25 +60,6 @@ export interface AccountDeps {
   readonly onStored: () => void
 }
 
-/** What the storage keeps. `owesSignOut` is a sign-out the server missed; `goneUserIds` deleted their accounts here. */
-interface StoredSession {
-  readonly user: User | null
-  readonly lastUserId: UserId | null
-  readonly refreshToken: string | null
-  readonly owesSignOut: boolean
-  readonly goneUserIds: readonly UserId[]
-}
-
-const configKey = 'syncSession'
-const userIdsSchema = userIdSchema.array()
-const nobody: StoredSession = {
-  user: null,
-  lastUserId: null,
-  refreshToken: null,
-  owesSignOut: false,
-  goneUserIds: [],
-}
-
 /**
  * How much of a token's life is used, at most, before the next one is fetched. Chance takes up to a tenth off:
  * whoever came back to a server together would else renew together ever after.
@@ -88,14 +68,17 @@ const usedLife = 0.8
 
 export function createAccount({ http, storage, runtime, kind, exclusive, onStored }: AccountDeps): Account {
   const listeners = createListeners<User | null>()
-  let stored = nobody
+  let stored: StoredSession = nobody
   let access: { token: string; fetchedAt: number; renewAfterMs: number } | null = null
   let refreshing: Promise<AccessToken> | null = null
+
+  const readStored = async (): Promise<StoredSession> =>
+    parseStoredSession(await storage.getConfig(sessionConfigKey))
 
   async function store(next: StoredSession): Promise<void> {
     // With the refresh token in a cookie a renewal changes nothing here, and needs no room on a full disk.
     if (JSON.stringify(next) === JSON.stringify(stored)) return
-    await storage.putConfig(configKey, next)
+    await storage.putConfig(sessionConfigKey, next)
     take(next)
     onStored()
   }
@@ -111,7 +94,7 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
 
   async function begin(path: string, body: Credentials & { readonly name?: string }): Promise<User> {
     return exclusive(async () => {
-      take(storedSession(await storage.getConfig(configKey)))
+      take(await readStored())
       const reply = await http.call(
         { method: 'POST', path, body: { ...body, session: tokenKind } },
         sessionSchema,
@@ -136,7 +119,7 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
   /** Another tab may have refreshed, or signed out, while this one waited for its turn. */
   const refresh = (): Promise<AccessToken> =>
     exclusive(async () => {
-      take(storedSession(await storage.getConfig(configKey)))
+      take(await readStored())
       if (stored.user === null) throw new SyncError('unauthenticated', 'Nobody is signed in')
       const body = stored.refreshToken === null ? {} : { refreshToken: stored.refreshToken }
       try {
@@ -187,7 +170,7 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
     const asking = stored.user
     await withToken((token) =>
       exclusive(async () => {
-        take(storedSession(await storage.getConfig(configKey)))
+        take(await readStored())
         if (stored.user === null) throw new SyncError('unauthenticated', 'Nobody is signed in')
         if (stored.user.id !== asking?.id) {
           throw new SyncError('forbidden', 'Somebody else has signed in on this device')
@@ -217,13 +200,13 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
     onUser: (listener) => listeners.add(listener),
     isGone: (userId) => stored.goneUserIds.includes(userId),
     async load() {
-      take(storedSession(await storage.getConfig(configKey)))
+      take(await readStored())
     },
     signUp: (input) => begin('/api/auth/register', input),
     signIn: (input) => begin('/api/auth/login', input),
     signOut: (everywhere) =>
       exclusive(async () => {
-        take(storedSession(await storage.getConfig(configKey)))
+        take(await readStored())
         const { refreshToken, user } = stored
         if (user === null) return
         await store({ ...signedOut(stored), refreshToken, owesSignOut: true })
@@ -247,38 +230,19 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
       ),
     finishSignOut: () =>
       exclusive(async () => {
-        const { owesSignOut, refreshToken } = storedSession(await storage.getConfig(configKey))
+        const { owesSignOut, refreshToken } = await readStored()
         if (!owesSignOut) return
         try {
           await logout(refreshToken, false)
         } catch (error) {
           if (error instanceof SyncError && error.code === 'unavailable') return
         }
-        await store(signedOut(storedSession(await storage.getConfig(configKey))))
+        await store(signedOut(await readStored()))
       }).catch(() => {}),
     accessToken,
     invalidate() {
       access = null
     },
     call: (call, reply) => withToken((token) => http.call({ ...call, token }, reply)),
-  }
-}
-
-/** What is left when nobody is signed in any more. */
-function signedOut({ goneUserIds }: StoredSession): StoredSession {
-  return { ...nobody, goneUserIds }
-}
-
-function storedSession(value: unknown): StoredSession {
-  if (typeof value !== 'object' || value === null) return nobody
-  const field = (key: string): unknown => Object.entries(value).find(([name]) => name === key)?.[1]
-  const user = userSchema.safeParse(field('user')).data ?? null
-  const refreshToken = field('refreshToken')
-  return {
-    user,
-    lastUserId: user?.id ?? userIdSchema.safeParse(field('lastUserId')).data ?? null,
-    refreshToken: typeof refreshToken === 'string' ? refreshToken : null,
-    owesSignOut: field('owesSignOut') === true,
-    goneUserIds: userIdsSchema.safeParse(field('goneUserIds')).data ?? [],
   }
 }

@@ -1,4 +1,4 @@
-import { errorResponseSchema, SyncError } from '@t69/protocol'
+import { errorResponseSchema, messageOf, SyncError } from '@t69/protocol'
 
 import type { Runtime } from '../runtime/index.ts'
 
@@ -71,8 +71,7 @@ async function withDeadline<T>(runtime: Runtime, call: (signal: AbortSignal) => 
   try {
     return await call(abort.signal)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new SyncError('unavailable', `The server cannot be reached: ${reason}`)
+    throw new SyncError('unavailable', `The server cannot be reached: ${messageOf(error)}`)
   } finally {
     cancel()
   }

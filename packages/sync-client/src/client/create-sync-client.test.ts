@@ -6,7 +6,7 @@ import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
 import { unsynced } from '../storage/client-storage.ts'
 import type { ClientStorage } from '../storage/client-storage.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
-import { createTabGroup } from '../tabs/tabs.ts'
+import { createTabGroup } from '../tabs/index.ts'
 import { createSyncClient } from './create-sync-client.ts'
 
 const noFetch: typeof fetch = () => Promise.reject(new Error('no network here'))

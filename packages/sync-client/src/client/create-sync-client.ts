@@ -2,7 +2,7 @@ import { spaceIdSchema, SyncError, type SpaceId, type User } from '@t69/protocol
 
 import type { SyncClient } from '../api.ts'
 import { createListeners } from '../runtime/index.ts'
-import { type ClientStorage, createPageJournal, noJournal, type Shelf } from '../storage/index.ts'
+import { type ClientStorage, createPageJournal, noJournal, type JournalStore } from '../storage/index.ts'
 import { browserTabs, hasBrowserTabs, soloTabs } from '../tabs/index.ts'
 import type { SyncClientOptions } from './options.ts'
 import { createTab, type Tab } from './tab.ts'
@@ -20,8 +20,8 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     const onDisk = options.storage === undefined && storage.volatileReason === null
     const shared = onDisk && hasBrowserTabs()
     const tabs = options.tabs ?? (shared ? browserTabs('t69-sync-1') : soloTabs())
-    const shelf = onDisk ? browserShelf() : undefined
-    const journal = shelf === undefined ? noJournal : createPageJournal(shelf)
+    const journalStore = onDisk ? browserJournalStore() : undefined
+    const journal = journalStore === undefined ? noJournal : createPageJournal(journalStore)
     tab = await createTab(options, storage, journal, tabs, {
       userChanged: (user) => userListeners.emit(user),
       spacesChanged: () => spacesListeners.emit(),
@@ -81,7 +81,7 @@ async function openBrowserStorage(onBlocked = (): void => {}): Promise<ClientSto
 }
 
 /** Where cookies are blocked, the very mention of it throws. */
-function browserShelf(): Shelf | undefined {
+function browserJournalStore(): JournalStore | undefined {
   try {
     return typeof localStorage === 'undefined' ? undefined : localStorage
   } catch {

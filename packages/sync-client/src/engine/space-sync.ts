@@ -1,7 +1,9 @@
 import {
   decodeBatch,
   encodeBatch,
+  errorBodyFrom,
   limits,
+  messageOf,
   SyncError,
   type ErrorBody,
   type NotificationPayload,
@@ -168,7 +170,7 @@ export function createSpaceSync(
     if (asked === null) return
     const event = await answer(asked, request).catch((error: unknown): SyncEvent => ({
       type: 'refused',
-      error: errorBodyOf(error),
+      error: errorBodyFrom(error),
     }))
     // An answer that the machine no longer waits for (it joined anew, the connection broke) says nothing.
     if (link === asked && number === requests && machine.request === request.kind) dispatch(event)
@@ -251,12 +253,6 @@ export function createSpaceSync(
   }
 }
 
-function errorBodyOf(error: unknown): ErrorBody {
-  if (error instanceof SyncError) return error.body
-  return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
-}
-
 function storageError(error: unknown): ErrorBody {
-  const message = error instanceof Error ? error.message : String(error)
-  return { code: 'storage_failed', message: `This device's storage failed: ${message}` }
+  return { code: 'storage_failed', message: `This device's storage failed: ${messageOf(error)}` }
 }

@@ -10,8 +10,8 @@ const maxInboxOps = 2 * limits.maxBatchOps
 
 const only = (machine: SyncMachine): Step => ({ machine, effects: [] })
 
-/** What the machine knows after an event. What is to be done about it is decided afterwards. */
-export function note(machine: SyncMachine, event: SyncEvent): Step {
+/** What the machine knows after an event. `decide` says afterwards what to do about it. */
+export function reduce(machine: SyncMachine, event: SyncEvent): Step {
   switch (event.type) {
     case 'connected':
       return only({ ...disconnected(machine), link: 'up' })

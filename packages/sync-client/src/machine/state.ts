@@ -12,7 +12,7 @@ import type { OutboxSlice, RejectedEdit, SyncState } from '../storage/index.ts'
 import { fullPace, type Pace } from './pace.ts'
 
 /**
- * How one space comes to agree with the server, as a pure function: `step(machine, event)` (sync-step.ts) gives
+ * How one space comes to agree with the server, as a pure function: `step(machine, event)` (step.ts) gives
  * the next machine and what to do. At any time there is at most one storage transaction, one request and one
  * push under way.
  *

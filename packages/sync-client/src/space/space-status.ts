@@ -1,4 +1,4 @@
-import type { ErrorBody } from '@t69/protocol'
+import { messageOf, type ErrorBody } from '@t69/protocol'
 
 import type { Account } from '../account/index.ts'
 import type { SpaceStatus } from '../api.ts'
@@ -43,5 +43,3 @@ const accountGone: ErrorBody = {
   code: 'unauthenticated',
   message: 'the account was deleted, and what is here stays on this device',
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,4 +1,4 @@
-import { treeIdSchema, type TreeId, type TreeOperation } from '@t69/protocol'
+import { treeIdSchema, type TreeId } from '@t69/protocol'
 import { toTreeOperation } from '@t69/replica'
 
 import type { Account, SpaceDirectory } from '../account/index.ts'
@@ -8,16 +8,13 @@ import { createListeners, type Runtime } from '../runtime/index.ts'
 import { unsynced, type ClientStorage, type PageJournal, type StoredSpace } from '../storage/index.ts'
 import type { SpaceMessage, Tell } from '../tabs/index.ts'
 import { createEditWriter } from './edit-writer.ts'
-import { createOpenTrees } from './open-trees.ts'
-import { createPacedMerge } from './paced-merge.ts'
 import { createPendingCounter } from './pending-counter.ts'
 import { createRefusedEdits } from './refused-edits.ts'
+import { createShownTrees } from './shown-trees.ts'
 import { createSpacePresence } from './space-presence.ts'
 import { createSpaceRecord } from './space-record.ts'
 import { statusOf } from './space-status.ts'
-import { createSpaceTransients } from './space-transients.ts'
 import { createSpace } from './space.ts'
-import { createTreeChecks } from './tree-checks.ts'
 
 /** A space that this tab has open: what the app holds, and what the rest of the client does with it. */
 export interface TabSpace {
@@ -92,37 +89,21 @@ export function openTabSpace(
     },
     onChange: changed,
   })
-  const trees = createOpenTrees({
+  const shown = createShownTrees({
     spaceId,
-    readTree,
-    onEdit(op) {
-      transients.edited(op)
-      writer.add(op)
-      checks.changed(op.treeId)
-    },
-    onTransient: (change) => transients.made(change),
-    onFilled(treeId) {
-      transients.filled(treeId)
-      checks.changed(treeId)
-    },
-    stored: () => writer.stored(),
-  })
-  const transients = createSpaceTransients({ spaceId, tab, runtime, tell, trees })
-  const pace = createPacedMerge(runtime, show)
-  const checks = createTreeChecks({
+    tab,
+    storage,
+    journal,
     runtime,
-    trees,
-    readTree,
+    tell,
+    writer,
     cursor() {
       const { phase, pending, cursor, head } = status()
-      return phase === 'live' && pending === 0 && cursor === head && !pace.isBehind ? cursor : null
+      return phase === 'live' && pending === 0 && cursor === head ? cursor : null
     },
-    compare: (treeId, cursor, digest) =>
-      tell({ type: 'shown', spaceId, tab, tree: { treeId, cursor, digest } }),
-    distrust: () => tell({ type: 'distrusted', spaceId }),
-    report: (divergence) => tell({ type: 'diverged', spaceId, divergence }),
     onReplaced: replaced,
   })
+  const { trees, transients, checks } = shown
   const refused = createRefusedEdits({
     spaceId,
     storage,
@@ -132,12 +113,6 @@ export function openTabSpace(
     stored: () => writer.stored(),
     onReplaced: replaced,
   })
-
-  /** Edits that are noted are shown, too: they may wait for room on the disk since before this page was opened. */
-  async function readTree(treeId: TreeId): Promise<TreeOperation[]> {
-    const kept = await storage.readTree(spaceId, treeId)
-    return [...kept, ...journal.noted(spaceId).filter((op) => op.treeId === treeId)]
-  }
 
   function status(): SpaceStatus {
     const { counts } = counter
@@ -154,13 +129,6 @@ export function openTabSpace(
 
   function replaced(treeId: TreeId): void {
     if (closed === null) replacedListeners.emit(treeId)
-  }
-
-  /** Merges stored operations that come from elsewhere: the server, or another tab. */
-  function show(ops: readonly TreeOperation[]): void {
-    trees.show(ops)
-    transients.merged(ops)
-    for (const treeId of new Set(ops.map((op) => op.treeId))) checks.changed(treeId)
   }
 
   function showPresent(message: Extract<SpaceMessage, { type: 'present' }>): void {
@@ -195,11 +163,8 @@ export function openTabSpace(
   }
 
   function release(): void {
-    transients.stop()
-    checks.stop()
-    pace.stop()
+    shown.stop()
     counter.stop()
-    trees.dispose()
     presence.forget()
     deps.onClosed()
   }
@@ -259,11 +224,11 @@ export function openTabSpace(
           return transients.tabLeft(message.tab)
         case 'edited':
           if (isOwn) return
-          show(message.ops)
+          shown.merge(message.ops)
           return void counter.recount()
         case 'received':
           // The tab that leads rests between merges before it stores more; another tab sets its own pace.
-          return isOwn ? show(message.ops) : pace.add(message.ops)
+          return isOwn ? shown.merge(message.ops) : shown.follow(message.ops)
         case 'settled':
           return void counter.recount()
         case 'discarded':
@@ -291,7 +256,7 @@ export function openTabSpace(
     },
     takeOver() {
       const ops = journal.takeOver(spaceId)
-      show(ops)
+      shown.merge(ops)
       writer.adopt(ops)
     },
     putBack,

@@ -429,24 +429,6 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'a space that stops syncing forgets state, outbox and refusals, and keeps its operations',
-    async run(device) {
-      const storage = await device.open()
-      await storage.putSyncState(spaceId, following(0))
-      const edits = someOps({ count: 3 })
-      for (const op of edits) await storage.appendLocal(spaceId, [op])
-      const slice = await storage.readOutbox(spaceId, 1)
-      await storage.settleOutbox(spaceId, slice?.entries ?? [], edits.slice(0, 1).map(refused), following(0))
-      await storage.clearSyncState(spaceId)
-      same(await storage.getSyncState(spaceId), undefined)
-      same(await outboxOf(storage), [])
-      same(await storage.countPending(spaceId), { pending: 0, rejected: 0 })
-      same(await treeOf(storage), edits)
-      await storage.appendLocal(spaceId, someOps({ from: 4 }))
-      same(await outboxOf(storage), [])
-    },
-  },
-  {
     name: 'a deleted space leaves nothing behind, and others alone',
     async run(device) {
       const storage = await device.open()
@@ -561,18 +543,6 @@ export const clientStorageCases: readonly StorageCase[] = [
       await storage.putSyncState(spaceId, reconciling(0))
       await storage.appendRemote(spaceId, held.slice(0, 60), reconciling(60))
       same(await storage.queueMissing(spaceId, log), 40)
-    },
-  },
-  {
-    name: 'detaching and attaching again compares everything anew',
-    async run(device) {
-      const storage = await device.open()
-      const held = someOps({ count: 100 })
-      await storage.putSyncState(spaceId, reconciling(0))
-      await storage.appendRemote(spaceId, held, reconciling(100))
-      await storage.clearSyncState(spaceId)
-      await storage.putSyncState(spaceId, reconciling(0))
-      same(await storage.queueMissing(spaceId, log), 100)
     },
   },
   {

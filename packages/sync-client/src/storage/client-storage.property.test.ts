@@ -25,7 +25,7 @@ type Step =
   | { readonly kind: 'edit' | 'receive'; readonly tree: number; readonly count: number }
   | { readonly kind: 'push'; readonly budget: number; readonly refuse: number }
   | { readonly kind: 'reconcile'; readonly every: number; readonly pages: number }
-  | { readonly kind: 'retry' | 'discard' | 'reload' | 'repeat' | 'detach' }
+  | { readonly kind: 'retry' | 'discard' | 'reload' | 'repeat' }
 
 const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
@@ -44,13 +44,7 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
     pages: fc.integer({ min: 1, max: 3 }),
   }),
   fc.record({
-    kind: fc.constantFrom(
-      'retry' as const,
-      'discard' as const,
-      'reload' as const,
-      'repeat' as const,
-      'detach' as const,
-    ),
+    kind: fc.constantFrom('retry' as const, 'discard' as const, 'reload' as const, 'repeat' as const),
   }),
 )
 
@@ -143,13 +137,6 @@ async function applyStep(storage: ClientStorage, model: Model, step: Step): Prom
     case 'discard': {
       await storage.discardRejected(spaceId)
       for (const key of model.rejected.keys()) model.held.delete(key)
-      model.rejected.clear()
-      return
-    }
-    case 'detach': {
-      await storage.clearSyncState(spaceId)
-      model.state = undefined
-      model.outbox.clear()
       model.rejected.clear()
       return
     }

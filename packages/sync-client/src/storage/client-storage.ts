@@ -76,8 +76,6 @@ export interface ClientStorage {
    * cursor goes back: what was received before then says nothing of the log. So it is in `appendRemote` too.
    */
   putSyncState(spaceId: SpaceId, state: SyncState): Promise<void>
-  /** Stops syncing: forgets state, outbox and refusals, keeps every operation. */
-  clearSyncState(spaceId: SpaceId): Promise<void>
 
   /**
    * The oldest outbox entries that fit one batch of `budgetBytes` (at least one entry), or undefined when

@@ -9,5 +9,5 @@ export {
 } from './client-storage.ts'
 export { SupersededError } from './leader-term.ts'
 export { memoryStorage, type MemoryStorageOptions } from './memory-storage.ts'
-export { createPageJournal, noJournal, type PageJournal, type Shelf } from './page-journal.ts'
+export { createPageJournal, noJournal, type PageJournal, type JournalStore } from './page-journal.ts'
 export { isLocalUri, localUri, serverUri } from './space-uri.ts'

@@ -119,13 +119,6 @@ class MemoryStorage implements ClientStorage {
     moveState(this.#record(spaceId), state)
   }
 
-  async clearSyncState(spaceId: SpaceId): Promise<void> {
-    const record = this.#record(spaceId)
-    record.sync = undefined
-    record.outbox.clear()
-    record.rejected.clear()
-  }
-
   async readOutbox(spaceId: SpaceId, budgetBytes: number): Promise<OutboxSlice | undefined> {
     const entries: number[] = []
     const ops: TreeOperation[] = []

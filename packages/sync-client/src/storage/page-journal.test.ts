@@ -2,7 +2,7 @@ import { peerIdSchema, spaceIdSchema, treeIdSchema, vertexIdSchema, type TreeOpe
 import { expect, test } from 'vitest'
 
 import { memoryStorage } from './memory-storage.ts'
-import { createPageJournal, type Shelf } from './page-journal.ts'
+import { createPageJournal, type JournalStore } from './page-journal.ts'
 
 const spaceId = spaceIdSchema.parse('a'.repeat(32))
 const treeId = treeIdSchema.parse(spaceId)
@@ -13,7 +13,7 @@ function edit(clock: number, value?: string): TreeOperation {
 }
 
 /** What `localStorage` does, in memory; `room` bounds its entries. */
-function shelf(room = 100): Shelf & { readonly texts: Map<string, string> } {
+function store(room = 100): JournalStore & { readonly texts: Map<string, string> } {
   const texts = new Map<string, string>()
   return {
     texts,
@@ -37,14 +37,14 @@ async function storageWithSpace() {
 }
 
 test('an edit is noted before it is written, and forgotten afterwards', async () => {
-  const there = shelf()
+  const there = store()
   const journal = createPageJournal(there)
   await journal.around(spaceId, [edit(1, 'x')], async () => expect(there.texts.size).toBe(1))
   expect(there.texts.size).toBe(0)
 })
 
 test('what a page could not finish is stored by the next one, removals included', async () => {
-  const there = shelf()
+  const there = store()
   const page = createPageJournal(there)
   void page.around(spaceId, [edit(1, 'x'), edit(2)], () => new Promise(() => {}))
   void page.around(spaceId, [edit(3, 'y')], () => new Promise(() => {}))
@@ -58,7 +58,7 @@ test('what a page could not finish is stored by the next one, removals included'
 })
 
 test('notes of a deleted space, spoiled notes and what is not ours are not stored', async () => {
-  const there = shelf()
+  const there = store()
   there.texts.set('t69-edits/1', JSON.stringify({ spaceId: 'b'.repeat(32), ops: [edit(1, 'x')] }))
   there.texts.set('t69-edits/2', '{"spaceId":')
   there.texts.set('t69-edits/3', JSON.stringify({ spaceId, ops: [{ clock: 0 }] }))
@@ -70,7 +70,7 @@ test('notes of a deleted space, spoiled notes and what is not ours are not store
 })
 
 test('what the storage does not take stays noted', async () => {
-  const there = shelf()
+  const there = store()
   void createPageJournal(there).around(spaceId, [edit(1, 'x')], () => new Promise(() => {}))
   const storage = await storageWithSpace()
   storage.appendLocal = () => Promise.reject(new Error('full'))
@@ -80,7 +80,7 @@ test('what the storage does not take stays noted', async () => {
 })
 
 test('what a tab notes while another stores its note before is not forgotten', async () => {
-  const there = shelf()
+  const there = store()
   const writing = createPageJournal(there)
   writing.hold(spaceId, [edit(1, 'x')])
   const storage = await storageWithSpace()
@@ -94,15 +94,15 @@ test('what a tab notes while another stores its note before is not forgotten', a
   expect(starting.noted(spaceId)).toContainEqual(edit(2, 'y'))
 })
 
-test('a full shelf does not keep an edit from being written', async () => {
+test('a full store does not keep an edit from being written', async () => {
   const written: string[] = []
-  const journal = createPageJournal(shelf(0))
+  const journal = createPageJournal(store(0))
   await journal.around(spaceId, [edit(1, 'x')], async () => void written.push('x'))
   expect(written).toEqual(['x'])
 })
 
 test('a write that failed is noted still, once, until an attempt succeeds', async () => {
-  const there = shelf()
+  const there = store()
   const journal = createPageJournal(there)
   const full = () => Promise.reject(new Error('disk full'))
   await expect(journal.around(spaceId, [edit(1, 'x')], full)).rejects.toThrow('disk full')
@@ -114,7 +114,7 @@ test('a write that failed is noted still, once, until an attempt succeeds', asyn
 })
 
 test('edits that wait for a write are noted, as many as there are, until it succeeds', async () => {
-  const there = shelf()
+  const there = store()
   const journal = createPageJournal(there)
   const edits = Array.from({ length: 30 }, (_, index) => edit(index + 1, 'x'.repeat(20_000)))
   for (const count of [1, 7, 30]) journal.hold(spaceId, edits.slice(0, count))
@@ -125,7 +125,7 @@ test('edits that wait for a write are noted, as many as there are, until it succ
 })
 
 test('whoever takes over what several pages noted forgets all of it when it is written', async () => {
-  const there = shelf()
+  const there = store()
   const before = createPageJournal(there)
   for (const clock of [1, 2, 3]) before.hold(spaceId, [edit(clock, 'x')])
   expect(there.texts.size).toBe(3)

@@ -28,7 +28,7 @@ export interface Recovered {
 }
 
 /** As `localStorage` has it. */
-export type Shelf = Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>
+export type JournalStore = Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>
 
 const prefix = 't69-edits/'
 /** Larger edits come from programs, which await `stored()`. `localStorage` has 5 MB for everything. */
@@ -37,12 +37,12 @@ const maxNoteLength = 100_000
 const noteSchema = z.object({ spaceId: spaceIdSchema, ops: z.array(treeOperationSchema) })
 export type NotedEdits = z.infer<typeof noteSchema>
 
-export function createPageJournal(shelf: Shelf): PageJournal {
+export function createPageJournal(store: JournalStore): PageJournal {
   function notes(): { key: string; text: string | null; note: NotedEdits | null }[] {
-    const keys = Array.from({ length: shelf.length }, (_, index) => shelf.key(index) ?? '')
+    const keys = Array.from({ length: store.length }, (_, index) => store.key(index) ?? '')
     return keys
       .filter((key) => key.startsWith(prefix))
-      .map((key) => ({ key, text: shelf.getItem(key) }))
+      .map((key) => ({ key, text: store.getItem(key) }))
       .map(({ key, text }) => ({ key, text, note: parse(text) }))
   }
 
@@ -52,7 +52,7 @@ export function createPageJournal(shelf: Shelf): PageJournal {
     for (const piece of pieces(ops)) {
       // Named for its first edit.
       const key = prefix + spaceId + '/' + piece.name
-      if (set(shelf, key, `{"spaceId":"${spaceId}","ops":[${piece.texts.join()}]}`)) keys.push(key)
+      if (set(store, key, `{"spaceId":"${spaceId}","ops":[${piece.texts.join()}]}`)) keys.push(key)
     }
     return keys
   }
@@ -62,10 +62,10 @@ export function createPageJournal(shelf: Shelf): PageJournal {
 
   return {
     noted,
-    async around(spaceId, ops, store) {
+    async around(spaceId, ops, persist) {
       const keys = write(spaceId, ops)
-      await store()
-      for (const key of keys) shelf.removeItem(key)
+      await persist()
+      for (const key of keys) store.removeItem(key)
     },
     hold: (spaceId, ops) => void write(spaceId, ops),
     takeOver(spaceId) {
@@ -73,7 +73,7 @@ export function createPageJournal(shelf: Shelf): PageJournal {
       const ops = before.flatMap(({ note }) => note?.ops ?? [])
       const keys = new Set(write(spaceId, ops))
       const isNotedAnew = keys.size === pieces(ops).length
-      for (const { key } of before) if (isNotedAnew && !keys.has(key)) shelf.removeItem(key)
+      for (const { key } of before) if (isNotedAnew && !keys.has(key)) store.removeItem(key)
       return ops
     },
     async recover(storage) {
@@ -86,7 +86,7 @@ export function createPageJournal(shelf: Shelf): PageJournal {
             stored.push(note)
           }
           // Unless the tab that made it, which may live, has added to it.
-          if (shelf.getItem(key) === text) shelf.removeItem(key)
+          if (store.getItem(key) === text) store.removeItem(key)
         } catch {
           // The storage does not take it now.
           if (note !== null) left.add(note.spaceId)
@@ -97,7 +97,7 @@ export function createPageJournal(shelf: Shelf): PageJournal {
   }
 }
 
-/** Where there is no such shelf, nothing is noted. */
+/** Where there is no such store, nothing is noted. */
 export const noJournal: PageJournal = {
   around: (_spaceId, _ops, write) => write(),
   hold: () => {},
@@ -120,9 +120,9 @@ function pieces(ops: readonly TreeOperation[]): { readonly name: string; readonl
   return made
 }
 
-function set(shelf: Shelf, key: string, text: string): boolean {
+function set(store: JournalStore, key: string, text: string): boolean {
   try {
-    shelf.setItem(key, text)
+    store.setItem(key, text)
     return true
   } catch {
     // Full, or refused: the edit is on its way into IndexedDB all the same.

@@ -1,3 +1,4 @@
+export { browserTabs, hasBrowserTabs } from './browser-tabs.ts'
 export { createLeaderWatch } from './leader-watch.ts'
 export { oneTabAtATime } from './one-tab-at-a-time.ts'
 export {
@@ -11,4 +12,5 @@ export {
   type TabMessage,
   type Tell,
 } from './tab-messages.ts'
-export { browserTabs, createTabGroup, hasBrowserTabs, soloTabs, type Tabs } from './tabs.ts'
+export { createTabGroup } from './tab-group.ts'
+export { soloTabs, type Tabs } from './tabs.ts'

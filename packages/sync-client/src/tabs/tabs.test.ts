@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest'
 
 import { op } from '../machine/testing/machine-world.ts'
 import { turns } from '../runtime/testing/manual-time.ts'
+import { browserTabs } from './browser-tabs.ts'
+import { createTabGroup } from './tab-group.ts'
 import { createTabLine, type TabMessage } from './tab-messages.ts'
 import { tabsCases } from './tabs.contract.ts'
-import { browserTabs, createTabGroup, soloTabs } from './tabs.ts'
+import { soloTabs } from './tabs.ts'
 
 describe('Tabs in one process', () => {
   it.each(tabsCases)('$name', async (tabsCase) => {

@@ -11,7 +11,6 @@ import type {
 } from '../client-storage.ts'
 import { LeaderTerm } from '../leader-term.ts'
 import { memoryStorage } from '../memory-storage.ts'
-import { spaceTreeFirst } from '../op-order.ts'
 import { fitsSlice } from '../outbox-entries.ts'
 import { type Compaction, compactTree, worthwhileCompaction } from './compact-tree.ts'
 import { Connection } from './database-connection.ts'
@@ -19,21 +18,12 @@ import { deleteSpaceRows } from './delete-space.ts'
 import { discardOps } from './discard-ops.ts'
 import { watchEmptied } from './emptied.ts'
 import { LocalDb, type OutboxRow } from './local-db-schema.ts'
-import { findMissing, readMissing } from './missing-ops.ts'
+import { queueMissing } from './queue-missing.ts'
 import { parseSpaceRow, spaceRow } from './space-row.ts'
 import { refusalReason } from './storage-error.ts'
-import { foldStrays, inPieces, isStray, strayKeys, takeStrays } from './strays.ts'
-import {
-  addQueued,
-  dequeue,
-  enqueue,
-  fileRejected,
-  lastOrder,
-  moveState,
-  queuedIds,
-  takeRejected,
-} from './sync-rows.ts'
-import { listTreeIds, loadTree, mergeTree, writeOps } from './tree-ops.ts'
+import { inPieces, isStray, strayKeys, takeStrays } from './strays.ts'
+import { dequeue, enqueue, fileRejected, moveState, takeRejected } from './sync-rows.ts'
+import { loadTree, mergeTree, writeOps } from './tree-ops.ts'
 
 export interface IndexedDbStorageOptions {
   /** The database's name: t69's `localDb`. */
@@ -163,14 +153,6 @@ class IndexedDbStorage implements ClientStorage {
     return this.#lead((db) => moveState(db, spaceId, state))
   }
 
-  clearSyncState(spaceId: SpaceId): Promise<void> {
-    return this.#write(async (db) => {
-      await db.sync.delete(spaceId)
-      await db.outbox.where('spaceId').equals(spaceId).delete()
-      await db.rejected.where('spaceId').equals(spaceId).delete()
-    })
-  }
-
   readOutbox(spaceId: SpaceId, budgetBytes: number): Promise<OutboxSlice | undefined> {
     return this.#connection.run(async (db) => {
       const rows: OutboxRow[] = []
@@ -251,51 +233,18 @@ class IndexedDbStorage implements ClientStorage {
     })
   }
 
-  async queueMissing(spaceId: SpaceId, logId: LogId): Promise<number> {
-    const isOver = async (db: LocalDb): Promise<boolean> => {
-      const row = await db.sync.get(spaceId)
-      return row?.logId !== logId || !row.reconciling
-    }
-    const start = await this.#connection.run((db) =>
-      db.transaction('r', [db.outbox, db.rejected, db.segments, db.treeOps], async () => ({
-        queued: await queuedIds(db, spaceId),
-        order: await lastOrder(db),
-        treeIds: await listTreeIds(db, spaceId),
-        strays: await strayKeys(db, spaceId),
-      })),
-    )
-    const { queued } = start
-    let { order } = start
-    // What was edited since the transaction before is in the outbox already.
-    const noteEdits = (db: LocalDb): Promise<void> => addQueued(db, spaceId, queued, order)
-    const strays = Map.groupBy(start.strays, ([, , treeId]) => treeId)
-    let count = 0
-    // A transaction for each piece: edits made meanwhile do not wait for the whole space, nor for a long chat.
-    for (const treeId of spaceTreeFirst(spaceId, start.treeIds)) {
-      const missing = await this.#connection.run((db) =>
-        db.transaction('r', [db.sync, db.outbox, db.segments, db.treeOps], async () => {
-          await noteEdits(db)
-          return findMissing(db, spaceId, treeId, logId, queued)
-        }),
-      )
-      for (const piece of missing.pieces) {
-        count += await this.#lead(async (db) => {
-          if (await isOver(db)) return 0
-          await noteEdits(db)
-          const added = await enqueue(db, spaceId, await readMissing(db, spaceId, treeId, missing, piece))
-          order = await lastOrder(db)
-          return added
-        })
-      }
-      // A stray that is written from here on is in none of these pieces.
-      for (const piece of inPieces(strays.get(treeId) ?? [])) {
-        await this.#lead(async (db) => void ((await isOver(db)) || (await foldStrays(db, spaceId, piece))))
-      }
-    }
-    await this.#lead(async (db) => {
-      if (!(await isOver(db))) await db.sync.update(spaceId, { reconciling: false })
+  queueMissing(spaceId: SpaceId, logId: LogId): Promise<number> {
+    return queueMissing(spaceId, logId, {
+      read: (stores, work) =>
+        this.#connection.run((db) =>
+          db.transaction(
+            'r',
+            stores.map((store) => db[store]),
+            async () => work(db),
+          ),
+        ),
+      lead: (work) => this.#lead(work),
     })
-    return count
   }
 
   async getConfig(key: string): Promise<unknown> {

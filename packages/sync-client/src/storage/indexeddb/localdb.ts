@@ -9,7 +9,7 @@ import { enqueue } from './sync-rows.ts'
 import { listTreeIds, loadTree, mergeTree, writeOps } from './tree-ops.ts'
 
 /**
- * t69's `localdb.ts`: its functions, by its names, on its database (storage/local-db-schema.ts). They see
+ * t69's `localdb.ts`: its functions, by its names, on its database (local-db-schema.ts). They see
  * what syncing has stored, and edits written through them to a synced space go up as any other. Unlike t69's,
  * they reject when the database fails, reads too: an empty answer reads as an empty space, and is then written over.
  */

@@ -1,11 +1,11 @@
-import { SyncError } from '@t69/protocol'
+import { messageOf, SyncError } from '@t69/protocol'
 
 /** Whatever IndexedDB or Dexie threw, as the one error that callers of a storage meet. The first is its `cause`. */
 export function storageError(error: unknown): SyncError {
   if (error instanceof SyncError) return error
   const message = hasName(error, 'QuotaExceededError')
     ? 'The browser gives this site no more room on this device.'
-    : `The storage of this device failed: ${error instanceof Error ? error.message : String(error)}.`
+    : `The storage of this device failed: ${messageOf(error)}.`
   const wrapped = new SyncError('storage_failed', message)
   wrapped.cause = error
   return wrapped

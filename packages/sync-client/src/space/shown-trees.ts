@@ -1,0 +1,94 @@
+import type { SpaceId, TreeId, TreeOperation } from '@t69/protocol'
+
+import type { Runtime } from '../runtime/index.ts'
+import type { ClientStorage, PageJournal } from '../storage/index.ts'
+import type { Tell } from '../tabs/index.ts'
+import type { EditWriter } from './edit-writer.ts'
+import { createOpenTrees, type OpenTrees } from './open-trees.ts'
+import { createPacedMerge } from './paced-merge.ts'
+import { createSpaceTransients, type SpaceTransients } from './space-transients.ts'
+import { createTreeChecks, type TreeChecks } from './tree-checks.ts'
+
+/** What a tab shows of a space: its open trees, with transient values over them, compared with the server's log. */
+export interface ShownTrees {
+  readonly trees: OpenTrees
+  readonly transients: SpaceTransients
+  readonly checks: TreeChecks
+  /** Merges stored operations that come from elsewhere: the server, or another tab. */
+  merge(ops: readonly TreeOperation[]): void
+  /** The same at this tab's own pace, for operations that the leader of another tab hands on. */
+  follow(ops: readonly TreeOperation[]): void
+  stop(): void
+}
+
+export interface ShownTreesDeps {
+  readonly spaceId: SpaceId
+  /** Names this tab to the others. */
+  readonly tab: string
+  readonly storage: ClientStorage
+  readonly journal: PageJournal
+  readonly runtime: Runtime
+  readonly tell: Tell
+  readonly writer: EditWriter
+  /** The position of the log that the device has reached, or null while edits or operations are on their way. */
+  readonly cursor: () => number | null
+  readonly onReplaced: (treeId: TreeId) => void
+}
+
+export function createShownTrees(deps: ShownTreesDeps): ShownTrees {
+  const { spaceId, tab, storage, journal, runtime, tell, writer } = deps
+  const trees = createOpenTrees({
+    spaceId,
+    readTree,
+    onEdit(op) {
+      transients.edited(op)
+      writer.add(op)
+      checks.changed(op.treeId)
+    },
+    onTransient: (change) => transients.made(change),
+    onFilled(treeId) {
+      transients.filled(treeId)
+      checks.changed(treeId)
+    },
+    stored: () => writer.stored(),
+  })
+  const transients = createSpaceTransients({ spaceId, tab, runtime, tell, trees })
+  const pace = createPacedMerge(runtime, merge)
+  const checks = createTreeChecks({
+    runtime,
+    trees,
+    readTree,
+    cursor: () => (pace.isBehind ? null : deps.cursor()),
+    compare: (treeId, cursor, digest) =>
+      tell({ type: 'shown', spaceId, tab, tree: { treeId, cursor, digest } }),
+    distrust: () => tell({ type: 'distrusted', spaceId }),
+    report: (divergence) => tell({ type: 'diverged', spaceId, divergence }),
+    onReplaced: deps.onReplaced,
+  })
+
+  /** Edits that are noted are shown, too: they may wait for room on the disk since before this page was opened. */
+  async function readTree(treeId: TreeId): Promise<TreeOperation[]> {
+    const kept = await storage.readTree(spaceId, treeId)
+    return [...kept, ...journal.noted(spaceId).filter((op) => op.treeId === treeId)]
+  }
+
+  function merge(ops: readonly TreeOperation[]): void {
+    trees.show(ops)
+    transients.merged(ops)
+    for (const treeId of new Set(ops.map((op) => op.treeId))) checks.changed(treeId)
+  }
+
+  return {
+    trees,
+    transients,
+    checks,
+    merge,
+    follow: (ops) => pace.add(ops),
+    stop() {
+      transients.stop()
+      checks.stop()
+      pace.stop()
+      trees.dispose()
+    },
+  }
+}

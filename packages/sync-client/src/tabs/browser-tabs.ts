@@ -1,0 +1,98 @@
+import { randomHexId } from '@t69/protocol'
+
+import { oneTabAtATime } from './one-tab-at-a-time.ts'
+import type { Tabs } from './tabs.ts'
+
+/**
+ * Tabs of one origin, over Web Locks and a BroadcastChannel. Each tab holds a lock of its own for as long as
+ * it lives, and the one that leads another; the browser gives a lock to whoever waits for it when the tab
+ * that holds it goes, however it goes. A tab that is frozen is not gone, so its lock can be taken from it.
+ */
+export function browserTabs(name: string): Tabs {
+  const channel = new BroadcastChannel(name)
+  const leaving = new AbortController()
+  const { signal } = leaving
+  const id = randomHexId()
+  const lockOf = (tab: string): string => `${name}-tab-${tab}`
+  /** Said before this tab holds its own lock: whoever hears of it by then would find it gone. */
+  let unsaid: unknown[] | null = []
+
+  let candidate: { readonly onLead: () => void; readonly onLost: () => void } | null = null
+  let leads = false
+  /** Ends the wait for the lead. */
+  let waiting = new AbortController()
+
+  const request = (lock: string, granted: () => Promise<void>): void => {
+    // Fails when this tab is closed while it is still in the queue.
+    navigator.locks.request(lock, { signal }, granted).catch(() => {})
+  }
+  const untilClosed = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (signal.aborted) resolve()
+      else signal.addEventListener('abort', () => resolve())
+    })
+
+  async function tryToLead(how: { signal: AbortSignal } | { steal: true }): Promise<void> {
+    let isLost = false
+    const held = navigator.locks.request(`${name}-lead`, how, async () => {
+      // A tab that was frozen may hear late that it leads, and of its loss right after: both are here by then.
+      await navigator.locks.query()
+      if (signal.aborted || isLost) return
+      leads = true
+      candidate?.onLead()
+      await untilClosed()
+    })
+    try {
+      await held
+    } catch {
+      isLost = true
+      // Given up while it waited; else it was taken from it, and it waits again.
+      if (signal.aborted || ('signal' in how && how.signal.aborted && !leads)) return
+      if (leads) candidate?.onLost()
+      leads = false
+      waitInLine()
+    }
+  }
+  function waitInLine(): void {
+    waiting = new AbortController()
+    void tryToLead({ signal: AbortSignal.any([signal, waiting.signal]) })
+  }
+
+  request(lockOf(id), () => {
+    if (!signal.aborted) for (const message of unsaid ?? []) channel.postMessage(message)
+    unsaid = null
+    return untilClosed()
+  })
+
+  return {
+    alone: false,
+    id,
+    lead(onLead, onLost) {
+      candidate = { onLead, onLost }
+      waitInLine()
+    },
+    takeLead() {
+      if (candidate === null || leads || signal.aborted) return
+      waiting.abort()
+      void tryToLead({ steal: true })
+    },
+    post(message) {
+      if (signal.aborted) return
+      if (unsaid === null) channel.postMessage(message)
+      else unsaid.push(structuredClone(message))
+    },
+    onMessage: (listener) => channel.addEventListener('message', (event) => listener(event.data)),
+    watch(tab, onGone) {
+      request(lockOf(tab), async () => void (signal.aborted || onGone()))
+    },
+    exclusive: (task) => oneTabAtATime(`${name}-exclusive`, task),
+    close() {
+      leaving.abort()
+      channel.close()
+    },
+  }
+}
+
+export function hasBrowserTabs(): boolean {
+  return typeof document !== 'undefined' && typeof BroadcastChannel !== 'undefined' && 'locks' in navigator
+}
