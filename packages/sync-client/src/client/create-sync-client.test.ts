@@ -6,7 +6,7 @@ import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
 import { unsynced } from '../storage/client-storage.ts'
 import type { ClientStorage } from '../storage/client-storage.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
-import { createTabGroup } from '../tabs/index.ts'
+import { browserTabs, createTabGroup, type Tabs } from '../tabs/index.ts'
 import { createSyncClient } from './create-sync-client.ts'
 
 const noFetch: typeof fetch = () => Promise.reject(new Error('no network here'))
@@ -168,6 +168,26 @@ describe('Two tabs of one browser', () => {
     await there.stored()
     expect(here.root.getVertexByPath('folder')?.getProperty('from')).toBe('other')
     expect(here.root.digest()).toBe(there.root.digest())
+  })
+
+  it('miss nothing that one of them writes while the other is opened', async () => {
+    // One that was alone posts nothing; the other reads the storage at some moment of all this.
+    for (let round = 0; round < 20; round++) {
+      const storage = memoryStorage()
+      const tabs = (): Tabs => browserTabs(`opened-meanwhile-${round}`)
+      await using one = createSyncClient({ ...offline, storage, tabs: tabs() })
+      const here = await one.createSpace({ name: 'Notes' })
+      const other = createSyncClient({ ...offline, storage, tabs: tabs() })
+      const opening = other.openSpace(here.id)
+      for (let edit = 0; edit < 40; edit++) {
+        here.root.root!.setProperty(`edit-${edit}`, edit)
+        await (edit % 5 < round % 5 ? new Promise((resolve) => setTimeout(resolve)) : turns())
+      }
+      const there = await opening
+      await here.stored()
+      await expect.poll(() => there.root.digest()).toBe(here.root.digest())
+      await other.close()
+    }
   })
 
   it('show what the tab that led had stored and could not say before it went', async () => {

@@ -141,6 +141,7 @@ export async function createTab(
     // What fails here fails as it would for any edit, and the next one says so.
     for (const space of spaces.all()) void space.putBack().catch(() => {})
   })
+  await tabs.join()
   // What a page before this one could not store.
   const { stored } = await journal.recover(storage)
   await account.load()

@@ -1,6 +1,7 @@
 import { randomHexId } from '@t69/protocol'
 
 import { oneTabAtATime } from './one-tab-at-a-time.ts'
+import { createOtherTabs } from './other-tabs.ts'
 import type { Tabs } from './tabs.ts'
 
 /**
@@ -13,7 +14,10 @@ export function browserTabs(name: string): Tabs {
   const leaving = new AbortController()
   const { signal } = leaving
   const id = randomHexId()
-  const lockOf = (tab: string): string => `${name}-tab-${tab}`
+  const lockPrefix = `${name}-tab-`
+  const lockOf = (tab: string): string => lockPrefix + tab
+  /** This tab holds its own lock, or was refused it. */
+  const entered = Promise.withResolvers<boolean>()
   /** Said before this tab holds its own lock: whoever hears of it by then would find it gone. */
   let unsaid: unknown[] | null = []
 
@@ -22,9 +26,9 @@ export function browserTabs(name: string): Tabs {
   /** Ends the wait for the lead. */
   let waiting = new AbortController()
 
-  const request = (lock: string, granted: () => Promise<void>): void => {
-    // Fails when this tab is closed while it is still in the queue.
-    navigator.locks.request(lock, { signal }, granted).catch(() => {})
+  const request = (lock: string, granted: () => Promise<void>, refused = (): void => {}): void => {
+    // Fails when this tab is closed while it is still in the queue, and where the browser refuses locks.
+    navigator.locks.request(lock, { signal }, granted).catch(refused)
   }
   const untilClosed = (): Promise<void> =>
     new Promise((resolve) => {
@@ -58,14 +62,36 @@ export function browserTabs(name: string): Tabs {
     void tryToLead({ signal: AbortSignal.any([signal, waiting.signal]) })
   }
 
-  request(lockOf(id), () => {
-    if (!signal.aborted) for (const message of unsaid ?? []) channel.postMessage(message)
-    unsaid = null
-    return untilClosed()
-  })
+  request(
+    lockOf(id),
+    () => {
+      if (!signal.aborted) for (const message of unsaid ?? []) channel.postMessage(message)
+      unsaid = null
+      entered.resolve(true)
+      return untilClosed()
+    },
+    () => entered.resolve(false),
+  )
+
+  function watch(tab: string, onGone: () => void): void {
+    request(lockOf(tab), async () => void (signal.aborted || onGone()))
+  }
+
+  /** The tabs that live now, by the locks that they hold. */
+  async function living(): Promise<string[]> {
+    const { held = [] } = await navigator.locks.query()
+    return held.flatMap(({ name: lock }) =>
+      lock?.startsWith(lockPrefix) === true ? [lock.slice(lockPrefix.length)] : [],
+    )
+  }
+
+  const others = createOtherTabs({ name, id, signal, entered: entered.promise, living, watch })
 
   return {
-    alone: false,
+    get alone() {
+      return others.alone
+    },
+    join: () => others.join(),
     id,
     lead(onLead, onLost) {
       candidate = { onLead, onLost }
@@ -82,9 +108,7 @@ export function browserTabs(name: string): Tabs {
       else unsaid.push(structuredClone(message))
     },
     onMessage: (listener) => channel.addEventListener('message', (event) => listener(event.data)),
-    watch(tab, onGone) {
-      request(lockOf(tab), async () => void (signal.aborted || onGone()))
-    },
+    watch,
     exclusive: (task) => oneTabAtATime(`${name}-exclusive`, task),
     close() {
       leaving.abort()

@@ -34,7 +34,10 @@ export function createTabGroup(): { tab(): Tabs } {
     tab() {
       const listeners = new Set<(message: unknown) => void>()
       const tab: Tabs = {
-        alone: false,
+        get alone() {
+          return open.size === 1
+        },
+        join: async () => {},
         id: randomHexId(),
         lead(onLead, onLost) {
           if (!open.has(tab)) return

@@ -261,6 +261,43 @@ export const tabsCases: readonly TabsCase[] = [
     },
   },
   {
+    name: 'none is alone once another has joined, and the last one is alone again',
+    async run(group) {
+      const a = group.tab()
+      await a.join()
+      equal(a.alone, true, 'a is alone at first')
+      const b = group.tab()
+      await b.join()
+      equal([a.alone, b.alone], [false, false], 'who is alone, of two')
+      const c = group.tab()
+      await c.join()
+      a.close()
+      const gone = createRecord<string>()
+      b.watch(a.id, () => gone.add('a'))
+      c.watch(a.id, () => gone.add('a'))
+      await gone.until(2)
+      equal([b.alone, c.alone], [false, false], 'who is alone, of the two that are left')
+      b.close()
+      c.watch(b.id, () => gone.add('b'))
+      await gone.until(3)
+      equal(c.alone, true, 'c is alone in the end')
+      c.close()
+    },
+  },
+  {
+    name: 'of tabs that join at the same time, each knows that it is not alone',
+    async run(group) {
+      const tabs = [group.tab(), group.tab(), group.tab()]
+      await Promise.all(tabs.map((tab) => tab.join()))
+      equal(
+        tabs.map(({ alone }) => alone),
+        [false, false, false],
+        'who is alone',
+      )
+      for (const tab of tabs) tab.close()
+    },
+  },
+  {
     name: 'who watches another hears once that it is gone, even if it was gone before',
     async run(group) {
       const [a, b, c] = [group.tab(), group.tab(), group.tab()]

@@ -79,6 +79,24 @@ describe('What tabs tell each other', () => {
     expect(heard).toEqual(sent)
   })
 
+  it('is not even serialised while nobody else is there', async () => {
+    const group = createTabGroup()
+    const a = group.tab()
+    const posted: unknown[] = []
+    const line = createTabLine({
+      ...a,
+      get alone() {
+        return a.alone
+      },
+      post: (message) => posted.push(message),
+    })
+    line.send({ type: 'edited', spaceId, ops: [op(1)] })
+    expect(posted).toEqual([])
+    group.tab()
+    line.send({ type: 'edited', spaceId, ops: [op(2)] })
+    expect(posted).toHaveLength(1)
+  })
+
   it('is dropped when it is of a release that says other things', async () => {
     const group = createTabGroup()
     const [a, b] = [group.tab(), group.tab()]

@@ -8,8 +8,13 @@ import { createTurns } from './turns.ts'
  * one for tests, all in one process; `browserTabs` the real thing.
  */
 export interface Tabs {
-  /** There are no other tabs, and never will be. */
+  /** No other tab hears what is posted now. Any tab that comes later has joined before it reads the storage. */
   readonly alone: boolean
+  /**
+   * Makes this tab known to the others, so that none of them takes itself to be alone from then on. To be awaited
+   * before anything is read that other tabs may change. Never rejects, and takes some tenths of a second at most.
+   */
+  join(): Promise<void>
   /** Names this tab to the others. */
   readonly id: string
   /**
@@ -33,6 +38,7 @@ export function soloTabs(): Tabs {
   const turns = createTurns()
   return {
     alone: true,
+    join: async () => {},
     id: randomHexId(),
     lead: (onLead) => onLead(),
     takeLead: () => {},
