@@ -1,4 +1,5 @@
 export { ConfigError, parseConfig, type Config } from './config.ts'
+export { apiRoutes, type ApiRoute } from './http/api-routes.ts'
 export { createServer, type Server, type ServerOptions } from './server.ts'
 export type { Gateway } from './socket/gateway.ts'
 export { createGateway, type GatewayConnection, type GatewayOptions, type Socket } from './socket/gateway.ts'

@@ -12,14 +12,11 @@ import type { AccessTokens } from '../platform/tokens.ts'
 import type { Gateway } from '../socket/gateway.ts'
 import type { UserLimits } from '../socket/user-limits.ts'
 import type { Spaces } from '../spaces/spaces.ts'
+import type { ListedRoutes } from './api-routes.ts'
 
-/** What routes are added to: Fastify, with zod for what comes and goes. */
-export type HttpApp = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  ZodTypeProvider
+/** What routes are added to: Fastify, with zod for what comes and goes. It takes only the routes of `apiRoutes`. */
+export type HttpApp = ListedRoutes<
+  FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
 >
 
 /** What the routes call. The gateway is told of each change before the response is sent. */

@@ -1,0 +1,70 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+import type {
+  ContextConfigDefault,
+  FastifySchema,
+  RawServerDefault,
+  RouteGenericInterface,
+  RouteShorthandOptionsWithHandler,
+} from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+
+/**
+ * Every route of the API, by method and path. A path that is not listed here does not compile in a route file
+ * (`HttpApp`), and one that is listed does not compile in the tests of access until they say who may ask for it.
+ */
+export const apiRoutes = [
+  'GET /health',
+  'GET /ready',
+  'GET /metrics',
+  'POST /api/auth/register',
+  'POST /api/auth/login',
+  'POST /api/auth/refresh',
+  'POST /api/auth/logout',
+  'POST /api/auth/change-password',
+  'POST /api/auth/delete-account',
+  'GET /api/me',
+  'GET /api/spaces',
+  'POST /api/spaces',
+  'GET /api/spaces/:spaceId',
+  'PATCH /api/spaces/:spaceId',
+  'DELETE /api/spaces/:spaceId',
+  'GET /api/spaces/:spaceId/trees/:treeId',
+  'GET /api/spaces/:spaceId/members',
+  'PATCH /api/spaces/:spaceId/members/:userId',
+  'DELETE /api/spaces/:spaceId/members/:userId',
+  'POST /api/spaces/:spaceId/invites',
+  'GET /api/spaces/:spaceId/invites',
+  'DELETE /api/spaces/:spaceId/invites/:inviteId',
+  'POST /api/invites/:token/accept',
+] as const
+
+export type ApiRoute = (typeof apiRoutes)[number]
+
+/** The paths of the routes with a method: `'/api/me'` and others for `'GET'`. */
+type ApiPath<Method extends string> = ApiRoute extends infer Route
+  ? Route extends `${Method} ${infer Path}`
+    ? Path
+    : never
+  : never
+
+type AddRoute<Method extends string> = <const Schema extends FastifySchema>(
+  path: ApiPath<Method>,
+  options: RouteShorthandOptionsWithHandler<
+    RawServerDefault,
+    IncomingMessage,
+    ServerResponse,
+    RouteGenericInterface,
+    ContextConfigDefault,
+    Schema,
+    ZodTypeProvider
+  >,
+) => void
+
+/** `App` with methods that add the routes of `apiRoutes` and no others. */
+export type ListedRoutes<App> = Omit<App, 'delete' | 'get' | 'patch' | 'post'> & {
+  readonly delete: AddRoute<'DELETE'>
+  readonly get: AddRoute<'GET'>
+  readonly patch: AddRoute<'PATCH'>
+  readonly post: AddRoute<'POST'>
+}
