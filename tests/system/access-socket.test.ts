@@ -1,10 +1,12 @@
 import {
   encodeBatch,
+  notifications,
   protocolVersion,
   randomHexId,
   requests,
   signals,
   type LogId,
+  type NotificationName,
   type RequestName,
   type SignalName,
   type SpaceId,
@@ -13,25 +15,30 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { createCast, freshEdit, rootOf, signedIn, signedOut, type Cast, type SignedIn } from '../lib/cast.ts'
-import { startLiveServer, type LiveServer } from '../lib/live-server.ts'
+import { startLiveServer, type LiveServer, type Person } from '../lib/live-server.ts'
 import { connectRaw, type RawSocket } from '../lib/raw-socket.ts'
 
-/** Each event of the protocol against everybody whom the rules tell apart. An event without a row here fails. */
+/**
+ * What everybody may send over the socket, and what they hear. A new event or a new role does not compile
+ * until it has its rows here.
+ */
+
+/** Somebody with a socket: a person who has tried to join the space, or, `outside`, an editor who has not. */
+type Who = SignedIn | 'outside'
+const everyone: readonly Who[] = [...signedIn, 'outside']
 
 interface Asked {
   readonly spaceId: SpaceId
   readonly who: SignedIn
 }
 
-/** A member that has not joined is `outside`. A signal is `passed on` to the owner, or `dropped`. */
-type Expected = Record<SignedIn | 'outside', string>
-
-interface Row {
+/** What comes of a request: `ok` or the code of its error. A signal is `passed on` to the owner, or `dropped`. */
+interface SentRow {
   readonly payload: (asked: Asked) => object
-  readonly expected: Expected
+  readonly expected: Readonly<Record<Who, string>>
 }
 
-const anybody = (outcome: string): Expected => ({
+const anybody = (outcome: string) => ({
   stranger: outcome,
   removed: outcome,
   outside: outcome,
@@ -43,12 +50,12 @@ const anybody = (outcome: string): Expected => ({
 const notIn = { stranger: 'not_joined', removed: 'not_joined', outside: 'not_joined' }
 const unheard = { stranger: 'dropped', removed: 'dropped', outside: 'dropped' }
 
-const rows: Record<RequestName | SignalName, Row> = {
+const sent: Readonly<Record<RequestName | SignalName, SentRow>> = {
   'space:join': {
     payload: ({ spaceId }) => ({ spaceId }),
     expected: { ...anybody('ok'), stranger: 'not_found', removed: 'not_found' },
   },
-  // Harmless for everybody: nobody can leave for somebody else.
+  // Harmless for anyone: nobody can leave for somebody else.
   'space:leave': { payload: ({ spaceId }) => ({ spaceId }), expected: anybody('ok') },
   'ops:push': {
     payload: ({ spaceId }) => ({ spaceId, batch: freshEdit(spaceId).batch }),
@@ -62,7 +69,7 @@ const rows: Record<RequestName | SignalName, Row> = {
     payload: ({ spaceId }) => ({ spaceId, treeId: spaceId, logId, cursor: 0, digest: '0'.repeat(32) }),
     expected: { ...notIn, viewer: 'ok', editor: 'ok', owner: 'ok' },
   },
-  // With one's own token. With others': below.
+  // With the caller's own token. The tokens of others are below.
   'auth:renew': { payload: ({ who }) => ({ token: cast.people[who].token }), expected: anybody('ok') },
   'ops:transient': {
     payload: ({ spaceId }) => ({
@@ -75,7 +82,7 @@ const rows: Record<RequestName | SignalName, Row> = {
     payload: ({ spaceId }) => ({ spaceId, state: { at: 'the door' } }),
     expected: { ...unheard, viewer: 'passed on', editor: 'passed on', owner: 'passed on' },
   },
-  // For the server's log alone.
+  // Only the server's log has it.
   'divergence:report': {
     payload: ({ spaceId }) => ({ spaceId, treeId: spaceId, logId, ...difference }),
     expected: anybody('dropped'),
@@ -91,7 +98,68 @@ const difference = {
   differing: 0,
 }
 
-const events = Object.entries(rows) as [RequestName | SignalName, Row][]
+/** Where something happens that people are told of: a space, the owner's socket in it, and those who listen. */
+interface Scene {
+  readonly spaceId: SpaceId
+  readonly owner: RawSocket
+  readonly listeners: readonly RawSocket[]
+}
+
+/** Who hears a notification, and what causes it. */
+interface HeardRow {
+  readonly cause: (scene: Scene) => Promise<unknown>
+  /** The token of a listener's socket. By default the one that the cast has for the person. */
+  readonly token?: (person: Person) => Promise<string>
+  readonly expected: Readonly<Record<Who, 'hears it' | 'hears nothing'>>
+}
+
+const membersWhoJoined = {
+  stranger: 'hears nothing',
+  removed: 'hears nothing',
+  outside: 'hears nothing',
+  viewer: 'hears it',
+  editor: 'hears it',
+  owner: 'hears it',
+} as const
+
+const heard: Readonly<Record<NotificationName, HeardRow>> = {
+  'ops:appended': {
+    cause: ({ spaceId, owner }) => owner.request('ops:push', { spaceId, batch: freshEdit(spaceId).batch }),
+    expected: membersWhoJoined,
+  },
+  'ops:transient': {
+    cause: async ({ spaceId, owner }) => {
+      const changes = [{ treeId: spaceId, targetId: spaceId, key: 'text', value: 'typing' }]
+      owner.io.emit('ops:transient', { spaceId, changes })
+    },
+    expected: membersWhoJoined,
+  },
+  'presence:changed': {
+    cause: async ({ spaceId, owner }) =>
+      owner.io.emit('presence:set', { spaceId, state: { at: 'the door' } }),
+    expected: membersWhoJoined,
+  },
+  'space:closed': {
+    cause: ({ spaceId }) => cast.people.owner.call('DELETE', `/api/spaces/${spaceId}`),
+    expected: membersWhoJoined,
+  },
+  // It is about the token of the socket, whatever space that is in.
+  'auth:expiring': {
+    cause: ({ listeners }) => Promise.all(listeners.map((socket) => socket.next('auth:expiring'))),
+    token: async (person) => (await server.atOffset(-almostTokenTtlMs, () => server.signIn(person))).token,
+    expected: {
+      stranger: 'hears it',
+      removed: 'hears it',
+      outside: 'hears it',
+      viewer: 'hears it',
+      editor: 'hears it',
+      owner: 'hears it',
+    },
+  },
+}
+
+/** The age, in ms, of an access token that has 12 s left. A socket is told of it when half of them are over. */
+const almostTokenTtlMs = 15 * 60_000 - 12_000
 
 let server: LiveServer
 let cast: Cast
@@ -123,31 +191,30 @@ async function head(): Promise<number> {
   return ack.ok ? ack.head : -1
 }
 
-/** What the witness heard, but for the sockets of earlier tests going away. */
-function newsSince(heard: number): object[] {
-  return witness.heard.slice(heard).filter(({ payload }) => !JSON.stringify(payload).includes('"present":[]'))
+/** What the witness heard, without the sockets of earlier tests going away. */
+function newsSince(count: number): object[] {
+  return witness.heard.slice(count).filter(({ payload }) => !JSON.stringify(payload).includes('"present":[]'))
 }
 
-test('every event of the protocol is in the table', () => {
-  const names = [...Object.keys(requests), ...Object.keys(signals)]
-  expect(Object.keys(rows).toSorted()).toEqual(names.toSorted())
-})
+const sentEvents = [...Object.keys(requests), ...Object.keys(signals)] as (RequestName | SignalName)[]
 
-describe.each(events)('%s', (name, { payload, expected }) => {
+describe.each(sentEvents)('%s', (name) => {
+  const { payload, expected } = sent[name]
+
   test('[PU2] [PL3] [TR2] [JO2] each role gets what is theirs, and a refusal changes nothing', async () => {
-    const outcomes: Partial<Expected> = {}
-    for (const who of [...signedIn, 'outside'] as const) {
+    const outcomes: Partial<Record<Who, string>> = {}
+    for (const who of everyone) {
       const as = who === 'outside' ? 'editor' : who
       using socket = await connectRaw(server.url, cast.people[as].token)
       if (who !== 'outside') await socket.request('space:join', { spaceId })
       const before = await head()
-      const heard = witness.heard.length
+      const heardBefore = witness.heard.length
       const asked = { spaceId, who: as }
       if (isRequest(name)) outcomes[who] = await socket.outcomeOf(name, payload(asked))
       else socket.io.emit(name, payload(asked))
       await socket.fence()
       await witness.fence()
-      const told = newsSince(heard)
+      const told = newsSince(heardBefore)
       outcomes[who] ??= told.length > 0 ? 'passed on' : 'dropped'
       const isEdit = name === 'ops:push' && outcomes[who] === 'ok'
       expect(await head(), who).toBe(before + (isEdit ? 1 : 0))
@@ -158,22 +225,53 @@ describe.each(events)('%s', (name, { payload, expected }) => {
     expect(outcomes).toEqual(expected)
   })
 
-  test.each(signedOut)('[AU1] is not heard from who is signed out, token: %s', async (kind) => {
+  test.each(signedOut)('[AU1] a caller who is signed out is not heard, token: %s', async (kind) => {
     await expect(connectRaw(server.url, cast.tokens[kind].access)).rejects.toMatchObject({
       code: 'unauthenticated',
     } satisfies Partial<SyncError>)
     const before = await head()
-    const heard = witness.heard.length
-    // By hand, as if it had been admitted, with an ack asked for.
+    const heardBefore = witness.heard.length
+    // Written by hand, as if the socket had been admitted, and asks for an ack.
     const auth = JSON.stringify({ token: cast.tokens[kind].access, protocolVersion })
     const event = JSON.stringify([name, payload({ spaceId, who: 'owner' })])
     const frames = await framesUntilClosed(`40${auth}`, `420${event}`)
     expect(frames.map((frame) => frame.slice(0, 2))).toEqual(['0{', '44'])
     expect(frames[1]).toContain('unauthenticated')
     expect(await head()).toBe(before)
-    expect(newsSince(heard)).toEqual([])
+    expect(newsSince(heardBefore)).toEqual([])
   })
 })
+
+const heardEvents = Object.keys(notifications) as NotificationName[]
+
+test.each(heardEvents)(
+  '[JO1] [AU6] %s is heard by those whom it is for, and by nobody else',
+  async (name) => {
+    const { cause, token, expected } = heard[name]
+    const freshSpaceId = await cast.space()
+    using owner = await connectRaw(server.url, cast.people.owner.token)
+    await owner.request('space:join', { spaceId: freshSpaceId })
+    using sockets = new DisposableStack()
+    const listeners: { readonly who: Who; readonly socket: RawSocket; readonly heardBefore: number }[] = []
+    for (const who of everyone) {
+      const person = cast.people[who === 'outside' ? 'editor' : who]
+      const shown = token === undefined ? person.token : await token(person)
+      const socket = sockets.use(await connectRaw(server.url, shown))
+      if (who !== 'outside') await socket.request('space:join', { spaceId: freshSpaceId })
+      await socket.fence()
+      listeners.push({ who, socket, heardBefore: socket.heard.length })
+    }
+    await cause({ spaceId: freshSpaceId, owner, listeners: listeners.map(({ socket }) => socket) })
+    await owner.fence()
+    const outcomes: Partial<Record<Who, string>> = {}
+    for (const { who, socket, heardBefore } of listeners) {
+      await socket.fence()
+      const isHeard = socket.heard.slice(heardBefore).some((it) => it.name === name)
+      outcomes[who] = isHeard ? 'hears it' : 'hears nothing'
+    }
+    expect(outcomes).toEqual(expected)
+  },
+)
 
 /** What a bare websocket gets until the server closes it. Each frame is sent once the one before was answered. */
 async function framesUntilClosed(...sent: readonly string[]): Promise<string[]> {
