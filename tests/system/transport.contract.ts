@@ -166,6 +166,17 @@ export function describeTransport(
     })
 
     if (!canSay) return
+    it('hears every notification of the protocol', async () => {
+      await using world = await open()
+      const end = connect(world)
+      await end.opened()
+      const said = Object.entries(samples(world.spaceId)).map(([name, payload]) => ({ name, payload }))
+      for (const { name, payload } of said) world.say(name, payload)
+      await world.until(() => end.heard.length >= said.length)
+      expect(end.heard).toEqual(said)
+      end.connection.close()
+    })
+
     it('drops a notification that its schema does not read, and goes on', async () => {
       await using world = await open()
       const end = connect(world)
@@ -187,6 +198,19 @@ export function describeTransport(
     })
   })
 }
+
+/** A payload of each notification. A new one does not compile until it is here, and fails until a transport hears it. */
+function samples(spaceId: SpaceId): { readonly [N in TextNotification]: NotificationPayload<N> } {
+  return {
+    'ops:transient': { spaceId, connectionId: 'a', changes: [] },
+    'presence:changed': { spaceId, present: [], gone: ['a'] },
+    'space:closed': { spaceId, reason: 'changed' },
+    'auth:expiring': { expiresInMs: 1 },
+  }
+}
+
+/** `say` writes JSON. The batches of `ops:appended` are bytes, and the server sends them itself in another test. */
+type TextNotification = Exclude<NotificationName, 'ops:appended'>
 
 const unavailable = { ok: false, error: { code: 'unavailable' } }
 

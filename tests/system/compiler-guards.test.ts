@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { copyWorkspace, type Edit, type WorkspaceCopy } from '../lib/workspace-copy.ts'
+
+/**
+ * What the compiler must not let anyone forget. Each case makes the beginning of a change in a copy of the
+ * sources, and names the places that do not compile until the change is complete.
+ */
+
+interface Guard {
+  /** What is added or left out. */
+  readonly change: string
+  readonly edits: readonly Edit[]
+  /** The package that is compiled. */
+  readonly project: string
+  /** Files that must have an error, or a folder in which some file must. */
+  readonly fails: readonly string[]
+}
+
+const role: Edit = {
+  within: 'packages/protocol/src/rights.ts',
+  find: "z.enum(['owner', 'editor', 'viewer'])",
+  replace: "z.enum(['owner', 'editor', 'viewer', 'commenter'])",
+}
+const rightsOfRole: Edit = {
+  within: 'packages/protocol/src/rights.ts',
+  find: '} as const satisfies Record<Role, Rights>',
+  replace: '  commenter: { ...noRights, read: true },\n} as const satisfies Record<Role, Rights>',
+}
+const newEvent = (kind: 'requests' | 'signals' | 'notifications', schema: string): Edit => ({
+  within: 'packages/protocol/src/events.ts',
+  find: `export const ${kind} = {`,
+  replace: `export const ${kind} = {\n  'space:renamed': ${schema},`,
+})
+const payload = 'z.object({ spaceId: spaceIdSchema, name: z.string() })'
+const request = newEvent('requests', `{ payload: ${payload}, reply: z.object({}) }`)
+const signal = newEvent('signals', payload)
+const notification = newEvent('notifications', payload)
+const route: Edit = {
+  within: 'packages/server/src',
+  find: "  'GET /api/me',",
+  replace: "  'GET /api/me',\n  'GET /api/everything',",
+}
+
+const guards: readonly Guard[] = [
+  {
+    change: 'a role without rights',
+    edits: [role],
+    project: 'packages/protocol',
+    fails: ['packages/protocol/src/rights.ts'],
+  },
+  {
+    change: 'a role without a person and rows in the tests of access',
+    edits: [role, rightsOfRole],
+    project: 'tests',
+    fails: ['tests/lib/cast.ts', 'tests/system/access-http.test.ts', 'tests/system/access-socket.test.ts'],
+  },
+  {
+    change: 'a route that is not in the list of routes',
+    edits: [
+      { within: 'packages/server/src', find: "app.get('/api/me',", replace: "app.get('/api/everything'," },
+    ],
+    project: 'packages/server',
+    fails: ['packages/server/src/http'],
+  },
+  {
+    change: 'a route without rows in the tests of access',
+    edits: [route],
+    project: 'tests',
+    fails: ['tests/system/access-http.test.ts'],
+  },
+  {
+    change: 'a request that the server does not handle',
+    edits: [request],
+    project: 'packages/server',
+    fails: ['packages/server/src/socket'],
+  },
+  {
+    change: 'a signal that the server does not handle',
+    edits: [signal],
+    project: 'packages/server',
+    fails: ['packages/server/src/socket'],
+  },
+  {
+    change: 'a request without a row in the tests of access',
+    edits: [request],
+    project: 'tests',
+    fails: ['tests/system/access-socket.test.ts'],
+  },
+  {
+    change: 'a signal without a row in the tests of access',
+    edits: [signal],
+    project: 'tests',
+    fails: ['tests/system/access-socket.test.ts'],
+  },
+  {
+    change: 'a notification without a row in the tests of access, and one in those of the transport',
+    edits: [notification],
+    project: 'tests',
+    fails: ['tests/system/access-socket.test.ts', 'tests/system/transport.contract.ts'],
+  },
+  {
+    change: 'a notification that the client does not handle',
+    edits: [notification],
+    project: 'packages/sync-client',
+    fails: ['packages/sync-client/src'],
+  },
+]
+
+let copy: WorkspaceCopy
+beforeAll(async () => {
+  copy = await copyWorkspace()
+})
+afterAll(async () => {
+  await copy[Symbol.asyncDispose]()
+})
+
+describe('without a change', () => {
+  test.each(Array.from(new Set(guards.map(({ project }) => project))))('%s compiles', async (project) => {
+    expect(await copy.check(project, [])).toEqual([])
+  })
+})
+
+test.each(guards)('$change does not compile in $project', async ({ edits, project, fails }) => {
+  const errors = await copy.check(project, edits)
+  const sources = errors.filter((file) => file.startsWith('tests/') || !file.includes('.test.'))
+  for (const place of fails) {
+    expect(
+      sources.some((file) => file === place || file.startsWith(`${place}/`)),
+      `${place} in ${errors.join(', ')}`,
+    ).toBe(true)
+  }
+})
