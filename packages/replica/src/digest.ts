@@ -5,8 +5,9 @@ import { canonicalJson } from './canonical-json.ts'
 import type { VertexNode } from './vertex-node.ts'
 
 /**
- * 32 hex digits over the vertices below `roots`, in order: ids, parents, order of children, properties.
- * Transient values are left out. Linear, and without recursion: chats are chains. Yields each millisecond or so.
+ * Computes 32 hex digits of `roots` and everything below them, depth first: ids, parents, order of children, stored
+ * properties. Transient values are left out. Linear, and without recursion, since a chat is a chain of vertices.
+ * Yields about once a millisecond.
  */
 export function* digestSteps(roots: readonly VertexNode[]): Generator<undefined, string> {
   const hash = sha256.create()
@@ -24,8 +25,15 @@ export function* digestSteps(roots: readonly VertexNode[]): Generator<undefined,
   return bytesToHex(hash.digest().subarray(0, 16))
 }
 
-/** What the digest says of each vertex by itself: its properties, its parent, and which of its children it is. */
-export function vertexTexts(roots: readonly VertexNode[]): Map<string, string> {
+/** The ids of all vertices that make the digests of two forests differ, in no particular order. */
+export function differingVertices(roots: readonly VertexNode[], otherRoots: readonly VertexNode[]): string[] {
+  const [texts, otherTexts] = [vertexTexts(roots), vertexTexts(otherRoots)]
+  const ids = new Set([...texts.keys(), ...otherTexts.keys()])
+  return Array.from(ids).filter((id) => texts.get(id) !== otherTexts.get(id))
+}
+
+/** What each vertex alone adds to the digest: its properties, its parent, and its position among its siblings. */
+function vertexTexts(roots: readonly VertexNode[]): Map<string, string> {
   const texts = new Map<string, string>()
   const siblings = new Map<string | null, number>()
   for (const node of depthFirst(roots)) {

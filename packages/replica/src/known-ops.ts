@@ -1,6 +1,8 @@
-import type { OpId } from 'reptree'
+import type { OpId, VertexOperation } from 'reptree'
 
-/** A set of operation ids. Counters are kept a peer, as small integers: strings cost several times more. */
+import { compareOpIds } from './op-order.ts'
+
+/** A set of operation ids, kept as small integers for each peer. Strings would take several times the memory. */
 export class KnownOps {
   readonly #counters = new Map<string, Set<number>>()
 
@@ -8,7 +10,7 @@ export class KnownOps {
     return this.#counters.get(id.peerId)?.has(id.counter) ?? false
   }
 
-  /** False when it was there already. */
+  /** Adds an id. Returns false if it was known. */
   add(id: OpId): boolean {
     let counters = this.#counters.get(id.peerId)
     if (counters === undefined) {
@@ -20,7 +22,7 @@ export class KnownOps {
     return true
   }
 
-  /** The ids as RepTree's state vector: for each peer, inclusive ranges of counters in ascending order. */
+  /** RepTree's state vector of these ids: for each peer, inclusive ranges of counters in ascending order. */
   toRanges(): Record<string, number[][]> {
     const ranges = new Map<string, number[][]>()
     for (const [peerId, counters] of this.#counters) {
@@ -34,4 +36,16 @@ export class KnownOps {
     }
     return Object.fromEntries(ranges)
   }
+}
+
+/** The operations that a state vector does not cover, in the order of their ids. */
+export function missingOps(
+  ops: readonly VertexOperation[],
+  stateVector: Readonly<Record<string, number[][]>>,
+): VertexOperation[] {
+  const ranges = new Map(Object.entries(stateVector))
+  const missing = ops.filter(
+    ({ id }) => !ranges.get(id.peerId)?.some(([from = 0, to = -1]) => from <= id.counter && id.counter <= to),
+  )
+  return missing.sort((a, b) => compareOpIds(a.id, b.id))
 }

@@ -1,14 +1,15 @@
+import { randomHexId } from '@t69/protocol'
 import type { MoveVertex, RepTree, SetVertexProperty, VertexOperation } from 'reptree'
 
 import type { ReplicaState } from './replica-state.ts'
 
 /**
- * What `Replica` uses of RepTree's insides. They are private to TypeScript only, and reptree is pinned to
- * the version that has them; `rep-tree-internals.test.ts` fails when a new version has others.
+ * The internals of RepTree that `Replica` uses. They are private to TypeScript only. reptree is pinned to the version
+ * that has them, and `rep-tree-internals.test.ts` fails if a new version has others.
  */
 export interface RepTreeInternals {
   lamportClock: number
-  /** RepTree's own code reads vertices from here and registers listeners here. */
+  /** RepTree's own code reads vertices and registers listeners here. */
   state: Pick<
     ReplicaState,
     | 'addChangeCallback'
@@ -29,15 +30,43 @@ export interface RepTreeInternals {
   readonly knownOps: Set<string>
   readonly propertiesAndTheirOpIds: Map<string, unknown>
   readonly parentIdBeforeMove: Map<unknown, unknown>
-  /** Called with each local edit once it is in `localOps`. */
+  /** Called with each local move once it is in `localOps`. */
   applyMove(op: MoveVertex): void
+  /** Called with each local property operation once it is in `localOps`. */
   applyProperty(op: SetVertexProperty): void
-  /** Makes a vertex and its creation date. Returns the id. */
+  /** Creates a vertex and its creation date. Returns its id. */
   newVertexInternal(vertexId: string, parentId: string | null): string
   newVertexInternalWithUUID(parentId: string | null): string
 }
 
-/** The one place where a RepTree is taken for what it is at run time. */
+/** The only place where a RepTree is cast to what it is at run time. */
 export function internalsOf(tree: RepTree): RepTreeInternals {
   return tree as unknown as RepTreeInternals
+}
+
+/**
+ * Gives a new RepTree another state, and drops everything that its constructor made: the state, the operations for
+ * the null vertex, the clock. From then on its own code reads vertices from `state` and hands each local edit to
+ * `applyLocal`, once it is in `localOps`.
+ */
+export function replaceInternals(
+  tree: RepTree,
+  state: RepTreeInternals['state'],
+  applyLocal: (op: VertexOperation) => void,
+): RepTreeInternals {
+  const internals = internalsOf(tree)
+  internals.state.dispose()
+  internals.state = state
+  internals.lamportClock = 0
+  internals.localOps = []
+  internals.moveOps = []
+  internals.setPropertyOps = []
+  internals.knownOps.clear()
+  internals.propertiesAndTheirOpIds.clear()
+  internals.parentIdBeforeMove.clear()
+  // RepTree calls crypto.randomUUID, which browsers have on https and localhost only.
+  internals.newVertexInternalWithUUID = (parentId) => internals.newVertexInternal(randomHexId(), parentId)
+  internals.applyMove = applyLocal
+  internals.applyProperty = applyLocal
+  return internals
 }

@@ -8,39 +8,49 @@ import {
   type VertexOperation,
 } from 'reptree'
 
-import { digestSteps, vertexTexts } from './digest.ts'
-import { checkKey, jsonCopy } from './edit-checks.ts'
-import { KnownOps } from './known-ops.ts'
+import { sameMoves, sameSubtree } from './compare-trees.ts'
+import { differingVertices, digestSteps } from './digest.ts'
+import { checkKey, checkMove, jsonCopies, jsonCopy, type Properties } from './edit-checks.ts'
+import { KnownOps, missingOps } from './known-ops.ts'
 import { LocalOpDelivery } from './local-op-delivery.ts'
-import { compareOpIds } from './op-order.ts'
 import { checkShape, isMoveOp } from './operation-shape.ts'
-import { internalsOf, type RepTreeInternals } from './rep-tree-internals.ts'
+import { replaceInternals, type RepTreeInternals } from './rep-tree-internals.ts'
 import { ReplicaState, type DeletedVertex } from './replica-state.ts'
 import { reportListenerError, runListener } from './run-listener.ts'
-import { sameSubtree } from './same-subtree.ts'
 
-type Properties = Record<string, JsonValue | undefined> | object
+/**
+ * The highest clock at which a tree takes edits. An edit of many properties takes one counter each, so there is
+ * room for a million above it. No honest tree comes near.
+ */
 const maxClock = Number.MAX_SAFE_INTEGER - 1_000_000
 
 type OpListener = (op: VertexOperation) => void
 
 export interface ReplicaOptions {
-  /** Never one that was used before, by this replica or another: ids of operations would come twice. */
+  /**
+   * The peer id of this replica's edits. By default a new random one. Never pass one that was used before, by this
+   * replica or another: two operations would get the same id.
+   */
   peerId?: string
-  /** Operations to start with: any order, any subset of a log. */
+  /** Operations to start with: any subset of a log, in any order. */
   ops?: readonly VertexOperation[]
-  /** The id of the root. Without it the root is the first vertex that was made without a parent. */
+  /** The id of the root. Without it, the root is the vertex that the first move without a parent created. */
   treeId?: string
-  /** Hears what listeners throw. By default it is reported as uncaught (`reportError`), or logged. */
+  /** Gets the errors that listeners throw. By default they are reported as uncaught (`reportError`) or logged. */
   onListenerError?: (error: unknown) => void
 }
 
 /**
- * A RepTree whose state is a function of the set of operations merged into it, whatever their order.
- * Its API is RepTree's own, plus this.
+ * A RepTree whose state is a function of the set of operations merged into it, whatever their order. It has
+ * RepTree's API, and the methods below.
  *
- * Local edits throw before they change anything when the server would refuse them: an unknown vertex or
- * parent, a move of the root or below itself, a key or a value that JSON or the protocol cannot carry.
+ * A local edit that the server would refuse throws before it changes anything: an unknown vertex or parent, a move
+ * of the root or of a vertex below itself, a key or a value that JSON or the protocol cannot carry.
+ *
+ *     const tree = Replica.create(treeId)
+ *     tree.onLocalOp((op) => outbox.add(op))
+ *     tree.root?.newNamedChild('notes', { done: false })
+ *     tree.merge(received)
  */
 export class Replica extends RepTree {
   readonly #internals: RepTreeInternals
@@ -49,40 +59,26 @@ export class Replica extends RepTree {
   readonly #treeId: string | undefined
   readonly #run: (listener: () => void) => void
   readonly #localOps: LocalOpDelivery
-  /** Every property operation known, in the order of arrival. */
+  /** Every known property operation, in the order of arrival. */
   readonly #propertyOps: SetVertexProperty[] = []
   #isDisposed = false
 
-  /** An empty replica with a fresh peer id, or one that shows `ops` (any order, any subset of a log). */
+  /** An empty replica, or one that shows `ops`. Makes no operations of its own. */
   constructor(options: ReplicaOptions = {}) {
-    // RepTree makes two operations for the null vertex here, under our peer id. They are dropped below.
+    // RepTree makes two operations for the null vertex here, under our peer id. `replaceInternals` drops them.
     super(options.peerId ?? randomPeerId())
     this.#treeId = options.treeId
     const onListenerError = options.onListenerError ?? reportListenerError
     this.#run = (listener) => runListener(listener, onListenerError)
     this.#state = new ReplicaState(this.#run)
-    this.#internals = internalsOf(this)
+    this.#internals = replaceInternals(this, this.#state, (op) => this.#applyLocal(op))
     this.#localOps = new LocalOpDelivery(this.#internals, this.#run)
-    this.#internals.state.dispose()
-    this.#internals.state = this.#state
-    this.#internals.lamportClock = 0
-    this.#internals.localOps = []
-    this.#internals.moveOps = []
-    this.#internals.setPropertyOps = []
-    this.#internals.knownOps.clear()
-    this.#internals.propertiesAndTheirOpIds.clear()
-    this.#internals.parentIdBeforeMove.clear()
-    // RepTree asks crypto.randomUUID, which a page has on https and localhost only.
-    this.#internals.newVertexInternalWithUUID = (parentId) =>
-      this.#internals.newVertexInternal(randomHexId(), parentId)
-    this.#internals.applyMove = (op) => this.#applyLocal(op)
-    this.#internals.applyProperty = (op) => this.#applyLocal(op)
     if (options.ops !== undefined) this.merge(options.ops)
   }
 
   /**
-   * A tree that is new: null vertex, root with id `treeId`, and the ops for it among the local ones (the
-   * first `onLocalOp` listener gets them, or `popLocalOps`).
+   * Creates a new tree: the null vertex, and a root with the id `treeId`. The operations for both are local ones:
+   * the first `onLocalOp` listener gets them, or `popLocalOps` returns them.
    */
   static create(treeId: string, options: Pick<ReplicaOptions, 'peerId' | 'onListenerError'> = {}): Replica {
     const replica = new Replica({ ...options, treeId })
@@ -91,22 +87,22 @@ export class Replica extends RepTree {
   }
 
   /**
-   * Called once per edit made through this replica's own API, after it took effect, in order, transient
-   * ones included; never for merged ones. While nobody listens, edits are kept: whoever comes first gets
-   * them at once.
+   * Calls `listener` with each operation that this replica's own edits make, transient ones included, in order and
+   * after it took effect. Merged operations are not local. While there is no listener, operations are kept, and the
+   * next listener gets them at once. Returns a function that removes the listener.
    */
   onLocalOp(listener: OpListener): () => void {
     return this.#localOps.listen(listener)
   }
 
-  /** Local operations since the last call. Empty while there are `onLocalOp` listeners, who get them instead. */
+  /** The local operations since the last call. None while there are `onLocalOp` listeners: they get them instead. */
   override popLocalOps(): VertexOperation[] {
     return super.popLocalOps()
   }
 
   /**
-   * Adds operations: any order, known ones are skipped, the first of an id stays. The replica changes as a
-   * whole, then listeners are called. Throws a TypeError that names a malformed one, and changes nothing.
+   * Adds operations in any order. Known ones are skipped, and of two with one id the first stays. Listeners are called
+   * once the whole merge has taken effect. Throws a `TypeError` that names a malformed operation, and changes nothing.
    */
   override merge(ops: readonly VertexOperation[]): void {
     this.#assertLive()
@@ -131,22 +127,27 @@ export class Replica extends RepTree {
     this.#reportApplied(properties)
   }
 
-  /** Called with each operation, merged or local, once, after it took effect; with those that wait when they come. */
+  /**
+   * Calls `callback` once with each operation, merged or local, after it took effect. An operation that waits for an
+   * unknown vertex is reported when it arrives.
+   */
   override observeOpApplied(callback: OpListener): () => void {
     return super.observeOpApplied(callback)
   }
 
   /**
-   * Shows a value on top of the stored one, or takes it away (undefined). It is no operation. The next one that
-   * writes the property takes it away, but not one that the peer of `by`, the id that it has where it was made,
-   * made before.
+   * Shows a value on top of the stored one, or, with `undefined`, the stored one again. This makes no operation. The
+   * next operation that writes the property ends it. `by` is the id of the change on the replica that made it: earlier
+   * operations of that peer may still arrive, and do not end it.
+   *
+   *     tree.showTransient(vertexId, 'text', 'a reply as it streams in', { counter: 41, peerId })
    */
   showTransient(vertexId: string, key: string, value: JsonValue | undefined, by?: OpId): void {
     this.#assertLive()
     this.#state.showTransient(vertexId, key, value, by)
   }
 
-  /** 32 hex digits over structure and properties (no transients): equal state, equal digest. */
+  /** 32 hex digits of the structure and the stored properties. Equal states have equal digests. */
   digest(): string {
     const steps = this.digestSteps()
     let step = steps.next()
@@ -154,28 +155,36 @@ export class Replica extends RepTree {
     return step.value
   }
 
-  /** The same in steps of about a millisecond. An operation that is merged or made in between spoils it. */
+  /**
+   * Computes `digest()` in steps of about a millisecond. The result is wrong if the tree changes in between.
+   *
+   *     const steps = tree.digestSteps()
+   *     let step = steps.next()
+   *     while (step.done !== true) {
+   *       await nextTurn()
+   *       step = steps.next()
+   *     }
+   *     return step.value
+   */
   digestSteps(): Generator<undefined, string> {
     return digestSteps(this.#roots())
   }
 
-  /** The ids of the vertices by which the digests of two replicas differ: all of them, in no particular order. */
+  /** The ids of all vertices that make the digests of two replicas differ, in no particular order. */
   differencesFrom(other: Replica): string[] {
-    const [own, others] = [vertexTexts(this.#roots()), vertexTexts(other.#roots())]
-    const ids = new Set([...own.keys(), ...others.keys()])
-    return Array.from(ids).filter((id) => own.get(id) !== others.get(id))
+    return differingVertices(this.#roots(), other.#roots())
   }
 
   #roots() {
     return this.#state.getAllVertices().filter((node) => node.parentId === null)
   }
 
-  /** Delivers change events now instead of at RepTree's next tick of 33 ms. */
+  /** Delivers change events now. Otherwise they come 33 ms after the first change. */
   flushEvents(): void {
     this.#state.changes.deliver()
   }
 
-  /** Stops the timer and lets go of listeners; edits and merges throw afterwards. */
+  /** Stops the timer and removes all listeners. The tree can still be read; edits and merges throw. */
   dispose(): void {
     this.#isDisposed = true
     this.#localOps.dispose()
@@ -200,25 +209,25 @@ export class Replica extends RepTree {
     })
   }
 
-  /** Every move known, in the order of their ids, those without effect included. */
+  /** Every known move in the order of the ids, moves without effect included. */
   override getMoveOps(): readonly MoveVertex[] {
     return this.#state.moveOps()
   }
 
   /**
-   * The vertices that are deleted (right below the null vertex), in the order of the moves that did it. Not
-   * those that were made there, or came there as a root: they were nowhere before.
+   * The deleted vertices (direct children of the null vertex), in the order of the moves that deleted them. Vertices
+   * that were created there, or were roots before, are left out: they have no place to return to.
    */
   getDeletedVertices(): readonly DeletedVertex[] {
     return this.#state.deletedVertices()
   }
 
-  /** Every operation known, each once: moves in order, then properties. */
+  /** Every known operation, once: the moves in the order of their ids, then the properties in the order of arrival. */
   override getAllOps(): readonly VertexOperation[] {
     return [...this.getMoveOps(), ...this.#propertyOps]
   }
 
-  /** Makes the root, and the null vertex when the log has none. The root's id is the tree's, when it has one. */
+  /** Creates the root, and the null vertex if the log has none. The root gets the tree's id, if the tree has one. */
   override createRoot(): Vertex {
     this.#assertLive()
     if (this.root !== undefined) throw new Error('Root vertex already exists')
@@ -226,48 +235,44 @@ export class Replica extends RepTree {
     if (!hasNullVertex) this.#internals.newVertexInternal(nullVertexId, null)
     this.#internals.newVertexInternal(this.#treeId ?? randomHexId(), null)
     const root = this.root
-    if (root === undefined) throw new Error('The root was not made')
+    if (root === undefined) throw new Error('The root was not created')
     return root
   }
 
   override newVertex(parentId: string, props: Properties | null = null): Vertex {
-    this.#assertVertex(parentId)
-    return super.newVertex(parentId, props === null ? null : checkedCopies(props))
+    this.#assertEditable(parentId)
+    return super.newVertex(parentId, props === null ? null : jsonCopies(props))
   }
 
   override newNamedVertex(parentId: string, name: string, props: Properties | null = null): Vertex {
-    this.#assertVertex(parentId)
+    this.#assertEditable(parentId)
     const copy = jsonCopy('name', name)
-    if (typeof copy !== 'string') throw new TypeError('A name is a text')
-    return super.newNamedVertex(parentId, copy, props === null ? null : checkedCopies(props))
+    if (typeof copy !== 'string') throw new TypeError('A name must be text')
+    return super.newNamedVertex(parentId, copy, props === null ? null : jsonCopies(props))
   }
 
   override moveVertex(vertexId: string, parentId: string): void {
-    this.#assertVertex(vertexId)
-    this.#assertVertex(parentId)
-    if (vertexId === nullVertexId) throw new Error('The null vertex does not move')
-    if (this.getVertex(vertexId)?.parentId === null) throw new Error('The root does not move')
-    if (vertexId === parentId || this.isAncestor(parentId, vertexId)) {
-      throw new Error(`Vertex ${vertexId} cannot move below itself`)
-    }
+    this.#assertEditable(vertexId)
+    this.#assertEditable(parentId)
+    checkMove(this, vertexId, parentId)
     super.moveVertex(vertexId, parentId)
   }
 
   override setVertexProperty(vertexId: string, key: string, value: JsonValue | undefined): void {
-    // RepTree's constructor calls this for the null vertex, before this class has anything.
+    // RepTree's constructor calls this for the null vertex, before the fields of this class exist.
     if (!(#state in this)) return
-    this.#assertVertex(vertexId)
+    this.#assertEditable(vertexId)
     checkKey(key)
     super.setVertexProperty(vertexId, key, jsonCopy(key, value))
   }
 
   override setVertexProperties(vertexId: string, props: Properties): void {
-    this.#assertVertex(vertexId)
-    super.setVertexProperties(vertexId, checkedCopies(props))
+    this.#assertEditable(vertexId)
+    super.setVertexProperties(vertexId, jsonCopies(props))
   }
 
   override setTransientVertexProperty(vertexId: string, key: string, value: JsonValue | undefined): void {
-    this.#assertVertex(vertexId)
+    this.#assertEditable(vertexId)
     checkKey(key)
     super.setTransientVertexProperty(vertexId, key, jsonCopy(key, value))
   }
@@ -292,29 +297,16 @@ export class Replica extends RepTree {
   }
 
   override compareMoveOps(other: RepTree): boolean {
-    const moves = this.getMoveOps()
-    const otherMoves = other.getMoveOps()
-    return (
-      moves.length === otherMoves.length &&
-      moves.every((op, index) => {
-        const otherOp = otherMoves[index]
-        return otherOp !== undefined && compareOpIds(op.id, otherOp.id) === 0
-      })
-    )
+    return sameMoves(this, other)
   }
 
-  /** Made from the operations on each call: a replica keeps no vector. */
+  /** Computed from the operations on each call: a replica keeps no vector. */
   override getStateVector(): Readonly<Record<string, number[][]>> | null {
     return this.stateVectorEnabled ? this.#known.toRanges() : null
   }
 
   override getMissingOps(theirStateVector: Record<string, number[][]>): VertexOperation[] {
-    const theirs = new Map(Object.entries(theirStateVector))
-    const missing = this.getAllOps().filter(
-      ({ id }) =>
-        !theirs.get(id.peerId)?.some(([from = 0, to = -1]) => from <= id.counter && id.counter <= to),
-    )
-    return missing.sort((a, b) => compareOpIds(a.id, b.id))
+    return missingOps(this.getAllOps(), theirStateVector)
   }
 
   #rootId(): string | undefined {
@@ -348,21 +340,11 @@ export class Replica extends RepTree {
     if (this.#isDisposed) throw new Error('This replica is disposed')
   }
 
-  #assertVertex(vertexId: string): void {
+  #assertEditable(vertexId: string): void {
     this.#assertLive()
     if (this.#state.getVertex(vertexId) === undefined) throw new Error(`There is no vertex ${vertexId}`)
-    // An edit of many properties takes many counters; nobody gets near this honestly.
     if (this.#internals.lamportClock > maxClock) throw new Error('The clock of this tree has run out')
   }
-}
-
-function checkedCopies(props: Properties): Record<string, JsonValue | undefined> {
-  const copies: [string, JsonValue | undefined][] = []
-  for (const [key, value] of Object.entries(props)) {
-    checkKey(key)
-    copies.push([key, jsonCopy(key, value)])
-  }
-  return Object.fromEntries(copies)
 }
 
 export type { DeletedVertex } from './replica-state.ts'

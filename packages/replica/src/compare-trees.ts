@@ -1,8 +1,21 @@
 import type { RepTree } from 'reptree'
 
 import { canonicalJson } from './canonical-json.ts'
+import { compareOpIds } from './op-order.ts'
 
-/** Whether two trees show the same vertices with the same properties below `vertexId`. Order is no matter. */
+/** Whether two trees know the same moves. */
+export function sameMoves(a: RepTree, b: RepTree): boolean {
+  const [moves, others] = [a.getMoveOps(), b.getMoveOps()]
+  return (
+    moves.length === others.length &&
+    moves.every((op, index) => {
+      const other = others[index]
+      return other !== undefined && compareOpIds(op.id, other.id) === 0
+    })
+  )
+}
+
+/** Whether two trees show the same vertices with the same properties at and below `vertexId`, in any order. */
 export function sameSubtree(vertexId: string, a: RepTree, b: RepTree): boolean {
   const stack = [vertexId]
   for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
