@@ -4,8 +4,8 @@ import { errorBodyFrom, errorBodySchema, errorCodes, messageOf, SyncError } from
 
 const codes = Object.entries(errorCodes)
 
-test('[ER3] what passes by itself is to be tried again, and what does not is not', () => {
-  // 429 and the server's own failures pass; 409 does once the client has joined, 401 once it has renewed.
+test('[ER3] a code is retried later if it is a failure that passes by itself, and only then', () => {
+  // 429 and the server's failures pass by themselves. 409 needs a join first, and 401 a renewed session.
   for (const [code, { status, retry }] of codes) {
     const passes = status === 429 || status >= 500
     expect([code, retry === 'later']).toEqual([code, passes])
@@ -16,19 +16,19 @@ test('[ER3] what passes by itself is to be tried again, and what does not is not
   expect(codes.filter(([, { retry }]) => retry === 'rejoin').map(([code]) => code)).toEqual(['not_joined'])
 })
 
-test('[ER4] every code has an HTTP status of an error', () => {
+test('[ER4] every code has the HTTP status of an error', () => {
   for (const [, { status }] of codes) {
     expect(status).toBeGreaterThanOrEqual(400)
     expect(status).toBeLessThan(600)
   }
 })
 
-test('[ER1] every code passes the schema of an error body', () => {
+test('[ER1] the schema of an error body accepts every code, and no other', () => {
   for (const [code] of codes) expect(errorBodySchema.safeParse({ code, message: '' }).success).toBe(true)
   expect(errorBodySchema.safeParse({ code: 'toString', message: '' }).success).toBe(false)
 })
 
-test('[ER1] a SyncError reads as its message and keeps what it was made of', () => {
+test('[ER1] a SyncError has its message and the body it was created with', () => {
   const error = new SyncError('invalid_batch', 'operation 3: clock', { at: 3 })
   expect(error.message).toBe('operation 3: clock')
   expect(error.code).toBe('invalid_batch')

@@ -1,45 +1,45 @@
 import { z } from 'zod'
 
 /**
- * Every way a request can be refused, and what a client does about it. The set is closed: a switch
- * over it is exhaustive, and a new code is a new protocol version.
+ * Every reason for which a request can be refused, and what a client does about it. The set is closed: a switch over
+ * the codes is exhaustive, and a new code needs a new protocol version.
  */
 export const errorCodes = {
-  /** No token, or one that is invalid or expired. Renew the session, then repeat the request. */
+  /** The token is missing, invalid or expired. Renew the session, then repeat the request. */
   unauthenticated: { status: 401, retry: 'renew' },
-  /** The role does not allow it. Keep the edits, show why, and try again when the role changes. */
+  /** The user's role does not allow it. Keep the edits, show why, and try again when the role changes. */
   forbidden: { status: 403, retry: 'never' },
-  /** No such space, member, invite or tree, or none that this user may know of. */
+  /** There is no such space, member, invite or tree, or this user may not know of it. */
   not_found: { status: 404, retry: 'never' },
-  /** The request's form is wrong: a bug in the client. Do not repeat it. */
+  /** The request is malformed: a bug in the client. Do not repeat it. */
   invalid_request: { status: 400, retry: 'never' },
-  /** E-mail and password do not match an account. Ask again. */
+  /** The e-mail address and the password do not match an account. Ask the user again. */
   wrong_credentials: { status: 401, retry: 'never' },
   /** The e-mail address or the space id is taken by someone else. */
   already_exists: { status: 409, retry: 'never' },
-  /** The invite was used up, withdrawn or is too old. Ask for a new one. */
+  /** The invite was used up, was withdrawn, or is too old. Ask for a new one. */
   invite_expired: { status: 410, retry: 'never' },
-  /** The batch does not decode, or an operation in it is malformed. Set the named one aside. */
+  /** The batch does not decode, or an operation in it is malformed. Set that operation aside. */
   invalid_batch: { status: 400, retry: 'never' },
-  /** The operation's id is in the log with another content. Set it aside; it is never taken. */
+  /** The log has another operation with the same id. Set the operation aside: it is never accepted. */
   op_conflict: { status: 409, retry: 'never' },
-  /** The operation's clock is further above its tree's highest than the window. Set it aside. */
+  /** The operation's clock is too far above the highest of its tree. Set the operation aside. */
   clock_out_of_range: { status: 400, retry: 'never' },
-  /** The message or batch is over its limit. Send less at once. */
+  /** The message or batch exceeds its limit. Send less at once. */
   too_large: { status: 413, retry: 'never' },
   /** Too many requests. Repeat after `retryAfterMs`. */
   rate_limited: { status: 429, retry: 'later' },
-  /** The space or the user is over quota. Deletes are still taken; keep the rest and retry later. */
+  /** The space or the user is over quota. Deletes are still accepted; keep the other edits and retry later. */
   quota_exceeded: { status: 507, retry: 'later' },
   /** The socket has not joined the space. Join it, then repeat. */
   not_joined: { status: 409, retry: 'rejoin' },
-  /** The client is older than the server serves. Reload to update; edits stay where they are. */
+  /** The server no longer serves a client this old. Reload to update; the edits stay on the device. */
   unsupported_version: { status: 426, retry: 'never' },
-  /** The space's storage fails (disk full, corrupt file). Keep the edits, retry later. */
+  /** The storage of the space fails (disk full, corrupt file). Keep the edits, retry later. */
   storage_failed: { status: 503, retry: 'later' },
   /** The server is shutting down or overloaded. Reconnect later. */
   unavailable: { status: 503, retry: 'later' },
-  /** A bug in the server, logged there. Keep the edits, retry later. */
+  /** A bug in the server, which has logged it. Keep the edits, retry later. */
   internal: { status: 500, retry: 'later' },
 } as const satisfies Record<string, { status: number; retry: 'never' | 'later' | 'renew' | 'rejoin' }>
 
@@ -49,18 +49,22 @@ export const errorCodeSchema = z.enum(Object.keys(errorCodes) as [ErrorCode, ...
 
 export const errorBodySchema = z.object({
   code: errorCodeSchema,
-  /** A sentence for whoever reads a log or a status line: what was wrong and where. */
+  /** What was wrong and where, as a sentence for logs and status lines. */
   message: z.string(),
-  /** With `rate_limited` and the other codes that pass: when to try again. */
+  /** When to try again. Given with `rate_limited`, and with other codes whose `retry` is `later`. */
   retryAfterMs: z.number().int().nonnegative().optional(),
-  /** Where in the request it is: a field's path, or the index of an operation in its batch. */
+  /** Where in the request the problem is: the path of a field, or the index of an operation in its batch. */
   at: z.union([z.string(), z.number().int().nonnegative()]).optional(),
 })
 
-/** What travels: in an ack's `error`, in an HTTP response's `error`, in a refused handshake's `data`. */
+/** An error on the wire: the `error` of an ack or of an HTTP response, the `data` of a refused handshake. */
 export type ErrorBody = z.infer<typeof errorBodySchema>
 
-/** An `ErrorBody` on its way through code that throws. */
+/**
+ * An `ErrorBody` that is thrown.
+ *
+ *     throw new SyncError('rate_limited', 'Too many requests', { retryAfterMs: 500 })
+ */
 export class SyncError extends Error {
   override readonly name = 'SyncError'
   readonly body: ErrorBody
@@ -74,6 +78,7 @@ export class SyncError extends Error {
     return this.body.code
   }
 
+  /** Throws what the other end sent: `if (!ack.ok) throw SyncError.from(ack.error)`. */
   static from(body: ErrorBody): SyncError {
     const { code, message, ...details } = body
     return new SyncError(code, message, details)

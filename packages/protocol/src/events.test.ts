@@ -16,7 +16,7 @@ const spaceId = 'a'.repeat(32)
 describe('acks', () => {
   const ack = ackSchema('space:leave')
 
-  test('[ER1] an ack is a reply or an error of the closed set', () => {
+  test('[ER1] an ack is a reply, or an error with a known code', () => {
     expect(ack.parse({ ok: true })).toEqual({ ok: true })
     const refused = { ok: false, error: { code: 'not_joined', message: 'join first' } }
     expect(ack.parse(refused)).toEqual(refused)
@@ -24,7 +24,7 @@ describe('acks', () => {
     expect(ack.safeParse({}).success).toBe(false)
   })
 
-  test('[ER1] a SyncError carries its code, message and details, there and back', () => {
+  test('[ER1] a SyncError keeps its code, message and details across the wire', () => {
     const body = new SyncError('rate_limited', 'slow down', { retryAfterMs: 500, at: 'batch' }).body
     expect(SyncError.from(body).body).toEqual(body)
     expect(ack.parse({ ok: false, error: body })).toEqual({ ok: false, error: body })
@@ -32,7 +32,7 @@ describe('acks', () => {
 })
 
 describe('batches in payloads', () => {
-  test('an ArrayBuffer becomes a view, and a view stays the one it is', () => {
+  test('a batch payload: an ArrayBuffer becomes a view, a view stays the same object, an array is refused', () => {
     const bytes = Uint8Array.of(1, 2, 3)
     expect(batchBytesSchema.parse(bytes)).toBe(bytes)
     expect(batchBytesSchema.parse(bytes.buffer)).toEqual(bytes)
@@ -44,12 +44,12 @@ describe('[ER2] malformed payloads', () => {
   test.each([
     ['a space id that is a path', requests['space:join'].payload, { spaceId: '../../etc' }],
     ['a negative cursor', requests['space:join'].payload, { spaceId, cursor: -1 }],
-    ['a position that is no integer', requests['ops:pull'].payload, { spaceId, after: 0.5 }],
-    ['a batch as text', requests['ops:push'].payload, { spaceId, batch: 'AQ==' }],
+    ['a position that is not an integer', requests['ops:pull'].payload, { spaceId, after: 0.5 }],
+    ['a batch of text', requests['ops:push'].payload, { spaceId, batch: 'AQ==' }],
     ['no changes', signals['ops:transient'], { spaceId, changes: [] }],
     ['no token', handshakeSchema, { protocolVersion: 1 }],
     ['null', requests['space:leave'].payload, null],
-  ])('[ER2] %s does not pass', (_, schema, payload) => {
+  ])('[ER2] the schema refuses %s', (_, schema, payload) => {
     expect(schema.safeParse(payload).success).toBe(false)
   })
 })
@@ -69,7 +69,7 @@ describe('transients and presence', () => {
     expect(taken).toEqual([false, true, true, false])
   })
 
-  test('[LI3] a presence state is at most 65,536 bytes of JSON', () => {
+  test('[LI3] a presence state is given, and is at most 65,536 bytes of JSON', () => {
     const presence = signals['presence:set']
     expect(presence.safeParse({ spaceId, state: largest }).success).toBe(true)
     expect(presence.safeParse({ spaceId, state: `${largest}x` }).success).toBe(false)

@@ -16,26 +16,26 @@ import { propertyKeySchema } from './operation.ts'
 import { roleNameSchema } from './rights.ts'
 
 /**
- * What travels over the socket, stated once: each event's payload and reply is a schema, and the
- * typed event maps for Socket.io follow from it. Client to server is imperative, server to client past tense.
+ * Every event on the socket, stated once: payloads and replies are schemas, and the typed event maps for Socket.io are
+ * derived from them. Events to the server have imperative names, events to the client have names in the past tense.
  */
 
-/** A position in a space's log: how many operations the server had committed there. 0 is its start. */
+/** A position in a space's log: the number of operations committed up to it. 0 is the start. */
 export const seqSchema = z.int().min(0)
 
-/** An encoded batch (batch.ts). Browsers hand over an ArrayBuffer, Node a Buffer; both become a view. */
+/** An encoded batch (batch.ts). Browsers receive an ArrayBuffer, Node a Buffer; both become a Uint8Array view. */
 export const batchBytesSchema = z
   .union([z.instanceof(Uint8Array), z.instanceof(ArrayBuffer)])
   .transform((bytes): Uint8Array => (bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes)))
 
-/** The handshake's `auth`. */
+/** The `auth` of the handshake. */
 export const handshakeSchema = z.object({
   token: z.string().min(1),
   protocolVersion: z.int().min(1),
 })
 export type Handshake = z.infer<typeof handshakeSchema>
 
-/** One person's connection to a space, and where in it they are. */
+/** A connection of a person to a space, and what it shows of itself, such as where in the space they are. */
 export const presenceSchema = z.object({
   connectionId: z.string(),
   user: z.object({ id: userIdSchema, name: z.string() }),
@@ -44,10 +44,13 @@ export const presenceSchema = z.object({
 export type Presence = z.infer<typeof presenceSchema>
 
 /**
- * A change that is shown and never stored. With `offset`, `value` is text that continues the property's
- * transient text at that UTF-16 position (a reply as it streams in); without, it is the whole value.
- * No `value` takes the transient value away. Whoever missed a part ignores what follows until a whole value comes.
- * `opId` is the id that the change has where it was made: what that peer stored before may come after it.
+ * A change that is shown and never stored. Without `offset`, `value` is the whole transient value; with it, `value` is
+ * text that continues the transient text at that UTF-16 position, as a reply streams in. Without `value`, the
+ * transient value is removed. A client that missed a part ignores the parts after it, up to the next whole value.
+ * `opId` is the id of the change on the replica that made it: earlier operations of that peer may arrive after it.
+ *
+ *     { treeId, targetId, key: 'text', value: 'Hel' }
+ *     { treeId, targetId, key: 'text', value: 'lo', offset: 3 }
  */
 export const transientChangeSchema = z.object({
   treeId: treeIdSchema,
@@ -59,7 +62,7 @@ export const transientChangeSchema = z.object({
 })
 export type TransientChange = z.infer<typeof transientChangeSchema>
 
-/** An operation that the server did not take, by its index in the pushed batch. */
+/** An operation that the server rejected, by its index in the pushed batch. */
 export const rejectedOpSchema = z.object({
   index: z.int().min(0),
   code: errorCodeSchema,
@@ -67,15 +70,15 @@ export const rejectedOpSchema = z.object({
 })
 export type RejectedOp = z.infer<typeof rejectedOpSchema>
 
-/** A replica's state in 32 hex digits: equal states have equal digests (SPEC.md, "Divergence"). */
+/** The digest of a replica's state, in 32 hex digits. Equal states have equal digests (SPEC.md, "Divergence"). */
 export const digestSchema = z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits')
 
-/** Client to server, each answered by an ack. */
+/** Events from the client to the server that are each answered by an ack. */
 export const requests = {
   /**
-   * Enter a space. The reply's `cursor` is where to continue pulling from: the request's own when the log
-   * still holds all that it covers, else 0. A `logId` other than the request's means that the server
-   * lost or regained history: pull from 0, then push what the log lacks.
+   * Enters a space. The reply's `cursor` is where to continue to pull: the cursor of the request if the log still holds
+   * everything that it covers, and otherwise 0. If the reply's `logId` is not that of the request, the server has lost
+   * or regained history: pull from 0, then push the operations that the log lacks.
    */
   'space:join': {
     payload: z.object({
@@ -92,14 +95,15 @@ export const requests = {
       role: roleNameSchema,
     }),
   },
+  /** Leaves a space. Harmless if the socket has not joined it. */
   'space:leave': {
     payload: z.object({ spaceId: spaceIdSchema }),
     reply: z.object({}),
   },
   /**
-   * Append operations. The ack comes after the commit. `after` and `cursor` bound what this push added:
-   * positions `after + 1` to `cursor`. A repeated operation adds nothing and counts in `duplicates`. An
-   * edit may leave the outbox once the client's own cursor has reached the ack's `cursor`.
+   * Appends operations to the log. The ack is sent after the commit. This push added positions `after + 1` to `cursor`.
+   * A repeated operation adds nothing and counts in `duplicates`. An edit may leave the outbox once the client's cursor
+   * has reached the `cursor` of the ack.
    */
   'ops:push': {
     payload: z.object({ spaceId: spaceIdSchema, batch: batchBytesSchema }),
@@ -114,8 +118,8 @@ export const requests = {
     }),
   },
   /**
-   * Read a page of the log: positions `after + 1` to `cursor`, in order. `cursor` equals `after` at the head.
-   * `maxBytes` asks for a smaller page, where a full one would not come through in time.
+   * Reads a page of the log: positions `after + 1` to `cursor`, in order. At the head, `cursor` equals `after`.
+   * `maxBytes` asks for a smaller page, for a link on which a full one would not arrive in time.
    */
   'ops:pull': {
     payload: z.object({
@@ -133,8 +137,8 @@ export const requests = {
     }),
   },
   /**
-   * Compare a tree: `digest` is that of a replica which holds the tree's operations at positions 1 to
-   * `cursor` and no others. The reply has the log's own digest at that cursor.
+   * Compares a tree with the log. `digest` is that of a replica which holds the tree's operations at positions 1 to
+   * `cursor` and no others. The reply has the digest of the log at that cursor.
    */
   'tree:compare': {
     payload: z.object({
@@ -146,42 +150,44 @@ export const requests = {
     }),
     reply: z.object({ matches: z.boolean(), digest: digestSchema }),
   },
-  /** Present a fresh access token of the same user on a live socket. */
+  /** Renews the time of a live socket with a fresh access token of the same user. */
   'auth:renew': {
     payload: z.object({ token: z.string().min(1) }),
     reply: z.object({ expiresInMs: z.int().min(0) }),
   },
 } as const
 
-/** Client to server, unacked: lost when the socket is down, and that is fine. */
+/** Events from the client to the server without an ack. They are lost while the socket is down, and may be. */
 export const signals = {
+  /** Shows changes to the others in the space. */
   'ops:transient': z.object({
     spaceId: spaceIdSchema,
     changes: z.array(transientChangeSchema).min(1).max(limits.maxTransientChanges),
   }),
-  /** `null` hides the connection from others. */
+  /** Shows the connection to the others in the space. `null` hides it. */
   'presence:set': z.object({ spaceId: spaceIdSchema, state: transientValueSchema }),
-  /** What a client found once it had rebuilt a tree that did not match, for the server's log. */
+  /** Reports how a tree that did not match its log differed from the rebuilt one. The server logs it. */
   'divergence:report': z.object({
     spaceId: spaceIdSchema,
     treeId: treeIdSchema,
     logId: logIdSchema,
     cursor: seqSchema,
-    /** Of the replica that was shown, and of the one that took its place. */
+    /** The digest of the replica that was shown. */
     digest: digestSchema,
+    /** The digest of the replica that replaced it. */
     rebuilt: digestSchema,
-    /** What was wrong: the replica alone, or what the device had stored. */
+    /** What was wrong: only the replica in memory, or what the device had stored. */
     source: z.enum(['replica', 'storage']),
-    /** Some of the vertices that differed. */
+    /** The ids of vertices that differed, not necessarily all. */
     vertices: z.array(vertexIdSchema).max(limits.maxReportedVertices),
-    /** How many differed in all. */
+    /** The number of vertices that differed. */
     differing: z.int().min(0),
   }),
 } as const
 
-/** Server to client. */
+/** Events from the server to the client. */
 export const notifications = {
-  /** Operations that somebody else committed. On `after` other than the own cursor, pull. */
+  /** Operations of somebody else were committed. If `after` is not the client's cursor, it pulls. */
   'ops:appended': z.object({
     spaceId: spaceIdSchema,
     logId: logIdSchema,
@@ -190,26 +196,27 @@ export const notifications = {
     cursor: seqSchema,
     batch: batchBytesSchema,
   }),
+  /** Somebody else, on the connection `connectionId`, shows changes. */
   'ops:transient': z.object({
     spaceId: spaceIdSchema,
     connectionId: z.string(),
     changes: z.array(transientChangeSchema),
   }),
-  /** Who came or changed, and which connections went. The first one after a join names everybody. */
+  /** Connections that came or changed, and those that went. The first one after a join names everybody present. */
   'presence:changed': z.object({
     spaceId: spaceIdSchema,
     present: z.array(presenceSchema),
     gone: z.array(z.string()),
   }),
   /**
-   * The socket is no longer in the space. `deleted` and `removed`: stop and keep the edits. `changed` (the
-   * role, or the log was replaced): join again at once. `unavailable`: join again later.
+   * The socket is no longer in the space. `deleted`, `removed`: stop, and keep the edits. `changed` (the user's role
+   * changed, or the log was replaced): join again at once. `unavailable`: join again later.
    */
   'space:closed': z.object({
     spaceId: spaceIdSchema,
     reason: z.enum(['deleted', 'removed', 'changed', 'unavailable']),
   }),
-  /** The access token runs out: send a fresh one with `auth:renew`, or be disconnected then. */
+  /** The access token expires soon. The socket is disconnected then, unless `auth:renew` has brought a fresh one. */
   'auth:expiring': z.object({ expiresInMs: z.int().min(0) }),
 } as const
 
@@ -225,10 +232,15 @@ export type NotificationPayload<N extends NotificationName> = z.output<(typeof n
 
 export type Ack<Reply> = ({ ok: true } & Reply) | { ok: false; error: ErrorBody }
 
-// Made when first asked for, and once: to make one takes a hundred times as long as to read an ack with it.
+// Each schema is built once, on first use: building one takes a hundred times as long as parsing an ack with it.
 const ackSchemas = new Map<RequestName, unknown>()
 
-/** The schema of a request's ack, for a client that checks what the server sends. */
+/**
+ * The schema of the ack of a request, for a client that checks what the server sends.
+ *
+ *     const ack = ackSchema('ops:push').parse(reply)
+ *     if (!ack.ok) throw SyncError.from(ack.error)
+ */
 export function ackSchema<N extends RequestName>(name: N) {
   let schema = ackSchemas.get(name)
   if (schema === undefined) {
@@ -251,7 +263,7 @@ export type ServerToClientEvents = {
   [N in NotificationName]: (payload: NotificationPayload<N>) => void
 }
 
-/** What the server knows of a socket. */
+/** What the server keeps about a socket. */
 export interface SocketData {
   userId: z.infer<typeof userIdSchema>
   userName: string

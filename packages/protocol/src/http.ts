@@ -6,7 +6,7 @@ import { inviteIdSchema, spaceIdSchema, treeIdSchema, userIdSchema } from './ids
 import { jsonValueSchema } from './json-value.ts'
 import { inviteRoleSchema, roleNameSchema, roleSchema } from './rights.ts'
 
-/** Bodies of the HTTP side. The server's routes and the client's calls share them; `/docs` shows them. */
+/** The bodies of HTTP requests and responses, shared by the server's routes and the client. `/docs` shows them. */
 
 export const userSchema = z.object({ id: userIdSchema, email: z.string(), name: z.string() })
 export type User = z.infer<typeof userSchema>
@@ -14,10 +14,10 @@ export type User = z.infer<typeof userSchema>
 const email = z.string().trim().toLowerCase().max(254).pipe(z.email())
 const displayName = z.string().trim().min(1).max(100)
 const newPassword = z.string().min(8).max(256)
-/** Whatever it is, it is compared: rules are for new ones. */
+/** A password to compare. The rules apply to new passwords only, so that older ones still work. */
 const presentPassword = z.string().max(256)
 
-/** `cookie` keeps the refresh token in an httpOnly cookie, out of reach of scripts. */
+/** Where the refresh token goes: into the body of the reply, or into an httpOnly cookie that scripts cannot read. */
 export const sessionKindSchema = z.enum(['body', 'cookie']).default('body')
 
 export const registerBodySchema = z.object({
@@ -35,21 +35,21 @@ export const loginBodySchema = z.object({ email, password: presentPassword, sess
 export const sessionSchema = z.object({
   user: userSchema,
   accessToken: z.string(),
-  /** How long the access token is valid from now on; durations survive a wrong clock. */
+  /** How long the access token is valid from now. A duration, so that a wrong clock of the device does no harm. */
   expiresInMs: z.int().min(0),
   refreshToken: z.string().optional(),
 })
 export type SessionReply = z.infer<typeof sessionSchema>
 
-/** The refresh token comes from here or from the cookie. */
+/** Without `refreshToken`, the cookie has it. */
 export const refreshBodySchema = z.object({ refreshToken: z.string().optional() })
 export const logoutBodySchema = z.object({
   refreshToken: z.string().optional(),
-  /** Ends every session of the user, on all devices. */
+  /** Ends every session of the user, on all devices, rather than this one. */
   everywhere: z.boolean().default(false),
 })
 
-/** Whoever finds a device unlocked has its session, and not the password. */
+/** Asks for the password too: somebody who finds a device unlocked has the session but not the password. */
 export const changePasswordBodySchema = z.object({
   password: presentPassword,
   newPassword,
@@ -68,7 +68,7 @@ export const spaceSchema = z.object({
 })
 export type SpaceSummary = z.infer<typeof spaceSchema>
 
-/** The client names the id: a space that was local keeps its own. Repeating it changes nothing. */
+/** The client chooses the id, so that a local space keeps its own. Repeating the request changes nothing. */
 export const createSpaceBodySchema = z.object({ id: spaceIdSchema, name: spaceName })
 export const renameSpaceBodySchema = z.object({ name: spaceName })
 export const spaceListSchema = z.object({ spaces: z.array(spaceSchema) })
@@ -79,7 +79,7 @@ export const memberListSchema = z.object({ members: z.array(memberSchema) })
 export const changeMemberBodySchema = z.object({ role: roleSchema })
 
 export const createInviteBodySchema = z.object({ role: inviteRoleSchema })
-/** The link is shown once, to whoever made it: the server keeps what tells the token when it comes back. */
+/** A new invite. Only this reply has the token and the link: the server stores a hash of the token. */
 export const inviteSchema = z.object({
   id: inviteIdSchema,
   token: z.string(),
@@ -89,7 +89,7 @@ export const inviteSchema = z.object({
 })
 export type Invite = z.infer<typeof inviteSchema>
 
-/** An invite that is good, as owners see it afterwards. */
+/** An active invite, as the list of invites shows it. */
 export const inviteSummarySchema = z.object({
   id: inviteIdSchema,
   role: roleNameSchema,
@@ -97,17 +97,17 @@ export const inviteSummarySchema = z.object({
   /** Unix milliseconds. */
   createdAt: z.int(),
   expiresAt: z.int(),
-  /** How many people joined by it. */
+  /** The number of people who joined with it. */
   uses: z.int().min(0),
 })
 export type InviteSummary = z.infer<typeof inviteSummarySchema>
 export const inviteListSchema = z.object({ invites: z.array(inviteSummarySchema) })
 
-/** A tree as its vertices in depth-first order, the root first: a chat is too deep a chain to nest. */
+/** A tree as a list of its vertices, depth first. Not nested: a chat is a chain that would nest too deep. */
 export const treeSchema = z.object({
   spaceId: spaceIdSchema,
   treeId: treeIdSchema,
-  /** The position in the space's log that this shows. */
+  /** The position in the space's log that the tree is shown at. */
   cursor: seqSchema,
   digest: z.string(),
   vertices: z.array(

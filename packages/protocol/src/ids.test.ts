@@ -33,7 +33,7 @@ const samples = [
   `${'a'.repeat(32)}\n`,
 ]
 
-test('[ID1] spaces, users, logs and epochs are named by hex or a UUID', () => {
+test('[ID1] the id of a space, user, log or epoch is hex or a UUID', () => {
   for (const schema of [spaceIdSchema, userIdSchema, logIdSchema, epochSchema]) {
     const taken = samples.filter((id) => schema.safeParse(id).success)
     expect(taken).toEqual(['a'.repeat(32), '00010203-0405-0607-0809-0a0b0c0d0e0f'])
@@ -41,7 +41,7 @@ test('[ID1] spaces, users, logs and epochs are named by hex or a UUID', () => {
   }
 })
 
-test('[ID2] trees, vertices and peers are named by plain ASCII', () => {
+test('[ID2] the id of a tree, vertex or peer is plain ASCII', () => {
   for (const schema of [treeIdSchema, vertexIdSchema, peerIdSchema]) {
     const taken = samples.filter((id) => schema.safeParse(id).success)
     const refused = samples.filter((id) => !taken.includes(id))
@@ -50,12 +50,12 @@ test('[ID2] trees, vertices and peers are named by plain ASCII', () => {
   }
 })
 
-test('[ID2] every name that objects inherit here is refused', () => {
+test('[ID2] every name that objects of this engine inherit is refused', () => {
   const inherited = Object.getOwnPropertyNames(Object.prototype)
   expect(inherited.filter((name) => !isInheritedName(name))).toEqual([])
 })
 
-test('[ID4] a peer id is 30 digits, and never the same', () => {
+test('[ID4] a new peer id is 30 digits, and each is different', () => {
   const ids = Array.from({ length: 1_000 }, () => randomPeerId())
   for (const id of ids) expect(id).toMatch(/^[0-9]{30}$/)
   expect(new Set(ids).size).toBe(ids.length)

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 
 /**
- * Ids travel as strings and are branded once parsed, so that a tree id is never passed where a
- * vertex id belongs. The alphabet is ASCII on purpose: an id is part of file names, SQL keys and
- * RepTree's `key@vertex` map keys, and no two ids may ever look alike or sort differently by locale.
+ * Ids are strings, branded once parsed, so that a tree id cannot be passed as a vertex id. They are ASCII because they
+ * become part of file names, SQL keys and RepTree's `key@vertex` map keys: no two ids may look alike, or sort
+ * differently by locale.
  */
 
-/** Names that `{}` inherits. As a map key each of them reads somebody else's property. */
+/** Names of properties that `{}` inherits. An object used as a map would find the inherited property under them. */
 const inheritedNames: ReadonlySet<string> = new Set([
   '__proto__',
   'constructor',
@@ -30,13 +30,13 @@ const plainIdPattern = /^[0-9A-Za-z_-]{1,64}$/
 const plainIdRule = 'must be 1 to 64 letters, digits, "_" or "-"'
 const inheritedRule = 'must not be a name that objects inherit'
 
-/** 1 to 64 of `A-Z a-z 0-9 _ -`, and no name that objects inherit. */
+/** 1 to 64 characters of `A-Z a-z 0-9 _ -`, except for names that objects inherit. */
 const plainId = z
   .string()
   .regex(plainIdPattern, plainIdRule)
   .refine((id) => !isInheritedName(id), inheritedRule)
 
-/** Why `id` cannot be a tree's, a vertex's or a peer's, or undefined when it can. For the paths too hot for zod. */
+/** Why `id` is not a valid id of a tree, vertex or peer, or undefined if it is. For paths on which zod is too slow. */
 export function idProblem(id: unknown): string | undefined {
   if (typeof id !== 'string' || !plainIdPattern.test(id)) return plainIdRule
   return isInheritedName(id) ? inheritedRule : undefined
@@ -45,10 +45,10 @@ export function idProblem(id: unknown): string | undefined {
 const uuidLikePattern = /^(?:[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/
 const uuidLikeRule = 'must be 32 lower-case hex digits or a lower-case UUID'
 
-/** 32 lower-case hex digits as t69 makes them, or a dashed lower-case UUID. Safe as a file name. */
+/** 32 lower-case hex digits, which t69 generates, or a dashed lower-case UUID. Safe as a file name. */
 const uuidLike = z.string().regex(uuidLikePattern, uuidLikeRule)
 
-/** Why `id` cannot be a space's (or a user's, a log's, an epoch's), or undefined when it can. */
+/** Why `id` is not a valid id of a space, user, log or epoch, or undefined if it is. */
 export function uuidLikeProblem(id: unknown): string | undefined {
   return typeof id === 'string' && uuidLikePattern.test(id) ? undefined : uuidLikeRule
 }
@@ -64,29 +64,29 @@ export const peerIdSchema = plainId.brand<'PeerId'>()
 
 export type SpaceId = z.infer<typeof spaceIdSchema>
 export type UserId = z.infer<typeof userIdSchema>
-/** Names an invite to those who may withdraw it; it opens nothing. */
+/** Identifies an invite to the people who may withdraw it. It does not let anyone in: the token does. */
 export type InviteId = z.infer<typeof inviteIdSchema>
-/** Names one history of a space: random, made anew when the server lost or regained history. */
+/** Identifies one history of a space. Random, and replaced when the server has lost or regained history. */
 export type LogId = z.infer<typeof logIdSchema>
-/** Names one stretch of a log, written by one server process. See SPEC.md, "Log and cursor". */
+/** Identifies the part of a log that one server process wrote. See SPEC.md, "Log and cursor". */
 export type Epoch = z.infer<typeof epochSchema>
 export type TreeId = z.infer<typeof treeIdSchema>
 export type VertexId = z.infer<typeof vertexIdSchema>
 export type PeerId = z.infer<typeof peerIdSchema>
 
-/** RepTree's null vertex: the parent of what was deleted. It never moves. */
+/** RepTree's null vertex: the parent of deleted vertices. It never moves. */
 export const nullVertexId = '0' as VertexId
 
-/** A new random id, 32 lower-case hex digits: a space, a tree, a vertex, a user. */
+/** A new random id of 32 lower-case hex digits, for a space, a tree, a vertex or a user. */
 export function randomHexId(): string {
-  // Not crypto.randomUUID: browsers have that on https and localhost only.
+  // Browsers have crypto.randomUUID on https and localhost only.
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /**
- * A new random peer id of 30 digits (about 99 bits). Digits only: the one alphabet that every ICU
- * locale sorts as code units do, since RepTree breaks ties between peers with `localeCompare`.
+ * A new random peer id of 30 decimal digits (about 99 bits). RepTree breaks ties between peers with `localeCompare`,
+ * and digits are the only alphabet that every ICU locale sorts like code units.
  */
 export function randomPeerId(): PeerId {
   const words = crypto.getRandomValues(new Uint32Array(5))

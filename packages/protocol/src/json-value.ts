@@ -6,10 +6,9 @@ export type JsonPrimitive = string | number | boolean | null
 export type JsonValue = JsonPrimitive | JsonValue[] | { [key: string]: JsonValue }
 
 /**
- * Why `value` cannot be a property's value, or undefined when it can; its size is `jsonSizeProblem`'s. It
- * must come back from JSON as it was, so NaN, infinities, -0 and `undefined` inside are refused, as are
- * `toJSON`, class instances, cycles and sparse arrays. Walks with a stack of its own: nesting costs no
- * call frames.
+ * Why `value` cannot be a property's value, or undefined if it can. JSON must give it back unchanged, so NaN,
+ * infinities, -0 and nested `undefined` are refused, and so are `toJSON`, class instances, cycles and sparse arrays.
+ * `jsonSizeProblem` checks the size. Walks with an explicit stack, so that deep nesting does not overflow the calls.
  */
 export function jsonValueProblem(value: unknown): string | undefined {
   if (typeof value !== 'object') return primitiveProblem(value)
@@ -23,8 +22,8 @@ export function jsonValueProblem(value: unknown): string | undefined {
     const problem = containerProblem(item)
     if (problem !== undefined) return problem
     const children: unknown[] = Array.isArray(item) ? item : Object.values(item)
-    // Each child is at least two bytes of text. Objects that share their children would else be walked
-    // once for each path to them, for ever.
+    // Each child takes at least two bytes of text. Without this bound, objects that share their children would be
+    // walked once for each path to them, which can take forever.
     visited += children.length
     if (visited * 2 > limits.maxValueBytes) return `it is more than ${limits.maxValueBytes} bytes of JSON`
     for (let index = 0; index < children.length; index++) {
@@ -72,9 +71,9 @@ function containerProblem(item: object): string | undefined {
   return undefined
 }
 
-/** Why a value's JSON text is too long, or undefined when it is not. */
+/** Why the JSON text of a value is too long, or undefined if it is not. */
 export function jsonSizeProblem(text: string, maxBytes: number = limits.maxValueBytes): string | undefined {
-  // No code unit takes more than three bytes.
+  // A code unit takes at most three bytes.
   if (text.length * 3 <= maxBytes) return undefined
   const bytes = utf8Length(text)
   return bytes > maxBytes ? `it is ${bytes} bytes of JSON, more than ${maxBytes}` : undefined
@@ -93,7 +92,7 @@ export const jsonValueSchema = jsonValueWithin(limits.maxValueBytes)
 /** A presence state, or the value of a transient change. */
 export const transientValueSchema = jsonValueWithin(limits.maxTransientBytes)
 
-/** How many bytes `text` takes in UTF-8, without encoding it. Lone surrogates count two, not three. */
+/** The length of `text` in UTF-8, in bytes, without encoding it. Lone surrogates count as two bytes, not three. */
 export function utf8Length(text: string): number {
   let bytes = text.length
   for (let index = 0; index < text.length; index++) {

@@ -1,30 +1,30 @@
 /**
- * Bounds that both ends rely on. A message never exceeds `maxMessageBytes` in either direction,
- * whatever the history: that is what keeps a long absence from ending in a frame that no socket takes.
+ * Limits that both ends rely on. No message exceeds `maxMessageBytes` in either direction, however long the history:
+ * after a long absence, a client reads many messages rather than one that no socket accepts.
  */
 export const limits = {
-  /** A property's value as JSON text, in UTF-8 bytes. */
+  /** The largest value of a property, as JSON, in bytes of UTF-8. */
   maxValueBytes: 512 * 1024,
-  /** Nesting of arrays and objects in a value; `1` is a flat object. */
+  /** The deepest nesting of arrays and objects in a value. A flat object has depth 1. */
   maxValueDepth: 64,
-  /** A property's key, in UTF-16 code units. */
+  /** The longest key of a property, in UTF-16 code units. */
   maxKeyLength: 128,
-  /** What a writer of batches aims at: a page takes a second or two on a bad phone connection. */
+  /** The size of a batch that writers aim at, in bytes: a second or two on a bad phone connection. */
   batchBudgetBytes: 256 * 1024,
-  /** The smallest page that may be asked for. */
+  /** The smallest page that a client may ask for, in bytes. */
   minPageBytes: 4 * 1024,
-  /** What a reader of batches accepts: one value near its limit always fits. */
+  /** The largest batch that readers accept, in bytes. The largest single operation fits. */
   maxBatchBytes: 640 * 1024,
-  /** Operations in one batch; bounds what decoding a small hostile message can allocate. */
+  /** The most operations in one batch. It bounds the memory that decoding a small, hostile message can take. */
   maxBatchOps: 20_000,
-  /** One Socket.io message, envelope included. */
+  /** The largest Socket.io message, envelope included, in bytes. */
   maxMessageBytes: 1_000_000,
-  /** How far above a tree's highest clock an operation's clock may be. */
+  /** How far the clock of an operation may be above the highest clock of its tree. */
   clockWindow: 1_000_000,
-  /** A presence state or a transient change as JSON text, in UTF-8 bytes. */
+  /** The largest presence state or transient value, as JSON, in bytes of UTF-8. */
   maxTransientBytes: 64 * 1024,
-  /** Transient changes in one message. */
+  /** The most transient changes in one message. */
   maxTransientChanges: 100,
-  /** Vertices that a report of a divergence names. */
+  /** The most vertices that a report of a divergence names. */
   maxReportedVertices: 50,
 } as const

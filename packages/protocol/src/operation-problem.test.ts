@@ -6,7 +6,7 @@ import { operationProblem } from './operation-problem.ts'
 import { treeOperationSchema, type TreeOperation } from './operation.ts'
 import { batches } from './testing/arbitraries.ts'
 
-/** Whether the fast check and the schema agree, and on what. The cast is what a caller in plain JavaScript does. */
+/** What the fast check and the schema say, if they agree. The cast lets in what plain JavaScript could pass. */
 function verdictOn(op: object): 'taken' | 'refused' | 'disagreement' {
   const isTaken = operationProblem(op as TreeOperation) === undefined
   if (isTaken !== treeOperationSchema.safeParse(op).success) return 'disagreement'
@@ -63,7 +63,7 @@ const fields = fc.constantFrom(
   'transient',
 )
 
-test('[BA15] the fast check takes every generated operation, as the schema does', () => {
+test('[BA15] the fast check and the schema accept every generated operation', () => {
   fc.assert(
     fc.property(operations, (ops) => {
       expect(ops.map(verdictOn)).toEqual(ops.map(() => 'taken'))
@@ -72,7 +72,7 @@ test('[BA15] the fast check takes every generated operation, as the schema does'
   )
 })
 
-test('[BA15] [OP1] the fast check and the schema agree on operations with a field changed, added or missing', () => {
+test('[BA15] [OP1] the fast check and the schema agree if a field is changed, added or missing', () => {
   const seen = { taken: 0, refused: 0 }
   fc.assert(
     fc.property(operations, fields, fc.boolean(), oddities, (ops, field, isRemoved, oddity) => {
@@ -97,33 +97,33 @@ const property = { ...base, key: 'text', value: 'a' }
 test.each<[string, object]>([
   ['[OP1] a move', move],
   ['[OP1] a property', property],
-  ['[OP2] the first clock', { ...move, clock: 1 }],
-  ['[OP2] the last clock', { ...move, clock: 2 ** 53 - 1 }],
-  ['[OP4] the root', { ...base, targetId: 'tree', parentId: null }],
-  ['[OP4] [ID3] the null vertex', { ...base, targetId: '0', parentId: null }],
+  ['[OP2] the smallest clock', { ...move, clock: 1 }],
+  ['[OP2] the largest clock', { ...move, clock: 2 ** 53 - 1 }],
+  ['[OP4] a move of the root without a parent', { ...base, targetId: 'tree', parentId: null }],
+  ['[OP4] [ID3] a move of the null vertex without a parent', { ...base, targetId: '0', parentId: null }],
   ['[OP4] [ID3] a deletion', { ...base, parentId: '0' }],
   ['[OP5] a removal', { ...base, key: 'text' }],
-  ['[OP5] a removal that is spelled out', { ...base, key: 'text', value: undefined }],
-  ['[OP5] null', { ...base, key: 'text', value: null }],
+  ['[OP5] a removal with an undefined value', { ...base, key: 'text', value: undefined }],
+  ['[OP5] the value null', { ...base, key: 'text', value: null }],
   ['[OP6] a key of letters, marks and symbols', { ...property, key: 'Größe नमस्ते 😀️ №1' }],
   ['[OP6] the longest key', { ...property, key: 'k'.repeat(128) }],
   ['[OP7] the deepest value', { ...property, value: JSON.parse('['.repeat(64) + ']'.repeat(64)) }],
   ['[OP7] the largest value', { ...property, value: 'x'.repeat(limits.maxValueBytes - 2) }],
   ['[ID1] a UUID', { ...move, spaceId: '00010203-0405-0607-0809-0a0b0c0d0e0f' }],
   ['[ID2] the longest id', { ...move, peerId: 'p'.repeat(64) }],
-])('%s is taken', (_, op) => {
+])('%s is accepted', (_, op) => {
   expect(verdictOn(op)).toBe('taken')
 })
 
 test.each<[string, object]>([
   ['[OP8] [OP1] a transient change', { ...move, transient: false }],
-  ['[OP1] both parent and key', { ...move, key: 'text' }],
-  ['[OP1] neither parent nor key', base],
+  ['[OP1] an operation with both parent and key', { ...move, key: 'text' }],
+  ['[OP1] an operation with neither parent nor key', base],
   ['[OP1] a value without a key', { ...base, value: 1 }],
   ['[OP2] clock 0', { ...move, clock: 0 }],
   ['[OP2] a clock beyond the safe integers', { ...move, clock: 2 ** 53 }],
-  ['[OP2] half a clock', { ...move, clock: 1.5 }],
-  ['[OP2] a clock in text', { ...move, clock: '1' }],
+  ['[OP2] a clock with a fraction', { ...move, clock: 1.5 }],
+  ['[OP2] a clock as text', { ...move, clock: '1' }],
   ['[OP4] a second root', { ...base, parentId: null }],
   ['[OP4] a moved root', { ...base, targetId: 'tree', parentId: 'vertex' }],
   ['[OP4] a moved null vertex', { ...base, targetId: '0', parentId: 'tree' }],
@@ -153,7 +153,7 @@ test.each<[string, object]>([
   ['[OP7] an infinity inside', { ...property, value: [Infinity] }],
   ['[OP7] -0', { ...property, value: { a: -0 } }],
   ['[OP7] undefined inside', { ...property, value: { a: undefined } }],
-  ['[OP7] a hole', { ...property, value: Array.from({ length: 2 }).fill(1, 1) }],
+  ['[OP7] an array with a hole', { ...property, value: Array.from({ length: 2 }).fill(1, 1) }],
   ['[OP7] a date', { ...property, value: new Date(0) }],
   ['[OP7] half a surrogate pair', { ...property, value: '\udc00' }],
   ['[OP7] half a surrogate pair in a key', { ...property, value: { '\udc00': 1 } }],
@@ -172,7 +172,7 @@ test.each<[string, object]>([
   expect(verdictOn(op)).toBe('refused')
 })
 
-test('[BA15] what is wrong is said with the field', () => {
+test('[BA15] a problem names its field', () => {
   const wrong = { ...property, value: [Number.NaN] } as TreeOperation
   expect(operationProblem(wrong)).toBe('value: NaN is not JSON')
 })

@@ -3,9 +3,11 @@ import { jsonSizeProblem, jsonValueProblem } from './json-value.ts'
 import { isMove, keyProblem, moveProblem, type TreeOperation } from './operation.ts'
 
 /**
- * Why `op` cannot be in a batch, or undefined when it can. It refuses what `treeOperationSchema` refuses,
- * several times faster; the edits of one's own and each operation of a batch pass here. What only a log can
- * tell (a taken id, a clock too far ahead) is the server's to refuse.
+ * Why `op` cannot be in a batch, or undefined if it can. Refuses exactly what `treeOperationSchema` refuses, several
+ * times faster: every local edit and every operation of a batch is checked here. Problems that only a log can tell
+ * (a taken id, a clock too far ahead) are found by the server.
+ *
+ *     operationProblem({ ...op, key: 'a@b' }) // 'key: must not contain "@"'
  */
 export function operationProblem(op: TreeOperation): string | undefined {
   const problem = fieldsProblem(op)
@@ -14,7 +16,7 @@ export function operationProblem(op: TreeOperation): string | undefined {
   return valueProblem === undefined ? undefined : `value: ${valueProblem}`
 }
 
-/** `operationProblem` without what it says of the value. */
+/** `operationProblem` without the checks of the value. */
 export function fieldsProblem(op: TreeOperation): string | undefined {
   const { clock } = op
   if (!Number.isSafeInteger(clock) || clock < 1) return 'clock: must be a safe integer, 1 or more'

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { isMove, keyProblem, opKey, propertyKeySchema, treeOperationSchema } from './operation.ts'
 import { batches } from './testing/arbitraries.ts'
 
-test('[OP3] two operations have one key exactly if tree, clock and peer are the same', () => {
+test('[OP3] two operations have the same key exactly if their tree, clock and peer are the same', () => {
   fc.assert(
     fc.property(batches({ maxOps: 30 }), ({ ops }) => {
       for (const a of ops) {
@@ -34,8 +34,8 @@ test('[OP6] the schema and the fast check of keys agree', () => {
   )
 })
 
-test('[OP6] no control, format or space character is taken as a key, bar the plain space', () => {
-  // By the classes of this engine's Unicode. The few formats that are visible signs of a script are taken.
+test('[OP6] a key with a control, format or space character is refused, except for the plain space', () => {
+  // By the classes of this engine's Unicode. The few formats that are visible signs of a script are accepted.
   const visibleFormats = /[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}\u{13430}-\u{1343f}]/u
   const taken: string[] = []
   for (let codePoint = 0; codePoint <= 0x10ffff; codePoint++) {

@@ -15,7 +15,7 @@ import {
 import { jsonValueSchema, type JsonValue } from './json-value.ts'
 import { limits } from './limits.ts'
 
-/** What both kinds of operation share. `(clock, peerId)` is unique within its tree, not beyond it. */
+/** The fields of every operation. `(clock, peerId)` is unique within its tree, and not across trees. */
 interface OperationBase {
   /** Lamport clock: a safe integer, 1 or more. */
   readonly clock: number
@@ -25,33 +25,33 @@ interface OperationBase {
   readonly targetId: VertexId
 }
 
-/** Creates or moves a vertex. `parentId` is null for the tree's root and for the null vertex only. */
+/** Creates or moves a vertex. `parentId` is null only for the root of the tree and for the null vertex. */
 export interface MoveOperation extends OperationBase {
   readonly parentId: VertexId | null
   readonly key?: never
   readonly value?: never
 }
 
-/** Sets a property. No `value` (or `undefined`) removes it; `null` is a value like any other. */
+/** Sets a property, or removes it if `value` is absent or undefined. `null` is a value like any other. */
 export interface PropertyOperation extends OperationBase {
   readonly parentId?: never
   readonly key: string
   readonly value?: JsonValue | undefined
 }
 
-/** One edit of one tree, as it is stored on both ends and described to apps that speak JSON. */
+/** One edit of one tree, in the form that both ends store and that apps which speak JSON use. */
 export type TreeOperation = MoveOperation | PropertyOperation
 
 /**
- * Code points that nobody sees or that nobody can tell from others: controls, formats (zero-width joiners,
- * direction marks, tags), every space but the plain one, lone surrogates, private use, noncharacters. Listed
- * by number, not by Unicode class: classes grow with each engine's Unicode, and a key that one replica
- * takes and another refuses would split them. (Cc, the controls, never grows.)
+ * Code points that are invisible or look like others: controls, formats (zero-width joiners, direction marks, tags),
+ * all spaces except the plain one, lone surrogates, private use, noncharacters. They are listed by number because
+ * Unicode classes grow: replicas on engines with different versions of Unicode would not accept the same keys. (The
+ * class of controls, Cc, never grows.)
  */
 const invisible =
   /[\p{Cc}\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufeff\ufff0-\ufffb\ufffe\uffff\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{10ffff}]/u
 
-/** Why `key` cannot be a property's key, or undefined when it can. */
+/** Why `key` cannot be a property's key, or undefined if it can. */
 export function keyProblem(key: unknown): string | undefined {
   if (typeof key !== 'string') return 'must be a string'
   if (key.length === 0) return 'must not be empty'
@@ -61,7 +61,7 @@ export function keyProblem(key: unknown): string | undefined {
   return isInheritedName(key) ? 'must not be a name that objects inherit' : undefined
 }
 
-/** A property's key. `@` is refused since RepTree joins key and vertex id with it. */
+/** A property's key. `@` is refused because RepTree joins key and vertex id with it. */
 export const propertyKeySchema = z
   .string()
   .min(1)
@@ -88,8 +88,8 @@ const propertySchema = z.strictObject({
 })
 
 /**
- * The rules an operation keeps on its own, whatever else is in the log (SPEC.md, "Operations"):
- * either a move or a property, the root and the null vertex stay where they are, nothing is its own parent.
+ * The rules that an operation must meet by itself, whatever is in the log (SPEC.md, "Operations"): it is either a move
+ * or a property, the root and the null vertex do not move, and no vertex is its own parent.
  */
 export const treeOperationSchema: z.ZodType<TreeOperation> = z
   .union([moveSchema, propertySchema])
@@ -98,7 +98,7 @@ export const treeOperationSchema: z.ZodType<TreeOperation> = z
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, path: ['parentId'] })
   })
 
-/** Why a move cannot be, or undefined when it can. */
+/** Why no tree can have this move, or undefined if one can. */
 export function moveProblem(op: Pick<MoveOperation, 'treeId' | 'targetId' | 'parentId'>): string | undefined {
   const isFixed = op.targetId === nullVertexId || (op.targetId as string) === op.treeId
   if (op.parentId === null) {
@@ -109,11 +109,12 @@ export function moveProblem(op: Pick<MoveOperation, 'treeId' | 'targetId' | 'par
   return op.targetId === op.parentId ? 'a vertex is not its own parent' : undefined
 }
 
+/** Whether an operation is a move. If it is not, it is a property. */
 export function isMove(op: TreeOperation): op is MoveOperation {
   return op.parentId !== undefined
 }
 
-/** The operation's id as text, unique within its space. For maps and messages. */
+/** The id of an operation as text, unique within its space. For maps and messages. */
 export function opKey(op: Pick<OperationBase, 'clock' | 'peerId' | 'treeId'>): string {
   return `${op.treeId}/${op.clock}@${op.peerId}`
 }

@@ -60,7 +60,7 @@ export const rightsByRole = {
   },
 } as const satisfies Record<Role, Rights>
 
-/** The rights of somebody who is not a member, and of a role that is not in the table. */
+/** The rights of anyone who is not a member, and of a role that is not in the table. */
 export const noRights: Rights = {
   read: false,
   edit: false,

@@ -9,7 +9,7 @@ import { limits } from './limits.ts'
 import { treeOperationSchema } from './operation.ts'
 import { minProtocolVersion, protocolVersion } from './version.ts'
 
-/** The wire as it was when each version was made. The last entry is the current version's. */
+/** The hash of the wire at each version. The last entry is that of the current version. */
 const pinned: Readonly<Record<number, string>> = {
   1: '651bd90b9647f46e',
   2: 'f820b4cd3d563f6f',
@@ -17,18 +17,19 @@ const pinned: Readonly<Record<number, string>> = {
   4: '26106dd615f27f88',
 }
 
-test('[VE2] the wire is the one that its version number stands for', async () => {
+test('[VE2] the wire has not changed since its version number was set', async () => {
   const hash = await hashOf(wire())
   expect(
     pinned[protocolVersion],
-    `What travels has changed: its hash is ${hash}. If version ${protocolVersion} is released, set \
+    `The wire has changed: its hash is ${hash}. If version ${protocolVersion} is released, set \
 protocolVersion to ${protocolVersion + 1} in version.ts, add that number with this hash to \`pinned\` here, and \
-raise minProtocolVersion if older clients cannot be served. If it is not, or if only an upgrade of the schema library moved the hash, replace the hash. A change of the \
-batch layout also raises batchVersion, and brings new vectors.`,
+raise minProtocolVersion if older clients cannot be served. If it is not released, or if only an upgrade of the \
+schema library changed the hash, replace the hash. A change of the batch layout also raises batchVersion, and \
+needs new vectors.`,
   ).toBe(hash)
 })
 
-test('[VE1] the oldest version that is served is not newer than the current one', () => {
+test('[VE1] the oldest served version is not newer than the current one', () => {
   expect(minProtocolVersion).toBeGreaterThanOrEqual(1)
   expect(minProtocolVersion).toBeLessThanOrEqual(protocolVersion)
 })
@@ -63,7 +64,7 @@ async function hashOf(value: unknown): Promise<string> {
   return Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** Objects with their keys in order: a schema whose fields trade places is the same schema. */
+/** Sorts the keys of objects: a schema with its fields in another order is the same schema. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null) return value

@@ -8,10 +8,10 @@ import { Dictionary } from './dictionary.ts'
 import { writeId } from './id-code.ts'
 import { RunColumn } from './run-column.ts'
 
-/** More than the version, the space's id, five counts and three open runs take together. */
+/** An upper bound, in bytes, for the version, the space's id, five counts and three open runs together. */
 const envelopeBytes = 128
 
-/** Gathers operations column by column. Takes valid ones only. */
+/** Collects valid operations, column by column. */
 export class BatchBuilder {
   readonly #spaceId: SpaceId
   #count = 0
@@ -39,7 +39,7 @@ export class BatchBuilder {
     return this.#count
   }
 
-  /** No less than what `finish` would return now, and at most `envelopeBytes` more. */
+  /** An upper bound for the bytes that `finish` would return now, at most `envelopeBytes` too high. */
   get maxBytes(): number {
     return (
       envelopeBytes +
@@ -57,7 +57,7 @@ export class BatchBuilder {
     )
   }
 
-  /** `valueText` is the value as JSON, undefined for a move or a removal. */
+  /** Adds an operation. `valueText` is its value as JSON, or undefined for a move or a removal. */
   add(op: TreeOperation, valueText: string | undefined): void {
     this.#count++
     this.#peerRuns.push(this.#peers.indexOf(op.peerId))
@@ -86,7 +86,7 @@ export class BatchBuilder {
     writer.writeBytes(this.#vertexRefs.view())
     writer.writeBytes(this.#valueLengths.view())
     writer.writeBytes(new TextEncoder().encode(this.#values.join('')))
-    // A copy of its own: a view would keep twice its size alive, and carry it through structured clones.
+    // Copy the bytes: a view would keep a buffer of up to twice the size alive, and structured clones would carry it.
     return writer.view().slice()
   }
 

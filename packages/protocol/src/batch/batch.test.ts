@@ -19,7 +19,7 @@ describe('round trip', () => {
     )
   })
 
-  test('[BA10] a removal comes back without a value, whichever way it was written', () => {
+  test('[BA10] a removal decodes without a value, whether or not it was given as undefined', () => {
     fc.assert(
       fc.property(batches(), ({ spaceId, ops }) => {
         const spelledOut = ops.map((op): TreeOperation =>
@@ -31,7 +31,7 @@ describe('round trip', () => {
     )
   })
 
-  test('[BA10] a batch at its largest number of operations comes back', () => {
+  test('[BA10] a batch with the largest number of operations decodes', () => {
     const { spaceId, ops } = manyOps(limits.maxBatchOps)
     const decoded = decodeBatch(encodeBatch({ spaceId, ops }))
     expect(decoded.ops.length).toBe(limits.maxBatchOps)
@@ -39,7 +39,7 @@ describe('round trip', () => {
   })
 })
 
-describe('anything else', () => {
+describe('bytes that are not a batch', () => {
   test('[BA12] random bytes are refused with one SyncError', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
@@ -58,7 +58,7 @@ describe('anything else', () => {
     )
   })
 
-  test('[BA11] [BA12] a mutated batch is refused, or is exactly what its operations encode to', () => {
+  test('[BA11] [BA12] a mutated batch is refused, or its operations encode to the same bytes', () => {
     let accepted = 0
     fc.assert(
       fc.property(batches({ maxOps: 12 }), mutations, (batch, mutate) => {
@@ -68,7 +68,7 @@ describe('anything else', () => {
       }),
       { numRuns: 4_000 },
     )
-    // Were nothing accepted, the second half of the sentence would not have been tried.
+    // Otherwise no accepted mutation would have been compared.
     expect(accepted).toBeGreaterThan(100)
   })
 
@@ -88,7 +88,7 @@ describe('anything else', () => {
   })
 })
 
-/** `canonical` is what decodes to valid operations that encode to these very bytes; anything thrown but a SyncError escapes. */
+/** `canonical`: the bytes decode to valid operations that encode to the same bytes. Rethrows all but SyncErrors. */
 function verdictOn(bytes: Uint8Array): 'refused' | 'canonical' | 'wrong' {
   let batch: Batch
   try {

@@ -1,8 +1,8 @@
 import { SyncError } from '../errors.ts'
 
 /**
- * Reads what `ByteWriter` writes, and nothing else: a number written with needless bytes is refused, so
- * that equal batches are equal bytes. Every failure is `invalid_batch` and names the section being read.
+ * Reads exactly what `ByteWriter` writes. A number with needless bytes is refused, so that equal batches are equal
+ * bytes. Every failure is an `invalid_batch` that names the section being read.
  */
 export class ByteReader {
   readonly #bytes: Uint8Array
@@ -17,7 +17,7 @@ export class ByteReader {
     return this.#bytes.length - this.#offset
   }
 
-  /** Says what is read from here on, for the message of an error. */
+  /** Names the section that is read from here on, for error messages. */
   enter(section: string): void {
     this.#section = section
   }
@@ -33,7 +33,7 @@ export class ByteReader {
     return byte
   }
 
-  /** A view, not a copy. */
+  /** The next bytes, as a view. */
   readBytes(length: number): Uint8Array {
     if (length > this.remaining) this.fail('the bytes end too early')
     const bytes = this.#bytes.subarray(this.#offset, this.#offset + length)
@@ -41,12 +41,12 @@ export class ByteReader {
     return bytes
   }
 
-  /** A safe integer from 0 on. */
+  /** A safe integer, 0 or more. */
   readVarint(): number {
     let byte = this.readByte()
     if (byte < 0x80) return byte
     let value = byte - 0x80
-    // The eighth byte holds the bits from 2^49 on; a ninth could only leave the safe integers.
+    // The eighth byte holds the bits from 2^49 up. A ninth byte would exceed the safe integers.
     for (let scale = 0x80; scale <= 2 ** 49; scale *= 0x80) {
       byte = this.readByte()
       value += (byte & 0x7f) * scale
@@ -70,7 +70,10 @@ export class ByteReader {
     return byte % 2 === 0 ? magnitude : -magnitude - 1
   }
 
-  /** How many entries follow, of which each takes at least `minBytes`. Checked before anybody allocates. */
+  /**
+   * The number of entries that follow, each of at least `minBytes`. Checked against the bytes that are left, so that
+   * the caller may reserve memory for them.
+   */
   readCount(minBytes: number, atMost: number): number {
     const count = this.readVarint()
     if (count > atMost || count * minBytes > this.remaining) this.fail(`${count} entries cannot be`)

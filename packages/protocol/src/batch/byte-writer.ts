@@ -1,4 +1,4 @@
-/** Bytes that grow as they are written. */
+/** A growing array of bytes. */
 export class ByteWriter {
   #bytes = new Uint8Array(64)
   #length = 0
@@ -18,7 +18,7 @@ export class ByteWriter {
     this.#length += bytes.length
   }
 
-  /** LEB128 of a safe integer from 0 on. Divides rather than shifts: shifts cut numbers to 32 bits. */
+  /** Writes a safe integer, 0 or more, as LEB128. Divides, because shifts would cut the number to 32 bits. */
   writeVarint(value: number): void {
     let rest = value
     while (rest >= 0x80) {
@@ -28,7 +28,7 @@ export class ByteWriter {
     this.writeByte(rest)
   }
 
-  /** Zig-zag LEB128 of a safe integer, without the doubling that would leave the safe integers. */
+  /** Writes a safe integer as zig-zag LEB128, without doubling it beyond the safe integers. */
   writeSignedVarint(value: number): void {
     const sign = value < 0 ? 1 : 0
     const magnitude = value < 0 ? -value - 1 : value
@@ -41,7 +41,7 @@ export class ByteWriter {
     this.writeVarint(Math.floor(magnitude / 0x40))
   }
 
-  /** What was written so far; later writes may change it. */
+  /** A view of the bytes written so far. Later writes may change it. */
   view(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length)
   }

@@ -12,9 +12,11 @@ import { readIds, readKeys, type Names } from './read-dictionary.ts'
 import { readValues } from './values-column.ts'
 
 /**
- * The batch that `encodeBatch` made these bytes of. Decoding is validation: each operation that comes out
- * passes `treeOperationSchema`. Throws `SyncError` and nothing else: `invalid_batch` (`at` is the index of
- * an operation where one is to blame) or `too_large`. Reserves memory in proportion to the bytes that are there.
+ * Decodes a batch that `encodeBatch` encoded. Decoding validates: every operation passes `treeOperationSchema`. Throws
+ * only `SyncError`s: `invalid_batch` (`at` is the index of an operation, if one is to blame) or `too_large`. Reserves
+ * memory in proportion to the bytes that are there, whatever counts they claim.
+ *
+ *     const { spaceId, ops } = decodeBatch(reply.batch)
  */
 export function decodeBatch(bytes: Uint8Array): Batch {
   if (bytes.length > limits.maxBatchBytes) {
@@ -48,7 +50,7 @@ interface Dictionaries {
   readonly keys: Names<string>
 }
 
-/** One number for each operation. Names are indices into their dictionary. */
+/** One number for each operation. Ids and keys are indices into their dictionary. */
 interface Columns {
   readonly kinds: Int32Array
   readonly peers: Int32Array
@@ -63,12 +65,12 @@ function readOpCount(reader: ByteReader): number {
   if (count > limits.maxBatchOps) {
     throw new SyncError('too_large', `${count} operations, more than ${limits.maxBatchOps}`)
   }
-  // Its kind and its target are a byte each at least; everything else may be shared.
+  // Its kind and its target take at least a byte each. Everything else may be shared.
   if (count * 2 > reader.remaining) reader.fail(`the bytes cannot hold ${count} operations`)
   return count
 }
 
-/** Blames a name that may not be on the first operation that uses it. Each name is used. */
+/** Refuses the first operation that uses an invalid name. Every name is used. */
 function refuseProblems({ peers, trees, vertices, keys }: Dictionaries, columns: Columns): void {
   if (peers.problems.size + trees.problems.size + vertices.problems.size + keys.problems.size === 0) return
   for (let at = 0; at < columns.kinds.length; at++) {
@@ -124,7 +126,7 @@ function readOps(
   return ops
 }
 
-/** For an index that was checked when its column was read. */
+/** The entry at an index that was checked when its column was read. */
 function entryAt<T>(column: { readonly [index: number]: T }, index: number): T {
   const entry = column[index]
   if (entry === undefined) throw new RangeError(`no entry ${index}`)

@@ -1,6 +1,6 @@
 import { ByteWriter } from './byte-writer.ts'
 
-/** Names in the order of their first use, each written once. */
+/** Ids or keys in the order of their first use, each written once. */
 export class Dictionary {
   readonly #indices = new Map<string, number>()
   readonly #entries = new ByteWriter()
@@ -18,7 +18,7 @@ export class Dictionary {
     return this.#entries.length
   }
 
-  /** The index of `name`, which is the size before the call when the name is new. */
+  /** The index of `name`. A new name is added, and its index is the size before the call. */
   indexOf(name: string): number {
     const known = this.#indices.get(name)
     if (known !== undefined) return known

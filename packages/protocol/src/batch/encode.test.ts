@@ -36,15 +36,15 @@ describe('encodeBatch', () => {
     ['an inherited name', { targetId: '__proto__' }],
     ['another space', { spaceId: 'b'.repeat(32) }],
   ])('[BA13] %s is refused, naming the operation', (_, change) => {
-    // The wrong operation is what a caller in plain JavaScript could hand over.
+    // A caller in plain JavaScript could pass such an operation.
     const wrong = { ...setOp(2, 'b'), ...change } as TreeOperation
     const body = refusalOf(() => encodeBatch({ spaceId, ops: [setOp(1, 'a'), wrong] }))
     expect(body).toMatchObject({ code: 'invalid_batch', at: 1 })
     expect(refusalOf(() => [...packBatches(spaceId, [setOp(1, 'a'), wrong])])).toEqual(body)
   })
 
-  test('[BA13] a space whose id is none is refused, also without operations', () => {
-    // What a caller in plain JavaScript could hand over.
+  test('[BA13] an invalid space id is refused, even without operations', () => {
+    // A caller in plain JavaScript could pass such an id.
     const wrongId = 'space' as SpaceId
     expect(refusalOf(() => encodeBatch({ spaceId: wrongId, ops: [] })).code).toBe('invalid_batch')
     expect(refusalOf(() => packBatches(wrongId, []).next()).code).toBe('invalid_batch')
@@ -57,7 +57,7 @@ describe('encodeBatch', () => {
     expect(refusalOf(() => encodeBatch({ spaceId, ops: large })).code).toBe('too_large')
   })
 
-  test('[LI2] an operation at the limits of its rules fits a batch and a message', () => {
+  test('[LI2] an operation at all of its limits fits into a batch and a message', () => {
     const op = treeOperationSchema.parse({
       clock: Number.MAX_SAFE_INTEGER,
       peerId: 'p'.repeat(64),
@@ -77,7 +77,7 @@ describe('encodeBatch', () => {
     expect(limits.maxBatchBytes + 64 * 1024).toBeLessThanOrEqual(limits.maxMessageBytes)
   })
 
-  test('the bytes are an array of their own, no larger than they are', () => {
+  test('the encoded bytes have a buffer of exactly their size', () => {
     const bytes = encodeBatch({ spaceId, ops: [setOp(1, 'a')] })
     expect(bytes.buffer.byteLength).toBe(bytes.length)
   })
@@ -104,7 +104,7 @@ describe('packBatches', () => {
     )
   })
 
-  test('[BA14] without options, batches keep to the limits and fill most of them', () => {
+  test('[BA14] without options, batches stay within the limits and nearly fill them', () => {
     const ops = Array.from({ length: 30_000 }, (_, index) => setOp(index + 1, `${index} `.repeat(5)))
     const packed = [...packBatches(spaceId, ops)]
     expect(packed.reduce((sum, { count }) => sum + count, 0)).toBe(ops.length)
@@ -124,14 +124,14 @@ describe('packBatches', () => {
     expect(packed.flatMap(({ bytes }) => decodeBatch(bytes).ops)).toEqual(ops)
   })
 
-  test('options never lift a batch over what a reader takes', () => {
+  test('options cannot raise a batch above the limits of a reader', () => {
     const ops = Array.from({ length: limits.maxBatchOps + 1 }, (_, index) => setOp(index + 1, 'x'.repeat(40)))
     const options = { budgetBytes: Number.MAX_SAFE_INTEGER, maxOps: Number.MAX_SAFE_INTEGER }
     const packed = [...packBatches(spaceId, ops, options)]
     expect(packed.flatMap(({ bytes }) => decodeBatch(bytes).ops).length).toBe(ops.length)
   })
 
-  test('batches are made as they are asked for', () => {
+  test('batches are packed lazily', () => {
     let taken = 0
     function* endless() {
       for (;;) yield setOp(++taken, 'a')
@@ -141,7 +141,7 @@ describe('packBatches', () => {
     expect(taken).toBe(11)
   })
 
-  test('packing nothing gives no batch', () => {
+  test('packing no operations yields no batch', () => {
     expect([...packBatches(spaceId, [])]).toEqual([])
   })
 })

@@ -9,8 +9,10 @@ import type { Batch } from './batch.ts'
 import { invalidOperation } from './invalid-operation.ts'
 
 /**
- * The batch as bytes that `decodeBatch` takes. Throws `SyncError`: `invalid_batch` for an operation that is
- * malformed or of another space (`at` is its index), `too_large` beyond `maxBatchOps` or `maxBatchBytes`.
+ * Encodes a batch for `decodeBatch`. Throws a `SyncError`: `invalid_batch` for an operation that is malformed or of
+ * another space (`at` is its index), `too_large` beyond `maxBatchOps` or `maxBatchBytes`.
+ *
+ *     socket.emit('ops:push', { spaceId, batch: encodeBatch({ spaceId, ops }) })
  */
 export function encodeBatch({ spaceId, ops }: Batch): Uint8Array<ArrayBuffer> {
   checkSpaceId(spaceId)
@@ -27,9 +29,11 @@ export function encodeBatch({ spaceId, ops }: Batch): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Splits operations into batches, lazily and in order: each within `budgetBytes` unless one operation
- * alone is larger, and of at most `maxOps` operations. Linear. Throws as `encodeBatch` does, with `at`
- * counting from the first operation of all, after the batches before it were handed out.
+ * Splits operations into batches, in order and lazily. A batch has at most `maxOps` operations, and at most
+ * `budgetBytes` unless it is a single larger operation. Linear. Throws like `encodeBatch` once the batches before the
+ * refused operation were yielded; `at` is its index among all operations.
+ *
+ *     for (const { bytes, count } of packBatches(spaceId, ops)) await send(bytes)
  */
 export function* packBatches(
   spaceId: SpaceId,
@@ -53,11 +57,11 @@ export function* packBatches(
   if (builder.count > 0) yield { bytes: builder.finish(), count: builder.count }
 }
 
-/** No less than what the operation adds to any batch, were every name in it new and every run ended. */
+/** An upper bound for the bytes that an operation adds: all of its ids and keys are new, and it ends every run. */
 function maxBytesOf(op: TreeOperation, valueText = ''): number {
   const ids = op.peerId.length + op.treeId.length + op.targetId.length + 4
   const rest = isMove(op) ? (op.parentId ?? '').length : op.key.length * 3 + utf8Length(valueText)
-  // Seven numbers of at most three bytes (indices, run lengths, value lengths), two of eight (clocks).
+  // Seven numbers take at most three bytes (indices, lengths of runs and values), two take eight (clocks).
   return ids + rest + 7 * 3 + 2 * 8
 }
 
@@ -66,7 +70,7 @@ function checkSpaceId(spaceId: SpaceId): void {
   if (problem !== undefined) throw new SyncError('invalid_batch', `the space's id ${problem}`)
 }
 
-/** The operation's value as JSON text, undefined when it has none. */
+/** The operation's value as JSON, or undefined if it has none. Throws if the operation is invalid. */
 function checkedValueText(op: TreeOperation, spaceId: SpaceId, at: number): string | undefined {
   const problem = fieldsProblem(op) ?? (op.spaceId === spaceId ? undefined : 'it is of another space')
   if (problem !== undefined) throw invalidOperation(at, problem)

@@ -3,12 +3,12 @@ import type { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
 
 /**
- * An id is one tag byte and its payload. Each id has exactly one form: hex before UUID before digits
- * before text. The tag of digits and of text says their length too.
+ * An id is a tag byte and its payload. Each id has exactly one form, the first that fits: hex, UUID, digits, text. The
+ * tags of digits and text also give the length.
  */
 const hexTag = 0
 const uuidTag = 1
-/** Tags 2 to 65: 1 to 64 decimal digits, two a byte, the first in the high half. */
+/** Tags 2 to 65: 1 to 64 decimal digits, two to a byte, the first in the high half. */
 const digitsTag = 2
 /** Tags 66 to 129: 1 to 64 ASCII characters. */
 const textTag = 66
@@ -26,7 +26,7 @@ function formOf(id: string): IdForm {
   return digits.test(id) ? 'digits' : 'text'
 }
 
-/** Writes an id for which `idProblem` has none. */
+/** Writes an id that passes `idProblem`. */
 export function writeId(writer: ByteWriter, id: string): void {
   switch (formOf(id)) {
     case 'hex':
@@ -44,7 +44,7 @@ export function writeId(writer: ByteWriter, id: string): void {
   }
 }
 
-/** Reads an id in its one form. That it passes `idProblem` is for the caller to see. */
+/** Reads an id, and refuses any form but its own. The caller checks `idProblem`. */
 export function readId(reader: ByteReader): string {
   const tag = reader.readByte()
   if (tag === hexTag) return readNibbles(reader, 32)
@@ -67,7 +67,7 @@ export function readSpaceId(reader: ByteReader): SpaceId {
   return id as SpaceId
 }
 
-/** Two hex digits a byte; the unused half of an odd last byte is 0. */
+/** Writes two hex digits to a byte. The unused half of an odd last byte is 0. */
 function writeNibbles(writer: ByteWriter, text: string): void {
   for (let index = 0; index < text.length; index += 2) {
     const high = nibble(text.charCodeAt(index))

@@ -8,11 +8,11 @@ import { decodeBatch } from './decode.ts'
 import { encodeBatch } from './encode.ts'
 import { writeId } from './id-code.ts'
 
-/** The byte layout, section by section: batches put together by hand, right ones and wrong ones. */
+/** The layout of the bytes, section by section: valid and invalid batches put together by hand. */
 
 const spaceHex = '000102030405060708090a0b0c0d0e0f'
 
-/** Numbers are varints, strings ids, `text` raw UTF-8, `signed` zig-zag. */
+/** A number is a varint, a string an id, `text` raw UTF-8, `signed` a zig-zag varint. */
 type Part = number | string | { readonly text: string } | { readonly signed: number } | Uint8Array
 
 function bytesOf(...parts: readonly Part[]): Uint8Array {
@@ -44,7 +44,7 @@ interface Sections {
   values: readonly Part[]
 }
 
-/** Vertex `v` is put under `t` by peer 7 at clock 1, and gets `k` = "a" at clock 2. */
+/** Peer 7 puts the vertex `v` under `t` at clock 1, and sets its `k` to "a" at clock 2. */
 const plain: Sections = {
   version: [1],
   spaceId: [spaceHex],
@@ -85,7 +85,7 @@ function opsOf(...ops: readonly object[]): TreeOperation[] {
   return ops.map((op) => treeOperationSchema.parse(op))
 }
 
-test('[BA1] a batch is version, space, count, dictionaries, columns, and nothing else', () => {
+test('[BA1] a batch is its version, space, count, dictionaries and columns, and nothing else', () => {
   expect(decodeBatch(batchWith())).toEqual({ spaceId: spaceHex, ops: plainOps })
   const ops = opsOf(...plainOps)
   expect(encodeBatch({ spaceId: ops[0]!.spaceId, ops })).toEqual(batchWith())
@@ -99,7 +99,7 @@ test('[BA1] an empty batch is its version, its space and five zeros', () => {
   expect(encodeBatch(batch)).toEqual(bytes)
 })
 
-test('[VE3] a batch of an unknown layout is refused', () => {
+test('[VE3] a batch with an unknown layout version is refused', () => {
   for (const version of [0, 2, 127]) {
     const error = refusalOf(batchWith({ version: [version] }))
     expect(error.code).toBe('invalid_batch')
@@ -117,10 +117,10 @@ describe('[BA2] ids', () => {
     ['an even number of digits', '123456', 4],
     ['an odd number of digits', '12345', 4],
     ['64 digits', '9'.repeat(64), 33],
-    ['32 digits, which are hex', '1'.repeat(32), 17],
+    ['32 digits, which count as hex', '1'.repeat(32), 17],
     ['text', 'Peer_1-x', 9],
     ['64 characters', 'z'.repeat(64), 65],
-  ])('[BA2] %s come back from their shortest form', (_, id, byteLength) => {
+  ])('[BA2] %s: an id is written in its shortest form, and decodes', (_, id, byteLength) => {
     expect(bytesOf(id).length).toBe(byteLength)
     expect(decodeBatch(withPeer(id)).ops[0]?.peerId).toBe(id)
   })
@@ -139,7 +139,7 @@ describe('[BA2] ids', () => {
     expect(refusalOf(withPeer(peer)).code).toBe('invalid_batch')
   })
 
-  test('[BA2] a space has hex or a UUID', () => {
+  test('[BA2] a space id other than hex or a UUID is refused', () => {
     for (const id of ['7', 'space', '9'.repeat(33)]) {
       expect(refusalOf(batchWith({ spaceId: [id] })).code).toBe('invalid_batch')
     }
@@ -167,7 +167,7 @@ describe('[BA3] dictionaries', () => {
 })
 
 describe('[BA4] kinds', () => {
-  test('[BA4] root moves and removals come back', () => {
+  test('[BA4] root moves and removals decode', () => {
     const bytes = batchWith({
       vertices: [1, 't'],
       kinds: [1, 3],
@@ -181,7 +181,7 @@ describe('[BA4] kinds', () => {
     ])
   })
 
-  test('[BA4] [BA12] a move that no tree allows is refused by its index', () => {
+  test('[BA4] [BA12] a move that no tree allows is refused with its index', () => {
     const rootless = refusalOf(batchWith({ kinds: [1, 2], vertices: [1, 'v'], vertexRefs: [1, 0] }))
     expect(rootless.body).toMatchObject({ code: 'invalid_batch', at: 0 })
     const movedRoot = refusalOf(batchWith({ vertices: [2, 't', 'v'] }))
@@ -200,7 +200,7 @@ describe('[BA5] [BA6] runs', () => {
     expect(refusalOf(batchWith(changes)).code).toBe('invalid_batch')
   })
 
-  test('[BA6] a clock counts from the one before it in its tree', () => {
+  test('[BA6] a clock is written as the difference from the previous clock in its tree', () => {
     const bytes = batchWith({
       count: [3],
       trees: [2, 't', 'u'],
@@ -216,13 +216,13 @@ describe('[BA5] [BA6] runs', () => {
     expect(decodeBatch(bytes).ops.map((op) => op.clock)).toEqual([100, 5, 99])
   })
 
-  test('[BA6] clocks at the far end of the safe integers come back', () => {
+  test('[BA6] clocks at the end of the safe integers decode', () => {
     const far = opsOf(...[2 ** 53 - 1, 1, 2 ** 53 - 1].map((clock) => ({ ...plainOps[1], clock })))
     const bytes = encodeBatch({ spaceId: far[0]!.spaceId, ops: far })
     expect(decodeBatch(bytes).ops).toEqual(far)
   })
 
-  test('[BA6] [BA12] a clock outside the safe integers is refused by its index', () => {
+  test('[BA6] [BA12] a clock outside the safe integers is refused with its index', () => {
     const runs = [[{ signed: 1 }, 0, { signed: -1 }, 0] as const, [{ signed: 2 ** 53 - 1 }, 1] as const]
     for (const clockRuns of runs) {
       expect(refusalOf(batchWith({ clockRuns })).body).toMatchObject({ code: 'invalid_batch', at: 1 })
@@ -232,15 +232,15 @@ describe('[BA5] [BA6] runs', () => {
 
 describe('[BA7] vertices', () => {
   test.each<[string, Partial<Sections>]>([
-    ['"the one before" where there is none', { vertexRefs: [0, 1, 0] }],
-    ['an entry that is not used yet', { vertexRefs: [1, 9, 0] }],
-    ['the target before, counted back', { vertexRefs: [1, 1, 3] }],
-    ['a new entry beyond the dictionary', { vertexRefs: [1, 1, 1] }],
+    ['a reference to the previous vertex where there is none', { vertexRefs: [0, 1, 0] }],
+    ['a reference to an entry that is not used yet', { vertexRefs: [1, 9, 0] }],
+    ['a counted reference to the previous target', { vertexRefs: [1, 1, 3] }],
+    ['a new entry beyond the end of the dictionary', { vertexRefs: [1, 1, 1] }],
   ])('[BA7] %s is refused', (_, changes) => {
     expect(refusalOf(batchWith(changes)).code).toBe('invalid_batch')
   })
 
-  test('[BA7] an entry counts back from the newest', () => {
+  test('[BA7] a reference counts back from the newest entry', () => {
     expect(decodeBatch(batchWith({ vertexRefs: [1, 1, 2] })).ops[1]?.targetId).toBe('t')
   })
 })
@@ -250,7 +250,7 @@ describe('[BA8] [BA9] values', () => {
     batchWith({ valueLengths: [length], values: [{ text }] })
 
   test.each(['null', '"ä😀"', '1e-7', '{"1":1,"b":[{}]}', '"\\n\\u0000"', '0.1', '""'])(
-    '[BA8] [BA9] %s is taken',
+    '[BA8] [BA9] the value %s decodes',
     (text) => {
       expect(decodeBatch(withValue(text)).ops[1]).toHaveProperty('value', JSON.parse(text))
     },
@@ -268,26 +268,26 @@ describe('[BA8] [BA9] values', () => {
     ['a key twice', '{"a":1,"a":1}'],
     ['the key __proto__', '{"__proto__":1}'],
     ['nesting beyond the limit', '['.repeat(65) + ']'.repeat(65)],
-    ['nesting that would end a recursion', '['.repeat(100_000) + ']'.repeat(100_000)],
-    ['no JSON', '{'],
-    ['nothing', ''],
-  ])('[BA9] [BA12] %s is refused by its index', (_, text) => {
+    ['nesting that would overflow a recursion', '['.repeat(100_000) + ']'.repeat(100_000)],
+    ['text that is not JSON', '{'],
+    ['an empty text', ''],
+  ])('[BA9] [BA12] as a value, %s is refused with its index', (_, text) => {
     expect(refusalOf(withValue(text)).body).toMatchObject({ code: 'invalid_batch', at: 1 })
   })
 
-  test('[BA12] [OP7] a value is refused by its index from the first byte too many', () => {
+  test('[BA12] [OP7] a value that is one byte too large is refused with its index', () => {
     const largest = JSON.stringify('x'.repeat(limits.maxValueBytes - 2))
     expect(decodeBatch(withValue(largest)).ops.length).toBe(2)
     const larger = refusalOf(withValue(JSON.stringify('x'.repeat(limits.maxValueBytes - 1))))
     expect(larger.body).toMatchObject({ code: 'invalid_batch', at: 1 })
   })
 
-  test('[BA8] a text that is longer or shorter than what is left is refused', () => {
+  test('[BA8] value lengths that do not sum to the bytes left are refused', () => {
     expect(refusalOf(withValue('1', 2)).code).toBe('invalid_batch')
     expect(refusalOf(withValue('1', 0)).code).toBe('invalid_batch')
   })
 
-  test('[BA8] a boundary within a character is refused', () => {
+  test('[BA8] a value that ends within a character is refused', () => {
     const bytes = batchWith({
       kinds: [2, 2],
       vertices: [1, 'v'],
@@ -298,7 +298,7 @@ describe('[BA8] [BA9] values', () => {
     expect(refusalOf(bytes).body).toMatchObject({ code: 'invalid_batch', at: 0 })
   })
 
-  test('[BA8] bytes that are not UTF-8 are refused', () => {
+  test('[BA8] values that are not UTF-8 are refused', () => {
     const values = [Uint8Array.of(0x22, 0xff, 0x22)]
     expect(refusalOf(batchWith({ values })).code).toBe('invalid_batch')
   })
@@ -308,7 +308,7 @@ describe('numbers', () => {
   test.each([
     ['needless bytes', Uint8Array.of(0x82, 0x00)],
     ['more than 2^53 - 1', Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10)],
-    ['no end', Uint8Array.of(...Array.from({ length: 20 }, () => 0xff))],
+    ['too many bytes', Uint8Array.of(...Array.from({ length: 20 }, () => 0xff))],
   ])('[BA1] a number with %s is refused', (_, count) => {
     expect(refusalOf(batchWith({ count: [count] })).code).toBe('invalid_batch')
   })
@@ -319,16 +319,16 @@ describe('numbers', () => {
 })
 
 describe('limits', () => {
-  test('[BA12] more bytes than the limit are too large, whatever they are', () => {
+  test('[BA12] bytes above the limit are refused as too large, whatever they are', () => {
     expect(refusalOf(new Uint8Array(limits.maxBatchBytes + 1)).code).toBe('too_large')
   })
 
-  test('[BA12] more operations than the limit are too large, however few bytes claim them', () => {
+  test('[BA12] a count above the limit is refused as too large, however few bytes follow', () => {
     expect(refusalOf(batchWith({ count: [limits.maxBatchOps + 1] })).code).toBe('too_large')
     expect(refusalOf(batchWith({ count: [Number.MAX_SAFE_INTEGER] })).code).toBe('too_large')
   })
 
-  test('[BA12] more operations than the bytes can hold are refused', () => {
+  test('[BA12] a count of more operations than the bytes can hold is refused', () => {
     expect(refusalOf(batchWith({ count: [limits.maxBatchOps] })).code).toBe('invalid_batch')
   })
 })

@@ -3,8 +3,8 @@ import { kindCodes, vertexCodes } from './column-codes.ts'
 import { invalidOperation } from './invalid-operation.ts'
 
 /**
- * The columns before the values, each with one number an operation. What they say of names is checked
- * against the dictionaries: within them, in the order of first use, and every name used.
+ * Reads the columns before the values: one number for each operation. Indices are checked against the dictionaries:
+ * they are in range, first uses are in order, and every entry is used.
  */
 
 export function readKinds(reader: ByteReader, count: number, keyCount: number): Int32Array {
@@ -24,7 +24,7 @@ export function readKinds(reader: ByteReader, count: number, keyCount: number): 
   return kinds
 }
 
-/** Spreads the runs of a column over its operations; `readValue` gets the index of a run's first one. */
+/** Reads a column of runs, and calls `spread` with the value and the range of operations of each run. */
 function readRuns(
   reader: ByteReader,
   section: string,
@@ -64,7 +64,7 @@ export function readIndexRuns(
   return indices
 }
 
-/** Each clock is written as its distance from the one before it in the same tree. */
+/** Reads the clocks. Each is written as the difference from the previous clock in the same tree. */
 export function readClocks(reader: ByteReader, trees: Int32Array, treeCount: number): Float64Array {
   const clocks = new Float64Array(trees.length)
   const lastClocks = new Float64Array(treeCount)

@@ -4,12 +4,12 @@ import { keyProblem } from '../operation.ts'
 import type { ByteReader } from './byte-reader.ts'
 import { readId } from './id-code.ts'
 
-/** Names, each once. That they are in the order of their use, and used, is for the columns to see. */
+/** The ids or keys of a dictionary, each once. The columns check that they are used, and in which order. */
 export interface Names<Name extends string> {
   readonly names: readonly Name[]
   /**
-   * What is wrong with a name, by its index. It is refused once the columns say which operation uses it: whoever
-   * sent the batch can then do without that one.
+   * The problems of invalid names, by index. Such a batch is refused once the columns tell which operation uses the
+   * name, so that the sender can leave that operation out.
    */
   readonly problems: ReadonlyMap<number, string>
 }
@@ -44,7 +44,7 @@ function readNames<Name extends string>(
     if (problem !== undefined) problems.set(index, problem)
   }
   if (names.size !== count) reader.fail('a name occurs twice')
-  // Each entry has passed its rule, which is what the brand says, or no operation comes of it.
+  // The brand is true: an entry either passed its rule, or the batch is refused before an operation has it.
   return { names: [...names] as Name[], problems }
 }
 

@@ -1,6 +1,6 @@
 import { ByteWriter } from './byte-writer.ts'
 
-/** A column of numbers in which neighbours are often equal: each run is its number and its length less one. */
+/** A column of numbers whose neighbours are often equal. A run is written as its number and its length minus one. */
 export class RunColumn {
   readonly #writer = new ByteWriter()
   readonly #writeValue: (writer: ByteWriter, value: number) => void
@@ -17,7 +17,7 @@ export class RunColumn {
     this.#length++
   }
 
-  /** Without the run that is still open. */
+  /** The bytes written so far, without the open run. */
   get closedBytes(): number {
     return this.#writer.length
   }

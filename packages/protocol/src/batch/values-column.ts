@@ -6,7 +6,7 @@ import { invalidOperation } from './invalid-operation.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The values of the operations that set one, in order: first all lengths, then all texts, to the last byte. */
+/** Reads the values of the operations that set one: first all lengths, then all texts, up to the end of the batch. */
 export function readValues(reader: ByteReader, kinds: Int32Array): JsonValue[] {
   reader.enter('values column')
   const setters: number[] = []
@@ -46,7 +46,7 @@ function decodeText(reader: ByteReader, bytes: Uint8Array): string {
   }
 }
 
-/** How many UTF-16 code units the well-formed UTF-8 between two boundaries makes. */
+/** The number of UTF-16 code units of well-formed UTF-8 between two character boundaries. */
 function codeUnits(bytes: Uint8Array, from: number, to: number): number {
   let units = 0
   for (let index = from; index < to; index++) {
@@ -61,8 +61,8 @@ function isContinuation(byte: number | undefined): boolean {
 }
 
 /**
- * Only the text that `JSON.stringify` writes is taken: a value has one form, and encoding it again gives
- * as many bytes. That also refuses `-0`, `1e999`, repeated keys and white space.
+ * Parses a value, and accepts only the text that `JSON.stringify` writes, so that a value has one form and encodes to
+ * the same bytes again. That also refuses `-0`, `1e999`, repeated keys and white space.
  */
 function parseValue(text: string, at: number): JsonValue {
   let value: JsonValue

@@ -9,7 +9,7 @@ import { treeOperationSchema } from '../operation.ts'
 import { decodeBatch } from './decode.ts'
 import { encodeBatch } from './encode.ts'
 
-/** The vectors are for implementations in other languages. A released one never changes; new ones are added. */
+/** Vectors for implementations in other languages. A released vector never changes; new ones are added. */
 
 const valid = z
   .array(

@@ -13,7 +13,7 @@ import {
 import { jsonValueProblem, type JsonValue } from '../json-value.ts'
 import { keyProblem, moveProblem, type TreeOperation } from '../operation.ts'
 
-/** Generators of what the wire carries, for property tests of any package. Not part of what is published. */
+/** Generators of ids, values and operations, for property tests of any package. They are not published. */
 
 const characterOf = (alphabet: string) => fc.constantFrom(...Array.from(alphabet))
 const hexDigit = characterOf('0123456789abcdef')
@@ -29,7 +29,7 @@ const textId = fc
   .string({ unit: idCharacter, minLength: 1, maxLength: 64 })
   .filter((id) => idProblem(id) === undefined)
 
-/** Every form that an id has in a batch, the long ones too. */
+/** Ids in every form that a batch has for them, up to the longest. */
 export const anyId = fc.oneof(hexId, uuid, digitsId, textId)
 
 export const spaceIds: fc.Arbitrary<SpaceId> = fc.oneof(hexId, uuid).map((id) => spaceIdSchema.parse(id))
@@ -44,20 +44,20 @@ export const propertyKeys = fc
   )
   .filter((key) => keyProblem(key) === undefined)
 
-// Through JSON, as values that arrive are: no -0, no prototypes other than Object's.
+// Passed through JSON, like values that arrive: no -0, no prototypes other than Object's.
 export const jsonValues: fc.Arbitrary<JsonValue> = fc
   .jsonValue({ stringUnit: 'binary', maxDepth: 3 })
   .map((value): JsonValue => JSON.parse(JSON.stringify(value)))
   .filter((value) => jsonValueProblem(value) === undefined)
 
-/** Mostly what Lamport clocks do, sometimes leaps to either end. */
+/** Steps of a clock: mostly those of Lamport clocks, sometimes a leap to either end. */
 const clockSteps = fc.oneof(
   { weight: 8, arbitrary: fc.constant(1) },
   { weight: 3, arbitrary: fc.integer({ min: -50, max: 200 }) },
   { weight: 1, arbitrary: fc.maxSafeInteger() },
 )
 
-/** Operations over a few names each, so that names recur as they do in a real history. */
+/** Batches over a few ids and keys, which recur as in a real history. */
 export function batches(constraints: { readonly maxOps?: number } = {}): fc.Arbitrary<Batch> {
   const names = fc.record({
     spaceId: spaceIds,
