@@ -1,10 +1,10 @@
 /**
- * Replica against bare RepTree, on the histories that hurt. Run from the repository's root:
+ * Compares Replica with RepTree on the histories that are hardest for them. Run from the root of the repository:
  *
  *   node --expose-gc --conditions=source packages/replica/bench/replica.ts [--bare]
  *
- * `--bare` runs RepTree too, which takes minutes. Replica's figures are medians of three
- * runs, RepTree's are of one.
+ * `--bare` measures RepTree too, which takes minutes. The figures of Replica are medians of three runs, those of RepTree
+ * are of one run.
  */
 import { RepTree, type VertexOperation } from 'reptree'
 
@@ -37,7 +37,7 @@ function base(): VertexOperation[] {
   ]
 }
 
-/** Each message under the one before it, with five properties. */
+/** A chat: each message under the one before it, with five properties. */
 function chat(messages: number): VertexOperation[] {
   const ops = base()
   let counter = 10
@@ -51,7 +51,7 @@ function chat(messages: number): VertexOperation[] {
   return ops
 }
 
-/** Every vertex under the root, with its creation date. */
+/** Vertices under the root, each with its creation date. */
 function flat(children: number): VertexOperation[] {
   const ops = base()
   for (let index = 0; index < children; index++) {
@@ -63,7 +63,7 @@ function flat(children: number): VertexOperation[] {
   return ops
 }
 
-/** Moves of a thousand vertices from here to there, with counters from `from` on. */
+/** Random moves of a thousand vertices, with counters from `from` up. */
 function moves(count: number, from: number, peerId: string, vertices = 1_000): VertexOperation[] {
   let seed = from
   const random = (below: number): number => {
@@ -138,7 +138,7 @@ measure(
 )
 const older = moves(4_000, 10_000, '2')
 const newer = moves(4_000, 20_000, '1')
-// RepTree takes half a minute for one pass of these and more than 4 GB for another.
+// RepTree takes half a minute for one of these, and more than 4 GB of memory for another.
 measure('4,000 late moves into 4,000 newer', [...flat(1_000), ...newer], older, false)
 measure('all of these rebuilt from the sorted log', [], [...flat(1_000), ...older, ...newer], true)
 measure('20,000 children of one vertex, load', [], flat(20_000), true)

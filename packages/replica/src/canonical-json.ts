@@ -1,6 +1,6 @@
 import type { JsonValue } from '@t69/protocol'
 
-/** JSON with the keys of objects in order. */
+/** A value as JSON with the keys of objects sorted. Undefined becomes the empty text. */
 export function canonicalJson(value: JsonValue | undefined): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? ''
   return JSON.stringify(value, (_key, item: unknown) =>

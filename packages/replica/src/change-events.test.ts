@@ -16,14 +16,14 @@ function heardBy(tree: Replica, ...vertexIds: string[]): VertexChangeEvent[] {
   return events
 }
 
-test('operations of the constructor make no events', () => {
+test('operations passed to the constructor cause no events', () => {
   const tree = new Replica({ ops: base })
   const events = heardBy(tree, 'root', 'a', 'b', 'c')
   tree.flushEvents()
   expect(events).toEqual([])
 })
 
-test('a merge tells what changed in the end: moves, children as they are, properties', () => {
+test('a merge causes events for what has changed in the end: moves, children, properties', () => {
   const tree = new Replica({ ops: base })
   const events = heardBy(tree, 'root', 'a', 'b', 'c')
   const key = { targetId: 'b', key: 'name', transient: false }
@@ -49,7 +49,7 @@ test('a merge tells what changed in the end: moves, children as they are, proper
   )
 })
 
-test('a late move that changes nothing else makes no events for what it undid and redid', () => {
+test('a late move without effect causes no events for the moves that it undid and redid', () => {
   const tree = new Replica({ ops: [...base, move(10, 'b', 'a'), move(11, 'c', 'b')] })
   const events = heardBy(tree, 'root', 'a', 'b', 'c', '0')
   tree.merge([move(9, 'b', '0')])
@@ -57,7 +57,7 @@ test('a late move that changes nothing else makes no events for what it undid an
   expect(events).toEqual([])
 })
 
-test('a vertex is new to move observers when it was not there at the last delivery', () => {
+test('move observers see a vertex as new if it did not exist at the last delivery', () => {
   const tree = new Replica({ ops: base })
   const moved: [string, boolean][] = []
   tree.observeVertexMove((vertex, isNew) => moved.push([vertex.id, isNew]))
@@ -69,7 +69,7 @@ test('a vertex is new to move observers when it was not there at the last delive
   ])
 })
 
-test('a listener that throws keeps neither the merge nor the other listeners from finishing', () => {
+test('a listener that throws stops neither the merge nor the other listeners', () => {
   const errors: unknown[] = []
   const tree = new Replica({ ops: base, onListenerError: (error) => errors.push(error) })
   const broken = new Error('broken')
@@ -91,7 +91,7 @@ test('a listener that throws keeps neither the merge nor the other listeners fro
   expect(events.map((event) => event.type)).toEqual(['children'])
 })
 
-test('events come by themselves, and no more after disposal', async () => {
+test('events are delivered by themselves, and no longer after disposal', async () => {
   const tree = new Replica({ ops: base })
   const heard = new Promise<VertexChangeEvent[]>((resolve) => tree.observe('a', resolve))
   tree.setVertexProperty('a', 'name', 'x')
@@ -103,7 +103,7 @@ test('events come by themselves, and no more after disposal', async () => {
   expect(events).toEqual([])
 })
 
-test('children come by creation date, then in the order in which they were made; their ids as they were put there', () => {
+test('children are in the order of their dates, then of their creation; children ids in the order of their moves', () => {
   const date = (counter: number, targetId: string, value: string | number): VertexOperation => ({
     id: { counter, peerId: '1' },
     targetId,
@@ -128,7 +128,7 @@ test('children come by creation date, then in the order in which they were made;
   }
 })
 
-test('what a caller does to a list of children stays with the caller', () => {
+test('a caller that changes a list of children does not change the tree', () => {
   const tree = new Replica({ ops: base })
   tree.getChildrenIds('root').pop()
   tree.getChildren('root').pop()

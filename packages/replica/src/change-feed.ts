@@ -4,20 +4,21 @@ import type { VertexNode } from './vertex-node.ts'
 
 type EventListener = (events: VertexChangeEvent[]) => void
 
-/** What changed about one vertex since the last delivery. */
+/** The changes of one vertex since the last delivery. */
 interface Change {
-  /** Where it was; undefined when it is new. */
+  /** Its parent at the last delivery. `oldParentId` is undefined if the vertex is new. */
   moved: { oldParentId: string | null | undefined } | undefined
   children: boolean
   readonly keys: Set<string>
 }
 
+/** How long changes are collected before they are delivered, in ms: RepTree's own interval. */
 const deliveryDelayMs = 33
 
 /**
- * RepTree's change events: gathered, and delivered once a tick as what changed in the end. RepTree ticks
- * for as long as the process lives; this one only while something waits, and keeps no process alive.
- * What nobody listens for is not gathered.
+ * Collects changes, and delivers them as RepTree's change events: what changed since the last delivery, however often.
+ * RepTree's interval runs as long as the process; this timer runs only while changes wait, and keeps no process alive.
+ * Changes that have no listener are not collected.
  */
 export class ChangeFeed {
   readonly #find: (vertexId: string) => VertexNode | undefined
@@ -27,7 +28,7 @@ export class ChangeFeed {
   #changes = new Map<string, Change>()
   #cancelTick: (() => void) | undefined
 
-  /** `run` calls a listener and keeps what it throws from everyone else. */
+  /** `run` calls a listener and handles the errors that it throws. */
   constructor(find: (vertexId: string) => VertexNode | undefined, run: (listener: () => void) => void) {
     this.#find = find
     this.#run = run
@@ -90,7 +91,7 @@ export class ChangeFeed {
     this.#everywhere.clear()
   }
 
-  /** Those who listened before the first of them was told, and still do. */
+  /** Calls the listeners that were there when the call began and have not been removed since. */
   #tell(listeners: ReadonlySet<EventListener>, events: VertexChangeEvent[]): void {
     for (const listener of Array.from(listeners)) {
       if (listeners.has(listener)) this.#run(() => listener(events))
@@ -109,7 +110,7 @@ export class ChangeFeed {
   }
 }
 
-/** The shapes that RepTree gives its listeners: the last move, the children as they are, each key once. */
+/** RepTree's events for a change: the last move, the children as they are now, and each key once. */
 function eventsFor(node: VertexNode, change: Change): VertexChangeEvent[] {
   const events: (VertexChangeEvent & Record<string, unknown>)[] = []
   const vertexId = node.id

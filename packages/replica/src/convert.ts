@@ -1,7 +1,7 @@
 import type { PeerId, SpaceId, TreeId, TreeOperation, VertexId } from '@t69/protocol'
 import type { VertexOperation } from 'reptree'
 
-/** RepTree's form of an operation. A removal keeps its key and has `value: undefined`. */
+/** Converts an operation to RepTree's form. A removal keeps its key and has `value: undefined`. */
 export function toVertexOperation(op: TreeOperation): VertexOperation {
   const id = { counter: op.clock, peerId: op.peerId }
   return op.parentId !== undefined
@@ -9,7 +9,12 @@ export function toVertexOperation(op: TreeOperation): VertexOperation {
     : { id, targetId: op.targetId, key: op.key, value: op.value, transient: false }
 }
 
-/** The wire's form of an operation that is not transient. Brands the ids; `parseX` them where they are not ours. */
+/**
+ * Converts an operation to the form of the wire. Throws a `TypeError` if it is transient. Brands the ids without
+ * checking them: parse operations that come from elsewhere.
+ *
+ *     tree.onLocalOp((op) => store(toTreeOperation(op, { spaceId, treeId })))
+ */
 export function toTreeOperation(
   op: VertexOperation,
   { spaceId, treeId }: { spaceId: SpaceId; treeId: TreeId },

@@ -6,7 +6,7 @@ import { deletionsOf, restoreDeletion, stillDeleted, type Deletion } from './del
 import { Replica } from './replica.ts'
 import { anyHistory, deliveryOf } from './testing/histories.ts'
 
-/** Everything in view, with the order of siblings as views show it. */
+/** Everything in view, with siblings in the order of `children`. */
 function inView(tree: Replica): unknown {
   const lines: unknown[] = []
   const waiting = tree.root === undefined ? [] : [{ vertex: tree.root, level: 0 }]
@@ -24,7 +24,7 @@ function idsInView(tree: Replica): Set<string> {
 
 const idsOf = (deletion: Deletion): string[] => deletion.roots.map(({ id }) => id)
 
-/** A tree as its name says: `{ a: { b: {} } }` has b in a. Ids are the names. */
+/** The shape of a tree: `{ a: { b: {} } }` has b in a. The names are the ids. */
 interface Plan {
   readonly [id: string]: Plan
 }
@@ -42,7 +42,7 @@ function planted(plan: Plan): Replica {
   return new Replica({ treeId: 'root', peerId: '2', ops })
 }
 
-test('what one action deleted is one group: its roots, where they were, and all that went with them once', () => {
+test('vertices deleted by one action are one group, with their roots, their former parents and a count', () => {
   const tree = planted({ a: { b: { c: {} }, d: {} }, e: {}, f: {} })
   for (const id of ['b', 'a', 'e']) tree.deleteVertex(id)
   const [deletion, ...others] = deletionsOf(tree)
@@ -53,11 +53,11 @@ test('what one action deleted is one group: its roots, where they were, and all 
     { id: 'a', parentId: 'root', vertices: 2 },
     { id: 'e', parentId: 'root', vertices: 1 },
   ])
-  // The root and f are left of seven.
+  // Of seven vertices, the root and f are left.
   expect(deletion?.share).toBe(5 / 7)
 })
 
-test('another peer, other work in between, or a caller who knows better cut deletions into groups, newest first', () => {
+test('deletions are grouped by peer, by pauses, and as the caller says, newest first', () => {
   const tree = planted({ a: {}, b: {}, c: {}, d: {}, e: {} })
   tree.deleteVertex('a')
   for (let edits = 0; edits < 20; edits++) tree.setVertexProperty('root', 'k', edits)
@@ -72,7 +72,7 @@ test('another peer, other work in between, or a caller who knows better cut dele
   expect(deletionsOf(tree, { isApart }).map(idsOf)).toEqual([['d', 'e'], ['c'], ['b'], ['a']])
 })
 
-test('what came back by other ways, or was deleted anew, is left where it is', () => {
+test('restoring leaves vertices alone that have come back or were deleted again', () => {
   const tree = planted({ a: {}, b: {}, c: {}, d: { e: {} } })
   for (const id of ['a', 'b', 'c', 'e']) tree.deleteVertex(id)
   const [deletion] = deletionsOf(tree)
@@ -85,7 +85,7 @@ test('what came back by other ways, or was deleted anew, is left where it is', (
   expect(deletionsOf(tree).map(idsOf)).toEqual([['b']])
 })
 
-test('what somebody else turns out to have deleted even earlier comes back all the same', () => {
+test('restoring brings back a vertex that somebody else is found to have deleted even earlier', () => {
   const tree = planted({ a: {}, b: {} })
   const other = tree.replicate('1111')
   other.deleteVertex('a')
@@ -97,7 +97,7 @@ test('what somebody else turns out to have deleted even earlier comes back all t
   expect(new Set(restoreDeletion(tree, deletion!))).toEqual(new Set(['a', 'b']))
 })
 
-test('what was in something that is deleted on its own account goes to the nearest that is in view', () => {
+test('a vertex whose parent was deleted separately is restored under the nearest vertex in view', () => {
   const tree = planted({ a: { b: { c: { d: {} } } } })
   tree.deleteVertex('d')
   const [first] = deletionsOf(tree)
@@ -112,7 +112,7 @@ test('what was in something that is deleted on its own account goes to the neare
   expect(['b', 'c'].map((id) => tree.getVertex(id)?.parentId)).toEqual(['a', 'b'])
 })
 
-test('two that were inside each other, one after the other, both come back', () => {
+test('two vertices that were each inside the other are both restored', () => {
   const tree = planted({ x: { f: { y: {} } } })
   tree.deleteVertex('f')
   tree.moveVertex('x', 'y')
@@ -131,7 +131,7 @@ test('two that were inside each other, one after the other, both come back', () 
   expect(idsInView(knotted)).toEqual(new Set(['root', 'x', 'f', 'y']))
 })
 
-test('where everything above goes round in a circle, what was in it comes back to the root', () => {
+test('a vertex whose former ancestors form a circle is restored under the root', () => {
   const tree = planted({ x: { f: { y: { z: {} } } } })
   tree.deleteVertex('z')
   const [deletion] = deletionsOf(tree)
@@ -144,7 +144,7 @@ test('where everything above goes round in a circle, what was in it comes back t
   expect(tree.getVertex('z')?.parentId).toBe('root')
 })
 
-test('siblings that come back keep the order in which they were put there, whatever went first', () => {
+test('restored siblings are in their old order, whichever was deleted first', () => {
   const tree = planted({ a: {}, b: {}, c: {}, d: {} })
   for (const id of ['d', 'b', 'c']) tree.deleteVertex(id)
   restoreDeletion(tree, deletionsOf(tree)[0]!)
@@ -182,7 +182,7 @@ function play(trees: readonly Replica[], edits: readonly Edit[]): void {
   }
 }
 
-/** Replicas of one tree, which have worked apart and together. */
+/** Replicas of one tree that have edited it separately and together. */
 function worked(edits: readonly Edit[]): Replica[] {
   const start = Replica.create('root', { peerId: '9' }).popLocalOps()
   const trees = ['1', '22', '333'].map((peerId) => new Replica({ treeId: 'root', peerId, ops: start }))
@@ -194,11 +194,11 @@ function worked(edits: readonly Edit[]): Replica[] {
 const work = fc.array(edit, { maxLength: 50 })
 const picks = fc.array(fc.nat(), { minLength: 1, maxLength: 12 })
 
-test('when nothing else happened, a restored deletion shows the tree that was there, order of siblings included', () => {
+test('if nothing else happened, restoring shows the tree as it was, order of siblings included', () => {
   fc.assert(
     fc.property(work, picks, (edits, choices) => {
       const tree = worked(edits)[0]!
-      // What was deleted before stays so: the new deletion must be told from it.
+      // Earlier deletions stay deleted: the new one must not be grouped with them.
       for (let edits = 0; edits < 20; edits++) tree.setVertexProperty('root', 'k', edits)
       const [before, idsBefore] = [inView(tree), tree.getDeletedVertices().length]
       const deleted = new Set<string>()
@@ -223,7 +223,7 @@ test('when nothing else happened, a restored deletion shows the tree that was th
   )
 })
 
-test('whatever people do, each undone deletion is in view, and undoing it on two devices at once is doing it once', () => {
+test('after any edits, a restored deletion is in view, and two devices that restore it at once agree', () => {
   fc.assert(
     fc.property(work, work, fc.nat(), fc.infiniteStream(fc.nat()), (edits, meanwhile, which, order) => {
       const trees = worked(edits)
@@ -231,7 +231,7 @@ test('whatever people do, each undone deletion is in view, and undoing it on two
       const all = deletionsOf(one)
       if (all.length === 0) return
       const deletion = all[which % all.length]!
-      // The other device has seen something else by then, which the first has not.
+      // The other device has made edits that the first has not seen.
       play([two], meanwhile)
       for (const tree of [one, two]) {
         const restored = restoreDeletion(tree, deletion)
@@ -260,7 +260,7 @@ test('whatever people do, each undone deletion is in view, and undoing it on two
   )
 })
 
-test('what is deleted with the root below it stays where it is', () => {
+test('a deleted vertex that has the root below it is not restored', () => {
   const move = (counter: number, peerId: string, targetId: string, parentId: string): VertexOperation => ({
     id: { counter, peerId },
     targetId,
@@ -277,7 +277,7 @@ test('what is deleted with the root below it stays where it is', () => {
   for (const deletion of deletionsOf(tree)) expect(restoreDeletion(tree, deletion)).toEqual([])
 })
 
-test('[RE2] any operations at all, in any order, list the same deletions, and undoing them throws nothing', () => {
+test('[RE2] any operations, in any order, give the same deletions, and restoring them does not throw', () => {
   const histories = anyHistory().chain((ops) => fc.tuple(fc.constant(ops), deliveryOf(ops)))
   fc.assert(
     fc.property(histories, ([ops, delivery]) => {

@@ -4,43 +4,45 @@ import { compareOpIds } from './op-order.ts'
 import type { DeletedVertex, Replica } from './replica.ts'
 
 /**
- * Deleting is a move to the null vertex, and nothing leaves the log: what is deleted can be listed, in the
- * groups in which it went, and moved back. Both read the tree as it is now, once over what is deleted;
- * nothing is kept for them while nobody asks.
+ * Deleting is a move to the null vertex, and nothing leaves the log. So deleted vertices can be listed, grouped as they
+ * were deleted, and moved back. Both read the tree as it is now, and keep no state in between.
  */
 
-/** A vertex that is deleted, with what it took along. */
+/** A deleted vertex, with everything below it. */
 export interface DeletedRoot extends DeletedVertex {
-  /** Itself and all that is below it now. What was deleted on its own is a root of its own. */
+  /** The number of vertices at and below it now. A vertex below that was deleted itself is a root of its own. */
   readonly vertices: number
 }
 
-/** Deletions that belong together, as far as they still hold. */
+/** Vertices that were deleted together and are still deleted. */
 export interface Deletion {
-  /** The replica on which it was done; a new one for each page that is opened. */
+  /** The peer that deleted them: one opened page, since each page has a new peer id. */
   readonly peerId: string
-  /** In the order in which they went. At least one. */
+  /** At least one, in the order in which they were deleted. */
   readonly roots: readonly DeletedRoot[]
-  /** How many vertices it keeps out of view. */
+  /** The number of vertices that the deletion hides. */
   readonly vertices: number
-  /** Of the vertices that would be in view without it, those that it keeps out: from 0 to 1. */
+  /** The hidden vertices, as a share (0 to 1) of the vertices that would be in view without the deletion. */
   readonly share: number
 }
 
 /**
- * One action writes a few operations for each vertex that it deletes. More ticks than this between two
- * deletions, and somebody did something else, or heard from others, in between.
+ * The most ticks of a peer's clock between two deletions that belong together. One action makes a few operations for
+ * each vertex that it deletes. With more ticks in between, the peer did something else or merged operations of others.
  */
 const maxTicksApart = 16
 
 export interface GroupingOptions {
-  /** For whoever knows more than clocks, such as the time of day: whether these two do not belong together. */
+  /** Tells that two deletions do not belong together, from something other than clocks, such as the time of day. */
   readonly isApart?: (earlier: DeletedRoot, later: DeletedRoot) => boolean
 }
 
 /**
- * What is deleted in a tree, in groups, the newest first. Two deletions belong together when the same peer
- * made them, one after the other, with no more than a few ticks of its clock between. Linear.
+ * The deleted vertices of a tree in groups, newest first. Two deletions belong together if the same peer made them one
+ * after the other, with at most a few ticks of its clock in between. Linear.
+ *
+ *     const [newest] = deletionsOf(tree)
+ *     if (newest !== undefined) restoreDeletion(tree, newest)
  */
 export function deletionsOf(replica: Replica, { isApart = () => false }: GroupingOptions = {}): Deletion[] {
   const groups: DeletedRoot[][] = []
@@ -53,9 +55,9 @@ export function deletionsOf(replica: Replica, { isApart = () => false }: Groupin
     const isNear = before !== undefined && counter - before.deletedBy.counter <= maxTicksApart
     if (group !== undefined && isNear && !isApart(before, root)) group.push(root)
     else {
-      const made = [root]
-      groups.push(made)
-      latest.set(peerId, made)
+      const started = [root]
+      groups.push(started)
+      latest.set(peerId, started)
     }
   }
   const inView = replica.getAllVertices().length - 1 - countBelow(replica, nullVertexId)
@@ -69,8 +71,8 @@ export function deletionsOf(replica: Replica, { isApart = () => false }: Groupin
 }
 
 /**
- * Of these roots, those that are deleted still. One that came back and was deleted once more is not: that
- * is another deletion. One that somebody else turns out to have deleted even earlier is.
+ * The roots that are still deleted. A root that came back and was deleted again is left out: that is another deletion.
+ * A root that somebody else is found to have deleted even earlier is included.
  */
 export function stillDeleted(replica: Replica, roots: readonly DeletedVertex[]): DeletedVertex[] {
   const now = new Map(replica.getDeletedVertices().map((deleted) => [deleted.id, deleted]))
@@ -81,10 +83,9 @@ export function stillDeleted(replica: Replica, roots: readonly DeletedVertex[]):
 }
 
 /**
- * Moves back what these roots still keep out of view, by ordinary edits, and returns the ids of the roots
- * that it moved. Each goes below the parent that it had. Where that is deleted too, and not by `roots`, it
- * goes to the nearest vertex above that is in view, and to the root where there is none. Doing it twice,
- * or on two devices at once, is doing it once.
+ * Moves back the roots that are still deleted, by ordinary edits, and returns the ids of those it moved. Each goes under
+ * the parent that it had. If that is deleted too, and is not among `roots`, it goes under the nearest vertex above that
+ * is in view, or under the root. Restoring twice, or on two devices at once, has the same result as restoring once.
  */
 export function restoreDeletion(
   replica: Replica,
@@ -94,15 +95,15 @@ export function restoreDeletion(
   if (rootId === undefined) return []
   const deleted = stillDeleted(replica, roots)
   const placeFor = placesFor(replica, new Set(deleted.map(({ id }) => id)), rootId)
-  // In their old order among siblings: it becomes the order of the moves.
+  // Siblings are ordered by their moves, so moving them in their old order restores it.
   const inOrder = deleted.toSorted((a, b) => compareOpIds(a.placedBy, b.placedBy))
   const places = inOrder.map(({ id, parentId }) => ({ id, parentId: placeFor(parentId) }))
   const isInside = (vertexId: string, id: string) => vertexId === id || replica.isAncestor(vertexId, id)
   const moved: string[] = []
   for (const { id, parentId } of places) {
-    // Two that were inside each other, one after the other, cannot be so at once.
+    // Two vertices may each have been inside the other at different times. Both cannot be at once.
     const place = isInside(parentId, id) ? rootId : parentId
-    // No server takes a move of the root. Where one is in a log all the same, there may be no place.
+    // No server accepts a move of the root. If a log has one all the same, there may be no place.
     if (isInside(place, id)) continue
     replica.moveVertex(id, place)
     moved.push(id)
@@ -110,14 +111,14 @@ export function restoreDeletion(
   return moved
 }
 
-/** Finds the place that is in view once `returning` are: `parentId`, or what was above it. */
+/** Returns a function that finds the vertex to return to: a former parent, or the nearest above it that will be in view. */
 function placesFor(
   replica: Replica,
   returning: ReadonlySet<string>,
   rootId: string,
 ): (parentId: string) => string {
   const deleted = new Map(replica.getDeletedVertices().map(({ id, parentId }) => [id, parentId]))
-  /** What of the deleted each vertex is below, or is; null where it is in view. */
+  /** For each vertex, the deleted vertex that it is or is below, or null if it is in view. */
   const goneWith = new Map<string, string | null>()
 
   function findGoneWith(vertexId: string): string | null {
@@ -146,7 +147,7 @@ function placesFor(
     for (let id: string | undefined = parentId; id !== undefined && id !== nullVertexId;) {
       const gone = findGoneWith(id)
       if (gone === null || returning.has(gone)) return id
-      // It may have been above what is above it now.
+      // The former parents may form a circle.
       if (passed.has(gone)) break
       passed.add(gone)
       id = deleted.get(gone)

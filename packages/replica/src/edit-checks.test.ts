@@ -17,19 +17,19 @@ cycle['self'] = cycle
 const badValues: readonly (readonly [string, unknown])[] = [
   ['NaN', Number.NaN],
   ['an infinity', Number.POSITIVE_INFINITY],
-  ['undefined inside', { a: undefined }],
-  ['a hole', Array.from({ length: 2 })],
+  ['a nested undefined', { a: undefined }],
+  ['an array with a hole', Array.from({ length: 2 })],
   ['a date', new Date(0)],
-  ['a date inside', [new Date(0)]],
+  ['a nested date', [new Date(0)]],
   ['a function', () => 1],
   ['a bigint', 1n],
   ['half a surrogate pair', '\ud800'],
   ['a cycle', cycle],
   ['a value beyond the limit', 'x'.repeat(limits.maxValueBytes)],
-  ['"__proto__" inside', JSON.parse('{"__proto__":{"a":1}}')],
+  ['the key "__proto__"', JSON.parse('{"__proto__":{"a":1}}')],
 ]
 
-test.each(badValues)('%s is refused as a value, before there is an operation', (_name, value) => {
+test.each(badValues)('as a value, %s is refused before there is an operation', (_name, value) => {
   const { tree, childId } = treeWithChild()
   const before = tree.digest()
   const bad = value as string
@@ -46,7 +46,7 @@ test.each(badValues)('%s is refused as a value, before there is an operation', (
 })
 
 test.each(['', '__proto__', 'constructor', 'a@b', 'a\u200db', 'x'.repeat(limits.maxKeyLength + 1)])(
-  'the key %j is refused, before there is an operation',
+  'the key %j is refused before there is an operation',
   (key) => {
     const { tree, childId } = treeWithChild()
     expect(() => tree.setVertexProperty(childId, key, 1)).toThrow(TypeError)
@@ -56,7 +56,7 @@ test.each(['', '__proto__', 'constructor', 'a@b', 'a\u200db', 'x'.repeat(limits.
   },
 )
 
-test('moves that no server takes throw and make no operation', () => {
+test('edits that no server accepts throw, and make no operation', () => {
   const { tree, childId, grandchildId } = treeWithChild()
   const edits = [
     () => tree.moveVertex('root', childId),
@@ -79,7 +79,7 @@ test('moves that no server takes throw and make no operation', () => {
   expect(tree.digest()).toBe(before)
 })
 
-test('a value is taken as JSON has it, and stays that when the caller changes the object', () => {
+test('a value is copied as JSON, and does not change with the object of the caller', () => {
   const { tree, childId } = treeWithChild()
   const value = { x: -0, list: [{ y: 1 }] }
   tree.setVertexProperty(childId, 'position', value)

@@ -5,8 +5,8 @@ import type { RepTreeInternals } from './rep-tree-internals.ts'
 type OpListener = (op: VertexOperation) => void
 
 /**
- * Hands local operations to those who listen, each once and in order. RepTree's own code appends them to
- * `localOps`; there they stay while nobody listens.
+ * Hands each local operation to the listeners, once and in order. RepTree's own code appends operations to `localOps`,
+ * where they wait while there is no listener.
  */
 export class LocalOpDelivery {
   readonly #tree: RepTreeInternals
@@ -25,7 +25,7 @@ export class LocalOpDelivery {
     return () => this.#listeners.delete(listener)
   }
 
-  /** One loop delivers, so that an edit made by a listener comes after the one that it answers. */
+  /** Delivers in a single loop, so that an edit made by a listener comes after the edit that it answers. */
   deliver(): void {
     if (this.#isDelivering) return
     this.#isDelivering = true
@@ -38,7 +38,7 @@ export class LocalOpDelivery {
         for (const listener of Array.from(this.#listeners)) this.#run(() => listener(op))
         delivered++
       }
-      // Everyone left in the middle: the rest waits for whoever comes.
+      // The last listener was removed during the delivery: the rest waits for the next one.
       if (delivered < ops.length) this.#tree.localOps = [...ops.slice(delivered), ...this.#tree.localOps]
     }
     this.#isDelivering = false

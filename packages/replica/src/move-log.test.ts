@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { MoveLog } from './move-log.ts'
 import { VertexNode, type MoveRecord } from './vertex-node.ts'
 
-/** A log over vertices by name. `insert` takes moves in the order of their counters and returns the work done. */
+/** A log whose `insert` takes moves in the order of their counters, and returns the number of steps. */
 function emptyLog(): { insert(moves: readonly MoveVertex[]): number } {
   const log = new MoveLog()
   const nodes = new Map([['0', new VertexNode('0')]])
@@ -42,14 +42,14 @@ const chat = (messages: number): MoveVertex[] =>
     move(10 + index, `m${index}`, index === 0 ? 'root' : `m${index - 1}`),
   )
 
-/** Moves of the thousand children `v0`… below each other, from counter `from` on. */
+/** Moves of the thousand children `v0`, `v1`, … below each other, with counters from `from` up. */
 function wandering(count: number, from: number): MoveVertex[] {
   return Array.from({ length: count }, (_, index) =>
     move(from + index, `v${(index * 7919) % 1_000}`, `v${(index * 104_729 + 31) % 1_000}`),
   )
 }
 
-test('loading a chat costs one step a message, in one piece or in many', () => {
+test('loading a chat takes one step per message, in one merge or in many', () => {
   const log = emptyLog()
   expect(log.insert([root])).toBe(1)
   expect(log.insert(chat(10_000))).toBe(10_000)
@@ -58,14 +58,14 @@ test('loading a chat costs one step a message, in one piece or in many', () => {
   expect(chat(1_000).reduce((work, op) => work + slow.insert([op]), 0)).toBe(1_000)
 })
 
-test('a late message costs one step, however many came after it', () => {
+test('a late message takes one step, however many came after it', () => {
   const log = emptyLog()
   log.insert([root, ...chat(5_000)])
   expect(log.insert([move(500, 'late', 'm400', '2')])).toBe(1)
   expect(log.insert([move(501, 'later', 'late', '2'), move(502, 'latest', 'later', '2')])).toBe(2)
 })
 
-test('a chain that comes from its end costs two steps a message', () => {
+test('a chain that arrives from its end takes at most two steps per message', () => {
   const log = emptyLog()
   log.insert([root])
   const work = chat(5_000)
@@ -74,7 +74,7 @@ test('a chain that comes from its end costs two steps a message', () => {
   expect(work).toBeLessThanOrEqual(10_000)
 })
 
-test('4,000 late moves into 4,000 newer cost at most twice a rebuild from the sorted log', () => {
+test('4,000 late moves before 4,000 newer ones take at most twice the steps of a rebuild from the sorted log', () => {
   const vertices = [
     root,
     ...Array.from({ length: 1_000 }, (_, index) => move(10 + index, `v${index}`, 'root')),

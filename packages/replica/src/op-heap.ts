@@ -1,7 +1,7 @@
 import { compareOpIds } from './op-order.ts'
 import type { MoveRecord } from './vertex-node.ts'
 
-/** Hands out moves in the order of their ids, whenever they were put in. A binary heap. */
+/** A binary heap of moves: returns them in the order of their ids. */
 export class OpHeap {
   readonly #records: MoveRecord[] = []
 

@@ -1,8 +1,8 @@
 import type { OpId } from 'reptree'
 
 /**
- * The total order of operations: by counter, then by the peer id's UTF-16 code units. RepTree asks
- * `localeCompare` for the second step, and so orders them differently in a Danish browser.
+ * Compares two ids in the total order of operations: by counter, then by the UTF-16 code units of the peer id. RepTree
+ * uses `localeCompare` for peers, and so has another order in a Danish browser.
  */
 export function compareOpIds(a: OpId, b: OpId): number {
   if (a.counter !== b.counter) return a.counter < b.counter ? -1 : 1
@@ -10,7 +10,7 @@ export function compareOpIds(a: OpId, b: OpId): number {
   return a.peerId < b.peerId ? -1 : 1
 }
 
-/** Sorts in place, and only looks when it is sorted already, as a log that is read back usually is. */
+/** Sorts in place. Only scans a list that is already sorted, as a log that is read back usually is. */
 export function sortById<Item>(items: Item[], idOf: (item: Item) => OpId): Item[] {
   for (let index = 1; index < items.length; index++) {
     const before = items[index - 1]

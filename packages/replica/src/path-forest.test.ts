@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 
 import { attach, detach, isBelow, type ForestNode } from './path-forest.ts'
 
-test('the forest says of any two nodes what climbing says, whatever was attached and detached', () => {
+test('after any attaching and detaching, the forest knows the ancestors that climbing finds', () => {
   const size = 12
   const pair = fc.tuple(fc.nat(size - 1), fc.nat(size - 1), fc.boolean())
   fc.assert(

@@ -1,6 +1,6 @@
 import type { VertexNode } from './vertex-node.ts'
 
-/** The subtree as indented text, for people who debug. Children by name, then by id. */
+/** The subtree as indented text, for debugging. Children are sorted by name, then by id. */
 export function printTree(tree: { getVertex(id: string): VertexNode | undefined }, vertexId: string): string {
   let text = ''
   const start = tree.getVertex(vertexId)
@@ -22,7 +22,7 @@ export function printTree(tree: { getVertex(id: string): VertexNode | undefined 
   return text
 }
 
-/** Those with a name come first. */
+/** The text by which siblings are sorted: those with a name come first. */
 function sortName(node: VertexNode): string {
   const name = node.getProperty('name')
   return typeof name === 'string' && name !== '' ? `0${name}\n${node.id}` : `1${node.id}`

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import type { VertexOperation } from 'reptree'
 import { expect, test } from 'vitest'
 
-/** Runs a module in a process of its own and returns what it printed; fails when it does not end in time. */
+/** Runs a module in its own process and returns what it printed. Fails if the process does not end in time. */
 async function printed(code: string, locale: string, input: unknown = null): Promise<string> {
   const replica = JSON.stringify(new URL('replica.ts', import.meta.url).href)
   const { stdout } = await promisify(execFile)(
@@ -22,7 +22,7 @@ async function printed(code: string, locale: string, input: unknown = null): Pro
   return stdout.trim()
 }
 
-test('[RE1] [RE2] a Danish and an American process show the same tree of the same operations', async () => {
+test('[RE1] [RE2] a Danish and an American process show the same tree for the same operations', async () => {
   const peers = ['aa', 'ab', 'z', 'ch', 'Z', 'x\u200d', 'x']
   const ops: VertexOperation[] = [
     { id: { counter: 1, peerId: '1' }, targetId: 'root', parentId: null },
@@ -41,7 +41,7 @@ test('[RE1] [RE2] a Danish and an American process show the same tree of the sam
   expect(american).toEqual(['aa,z', (danish as string[])[1]])
 })
 
-test('replicas that nobody disposed keep no process alive, events due or not', async () => {
+test('replicas that were not disposed keep no process alive, even with events to deliver', async () => {
   const code = `
     const replicas = Array.from({ length: 100 }, () => Replica.create('root'))
     for (const replica of replicas) replica.observe('root', () => {})
@@ -50,7 +50,7 @@ test('replicas that nobody disposed keep no process alive, events due or not', a
   expect(await printed(code, 'C')).toBe('done')
 })
 
-test('an error of a listener is logged where there is nobody to report it to', async () => {
+test('an error of a listener is logged on a platform that cannot report it', async () => {
   const code = `
     const replica = Replica.create('root')
     console.error = (error) => console.log('logged', error.message)

@@ -27,7 +27,7 @@ function kindOf(value: unknown): string {
   return value instanceof Map ? 'Map' : typeof value
 }
 
-test('the pinned RepTree has the insides that the replica replaces', () => {
+test('the pinned RepTree has the internals that the replica replaces', () => {
   const tree = new RepTree('1')
   const internals = internalsOf(tree)
   internals.state.dispose()
@@ -37,9 +37,9 @@ test('the pinned RepTree has the insides that the replica replaces', () => {
   expect(found).toEqual(kinds)
 })
 
-test('RepTree asks its state for nothing that the replica leaves out', () => {
+test('RepTree calls no method of its state that the replica does not answer', () => {
   const asked = new Set(Array.from(String(RepTree).matchAll(/\.state\.(\w+)/g), ([, name]) => name))
-  // Called from what the replica replaces: `applyMove`, `applyProperty` and what only these call.
+  // Called by `applyMove` and `applyProperty`, which the replica replaces, and by functions that only these call.
   const replaced = ['moveVertex', 'setProperty', 'setTransientProperty']
   expect(asked).toEqual(
     new Set([
@@ -61,7 +61,7 @@ test('RepTree asks its state for nothing that the replica leaves out', () => {
   expect([...asked].filter((name) => !replaced.includes(name!) && !answered.includes(name!))).toEqual([])
 })
 
-test('RepTree writes to no part of itself that the replica gave up', () => {
+test('RepTree does not write to the internals that the replica no longer uses', () => {
   const tree = Replica.create('root')
   tree.newNamedVertex('root', 'a', { k: 1 }).setTransientProperty('k', 2)
   tree.merge([{ id: { counter: 99, peerId: '1' }, targetId: 'x', parentId: 'root' }])

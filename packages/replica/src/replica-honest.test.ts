@@ -14,7 +14,7 @@ const step = fc.record({
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-/** What peers with RepTrees of their own make when they edit and, now and then, take over another's operations. */
+/** The operations of peers that edit their own trees and sometimes merge those of another. */
 function playedBy(trees: readonly RepTree[], steps: readonly Step[]): VertexOperation[] {
   for (const { peer, kind, which, where } of steps) {
     const tree = trees[peer % trees.length]!
@@ -45,7 +45,7 @@ function inOrder(ops: readonly VertexOperation[]): VertexOperation[] {
   return ops.toSorted((a, b) => compareOpIds(a.id, b.id))
 }
 
-/** Parents and properties; the order of children is not RepTree's to say, as it depends on who got what when. */
+/** Parents and properties, without the order of children: in RepTree it depends on the order of arrival. */
 function stateOf(tree: RepTree): unknown {
   return tree
     .getAllVertices()
@@ -55,7 +55,7 @@ function stateOf(tree: RepTree): unknown {
 
 const peers = ['1', '22', '333', '4444']
 
-test('replicas show what RepTrees show of the same honest history, however it is delivered', () => {
+test('a replica shows the same state as RepTree for edits made with RepTree, however they are delivered', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), fc.infiniteStream(fc.nat()), (steps, order) => {
       const seed = new RepTree('9')
@@ -79,7 +79,7 @@ test('replicas show what RepTrees show of the same honest history, however it is
   )
 })
 
-test('replicas that edit and exchange operations agree, and RepTrees can read what they wrote', () => {
+test('replicas that edit and exchange operations agree, and RepTree reads the same state', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const start = Replica.create('root', { peerId: '9' }).popLocalOps()

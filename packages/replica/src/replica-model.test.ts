@@ -22,7 +22,7 @@ function shownBy(replica: Replica): Model {
   }
 }
 
-/** In the order that views show. */
+/** The children of each vertex in the order of `getChildren`. */
 function datedChildrenOf(replica: Replica): unknown {
   const ids = replica.getAllVertices().map((vertex) => vertex.id)
   return ids.map((id) => [id, replica.getChildren(id).map((child) => child.id)])
@@ -39,7 +39,7 @@ function expectModel(replica: Replica, model: Model): void {
 
 const histories = anyHistory().chain((ops) => fc.tuple(fc.constant(ops), deliveryOf(ops), deliveryOf(ops)))
 
-test('[RE2] [RE3] [RE4] any operations, in any order and batching, show what the plain model says, after each batch', () => {
+test('[RE2] [RE3] [RE4] any operations, in any order and batches, show the state of the plain model after each batch', () => {
   fc.assert(
     fc.property(histories, ([ops, one, other]) => {
       const fresh = new Replica({ ops })
@@ -62,7 +62,7 @@ test('[RE2] [RE3] [RE4] any operations, in any order and batching, show what the
   )
 })
 
-test('[RE4] moves within a deep chain show what the plain model says, however they are delivered', () => {
+test('[RE4] moves within a deep chain show the state of the plain model, however they are delivered', () => {
   const deliveries = chainHistory().chain((ops) => fc.tuple(fc.constant(ops), deliveryOf(ops)))
   fc.assert(
     fc.property(deliveries, ([ops, delivery]) => {

@@ -7,19 +7,20 @@ import { compareOpIds, sortById } from './op-order.ts'
 import { printTree } from './print-tree.ts'
 import { VertexNode, type Transient } from './vertex-node.ts'
 
-/** A vertex that a move took out of view, and where it was before that move. */
+/** A deleted vertex, and where it was before. */
 export interface DeletedVertex {
   readonly id: string
-  /** The move to the null vertex that put it there. */
+  /** The move to the null vertex that deleted it. */
   readonly deletedBy: OpId
+  /** Its parent before. */
   readonly parentId: string
-  /** The move that had put it under `parentId`: its place among the siblings (`getChildrenIds`). */
+  /** The move that had put it under `parentId`, which determines its place among the siblings (`getChildrenIds`). */
   readonly placedBy: OpId
 }
 
 /**
- * The vertices of a replica. Stands where RepTree has its `TreeState`, and answers the same calls; but
- * changes come as sets of operations, not one by one.
+ * The vertices of a replica. It replaces RepTree's `TreeState` and answers the same calls, but takes changes as sets
+ * of operations.
  */
 export class ReplicaState {
   readonly changes: ChangeFeed
@@ -32,7 +33,7 @@ export class ReplicaState {
     this.#node(nullVertexId)
   }
 
-  /** The vertex that the first move without a parent made, the null vertex aside. */
+  /** The vertex that the first move without a parent created, other than the null vertex. */
   get firstRootId(): string | undefined {
     return this.#firstRoot?.targetId
   }
@@ -41,7 +42,7 @@ export class ReplicaState {
     return this.#moves.ops()
   }
 
-  /** Adds moves that are not known yet. Sorts `ops`. */
+  /** Adds moves that are not known yet. Sorts `ops` in place. */
   addMoves(ops: MoveVertex[]): void {
     const records = sortById(ops, (op) => op.id).map((op) => ({
       op,
@@ -69,7 +70,7 @@ export class ReplicaState {
     if (won && op.key === '_c' && node.settled?.parent) node.settled.parent.dateOrder = undefined
   }
 
-  /** Shows a transient operation, unless its vertex is unknown or a later one is shown. */
+  /** Shows a transient operation, unless its vertex is unknown or a later transient operation is shown. */
   showTransientOp(op: SetVertexProperty): void {
     const node = this.getVertex(op.targetId)
     if (node === undefined) return
@@ -80,6 +81,7 @@ export class ReplicaState {
     this.#propertyChanged(node, op.key)
   }
 
+  /** Shows a value of a change that was made elsewhere, or, with undefined, the stored value again. */
   showTransient(vertexId: string, key: string, value: SetVertexProperty['value'], by?: OpId): void {
     const node = this.getVertex(vertexId)
     if (node === undefined) return
@@ -93,7 +95,7 @@ export class ReplicaState {
     return node?.settled === undefined ? undefined : node
   }
 
-  /** The null vertex, then the others in the order in which they were made. */
+  /** The null vertex, then the others in the order in which they were created. */
   getAllVertices(): VertexNode[] {
     const born: { node: VertexNode; id: MoveVertex['id'] }[] = []
     for (const node of this.#nodes.values()) {
@@ -110,7 +112,7 @@ export class ReplicaState {
     return this.getVertex(vertexId)?.datedChildren() ?? []
   }
 
-  /** What is right below the null vertex, in the order of the moves that put it there. */
+  /** The direct children of the null vertex that were elsewhere before, in the order of the moves that deleted them. */
   deletedVertices(): DeletedVertex[] {
     const deleted: DeletedVertex[] = []
     for (const node of this.getVertex(nullVertexId)?.orderedChildren() ?? []) {
@@ -166,7 +168,7 @@ export class ReplicaState {
     const oldParent = settled?.parent
     const newParent = place?.parent
     if (settled === place) {
-      // Among siblings of the same date, the first to be made comes first.
+      // Siblings with the same date are in the order in which they were created.
       if (newParent && settledBorn !== born) {
         newParent.dateOrder = undefined
         this.changes.childrenChanged(newParent.id)
@@ -189,7 +191,7 @@ export class ReplicaState {
   }
 }
 
-/** What was made elsewhere is over with whatever is written, but for what the same peer wrote before it. */
+/** Whether a transient value stays when an operation writes its property: if the operation is an earlier one. */
 function outlives({ by }: Transient, op: SetVertexProperty): boolean {
   if (by === undefined) return false
   if ('id' in by) return isOlder(op, by)

@@ -28,7 +28,7 @@ const set = (
 })
 const root = move(1, '1', 'root', null)
 
-test('a new tree has its root and hands over the operations for it and every later edit, once and in order', () => {
+test('a new tree has a root, and hands the operations of that and of every edit to its listener, once and in order', () => {
   const tree = Replica.create('root')
   const ops: VertexOperation[] = []
   tree.onLocalOp((op) => ops.push(op))
@@ -49,7 +49,7 @@ test('a new tree has its root and hands over the operations for it and every lat
   expect(bare.getVertex(child.id)?.getProperties()).toEqual(child.getProperties())
 })
 
-test('local operations wait for the first who takes them, and are kept for nobody else', () => {
+test('local operations wait for the first listener or popLocalOps, and are then gone', () => {
   const tree = Replica.create('root')
   expect(tree.popLocalOps()).toHaveLength(4)
   tree.newVertex('root')
@@ -62,7 +62,7 @@ test('local operations wait for the first who takes them, and are kept for nobod
   expect(heard).toEqual([5, 6])
 })
 
-test('every listener hears an edit before the edit that another listener answers it with', () => {
+test('every listener gets an edit before the edit that another listener answers it with', () => {
   const tree = Replica.create('root')
   const heard: string[] = []
   tree.onLocalOp((op) => {
@@ -73,7 +73,7 @@ test('every listener hears an edit before the edit that another listener answers
   expect(heard).toEqual(['question', 'answer'])
 })
 
-test('an edit has taken effect when its listener hears of it, even when another listener throws', () => {
+test('an edit has taken effect when a listener gets it, even if another listener throws', () => {
   const errors: unknown[] = []
   const tree = new Replica({ ops: [root], onListenerError: (error) => errors.push(error) })
   const broken = new Error('broken')
@@ -87,7 +87,7 @@ test('an edit has taken effect when its listener hears of it, even when another 
   expect(errors).toEqual([broken])
 })
 
-test('an empty replica that merges a log adds nothing to it and finds the root and paths', () => {
+test('an empty replica that merges a log makes no operations, and finds the root and paths', () => {
   const source = Replica.create('root')
   const notes = source.root!.newNamedChild('notes').newNamedChild('today')
   const replica = new Replica()
@@ -100,7 +100,7 @@ test('an empty replica that merges a log adds nothing to it and finds the root a
   expect(replica.getAllOps()).toHaveLength(source.getAllOps().length)
 })
 
-test('the root is the vertex with the tree id, or the first that was made without a parent', () => {
+test('the root is the vertex with the tree id, or else the first that was created without a parent', () => {
   const ops = [move(5, '1', 'second', null), move(3, '1', 'first', null)]
   expect(new Replica({ ops }).root?.id).toBe('first')
   expect(new Replica({ ops, treeId: 'second' }).root?.id).toBe('second')
@@ -108,7 +108,7 @@ test('the root is the vertex with the tree id, or the first that was made withou
   expect(new Replica({ ops, treeId: 'second' }).replicate('7').root?.id).toBe('second')
 })
 
-test('what is deleted goes below the null vertex, in a log without one too', () => {
+test('a deleted vertex is below the null vertex, even if the log has no operation for that', () => {
   const tree = new Replica({ ops: [root, move(2, '1', 'a', 'root')] })
   tree.deleteVertex('a')
   expect(tree.getChildrenIds('root')).toEqual([])
@@ -116,7 +116,7 @@ test('what is deleted goes below the null vertex, in a log without one too', () 
   expect(tree.getChildrenIds('0')).toEqual(['a'])
 })
 
-test('[RE5] operations on what is unknown wait, count, and take effect once it comes', () => {
+test('[RE5] operations on unknown vertices advance the clock, and take effect once the vertices arrive', () => {
   const tree = new Replica({ ops: [root, move(2, '1', 'a', 'root')] })
   const waiting = [move(8, '2', 'b', 'p'), move(9, '2', 'a', 'p'), set(90, '2', 'p', 'name', 'parent')]
   tree.merge(waiting)
@@ -132,7 +132,7 @@ test('[RE5] operations on what is unknown wait, count, and take effect once it c
   expect(tree.popLocalOps()[0]?.id.counter).toBe(91)
 })
 
-test('a local edit comes after every operation known, lost ones included', () => {
+test('a local edit has a higher clock than every known operation, even those without effect', () => {
   const tree = new Replica({
     ops: [root, set(50, '1', 'root', 'name', 'late'), set(40, '2', 'root', 'name', 'early')],
   })
@@ -142,7 +142,7 @@ test('a local edit comes after every operation known, lost ones included', () =>
   expect(tree.root?.name).toBe('now')
 })
 
-test('[RE1] the order of peers is that of their code units', () => {
+test('[RE1] peers are ordered by the code units of their ids', () => {
   const names = ['aa', 'z', 'Z', 'x\u200d', 'x'].map((peerId) => set(2, peerId, 'root', 'name', peerId))
   expect(new Replica({ ops: [root, ...names] }).root?.name).toBe('z')
   expect(new Replica({ ops: [root, ...names.toReversed()] }).root?.name).toBe('z')
@@ -150,14 +150,14 @@ test('[RE1] the order of peers is that of their code units', () => {
   expect(new Replica({ ops: [root, ...alike] }).root?.name).toBe('two')
 })
 
-test('keys and vertex ids with "@" are told apart', () => {
+test('keys and vertex ids that contain "@" are not confused', () => {
   const ops = [root, move(2, '1', 'c', 'root'), move(3, '1', 'b@c', 'root')]
   const tree = new Replica({ ops: [...ops, set(4, '1', 'c', 'a@b', 'one'), set(5, '1', 'b@c', 'a', 'two')] })
   expect(tree.getVertexProperty('c', 'a@b')).toBe('one')
   expect(tree.getVertexProperty('b@c', 'a')).toBe('two')
 })
 
-test('a malformed operation is named and refused with all that came with it', () => {
+test('a merge with a malformed operation throws an error that names it, and changes nothing', () => {
   const malformed: unknown[] = [
     null,
     { targetId: 'a', parentId: 'root' },
@@ -181,7 +181,7 @@ test('a malformed operation is named and refused with all that came with it', ()
   expect(tree.getAllOps()).toEqual([root])
 })
 
-test('of two contents with one id the first stays', () => {
+test('of two operations with one id, the first stays', () => {
   const tree = new Replica({
     ops: [root, set(2, '1', 'root', 'name', 'first'), set(2, '1', 'root', 'name', 'second')],
   })
@@ -190,7 +190,7 @@ test('of two contents with one id the first stays', () => {
   expect(tree.getAllOps()).toHaveLength(2)
 })
 
-test('state vectors and missing operations come from the operations, lost and waiting ones included', () => {
+test('state vectors and missing operations include operations without effect and those that wait', () => {
   const ops = [
     root,
     set(2, '1', 'root', 'a', 'x'),
@@ -224,13 +224,13 @@ test('a disposed replica can be read, and refuses edits and merges', () => {
   for (const edit of edits) expect(edit).toThrow('disposed')
 })
 
-test('replicas of one tree made without a peer id never make the same operation id', () => {
+test('replicas without a given peer id get different ones', () => {
   const [one, other] = [new Replica({ ops: [root] }), new Replica({ ops: [root] })]
   expect(one.peerId).toMatch(/^\d{30}$/)
   expect(one.peerId).not.toBe(other.peerId)
 })
 
-test('operations that a listener did not stay for wait for the next one', () => {
+test('operations that come after a listener has left wait for the next listener', () => {
   const tree = Replica.create('root')
   const heard: number[] = []
   const stop = tree.onLocalOp((op) => {
@@ -240,7 +240,7 @@ test('operations that a listener did not stay for wait for the next one', () => 
   expect(heard).toEqual([1, 2, 3, 4])
   const leaving = Replica.create('root')
   const taken: number[] = []
-  // Subscribed by the first edit, so that it can leave in the middle of what waits.
+  // Its edit adds two operations during the delivery, so that it can leave before the last.
   leaving.popLocalOps()
   const stopBoth = [
     leaving.onLocalOp((op) => {
@@ -254,7 +254,7 @@ test('operations that a listener did not stay for wait for the next one', () => 
   expect(leaving.popLocalOps().map((op) => op.id.counter)).toEqual([7])
 })
 
-test('vertices are made in pages without crypto.randomUUID, as served over plain http', () => {
+test('vertices can be created without crypto.randomUUID, as on a page over plain http', () => {
   Object.defineProperty(crypto, 'randomUUID', { value: undefined, configurable: true })
   try {
     const tree = Replica.create('root')
@@ -266,7 +266,7 @@ test('vertices are made in pages without crypto.randomUUID, as served over plain
   }
 })
 
-test('[DV1] two replicas name the vertices by which they differ: in properties, in place, or in being there', () => {
+test('[DV1] differencesFrom lists the vertices that differ in properties or place, or that one replica lacks', () => {
   const tree = Replica.create('root')
   const [first, second, third] = ['first', 'second', 'third'].map((name) => tree.root!.newNamedChild(name))
   const copy = new Replica({ treeId: 'root', ops: tree.getAllOps() })

@@ -1,4 +1,4 @@
-/** Calls a listener. What it throws goes to `onError` and nowhere else: one broken listener is not everyone's problem. */
+/** Calls a listener, and hands the error that it throws to `onError`: a broken listener does not stop the others. */
 export function runListener(listener: () => void, onError: (error: unknown) => void): void {
   try {
     listener()
@@ -11,7 +11,7 @@ export function runListener(listener: () => void, onError: (error: unknown) => v
   }
 }
 
-/** As an uncaught error where the platform can report one without ending the program, else on the console. */
+/** Reports an error as uncaught if the platform can do so without ending the program. Otherwise logs it. */
 export function reportListenerError(error: unknown): void {
   const report: unknown = Reflect.get(globalThis, 'reportError')
   if (typeof report === 'function') Reflect.apply(report, globalThis, [error])

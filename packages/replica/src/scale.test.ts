@@ -24,7 +24,7 @@ const chain = (depth: number): VertexOperation[] => [
   ...vertices(depth, (index) => (index === 0 ? 'root' : `v${index - 1}`)),
 ]
 
-test('a chain of 20,000 can be merged from its end, compared, digested, printed and climbed', () => {
+test('a chain of 20,000 vertices can be merged from its end, compared, digested and climbed, and one of 2,000 printed', () => {
   const ops = chain(20_000)
   const tree = new Replica()
   for (const op of ops.toReversed()) tree.merge([op])
@@ -41,8 +41,8 @@ test('a chain of 20,000 can be merged from its end, compared, digested, printed 
 
 const flat = (count: number): VertexOperation[] => [root, ...vertices(count, () => 'root')]
 
-// So many that a cost which grows with the square of them is minutes, and the runner's patience ends:
-// what takes a second needs no clock. How long it takes in truth is told by bench/replica.ts.
+// With so many vertices, a quadratic algorithm takes minutes and exceeds the timeout, while the right one takes about a
+// second. The tests need no clock; bench/replica.ts measures the real times.
 const many = 100_000
 const patience = { timeout: 10_000 }
 
@@ -54,7 +54,7 @@ test.each([
   expect(tree.getAllVertices()).toHaveLength(many + 2)
 })
 
-test('100,000 children can leave a vertex one by one', patience, () => {
+test('100,000 children can leave their parent one by one', patience, () => {
   using tree = new Replica({ ops: flat(many) })
   for (let index = 0; index < many; index++) {
     tree.merge([{ id: { counter: 1_000_000 + index, peerId: '1' }, targetId: `v${index}`, parentId: '0' }])
@@ -63,7 +63,7 @@ test('100,000 children can leave a vertex one by one', patience, () => {
   expect(tree.getChildrenIds('0')).toHaveLength(many)
 })
 
-test('what is in the midst of a chain of 100,000 can move up and down 100,000 times', patience, () => {
+test('the middle of a chain of 100,000 vertices can move up and down 100,000 times', patience, () => {
   using tree = new Replica({ ops: chain(many) })
   const middle = `v${many / 2}`
   for (let turn = 0; turn < many; turn++) {

@@ -12,7 +12,7 @@ const write = (counter: number, value: string | undefined, transient = false): V
   transient,
 })
 
-test('a shown value covers the stored one, is no operation and no part of the digest, and observers hear of it', () => {
+test('a transient value covers the stored one, is not an operation or part of the digest, and observers see it', () => {
   const tree = new Replica({ ops: [root, write(2, 'stored')] })
   const digest = tree.digest()
   const values: unknown[] = []
@@ -29,7 +29,7 @@ test('a shown value covers the stored one, is no operation and no part of the di
   tree.showTransient('unknown', 'text', 'nothing')
 })
 
-test('a shown value goes when an operation writes its key, another writer who lost to a later one included', () => {
+test('a transient value ends when an operation writes its key, even if that loses to a later write', () => {
   const tree = new Replica({ ops: [root, write(10, 'late')] })
   tree.showTransient('root', 'text', 'streamed')
   tree.merge([write(10, 'late')])
@@ -38,7 +38,7 @@ test('a shown value goes when an operation writes its key, another writer who lo
   expect(tree.getVertexProperty('root', 'text')).toBe('late')
 })
 
-test('a shown value outlives what its own peer wrote before it, and nothing else', () => {
+test('a transient value stays when an earlier operation of its own peer arrives, and ends with any other', () => {
   const shownBy = (by: { counter: number; peerId: string }): Replica => {
     const tree = new Replica({ ops: [root] })
     tree.showTransient('root', 'text', 'streamed', by)
@@ -54,7 +54,7 @@ test('a shown value outlives what its own peer wrote before it, and nothing else
   expect(shownBy({ counter: 4, peerId: '2' }).getVertexProperty('root', 'text')).toBe('stored')
 })
 
-test('a transient edit is handed over like any other, stored nowhere, and its id never comes again', () => {
+test('a transient edit is handed to listeners, is not stored, and its id is not used again', () => {
   const tree = new Replica({ ops: [root] })
   const heard: [number, boolean][] = []
   tree.onLocalOp((op) => heard.push([op.id.counter, 'transient' in op && op.transient]))
@@ -71,7 +71,7 @@ test('a transient edit is handed over like any other, stored nowhere, and its id
   expect(tree.getAllOps().map((op) => op.id.counter)).toEqual([1, 3, 4])
 })
 
-test('merged transient operations are shown by order of ids, until a later operation is stored', () => {
+test('the merged transient operation with the highest id is shown until a later operation is stored', () => {
   const tree = new Replica({ ops: [root] })
   tree.merge([write(6, 'six', true), write(5, 'five', true)])
   expect(tree.getVertexProperty('root', 'text')).toBe('six')

@@ -4,65 +4,65 @@ import type { JsonValue, MoveVertex, OpId, SetVertexProperty, TreeVertexProperty
 import { compareOpIds } from './op-order.ts'
 import type { ForestNode } from './path-forest.ts'
 
-/** A move in the log, with what it takes to undo it. */
+/** A move in the log, with everything needed to undo it. */
 export interface MoveRecord {
   readonly op: MoveVertex
   readonly target: VertexNode
   readonly parent: VertexNode | null
-  /** Where the target was before, when this move is applied. */
+  /** While this move is applied: the move that had placed the target before. */
   before: MoveRecord | undefined
-  /** False when the move has no effect: unknown parent, cycle, same parent, null vertex. */
+  /** Whether the move has an effect. It has none with an unknown parent, a cycle, the same parent, or the null vertex. */
   applied: boolean
-  /** Whether it is in `parent.waiting`. */
+  /** Whether the move is in `parent.waiting`. */
   waits: boolean
 }
 
-/** Above this many keys a vertex finds its properties through a map; most vertices have a handful. */
+/** The number of keys above which a vertex finds its properties by a map. Most vertices have a handful. */
 const maxScannedKeys = 12
 
-/** A value that is shown on top of the stored one. */
+/** A value shown on top of the stored one. */
 export interface Transient {
   readonly value: JsonValue
-  /** The transient operation that shows it; or, for one made elsewhere, the id that it has there, where it is known. */
+  /** The transient operation that shows it. For a change made elsewhere, its id there, or undefined if unknown. */
   readonly by: SetVertexProperty | OpId | undefined
 }
 
 /**
- * What is known of one vertex id: its place in the tree, its properties, its children. Also there for
- * an id that operations only mention; it becomes a vertex with its first place. To RepTree's own code
- * it is the `VertexState` behind a `Vertex`.
+ * Everything known about one vertex id: its place in the tree, its properties, its children. An id that operations only
+ * mention has a node too, which becomes a vertex with its first place. RepTree's own code uses it as the `VertexState`
+ * behind a `Vertex`.
  */
 export class VertexNode implements ForestNode {
   readonly id: string
-  /** The move that put it where it is; undefined while there is no such vertex. */
+  /** The move that put it where it is, or undefined while the vertex does not exist. */
   place: MoveRecord | undefined = undefined
-  /** The move that made it a vertex. */
+  /** The move that created the vertex. */
   born: MoveRecord | undefined = undefined
-  /** `place` as of the last completed merge: the children lists and the listeners know this one. */
+  /** `place` after the last completed merge, which the lists of children and the listeners have seen. */
   settled: MoveRecord | undefined = undefined
-  /** `born` as of then. */
+  /** `born` after the last completed merge. */
   settledBorn: MoveRecord | undefined = undefined
-  /** Whether it is among those to settle. */
+  /** Whether the running merge has touched it, so that it is settled at the end. */
   touched = false
-  /** How many vertices have their `place` under this one. */
+  /** The number of vertices whose `place` is under this one. */
   childCount = 0
   firstChild: VertexNode | undefined = undefined
   previousSibling: VertexNode | undefined = undefined
   nextSibling: VertexNode | undefined = undefined
-  /** Its place in the forest of `place.parent`s, for questions about ancestors. */
+  /** Its links in the forest of `place.parent`s (path-forest.ts), which answers questions about ancestors. */
   up: ForestNode | undefined = undefined
   left: ForestNode | undefined = undefined
   right: ForestNode | undefined = undefined
-  /** Children by the move that put them here, until they change. */
+  /** The children in the order of the moves that put them here. Cached until they change. */
   childOrder: VertexNode[] | undefined = undefined
-  /** Children by creation date, until they or a date changes. */
+  /** The children by creation date. Cached until they or a date change. */
   dateOrder: VertexNode[] | undefined = undefined
-  /** The last writer of each key, removals included. */
+  /** The last write of each key, removals included. */
   writers: SetVertexProperty[] = []
   writerIndex: Map<string, number> | undefined = undefined
-  /** By key. */
+  /** The transient value of each key that has one. */
   transients: Map<string, Transient> | undefined = undefined
-  /** Moves under this vertex from before it was born, as of the order of operations. */
+  /** Moves under this vertex that precede its creation in the order of operations. */
   waiting: MoveRecord[] | undefined = undefined
 
   constructor(id: string) {
@@ -84,7 +84,7 @@ export class VertexNode implements ForestNode {
     return this.orderedChildren().map((child) => child.id)
   }
 
-  /** By the id of the move that put each of them here. Not to be changed by the caller. */
+  /** The children in the order of the moves that put them here. The caller must not change the list. */
   orderedChildren(): readonly VertexNode[] {
     if (this.childOrder === undefined) {
       const children: VertexNode[] = []
@@ -95,8 +95,8 @@ export class VertexNode implements ForestNode {
   }
 
   /**
-   * By creation date (`_c`), those without one first, then by the move that made them a vertex. So one that
-   * is deleted and brought back is where it was among its siblings, also among those of the same millisecond.
+   * The children by creation date (`_c`), those without one first, then by the move that created them. So a vertex that
+   * is deleted and restored is back in its place, even among siblings of the same millisecond.
    */
   datedChildren(): readonly VertexNode[] {
     if (this.dateOrder === undefined) {
@@ -136,7 +136,7 @@ export class VertexNode implements ForestNode {
     return index < 0 ? undefined : this.writers[index]
   }
 
-  /** Last writer wins. True when `op` is it. */
+  /** Adds a write: the last one wins. Returns whether `op` is the last. */
   write(op: SetVertexProperty): boolean {
     const index = this.#writerPosition(op.key)
     if (index < 0) {
@@ -169,12 +169,12 @@ export class VertexNode implements ForestNode {
     return transient === undefined ? this.writer(key)?.value : transient.value
   }
 
-  /** Transient ones first, then the stored ones in the order of the operations that wrote them. */
+  /** The transient properties, then the stored ones in the order of the operations that wrote them. */
   getAllProperties(includingTransient = true): TreeVertexProperty[] {
     const properties = includingTransient ? this.getTransientProperties() : []
     const shown = new Set(properties.map(({ key }) => key))
     for (const { key, value } of this.writers.toSorted((a, b) => compareOpIds(a.id, b.id))) {
-      // An object that collects properties by assignment would change its prototype with this one.
+      // A caller that assigns the properties to an object would change the object's prototype with this key.
       if (value !== undefined && !shown.has(key) && key !== '__proto__') properties.push({ key, value })
     }
     return properties
@@ -206,7 +206,7 @@ export class VertexNode implements ForestNode {
   }
 }
 
-// `Date.parse` reads other forms too, each engine its own and in the local time zone.
+// `Date.parse` also reads other forms, which depend on the engine and the local time zone.
 const isoDate = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/
 
 function byBirth(a: VertexNode, b: VertexNode): number {

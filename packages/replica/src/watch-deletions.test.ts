@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { Replica } from './replica.ts'
 import { watchDeletions } from './watch-deletions.ts'
 
-test('whoever watches hears once a tick what was deleted, and of what came back, and nothing of other work', () => {
+test('watchDeletions reports once per delivery what was deleted or came back, and no other edits', () => {
   const tree = Replica.create('root')
   const [a, b, c] = ['a', 'b', 'c'].map((name) => tree.newNamedVertex('root', name).id) as [
     string,

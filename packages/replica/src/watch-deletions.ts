@@ -3,9 +3,11 @@ import { nullVertexId } from '@t69/protocol'
 import type { Replica } from './replica.ts'
 
 /**
- * Tells, once a tick, which vertices were deleted since the last time: none when something deleted came
- * back. Costs nothing while nothing is deleted, however much is merged; else once over what is deleted.
- * Returns what stops it.
+ * Calls `listener` with the ids of the vertices that were deleted since its last call, at most once for each delivery of
+ * change events. The set is empty if deleted vertices only came back. A call is linear in the deleted vertices; merges
+ * that delete nothing cost nothing. Returns a function that stops it.
+ *
+ *     const stop = watchDeletions(tree, (ids) => showNotice(`${ids.size} deleted`))
  */
 export function watchDeletions(replica: Replica, listener: (ids: ReadonlySet<string>) => void): () => void {
   let known = new Set(replica.getChildrenIds(nullVertexId))

@@ -2,8 +2,8 @@ import * as fc from 'fast-check'
 import type { JsonValue, VertexOperation } from 'reptree'
 
 const vertexIds = ['0', 'r', 'a', 'b', 'c', 'd', 'e']
-// Danish sorts "aa" after "z", Welsh and Czech have digraphs of their own, and the rest differ in nothing
-// that `localeCompare` sees or in case only.
+// Danish sorts "aa" after "z", and Welsh and Czech have digraphs. The others differ only in case, or in a character that
+// `localeCompare` ignores.
 const peerIds = ['aa', 'ab', 'z', 'ch', 'cz', 'x', 'x\u200d', 'X']
 
 const values: (JsonValue | undefined)[] = [
@@ -20,8 +20,8 @@ const values: (JsonValue | undefined)[] = [
 ]
 
 /**
- * Any operations at all over a few vertices: backdated, cyclic, on unknown vertices, without or with
- * several roots, out of and back into the null vertex. Ids are unique.
+ * Any operations over a few vertices: backdated, cyclic, on unknown vertices, with no root or several, into and out of
+ * the null vertex. Their ids are unique.
  */
 export function anyHistory(maxLength = 40): fc.Arbitrary<VertexOperation[]> {
   const id = fc.record({ counter: fc.integer({ min: 1, max: 25 }), peerId: fc.constantFrom(...peerIds) })
@@ -44,7 +44,7 @@ export function anyHistory(maxLength = 40): fc.Arbitrary<VertexOperation[]> {
   })
 }
 
-/** A chain of a hundred, as a chat has it, and moves within it before, during and after its making. */
+/** A chain of a hundred vertices, like a chat, and moves within it before, during and after its creation. */
 export function chainHistory(): fc.Arbitrary<VertexOperation[]> {
   const length = 100
   const chain = Array.from({ length }, (_, index): VertexOperation => ({
@@ -64,7 +64,7 @@ export function chainHistory(): fc.Arbitrary<VertexOperation[]> {
     .map((moves) => [...chain, ...moves])
 }
 
-/** The operations in another order, cut into batches, some of them twice. */
+/** The operations in another order and in batches, some of them twice. */
 export function deliveryOf(ops: readonly VertexOperation[]): fc.Arbitrary<VertexOperation[][]> {
   return fc
     .tuple(

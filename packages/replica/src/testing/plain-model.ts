@@ -1,6 +1,6 @@
 import type { MoveVertex, SetVertexProperty, VertexOperation } from 'reptree'
 
-/** What a set of operations means, said as plainly as can be. Tests hold the replica to it. */
+/** The meaning of a set of operations, in the plainest code. Tests compare the replica with it. */
 export interface Model {
   /** Parent of each vertex that exists. */
   readonly parents: ReadonlyMap<string, string | null>
