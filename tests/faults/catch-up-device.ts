@@ -11,26 +11,26 @@ import {
 
 import { hastyRuntime } from './fleet.ts'
 
-/** A request for a page, and how far the device had stored the log by then. */
+/** A request for a page, and the position up to which the device had stored the log by then. */
 export interface Pull {
   readonly after: number
   readonly stored: number
 }
 
-/** A transaction by which the device moved on in the log. */
+/** A transaction that moved the device's cursor. */
 export interface StoredStep {
   readonly cursor: number
-  /** From the step before. */
+  /** Milliseconds since the previous step. */
   readonly tookMs: number
 }
 
-/** A device whose process may die at any moment. What it stored is there when it starts again. */
+/** A device whose process may die at any moment. Stored data is there when it starts again. */
 export interface CatchUpDevice extends AsyncDisposable {
   readonly storage: ClientStorage
   readonly pulls: readonly Pull[]
   readonly steps: readonly StoredStep[]
   start(): Promise<SyncClient>
-  /** Signs in, if need be, and opens the space. */
+  /** Signs in if necessary, and opens the space. */
   open(spaceId: SpaceId): Promise<Space>
   crash(): void
 }
@@ -58,7 +58,7 @@ export function createCatchUpDevice(
     steppedAt = now
   }
 
-  /** The storage as one life of the process has it: afterwards, nothing that it asks for happens. */
+  /** The storage as one life of the process sees it. Once that has ended, its calls do nothing. */
   function storageOf(isAlive: () => boolean, storage: ClientStorage): ClientStorage {
     const never = new Promise<never>(() => {})
     const own: Partial<ClientStorage> = {

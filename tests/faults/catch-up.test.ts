@@ -26,7 +26,7 @@ const sleeperCount = isLong ? 50 : 8
 const seed = Number(process.env['FAULT_SEED'] ?? 1)
 const spaceId = spaceIdSchema.parse(randomHexId())
 
-/** Fifty devices of one person ask for more than one person may. */
+/** Fifty devices of one person send more requests than one person may. */
 const env = {
   ...roomyLimits,
   REQUESTS_PER_SECOND_AND_SOCKET: '100000',
@@ -39,7 +39,7 @@ let server: ServerProcess
 let fleet: Fleet
 let history: ChatHistory
 let contents: Contents
-/** As batches. */
+/** The history, packed as batches. */
 let historyBytes: number
 
 beforeAll(async () => {
@@ -56,7 +56,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** How many operations there are, and which: the same for the same ones, in whatever order. */
+/** The number of operations, and a hash of their set that does not depend on the order. */
 interface Contents {
   readonly count: number
   readonly sum: string
@@ -88,7 +88,7 @@ async function contentsOfDevice({ storage }: CatchUpDevice): Promise<Contents> {
   return contentsOfOps(ops.flat())
 }
 
-/** A few trees as the device shows them, and as the server does. */
+/** The digests of a few trees on the device and on the server. */
 async function expectSameTrees(device: CatchUpDevice): Promise<void> {
   const token = await fleet.token()
   for (const treeId of [...history.treeIds.slice(0, 3), ...history.treeIds.slice(-1)]) {
@@ -101,7 +101,7 @@ async function expectSameTrees(device: CatchUpDevice): Promise<void> {
 
 type Fault = 'cut' | 'crash' | 'kill'
 
-/** Cuts the wire so often, at any byte; now and then the device's process dies with it, or the server's. */
+/** Cuts the link `cuts` times, at any byte. Sometimes the process of the device or the server dies with it. */
 async function cutOften(
   wire: WatchedWire,
   device: CatchUpDevice,
@@ -127,7 +127,7 @@ async function cutOften(
   return { space: current, faults }
 }
 
-/** What a page took at the end of the log, by what it took at the beginning, to be read: medians of a quarter each. */
+/** The time to read a page at the end of the log, divided by that at the start: medians of a quarter each. */
 function slowdown(steps: readonly StoredStep[]): number {
   const quarter = Math.ceil(steps.length / 4)
   const median = (part: readonly StoredStep[]): number =>
@@ -135,7 +135,7 @@ function slowdown(steps: readonly StoredStep[]): number {
   return median(steps.slice(-quarter)) / median(steps.slice(1, quarter + 1))
 }
 
-/** Read to the end of the log, and everything sent that it lacked. */
+/** Waits until the device has read the log to its end and sent everything that it lacked. */
 async function settled(space: Space): Promise<void> {
   await live(space)
   await space.flushed()
@@ -152,7 +152,7 @@ function report(what: string, begun: number, figures: object): void {
   })
 }
 
-/** A device on which the whole history was written, and never left it. */
+/** A device on which the whole history was written, and which has not sent it. */
 async function localDevice(url: string): Promise<{ device: CatchUpDevice; space: Space }> {
   const device = createCatchUpDevice(url, anna)
   const createdAt = new Date()
@@ -167,10 +167,10 @@ async function localDevice(url: string): Promise<{ device: CatchUpDevice; space:
   return { device, space: await device.open(spaceId) }
 }
 
-/** The device on which everything was written. */
+/** The device on which the history was written. */
 let writer: CatchUpDevice
 
-it(`[LI1] [CL9] sends up ${count} operations in ${cuts} pieces, whatever dies meanwhile`, async () => {
+it(`[LI1] [CL9] a device sends ${count} operations over a link that is cut ${cuts} times, whatever process dies`, async () => {
   await using wire = await watchWire(server.url)
   const local = await localDevice(wire.link.url)
   writer = local.device
@@ -185,7 +185,7 @@ it(`[LI1] [CL9] sends up ${count} operations in ${cuts} pieces, whatever dies me
   expect(wire.tooLarge).toEqual([])
 })
 
-it(`[LI1] [PL2] fetches ${count} operations in ${cuts} pieces, and none of it twice but what was on its way`, async () => {
+it(`[LI1] [PL2] a device fetches ${count} operations over a link cut ${cuts} times, and repeats only pages in flight`, async () => {
   await using wire = await watchWire(server.url)
   await using device = createCatchUpDevice(wire.link.url, anna)
   await device.start()
@@ -209,7 +209,7 @@ it(`[LI1] [PL2] fetches ${count} operations in ${cuts} pieces, and none of it tw
 })
 
 it.each(isLong ? [0, 75] : [0])(
-  `[PL2] fetches ${count} operations in one go, a page at a time, in bounded memory, at a delay of %d ms each way`,
+  `[PL2] a device fetches ${count} operations page by page, in bounded memory, at a delay of %d ms each way`,
   async (delayMs) => {
     await server.stop()
     await server.start()
@@ -230,7 +230,7 @@ it.each(isLong ? [0, 75] : [0])(
   },
 )
 
-it('[CL5] sends everything again to a server that lost it all, in bounded memory', async () => {
+it('[CL5] a device sends everything again to a server that lost it all, in bounded memory', async () => {
   await server.stop()
   for (const suffix of ['', '-wal', '-shm'])
     await rm(spaceFile(server.dataDir, spaceId) + suffix, { force: true })
@@ -246,11 +246,11 @@ it('[CL5] sends everything again to a server that lost it all, in bounded memory
   expect(contentsOfServer()).toEqual(contents)
   await expectSameTrees(device)
   expect(wire.tooLarge).toEqual([])
-  // In a replica, half a million operations take twice as much.
+  // A replica would take twice as much for half a million operations.
   expect(peakMiB).toBeLessThan(200)
 })
 
-it(`[AP4] pays for ${sleeperCount} devices that do not read with a bounded backlog each, and tells them when they do`, async () => {
+it(`[AP4] the server keeps a bounded backlog for each of ${sleeperCount} devices that do not read, and tells them later`, async () => {
   const busy = spaceIdSchema.parse(randomHexId())
   const token = await fleet.token()
   await fetch(new URL('/api/spaces', server.url), {
@@ -270,7 +270,7 @@ it(`[AP4] pays for ${sleeperCount} devices that do not read with a bounded backl
   const memory = await watchMemory(server.pid ?? 0)
   link.deafen()
   const answers = { pages: 0, refused: 0 }
-  // More than the system keeps for a socket and the server adds to it, in pages and then in appends.
+  // More than the buffers of the system and the server for a socket, first in pages and then in appends.
   for (const { io } of sleepers) {
     for (let page = 0; page < (isLong ? 100 : 60); page++)
       io.emit('ops:pull', { spaceId, after: page * 200 }, (ack: unknown) => {

@@ -13,24 +13,24 @@ import { expect } from 'vitest'
 
 const deadlineMs = 60_000
 
-/** One person's devices, and what the server has told them that it committed. */
+/** The devices of one person, and the operations that the server has acked to them. */
 export interface Fleet {
-  /** Every operation that an ack covered, by its key: written down here, whatever becomes of the client. */
+  /** Every operation that an ack covered, by its key. It is recorded here even if the client is lost. */
   readonly acked: ReadonlyMap<string, TreeOperation>
   /** Resolves at the next ack. */
   nextAck(): Promise<void>
-  /** Resolves when one of the devices next gets a fresh access token. */
+  /** Resolves when any of the devices next gets a fresh access token. */
   nextRefresh(): Promise<void>
-  /** Signs in another device. `url` is the server's, or that of a wire to it. */
+  /** Signs in another device. `url` is the server's, or that of a link to it. */
   device(url?: string): Promise<SyncClient>
-  /** A bearer token for HTTP, from a sign-in of its own. */
+  /** A bearer token for HTTP, from a separate sign-in. */
   token(): Promise<string>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 export const anna = { email: 'anna@example.org', password: 'correct horse battery', name: 'Anna' }
 
-/** Settings under which twenty devices of one person, on one address, are nothing unusual. */
+/** Settings with limits that allow twenty devices of one person at one address. */
 export const roomyLimits = {
   SIGN_IN_LIMIT_PER_ADDRESS: '100000',
   SIGN_IN_LIMIT_PER_ACCOUNT: '100000',
@@ -45,7 +45,7 @@ export async function createFleet(serverUrl: string): Promise<Fleet> {
   let heard = Promise.withResolvers<void>()
   let refreshed = Promise.withResolvers<void>()
 
-  /** The real transport, with an ear on it. */
+  /** The real transport, with its acks recorded. */
   function listening(url: string): Transport {
     const inner = createSocketIoTransport(url)
     return {
@@ -117,7 +117,7 @@ export async function createFleet(serverUrl: string): Promise<Fleet> {
   }
 }
 
-/** Draws short pauses only: tries again within 600 ms at the most, where people's devices take up to 30 s. */
+/** Draws short pauses: retries come within 600 ms, where real devices take up to 30 s. */
 export const hastyRuntime: Runtime = {
   now: () => Date.now(),
   random: () => Math.random() / 50,
@@ -127,7 +127,7 @@ export const hastyRuntime: Runtime = {
   },
 }
 
-/** A tree, the space's own if none is named, as the server shows it to whoever asks over HTTP. */
+/** Reads a tree over HTTP: by default, the space's own. */
 export async function serverTree(
   serverUrl: string,
   token: string,
@@ -159,14 +159,14 @@ export async function until(space: Space, holds: (status: SpaceStatus) => boolea
 
 export const live = (space: Space): Promise<void> => until(space, ({ phase }) => phase === 'live')
 
-/** All have sent what they made and read the log to its end, and show the same tree. Gives its digest. */
+/** Waits until all have sent their edits and read the log to its end, and show the same tree. Returns its digest. */
 export async function agreed(spaces: readonly Space[]): Promise<string> {
   const [first] = spaces
-  if (first === undefined) throw new Error('nobody to agree')
+  if (first === undefined) throw new Error('there are no clients')
   await Promise.all(
     spaces.map((space) => until(space, ({ phase, pending }) => phase === 'live' && pending === 0)),
   )
-  // One more edit, which is behind everything in the log: whoever shows it has all that came before.
+  // One more edit comes last in the log: a client that shows it has everything before it.
   const mark = `mark ${Math.random()}`
   first.root.root?.newNamedChild(mark)
   await until(first, ({ phase, pending }) => phase === 'live' && pending === 0)

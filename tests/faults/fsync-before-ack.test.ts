@@ -12,12 +12,12 @@ const canTrace = spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status =
 
 interface Call {
   readonly name: string
-  /** The file or socket that it is about, as strace names it. */
+  /** The file or socket of the call, as strace names it. */
   readonly on: string
   readonly text: string
 }
 
-/** The calls of a trace in the order in which they ended: a flush counts when it is done, not when it is asked for. */
+/** The calls of a trace in the order in which they returned: a flush counts when it is done. */
 function callsOf(trace: string): Call[] {
   const unfinished = new Map<string, string>()
   const calls: Call[] = []
@@ -39,12 +39,12 @@ const isWrite = ({ name }: Call): boolean => /^(p?write|writev|pwrite64|sendto|s
 const isFlush = ({ name }: Call): boolean => name === 'fsync' || name === 'fdatasync'
 
 it.skipIf(!canTrace)(
-  '[PU1] flushes the commit to the disk before a byte of the ack leaves (needs strace)',
+  '[PU1] the server flushes a commit to the disk before it sends a byte of the ack (needs strace)',
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 't69-trace-'))
     const traceFile = join(folder, 'trace')
     const calls = 'trace=fsync,fdatasync,write,writev,pwrite64,sendto,sendmsg'
-    // -D: the server stays the child of this process, and the tracer is the grandchild.
+    // With -D the server stays the child of this process, and the tracer is the grandchild.
     const through = ['strace', '-D', '-f', '-y', '-s', '200', '-e', calls, '-o', traceFile]
     try {
       await using server = await startServer({ env: roomyLimits, through })
@@ -63,7 +63,7 @@ it.skipIf(!canTrace)(
       const traced = callsOf(await readFile(traceFile, 'utf8'))
 
       const isWal = (call: Call): boolean => call.on.endsWith(`${space.id}.db-wal`)
-      // What speaks of committed operations: an ack of a push, and an append to the others.
+      // Messages about committed operations: the ack of a push, and an append to the others.
       const speaks = (call: Call): boolean =>
         isWrite(call) && call.on.startsWith('socket:') && /rejected|ops:appended/.test(call.text)
       let dirty = false

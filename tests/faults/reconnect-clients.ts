@@ -11,19 +11,19 @@ import {
 } from '@t69/sync-client'
 
 /**
- * A process with many of the product's clients, each signed in as another person for a while already. Does
- * what it is asked over IPC, one thing at a time. Times are Unix milliseconds.
+ * A process with many of the project's clients, each already signed in as another person. Handles requests over IPC, one
+ * at a time. Times are Unix milliseconds.
  */
 
 export type Ask =
   | { readonly do: 'open'; readonly url: string; readonly people: readonly Person[] }
-  /** Everybody adds a vertex of this name and their own. */
+  /** Every client adds a vertex named with this name and its own. */
   | { readonly do: 'edit'; readonly name: string }
   | Settle
-  /** What happened since this was asked the last time. */
+  /** Reports what happened since the last report. */
   | { readonly do: 'report' }
 
-/** Waits until everybody is live, has sent all that they made, and shows so many vertices and other people. */
+/** Waits until every client is live, has sent its edits, and shows so many vertices and other people. */
 export interface Settle {
   readonly do: 'settle'
   readonly vertices: number
@@ -31,25 +31,25 @@ export interface Settle {
   readonly deadlineMs: number
 }
 
-/** Whoever signed in a while ago, and the space that they work in with others. */
+/** A person who signed in earlier, and the space that they share with others. */
 export interface Person {
   readonly session: SessionReply
   readonly spaceId: SpaceId
 }
 
 export interface Report {
-  /** How long each meant to wait, from when its connection was lost to its first attempt, in milliseconds. */
+  /** The planned delay of each client from the lost connection to its first attempt, in milliseconds. */
   readonly firstWaits: readonly number[]
-  /** When somebody began to connect; when somebody was admitted. */
+  /** The times at which clients began to connect, and at which they were admitted. */
   readonly attempts: readonly number[]
   readonly opened: readonly number[]
-  /** How often a refresh was answered with a status; 0 for no answer. */
+  /** The number of refreshes by status. Status 0 is no answer. */
   readonly refreshes: Readonly<Record<string, number>>
-  /** How many have to sign in again. */
+  /** The number of clients that have to sign in again. */
   readonly signedOut: number
-  /** The digests of everybody's replicas, by space. */
+  /** The digests of all replicas, by space. */
   readonly digests: Readonly<Record<string, readonly string[]>>
-  /** How many see somebody more than once. */
+  /** The number of clients that see somebody more than once. */
   readonly seeDouble: number
 }
 
@@ -62,7 +62,7 @@ const answers = {
   refreshes: {} as Record<string, number>,
 }
 
-/** The delay of the timer that led to what runs now. A busy machine's timers are late, and come together. */
+/** The delay of the timer whose callback runs now. On a busy machine, timers fire late and together. */
 const meantMs = new AsyncLocalStorage<number>()
 
 const runtime: Runtime = {
@@ -74,7 +74,7 @@ const runtime: Runtime = {
   },
 }
 
-/** The real transport of one client, which notes when it is used. */
+/** The real transport of a client, which records when it connects. */
 function noting(url: string): Transport {
   const inner = createSocketIoTransport(url)
   let hasLost = false
@@ -103,7 +103,7 @@ function noting(url: string): Transport {
 const clients: { client: ReturnType<typeof createSyncClient>; space: Space; userId: string }[] = []
 
 async function open({ url, people }: Extract<Ask, { do: 'open' }>): Promise<void> {
-  // They have come one after the other. That all come at once is told of the return.
+  // The clients come one after the other here. Only their return is at once, and is reported.
   const atOnce = 25
   for (let from = 0; from < people.length; from += atOnce) {
     await Promise.all(people.slice(from, from + atOnce).map((person) => openOne(url, person)))
@@ -113,7 +113,7 @@ async function open({ url, people }: Extract<Ask, { do: 'open' }>): Promise<void
 async function openOne(url: string, { session, spaceId }: Person): Promise<void> {
   const fetchIt: typeof fetch = async (input, init) => {
     const path = new URL(input instanceof Request ? input.url : input).pathname
-    // A sign-in of long ago, which costs the server nothing now.
+    // The sign-in was long ago, and costs the server nothing now.
     if (path === '/api/auth/login') return Response.json(session)
     const noted = (status: number): void => {
       if (path === '/api/auth/refresh') answers.refreshes[status] = (answers.refreshes[status] ?? 0) + 1
@@ -209,7 +209,7 @@ function send(answer: Answer): void {
 }
 
 process.on('message', (message) => {
-  // From the test that started this process, and from nobody else.
+  // Messages come only from the test that started this process.
   void answer(message as Ask).then(
     (answered) => send({ answered }),
     (error: unknown) => send({ failed: String(error) }),

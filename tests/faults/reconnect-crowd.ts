@@ -19,7 +19,7 @@ import type { Answer, Ask, Person, Report, Settle } from './reconnect-clients.ts
 const password = 'correct horse battery'
 const cheap = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 
-/** Accounts, sessions and shared spaces in a data directory, as a server of years would have them. */
+/** Creates accounts, sessions and shared spaces in a data directory, as after years of use. */
 export async function settleIn(
   dataDir: string,
   count: number,
@@ -66,12 +66,12 @@ export async function settleIn(
   return people
 }
 
-/** Everybody's devices, in a few processes. Each call asks all of them and waits for their answers. */
+/** The devices of everybody, in a few processes. Each call asks all of them and waits for their answers. */
 export interface Crowd extends AsyncDisposable {
   edit(name: string): Promise<void>
   settle(ask: Omit<Settle, 'do'>): Promise<void>
   report(): Promise<Report>
-  /** Stops their processes where they are (SIGSTOP), as a lid that is closed does, until `thaw`. */
+  /** Stops the processes (SIGSTOP) until `thaw`, as closing a laptop does. */
   freeze(): void
   thaw(): void
 }
@@ -139,7 +139,7 @@ function joined(a: Report, b: Report): Report {
   }
 }
 
-/** How many of these moments fall into each stretch of `stepMs` from `begin` on. */
+/** The number of moments in each interval of `stepMs` from `begin`. */
 export function histogram(times: readonly number[], begin: number, stepMs = 100): number[] {
   const counts: number[] = []
   for (const time of times) {
@@ -149,19 +149,19 @@ export function histogram(times: readonly number[], begin: number, stepMs = 100)
   return Array.from(counts, (count) => count ?? 0)
 }
 
-/** How many sockets a server has, as it counts them itself. */
+/** The number of sockets, from the server's own metrics. */
 export async function socketsOf(url: string, metricsToken: string): Promise<number> {
   const headers = { authorization: `Bearer ${metricsToken}` }
   const figures = await fetch(`${url}/metrics`, { headers }).then((response) => response.text())
   return Number(/^\S*connections (\d+)$/m.exec(figures)?.[1])
 }
 
-/** Of sorted numbers the one that this share of them does not exceed. */
+/** The quantile of sorted numbers. */
 export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
-/** Asks a server how it is, over and over, and remembers how long each answer took. */
+/** Requests a server's health repeatedly, and records how long each answer took. */
 export function watchHealth(url: string): { stop(): Promise<number[]> } {
   const stopping = new AbortController()
   const latencies: number[] = []

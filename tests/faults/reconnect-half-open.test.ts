@@ -7,12 +7,12 @@ import { live, until } from './fleet.ts'
 import { socketsOf } from './reconnect-crowd.ts'
 
 const pings = { PING_INTERVAL: '500ms', PING_TIMEOUT: '500ms' }
-// Whoever waited for the default pings would take 45 s.
+// With the default pings, the test would take 45 s.
 vi.setConfig({ testTimeout: 30_000 })
 
 const metricsToken = 'for-the-figures-of-this-test-only-0'
 
-/** Resolves once the others here are so many. */
+/** Resolves once the given number of others is in the space. */
 async function othersIn(space: Space, count: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const stop = space.onPresence((present) => void (present.length === count && resolve()))
@@ -20,7 +20,7 @@ async function othersIn(space: Space, count: number): Promise<void> {
   await promise.finally(stop)
 }
 
-it('a connection that is dead without a word is noticed by both ends in the time of the pings, and replaced', async () => {
+it('both ends notice a silently dead connection within the time of the pings, and the client replaces it', async () => {
   await using server = await startLiveServer({ ...pings, METRICS_TOKEN: metricsToken })
   await using link = await createNetworkLink(server.url)
   const anna = await server.signUp('Anna')
@@ -50,7 +50,7 @@ it('a connection that is dead without a word is noticed by both ends in the time
   ])
   console.log(noticed)
 
-  // Nobody wakes it, nobody mends the wire: it finds another.
+  // Nothing wakes it and the link is not restored: the client opens another connection.
   await there.flushed()
   await othersIn(here, 1)
   await until(here, ({ cursor }) => cursor >= there.status.cursor)

@@ -17,7 +17,7 @@ const metricsToken = 'for-the-figures-of-this-test-only-0'
 
 let dataDir: string
 let people: Person[]
-/** What is in every space: each of its people adds one with each edit. */
+/** The vertices in every space: each of its people adds one with each edit. */
 let vertices = 0
 
 beforeAll(async () => {
@@ -26,14 +26,14 @@ beforeAll(async () => {
 })
 afterAll(() => rm(dataDir, { recursive: true, force: true }))
 
-/** Everybody loses the server at once, goes on writing, and finds it again. */
+/** All clients lose the server at once, continue to write, and find it again. */
 async function loseAndReturn(how: string, lose: (server: ServerProcess) => Promise<unknown>) {
   await using server = await startServer({
     dataDir,
     env: {
       LOG_LEVEL: 'warn',
       METRICS_TOKEN: metricsToken,
-      // They are behind one address, with fewer requests to its name than they are: 1,200 for 2,000.
+      // They share one address, whose limit of requests is below their number: 1,200 for 2,000.
       REQUEST_LIMIT_PER_ADDRESS: String(Math.ceil(count * 0.6)),
     },
   })
@@ -66,11 +66,11 @@ async function loseAndReturn(how: string, lose: (server: ServerProcess) => Promi
     { healthMs, attemptsIn100Ms: attempts.join(' ') },
   )
 
-  // All lost it at once, and none comes at once: spread over a second, a tenth of them in a tenth of it. The
-  // last has those below a tenth as well, which is the least; what is above is chance.
+  // All lost the server at once and return spread over a second: about a tenth of them in each tenth. The last tenth also
+  // has those with a delay below the least, a tenth of a second. More than that is chance.
   expect(report.firstWaits).toHaveLength(count)
   expect(Math.max(...histogram(report.firstWaits, 0))).toBeLessThan(count * 0.4)
-  // It answers others meanwhile.
+  // The server answers others in the meantime.
   expect(latencies.length).toBeGreaterThan(0)
   const { opened, seeDouble, signedOut, digests } = report
   return {
@@ -82,25 +82,25 @@ async function loseAndReturn(how: string, lose: (server: ServerProcess) => Promi
   }
 }
 
-/** Admitted once each, with no second connection beside it, and of one mind. */
+/** Checks that each client was admitted once, has one connection, and shows the same as the others. */
 const once = { admissions: count, sockets: count, seeDouble: 0, signedOut: 0, spacesThatDiffer: 0 }
 
-it(`${count} clients that a server says goodbye to come back spread out, once each, and whole`, async () => {
+it(`${count} clients of a server that stops come back spread out, once each, with every edit`, async () => {
   const outcome = await loseAndReturn('a goodbye', async (server) => expect(await server.stop()).toBe(0))
   expect(outcome).toEqual(once)
 })
 
 it.runIf(isLong)(
-  `${count} clients that lose a killed server come back spread out, once each, and whole`,
+  `${count} clients of a killed server come back spread out, once each, with every edit`,
   async () => {
     expect(await loseAndReturn('a kill', (server) => server.kill())).toEqual(once)
   },
 )
 
-it(`${count} clients behind one address lose a killed server and their tokens, renew and come back`, async () => {
+it(`${count} clients behind one address, whose server was killed and whose tokens are void, renew them and come back`, async () => {
   const outcome = await loseAndReturn('a kill that voids tokens', async (server) => {
     await server.kill()
-    // What signed them is gone, as if all had expired. That the sessions last is in the database.
+    // Another secret signs tokens now, as if all had expired. The sessions are in the database, and last.
     await rm(join(dataDir, 'signing-secret'))
   })
   expect(outcome).toEqual(once)

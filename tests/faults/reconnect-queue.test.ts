@@ -8,7 +8,7 @@ import { startServer } from '../lib/server-process.ts'
 
 const count = 1_000
 
-/** How many connections the system lets any server have waiting. Elsewhere than on Linux nobody says. */
+/** The most connections that the system queues for a server. Only Linux tells this. */
 function systemLimit(): number {
   try {
     return Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))
@@ -18,16 +18,16 @@ function systemLimit(): number {
 }
 
 it.skipIf(systemLimit() < count)(
-  `${count} devices that come while the server is busy wait for it, and none is sent away`,
+  `${count} devices that connect while the server is busy wait for it, and none is dropped`,
   async () => {
     await using server = await startServer()
     const { port, hostname } = new URL(server.url)
     const { pid } = server
-    if (pid === undefined) throw new Error('the server does not run')
+    if (pid === undefined) throw new Error('the server is not running')
     const sockets: Socket[] = []
     process.kill(pid, 'SIGSTOP')
     try {
-      // The system takes them for it. One that finds no place is dropped, and hears nothing.
+      // The system queues them for the server. One that finds no room is dropped without an answer.
       for (let index = 0; index < count; index++) sockets.push(connect(Number(port), hostname))
       await Promise.all(sockets.map((socket) => once(socket, 'connect')))
     } finally {

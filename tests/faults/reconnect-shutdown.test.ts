@@ -10,7 +10,7 @@ import { idAndContent, readOps, spaceFile } from './space-file.ts'
 const stops = Number(process.env['FAULT_STOPS'] ?? 1)
 const writers = 6
 
-/** Writes all the time, whether there is a server or not. Says what it has made. */
+/** Edits continuously, with or without a server. Returns what it has made. */
 function keepWriting(space: Space, writer: number): { readonly made: string[]; stop(): void } {
   const made: string[] = []
   const timer = setInterval(() => {
@@ -21,7 +21,7 @@ function keepWriting(space: Space, writer: number): { readonly made: string[]; s
   return { made, stop: () => clearInterval(timer) }
 }
 
-it(`a server that is asked to stop under load loses and doubles no edit, though one client does not read`, async () => {
+it(`a server that is stopped under load neither loses nor doubles an edit, even if one client does not read`, async () => {
   await using server = await startServer({ env: roomyLimits })
   await using link = await createNetworkLink(server.url)
   await using fleet = await createFleet(server.url)

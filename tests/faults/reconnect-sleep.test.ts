@@ -23,9 +23,9 @@ const metricsToken = 'for-the-figures-of-this-test-only-0'
 
 interface Device {
   readonly client: SyncClient
-  /** Sets its clock on: time passes, and its timers know nothing of it. */
+  /** Advances the device's clock, while its timers stand still. */
   readonly sleep: (ms: number) => void
-  /** The transport has said by itself that a connection is over. */
+  /** Whether the transport has reported by itself that a connection is over. */
   readonly wasTold: boolean
 }
 
@@ -34,7 +34,7 @@ function device(url: string): Device {
   let wasTold = false
   const runtime: Runtime = {
     now: () => Date.now() + sleptMs,
-    // Short pauses: what is told here is not how long they are.
+    // Short pauses, because their length is not tested here.
     random: () => Math.random() / 10,
     setTimer: (callback, delayMs) => {
       const timer = setTimeout(callback, delayMs)
@@ -61,7 +61,7 @@ function device(url: string): Device {
   }
 }
 
-/** A laptop with edits that no server has seen, asleep for so long; and another device that was awake. */
+/** A laptop with unsent edits that sleeps for a given time, and another device that is awake. */
 async function wokenAfter(
   server: LiveServer,
   sleepMs: number,
@@ -100,8 +100,8 @@ async function wokenAfter(
   })
 }
 
-describe('a laptop that slept', () => {
-  it('for a week sends what it has and reads what it missed, and nobody is asked for a password', async () => {
+describe('after sleep', () => {
+  it('a laptop that slept for a week sends its edits and reads what it missed, without a password', async () => {
     await using server = await startLiveServer()
     await wokenAfter(server, 7 * dayMs, async ({ laptop, here }) => {
       const users: unknown[] = []
@@ -112,7 +112,7 @@ describe('a laptop that slept', () => {
     })
   })
 
-  it('for longer than its session lasts keeps its edits, asks for a sign-in, and sends them then', async () => {
+  it('a laptop that slept longer than its session keeps its edits, and sends them after the next sign-in', async () => {
     await using server = await startLiveServer()
     await wokenAfter(server, 31 * dayMs, async ({ laptop, here, email }) => {
       await until(here, ({ phase }) => phase === 'signed-out')
@@ -124,7 +124,7 @@ describe('a laptop that slept', () => {
     })
   })
 
-  it('notices by its clock that the connection is dead, before timers that stood still would say so', async () => {
+  it('a laptop notices by its clock that the connection is dead, before timers that stood still would fire', async () => {
     await using server = await startLiveServer({ PING_INTERVAL: '4s', PING_TIMEOUT: '4s' })
     await using link = await createNetworkLink(server.url)
     const { user } = await server.signUp('Anna')
@@ -135,17 +135,17 @@ describe('a laptop that slept', () => {
     await here.flushed()
 
     link.strand()
-    // Less than its token lasts: HTTP may sit on a dead connection of its own, for the 20 s of its deadline.
+    // Shorter than its token lasts: a renewal over HTTP may wait on a dead connection for its deadline of 20 s.
     sleeper.sleep(10 * 60_000)
     here.root.root!.newNamedChild('right after waking')
     await until(here, ({ phase }) => phase === 'offline')
-    // The pings would have told it, a few seconds later.
+    // The pings would have reported it a few seconds later.
     expect(sleeper.wasTold).toBe(false)
     await here.flushed()
     expect(laptop.user).not.toBeNull()
   })
 
-  it('as a process that stood still for longer than its token lasts loses nothing, and is seen once', async () => {
+  it('a process stopped for longer than its token lasts loses nothing, and is shown once', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 't69-sleep-'))
     try {
       const short = { ACCESS_TOKEN_TTL: '2s', PING_INTERVAL: '500ms', PING_TIMEOUT: '500ms' }
@@ -164,10 +164,10 @@ describe('a laptop that slept', () => {
       await sleepers.edit('the last word')
       await sleepers.report()
       sleepers.freeze()
-      // The server gives them up.
+      // Wait until the server has closed their connections.
       await expect.poll(() => socketsOf(server.url, metricsToken), { timeout: 10_000 }).toBe(2)
       await awake.edit('meanwhile')
-      // Each renews after three quarters of its token's life: twice is longer than a token lasts.
+      // A renewal comes after three quarters of a token's life, so two renewals take longer than a token lasts.
       let renewals = 0
       const renewed = async () => (renewals += (await awake.report()).refreshes['200'] ?? 0)
       await expect.poll(renewed, { timeout: 20_000 }).toBeGreaterThanOrEqual(2 * people.length)

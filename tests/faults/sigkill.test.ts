@@ -8,13 +8,13 @@ import { idAndContent, readOps, spaceFile } from './space-file.ts'
 
 /** Set FAULT_KILLS=100 for the long run. */
 const kills = Number(process.env['FAULT_KILLS'] ?? 12)
-/** Decides the moments of the kills; what else happens then is the machine's. */
+/** Seeds the moments of the kills. The machine decides what else happens at them. */
 const seed = Number(process.env['FAULT_SEED'] ?? 1)
 const deviceCount = 20
-/** Each device edits so often, all the time, whether there is a server or not. */
+/** The time between two edits of a device, in ms. Devices edit with or without a server. */
 const editEveryMs = 200
 
-/** Edits until it is stopped. Says what it has made: each name once. */
+/** Edits until it is stopped. Returns what it has made, each name once. */
 function keepEditing(space: Space, device: number): { readonly made: string[]; stop(): void } {
   const made: string[] = []
   const { root } = space.root
@@ -32,7 +32,7 @@ function keepEditing(space: Space, device: number): { readonly made: string[]; s
   return { made, stop: () => clearInterval(timer) }
 }
 
-it(`[PU1] loses and doubles nothing that was acked in ${kills} kills under the load of ${deviceCount} devices`, async () => {
+it(`[PU1] no acked operation is lost or doubled in ${kills} kills under the load of ${deviceCount} devices`, async () => {
   await using server = await startServer({ env: roomyLimits })
   await using fleet = await createFleet(server.url)
   const first = await fleet.device()
@@ -52,7 +52,7 @@ it(`[PU1] loses and doubles nothing that was acked in ${kills} kills under the l
   const random = createRandom(seed)
   let ackedBetween = 0
   for (let kill = 0; kill < kills; kill++) {
-    // The load is on again, and the kill comes at any moment of it.
+    // Devices are sending again, and the kill comes at a random moment.
     await fleet.nextAck()
     await new Promise((resolve) => setTimeout(resolve, random.next() * 150))
     await server.kill()

@@ -5,8 +5,8 @@ import { startLiveServer } from '../lib/live-server.ts'
 import { createNetworkLink } from '../lib/network-link.ts'
 
 /**
- * A connection that is given up before a full page has come through, as it is below some 9 kB/s with pings of
- * 45 s. Here everything is faster by the same measure: pings of a second, 120 kB/s.
+ * A connection that is given up before a full page has arrived, as happens below some 9 kB/s with pings of 45 s. Here
+ * everything is faster by the same factor: pings of a second, 120 kB/s.
  */
 const pings = { PING_INTERVAL: '500ms', PING_TIMEOUT: '500ms' }
 const bytesPerSecond = 120_000
@@ -27,7 +27,7 @@ async function signedIn(url: string): Promise<SyncClient> {
 
 const texts = ({ root }: Space): unknown[] => root.root!.children.map((child) => child.getProperty('text'))
 
-it('[CL11] a device far from everything catches up, and is heard, though no full page would come through', async () => {
+it('[CL11] a device whose link is too slow for a full page still catches up and sends its edits', async () => {
   const server = await startLiveServer(pings)
   closing.push(async () => server[Symbol.asyncDispose]())
   await server.signUp('Anna')
@@ -50,7 +50,7 @@ it('[CL11] a device far from everything catches up, and is heard, though no full
   await reaches(here.status.head)
   expect(texts(there)).toEqual(texts(here))
 
-  // All of it is one edit of the storage: an entry of the outbox that would not come through whole.
+  // A single write to the storage, and so an outbox entry that would not get through as a whole.
   write(there)
   await there.stored()
   await there.flushed()

@@ -7,7 +7,7 @@ export function spaceFile(dataDir: string, spaceId: string): string {
   return join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
 }
 
-/** What a space's file holds, read beside the server, without its code: content by operation id. */
+/** Reads the file of a space without the server or its code: the content of each operation by its id. */
 export function readOps(path: string): { count: number; contents: Map<string, string> } {
   const db = new DatabaseSync(path, { readOnly: true })
   try {
@@ -23,13 +23,13 @@ export function readOps(path: string): { count: number; contents: Map<string, st
   }
 }
 
-/** A row of `tree_ops`. */
+/** The id and content of a row of `tree_ops`. */
 export function idAndContentOfRow(row: Record<string, unknown>): [id: string, content: string] {
   const { treeId, clock, peerId, targetId, parentId, key, value } = row
   return [idOf(treeId, clock, peerId), contentOf(targetId, parentId, key, value)]
 }
 
-/** The same, of an operation as a client has it. */
+/** The id and content of a client's operation. */
 export function idAndContent(op: TreeOperation): [id: string, content: string] {
   const value = op.value === undefined ? null : JSON.stringify(op.value)
   return [
@@ -38,7 +38,7 @@ export function idAndContent(op: TreeOperation): [id: string, content: string] {
   ]
 }
 
-/** A copy as an operator makes it while the server runs: whole, whatever the server does meanwhile. */
+/** Makes a consistent copy of a file while the server runs, as an operator does. */
 export function backUp(path: string, to: string): void {
   const db = new DatabaseSync(path, { readOnly: true })
   try {

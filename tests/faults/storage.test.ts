@@ -25,7 +25,7 @@ import { backUp, idAndContent, readOps, spaceFile } from './space-file.ts'
 const works = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0
 const canLimit = works('prlimit', '--version')
 const canMount = works('unshare', '-rm', 'mount', '-t', 'tmpfs', 'none', '/mnt')
-// Permissions do not hold root back: it has to give that up first.
+// File permissions do not apply to root, which has to drop that right first.
 const isRoot = process.getuid?.() === 0
 const withoutPrivilege = ['setpriv', '--bounding-set', '-dac_override,-dac_read_search', '--']
 const canDrop = !isRoot || works('setpriv', ...withoutPrivilege.slice(1), 'true')
@@ -33,11 +33,11 @@ const canDrop = !isRoot || works('setpriv', ...withoutPrivilege.slice(1), 'true'
 interface World extends AsyncDisposable {
   readonly server: ServerProcess
   readonly fleet: Fleet
-  /** The space that the fault meets, on two devices, and its file. */
+  /** The space that the fault affects, on two devices, and its file. */
   readonly here: Space
   readonly there: Space
   readonly file: string
-  /** Another space, which must not notice. */
+  /** Another space, which the fault must not affect. */
   readonly other: Space
 }
 
@@ -68,7 +68,7 @@ async function createWorld(options: ServerProcessOptions = {}): Promise<World> {
   }
 }
 
-/** A space whose file is not in `folder`, where the fault may meet every file: one in 256 would be. */
+/** Creates a space whose file is not in `folder`, where the fault may affect every file. One in 256 would be there. */
 async function createElsewhere(device: SyncClient, server: ServerProcess, folder: string): Promise<Space> {
   for (;;) {
     const space = await device.createSpace({ name: 'Other' })
@@ -76,7 +76,7 @@ async function createElsewhere(device: SyncClient, server: ServerProcess, folder
   }
 }
 
-/** The edit is not taken, says why, and stays; the other space goes on; the log names space and file. */
+/** Checks that an edit is refused with a reason and kept, that the other space works, and that the log names the file. */
 async function refused({ here, other, server, file }: World, name: string, expected: RegExp): Promise<void> {
   here.root.root?.newNamedChild(name)
   await until(here, ({ error, pending }) => error?.code === 'storage_failed' && pending > 0)
@@ -86,7 +86,7 @@ async function refused({ here, other, server, file }: World, name: string, expec
   expect(line).toContain(file)
 }
 
-/** The server's output comes by another way than its answers, and so perhaps later. */
+/** Waits for a line of the server's log, which may arrive later than its answers. */
 async function logged(server: World['server'], isIt: (line: string) => boolean): Promise<string> {
   const find = () => server.log().split('\n').find(isIt)
   await expect.poll(find).toBeDefined()
@@ -98,29 +98,32 @@ const isIn = (contents: Map<string, string>, op: TreeOperation): boolean => {
   return contents.get(id) === content
 }
 
-/** Delivered once the fault is mended, by clients that were not restarted. */
+/** Checks that the clients deliver the edits once the fault is fixed, without being restarted. */
 async function delivered({ here, there }: World, ...names: string[]): Promise<void> {
   await agreed([here, there])
   for (const space of [here, there])
     expect(childNames(space)).toEqual(expect.arrayContaining(['before', ...names]))
 }
 
-describe('A disk that is full', () => {
-  it.skipIf(!canLimit)('for one file keeps that space waiting, and no other (needs prlimit)', async () => {
-    await using world = await createWorld()
-    const { server, here } = world
-    const limit = (size: string) =>
-      expect(works('prlimit', '--pid', String(server.pid), `--fsize=${size}:`)).toBe(true)
-    here.root.root?.newNamedChild('large').setProperty('text', 'x'.repeat(300_000))
-    await here.flushed()
-    limit('200000')
-    await refused(world, 'too much', /disk I\/O error|disk is full/)
-    limit('unlimited')
-    await delivered(world, 'too much', 'large')
-  })
+describe('a full disk', () => {
+  it.skipIf(!canLimit)(
+    'a file that cannot grow makes its space wait, and no other (needs prlimit)',
+    async () => {
+      await using world = await createWorld()
+      const { server, here } = world
+      const limit = (size: string) =>
+        expect(works('prlimit', '--pid', String(server.pid), `--fsize=${size}:`)).toBe(true)
+      here.root.root?.newNamedChild('large').setProperty('text', 'x'.repeat(300_000))
+      await here.flushed()
+      limit('200000')
+      await refused(world, 'too much', /disk I\/O error|disk is full/)
+      limit('unlimited')
+      await delivered(world, 'too much', 'large')
+    },
+  )
 
   it.skipIf(!canMount)(
-    'altogether keeps edits on the devices, which deliver them later (needs unshare)',
+    'while the disk is full, edits stay on the devices, which deliver them later (needs unshare)',
     async () => {
       const mount =
         'mount -t tmpfs -o size=3m none "$DATA_DIR" && head -c 1500000 /dev/zero > "$DATA_DIR/ballast" && exec "$@"'
@@ -138,28 +141,25 @@ describe('A disk that is full', () => {
   )
 })
 
-it.skipIf(!canDrop)(
-  'A file that may not be written can be read, and takes the edits once it may',
-  async () => {
-    await using world = await createWorld(isRoot ? { through: withoutPrivilege } : {})
-    const { server, file } = world
-    await server.stop()
-    chmodSync(file, 0o444)
-    chmodSync(dirname(file), 0o555)
-    const before = readFileSync(file)
-    try {
-      await server.start()
-      await refused(world, 'read-only', /readonly database/)
-      expect(readFileSync(file)).toEqual(before)
-    } finally {
-      chmodSync(dirname(file), 0o755)
-      chmodSync(file, 0o644)
-    }
-    await delivered(world, 'read-only')
-  },
-)
+it.skipIf(!canDrop)('a read-only file can be read, and accepts the edits once it is writable', async () => {
+  await using world = await createWorld(isRoot ? { through: withoutPrivilege } : {})
+  const { server, file } = world
+  await server.stop()
+  chmodSync(file, 0o444)
+  chmodSync(dirname(file), 0o555)
+  const before = readFileSync(file)
+  try {
+    await server.start()
+    await refused(world, 'read-only', /readonly database/)
+    expect(readFileSync(file)).toEqual(before)
+  } finally {
+    chmodSync(dirname(file), 0o755)
+    chmodSync(file, 0o644)
+  }
+  await delivered(world, 'read-only')
+})
 
-it('A file that a newer program wrote is left as it is, and used again when it fits', async () => {
+it('a file written by a newer version is left alone, and used again once the versions match', async () => {
   await using world = await createWorld()
   const { server, file } = world
   const versionOf = (): number => {
@@ -184,7 +184,7 @@ it('A file that a newer program wrote is left as it is, and used again when it f
   await delivered(world, 'newer')
 })
 
-describe('A file that is lost', () => {
+describe('a lost file', () => {
   const harms: [what: string, harm: (file: string) => void, aside: RegExp | undefined][] = [
     [
       'no database any more',
@@ -206,7 +206,7 @@ describe('A file that is lost', () => {
   ]
 
   it.each(harms)(
-    'since it is %s is filled again by the devices, and nothing is deleted',
+    'a file that is %s is filled again by the devices, and nothing is deleted',
     async (_, harm, aside) => {
       await using world = await createWorld()
       const { server, here, there, other, file } = world
@@ -231,13 +231,13 @@ describe('A file that is lost', () => {
     },
   )
 
-  it('and found damaged while it is in use is filled again too', async () => {
+  it('a file found damaged while it is in use is filled again by the devices', async () => {
     await using world = await createWorld()
     const { server, here, there, fleet, file } = world
     for (let index = 0; index < 2_000; index++) here.root.root?.newNamedChild(`${index}`)
     await agreed([here, there])
     await server.stop()
-    // In the middle of the table: it opens, takes edits, and fails whoever reads it from the start.
+    // In the middle of the table: the file opens and accepts edits, but reading it from the start fails.
     const bytes = readFileSync(file)
     bytes.fill(0xff, 4_096 * 20, 4_096 * 24)
     writeFileSync(file, bytes)
@@ -251,7 +251,7 @@ describe('A file that is lost', () => {
   })
 })
 
-describe('A file that is taken from under a running server', () => {
+describe('a file changed under a running server', () => {
   const harms: [what: string, harm: (file: string, copy: string) => void][] = [
     ['is replaced by an older copy', (file, copy) => renameSync(copy, file)],
     ['has an older copy written over it', (file, copy) => copyFileSync(copy, file)],
@@ -259,29 +259,32 @@ describe('A file that is taken from under a running server', () => {
     ['loses its write-ahead log', (file) => rmSync(`${file}-wal`)],
   ]
 
-  it.each(harms)('and %s takes no edit that would be gone after a restart', async (_, harm) => {
-    await using world = await createWorld()
-    const { server, fleet, here, there, other, file } = world
-    const copy = `${server.dataDir}/copy`
-    backUp(file, copy)
-    for (let index = 0; index < 50; index++) here.root.root?.newNamedChild(`${index}`)
-    await agreed([here, there])
-    harm(file, copy)
-    // Nobody is told of it but by what they do: both write on at once.
-    here.root.root?.newNamedChild('of here')
-    there.root.root?.newNamedChild('of there')
-    other.root.root?.newNamedChild('goes on')
-    await Promise.all([other.flushed(), delivered(world, '0', '49', 'of here', 'of there')])
-    const line = await logged(server, (text) => text.includes('while it was in use'))
-    expect(line).toContain(file)
-    expect(line).toContain(here.id)
-    await server.kill()
-    const { contents } = readOps(file)
-    const lost = [...fleet.acked.values()].filter((op) => op.spaceId === here.id && !isIn(contents, op))
-    expect(lost).toEqual([])
-  })
+  it.each(harms)(
+    'a file that %s under a running server accepts no edit that a restart would lose',
+    async (_, harm) => {
+      await using world = await createWorld()
+      const { server, fleet, here, there, other, file } = world
+      const copy = `${server.dataDir}/copy`
+      backUp(file, copy)
+      for (let index = 0; index < 50; index++) here.root.root?.newNamedChild(`${index}`)
+      await agreed([here, there])
+      harm(file, copy)
+      // Nobody is told of the fault. Both devices continue to write at once.
+      here.root.root?.newNamedChild('of here')
+      there.root.root?.newNamedChild('of there')
+      other.root.root?.newNamedChild('goes on')
+      await Promise.all([other.flushed(), delivered(world, '0', '49', 'of here', 'of there')])
+      const line = await logged(server, (text) => text.includes('while it was in use'))
+      expect(line).toContain(file)
+      expect(line).toContain(here.id)
+      await server.kill()
+      const { contents } = readOps(file)
+      const lost = [...fleet.acked.values()].filter((op) => op.spaceId === here.id && !isIn(contents, op))
+      expect(lost).toEqual([])
+    },
+  )
 
-  it('and is that of the accounts ends it, and nothing that was acknowledged is lost', async () => {
+  it('the server ends if the database of accounts is replaced, and nothing acknowledged is lost', async () => {
     await using world = await createWorld()
     const { server, here, file } = world
     const path = join(server.dataDir, 'platform.sqlite')
@@ -292,7 +295,7 @@ describe('A file that is taken from under a running server', () => {
     here.root.root?.newNamedChild('meanwhile')
     await server.ended()
     expect(server.log()).toContain(`t69 stops: ${path}: it was replaced`)
-    // What it left beside the copy would otherwise be taken for the copy's.
+    // Otherwise SQLite would use the files left beside it for the copy.
     expect(statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0)
     await server.start()
     await delivered(world, 'meanwhile')
@@ -300,7 +303,7 @@ describe('A file that is taken from under a running server', () => {
   })
 })
 
-it('A write-ahead log that a crash left is not replayed into an older copy of its database', async () => {
+it('a write-ahead log left by a crash is not replayed into an older copy of its database', async () => {
   await using world = await createWorld()
   const { server, here, there, file } = world
   const copy = `${file}.copy`
@@ -314,7 +317,7 @@ it('A write-ahead log that a crash left is not replayed into an older copy of it
   await agreed([here, there])
   await server.kill()
   expect(existsSync(`${file}-wal`)).toBe(true)
-  // The operator forgets the file beside it.
+  // The operator forgets to remove the write-ahead log.
   copyFileSync(copy, file)
   await server.start()
   await delivered(world, '0', '3499')

@@ -3,17 +3,17 @@ import { decodeBatch, limits } from '@t69/protocol'
 import { createNetworkLink, type NetworkLink } from '../lib/network-link.ts'
 import { createWebSocketReader, type WebSocketMessage } from '../lib/web-socket-reader.ts'
 
-/** A wire that knows how much passes, in messages of which size. */
+/** A network link that records the number of bytes and the sizes of messages. */
 export interface WatchedWire extends AsyncDisposable {
   readonly link: NetworkLink
   readonly largestMessage: { readonly fromDevice: number; readonly fromServer: number }
   /** Messages above `maxMessageBytes`, and batches above the budget that hold more than one operation. */
   readonly tooLarge: readonly string[]
-  /** The bytes of each request to join and its answer, with their WebSocket frames' payload alone. */
+  /** The bytes of each join request with its answer, counting only the payload of the WebSocket frames. */
   readonly joins: readonly { readonly request: number; readonly reply: number }[]
-  /** In both directions. */
+  /** The bytes that passed in both directions. */
   readonly bytes: number
-  /** Resolves once so many more bytes have passed. */
+  /** Resolves once the given number of further bytes has passed. */
   passed(bytes: number): Promise<void>
 }
 

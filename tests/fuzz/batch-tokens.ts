@@ -1,6 +1,6 @@
 /**
- * A batch cut where its layout (SPEC.md, "Batches") has its seams, as far as the bytes follow it. For
- * mutations that keep the rest intact: a fuzzer that only turns bits seldom gets beyond the dictionaries.
+ * Splits a batch into the tokens of its layout (SPEC.md, "Batches"), as far as the bytes follow it. Mutations of single
+ * tokens keep the rest intact, while a fuzzer that only flips bits rarely gets beyond the dictionaries.
  */
 
 export const sections = [

@@ -1,22 +1,22 @@
 import { Session, type Profiler } from 'node:inspector'
 
-/** By file, for each character: 0 is no code, 1 code that did not run, 2 code that did. */
+/** For each character of each file: 0 if it is not code, 1 if it did not run, 2 if it ran. */
 type Marks = ReadonlyMap<string, Uint8Array>
 
-/** By file, where code ran that never ran before. */
+/** The places in each file that ran for the first time. */
 export type Novelty = ReadonlyMap<string, readonly number[]>
 
-/** Which of the watched code runs, by blocks, as V8 counts it for the thread that asks. Asking takes milliseconds. */
+/** Which blocks of the watched code have run on this thread, as V8 counts them. A call takes milliseconds. */
 export interface Coverage {
-  /** What ran since it was last asked and never before. Empty, mostly. */
+  /** The code that ran since the last call, and never before. Mostly empty. */
   takeNew(): Novelty
-  /** Whether anything of `novelty` ran since it was last asked. */
+  /** Whether any code of `novelty` ran since the last call. */
   hasRun(novelty: Novelty): boolean
-  /** The share of each file's code that ran so far, by characters, 0 to 1. */
+  /** The share of each file's code that has run, by characters, 0 to 1. */
   shares(): Record<string, number>
 }
 
-/** `watches` are parts of paths. Before what is watched is loaded: what ran earlier is not seen. */
+/** Watches files whose path contains one of `watches`. Earlier runs are not counted, so call it before they are loaded. */
 export function startCoverage(watches: readonly string[]): Coverage {
   const session = new Session()
   session.connect()
@@ -72,7 +72,7 @@ export function startCoverage(watches: readonly string[]): Coverage {
 function marksOf({ functions }: Profiler.ScriptCoverage): Uint8Array {
   const ranges = functions.flatMap((one) => one.ranges)
   const marks = new Uint8Array(ranges.reduce((end, { endOffset }) => Math.max(end, endOffset), 0))
-  // Outer ones come first, and inner ones say it better.
+  // Outer ranges come first, and inner ones are more exact.
   for (const { startOffset, endOffset, count } of ranges)
     marks.fill(count > 0 ? 2 : 1, startOffset, endOffset)
   return marks

@@ -7,8 +7,8 @@ const trees: readonly string[] = ['tree', 'tree', 'tree', 'other']
 const values: readonly unknown[] = [1, null, 'x', '', [1, [2]], { a: { b: [] } }, 'é😀', 0, true, false]
 
 /**
- * Valid operations on few names, so that they meet: clocks that lie, roots that come twice or never,
- * cycles, moves into what is deleted, properties of nobody. Each id once, as a log has it.
+ * Draws valid operations on few ids, so that they interact: false clocks, roots that come twice or never, cycles, moves
+ * into deleted vertices, properties of unknown vertices. Each operation id comes once, as in a log.
  */
 export function drawOps(draw: Draw, spaceId: SpaceId, atMost: number, treeIds = trees): TreeOperation[] {
   const ops = new Map<string, TreeOperation>()

@@ -1,12 +1,12 @@
 import { hostileKeys, hostileNames, hostileTexts } from './mutate-batch.ts'
 
-/** Bytes read as a script of choices. When they end, every choice is the first. */
+/** Reads bytes as a script of choices. Once they are used up, every choice is the first. */
 export interface Draw {
   readonly left: number
-  /** 0 to `bound` - 1. */
+  /** An integer, 0 to `bound` - 1. */
   below(bound: number): number
   pick<T>(items: readonly T[]): T
-  /** As many of the script's bytes as there are, up to `length`. */
+  /** The next bytes of the script, up to `length`. */
   bytes(length: number): Uint8Array
 }
 
@@ -35,14 +35,14 @@ export function createDraw(script: Uint8Array): Draw {
 
 const numbers = [0, -1, 1, 1.5, 2 ** 31, 2 ** 53, 2 ** 53 - 1, -0, Infinity, 1e-7]
 
-/** Made once: the deepest take longer to make than to refuse. */
+/** Built once: the deepest take longer to build than to refuse. */
 const nestedValues = [3, 64, 65, 2_000, 2_000, 100_000].map((depth) => {
   let value: unknown = []
   for (let left = depth; left > 1; left--) value = [value]
   return value
 })
 
-/** Anything that a socket or a body can bring: JSON of any kind, bytes where they can come, nothing. */
+/** Draws anything that a socket or a body can carry: any JSON, bytes if they are possible, nothing. */
 export function drawValue(draw: Draw, depth = 0): unknown {
   switch (draw.below(depth > 3 ? 6 : 12)) {
     case 0:
@@ -74,7 +74,7 @@ export function drawValue(draw: Draw, depth = 0): unknown {
   }
 }
 
-/** The same with one field changed, dropped or added; or something else altogether; or, often, the same. */
+/** Draws a variant of a value: with a field changed, dropped or added, something else altogether, or, often, unchanged. */
 export function drawRelative(draw: Draw, honest: Readonly<Record<string, unknown>>): unknown {
   const names = Object.keys(honest)
   const name = names[draw.below(Math.max(1, names.length))] ?? 'spaceId'

@@ -10,8 +10,8 @@ import { createRandom, type Random } from '../lib/random.ts'
 import { connectRaw } from '../lib/raw-socket.ts'
 
 /**
- * What is no frame of Socket.io, or one that its own client never sends, over real sockets. It ends the
- * connection that it came on, at most, and others do not notice.
+ * Frames that Socket.io does not know or that its own client never sends, over real sockets. At most they end the
+ * connection that they came on, and no other connection is affected.
  */
 const seed = Number(process.env['FUZZ_SEED'] ?? 1)
 const connections = Number(process.env['FUZZ_FRAMES'] ?? 150)
@@ -30,7 +30,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** Somebody honest joins, writes and is heard. */
+/** An honest client joins, writes, and is answered. */
 async function othersAreServed(): Promise<boolean> {
   using writer = await connectRaw(server.url, cast.people.owner.token)
   using reader = await connectRaw(server.url, cast.people.viewer.token)
@@ -40,10 +40,10 @@ async function othersAreServed(): Promise<boolean> {
   return true
 }
 
-/** A websocket that says what it is told. */
+/** A WebSocket that sends any frame. */
 interface Bare {
   send(frame: string | Uint8Array<ArrayBuffer>): void
-  /** The server was done with all that was sent before: it has answered a ping of Socket.io's, or closed. */
+  /** Resolves once the server has handled everything sent before: it has answered a ping of Socket.io, or closed. */
   settled(after: string): Promise<'open' | 'closed'>
   close(): void
 }
@@ -122,7 +122,7 @@ function frame(random: Random): string | Uint8Array<ArrayBuffer> {
 }
 
 test(
-  `[ER2] frames of all kinds end their own connection at most (seed ${seed})`,
+  `[ER2] a frame of any kind ends at most its own connection (seed ${seed})`,
   { timeout: 600_000 },
   async () => {
     const random = createRandom(seed)
@@ -144,14 +144,14 @@ test(
   },
 )
 
-test('leaving by a packet ends the connection, so nobody comes and goes on one past the limits of sockets', async () => {
+test('a disconnect packet ends the connection, so that nobody evades the limit of sockets by connecting on it again', async () => {
   const bare = await openBare()
   for (const frame of ['41', `40${JSON.stringify({ token: cast.people.editor.token, protocolVersion })}`])
     bare.send(frame)
   expect(await bare.settled('leaving and coming back')).toBe('closed')
 })
 
-test('polling: no body, no session and no version of the protocol does more than be refused', async () => {
+test('polling with any body, session or protocol version is at most refused', async () => {
   const base = `${server.url}/socket.io/`
   const opened = await fetch(`${base}?EIO=4&transport=polling`)
   const { sid } = JSON.parse((await opened.text()).slice(1)) as { sid: string }
@@ -202,7 +202,7 @@ test('polling: no body, no session and no version of the protocol does more than
   expect(await othersAreServed()).toBe(true)
 })
 
-test('namespaces that do not exist, thousands on one connection, are refused', async () => {
+test('thousands of connects to unknown namespaces on one connection are refused', async () => {
   const bare = await openBare()
   for (let number = 0; number < 5_000; number++) bare.send(`40/n${number},{"token":"x"}`)
   for (let number = 0; number < 5_000; number++) bare.send(`42/n${number},["space:join",{}]`)
@@ -211,7 +211,7 @@ test('namespaces that do not exist, thousands on one connection, are refused', a
   expect(await othersAreServed()).toBe(true)
 })
 
-test('ids of acks are what the client makes of them, and answers to nothing are dropped', async () => {
+test('odd ack ids, and acks of requests that were never sent, affect nobody else', async () => {
   const bare = await openBare()
   for (const id of ['0', '9'.repeat(15), '9'.repeat(300), '-1', '1.5', '00']) {
     bare.send(`42${id}["space:leave",{"spaceId":"${spaceId}"}]`)
@@ -224,7 +224,7 @@ test('ids of acks are what the client makes of them, and answers to nothing are 
   expect(await othersAreServed()).toBe(true)
 })
 
-test('handshakes that are begun and never ended do not keep others out', { timeout: 60_000 }, async () => {
+test('unfinished handshakes do not keep others out', { timeout: 60_000 }, async () => {
   const { port } = new URL(server.url)
   const begun: Socket[] = []
   const heads = [

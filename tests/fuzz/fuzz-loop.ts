@@ -10,9 +10,9 @@ export interface Finding {
 export interface FuzzReport {
   readonly inputs: number
   readonly seconds: number
-  /** What was worth keeping. */
+  /** The inputs that were worth keeping. */
   readonly corpus: readonly Uint8Array[]
-  /** How many inputs had each kind of outcome, the most frequent first. */
+  /** The number of inputs with each outcome, most frequent first. */
   readonly outcomes: readonly (readonly [string, number])[]
   readonly shares: Record<string, number>
   readonly findings: readonly Finding[]
@@ -20,27 +20,27 @@ export interface FuzzReport {
 
 export interface FuzzLoopOptions {
   readonly target: FuzzTarget
-  /** None: outcomes alone guide, at about twice the speed. */
+  /** Without it, only outcomes guide the run, at about twice the speed. */
   readonly coverage: Coverage | undefined
-  /** What an earlier run kept, instead of the target's seeds. */
+  /** The inputs that an earlier run kept, used instead of the target's seeds. */
   readonly corpus: readonly Uint8Array[]
   readonly seed: number
   readonly inputs: number
-  /** Stops there even if inputs are left. */
+  /** Stops after this time even if inputs are left. */
   readonly seconds: number
-  /** Called with each input before it runs: whoever watches sees which one hangs. */
+  /** Called with each input before it runs, so that a watcher knows which one hangs. */
   readonly about: (input: Uint8Array) => void
 }
 
 const maxCorpus = 5_000
 const maxFindings = 10
-/** Coverage is asked for once in so many inputs, fewer while each group finds something. */
+/** The most inputs between two readings of the coverage. There are fewer while each group finds something. */
 const groupSizes = { least: 32, most: 4_096 }
 
 /**
- * Runs relatives of what was worth keeping, and keeps what runs code that never ran or is answered as
- * nothing was. A group of inputs is run before coverage is asked for, which is slow; only a group that
- * found something is run again, halved until the inputs that did it are known.
+ * Runs mutations of the inputs worth keeping, and keeps those that run new code or have a new outcome. Reading the
+ * coverage is slow, so it is read once for a group of inputs. Only a group that found something is run again, in halves,
+ * until the inputs that found it are known.
  */
 export async function fuzzLoop(options: FuzzLoopOptions): Promise<FuzzReport> {
   const { target, coverage = blind, seed, inputs, seconds, about } = options
@@ -66,7 +66,7 @@ export async function fuzzLoop(options: FuzzLoopOptions): Promise<FuzzReport> {
     }
   }
 
-  /** The same once more, with what refusals do without for speed. */
+  /** Runs a failing input again with stack traces, which are otherwise off for speed. */
   async function stackOf(input: Uint8Array, message: string): Promise<string> {
     Error.stackTraceLimit = 30
     try {
@@ -84,7 +84,7 @@ export async function fuzzLoop(options: FuzzLoopOptions): Promise<FuzzReport> {
     else corpus[random.below(corpus.length)] = copyOf(input)
   }
 
-  /** Runs the group again in ever smaller parts, and keeps the inputs that ran something new. */
+  /** Runs a group again in smaller and smaller parts, and keeps the inputs that ran new code. */
   async function keepWhatRan(novelty: Novelty, group: readonly Uint8Array[]): Promise<void> {
     for (const input of group) await run(input)
     if (!coverage.hasRun(novelty)) return
@@ -97,7 +97,7 @@ export async function fuzzLoop(options: FuzzLoopOptions): Promise<FuzzReport> {
 
   function next(): Uint8Array {
     let input = random.pick(corpus)
-    // Large ones cost as much as thousands of small ones, and say little more.
+    // A large input costs as much as thousands of small ones, and finds little more.
     while (input.length > 4_096 && !random.chance(0.0005)) input = random.pick(corpus)
     let other = random.pick(corpus)
     while (other.length > 4_096 && !random.chance(0.002)) other = random.pick(corpus)
@@ -114,7 +114,7 @@ export async function fuzzLoop(options: FuzzLoopOptions): Promise<FuzzReport> {
     done += group.length
   }
 
-  // A tenth of the time of most refusals is their stack.
+  // Stack traces take a tenth of the time of most refusals.
   Error.stackTraceLimit = 0
   const seeds = options.corpus.length > 0 ? options.corpus : target.seeds(random)
   for (const input of seeds) keep(input)

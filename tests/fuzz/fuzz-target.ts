@@ -1,19 +1,19 @@
 import type { Random } from '../lib/random.ts'
 
 /**
- * Something that takes bytes from strangers. Where it takes no bytes but messages, the bytes are read as a
- * script of them (draw.ts), so that one loop, one corpus and one form of regression serve all.
+ * Code that handles bytes from strangers. If it handles messages rather than bytes, the bytes are a script for them
+ * (draw.ts), so that one loop, one corpus and one form of regression serve all targets.
  */
 export interface FuzzTarget {
   seeds(random: Random): Uint8Array[]
-  /** A relative of `input`, with parts of `other`. Both are left as they are. */
+  /** A mutation of `input`, with parts of `other`. Leaves both unchanged. */
   mutate(input: Uint8Array, other: Uint8Array, random: Random): Uint8Array
   /**
-   * Runs one input from a fresh start. Returns what came of it in a few words: an answer not heard before
-   * makes an input worth keeping, too. Throws when a promise is broken.
+   * Runs an input from a fresh state. Returns the outcome in a few words: a new outcome also makes an input worth
+   * keeping. Throws if a promise is broken.
    */
   run(input: Uint8Array): string | Promise<string>
-  /** Lets go of what it keeps outside of memory. */
+  /** Releases files and connections. */
   close?(): Promise<void>
 }
 

@@ -5,9 +5,9 @@ import { fuzzLoop } from './fuzz-loop.ts'
 import type { FuzzTarget, TargetName } from './fuzz-target.ts'
 import type { FuzzRun } from './run-fuzz.ts'
 
-/** What the thread is told, and where it says what it is about to run. */
+/** The settings of the thread, and the memory in which it reports the input that it is about to run. */
 export interface FuzzWorkerData extends FuzzRun {
-  /** How many inputs were begun, how long the current one is, and its bytes. */
+  /** The number of inputs started, the length of the current one, and its bytes. */
   readonly shared: SharedArrayBuffer
 }
 
@@ -15,7 +15,7 @@ const { target: name, isGuided, shared, ...run } = workerData as FuzzWorkerData
 const counters = new Int32Array(shared, 0, 2)
 const current = new Uint8Array(shared, 8)
 
-/** Each target, and the parts of paths whose coverage guides its inputs. */
+/** The targets, and the parts of paths whose coverage guides their inputs. */
 const targets: Record<TargetName, { readonly watches: readonly string[]; load(): Promise<FuzzTarget> }> = {
   decoder: {
     watches: ['protocol/src/batch/', 'protocol/src/json-value', 'protocol/src/operation', 'protocol/src/ids'],
@@ -44,7 +44,7 @@ const targets: Record<TargetName, { readonly watches: readonly string[]; load():
 }
 
 const chosen = targets[name]
-// Before the target and what it loads, or their first runs would not be seen.
+// Started before the target is loaded, so that its first run is counted.
 const coverage = isGuided ? startCoverage(chosen.watches) : undefined
 const target = await chosen.load()
 const report = await fuzzLoop({

@@ -8,8 +8,8 @@ import { runFuzz, type FuzzRun } from './run-fuzz.ts'
 import { planted } from './targets/planted.ts'
 
 /**
- * A slice of what `pnpm fuzz` does for as long as one likes: the same targets, from the same seed each time,
- * so that a failure is of a change. FUZZ_SEED takes another, FUZZ_INPUTS as many of each target.
+ * A short run of each target of `pnpm fuzz`, always from the same seed, so that a failure comes from a change.
+ * FUZZ_SEED sets another seed, FUZZ_INPUTS the number of inputs for each target.
  */
 const seed = Number(process.env['FUZZ_SEED'] ?? 1)
 const slices: Record<TargetName, number> = {
@@ -25,7 +25,7 @@ const patience = { isGuided: true, corpus: [], seconds: 3_600 }
 
 describe.each(targetNames.filter((name) => name !== 'planted'))('%s', (target) => {
   test(
-    'whatever the bytes, no promise is broken, nothing hangs, and memory stays bounded',
+    'no bytes break a promise, hang the target, or take more than its memory',
     { timeout: 3_600_000 },
     async () => {
       const inputs = asked === undefined ? slices[target] : Number(asked)
@@ -44,13 +44,13 @@ describe.each(targetNames.filter((name) => name !== 'planted'))('%s', (target) =
       )
       expect(findings).toEqual([])
       expect(report.inputs).toBeGreaterThanOrEqual(inputs)
-      // It would be a poor fuzzer that is always answered alike.
+      // A fuzzer that always gets the same outcome does not work.
       expect(outcomes.length).toBeGreaterThan(10)
     },
   )
 })
 
-/** What broke a promise once, in hex: `<target> <what it did>.hex`. */
+/** Inputs that once broke a promise, in hex: `<target> <what it did>.hex`. */
 const regressions = globSync(join(import.meta.dirname, 'regressions/*.hex')).map((file) => {
   const [name = '', ...rest] = basename(file, '.hex').split(' ')
   const hex = readFileSync(file, 'utf8').replaceAll(/\s/g, '')
@@ -67,13 +67,13 @@ test.each(regressions)('$name: $title', async ({ name, input }) => {
 describe('the fuzzer', () => {
   const run: FuzzRun = { ...patience, target: 'planted', seed, inputs: 100_000, hangMs: 1_000 }
 
-  test('finds its way to an input that throws, and says which it is', async () => {
+  test('the fuzzer finds an input that throws, and reports it', async () => {
     const { findings } = await runFuzz(run)
     expect(findings[0]?.message).toMatch(/planted|hangs|memory/)
     expect<(number | undefined)[]>(Object.values(planted)).toContain(findings[0]?.input[0])
   })
 
-  test('notices an input that hangs, and one that takes all memory', async () => {
+  test('the fuzzer reports an input that hangs, and one that takes all memory', async () => {
     const hangs = await runFuzz({ ...run, corpus: [Uint8Array.of(planted.hangs)] })
     expect(hangs.findings).toMatchObject([
       { message: 'hangs for 1000 ms', input: Uint8Array.of(planted.hangs) },

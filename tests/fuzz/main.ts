@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { targetNames, type TargetName } from './fuzz-target.ts'
 import { runFuzz } from './run-fuzz.ts'
 
-/** `pnpm fuzz --target decoder --inputs 1000000 --seconds 240 --seed 1`: as the tests do, for as long as one likes. */
+/** `pnpm fuzz --target decoder --inputs 1000000 --seconds 240 --seed 1`: fuzzes like the tests, but longer. */
 
 const { values } = parseArgs({
   options: {
@@ -20,7 +20,7 @@ const seed = Number(values.seed)
 const explored = 200_000
 console.log(`${target}: seed ${seed}`)
 const run = { target, seed, inputs: Number(values.inputs), seconds: Number(values.seconds), corpus: [] }
-// Coverage finds what there is within minutes. After that, its price is better spent on more inputs.
+// Coverage finds what it can within minutes. After that, more inputs find more for the same time.
 const first = await runFuzz({ ...run, inputs: Math.min(run.inputs, explored), isGuided: true })
 const more = {
   ...run,

@@ -5,7 +5,7 @@ import { rawBatch, varint, type RawOp } from '../lib/raw-batch.ts'
 import { sections, tokensOf, type Token } from './batch-tokens.ts'
 import { join, mutateBytes } from './mutate-bytes.ts'
 
-/** What has hurt somebody, or looks like what has. */
+/** Values that have caused bugs, and similar ones. */
 // oxfmt-ignore
 export const hostileNames = [
   '0', '', '__proto__', 'constructor', 'toString', 'a@b', '@', '../x', 'a\u200db', '\u0000', 'ä', '-', '_',
@@ -24,10 +24,10 @@ export const hostileTexts = [
   '{}', '[]', '[[],{}]', `[${'0,'.repeat(2_000)}0]`, `"${'é'.repeat(500)}"`,
 ]
 
-/** A relative of a batch: of its bytes, of its parts, or of its operations. */
+/** Mutates a batch: its bytes, its tokens, or its operations. */
 export function mutateBatch(input: Uint8Array, other: Uint8Array, random: Random): Uint8Array {
   const dice = random.below(20)
-  // What makes new batches of operations takes a hundred times the memory of decoding them.
+  // Encoding new batches takes a hundred times the memory of decoding them.
   const isLarge = input.length + other.length > 100_000
   if (dice < 5 || isLarge) return mutateBytes(input, other, random)
   if (dice < 14) return mutateTokens(input, other, random)
@@ -58,7 +58,7 @@ function changed(tokens: readonly Token[], others: readonly Token[], random: Ran
       return alike.length === 0 ? [...tokens] : tokens.with(at, random.pick(alike))
     }
     case 3: {
-      // Another token of the same section trades places with it.
+      // Swap it with another token of the same section.
       const there = tokens.findIndex((it, index) => index > at && it.section === section)
       return there < 0 ? [...tokens] : tokens.with(at, tokens[there] ?? token).with(there, token)
     }
@@ -89,7 +89,7 @@ function changed(tokens: readonly Token[], others: readonly Token[], random: Ran
 function hostileNumber(bytes: Uint8Array, random: Random): Uint8Array {
   switch (random.below(4)) {
     case 0: {
-      // A needless byte: the same number, written longer.
+      // The same number with a needless byte.
       const longer = Uint8Array.from([...bytes, 0])
       longer[bytes.length - 1] = (bytes.at(-1) ?? 0) | 0x80
       return longer
@@ -105,7 +105,7 @@ function hostileNumber(bytes: Uint8Array, random: Random): Uint8Array {
   }
 }
 
-/** Says as many operations, names and bytes of values as there are. */
+/** Corrects the counts of operations, dictionary entries and bytes of values. */
 function counted(tokens: readonly Token[]): Token[] {
   const of = (section: string) => tokens.filter((it) => it.section === section)
   const lengths = of('values').map(({ bytes }) => Uint8Array.from(varint(bytes.length)))

@@ -3,7 +3,7 @@ import type { Random } from '../lib/random.ts'
 const tellingBytes = [0, 1, 2, 0x0f, 0x3f, 0x40, 0x7f, 0x80, 0x81, 0xbf, 0xc0, 0xf0, 0xfe, 0xff]
 const maxBytes = 700_000
 
-/** What knows nothing of the form: bits turned, bytes set, stretches cut, repeated, taken from another. */
+/** Mutates bytes of any format: flips bits, sets bytes, and cuts, repeats or inserts ranges. */
 export function mutateBytes(input: Uint8Array, other: Uint8Array, random: Random): Uint8Array {
   let bytes = input
   for (let left = 1 + random.below(random.chance(0.2) ? 8 : 3); left > 0; left--) {

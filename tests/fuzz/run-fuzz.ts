@@ -9,22 +9,22 @@ export interface FuzzRun {
   readonly seed: number
   readonly inputs: number
   readonly seconds: number
-  /** By coverage too, at half the speed. */
+  /** Also guided by coverage, at half the speed. */
   readonly isGuided: boolean
-  /** What an earlier run kept; empty for a new start. */
+  /** The inputs that an earlier run kept, or none for a new start. */
   readonly corpus: readonly Uint8Array[]
-  /** An input that takes longer hangs. */
+  /** An input that takes longer counts as hanging. */
   readonly hangMs?: number
 }
 
-/** The heap of the thread that fuzzes: whoever reserves what the bytes do not back ends it. */
+/** The heap of the fuzzing thread, in MB. Reserving memory that the bytes do not justify ends the thread. */
 const heapMb = 160
 const patienceMs = 20_000
 const maxInput = 1_000_000
 
 /**
- * Fuzzes in a thread of its own with little memory. An input on which the thread hangs, runs out of memory or
- * dies is a finding like any other.
+ * Fuzzes in a separate thread with little memory. An input on which the thread hangs, runs out of memory or dies is a
+ * finding like any other.
  */
 export function runFuzz(run: FuzzRun): Promise<FuzzReport> {
   const { hangMs = patienceMs } = run

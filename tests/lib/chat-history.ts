@@ -15,9 +15,9 @@ import { createRandom, type Random } from './random.ts'
 
 export interface ChatHistory {
   readonly treeIds: readonly TreeId[]
-  /** The tree with a fifth of all operations. */
+  /** The tree that has a fifth of all operations. */
   readonly longest: TreeId
-  /** A tree after the other, the space's own first; each of them by clock. */
+  /** The operations of each tree, by clock. The space's own tree comes first. */
   readonly trees: ReadonlyMap<TreeId, readonly TreeOperation[]>
   readonly count: number
 }
@@ -28,8 +28,8 @@ const words = 'and then we said that it could be the other way round as well if 
 )
 
 /**
- * A space as years of chatting leave it: `count` operations, a fifth of them in one long chat, the others in
- * chats of some hundred messages, written on three devices; and `large` values near the limit.
+ * Generates a space after years of chatting: `count` operations written on three devices, a fifth of them in one long
+ * chat and the others in chats of some hundred messages, with `large` values near the limit.
  */
 export function createChatHistory(
   spaceId: SpaceId,
@@ -79,9 +79,9 @@ function createTree(spaceId: SpaceId, treeId: TreeId, random: Random, peers: rea
   ops.push({ ...base(vertexIdSchema.parse(treeId)), parentId: null })
   return {
     ops,
-    /** A vertex with properties. Returns how many operations it took. */
+    /** Adds a vertex with properties. Returns the number of operations. */
     add(parent: TreeId, properties: Readonly<Record<string, JsonValue>>): number {
-      // Somebody goes on writing on the device at hand.
+      // People mostly continue to write on the same device.
       if (random.chance(0.1)) peerId = random.pick(peers)
       const before = ops.length
       const vertex = vertexIdSchema.parse(idOf(random))
@@ -92,7 +92,7 @@ function createTree(spaceId: SpaceId, treeId: TreeId, random: Random, peers: rea
   }
 }
 
-/** So many ASCII characters, hence bytes. */
+/** A text of `length` ASCII characters, and so bytes. */
 function textOf(random: Random, length: number): string {
   let text = random.pick(words)
   while (text.length < length) text += ` ${random.pick(words)}`

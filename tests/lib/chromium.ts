@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions } from 'playwright-core'
 
-/** A Chromium that starts on this machine, and what it needs in its environment. */
+/** A Chromium that starts on this machine, and the environment variables that it needs. */
 export interface Chromium {
   readonly executablePath: string
   readonly env: Readonly<Record<string, string>>
@@ -15,7 +15,7 @@ export interface Chromium {
 
 const systemNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
-// No QUIC and no background traffic: a story's network is the server under test and nothing else.
+// Without QUIC and background traffic, the only network traffic of a story is with the server under test.
 const flags = [
   '--disable-gpu',
   '--disable-quic',
@@ -27,19 +27,19 @@ const flags = [
   '--disable-dev-shm-usage',
 ]
 
-/** `CHROMIUM_PATH`, else the system's, else the one that `@sparticuz/chromium` carries, unpacked once. */
+/** Finds a Chromium: `CHROMIUM_PATH`, or the system's, or that of `@sparticuz/chromium`, which is unpacked once. */
 export async function findChromium(): Promise<Chromium> {
   const path = process.env['CHROMIUM_PATH'] || (await findInPath(systemNames))
   return path === undefined ? await carriedChromium() : { executablePath: path, env: {} }
 }
 
-/** One browser for a run of stories; each device is a context of its own, with its own storage. */
+/** Starts the browser for a run of stories. Each device is a context in it, with separate storage. */
 export async function launchChromium(found?: Chromium): Promise<Browser> {
   const { executablePath, env } = found ?? (await findChromium())
   return await chromium.launch({ executablePath, args: flags, env: { ...process.env, ...env } })
 }
 
-/** A browser whose profile is on disk, so that it can be killed as a process and started again. */
+/** Starts a browser with its profile on disk, so that its process can be killed and started again. */
 export async function launchProfile(
   profileDir: string,
   options: BrowserContextOptions = {},
@@ -71,14 +71,14 @@ async function isExecutable(path: string): Promise<boolean> {
 }
 
 /**
- * Unpacks the npm package's Chromium, the libraries it needs among it, into a folder of this checkout:
- * the package itself would share one half-written folder in the OS's temp dir with every user and process.
+ * Unpacks the npm package's Chromium, with the libraries that it needs, into a folder of this checkout. The package
+ * itself would use one folder in the OS's temp dir, shared with every user and possibly half-written.
  */
 async function carriedChromium(): Promise<Chromium> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new Error(
-      `no Chromium was found, and the one that is carried runs on Linux (x64), not on ${process.platform} (${process.arch}): ` +
-        'name a Chromium or Chrome in CHROMIUM_PATH',
+      `no Chromium was found, and the packaged one runs on Linux (x64), not on ${process.platform} (${process.arch}): ` +
+        'set CHROMIUM_PATH to a Chromium or Chrome',
     )
   }
   const manifest = createRequire(import.meta.url)
@@ -101,19 +101,19 @@ async function carriedChromium(): Promise<Chromium> {
 async function unpackCarried(home: string): Promise<void> {
   await mkdir(dirname(home), { recursive: true })
   const scratch = await mkdtemp(`${home}-`)
-  // In a process of its own, since the package goes by the environment when it is imported and when it is called.
+  // In a separate process, because the package reads the environment when it is imported and when it is called.
   const unpack = `await (await import('@sparticuz/chromium')).default.executablePath()`
   await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', unpack], {
     cwd: import.meta.dirname,
     env: {
       ...process.env,
       TMPDIR: scratch,
-      // Without these two the package leaves out the libraries that a bare system lacks.
+      // Without these two, the package leaves out libraries that a minimal system lacks.
       AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x',
       AWS_LAMBDA_JS_RUNTIME: 'nodejs22.x',
     },
   })
-  // Its own font configuration looks in Lambda's folders. A Chromium without any font aborts at the first fallback.
+  // The package's font configuration names Lambda's folders. Chromium without any font aborts at the first fallback.
   await writeFile(
     join(scratch, 'fonts.conf'),
     `<?xml version="1.0"?>
@@ -124,17 +124,17 @@ async function unpackCarried(home: string): Promise<void> {
 </fontconfig>
 `,
   )
-  // Whoever is second to rename finds the folder taken by an equal one.
+  // Another process may have unpacked an equal folder in the meantime.
   await rename(scratch, home).catch(() => rm(scratch, { recursive: true, force: true }))
 }
 
-/** Ends the browser's process without a word (SIGKILL) and waits until it is gone. */
+/** Kills the browser's process (SIGKILL) and waits until it is gone. */
 export async function killBrowser(context: BrowserContext): Promise<void> {
   const kill = await browserKiller(context)
   await kill()
 }
 
-/** `killBrowser` in two steps: the process is found now, so that it can be ended at an exact moment. */
+/** `killBrowser` in two steps: finds the process now, so that it can be killed at an exact moment. */
 export async function browserKiller(context: BrowserContext): Promise<() => Promise<void>> {
   const browser = context.browser()
   if (browser === null) throw new Error('the context has no browser of its own')

@@ -2,41 +2,40 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 
 import { createNetworkLink, type NetworkLink, type NetworkLinkOptions } from './network-link.ts'
 
-/** One person's browser: storage and a wire of its own. */
+/** A person's browser, with separate storage and a separate network link. */
 export interface Device {
   readonly name: string
   readonly context: BrowserContext
   readonly page: Page
-  /** The server as this device sees it, through its own wire. */
+  /** The server's address through this device's link. */
   readonly url: string
-  /** No network at all: the wire is cut and the browser says that it is offline. */
+  /** Cuts the link, and tells the browser that it is offline. */
   goOffline(): Promise<void>
   goOnline(): Promise<void>
-  /** The wire delivers nothing while every connection seems open. */
+  /** Delivers nothing more, while connections stay open. */
   stall(): void
-  /** The wire lets no WebSocket through, as some proxies do. */
+  /** Refuses WebSockets, as some proxies do. */
   blockWebSockets(): void
-  /** Somebody turns to the page again, which is when it tries to connect at once. */
+  /** Makes the page visible again, upon which it tries to connect at once. */
   lookAgain(): Promise<void>
-  /** Kills the page's process as the system does when memory runs out, and opens the address anew. */
+  /** Kills the page's process, as the system does when memory runs out, and opens the address again. */
   killTab(): Promise<void>
-  /** Another tab of the same browser. */
+  /** Opens another tab of the same browser. */
   newTab(path?: string): Promise<Page>
-  /** From now on, connections that are lost are part of the story: the server goes. */
+  /** Expects lost connections from now on, because the server stops. */
   expectLostConnections(): void
-  /** From now on, errors on the console that match are part of the story. */
+  /** Expects errors on the console that match, from now on. */
   expectErrors(pattern: RegExp): void
-  /** What the console said that no story expects. */
+  /** The errors on the console that were not expected. */
   unexpectedErrors(): readonly string[]
   close(): Promise<void>
 }
 
-// What Chromium itself says of requests and sockets that do not get through, and of a poll in a session that
-// has ended with its server.
+// Chromium's messages about requests and sockets that fail, and about a poll in a session that has ended with its server.
 const networkErrors =
   /net::ERR_|WebSocket connection to|Failed to fetch|status of 400 .*\/socket\.io\/.*&sid=/
 
-/** A context of `browser`, through a wire of its own to the server, with the app not yet open. */
+/** Creates a context of `browser` with a separate link to the server. The app is not open yet. */
 export async function createDevice(
   browser: Browser,
   options: { name: string; serverUrl: string; context?: BrowserContextOptions; wire?: NetworkLinkOptions },
@@ -44,7 +43,7 @@ export async function createDevice(
   const link = await createNetworkLink(options.serverUrl, options.wire)
   const context = await browser.newContext({
     viewport: { width: 1200, height: 800 },
-    // Screenshots and clicks need no animation to end.
+    // Screenshots and clicks then do not wait for animations.
     reducedMotion: 'reduce',
     locale: 'en-GB',
     ...options.context,
@@ -59,7 +58,7 @@ async function deviceIn(context: BrowserContext, link: NetworkLink, name: string
   function watch(page: Page): void {
     page.on('pageerror', (error) => errors.push(`${error.name}: ${error.message}`))
     page.on('console', (message) => {
-      // Svelte warns of what shows stale values; a story that meets that has found a mistake.
+      // Svelte warns of code that shows stale values. A story that causes such a warning has found a bug.
       const isWarning = message.type() === 'warning' && message.text().includes('svelte.dev/e/')
       if (message.type() === 'error' || isWarning)
         errors.push(`${message.text()} (${message.location().url})`)
@@ -97,7 +96,7 @@ async function deviceIn(context: BrowserContext, link: NetworkLink, name: string
     async killTab() {
       const address = page.url()
       const crashed = page.waitForEvent('crash')
-      // The answer never comes: whoever would give it is dead.
+      // This never resolves: the process that would answer is dead.
       void page.goto('chrome://crash').catch(() => {})
       await crashed
       await page.close()

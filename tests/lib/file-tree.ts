@@ -3,8 +3,8 @@ import type { Replica } from '@t69/replica'
 import type { FileContent, TraceEdit } from './trace.ts'
 
 /**
- * Edits of a file tree on a replica: a folder or file is a vertex named by its last path segment, a
- * file's `blob` and `bytes` are properties. Emptied folders stay, as a person's would.
+ * Edits a file tree on a replica. A folder or file is a vertex named by its last path segment; a file's `blob` and
+ * `bytes` are properties. Empty folders stay, as they do in an app.
  */
 export function applyEdit(tree: Replica, edit: TraceEdit): void {
   if (edit.kind === 'write') {
@@ -23,18 +23,18 @@ export function applyEdit(tree: Replica, edit: TraceEdit): void {
   tree.setVertexProperty(moved, 'name', nameOf(edit.to))
 }
 
-/** A vertex of a tree, in a shape that both a replica and the server's JSON have. */
+/** A vertex of a tree, in a shape that a replica and the server's JSON share. */
 export interface FileVertex {
   readonly id: string
   readonly parentId: string | null
   readonly properties: Readonly<Record<string, unknown>>
 }
 
-/** The tree's files by path. Throws when two vertices claim one path. */
+/** The tree's files by path. Throws if two vertices have the same path. */
 export function listFiles(vertices: Iterable<FileVertex>, rootId: string): Map<string, FileContent> {
   const byId = new Map(Array.from(vertices, (vertex) => [vertex.id, vertex]))
   const paths = new Map<string, string | undefined>([[rootId, '']])
-  /** Undefined for what is not under the root: the deleted, and the root of the deleted. */
+  /** The path of a vertex, or undefined if it is not under the root: it is deleted, or the null vertex. */
   function pathOf(id: string): string | undefined {
     if (paths.has(id)) return paths.get(id)
     const vertex = byId.get(id)
@@ -56,7 +56,7 @@ export function listFiles(vertices: Iterable<FileVertex>, rootId: string): Map<s
   return files
 }
 
-/** The same, of a replica. */
+/** The files of a replica by path. */
 export function filesOf(tree: Replica): Map<string, FileContent> {
   const vertices = tree.getAllVertices().map((vertex) => ({
     id: vertex.id,
@@ -81,7 +81,7 @@ function vertexAt(tree: Replica, path: string): string {
   return id
 }
 
-/** The folder that `path` is in, with those that are missing on the way to it. */
+/** The folder that contains `path`. Creates the folders that are missing. */
 function folderOf(tree: Replica, path: string): string {
   let id = rootOf(tree)
   for (const name of path.split('/').slice(0, -1)) {

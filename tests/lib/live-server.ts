@@ -5,15 +5,15 @@ import { join } from 'node:path'
 import { errorResponseSchema, sessionSchema, type SessionReply, type User } from '@t69/protocol'
 import { createServer, parseConfig, type Server, type ServerRuntime } from '@t69/server'
 
-/** The composed server in this process, over real HTTP, real sockets and real files. */
+/** The whole server in this process, with real HTTP, sockets and files. */
 export interface LiveServer extends AsyncDisposable {
   readonly url: string
   readonly dataDir: string
   readonly server: Server
-  /** Runs `work` while the server takes the time for this much earlier (or later) than it is. */
+  /** Runs `work` while the server's clock is `offsetMs` ahead (or, if negative, behind). */
   atOffset<Result>(offsetMs: number, work: () => Promise<Result>): Promise<Result>
   signUp(name: string): Promise<Person>
-  /** Another session of the same person. */
+  /** Starts another session of a person. */
   signIn(person: Pick<Person, 'user'>): Promise<Person>
   call(token: string | undefined, method: string, path: string, body?: object): Promise<Reply>
 }
@@ -28,12 +28,12 @@ export interface Person {
 
 export interface Reply {
   readonly status: number
-  /** `200`, or `404 not_found`. */
+  /** The status, and the code of an error: `200`, `404 not_found`. */
   readonly outcome: string
   readonly body: unknown
 }
 
-/** Everybody's. */
+/** The password of every person. */
 export const password = 'correct horse battery'
 const cheap = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 
-/** Every row of a store of the page's `localDb`, read past the app, as JSON has it. */
+/** Reads every row of a store of the page's `localDb` as JSON, without the app. */
 export async function readStore(page: Page, store: string): Promise<Record<string, unknown>[]> {
   return await page.evaluate(async (name) => {
     const settled = async <T>(request: IDBRequest<T>): Promise<T> =>
@@ -17,7 +17,7 @@ export async function readStore(page: Page, store: string): Promise<Record<strin
   }, store)
 }
 
-/** Keeps stores of the page's `localDb` busy, as a slow disk does: nobody else reads or writes them until released. */
+/** Blocks stores of the page's `localDb`, as a slow disk does: no other transaction runs until they are released. */
 export async function holdStores(page: Page, ...stores: string[]): Promise<() => Promise<void>> {
   const held = await page.evaluateHandle(
     async ([first = '', ...others]) =>
@@ -33,7 +33,7 @@ export async function holdStores(page: Page, ...stores: string[]): Promise<() =>
         opening.addEventListener('success', () => {
           const db = opening.result
           const rows = db.transaction([first, ...others], 'readwrite').objectStore(first)
-          // A transaction lives as long as it is asked for something.
+          // A transaction stays open as long as there are requests.
           const keepOn = (): void => {
             resolve({ release })
             if (isHeld) rows.count().addEventListener('success', keepOn)

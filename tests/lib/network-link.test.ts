@@ -20,7 +20,7 @@ async function echoServer() {
   }
 }
 
-test('a link carries requests, loses them while cut, and carries them again', async () => {
+test('a link passes requests on, refuses them while it is cut, and passes them on again', async () => {
   using server = await echoServer()
   await using link = await createNetworkLink(server.url)
   expect(await fetch(link.url).then((response) => response.text())).toBe('hello')
@@ -30,7 +30,7 @@ test('a link carries requests, loses them while cut, and carries them again', as
   expect(await fetch(link.url).then((response) => response.text())).toBe('hello')
 })
 
-test('a stalled link delivers nothing until it is restored, then everything', async () => {
+test('a stalled link delivers nothing until it is restored, and then everything', async () => {
   using server = await echoServer()
   await using link = await createNetworkLink(server.url)
   link.stall()

@@ -1,39 +1,39 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
-/** The wire between one device and the server: a TCP proxy that can be cut. */
+/** The network between one device and the server: a TCP proxy that can fail in several ways. */
 export interface NetworkLink {
-  /** Where the device finds the server. */
+  /** The address at which the device reaches the server. */
   readonly url: string
-  /** Resets every connection and refuses new ones, until `restore`. */
+  /** Resets every connection and refuses new ones until `restore`. */
   cut(): void
-  /** Keeps connections open and delivers nothing in either direction, until `restore`: a tunnel, a dead phone mast. */
+  /** Keeps connections open but delivers nothing in either direction until `restore`, like a tunnel. */
   stall(): void
-  /** Delivers nothing to the device, until `restore`, while the server hears all that it says: it does not read. */
+  /** Delivers nothing to the device until `restore`, like a device that does not read. The server still gets everything. */
   deafen(): void
-  /** What is open delivers nothing ever again, and neither end is told; new connections work: a router that restarted. */
+  /** Open connections never deliver anything again, and neither end is told, as after a router's restart. New ones work. */
   strand(): void
   restore(): void
-  /** What becomes of WebSockets that are opened from now on; at first they pass. */
+  /** Decides what happens to WebSockets opened from now on. Initially they pass. */
   setWebSockets(fate: WebSocketFate): void
-  /** Gives the device these bytes as if the server had sent them, on every connection that is open. */
+  /** Sends bytes to the device on every open connection, as if they came from the server. */
   inject(bytes: Uint8Array): void
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** A company's proxy may answer that it knows of none, or take one and deliver nothing. */
+/** What happens to WebSockets. Some companies' proxies refuse them, and some accept them and deliver nothing. */
 export type WebSocketFate = 'pass' | 'refused' | 'swallowed'
 
-/** Hears what passes on one connection, before it is passed on. */
+/** Gets the bytes of one connection before they are passed on. */
 export interface NetworkTap {
   readonly fromDevice: (chunk: Buffer) => void
   readonly fromServer: (chunk: Buffer) => void
 }
 
 export interface NetworkLinkOptions {
-  /** How long each way takes, in milliseconds: half a round trip. */
+  /** The delay in each direction, in milliseconds: half a round trip. */
   readonly delayMs?: number
-  /** How much passes in each direction. */
+  /** The bandwidth in each direction. */
   readonly bytesPerSecond?: number
   /** Called for each connection. */
   readonly tap?: () => NetworkTap
@@ -65,7 +65,7 @@ export async function createNetworkLink(
       [server, device, tapped?.fromServer],
     ] as const) {
       open.add(end)
-      /** Nothing is read meanwhile, so that what waits does so at its sender. */
+      /** Passes a chunk on at the speed of the link. Reads nothing in the meantime, so that data waits at its sender. */
       const pass = (chunk: Buffer): void => {
         end.pause()
         setTimeout(
@@ -82,13 +82,13 @@ export async function createNetworkLink(
           if (webSockets === 'refused') device.end(refusal)
           return
         }
-        // Timers of one length keep their order.
+        // Timers with the same delay fire in order.
         if (bytesPerSecond < Infinity) pass(chunk)
         else if (delayMs > 0) setTimeout(() => void other.write(chunk), delayMs)
         else if (!other.write(chunk)) end.pause()
       })
       end.on('drain', () => isRead(other) && !stranded.has(other) && other.resume())
-      // The router that knew of both ends is gone: what becomes of one, the other does not hear.
+      // On a stranded connection, the end of one side is not passed on to the other.
       const endOther = (): void => void (stranded.has(end) || other.destroy())
       end.on('error', endOther)
       end.on('close', () => {

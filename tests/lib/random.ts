@@ -1,14 +1,14 @@
-/** Chance that a seed decides: the same seed, the same run. */
+/** A seeded random generator: the same seed gives the same run. */
 export interface Random {
-  /** In [0, 1). */
+  /** A number in [0, 1). */
   next(): number
-  /** An integer from 0 to `below` - 1. */
+  /** An integer, 0 to `below` - 1. */
   below(below: number): number
   chance(probability: number): boolean
   pick<T>(items: readonly T[]): T
 }
 
-/** Mulberry32 (Tommy Ettinger's public-domain generator): 32 bits of state are plenty to vary a test. */
+/** Mulberry32 (Tommy Ettinger's public-domain generator). Its 32 bits of state are enough to vary a test. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0
   const next = (): number => {

@@ -1,6 +1,6 @@
 /**
- * Writes batches as SPEC.md lays them out, and checks nothing: what no honest writer would write. Ids are
- * any text, clocks any safe integers, values any text at all.
+ * Writes batches in the layout of SPEC.md without checking anything, so that tests can send what no honest writer would.
+ * Ids are any text, clocks any safe integers, values any text.
  */
 
 export interface RawOp {
@@ -8,12 +8,12 @@ export interface RawOp {
   readonly peerId?: string
   readonly treeId?: string
   readonly targetId?: string
-  /** A move, when it is there. */
+  /** If given, the operation is a move. */
   readonly parentId?: string | null
   readonly key?: string
-  /** The value's JSON text, as it is sent. None removes the property. */
+  /** The text of the value, as it is sent. Without it, the operation removes the property. */
   readonly text?: string
-  /** Instead of the kind that the fields above give. */
+  /** Overrides the kind that follows from the other fields. */
   readonly kind?: number
 }
 

@@ -12,33 +12,33 @@ import { io, type Socket } from 'socket.io-client'
 
 const deadlineMs = 10_000
 
-/** Anything that the server sent unasked. */
+/** An event that the server sent. */
 export interface Heard {
   readonly name: string
   readonly payload: unknown
 }
 
-/** A socket that sends whatever it is told, and remembers all that it hears. No client of ours. */
+/** A bare Socket.io socket that sends anything, and records every event. It does not use the project's client. */
 export interface RawSocket extends Disposable {
   readonly io: Socket
-  /** In the order in which it came. */
+  /** Every event, in order. */
   readonly heard: Heard[]
-  /** The names of what was heard of a kind. */
+  /** The payloads of all events with this name, in order. */
   payloads<N extends NotificationName>(name: N): NotificationPayload<N>[]
   request<N extends RequestName>(name: N, ...payload: unknown[]): Promise<Ack<RequestReply<N>>>
-  /** `ok`, or the code of the error. */
+  /** Sends a request. Returns `ok`, or the code of the error. */
   outcomeOf(name: RequestName, ...payload: unknown[]): Promise<string>
-  /** The next one of this name, also when it came since the last call. */
+  /** Waits for the next event with this name, counted from the last call. Rejects after ten seconds. */
   next<N extends NotificationName>(name: N): Promise<NotificationPayload<N>>
-  /** All that was sent to this socket before the call is heard once it resolves: messages keep their order. */
+  /** Resolves once every event that was sent to this socket before the call has arrived: messages keep their order. */
   fence(): Promise<void>
-  /** The connection ended. Resolves at once when it has already. */
+  /** Resolves with the reason once the connection has ended. */
   readonly ended: Promise<string>
 }
 
 const nowhere = { spaceId: 'ffffffffffffffffffffffffffffffff' }
 
-/** Throws the `SyncError` of a refused handshake. */
+/** Connects. Throws the `SyncError` of a refused handshake. */
 export async function connectRaw(url: string, token: string | undefined): Promise<RawSocket> {
   const { socket, admitted } = openRaw(url, token)
   const heard: Heard[] = []
@@ -87,7 +87,7 @@ export async function connectRaw(url: string, token: string | undefined): Promis
   }
 }
 
-/** The socket at once, whether or not the server admits it. */
+/** Opens a socket, and returns it before the server admits or refuses it. */
 function openRaw(
   url: string,
   token: string | undefined,

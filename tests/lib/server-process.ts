@@ -11,20 +11,20 @@ const startDeadlineMs = 30_000
 const stopDeadlineMs = 15_000
 
 export interface ServerProcess {
-  /** Stays the same through restarts, as a deployment's does. */
+  /** Stays the same through restarts. */
   readonly url: string
   readonly dataDir: string
-  /** Of the process that runs now. */
+  /** The process id of the running server. */
   readonly pid: number | undefined
-  /** Everything the server wrote so far, over all its lives. */
+  /** Everything that the server has written, over all restarts. */
   log(): string
-  /** Ends the process without a word, as a power cut does, and waits until it is gone. */
+  /** Kills the process (SIGKILL), and waits until it is gone. */
   kill(): Promise<void>
-  /** Asks it to end (SIGTERM) and waits. Resolves with the exit code. */
+  /** Asks the process to end (SIGTERM), and waits. Resolves with the exit code. */
   stop(): Promise<number | null>
-  /** Waits until it has ended by itself. Resolves with the exit code. */
+  /** Waits until the process has ended by itself. Resolves with the exit code. */
   ended(): Promise<number | null>
-  /** Starts it again, on the same data and port; `env` adds to what it was started with. */
+  /** Starts the server again on the same data and port. `env` adds to the environment that it had. */
   start(env?: Readonly<Record<string, string>>): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -32,14 +32,14 @@ export interface ServerProcess {
 export interface ServerProcessOptions {
   readonly dataDir?: string
   readonly env?: Readonly<Record<string, string>>
-  /** A command that runs the one that is given to it in its own place, as the same process. */
+  /** A command that replaces itself with the command in its arguments, as `exec` does. */
   readonly through?: readonly string[]
 }
 
-/** The built server as a process of its own, on a port and a folder that only this test knows. */
+/** Starts the built server as a separate process, on a free port and with a new data folder. */
 export async function startServer(options: ServerProcessOptions = {}): Promise<ServerProcess> {
   await access(mainFile).catch(() => {
-    throw new Error(`${mainFile} is not there: build first (pnpm build)`)
+    throw new Error(`${mainFile} does not exist: build first (pnpm build)`)
   })
   const ownsData = options.dataDir === undefined
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 't69-data-')))
@@ -48,7 +48,7 @@ export async function startServer(options: ServerProcessOptions = {}): Promise<S
   let child: ChildProcess | undefined
 
   async function start(env: Readonly<Record<string, string>> = {}): Promise<void> {
-    if (child !== undefined) throw new Error('the server runs already')
+    if (child !== undefined) throw new Error('the server is already running')
     const [command, ...args] = [...(options.through ?? []), process.execPath, mainFile] as const
     const started = spawn(command, args, {
       env: {
@@ -102,7 +102,7 @@ export async function startServer(options: ServerProcessOptions = {}): Promise<S
   }
 }
 
-/** Waits for the line with the address, which the server prints once it takes requests. */
+/** Waits for the line with the address, which the server prints once it accepts requests. */
 async function addressLine(server: ChildProcess, lines: string[]): Promise<void> {
   const { stdout } = server
   if (stdout === null) throw new Error('the server was started without a pipe for its output')
@@ -124,7 +124,7 @@ async function addressLine(server: ChildProcess, lines: string[]): Promise<void>
   }
 }
 
-/** A port that is free now: a server that is restarted must come back where its clients look for it. */
+/** Finds a free port: a restarted server must come back at the address that its clients know. */
 export async function freePort(): Promise<number> {
   const probe = createServer()
   probe.listen(0, '127.0.0.1')
@@ -132,6 +132,6 @@ export async function freePort(): Promise<number> {
   const address = probe.address()
   probe.close()
   await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port to be had')
+  if (address === null || typeof address === 'string') throw new Error('there is no free port')
   return address.port
 }

@@ -7,15 +7,15 @@ import type { BrowserContext, Page } from 'playwright-core'
 import { launchProfile } from './chromium.ts'
 import { hostPage } from './page-host.ts'
 
-/** A browser with a profile on disk, and a site whose pages have the storage at hand, as `lab`. */
+/** A browser with a profile on disk, and a site whose pages expose the storage as `lab`. */
 export interface StorageLab extends AsyncDisposable {
   readonly url: string
-  /** The browser's folder. */
+  /** The folder of the browser's profile. */
   readonly profile: string
-  /** The browser that runs now. */
+  /** The running browser. */
   readonly context: BrowserContext
   openPage(path?: string): Promise<Page>
-  /** Starts the browser again on the same profile, ended or not. */
+  /** Starts the browser again on the same profile, and ends the old one if it still runs. */
   relaunch(): Promise<void>
 }
 

@@ -17,11 +17,11 @@ import {
   type Account,
 } from './t69-page.ts'
 
-/** The tabs of one browser, all in the same chat, and which of them hold a connection to the server. */
+/** The tabs of one browser, all in the same chat. Tells which of them have a connection to the server. */
 export interface Tabs {
   readonly pages: Page[]
   open(): Promise<Page>
-  /** The one that has the connection, of those that are not `except`. Throws when there are more. */
+  /** Waits for the tab that has the connection, other than `except`. Throws if there are several. */
   leader(except?: Page): Promise<Page>
 }
 
@@ -49,7 +49,7 @@ export async function openTabs(device: Device, count: number): Promise<Tabs> {
   }
   let last = device.page.url()
   watch(device.page)
-  // The first page is counted from its start, as all others are.
+  // Opened like the others, so that its connections are counted from the start.
   await device.page.reload()
   await ready(device.page)
   while (pages.length < count) await open()
@@ -69,7 +69,7 @@ export async function openTabs(device: Device, count: number): Promise<Tabs> {
   }
 }
 
-/** Somebody's other device, in the chat. */
+/** Opens the chat on another device of the person. */
 export async function openElsewhere(
   stage: Stage,
   account: Account,
@@ -91,7 +91,7 @@ export async function shown(pages: readonly Page[], text: string): Promise<void>
   await Promise.all(pages.map((page) => message(page, text).waitFor(moment)))
 }
 
-/** Live in all of them, with the same counts. */
+/** Waits until all pages are live and show the same counts. */
 export async function agree(pages: readonly Page[]): Promise<void> {
   await Promise.all(pages.map(synced))
   await expect
@@ -102,18 +102,18 @@ export async function agree(pages: readonly Page[]): Promise<void> {
     .toBe(1)
 }
 
-/** Ends the page's process as the system does when memory runs out. */
+/** Kills the page's process, as the system does when memory runs out. */
 export async function crash(page: Page): Promise<void> {
   const crashed = page.waitForEvent('crash')
   const session = await page.context().newCDPSession(page)
-  // The answer never comes: whoever would give it is dead.
+  // This never resolves: the process that would answer is dead.
   void session.send('Page.crash').catch(() => {})
   await crashed
 }
 
 /**
- * Stops the page as systems stop tabs that nobody looks at, locks, sockets and all; it is told nothing. Chromium's
- * own freezing refuses pages that are shown, and those of a test always are. `thaw` lets it go on.
+ * Stops a page's process without telling it, as systems stop tabs in the background, with its locks and sockets held.
+ * Chromium's own freezing refuses visible pages, and those of a test are always visible. `thaw` lets it continue.
  */
 export async function freeze(page: Page): Promise<{ thaw(): void } & Disposable> {
   const pid = await processOf(page)
@@ -126,7 +126,7 @@ export async function freeze(page: Page): Promise<{ thaw(): void } & Disposable>
   return { thaw, [Symbol.dispose]: thaw }
 }
 
-/** The process that draws the page: the one that is busy while the page is. */
+/** Finds the process that renders the page: the one that is busy while the page is. */
 async function processOf(page: Page): Promise<number> {
   const browser = page.context().browser()
   if (browser === null) throw new Error('the page has no browser of its own')
@@ -146,6 +146,6 @@ async function processOf(page: Page): Promise<number> {
   const worked = (pid: number): number => (after.get(pid) ?? 0) - (before.get(pid) ?? 0)
   const [busiest, next] = [...before.keys()].toSorted((one, other) => worked(other) - worked(one))
   if (busiest === undefined || worked(busiest) < 2 * worked(next ?? -1))
-    throw new Error('the process of the page cannot be told from others')
+    throw new Error('several processes could be that of the page')
   return busiest
 }

@@ -6,7 +6,7 @@ import { finalFiles, readTrace } from './trace.ts'
 
 const treeId = 'a'.repeat(32)
 
-test('the kysely history makes 68,548 operations and ends in the files of the repository', () => {
+test('replaying the kysely history makes 68,548 operations, and the tree has the files of the repository', () => {
   const commits = readTrace('kysely')
   using tree = Replica.create(treeId)
   tree.setVertexProperty(treeId, 'name', 'kysely')
@@ -16,7 +16,7 @@ test('the kysely history makes 68,548 operations and ends in the files of the re
   expect(filesOf(tree)).toEqual(finalFiles(commits))
 })
 
-test('a moved file keeps its vertex, gets its new name, and leaves nothing behind', () => {
+test('a moved file keeps its vertex, gets its new name, and leaves no file at its old path', () => {
   using tree = Replica.create(treeId)
   const file = { blob: 'aaaaaaaa', bytes: 3 }
   applyEdit(tree, { kind: 'write', isNew: true, path: 'src/old.ts', file })
@@ -26,7 +26,7 @@ test('a moved file keeps its vertex, gets its new name, and leaves nothing behin
   expect(filesOf(tree)).toEqual(new Map())
 })
 
-test('a missing history is an error that says what is missing and where it was looked for', () => {
+test('a missing history is an error that names the file and where it was expected', () => {
   vi.stubEnv('T69_SHARED_DATA', '/nowhere')
   try {
     expect(() => readTrace('kysely')).toThrow(/kysely\.ndjson\.gz is not there: looked for \/nowhere\/traces/)

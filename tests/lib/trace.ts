@@ -2,12 +2,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 
-/** One commit of a repository's history, as edits of its file tree. */
+/** A commit of a repository's history, as edits of its file tree. */
 export interface TraceCommit {
   readonly index: number
-  /** What its author had seen. Two commits, neither an ancestor of the other, are concurrent. */
+  /** The commits that the author had seen. Two commits are concurrent if neither is an ancestor of the other. */
   readonly parents: readonly number[]
-  /** Numbers the author. */
+  /** The number of the author. */
   readonly peer: number
   readonly edits: readonly TraceEdit[]
 }
@@ -18,12 +18,12 @@ export type TraceEdit =
   | { readonly kind: 'delete'; readonly path: string }
 
 export interface FileContent {
-  /** Stands for the content: equal content, equal blob. */
+  /** Identifies the content: equal contents have equal blobs. */
   readonly blob: string
   readonly bytes: number
 }
 
-/** The history called `name`, in topological order. Throws when it is not on this machine. */
+/** Reads the history called `name`, in topological order. Throws if it is not on this machine. */
 export function readTrace(name: string): TraceCommit[] {
   const folder = process.env['T69_SHARED_DATA'] ?? join(import.meta.dirname, '../../../shared/data')
   const file = join(folder, 'traces', `${name}.ndjson.gz`)
@@ -37,7 +37,7 @@ export function readTrace(name: string): TraceCommit[] {
   return lines.map((line, index) => parseCommit(JSON.parse(line), `${file}:${index + 1}`))
 }
 
-/** The repository's files after all commits: what every replica must show in the end. */
+/** The repository's files after all commits, which every replica must show in the end. */
 export function finalFiles(commits: readonly TraceCommit[]): Map<string, FileContent> {
   const files = new Map<string, FileContent>()
   for (const commit of commits) {

@@ -11,7 +11,7 @@ const long = Buffer.concat([Buffer.from([0x02, 126, 0x01, 0x00]), Buffer.alloc(2
 const ping = Buffer.from([0x89, 0])
 const rest = Buffer.from([0x80, 2, 8, 9])
 
-it.each([1, 3, 1_000])('gives messages whole when their bytes come %d at a time', (size) => {
+it.each([1, 3, 1_000])('returns complete messages when bytes arrive %d at a time', (size) => {
   const heard: string[] = []
   const read = createWebSocketReader(({ isBinary, payload }) =>
     heard.push(isBinary ? `${payload.length} bytes, ${payload.at(-1)} the last` : payload.toString()),

@@ -1,4 +1,4 @@
-/** A whole message, however many frames it came in. */
+/** A complete message, whatever its number of frames. */
 export interface WebSocketMessage {
   readonly isBinary: boolean
   readonly payload: Buffer
@@ -7,8 +7,8 @@ export interface WebSocketMessage {
 const upgraded = /^HTTP\/1\.1 101|^upgrade: websocket/im
 
 /**
- * Reads the WebSocket messages out of what one end of a TCP connection sent, with the tests' own eyes: no
- * library says how large they were. A connection that does not become a WebSocket has none.
+ * Reads WebSocket messages from the bytes that one end of a TCP connection sent, so that tests know their true sizes. A
+ * connection that does not become a WebSocket has no messages.
  */
 export function createWebSocketReader(
   onMessage: (message: WebSocketMessage) => void,
@@ -18,7 +18,7 @@ export function createWebSocketReader(
   let parts: Buffer[] = []
   let isBinary = false
 
-  /** Takes one frame off the front; false when it is not whole yet. */
+  /** Removes a frame from the front of the buffer. Returns false if it is not complete yet. */
   function takeFrame(): boolean {
     if (bytes.length < 2) return false
     const [first, second] = [bytes.readUInt8(0), bytes.readUInt8(1)]
@@ -40,7 +40,7 @@ export function createWebSocketReader(
 
   function takePayload(first: number, payload: Buffer): void {
     const opcode = first & 0x0f
-    // Pings, pongs and the end may come between the frames of a message.
+    // Pings, pongs and the close frame may come between the frames of a message.
     if (opcode >= 8) return
     if (opcode !== 0) isBinary = opcode === 2
     parts.push(payload)

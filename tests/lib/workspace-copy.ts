@@ -99,7 +99,7 @@ async function linkModules(from: string, to: string, copy: string): Promise<void
   }
 }
 
-/** Svelte's compiler knows .svelte files; TypeScript's is several times faster for the others. */
+/** Compiles a package. The app needs svelte-check for its .svelte files; tsc is several times faster for the others. */
 async function filesWithErrors(copy: string, project: string): Promise<string[]> {
   const isApp = project.startsWith('apps/')
   const bin = join(copy, isApp ? project : '.', 'node_modules/.bin', isApp ? 'svelte-check' : 'tsc')

@@ -40,8 +40,8 @@ const names: readonly NotificationName[] = [
 ]
 
 /**
- * Whatever a server says: the client does not crash, and keeps each edit. When an honest server follows,
- * every edit is in its log, or shown as refused.
+ * Whatever a server sends, the client does not crash and keeps every edit. Once it talks to an honest server, every edit
+ * is in that server's log or shown as rejected.
  */
 export function clientTarget(): FuzzTarget {
   return {
@@ -71,7 +71,7 @@ async function runScript(draw: Draw): Promise<string> {
   return settleWithHonest(time, storage, edits)
 }
 
-/** Reloads over the same storage, with a server that knows nothing of what the other one said. */
+/** Reloads with the same storage, and with a server that knows nothing of what the first one sent. */
 async function settleWithHonest(
   time: VirtualTime,
   storage: ClientStorage,
@@ -141,7 +141,7 @@ function edit(space: Space, kind: number, edits: Set<string>): void {
   }
 }
 
-/** A server with one log and, where there is a script, lies by it. */
+/** A server with one log. If a script is given, its answers are lies drawn from it. */
 function createServer(time: VirtualTime, draw: Draw | undefined) {
   const log: TreeOperation[] = []
   const logId = randomHexId()
@@ -270,7 +270,7 @@ function createServer(time: VirtualTime, draw: Draw | undefined) {
   return {
     transport,
     log,
-    /** Something that nobody asked for. */
+    /** Sends a notification that nothing caused. */
     say: (): void => {
       if (draw === undefined || listener === undefined || !isOpen) return
       const name = draw.pick(names)

@@ -11,12 +11,12 @@ import type { FuzzTarget } from '../fuzz-target.ts'
 import { mutateBatch } from '../mutate-batch.ts'
 
 const spaceId = 'a1'.repeat(16)
-/** How much longer than an honest batch of its size an input may take, and its answer be awaited. */
+/** How much longer an input may take than an honest batch of the same size. */
 const slowness = 100
 
 /**
- * Whatever the bytes: a batch, or a `SyncError` of one of two codes. A batch that comes out keeps the rules,
- * and encodes to the bytes it came from. No input takes long for its size.
+ * Any bytes decode to a batch, or are refused with a `SyncError` of one of two codes. A decoded batch keeps the rules, and
+ * encodes to the same bytes. No input takes long for its size.
  */
 export function decoderTarget(): FuzzTarget {
   const large = largeBatches()
@@ -45,7 +45,7 @@ export function decoderTarget(): FuzzTarget {
       const outcome = decode(input)
       const tookMs = performance.now() - from
       const bound = boundMs(input.length)
-      // A collection of garbage can hit anybody, but not three times in a row.
+      // Garbage collection may slow down one run, but not three in a row.
       if (tookMs > bound && [1, 2, 3].every(() => timed(input) > bound)) {
         throw new Error(`${input.length} bytes took ${tookMs.toFixed(1)} ms, more than ${bound.toFixed(1)}`)
       }
@@ -66,7 +66,7 @@ function refusalOf({ code, message, body: { at } }: SyncError): string {
 function checked(batch: Batch, input: Uint8Array): string {
   for (const [at, op] of batch.ops.entries()) {
     const problem = operationProblem(op) ?? (op.spaceId === batch.spaceId ? undefined : 'another space')
-    if (problem !== undefined) throw new Error(`decoded what is no operation, ${at}: ${problem}`)
+    if (problem !== undefined) throw new Error(`decoded an invalid operation, ${at}: ${problem}`)
   }
   if (Buffer.compare(encodeBatch(batch), input) !== 0) throw new Error('does not encode to the same bytes')
   const { ops } = batch
@@ -77,7 +77,7 @@ function checked(batch: Batch, input: Uint8Array): string {
 
 const magnitude = (count: number): number => Math.ceil(Math.log2(count + 1))
 
-/** How long a batch of so many bytes may take: what honest ones take on this machine, and much more. */
+/** How long a batch of a given size may take: a multiple of the time of honest batches on this machine. */
 function calibrate(honest: readonly Uint8Array[]): (bytes: number) => number {
   const small = encodeBatch(decodeBatch(rawBatch(spaceId, [{ text: '1' }])))
   const median = (input: Uint8Array): number => {
@@ -88,7 +88,7 @@ function calibrate(honest: readonly Uint8Array[]): (bytes: number) => number {
     })
     return times.toSorted((a, b) => a - b)[5] ?? 0
   }
-  // Warm before it is measured.
+  // Warm up before measuring.
   for (let left = 500; left > 0; left--) decodeBatch(small)
   const baseMs = Math.max(median(small), 0.01)
   const msPerByte = Math.max(...honest.map((input) => median(input) / input.length))
@@ -109,7 +109,7 @@ function smallBatches(random: Random): Uint8Array[] {
   return [...vectors, ...honest.map((batch) => encodeBatch(batch))]
 }
 
-/** Near the limits, each in another column: operations, names, one value, many values. */
+/** Batches near the limits, each in another column: operations, ids, one value, many values. */
 function largeBatches(): Uint8Array[] {
   const many = (count: number, op: (index: number) => RawOp): Uint8Array =>
     rawBatch(

@@ -27,14 +27,14 @@ const requestNames = Object.keys(requests) as RequestName[]
 const signalNames = Object.keys(signals) as SignalName[]
 const logId = 'ab'.repeat(16)
 const spacesPerServer = 100
-/** Limits of rates have tests of their own; here they would hide the rest. */
+/** Rate limits have their own tests. Here they would hide everything else. */
 const unlimited = { requestsPerSecond: 1e6, requestBurst: 1e6, signalsPerSecond: 1e6, signalBurst: 1e6 }
 
 type Harness = ReturnType<typeof createGatewayHarness>
 
 /**
- * Whatever a signed-in editor sends: one ack for each request, with a typed error or a reply that keeps its
- * schema; a log that changes by what is acked only; nothing in the server's log of errors; others are served.
+ * Whatever a signed-in editor sends, each request gets one ack: a typed error, or a reply that matches its schema. The log
+ * changes only by what is acked, the server logs no errors, and others are served.
  */
 export function gatewayTarget(): FuzzTarget {
   let harness = createGatewayHarness(unlimited)
@@ -46,7 +46,7 @@ export function gatewayTarget(): FuzzTarget {
       ),
     mutate: mutateBytes,
     run: (input) => {
-      // A server is dear to make and a space is not: each input has a space of its own.
+      // A server is expensive to create and a space is not, so each input gets a new space.
       if (spaces++ % spacesPerServer === 0) harness = createGatewayHarness(unlimited)
       const spaceId = spaceIdSchema.parse(spaces.toString(16).padStart(32, '0'))
       return runScript(createDraw(input), harness, spaceId)
@@ -76,7 +76,7 @@ async function runScript(draw: Draw, harness: Harness, spaceId: SpaceId): Promis
     const acksBefore = acksOf(hostile.seen)
     const answered = hostile.request(name, drawRequest(draw, name, { spaceId, head: before, pushed }))
     harness.runtime.turn()
-    // Trees are read elsewhere: the answer comes later.
+    // Trees are read on another thread, so the answer comes later.
     if (name === 'tree:compare') await nextTurn()
     if (acksOf(hostile.seen) !== acksBefore + 1) throw new Error(`${name} was not answered once`)
     ackSchema(name).parse(answered.ack)
@@ -96,12 +96,12 @@ function outcomeOf(ack: unknown, name: RequestName, added: number): string {
   const reply = ack as { ok: boolean; error?: unknown; after?: number; cursor?: number }
   if (!reply.ok) {
     const { code } = errorBodySchema.parse(reply.error)
-    if (code === 'internal') throw new Error(`${name} met a bug`)
+    if (code === 'internal') throw new Error(`${name} hit a bug`)
     if (added !== 0) throw new Error(`${name} was refused and changed the log`)
     return code
   }
   const said = name === 'ops:push' ? (reply.cursor ?? 0) - (reply.after ?? 0) : 0
-  if (added !== said) throw new Error(`${name} added ${added} and said ${said}`)
+  if (added !== said) throw new Error(`${name} added ${added} and acked ${said}`)
   return 'ok'
 }
 
@@ -114,15 +114,15 @@ function checkServer(harness: Harness, spaceId: SpaceId, honest: Client, hostile
   for (const it of [...honest.seen, ...hostile.seen]) {
     if ('name' in it) notifications[it.name satisfies NotificationName].parse(it.payload)
   }
-  // A log that an invented position renewed has put everybody out.
+  // If an invented position has renewed the log, everybody has to join again.
   honest.join({}, spaceId)
   const edit = honest.push([setOp(1, 'last', { peer: 'honest', space: spaceId })], spaceId)
-  if (edit.ack?.ok !== true) throw new Error('the honest one is refused')
+  if (edit.ack?.ok !== true) throw new Error('the honest client is refused')
   checkLog(harness, spaceId)
   if (Object.keys(Object.prototype).length > 0) throw new Error('the prototype of all objects was changed')
 }
 
-/** It holds nothing twice, and nothing that a replica stumbles over. */
+/** Checks that the log holds no operation twice, and none that a replica cannot merge. */
 function checkLog({ opLogs }: Harness, spaceId: SpaceId): void {
   const all = opLogs.open(spaceId, newEpoch()).read(0, { maxOps: 20_000, maxBytes: 1e9 })
   if (new Set(all.map(opKey)).size !== all.length) throw new Error('the log holds an operation twice')
@@ -145,7 +145,7 @@ function drawRequest(
         draw.below(2) === 0 ? { spaceId: space } : { spaceId: space, logId, epoch: logId, cursor: position },
       )
     case 'space:leave':
-      // Seldom: nothing else is of interest afterwards.
+      // Rare, because nothing after it matters.
       return draw.below(4) === 0 ? { spaceId: space } : drawValue(draw)
     case 'ops:push':
       return drawRelative(draw, { spaceId: space, batch: drawBatch(draw, spaceId, pushed) })
@@ -172,7 +172,7 @@ function drawSignal(draw: Draw, name: SignalName, spaceId: SpaceId): unknown {
   }
 }
 
-/** A batch of valid operations, often spoilt, or pushed before. */
+/** Draws a batch of valid operations, often corrupted or pushed before. */
 function drawBatch(draw: Draw, spaceId: SpaceId, pushed: Uint8Array[]): unknown {
   if (pushed.length > 0 && draw.below(4) === 0) return draw.pick(pushed)
   const ops = drawOps(draw, spaceId, 1 + draw.below(12))

@@ -20,7 +20,7 @@ const unlimited = {
   REQUEST_LIMIT_PER_ADDRESS: '1000000',
   REQUEST_LIMIT_PER_USER: '1000000',
 }
-/** What any route's body may have: each takes what it knows. */
+/** The fields of all routes' bodies: each route reads those that it knows. */
 const body = {
   email: 'a@example.org',
   password,
@@ -32,13 +32,13 @@ const body = {
 
 interface Route {
   readonly method: (typeof methods)[number]
-  /** Such as `/api/spaces/{spaceId}`. */
+  /** A path with parameters, such as `/api/spaces/{spaceId}`. */
   readonly path: string
 }
 
 /**
- * Whatever comes by HTTP to the routes that the OpenAPI document names, and beside them: an answer below 500,
- * and where it is a refusal, one in the form that all have.
+ * Any HTTP request, to a route of the OpenAPI document or elsewhere, is answered with a status below 500. A refusal has
+ * the form of every error.
  */
 export async function httpTarget(): Promise<FuzzTarget> {
   const harness = await createHttpHarness(unlimited)
@@ -154,7 +154,7 @@ function drawBody(draw: Draw, id: string, owner: Person): string | undefined {
   try {
     return JSON.stringify(value)
   } catch {
-    // Too deep to write with a stack, so also to read with one.
+    // The value is too deep for JSON.stringify. This text is too deep for a recursive parser as well.
     return '['.repeat(30_000) + ']'.repeat(30_000)
   }
 }

@@ -1,10 +1,10 @@
 import type { FuzzTarget } from '../fuzz-target.ts'
 import { mutateBytes } from '../mutate-bytes.ts'
 
-/** What each first byte of an input does: the faults that a fuzzer has to notice. */
+/** The faults that a fuzzer has to notice, by the first byte of an input. */
 export const planted = { throws: 1, hangs: 2, devours: 3 } as const
 
-/** Breaks on purpose, so that whoever relies on the fuzzer knows that it would tell. */
+/** Fails on purpose, to test that the fuzzer notices. */
 export function plantedTarget(): FuzzTarget {
   return {
     seeds: () => [Uint8Array.of(0, 0)],

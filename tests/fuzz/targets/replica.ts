@@ -12,8 +12,8 @@ const spaceId = spaceIdSchema.parse('a1'.repeat(16))
 const maxOps = 120
 
 /**
- * Whatever operations a batch can hold: no replica throws, and all orders and portions of arrival lead to
- * one state, the one that a replica has which got them all at once, in their order.
+ * Whatever valid operations arrive, no replica throws. All orders and portions lead to the same state as merging them at
+ * once, in order.
  */
 export function replicaTarget(): FuzzTarget {
   return {
@@ -44,7 +44,7 @@ function agreement(treeId: string, ops: readonly VertexOperation[], random: Rand
     for (let at = 0; at < order.length;) {
       const end = at + 1 + random.below(random.chance(0.3) ? order.length : 4)
       replica.merge(order.slice(at, end))
-      // What came before comes again.
+      // Repeat earlier operations.
       if (random.chance(0.2)) replica.merge(order.slice(0, random.below(end)))
       at = end
     }
