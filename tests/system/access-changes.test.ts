@@ -13,16 +13,15 @@ import { password, startLiveServer, type LiveServer, type Person } from '../lib/
 import { connectRaw, type RawSocket } from '../lib/raw-socket.ts'
 
 /**
- * Somebody who is live in a space loses the right to be there. From the answer to whoever did it on, nothing
- * of the space reaches them and nothing of theirs gets in: on the socket they have, on any new one, whatever
- * token they still hold.
+ * A person with a live socket in a space loses access to it. From the response to that change on, nothing of the space
+ * reaches them and nothing of theirs is accepted: on their socket, on any new one, and with any token they still have.
  */
 
 let server: LiveServer
 let cast: Cast
 let spaceId: SpaceId
 let witness: RawSocket
-/** A session of the editor's of its own, live in the space and shown in it. */
+/** A separate session of the editor, live in the space and shown in it. */
 let victim: Person
 let socket: RawSocket
 
@@ -48,7 +47,7 @@ afterEach(async () => {
 const member = () => `/api/spaces/${spaceId}/members/${cast.people.editor.user.id}`
 const change = { treeId: 't', targetId: 'v', key: 'text', value: 'secret' }
 
-/** The owner does all that others in a space would hear of. */
+/** The owner does everything that others in the space would be told of. */
 async function ownerActs(): Promise<void> {
   expect(await witness.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe('ok')
   witness.io.emit('ops:transient', { spaceId, changes: [change] })
@@ -61,7 +60,7 @@ async function head(): Promise<number> {
   return ack.ok ? ack.head : -1
 }
 
-/** Everything that can be sent, from a socket that is open. Nobody hears of it. */
+/** Sends every request and signal from an open socket, and checks that nobody is told of any. Returns the outcomes. */
 async function attempts(from: RawSocket): Promise<Record<string, string>> {
   const before = await head()
   await witness.fence()
@@ -83,13 +82,13 @@ async function attempts(from: RawSocket): Promise<Record<string, string>> {
 
 const outside = { push: 'not_joined', pull: 'not_joined', join: 'not_found', pushAfter: 'not_joined' }
 
-describe('[AU6] out of the space', () => {
+describe('losing the space', () => {
   test.each<[string, 'removed' | 'deleted', () => Promise<{ outcome: string }>]>([
     ['removed by an owner', 'removed', () => cast.people.owner.call('DELETE', member())],
     ['leaving from another device', 'removed', () => cast.people.editor.call('DELETE', member())],
     ['a deleted space', 'deleted', () => cast.people.owner.call('DELETE', `/api/spaces/${spaceId}`)],
   ])(
-    '%s: nothing reaches the socket any more, nothing of it is taken, through reconnects too',
+    '[AU6] %s: the socket is told nothing more and may write nothing, even after reconnecting',
     async (_, reason, act) => {
       const goneId = socket.io.id
       expect((await act()).outcome).toBe('204')
@@ -98,7 +97,7 @@ describe('[AU6] out of the space', () => {
       const isThere = reason === 'removed'
       await witness.fence()
       const gone = witness.payloads('presence:changed').flatMap((it) => it.gone)
-      // Of a deleted space nobody is told more than that.
+      // Nobody is told anything else of a deleted space.
       expect(isThere ? gone : [goneId]).toEqual([goneId])
       if (isThere) await ownerActs()
       await socket.fence()
@@ -119,7 +118,7 @@ describe('[AU6] out of the space', () => {
     },
   )
 
-  test('[AU6] somebody else’s id in a deleted space’s place is another space', async () => {
+  test('[AU6] a space created with the id of a deleted one is another space', async () => {
     await cast.people.owner.call('DELETE', `/api/spaces/${spaceId}`)
     await cast.people.stranger.call('POST', '/api/spaces', { id: spaceId, name: 'Mine' })
     using stranger = await connectRaw(server.url, cast.people.stranger.token)
@@ -133,7 +132,7 @@ describe('[AU6] out of the space', () => {
     expect(socket.heard.slice(heard)).toEqual([])
   })
 
-  test('[AU6] pushes under way at a removal are taken or refused, each said, and none comes later', async () => {
+  test('[AU6] pushes in flight at a removal are each acked or refused, and none is committed later', async () => {
     const sent = Array.from({ length: 60 }, (_, nth) => {
       const answer = socket.request('ops:push', { spaceId, batch: freshEdit(spaceId).batch })
       return { nth, answer }
@@ -145,13 +144,13 @@ describe('[AU6] out of the space', () => {
     const taken = answers.filter((ack) => ack.ok).length
     const codes = new Set(answers.flatMap((ack) => (ack.ok ? [] : [ack.error.code])))
     expect([...codes].filter((code) => code !== 'not_joined' && code !== 'not_found')).toEqual([])
-    // The two of the root, and what was acked.
+    // Two operations of the root, and the acked ones.
     expect(atRemoval).toBe(2 + taken)
     expect(await attempts(socket)).toEqual(outside)
   })
 })
 
-test('[AU6] made a viewer: what is written is refused, also after a reconnect; what others do is still seen', async () => {
+test('[AU6] an editor made a viewer may not write, even after reconnecting, and still sees what others do', async () => {
   expect((await cast.people.owner.call('PATCH', member(), { role: 'viewer' })).outcome).toBe('200')
   expect(await socket.next('space:closed')).toEqual({ spaceId, reason: 'changed' })
   const push = () => socket.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })
@@ -172,14 +171,14 @@ test('[AU6] made a viewer: what is written is refused, also after a reconnect; w
   }
 })
 
-describe('[AU5] the session ends', () => {
+describe('a session that ends', () => {
   test.each<[string, () => Promise<unknown>]>([
     ['signing out', () => victim.call('POST', '/api/auth/logout', { refreshToken: victim.refreshToken })],
     ['signing out everywhere, on another device', signOutEverywhere],
-    ['a refresh token that is used twice', reuse],
-    ['a password that is changed on another device', () => changePassword(cast.people.editor)],
-    ['a password that is changed on this device', () => changePassword(victim)],
-  ])('%s: the socket is cut, and no token of the session opens another', async (_, end) => {
+    ['a refresh token used twice', reuse],
+    ['a password changed on another device', () => changePassword(cast.people.editor)],
+    ['a password changed on this device', () => changePassword(victim)],
+  ])('[AU5] %s disconnects the socket, and no token of the session opens another', async (_, end) => {
     await end()
     expect(await socket.ended).toBe('io server disconnect')
     const heard = socket.heard.length
@@ -210,13 +209,13 @@ describe('[AU5] the session ends', () => {
   async function changePassword(person: Person): Promise<void> {
     const body = { password, newPassword: 'a better battery' }
     const changed = await person.call('POST', '/api/auth/change-password', body)
-    // The one session that goes on is another.
+    // The session that continues is another.
     const { accessToken } = sessionSchema.parse(changed.body)
     using fresh = await connectRaw(server.url, accessToken)
     expect(await fresh.outcomeOf('space:join', { spaceId })).toBe('ok')
   }
 
-  /** The thief refreshes, and long after that the owner of the session does, with the same token. */
+  /** A thief uses the refresh token, and the owner of the session uses the same one long after. */
   async function reuse(): Promise<void> {
     const { refreshToken } = victim
     const refresh = () => server.call(undefined, 'POST', '/api/auth/refresh', { refreshToken })
@@ -224,25 +223,25 @@ describe('[AU5] the session ends', () => {
     expect((await server.atOffset(60_000, refresh)).outcome).toBe('401 unauthenticated')
   }
 
-  test('one session’s end leaves the person’s other devices alone', async () => {
+  test('[AU5] the end of a session does not affect the person’s other devices', async () => {
     const other = await server.signIn(victim)
     await other.call('POST', '/api/auth/logout', { refreshToken: other.refreshToken })
     expect(await socket.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe('ok')
   })
 })
 
-describe('[AU7] the account is deleted', () => {
+describe('a deleted account', () => {
   const deleteAccount = () =>
     server.call(cast.people.editor.token, 'POST', '/api/auth/delete-account', { password })
 
-  test('nothing reaches any of its sockets from the answer on, nothing is taken, through reconnects too', async () => {
+  test('[AU7] from the response on, a deleted account is told nothing and may write nothing, even after reconnecting', async () => {
     const goneId = socket.io.id
     using idle = await connectRaw(server.url, cast.people.editor.token)
     await idle.request('space:join', { spaceId })
     const heard = { socket: socket.heard.length, idle: idle.heard.length, witness: witness.heard.length }
     const before = await head()
     expect((await deleteAccount()).outcome).toBe('204')
-    // What others may hear of it is that nobody is there any more.
+    // Others are told only that the person is gone.
     await witness.fence()
     expect(witness.heard.slice(heard.witness)).toEqual([
       { name: 'presence:changed', payload: { spaceId, present: [], gone: [goneId] } },
@@ -252,7 +251,7 @@ describe('[AU7] the account is deleted', () => {
     expect(await idle.ended).toBe('io server disconnect')
     expect(socket.heard.slice(heard.socket)).toEqual([])
     expect(idle.heard.slice(heard.idle)).toEqual([])
-    // The tokens are signed, and good for minutes yet.
+    // The tokens are signed and have not expired.
     for (const { token, refreshToken } of [victim, cast.people.editor]) {
       for (let again = 0; again < 3; again++) {
         await expect(connectRaw(server.url, token)).rejects.toMatchObject({ code: 'unauthenticated' })
@@ -263,13 +262,13 @@ describe('[AU7] the account is deleted', () => {
       const refreshed = await server.call(undefined, 'POST', '/api/auth/refresh', { refreshToken })
       expect(refreshed.outcome).toBe('401 unauthenticated')
     }
-    // The owner's own edit, and nothing else.
+    // Only the owner's edit was committed.
     expect(await head()).toBe(before + 1)
     const members = await cast.people.owner.call('GET', `/api/spaces/${spaceId}/members`)
     expect(JSON.stringify(members.body)).not.toContain('Edna')
   })
 
-  test('pushes under way are taken or lost with the socket, and none comes later', async () => {
+  test('[AU7] pushes in flight when an account is deleted are acked or lost, and none is committed later', async () => {
     let taken = 0
     const answers = Array.from({ length: 60 }, async () => {
       const answer = await socket
@@ -280,22 +279,22 @@ describe('[AU7] the account is deleted', () => {
     expect((await deleteAccount()).outcome).toBe('204')
     const atDeletion = await head()
     expect(await socket.ended).toBe('io server disconnect')
-    // A client that goes on as if nothing had happened.
+    // A client that continues as if nothing had happened.
     for (let again = 0; again < 5; again++) {
       socket.io.emit('ops:push', { spaceId, batch: freshEdit(spaceId).batch })
       await expect(connectRaw(server.url, victim.token)).rejects.toMatchObject({ code: 'unauthenticated' })
     }
     socket.io.disconnect()
     await Promise.allSettled(answers)
-    // All that was acked is there, beside the two operations of the root.
+    // Every acked operation is there, beside the two of the root.
     expect(taken).toBeLessThanOrEqual(atDeletion - 2)
     expect(await head()).toBe(atDeletion)
   })
 
-  test('a request whose body is still on its way is refused when it has come', async () => {
+  test('[AU7] a request whose body arrives after its session has ended is refused', async () => {
     const { hostname, port } = new URL(server.url)
     const body = JSON.stringify({ role: 'editor' })
-    // The owner's, whose token was good when the head of the request came.
+    // The owner's token is valid when the head of the request arrives.
     const { token } = cast.people.owner
     const slow = connect({ host: hostname, port: Number(port) })
     await once(slow, 'connect')
@@ -311,7 +310,7 @@ describe('[AU7] the account is deleted', () => {
     expect(answer).toContain('unauthenticated')
   })
 
-  test('the spaces that nobody else is in go with it, files and all, and the others stay', async () => {
+  test('[AU7] spaces without another member are deleted with the account, files included, and others stay', async () => {
     const own = spaceIdSchema.parse(randomHexId())
     await victim.call('POST', '/api/spaces', { id: own, name: 'Mine' })
     await socket.request('space:join', { spaceId: own })
@@ -325,7 +324,7 @@ describe('[AU7] the account is deleted', () => {
     expect(await head()).toBe(before)
   })
 
-  test('who signs up with its address is somebody else', async () => {
+  test('[AU7] signing up with the address of a deleted account creates another person', async () => {
     expect((await deleteAccount()).outcome).toBe('204')
     const again = await server.signUp('Edna Editor')
     expect(again.user.email).toBe(victim.user.email)
@@ -337,7 +336,7 @@ describe('[AU7] the account is deleted', () => {
     expect(stranger.heard).toEqual([])
   })
 
-  test('the last owner of a space that others are in stays, with everything, until there is another', async () => {
+  test('[AU7] the last owner of a space with other members cannot delete the account until there is another owner', async () => {
     const { owner, editor } = cast.people
     const refused = await owner.call('POST', '/api/auth/delete-account', { password })
     expect(refused.outcome).toBe('403 forbidden')
@@ -352,14 +351,14 @@ describe('[AU7] the account is deleted', () => {
   })
 })
 
-/** In a process of its own: two SQLite libraries in one would take each other's locks on the file away. */
+/** Runs SQL in a separate process: two SQLite libraries in one process would release each other's locks on the file. */
 async function asOperator(sql: string): Promise<void> {
   const script = `new (require('node:sqlite').DatabaseSync)(process.argv[1]).exec(process.argv[2])`
   const database = join(server.dataDir, 'platform.sqlite')
   await promisify(execFile)(process.execPath, ['-e', script, database, sql])
 }
 
-test('[AU8] rows that an operator deletes by hand cut the live socket, and remove who listens', async () => {
+test('[AU8] deleting a session by hand disconnects its socket, and deleting a membership removes the member', async () => {
   const { editor, viewer } = cast.people
   using listener = await connectRaw(server.url, viewer.token)
   await listener.request('space:join', { spaceId })
@@ -374,7 +373,7 @@ test('[AU8] rows that an operator deletes by hand cut the live socket, and remov
   await expect(connectRaw(server.url, victim.token)).rejects.toMatchObject({ code: 'unauthenticated' })
 })
 
-test('[AU4] an access token that runs out takes its socket along, which a renewal would have kept', async () => {
+test('[AU4] a socket is disconnected when its access token expires, unless it was renewed', async () => {
   await using brief = await startLiveServer({ ACCESS_TOKEN_TTL: '1s' })
   const anna = await brief.signUp('Anna')
   using left = await connectRaw(brief.url, anna.token)

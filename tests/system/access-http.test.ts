@@ -36,7 +36,7 @@ function everybody(outcome: string): Expected {
   return Object.fromEntries(callers.map((caller) => [caller, outcome])) as Expected
 }
 
-/** Callers who are not signed in learn nothing else. */
+/** The outcomes of people. Anyone who is not signed in learns only that. */
 function people(outcomes: Record<SignedIn, string>): Expected {
   return { ...everybody('401 unauthenticated'), ...outcomes }
 }
@@ -68,7 +68,7 @@ const email = (who: SignedIn) => cast.people[who].user.email
 const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
   'GET /health': [{ expected: everybody('200') }],
   'GET /ready': [{ expected: everybody('200') }],
-  // The operator's token opens it, and nobody else's.
+  // Only the operator's token is accepted.
   'GET /metrics': [{ expected: everybody('401 unauthenticated') }],
   'POST /api/auth/register': [
     {
@@ -106,7 +106,7 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
   ],
   'POST /api/auth/logout': [
     {
-      // Always fine, so that signing out works whatever state a device is in. What it ends: access-changes.test.ts.
+      // Always succeeds, so that signing out works in any state of a device. Its effects: access-changes.test.ts.
       body: ({ caller }) => ({ refreshToken: refreshTokenOf(caller) }),
       expected: everybody('204'),
     },
@@ -134,7 +134,7 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
       what: 'with the password',
       token: async (caller) => (caller === 'owner' ? tokenOf(caller) : tokenOfSomebodyElse(caller)),
       body: () => ({ password }),
-      // Others would be left without an owner.
+      // The other members would have no owner.
       expected: { ...allPeople('204'), owner: denied },
     },
   ],
@@ -230,7 +230,7 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
   ],
 }
 
-/** Of sessions of their own: what is refreshed twice, or signed out, is gone. */
+/** Refresh tokens of separate sessions, because refreshing twice or signing out ends a session. */
 const freshSessions = new Map<Caller, string>()
 
 function refreshTokenOf(caller: Caller): string | undefined {
@@ -249,12 +249,12 @@ function tokenOf(caller: Caller): string | undefined {
   return isSignedIn(caller) ? cast.people[caller].token : cast.tokens[caller].access
 }
 
-/** For what ends the sessions of whoever does it: an account of its own for each who is signed in. */
+/** For requests that end the caller's sessions: the token of a new account for each caller who is signed in. */
 async function tokenOfSomebodyElse(caller: Caller): Promise<string | undefined> {
   return isSignedIn(caller) ? (await server.signUp(`Somebody ${randomHexId()}`)).token : tokenOf(caller)
 }
 
-/** What the owner sees of the space. */
+/** Everything that the owner sees of the space. */
 async function shown(spaceId: SpaceId): Promise<unknown> {
   const { owner } = cast.people
   const paths = ['', '/members', `/trees/${spaceId}`]
@@ -278,7 +278,7 @@ test('the server answers every route and no other, apart from the description an
   expect(routes.toSorted(), printed).toEqual(apiRoutes.toSorted())
 })
 
-/** The routes of what Fastify prints as an indented tree: `│   └── /:spaceId (GET, HEAD, PATCH)`. */
+/** Reads the routes from the indented tree that Fastify prints: `│   └── /:spaceId (GET, HEAD, PATCH)`. */
 function routesIn(printed: string): string[] {
   const parents: string[] = []
   return printed.split('\n').flatMap((line) => {
@@ -301,7 +301,7 @@ const rows = apiRoutes.flatMap((route) =>
 )
 
 test.each(rows)(
-  '$name: each caller gets what is theirs, and a refusal changes nothing',
+  '$name: each caller gets the expected outcome, and a refusal changes nothing',
   async ({ route, path, body, token, expected }) => {
     const [method = '', pattern = ''] = route.split(' ')
     if (route === 'POST /api/auth/refresh' || route === 'POST /api/auth/logout') {
@@ -331,7 +331,7 @@ test.each(rows)(
   },
 )
 
-test('people see the spaces that they are in, and no others', async () => {
+test('the list of spaces has those that the person is a member of, and no others', async () => {
   const spaceId = await cast.space()
   for (const who of signedIn) {
     const list = JSON.stringify((await cast.people[who].call('GET', '/api/spaces')).body)
@@ -339,7 +339,7 @@ test('people see the spaces that they are in, and no others', async () => {
   }
 })
 
-test('a tree is read through its own space only, and ids that are no ids reach nothing', async () => {
+test('a tree can be read only through its own space, and invalid ids are refused', async () => {
   const [spaceId, other] = [await cast.space(), await cast.space()]
   const { owner } = cast.people
   const read = async (path: string) => (await owner.call('GET', path)).outcome
@@ -370,7 +370,7 @@ test('a tree is read through its own space only, and ids that are no ids reach n
   }
 })
 
-test('the access token is taken from its header and from nowhere else', async () => {
+test('the access token is accepted only in its header', async () => {
   const { token } = cast.people.owner
   for (const path of [`/api/me?token=${token}`, `/api/me?access_token=${token}`]) {
     expect((await server.call(undefined, 'GET', path)).outcome).toBe('401 unauthenticated')

@@ -5,7 +5,7 @@ import { createCast, type Cast } from '../lib/cast.ts'
 import { startLiveServer, type LiveServer, type Person } from '../lib/live-server.ts'
 import { connectRaw } from '../lib/raw-socket.ts'
 
-/** What an invite opens, and for how long. */
+/** What an invite gives access to, and for how long. */
 
 let server: LiveServer
 let cast: Cast
@@ -24,7 +24,7 @@ async function accept(person: Person, token: string): Promise<string> {
   return (await person.call('POST', `/api/invites/${encodeURIComponent(token)}/accept`)).outcome
 }
 
-test('an invite opens its own space and no other', async () => {
+test('an invite gives access to its own space and no other', async () => {
   const [invited, other] = [await cast.space(), await cast.space()]
   const { stranger } = cast.people
   expect(await accept(stranger, await cast.invite(invited, 'viewer'))).toBe('200')
@@ -51,7 +51,7 @@ test('an invite that has expired lets nobody in', async () => {
   expect((await cast.people.stranger.call('GET', `/api/spaces/${spaceId}`)).outcome).toBe('404 not_found')
 })
 
-test('an invite to a space that was deleted lets nobody in, also when its id is taken anew', async () => {
+test('an invite to a deleted space lets nobody in, even if a new space has its id', async () => {
   const spaceId = await cast.space()
   const { owner, stranger, removed } = cast.people
   const token = await cast.invite(spaceId, 'editor')
@@ -63,7 +63,7 @@ test('an invite to a space that was deleted lets nobody in, also when its id is 
   expect(await socket.request('space:join', { spaceId })).toMatchObject({ ok: true, head: 0, role: 'owner' })
 })
 
-test('an invite does not let in again who was removed, and does not raise who was demoted', async () => {
+test('an older invite neither lets in a removed member nor restores the role of a demoted one', async () => {
   const spaceId = await cast.space()
   const { owner, editor, viewer } = cast.people
   const member = `/api/spaces/${spaceId}/members/${editor.user.id}`
@@ -78,7 +78,7 @@ test('an invite does not let in again who was removed, and does not raise who wa
   expect(await accept(viewer, viewers)).toBe('410 invite_expired')
 })
 
-test('an invite that an owner withdrew lets nobody in, and the others go on', async () => {
+test('an invite that an owner withdrew lets nobody in, and other invites still do', async () => {
   const spaceId = await cast.space()
   const { owner, editor, viewer, stranger, removed } = cast.people
   const [withdrawn, kept] = [await cast.invite(spaceId, 'editor'), await cast.invite(spaceId, 'viewer')]
@@ -103,7 +103,7 @@ test('an invite never raises a member’s role', async () => {
   expect(reply.body).toMatchObject({ id: spaceId, role: 'viewer' })
 })
 
-test('an invite of who is no owner any more is void', async () => {
+test('an invite is void once its creator is no longer an owner', async () => {
   const spaceId = await cast.space()
   const { owner, editor, stranger } = cast.people
   const members = `/api/spaces/${spaceId}/members`

@@ -19,11 +19,11 @@ import { startLiveServer, type LiveServer, type Person } from '../lib/live-serve
 import { connectRaw, type RawSocket } from '../lib/raw-socket.ts'
 
 /**
- * What everybody may send over the socket, and what they hear. A new event or a new role does not compile
- * until it has its rows here.
+ * What everybody may send over the socket, and what they are told. A new event or a new role does not compile until it
+ * has its rows here.
  */
 
-/** Somebody with a socket: a person who has tried to join the space, or, `outside`, an editor who has not. */
+/** A person whose socket has tried to join the space, or, `outside`, an editor whose socket has not. */
 type Who = SignedIn | 'outside'
 const everyone: readonly Who[] = [...signedIn, 'outside']
 
@@ -32,7 +32,7 @@ interface Asked {
   readonly who: SignedIn
 }
 
-/** What comes of a request: `ok` or the code of its error. A signal is `passed on` to the owner, or `dropped`. */
+/** The outcome of a request is `ok` or the code of its error. A signal is `passed on` to the owner, or `dropped`. */
 interface SentRow {
   readonly payload: (asked: Asked) => object
   readonly expected: Readonly<Record<Who, string>>
@@ -98,7 +98,7 @@ const difference = {
   differing: 0,
 }
 
-/** Where something happens that people are told of: a space, the owner's socket in it, and those who listen. */
+/** A space, the socket of its owner, who causes the notifications, and the sockets that may get them. */
 interface Scene {
   readonly spaceId: SpaceId
   readonly owner: RawSocket
@@ -143,7 +143,7 @@ const heard: Readonly<Record<NotificationName, HeardRow>> = {
     cause: ({ spaceId }) => cast.people.owner.call('DELETE', `/api/spaces/${spaceId}`),
     expected: membersWhoJoined,
   },
-  // It is about the token of the socket, whatever space that is in.
+  // It is about the token of the socket, in whatever space.
   'auth:expiring': {
     cause: ({ listeners }) => Promise.all(listeners.map((socket) => socket.next('auth:expiring'))),
     token: async (person) => (await server.atOffset(-almostTokenTtlMs, () => server.signIn(person))).token,
@@ -165,7 +165,7 @@ let server: LiveServer
 let cast: Cast
 let spaceId: SpaceId
 let logId: LogId
-/** The owner's, in the space: it hears what the space is told. */
+/** The owner's socket, which has joined the space. */
 let witness: RawSocket
 beforeAll(async () => {
   server = await startLiveServer()
@@ -201,7 +201,7 @@ const sentEvents = [...Object.keys(requests), ...Object.keys(signals)] as (Reque
 describe.each(sentEvents)('%s', (name) => {
   const { payload, expected } = sent[name]
 
-  test('[PU2] [PL3] [TR2] [JO2] each role gets what is theirs, and a refusal changes nothing', async () => {
+  test('[PU2] [PL3] [TR2] [JO2] each person gets the expected outcome, and a refusal changes nothing', async () => {
     const outcomes: Partial<Record<Who, string>> = {}
     for (const who of everyone) {
       const as = who === 'outside' ? 'editor' : who
@@ -244,36 +244,33 @@ describe.each(sentEvents)('%s', (name) => {
 
 const heardEvents = Object.keys(notifications) as NotificationName[]
 
-test.each(heardEvents)(
-  '[JO1] [AU6] %s is heard by those whom it is for, and by nobody else',
-  async (name) => {
-    const { cause, token, expected } = heard[name]
-    const freshSpaceId = await cast.space()
-    using owner = await connectRaw(server.url, cast.people.owner.token)
-    await owner.request('space:join', { spaceId: freshSpaceId })
-    using sockets = new DisposableStack()
-    const listeners: { readonly who: Who; readonly socket: RawSocket; readonly heardBefore: number }[] = []
-    for (const who of everyone) {
-      const person = cast.people[who === 'outside' ? 'editor' : who]
-      const shown = token === undefined ? person.token : await token(person)
-      const socket = sockets.use(await connectRaw(server.url, shown))
-      if (who !== 'outside') await socket.request('space:join', { spaceId: freshSpaceId })
-      await socket.fence()
-      listeners.push({ who, socket, heardBefore: socket.heard.length })
-    }
-    await cause({ spaceId: freshSpaceId, owner, listeners: listeners.map(({ socket }) => socket) })
-    await owner.fence()
-    const outcomes: Partial<Record<Who, string>> = {}
-    for (const { who, socket, heardBefore } of listeners) {
-      await socket.fence()
-      const isHeard = socket.heard.slice(heardBefore).some((it) => it.name === name)
-      outcomes[who] = isHeard ? 'hears it' : 'hears nothing'
-    }
-    expect(outcomes).toEqual(expected)
-  },
-)
+test.each(heardEvents)('[JO1] [AU6] %s is sent to the expected people, and to nobody else', async (name) => {
+  const { cause, token, expected } = heard[name]
+  const freshSpaceId = await cast.space()
+  using owner = await connectRaw(server.url, cast.people.owner.token)
+  await owner.request('space:join', { spaceId: freshSpaceId })
+  using sockets = new DisposableStack()
+  const listeners: { readonly who: Who; readonly socket: RawSocket; readonly heardBefore: number }[] = []
+  for (const who of everyone) {
+    const person = cast.people[who === 'outside' ? 'editor' : who]
+    const shown = token === undefined ? person.token : await token(person)
+    const socket = sockets.use(await connectRaw(server.url, shown))
+    if (who !== 'outside') await socket.request('space:join', { spaceId: freshSpaceId })
+    await socket.fence()
+    listeners.push({ who, socket, heardBefore: socket.heard.length })
+  }
+  await cause({ spaceId: freshSpaceId, owner, listeners: listeners.map(({ socket }) => socket) })
+  await owner.fence()
+  const outcomes: Partial<Record<Who, string>> = {}
+  for (const { who, socket, heardBefore } of listeners) {
+    await socket.fence()
+    const isHeard = socket.heard.slice(heardBefore).some((it) => it.name === name)
+    outcomes[who] = isHeard ? 'hears it' : 'hears nothing'
+  }
+  expect(outcomes).toEqual(expected)
+})
 
-/** What a bare websocket gets until the server closes it. Each frame is sent once the one before was answered. */
+/** The frames that a bare WebSocket gets until the server closes it. Sends each frame once the one before was answered. */
 async function framesUntilClosed(...sent: readonly string[]): Promise<string[]> {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`)
   const frames: string[] = []
@@ -288,16 +285,19 @@ async function framesUntilClosed(...sent: readonly string[]): Promise<string[]> 
   return frames
 }
 
-describe('[AU3] renewing', () => {
-  test.each(signedOut)('refuses a token that is no good, %s, and the socket goes on', async (kind) => {
-    using socket = await connectRaw(server.url, cast.people.editor.token)
-    const token = cast.tokens[kind].access
-    const outcome = await socket.outcomeOf('auth:renew', token === undefined ? {} : { token })
-    expect(outcome).toBe(kind === 'none' ? 'invalid_request' : 'unauthenticated')
-    expect(await socket.outcomeOf('space:join', { spaceId })).toBe('ok')
-  })
+describe('renewing', () => {
+  test.each(signedOut)(
+    '[AU3] renewing with an invalid token (%s) is refused, and the socket continues',
+    async (kind) => {
+      using socket = await connectRaw(server.url, cast.people.editor.token)
+      const token = cast.tokens[kind].access
+      const outcome = await socket.outcomeOf('auth:renew', token === undefined ? {} : { token })
+      expect(outcome).toBe(kind === 'none' ? 'invalid_request' : 'unauthenticated')
+      expect(await socket.outcomeOf('space:join', { spaceId })).toBe('ok')
+    },
+  )
 
-  test('makes nobody somebody else', async () => {
+  test('[AU3] renewing with the token of another user is refused', async () => {
     using socket = await connectRaw(server.url, cast.people.stranger.token)
     expect(await socket.outcomeOf('auth:renew', { token: cast.people.owner.token })).toBe('forbidden')
     expect(await socket.outcomeOf('space:join', { spaceId })).toBe('not_found')
@@ -308,7 +308,7 @@ describe('[AU3] renewing', () => {
 })
 
 describe('the wrong space', () => {
-  test('[JO2] one that is somebody else’s, one that was deleted and one that never was are refused alike', async () => {
+  test('[JO2] the spaces of others, deleted spaces and spaces that never existed are refused alike', async () => {
     using socket = await connectRaw(server.url, cast.people.stranger.token)
     const deleted = await cast.space()
     expect((await cast.people.owner.call('DELETE', `/api/spaces/${deleted}`)).status).toBe(204)
@@ -320,7 +320,7 @@ describe('the wrong space', () => {
     expect(answers[0]).toContain('not_found')
   })
 
-  test('[PU8] a batch of one space does not get into another, whichever of the two is one’s own', async () => {
+  test('[PU8] a batch of one space is refused in another, whichever of the two the user is a member of', async () => {
     using socket = await connectRaw(server.url, cast.people.stranger.token)
     const own = randomHexId() as SpaceId
     await cast.people.stranger.call('POST', '/api/spaces', { id: own, name: 'Own' })
@@ -334,14 +334,14 @@ describe('the wrong space', () => {
     expect(await socket.outcomeOf('ops:push', { spaceId: own, batch: ownBatch })).toBe('ok')
   })
 
-  test('[PR4] nobody speaks in another’s name: who is present is what the server knows', async () => {
+  test('[PR4] presence has the user and connection that the server knows, whatever the client sends', async () => {
     using socket = await connectRaw(server.url, cast.people.editor.token)
     await socket.request('space:join', { spaceId })
     const user = { id: cast.people.owner.user.id, name: 'Olga Owner' }
     const pretence = { connectionId: witness.io.id, user }
     socket.io.emit('presence:set', { spaceId, state: { here: true }, ...pretence })
     const { present } = await witness.next('presence:changed')
-    // Earlier ones are of other tests: the newest says it.
+    // Earlier events are from other tests, so use the newest.
     await socket.fence()
     await witness.fence()
     const newest =

@@ -5,20 +5,20 @@ import { expect, test } from 'vitest'
 import { startLiveServer } from '../lib/live-server.ts'
 import { connectRaw } from '../lib/raw-socket.ts'
 
-/** How many moves come one by one; 20,000 for the long run. */
+/** The number of moves that come one by one. The long run has 20,000. */
 const moves = Number(process.env.BACKDATED_MOVES ?? 1_000)
 const vertices = 20_000
 const deadlineMs = 120_000
 
-/** What a merge takes by the device's clock, whatever it takes here: as on a slow phone, with a large tree. */
+/** The time of one merge by the device's clock, as on a slow phone with a large tree, whatever it takes here. */
 const mergeMs = 50
 
 /**
- * Each of these moves lies before all that the tree has, and so takes a replica as long as the tree is large.
- * Merged one by one as they come, they would take all the time of whoever has the tree open. Merged as they
- * gather, they take a fraction of it.
+ * Each of these moves comes before everything in the tree, so that merging it takes time in proportion to the tree.
+ * Merging them one by one would take all the time of a device that has the tree open. Merging them in batches, as they
+ * gather, takes a fraction.
  */
-test('[RE2] moves from long ago, one by one, take a device a fraction of its time', async () => {
+test('[RE2] backdated moves that arrive one by one take a fraction of a device’s time', async () => {
   await using server = await startLiveServer()
   const mallory = await server.signUp('Mallory')
   let merges = 0

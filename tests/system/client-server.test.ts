@@ -18,7 +18,7 @@ import {
 } from '@t69/sync-client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-/** The real server and real clients in one process, over real sockets. */
+/** The server and clients in one process, over real sockets. */
 
 const deadlineMs = 20_000
 const password = 'correct horse battery'
@@ -47,7 +47,7 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true })
 })
 
-/** A network that a test can cut; what is open is closed, and nothing opens until it is mended. */
+/** A network that a test can cut: open connections are closed, and none opens until it is restored. */
 function createCuttable(url: string): {
   transport: Transport
   fetch: typeof fetch
@@ -119,7 +119,7 @@ async function namedIn(space: Space, count: number): Promise<void> {
 
 const live = (space: Space) => until(space, ({ phase }) => phase === 'live')
 
-/** Both have everything: what each made is committed, and each has read the log to its end. */
+/** Waits until the edits of both are committed, and both have read the log to its end. */
 async function agree(one: Space, other: Space): Promise<void> {
   await Promise.all([one.flushed(), other.flushed()])
   const head = Math.max(one.status.head, other.status.head)
@@ -135,8 +135,8 @@ async function agree(one: Space, other: Space): Promise<void> {
 const anna = { email: 'anna@example.org', password, name: 'Anna' }
 const ben = { email: 'ben@example.org', password, name: 'Ben' }
 
-describe('A client and the server', () => {
-  it('sends up a local space with everything that was written before, to a second device', async () => {
+describe('a client and the server', () => {
+  it('a second device gets a space that was local, with everything written before', async () => {
     const laptop = device()
     const space = await laptop.createSpace({ name: 'Notes' })
     space.root.root!.newNamedChild('before sign-up')
@@ -160,7 +160,7 @@ describe('A client and the server', () => {
     expect(chatThere.digest()).toBe(chat.digest())
   })
 
-  it('shows edits both ways, goes on through an absence of the network, and agrees afterwards', async () => {
+  it('two devices see each other’s edits, and agree after an absence of the network', async () => {
     const net = createCuttable(url)
     const laptop = device(net)
     await laptop.signUp(anna)
@@ -189,7 +189,7 @@ describe('A client and the server', () => {
     expect(there.root.getVertexByPath('offline 19')).toBeDefined()
   })
 
-  it('[CL9] repeats what a restarted server may not have heard, from a reloaded client too', async () => {
+  it('[CL9] a client repeats pushes that a restarted server may not have received, even after a reload', async () => {
     const storage = memoryStorage()
     const laptop = device({ storage })
     await laptop.signUp(anna)
@@ -220,7 +220,7 @@ describe('A client and the server', () => {
     expect(there.root.digest()).toBe(digest)
   })
 
-  it('shares a space by invite, keeps a viewer from writing, and tells who was removed', async () => {
+  it('an invite shares a space, a viewer cannot write, and a removed member is told', async () => {
     const laptop = device()
     await laptop.signUp(anna)
     const here = await laptop.createSpace({ name: 'Ours' })
@@ -251,7 +251,7 @@ describe('A client and the server', () => {
     await expect(there.members()).rejects.toBeInstanceOf(SyncError)
   })
 
-  it('says who is here, and shows a text as it streams in, which nothing stores', async () => {
+  it('a client shows who is present, and a text as it streams in, without storing it', async () => {
     const laptop = device()
     await laptop.signUp(anna)
     const here = await laptop.createSpace({ name: 'Ours' })
@@ -283,7 +283,7 @@ describe('A client and the server', () => {
     expect(there.root.getVertexProperty(message.id, 'text', false)).toBe(text)
   })
 
-  it('[TR5] a part that was stored of a text that streams in does not hide what came after it', async () => {
+  it('[TR5] a stored part of a text that streams in does not hide the later parts', async () => {
     const inner = createSocketIoTransport(url)
     const gate = Promise.withResolvers<void>()
     let isHeld = false
@@ -328,7 +328,7 @@ describe('A client and the server', () => {
     expect(shown()).toBe('one two three four five')
   })
 
-  it('names nobody while it is not live, and everybody again once it is', async () => {
+  it('presence is empty while a client is not live, and complete once it is again', async () => {
     const laptop = device()
     await laptop.signUp(anna)
     const here = await laptop.createSpace({ name: 'Ours' })
@@ -350,7 +350,7 @@ describe('A client and the server', () => {
     expect(heard).toEqual([0, 1])
   })
 
-  it('shows a text that streams in to whoever opens its tree in the middle of it', async () => {
+  it('a client that opens a tree while a text streams in shows it', async () => {
     const laptop = device()
     await laptop.signUp(anna)
     const here = await laptop.createSpace({ name: 'Ours' })
@@ -371,7 +371,7 @@ describe('A client and the server', () => {
     expect(opened.getVertexProperty(message.id, 'text')).toBe('half a rep')
   })
 
-  it('syncs all tabs over the connection of one, and another takes over when it goes', async () => {
+  it('all tabs sync over the connection of one, and another takes over when that closes', async () => {
     const storage = memoryStorage()
     const tabs = createTabGroup()
     const first = device({ storage, tabs: tabs.tab() })
@@ -396,7 +396,7 @@ describe('A client and the server', () => {
     expect(elsewhere.root.digest()).toBe(there.root.digest())
   })
 
-  it('names nobody any more whose only tab in the space was killed, while another holds the connection', async () => {
+  it('a person is no longer present once their only tab in the space was killed, though another has the connection', async () => {
     const storage = memoryStorage()
     const group = createTabGroup()
     const first = device({ storage, tabs: group.tab() })
@@ -419,7 +419,7 @@ describe('A client and the server', () => {
     expect(mine.status.phase).toBe('live')
   })
 
-  it('sends what was written without a network in a space that is closed by the time there is one', async () => {
+  it('edits made offline are sent even if their space is closed by the time there is a network', async () => {
     const net = createCuttable(url)
     const storage = memoryStorage()
     const laptop = device({ ...net, storage })
@@ -439,7 +439,7 @@ describe('A client and the server', () => {
       .toBe(0)
   })
 
-  it('goes on to send up a space that was closed before the server had all of it', async () => {
+  it('a space that is closed before the server has all of it is still sent', async () => {
     const net = createCuttable(url)
     const storage = memoryStorage()
     const laptop = device({ ...net, storage })
@@ -465,7 +465,7 @@ describe('A client and the server', () => {
     await expect.poll(isThere, { timeout: deadlineMs }).toBe(true)
   })
 
-  it('sends what was written in a space that was closed before anybody came to sync it', async () => {
+  it('edits in a space that was closed before its sync began are sent', async () => {
     const storage = memoryStorage()
     const laptop = device({ storage })
     await laptop.signUp(anna)
@@ -497,7 +497,7 @@ describe('A client and the server', () => {
       .toBe(0)
   })
 
-  it('syncs a space though the storage failed just as it was opened', async () => {
+  it('a space whose storage failed while it was opened still syncs', async () => {
     const storage = memoryStorage()
     const laptop = device({ storage })
     await laptop.signUp(anna)
@@ -519,7 +519,7 @@ describe('A client and the server', () => {
     expect(failing).toBeLessThan(0)
   })
 
-  it('keeps the edits of someone who signed out, and sends them after the next sign-in', async () => {
+  it('edits made while signed out are kept, and sent after the next sign-in', async () => {
     const laptop = device()
     await laptop.signUp(anna)
     const here = await laptop.createSpace({ name: 'Notes' })
@@ -541,7 +541,7 @@ describe('A client and the server', () => {
     expect(here.status).toMatchObject({ phase: 'live', pending: 0 })
   })
 
-  it('[AU7] keeps what a deleted account wrote on its devices, says why it is not sent, and sends it for nobody', async () => {
+  it('[AU7] devices keep the edits of a deleted account, say why they are not sent, and send them for nobody else', async () => {
     const laptop = device()
     await laptop.signUp(anna)
     const own = await laptop.createSpace({ name: 'Own' })
@@ -557,7 +557,7 @@ describe('A client and the server', () => {
     own.root.root!.newNamedChild('mine')
     await Promise.all([own.flushed(), agree(here, shared)])
 
-    // Another device of hers is away when it happens, and writes on.
+    // Her other device is offline at that time, and continues to write.
     const network = createCuttable(url)
     const phoneStorage = memoryStorage()
     const phone = device({ storage: phoneStorage, transport: network.transport, fetch: network.fetch })
@@ -590,7 +590,7 @@ describe('A client and the server', () => {
     expect(phone.user).toBeNull()
     await expect(phone.signIn(anna)).rejects.toMatchObject({ code: 'wrong_credentials' })
 
-    // The address is free. Whoever has it now is somebody else, on both devices.
+    // The address is free. An account that takes it is another person, on both devices.
     await phone.signUp(anna)
     await laptop.signIn(anna)
     await until(there, ({ phase }) => phase === 'signed-out')
@@ -608,7 +608,7 @@ describe('A client and the server', () => {
     expect(names).toEqual(['from the laptop', 'only for who is in it'])
     expect((await shared.members()).map(({ user }) => user.name)).toEqual(['Ben'])
 
-    // A reload changes nothing of that.
+    // A reload changes nothing.
     await phone.close()
     const again = device({ storage: phoneStorage })
     await again.ready
@@ -616,7 +616,7 @@ describe('A client and the server', () => {
     expect(reopened.root.root!.children.map(({ name }) => name)).toContain('offline on the phone')
   })
 
-  it('goes on with another password here, and asks for it elsewhere', async () => {
+  it('after a change of password, this device continues and others have to sign in', async () => {
     const laptop = device()
     await laptop.signUp(anna)
     const here = await laptop.createSpace({ name: 'Ours' })
@@ -637,7 +637,7 @@ describe('A client and the server', () => {
     expect(here.root.root!.children).toHaveLength(2)
   })
 
-  it('lists the invites of a space, and withdraws one', async () => {
+  it('a client lists the invites of a space, and withdraws one', async () => {
     const laptop = device()
     await laptop.signUp(anna)
     const space = await laptop.createSpace({ name: 'Ours' })

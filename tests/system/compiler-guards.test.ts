@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { copyWorkspace, type Edit, type WorkspaceCopy } from '../lib/workspace-copy.ts'
 
 /**
- * What the compiler must not let anyone forget. Each case makes the beginning of a change in a copy of the
- * sources, and names the places that do not compile until the change is complete.
+ * Steps that the compiler does not let anyone forget. Each case begins a change in a copy of the sources, and names the
+ * places that do not compile until the change is complete.
  */
 
 interface Guard {

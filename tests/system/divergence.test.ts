@@ -13,7 +13,7 @@ import {
 } from '@t69/sync-client'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 
-/** A replica, or what a device has stored, is broken on purpose: over real sockets, with the server's log and figures. */
+/** A replica, or a device's storage, is corrupted on purpose, with real sockets and the server's log and metrics. */
 
 const metricsToken = 'a-token-for-the-operator-long-enough'
 const closing: (() => Promise<unknown>)[] = []
@@ -40,7 +40,7 @@ afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close()
 })
 
-/** A log that keeps what is worse than news. */
+/** A logger that keeps warnings and errors. */
 const listening = {
   level: 'warn',
   trace: () => {},
@@ -62,7 +62,7 @@ const patient: Runtime = {
   },
 }
 
-/** The client waits half a minute, and half as much again by chance, until it compares: here, a moment. */
+/** Shortens the client's wait before it compares, which is half a minute and up to half as much again. */
 const impatient: Runtime = {
   ...patient,
   setTimer: (callback, delayMs) => patient.setTimer(callback, delayMs === 37_500 ? 20 : delayMs),
@@ -97,7 +97,7 @@ function replaced(space: Space, treeId: TreeId): Promise<void> {
   return promise
 }
 
-/** What the server logged of the divergence, once both ends have said what they know. */
+/** The server's log lines about the divergence, once both ends have reported it. */
 async function logOf(): Promise<Record<string, unknown>[]> {
   await expect.poll(() => logged.length).toBe(2)
   return logged
@@ -105,7 +105,7 @@ async function logOf(): Promise<Record<string, unknown>[]> {
 
 const credentials = { email: 'anna@example.org', password: 'correct horse battery' }
 
-it('[DV3] [DV4] a replica that shows what is in no log is noticed, logged, counted and replaced', async () => {
+it('[DV3] [DV4] a replica that differs from the log is noticed, logged, counted and replaced', async () => {
   const { client } = await createDevice(impatient)
   const user = await client.signUp({ ...credentials, name: 'Anna' })
   const space = await client.createSpace({ name: 'Ours' })
@@ -134,7 +134,7 @@ it('[DV3] [DV4] a replica that shows what is in no log is noticed, logged, count
     differing: 1,
   })
   expect(await figure('t69_divergences_total')).toBe(1)
-  // What took its place is edited, synced and compared like any other.
+  // The new replica is edited, synced and compared like any other.
   const compares = await figure('t69_trees_compared_total')
   space.root.getVertex(page.id)?.setProperty('text', 'written after')
   await space.flushed()
@@ -142,7 +142,7 @@ it('[DV3] [DV4] a replica that shows what is in no log is noticed, logged, count
   expect(compares).toBeGreaterThan(0)
 })
 
-it('[DV4] what is stored wrongly is read anew from the log, and the device shows what everybody shows', async () => {
+it('[DV4] a device whose storage differs from the log reads the log again, and shows what everybody shows', async () => {
   const { client, storage } = await createDevice(patient)
   await client.signUp({ ...credentials, name: 'Anna' })
   const made = await client.createSpace({ name: 'Ours' })
@@ -164,7 +164,7 @@ it('[DV4] what is stored wrongly is read anew from the log, and the device shows
   expect((await logOf())[1]).toMatchObject({ source: 'storage', vertices: [page.id], rebuilt: digest })
   expect(await figure('t69_divergences_total')).toBe(1)
   await expect.poll(() => space.status).toMatchObject({ phase: 'live', pending: 0 })
-  // It is in the storage, too.
+  // The storage is corrected too.
   await space.close()
   expect((await again.client.openSpace(id)).root.digest()).toBe(digest)
 })

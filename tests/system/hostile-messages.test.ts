@@ -8,8 +8,8 @@ import { startLiveServer, type LiveServer } from '../lib/live-server.ts'
 import { connectRaw, type RawSocket } from '../lib/raw-socket.ts'
 
 /**
- * Messages that no client of ours sends, from somebody who is signed in. Each is answered by a typed error,
- * or dropped, or ends the connection that it came on; nothing changes, and others go on.
+ * Messages that the project's client never sends, from a signed-in user. Each is answered by a typed error, or dropped, or
+ * ends the connection that it came on. Nothing changes, and others are served.
  */
 
 let server: LiveServer
@@ -45,7 +45,7 @@ async function nothingHappened(): Promise<void> {
   hostile[Symbol.dispose]()
   expect(await shown()).toEqual(before)
   expect(honest.heard).toEqual([])
-  // The server still takes what is right, from the honest one and from a new connection of the hostile one.
+  // The server still accepts valid messages, from the honest user and from a new connection of the hostile one.
   using again = await connectRaw(server.url, cast.people.editor.token)
   expect(await again.outcomeOf('space:join', { spaceId })).toBe('ok')
   expect(await honest.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe('ok')
@@ -62,7 +62,7 @@ const names = Object.keys(requests) as RequestName[]
 
 const nested = (depth: number): unknown => JSON.parse('['.repeat(depth) + ']'.repeat(depth))
 const junk: readonly [string, unknown[]][] = [
-  ['nothing', []],
+  ['no payload', []],
   ['null', [null]],
   ['a number', [7]],
   ['text', ['x'.repeat(1000)]],
@@ -74,14 +74,14 @@ const junk: readonly [string, unknown[]][] = [
   ['two payloads', [null, { spaceId: 'x' }]],
 ]
 
-describe.each(names)('[ER2] %s', (name) => {
-  test.each(junk)('refuses %s', async (_, payload) => {
+describe.each(names)('%s', (name) => {
+  test.each(junk)('[ER2] refuses as payload: %s', async (_, payload) => {
     const ack = await hostile.request(name, ...payload)
     expect(ack).toMatchObject({ ok: false, error: { code: 'invalid_request' } })
     expect(Object.hasOwn(Object.prototype, 'isAdmin')).toBe(false)
   })
 
-  test('does nothing for who wants no answer', async () => {
+  test('[ER2] does nothing without an ack callback', async () => {
     hostile.io.emit(name)
     hostile.io.emit(name, { spaceId, batch: freshEdit(spaceId).batch, after: 0, token: 'x' })
     await hostile.fence()
@@ -90,7 +90,7 @@ describe.each(names)('[ER2] %s', (name) => {
   })
 })
 
-test('[ER2] a malformed signal is dropped, and the connection goes on', async () => {
+test('[ER2] a malformed signal is dropped, and the connection continues', async () => {
   const transients = [
     { treeId: 'a@b' },
     { key: '__proto__' },
@@ -129,7 +129,7 @@ test.each([
   `${'a'.repeat(30)}\u200bа`,
   '%2e%2e%2f',
   'ａ'.repeat(32),
-])('[ID1] the space id %j is refused wherever it is named, and touches no file', async (trick) => {
+])('[ID1] the space id %j is refused everywhere, and touches no file', async (trick) => {
   for (const name of names.filter((it) => it !== 'auth:renew')) {
     const ack = await hostile.request(name, { spaceId: trick, batch: new Uint8Array(1), after: 0 })
     expect(ack, name).toMatchObject({ ok: false, error: { code: 'invalid_request', at: 'spaceId' } })
@@ -137,7 +137,7 @@ test.each([
   const { editor } = cast.people
   const made = await editor.call('POST', '/api/spaces', { id: trick, name: 'Trick' })
   expect(made).toMatchObject({ outcome: '400 invalid_request', body: { error: { at: 'id' } } })
-  // Where the trick is part of the path, it may name no route at all.
+  // In a path, the id may make the route unknown.
   for (const path of [
     `/${encodeURIComponent(trick)}`,
     `/${trick}/trees/${spaceId}`,
@@ -158,25 +158,25 @@ test.each([[-1], [1.5], [Number.NaN], [Number.POSITIVE_INFINITY], [2 ** 53], ['0
   },
 )
 
-test('[PL3] a position after the end of the log is refused', async () => {
+test('[PL3] a pull after a position above the head is refused', async () => {
   const ack = await hostile.request('ops:pull', { spaceId, after: Number.MAX_SAFE_INTEGER })
   expect(ack).toMatchObject({ ok: false, error: { code: 'invalid_request', at: 'after' } })
 })
 
-test('[LI1] a message beyond the limit ends the connection it came on, and no other', async () => {
+test('[LI1] a message above the limit ends its own connection, and no other', async () => {
   hostile.io.emit('ops:push', { spaceId, batch: new Uint8Array(1_100_000) }, () => {})
   expect(await hostile.ended).toBe('transport close')
 })
 
 test.each([
   ['an event nested 100,000 deep', `420["space:join",${'['.repeat(100_000)}${']'.repeat(100_000)}]`],
-  ['an event of Socket.io’s own', '420["disconnect"]'],
-  ['no JSON', '420["space:join",{'],
-  ['a placeholder for bytes that do not come', '451-0["ops:push",{"_placeholder":true,"num":9}]'],
-  ['a million parts', '451000000-0["ops:push"]'],
-  ['another namespace', '40/admin,{}'],
-  ['no packet', 'xyz'],
-])('%s, sent by hand, ends that connection at most', async (_, frame) => {
+  ['a reserved event of Socket.io', '420["disconnect"]'],
+  ['text that is not JSON', '420["space:join",{'],
+  ['a placeholder for bytes that do not follow', '451-0["ops:push",{"_placeholder":true,"num":9}]'],
+  ['a million binary parts', '451000000-0["ops:push"]'],
+  ['a connect to another namespace', '40/admin,{}'],
+  ['something other than a packet', 'xyz'],
+])('a frame with %s ends at most its own connection', async (_, frame) => {
   hostile.io.io.engine.write(frame.slice(1))
   const answered = hostile.outcomeOf('space:leave', { spaceId }).catch(() => 'cut')
   expect([
@@ -190,7 +190,7 @@ test.each([
   ]).toContain(await Promise.race([hostile.ended, answered]))
 })
 
-test('[LI4] too many requests are refused with a time to wait, too many signals are dropped, others are served', async () => {
+test('[LI4] over the rate, requests are refused with a time to wait, signals are dropped, and others are served', async () => {
   const acks = await Promise.all(
     Array.from({ length: 1_600 }, () => hostile.request('ops:pull', { spaceId: 'ff'.repeat(16), after: 0 })),
   )
@@ -200,7 +200,7 @@ test('[LI4] too many requests are refused with a time to wait, too many signals 
   expect(await honest.outcomeOf('ops:pull', { spaceId, after: 0 })).toBe('ok')
 })
 
-test('[JO4] an invented position makes a new log id once, and is then refused: the log stays as it is', async () => {
+test('[JO4] an invented position renews the log id once and is then refused, and the log keeps its content', async () => {
   using viewer = await connectRaw(server.url, cast.people.viewer.token)
   const joined = await viewer.request('space:join', { spaceId })
   if (!joined.ok) throw new Error('not joined')
@@ -210,7 +210,7 @@ test('[JO4] an invented position makes a new log id once, and is then refused: t
   expect(first).toMatchObject({ cursor: 0, head: joined.head })
   const second = await viewer.request('space:join', invented(first.logId))
   expect(second).toMatchObject({ ok: false, error: { code: 'rate_limited' } })
-  // The others are told to join again, and find everything as it was.
+  // The others are told to join again, and the content has not changed.
   await honest.fence()
   expect(honest.heard).toMatchObject([{ name: 'space:closed', payload: { spaceId, reason: 'changed' } }])
   expect(await honest.request('space:join', { spaceId })).toMatchObject({ ok: true, head: joined.head })

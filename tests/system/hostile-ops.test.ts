@@ -27,15 +27,14 @@ import { rawBatch, type RawOp } from '../lib/raw-batch.ts'
 import { connectRaw, type RawSocket } from '../lib/raw-socket.ts'
 
 /**
- * Operations that would harm replicas, pushed by an editor who writes bytes by hand. Each is refused with
- * an error that names the operation and leaves the log as it was; an honest device in the same space stays
- * live all the while and agrees with the server afterwards.
+ * Operations that would harm replicas, pushed by an editor who writes the bytes by hand. Each is refused with an error
+ * that names the operation, and the log does not change. An honest device in the same space stays live throughout, and
+ * agrees with the server afterwards.
  *
- * Some hazards have no bytes at all in this protocol, which is how they are kept out: a clock that is NaN,
- * infinite, fractional, text or missing (clocks are varints), an operation with both a parent and a key or
- * with neither (its kind is one number), a value that is `undefined`, a function or a date (values are JSON
- * text), a transient operation (there is no such field). The closest is sent instead: such objects in the
- * place of the bytes, and kinds that are none.
+ * Batches cannot express some hazards, which keeps them out: a clock that is NaN, infinite, fractional, text or missing
+ * (clocks are varints), an operation with both a parent and a key or with neither (its kind is one number), a value that
+ * is `undefined`, a function or a date (values are JSON), a transient operation (there is no such field). The tests send
+ * the closest: such objects in place of the bytes, and unknown kinds.
  */
 
 let server: LiveServer
@@ -69,7 +68,7 @@ afterAll(async () => {
 afterEach(agreeWithServer)
 
 async function agreeWithServer(): Promise<void> {
-  // Whatever was sent: others are served, and the honest device edits, is answered, and sees what the server sees.
+  // Others are served, and the honest device edits, is answered, and shows the same as the server.
   space.root.root?.setProperty('edited', (edits += 1))
   await space.flushed()
   const { cursor, digest } = await onServer()
@@ -102,7 +101,7 @@ async function onServer(treeId: string = spaceId) {
 
 const push = (batch: unknown) => hostile.request('ops:push', { spaceId, batch })
 
-/** The answer to a push that must change nothing. */
+/** The answer to a push. Checks that the push changes nothing. */
 async function refused(batch: unknown): Promise<Ack<RequestReply<'ops:push'>>> {
   const before = await onServer()
   const ack = await push(batch)
@@ -110,14 +109,14 @@ async function refused(batch: unknown): Promise<Ack<RequestReply<'ops:push'>>> {
   return ack
 }
 
-/** One good operation, then the one in question: it is named by its index, and takes the good one along. */
+/** Pushes a valid operation, then the one in question, which is named by its index. Neither is committed. */
 const good: RawOp = { clock: 10, targetId: 'good', text: '1' }
 const withGood = (op: RawOp) => rawBatch(spaceId, [good, { clock: 11, ...op }])
 
-/** The highest clock a tree may have: anything more is no safe integer. */
+/** The highest clock that a tree can have: the largest safe integer. */
 const highest = Number.MAX_SAFE_INTEGER
 
-test('the hand that writes them writes valid batches too', () => {
+test('the writer of raw batches also writes valid ones', () => {
   const ops: RawOp[] = [
     { clock: 5, targetId: 'a', parentId: spaceId },
     { clock: 6, targetId: 'a', key: 'k', text: '"x"' },
@@ -128,14 +127,14 @@ test('the hand that writes them writes valid batches too', () => {
   expect(Buffer.from(encodeBatch(decodeBatch(bytes))).equals(bytes)).toBe(true)
 })
 
-describe('an operation that is malformed is refused by its index', () => {
+describe('a malformed operation', () => {
   const inheritedKeys = { text: '{"__proto__":{"isAdmin":true}}' }
   test.each<[string, RawOp]>([
     ['a clock of 0', { clock: 0 }],
     ['a negative clock', { clock: -5 }],
     ['a second root', { targetId: 'second', parentId: null }],
     ['a move of the root', { targetId: '@root', parentId: 'good' }],
-    ['a move of the root to the deleted', { targetId: '@root', parentId: '0' }],
+    ['a move of the root to the null vertex', { targetId: '@root', parentId: '0' }],
     ['a move of the null vertex', { targetId: '0', parentId: '@root' }],
     ['a vertex under itself', { targetId: 'self', parentId: 'self' }],
     ['an existing vertex made a root', { targetId: 'good', parentId: null }],
@@ -143,7 +142,7 @@ describe('an operation that is malformed is refused by its index', () => {
     ['a value nested too deep', { text: '['.repeat(65) + ']'.repeat(65) }],
     ['a value nested 100,000 deep', { text: '['.repeat(100_000) + ']'.repeat(100_000) }],
     ['a value with the key __proto__', inheritedKeys],
-    ['the same, further in', { text: `[{"a":${inheritedKeys.text}}]` }],
+    ['a value with the key __proto__ further in', { text: `[{"a":${inheritedKeys.text}}]` }],
     ['NaN', { text: 'NaN' }],
     ['Infinity', { text: 'Infinity' }],
     ['a number that becomes infinite', { text: '1e999' }],
@@ -152,8 +151,8 @@ describe('an operation that is malformed is refused by its index', () => {
     ['half a surrogate pair', { text: '"\\ud800"' }],
     ['JavaScript', { text: '(()=>1)()' }],
     ['two values', { text: '1 2' }],
-    ['nothing for a value', { text: '' }],
-  ])('%s', async (_, op) => {
+    ['an empty text as a value', { text: '' }],
+  ])('[BA12] a push with %s is refused with the index of the operation', async (_, op) => {
     const named = { ...op, ...(op.targetId === '@root' && { targetId: spaceId }) }
     const there = { ...named, ...(op.parentId === '@root' && { parentId: spaceId }) }
     const ack = await refused(withGood(there))
@@ -161,7 +160,7 @@ describe('an operation that is malformed is refused by its index', () => {
   })
 })
 
-describe('a name that no operation may have is refused by the index of the first operation that has it', () => {
+describe('an invalid id or key is refused with the index of the first operation that has it', () => {
   const inherited = ['__proto__', 'constructor', 'toString', 'valueOf', 'hasOwnProperty', '__defineGetter__']
   const unprintable = ['\u200b', 'a\u200db', '\u202e', '\u0000', 'a\u00adb', '\ufeff', '\ue000']
   const noIds = ['a@b', '../x', 'a/b', 'a b', '.', 'ä', '"', "';--", ...unprintable]
@@ -184,7 +183,7 @@ describe('a name that no operation may have is refused by the index of the first
     },
   )
 
-  test('an id of 65 characters, and an empty one', async () => {
+  test('[ID2] an id of 65 characters and an empty id are refused with the index of their operation', async () => {
     for (const [name, field] of ['x'.repeat(65), ''].flatMap((it) =>
       fields.map((field) => [it, field] as const),
     )) {
@@ -201,24 +200,27 @@ describe('a name that no operation may have is refused by the index of the first
   )
 })
 
-describe('[PU5] a clock that would poison the replicas is rejected by its index, and the rest is taken', () => {
+describe('a clock above the window', () => {
   test.each([
-    ['the highest there is', highest],
+    ['of the largest safe integer', highest],
     ['far ahead', 5_000_000],
-  ])('%s', async (_, clock) => {
-    const before = await onServer()
-    const ack = await push(rawBatch(spaceId, [{ clock, text: '1' }]))
-    const code = 'clock_out_of_range'
-    expect(ack).toMatchObject({
-      ok: true,
-      after: before.cursor,
-      cursor: before.cursor,
-      rejected: [{ index: 0, code }],
-    })
-    expect(await onServer()).toEqual(before)
-  })
+  ])(
+    '[PU5] a clock %s is rejected with its index, and the other operations are committed',
+    async (_, clock) => {
+      const before = await onServer()
+      const ack = await push(rawBatch(spaceId, [{ clock, text: '1' }]))
+      const code = 'clock_out_of_range'
+      expect(ack).toMatchObject({
+        ok: true,
+        after: before.cursor,
+        cursor: before.cursor,
+        rejected: [{ index: 0, code }],
+      })
+      expect(await onServer()).toEqual(before)
+    },
+  )
 
-  test('2^53 and more cannot be reached, in one step or in two', async () => {
+  test('[PU5] a clock of 2^53 or more cannot be reached, in one step or in two', async () => {
     const beyond = rawBatch(spaceId, [{ clock: highest }, { clock: highest + 2, treeId: 'other' }])
     expect(await refused(beyond)).toMatchObject({ error: { code: 'invalid_batch' } })
     const twoSteps = rawBatch(spaceId, [
@@ -228,14 +230,14 @@ describe('[PU5] a clock that would poison the replicas is rejected by its index,
     expect(await refused(twoSteps)).toMatchObject({ error: { code: 'invalid_batch', at: 1 } })
   })
 
-  test('a new tree has no other window', async () => {
+  test('[PU5] a new tree has the same window', async () => {
     const ack = await push(rawBatch(spaceId, [{ treeId: 'fresh', clock: limits.clockWindow + 1, text: '1' }]))
     expect(ack).toMatchObject({ ok: true, rejected: [{ index: 0, code: 'clock_out_of_range' }] })
   })
 })
 
-describe('[PU4] one operation id with two contents', () => {
-  test('the first stays, the second is rejected by its index, and the honest ones beside it are taken', async () => {
+describe('one operation id with two contents', () => {
+  test('[PU4] of two contents with one id, the first stays, the second is rejected, and others are committed', async () => {
     const clock = 100
     const first = await push(rawBatch(spaceId, [{ clock, targetId: spaceId, key: 'twice', text: '"first"' }]))
     expect(first).toMatchObject({ ok: true, rejected: [] })
@@ -258,7 +260,7 @@ describe('[PU4] one operation id with two contents', () => {
     expect(root?.properties).toMatchObject({ twice: 'first', beside: 'taken' })
   })
 
-  test('also when both come in one batch', async () => {
+  test('[PU4] of two contents with one id in one batch, the first is committed and the second rejected', async () => {
     const clock = 200
     const ack = await push(
       rawBatch(spaceId, [
@@ -271,10 +273,10 @@ describe('[PU4] one operation id with two contents', () => {
   })
 })
 
-describe('what has no bytes is refused as what it is: no batch', () => {
+describe('a push without the bytes of a batch', () => {
   const op = { clock: 1, peerId: '7', treeId: 't', spaceId: 's', targetId: 'v' }
   test.each<[string, unknown]>([
-    ['nothing', undefined],
+    ['no batch', undefined],
     ['null', null],
     ['a number', 7],
     ['text', 'AQID'],
@@ -291,16 +293,16 @@ describe('what has no bytes is refused as what it is: no batch', () => {
     ['a peer id that is a number', [{ ...op, peerId: 7, key: 'k', value: 1 }]],
     ['a parent that is empty', [{ ...op, parentId: '' }]],
     ['a transient operation', [{ ...op, key: 'k', value: 1, transient: true }]],
-  ])('%s', async (_, batch) => {
+  ])('[ER2] a push with %s is refused', async (_, batch) => {
     const ack = await refused(batch)
     expect(ack).toMatchObject({ ok: false, error: { code: 'invalid_request', at: 'batch' } })
   })
 
   test.each([
-    ['a key that is not there', 4],
-    ['a kind beyond all', 1_000_000],
+    ['a key that does not exist', 4],
+    ['an unknown kind', 1_000_000],
     ['a move without a parent', 0],
-  ])('an operation whose kind names %s', async (_, kind) => {
+  ])('[BA4] an operation whose kind means %s is refused', async (_, kind) => {
     expect(await refused(rawBatch(spaceId, [{ kind, key: 'k' }]))).toMatchObject({
       error: { code: 'invalid_batch' },
     })
@@ -308,7 +310,7 @@ describe('what has no bytes is refused as what it is: no batch', () => {
 })
 
 describe('sizes', () => {
-  test('[BA12] a batch of too many bytes, and one of too many operations, is too large', async () => {
+  test('[BA12] a batch of too many bytes and one of too many operations are refused as too large', async () => {
     const bytes = Buffer.alloc(limits.maxBatchBytes + 1, rawBatch(spaceId, [good]))
     expect(await refused(bytes)).toMatchObject({ error: { code: 'too_large' } })
     const many = rawBatch(spaceId, [good], limits.maxBatchOps + 1)
@@ -326,12 +328,15 @@ interface Vector {
 const vectorsFile = join(import.meta.dirname, '../../packages/protocol/vectors/invalid.json')
 const vectors = JSON.parse(readFileSync(vectorsFile, 'utf8')) as Vector[]
 
-test.each(vectors)('the vector “$name” is refused with its code over the wire', async ({ hex, code, at }) => {
-  const ack = await refused(Buffer.from(hex, 'hex'))
-  expect(ack).toMatchObject({ ok: false, error: { code, ...(at !== undefined && { at }) } })
-})
+test.each(vectors)(
+  '[BA16] over the wire, the invalid vector “$name” is refused with its code',
+  async ({ hex, code, at }) => {
+    const ack = await refused(Buffer.from(hex, 'hex'))
+    expect(ack).toMatchObject({ ok: false, error: { code, ...(at !== undefined && { at }) } })
+  },
+)
 
-test('a valid batch with any one bit turned, or cut anywhere, is refused or is another valid batch', async () => {
+test('[BA12] a batch with one bit flipped, or cut short, is refused or is another valid batch', async () => {
   const own = spaceIdSchema.parse('ab'.repeat(16))
   const { editor } = cast.people
   await editor.call('POST', '/api/spaces', { id: own, name: 'For mutations' })
@@ -350,7 +355,7 @@ test('a valid batch with any one bit turned, or cut anywhere, is refused or is a
     ...Array.from(bytes, (_, length) => bytes.slice(0, length)),
   ]
   let head = 0
-  // A socket may ask a thousand times at once.
+  // A socket may send a thousand requests at once.
   for (let at = 0; at < mutants.length; at += 800) {
     using socket = await connectRaw(server.url, editor.token)
     await socket.request('space:join', { spaceId: own })
@@ -366,7 +371,7 @@ test('a valid batch with any one bit turned, or cut anywhere, is refused or is a
   expect(await reader.request('ops:pull', { spaceId: own, after: 0 })).toMatchObject({ ok: true })
 })
 
-/** What the server should say of these bytes, undefined when it should take them. */
+/** The error that the server should answer to these bytes, or undefined if it should accept them. */
 function problemOf(bytes: Uint8Array, own: SpaceId): object | undefined {
   try {
     const decoded = decodeBatch(bytes)

@@ -12,8 +12,8 @@ import { startLiveServer, type LiveServer, type Person } from '../lib/live-serve
 import { connectRaw } from '../lib/raw-socket.ts'
 
 /**
- * Operations whose clocks lie: moves from before what they move was made, cycles, properties of what is not
- * there yet. They are valid, and no harm: each order of arrival gives the same tree.
+ * Operations with false clocks: moves from before their target was created, cycles, properties of vertices that do not
+ * exist yet. They are valid and do no harm: every order of arrival gives the same tree.
  */
 
 let server: LiveServer
@@ -26,7 +26,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 
 const treeId = 'tree'
 
-/** 0 to `below - 1`, the same ones for the same seed. */
+/** Integers, 0 to `below - 1`, from a seed. */
 function createDice(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -67,7 +67,7 @@ function shuffled(seed: number): Order {
       .map(({ op }) => op)
 }
 
-/** Pushes in this order, in batches, and reads the tree: while they come (so that a replica is kept), or after. */
+/** Pushes operations in batches and reads the tree: in between, so that the server keeps a replica, or only at the end. */
 async function treeAfter(ops: readonly object[], order: Order, isReadMeanwhile: boolean) {
   const spaceId = randomHexId() as SpaceId
   await person.call('POST', '/api/spaces', { id: spaceId, name: 'Order' })
@@ -86,7 +86,7 @@ async function treeAfter(ops: readonly object[], order: Order, isReadMeanwhile: 
 }
 
 test.each([1, 2, 3])(
-  '[RE2] [RE4] [RE5] backdated moves are taken, and every order of arrival gives one tree (seed %d)',
+  '[RE2] [RE4] [RE5] backdated moves are accepted, and every order of arrival gives the same tree (seed %d)',
   async (seed) => {
     const ops = hostileOps(seed)
     const sorted = await treeAfter(ops, (them) => them, false)
@@ -97,7 +97,7 @@ test.each([1, 2, 3])(
   },
 )
 
-test('[RE5] what waits for ever costs nothing: a vertex under itself by way of others, and parents that never come', async () => {
+test('[RE5] operations that wait forever are harmless: cycles of unknown parents, and parents that never arrive', async () => {
   const base = { peerId: '1', treeId }
   const ops = [
     { ...base, clock: 1, targetId: treeId, parentId: null },

@@ -19,7 +19,7 @@ async function join(socket: RawSocket, spaceId: SpaceId): Promise<void> {
 
 function edits(spaceId: SpaceId, first: number, count: number, value: unknown = 'x'): TreeOperation[] {
   const [root] = rootOf(spaceId)
-  if (root === undefined) throw new Error('a tree has a root')
+  if (root === undefined) throw new Error('the tree has no root')
   const { parentId: _, ...base } = root
   return Array.from({ length: count }, (_, index) => ({
     ...base,
@@ -32,7 +32,7 @@ function edits(spaceId: SpaceId, first: number, count: number, value: unknown = 
 const push = (socket: RawSocket, spaceId: SpaceId, ops: readonly TreeOperation[]) =>
   socket.request('ops:push', { spaceId, batch: encodeBatch({ spaceId, ops }) })
 
-describe('by default', () => {
+describe('with the default limits', () => {
   let server: LiveServer
   let anna: Person
 
@@ -42,7 +42,7 @@ describe('by default', () => {
   })
   afterAll(() => server[Symbol.asyncDispose]())
 
-  test('a document of 5 MB, and a history of 80,000 operations, go up at once', async () => {
+  test('a document of 5 MB and a history of 80,000 operations are sent without waiting', async () => {
     const spaceId = await spaceOf(anna)
     using socket = await connectRaw(server.url, anna.token)
     await join(socket, spaceId)
@@ -55,9 +55,9 @@ describe('by default', () => {
   })
 })
 
-describe('as configured', () => {
-  test('[LI5] who pulls the same pages for ever is made to wait, and others are served meanwhile', async () => {
-    // 40,000 at once. The fourth page of 9,000 leaves a debt of seconds, however fast this machine is.
+describe('with configured limits', () => {
+  test('[LI5] a user who pulls the same pages again and again has to wait, and others are served', async () => {
+    // 40,000 operations at once. After the fourth page of 9,000, seconds are owed, however fast this machine is.
     await using server = await startLiveServer({ OPERATIONS_PER_SECOND_AND_USER: '1000' })
     const [anna, ben] = [await server.signUp('Anna'), await server.signUp('Ben')]
     const [spaceId, own] = [await spaceOf(anna), await spaceOf(ben)]
@@ -77,7 +77,7 @@ describe('as configured', () => {
     }
     expect(new Set(served)).toEqual(new Set([true]))
     expect(refusal).toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number) })
-    // At another socket of the same user as well, and at a new one.
+    // On another socket of the same user as well, and on a new one.
     expect(await again.outcomeOf('ops:pull', { spaceId, after: 0 })).toBe('rate_limited')
     await expect(connectRaw(server.url, anna.token)).rejects.toMatchObject({ code: 'rate_limited' })
     expect((await anna.call('GET', `/api/spaces/${spaceId}/trees/${spaceId}`)).outcome).toBe(
@@ -86,8 +86,8 @@ describe('as configured', () => {
     expect(await honest.outcomeOf('ops:pull', { spaceId: own, after: 0 })).toBe('ok')
   })
 
-  test('[LI5] a tree of few operations and large values is paid for each time it is read', async () => {
-    // 40,000 at once, and a large value is two thousand.
+  test('[LI5] reading a tree of few operations with large values counts by the values, each time', async () => {
+    // 40,000 operations at once, of which a large value counts as two thousand.
     await using server = await startLiveServer({ OPERATIONS_PER_SECOND_AND_USER: '1000' })
     const anna = await server.signUp('Anna')
     const spaceId = await spaceOf(anna)
@@ -107,14 +107,14 @@ describe('as configured', () => {
     expect([...outcomes]).toEqual(['200', '429 rate_limited'])
   })
 
-  test('[LI12] who asks for trees and reads none of them is made to read first, and then served', async () => {
+  test('[LI12] a user who requests trees without reading the responses is refused until they are read', async () => {
     await using server = await startLiveServer()
     const anna = await server.signUp('Anna')
     const spaceId = await spaceOf(anna)
     using socket = await connectRaw(server.url, anna.token)
     await join(socket, spaceId)
     await push(socket, spaceId, rootOf(spaceId))
-    // More than the system takes for a connection that is not read.
+    // More than the system buffers for a connection that is not read.
     for (let clock = 11; clock <= 40; clock++) {
       const [edit] = edits(spaceId, clock, 1, 'x'.repeat(500_000))
       if (edit !== undefined)
@@ -125,7 +125,7 @@ describe('as configured', () => {
     const ask = () =>
       new Promise<IncomingMessage>((resolve, reject) => {
         const headers = { authorization: `Bearer ${anna.token}` }
-        // An answer that nobody listens to is not read.
+        // Without a listener, the response is not read.
         get(url, { headers, signal: leave.signal, agent: false }, resolve).once('error', reject)
       })
     const answers = [await ask(), await ask(), await ask()]
@@ -138,7 +138,7 @@ describe('as configured', () => {
     expect(await read()).toBe(200)
   })
 
-  test('[LI7] a user has so many sockets, and one more when one of them has gone', async () => {
+  test('[LI7] a user at the limit of sockets can open another once one is closed', async () => {
     await using server = await startLiveServer({ SOCKET_LIMIT_PER_USER: '2' })
     const [anna, ben] = [await server.signUp('Anna'), await server.signUp('Ben')]
     const first = await connectRaw(server.url, anna.token)
@@ -148,12 +148,12 @@ describe('as configured', () => {
     })
     using other = await connectRaw(server.url, ben.token)
     first[Symbol.dispose]()
-    // The server hears of what it serves in order: this one was sent after the other had gone.
+    // The server handles events in order, and this request was sent after the other socket had closed.
     await other.fence()
     await expect.poll(() => admits(server.url, anna.token)).toBe(true)
   })
 
-  test('[LI9] a tree that is too long to be read at once is refused, and its log is not', async () => {
+  test('[LI9] a tree too large to be read at once is refused, and its log can be pulled', async () => {
     await using server = await startLiveServer({ TREE_READ_LIMIT: '50' })
     const anna = await server.signUp('Anna')
     const spaceId = await spaceOf(anna)
@@ -172,7 +172,7 @@ describe('as configured', () => {
     expect(await socket.outcomeOf('ops:pull', { spaceId, after: 0 })).toBe('ok')
   })
 
-  test('[QU4] a user has so many spaces, and one more when one of them is deleted', async () => {
+  test('[QU4] a user at the limit of spaces can create another once one is deleted', async () => {
     await using server = await startLiveServer({ USER_QUOTA_SPACES: '2' })
     const [anna, ben] = [await server.signUp('Anna'), await server.signUp('Ben')]
     const [first, second] = [await spaceOf(anna), await spaceOf(anna)]
@@ -186,7 +186,7 @@ describe('as configured', () => {
     expect((await anna.call('POST', '/api/spaces', third)).status).toBe(201)
   })
 
-  test('[QU1] [QU3] what one user pays for is counted over all of their spaces', async () => {
+  test('[QU1] [QU3] the bytes that a user pays for are counted over all of their spaces', async () => {
     await using server = await startLiveServer({ USER_QUOTA_BYTES: '2MB' })
     const [anna, ben] = [await server.signUp('Anna'), await server.signUp('Ben')]
     const [one, other, bens] = [await spaceOf(anna), await spaceOf(anna), await spaceOf(ben)]

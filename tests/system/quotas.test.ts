@@ -59,7 +59,7 @@ async function until(space: Space, holds: (status: SpaceStatus) => boolean): Pro
 
 const sent = (space: Space) => until(space, ({ phase, pending }) => phase === 'live' && pending === 0)
 
-test('[QU1] [CL7] in a full space deletes go on, what adds is kept aside, and is taken once there is room', async () => {
+test('[QU1] [CL7] in a full space deletes are accepted, and other edits are set aside until there is room', async () => {
   server = await startServer(0, { SPACE_QUOTA_OPERATIONS: '40' })
   const [laptop, phone] = [device(), device()]
   await laptop.signUp({ email: 'anna@example.org', password, name: 'Anna' })
@@ -77,7 +77,7 @@ test('[QU1] [CL7] in a full space deletes go on, what adds is kept aside, and is
   expect((await space.rejectedEdits())[0]).toMatchObject({ code: 'quota_exceeded' })
   expect(space.status.head).toBe(40)
 
-  // A delete, after all those that were refused, and one of a vertex that the server never got.
+  // A delete after all the refused edits, and one of a vertex that the server never got.
   early?.delete()
   tree.root?.children.at(-1)?.delete()
   await sent(space)
@@ -99,7 +99,7 @@ test('[QU1] [CL7] in a full space deletes go on, what adds is kept aside, and is
   expect(shown.root?.children).toHaveLength(29)
 })
 
-test('[QU2] in a full space everything that was deleted is brought back, also when the last delete fitted', async () => {
+test('[QU2] in a full space every accepted delete can be undone, even the last one', async () => {
   server = await startServer(0, { SPACE_QUOTA_OPERATIONS: '40' })
   const [laptop, phone] = [device(), device()]
   await laptop.signUp({ email: 'anna@example.org', password, name: 'Anna' })
@@ -117,7 +117,7 @@ test('[QU2] in a full space everything that was deleted is brought back, also wh
   const before = tree.root?.children.length ?? 0
   expect(before).toBeGreaterThan(10)
 
-  // All at once, and again as far as deletes are taken.
+  // Everything at once, and again until deletes are refused.
   while (space.status.head < 80) {
     const deleted = tree.root?.children.slice(0, 80 - space.status.head) ?? []
     for (const { id } of deleted) tree.deleteVertex(id)
@@ -132,7 +132,7 @@ test('[QU2] in a full space everything that was deleted is brought back, also wh
   expect(shown.digest()).toBe(tree.digest())
 })
 
-test('[QU2] nobody grows a space by deletes for ever', async () => {
+test('[QU2] deletes cannot grow a space without limit', async () => {
   server = await startServer(0, { SPACE_QUOTA_OPERATIONS: '20' })
   const laptop = device()
   await laptop.signUp({ email: 'anna@example.org', password, name: 'Anna' })
@@ -152,7 +152,7 @@ test('[QU2] nobody grows a space by deletes for ever', async () => {
   expect(space.status.head).toBe(40)
 })
 
-test('[QU4] a space beyond the number that the server allows stays on the device, says why, and syncs once there is room', async () => {
+test('[QU4] a space above the limit of spaces stays on the device with a reason, and syncs once there is room', async () => {
   server = await startServer(0, { USER_QUOTA_SPACES: '1' })
   const laptop = device()
   await laptop.signUp({ email: 'anna@example.org', password, name: 'Anna' })

@@ -11,20 +11,20 @@ const people = 6
 const password = 'six people, one repository'
 const deadlineMs = 60_000
 
-/** Someone with part of the history's authors, and the trees that everybody edits. */
+/** A client that plays some of the history's authors, with the trees that everybody edits. */
 interface Replayer {
   readonly space: Space
-  /** The repository's files. Edited in turn, each seeing all that came before, as the authors did. */
+  /** The repository's files. They are edited in turn, each author seeing everything before, as in the real history. */
   readonly files: Replica
-  /** Edited by everybody at once, without looking. */
+  /** Notes that everybody edits at once, without waiting for others. */
   readonly notes: Replica
 }
 
 /**
- * A commit's author had seen the commits before it: so whoever takes over waits until the last one has
- * arrived. Everything else happens at once: six outboxes push, and the notes are edited all the while.
+ * The author of a commit had seen the commits before it, so the next client waits until the last one has arrived.
+ * Everything else happens at once: six outboxes push, and the notes are edited throughout.
  */
-test('a real history, replayed by six clients through the server, ends in the same tree everywhere', async () => {
+test('a real history replayed by six clients through the server gives the same tree everywhere', async () => {
   const commits = readTrace('kysely')
   await using server = await startServer({ env: { LOG_LEVEL: 'warn' } })
   await using stack = new AsyncDisposableStack()
@@ -85,7 +85,7 @@ function emailOf(person: number): string {
   return `person-${person}@example.org`
 }
 
-/** Adds, moves and writes with whatever this replica happens to show: the same vertices as everybody else. */
+/** Adds, moves and writes vertices that this replica shows, which are the same as everybody else's. */
 function scribble(tree: Replica, index: number): void {
   const root = tree.root
   if (root === undefined) return

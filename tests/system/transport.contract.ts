@@ -15,37 +15,37 @@ import {
 import type { Connection, Transport } from '@t69/sync-client'
 import { describe, expect, it } from 'vitest'
 
-/** One device's network to a server, on which there is one space. */
+/** A device's network to a server with one space. */
 export interface TransportWorld extends AsyncDisposable {
   readonly transport: Transport
   readonly spaceId: SpaceId
-  /** Somebody who may write in the space. */
+  /** The handshake of a user who may write in the space. */
   readonly handshake: Handshake
-  /** Somebody whom the server does not know. */
+  /** The handshake of a user whom the server does not know. */
   readonly stranger: Handshake
-  /** Breaks every connection, and lets none be made until `mend`. */
+  /** Breaks every connection, and refuses new ones until `mend`. */
   cut(): void
   mend(): void
-  /** Delivers nothing from now on, while connections seem open. */
+  /** Delivers nothing from now on, while connections stay open. */
   stall(): void
-  /** What the server sends to the one connection there is, well formed or not. */
+  /** Sends an event from the server to the only connection, well formed or not. */
   say(name: string, payload: unknown): void
-  /** The server ends the connections of whoever `handshake` names. */
+  /** Makes the server end the connections of the user of `handshake`. */
   endSession(): Promise<void>
-  /** Lets things happen until `check` holds, or throws. */
+  /** Waits until `check` holds, or throws. */
   until(check: () => boolean): Promise<void>
 }
 
 type Heard = { [N in NotificationName]: { name: N; payload: NotificationPayload<N> } }[NotificationName]
 
-/** What every `Transport` keeps. Without `canSay`, the world's `say` is not called. */
+/** The contract of every `Transport`. Without `canSay`, the world's `say` is not called. */
 export function describeTransport(
   title: string,
   open: () => Promise<TransportWorld>,
   { canSay = true } = {},
 ): void {
   describe(`the transport over ${title}`, () => {
-    it('opens once, and answers requests from then on', async () => {
+    it('a connection opens once, and then answers requests', async () => {
       await using world = await open()
       const end = connect(world)
       await end.opened()
@@ -58,7 +58,7 @@ export function describeTransport(
       end.connection.close()
     })
 
-    it("[AU1] closes once, with the server's reason, when the handshake is refused", async () => {
+    it("[AU1] a connection whose handshake is refused closes once, with the server's reason", async () => {
       await using world = await open()
       const end = connect(world, world.stranger)
       await end.closed()
@@ -66,7 +66,7 @@ export function describeTransport(
       expect(end.log).toEqual(['closed: unauthenticated'])
     })
 
-    it('closes once when there is no network, and opens once there is', async () => {
+    it('a connection without a network closes once, and a later one opens', async () => {
       await using world = await open()
       world.cut()
       const end = connect(world)
@@ -76,7 +76,7 @@ export function describeTransport(
       expect(end.log).toEqual(['closed: unavailable'])
     })
 
-    it('answers what is asked too early or too late with unavailable, and drops signals', async () => {
+    it('requests before opening or after closing are answered unavailable, and signals are dropped', async () => {
       await using world = await open()
       const end = connect(world)
       const { spaceId } = world
@@ -95,7 +95,7 @@ export function describeTransport(
       expect(end.log).toEqual(['opened', 'closed: unavailable'])
     })
 
-    it('brings notifications in their order, and batches as bytes', async () => {
+    it('notifications arrive in order, with batches as bytes', async () => {
       await using world = await open()
       const [writer, reader] = [connect(world), connect(world)]
       const { spaceId } = world
@@ -124,7 +124,7 @@ export function describeTransport(
       for (const end of [writer, reader]) end.connection.close()
     })
 
-    it('says nothing after it was closed here, and answers what was under way', async () => {
+    it('a connection closed by the client tells nothing more, and answers pending requests with unavailable', async () => {
       await using world = await open()
       const end = connect(world)
       await end.opened()
@@ -140,7 +140,7 @@ export function describeTransport(
       expect(opening.log).toEqual([])
     })
 
-    it('answers a request that is under way with unavailable when the connection breaks', async () => {
+    it('pending requests are answered unavailable when the connection breaks', async () => {
       await using world = await open()
       const end = connect(world)
       await end.opened()
@@ -152,13 +152,13 @@ export function describeTransport(
       expect(end.log).toEqual(['opened', 'closed: unavailable'])
     })
 
-    it('[AU5] closes once when the server ends it', async () => {
+    it('[AU5] a connection that the server ends closes once', async () => {
       await using world = await open()
       const end = connect(world)
       await end.opened()
       await world.endSession()
       await end.closed()
-      // Whether the reason comes with it depends on the transport; the next handshake has it in any case.
+      // Whether the reason is given depends on the transport. The refusal of the next handshake has it in any case.
       expect(end.log).toHaveLength(2)
       expect(await end.connection.request('space:leave', { spaceId: world.spaceId })).toMatchObject(
         unavailable,
@@ -166,7 +166,7 @@ export function describeTransport(
     })
 
     if (!canSay) return
-    it('hears every notification of the protocol', async () => {
+    it('every notification of the protocol is handed on', async () => {
       await using world = await open()
       const end = connect(world)
       await end.opened()
@@ -177,7 +177,7 @@ export function describeTransport(
       end.connection.close()
     })
 
-    it('drops a notification that its schema does not read, and goes on', async () => {
+    it('a notification that does not match its schema is dropped, and the connection continues', async () => {
       await using world = await open()
       const end = connect(world)
       await end.opened()
@@ -199,7 +199,7 @@ export function describeTransport(
   })
 }
 
-/** A payload of each notification. A new one does not compile until it is here, and fails until a transport hears it. */
+/** A payload of each notification. A new one does not compile until it is here, and then fails until it is handed on. */
 function samples(spaceId: SpaceId): { readonly [N in TextNotification]: NotificationPayload<N> } {
   return {
     'ops:transient': { spaceId, connectionId: 'a', changes: [] },
@@ -209,12 +209,12 @@ function samples(spaceId: SpaceId): { readonly [N in TextNotification]: Notifica
   }
 }
 
-/** `say` writes JSON. The batches of `ops:appended` are bytes, and the server sends them itself in another test. */
+/** Every notification but `ops:appended`: its batch is bytes, which `say` cannot write, and another test receives it. */
 type TextNotification = Exclude<NotificationName, 'ops:appended'>
 
 const unavailable = { ok: false, error: { code: 'unavailable' } }
 
-/** One connection, and all that its listener was told. */
+/** A connection, and everything that its listener was told. */
 function connect(world: TransportWorld, handshake = world.handshake) {
   const log: string[] = []
   const heard: Heard[] = []
@@ -239,7 +239,7 @@ function connect(world: TransportWorld, handshake = world.handshake) {
   }
 }
 
-/** Whatever was under way has come: another connection opens, asks and is answered after it. */
+/** Waits for everything in flight, by opening another connection and making a request on it. */
 async function settled(world: TransportWorld, before = () => {}): Promise<void> {
   before()
   const end = connect(world)

@@ -13,7 +13,7 @@ import { describeTransport, type TransportWorld } from './transport.contract.ts'
 
 describeTransport('Socket.io to the real server', () => liveWorld())
 describeTransport('Socket.io where no WebSocket gets through', () => liveWorld('refused'), {
-  // An answer to a poll that the server knows nothing of ends the session.
+  // A poll answered by the test rather than the server would end the session.
   canSay: false,
 })
 describeTransport('the simulated network', simulatedWorld)
@@ -47,7 +47,7 @@ async function liveWorld(webSockets: WebSocketFate = 'pass'): Promise<TransportW
   }
 }
 
-/** A WebSocket frame of a server, for a text of less than 126 bytes (RFC 6455, section 5.2). */
+/** A server's WebSocket frame with a text of less than 126 bytes (RFC 6455, section 5.2). */
 function textFrame(text: string): Uint8Array {
   const bytes = new TextEncoder().encode(text)
   if (bytes.length > 125) throw new Error('the frame would need a longer length')
@@ -80,13 +80,13 @@ async function simulatedWorld(): Promise<TransportWorld> {
       server.gateway?.sessionEnded(userId)
     },
     async until(check) {
-      if (!(await time.advance(60_000, check))) throw new Error('it did not come in a minute')
+      if (!(await time.advance(60_000, check))) throw new Error('the check did not hold within a minute')
     },
     async [Symbol.asyncDispose]() {},
   }
 }
 
-/** The server, whose gateway's sockets one can speak through. */
+/** Wraps a server so that a test can send through the last socket of its gateway. */
 function overhear(server: SimServer) {
   let said = (_name: string, _payload: unknown): void => {}
   const listening: SimServer = {

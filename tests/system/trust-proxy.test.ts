@@ -4,12 +4,12 @@ import { describe, expect, test } from 'vitest'
 
 import { startLiveServer } from '../lib/live-server.ts'
 
-/** What a visitor's proxy sends on: the address that it saw last, after whatever the visitor made up. */
+/** The header that a proxy sends on: anything that the visitor invented, then the address that the proxy saw. */
 const through = (...addresses: string[]) => ({ 'x-forwarded-for': addresses.join(', ') })
 
 const strict = { SIGN_IN_LIMIT_PER_ADDRESS: '3', SOCKET_LIMIT_PER_ADDRESS: '1' }
 
-/** The statuses of as many sign-ins with a wrong password. */
+/** The statuses of a number of sign-ins with a wrong password. */
 async function signIns(url: string, count: number, headersOf: (index: number) => Record<string, string>) {
   const statuses: number[] = []
   for (let index = 0; index < count; index++) {
@@ -20,7 +20,7 @@ async function signIns(url: string, count: number, headersOf: (index: number) =>
   return statuses
 }
 
-/** `ok`, or the code of the refusal; the connection stays open until the returned stack is disposed. */
+/** `ok`, or the code of the refusal. The connection stays open until the stack is disposed. */
 async function connect(
   stack: DisposableStack,
   given: { url: string; token: string; headers: Record<string, string>; transport?: string },
@@ -44,7 +44,7 @@ async function connect(
 }
 
 describe('without TRUST_PROXY', () => {
-  test('[LI7] what a visitor says of their address changes nothing, for HTTP and for sockets', async () => {
+  test('[LI7] without TRUST_PROXY, the address in a header is ignored, for HTTP and for sockets', async () => {
     await using server = await startLiveServer(strict)
     const forged = (index: number) => through(`203.0.113.${index}`)
     const { token } = await server.signUp('Anna')
@@ -55,7 +55,7 @@ describe('without TRUST_PROXY', () => {
       outcomes.push(await connect(stack, { url: server.url, token, headers: forged(index) }))
     }
     expect(outcomes).toEqual(['ok', 'rate_limited true'])
-    // So many are not let in even as far as the handshake.
+    // So many connections are refused before the handshake.
     const polling = { url: server.url, token, headers: forged(9), transport: 'polling' }
     const [first, ...others] = await Promise.all([connect(stack, polling), connect(stack, polling)])
     expect([first, ...others]).not.toContain('ok')
@@ -63,13 +63,13 @@ describe('without TRUST_PROXY', () => {
 })
 
 describe('with the address of the proxy', () => {
-  test('[LI7] each visitor has limits of their own, and what they put before it does not help', async () => {
+  test('[LI7] with TRUST_PROXY, each visitor has separate limits, and an invented address does not change that', async () => {
     await using server = await startLiveServer({ ...strict, TRUST_PROXY: '127.0.0.1, 10.1.0.0/16' })
     const { token } = await server.signUp('Anna')
     const anna = '198.51.100.7'
     expect(await signIns(server.url, 4, () => through(anna))).toEqual([401, 401, 401, 429])
     expect(await signIns(server.url, 1, (index) => through(`203.0.113.${index}`, anna))).toEqual([429])
-    // Through a second proxy of ours she is still herself.
+    // Through a second trusted proxy she is still the same visitor.
     expect(await signIns(server.url, 1, () => through(anna, '10.1.2.3'))).toEqual([429])
     expect(await signIns(server.url, 1, () => through('198.51.100.8'))).toEqual([401])
 
@@ -80,7 +80,7 @@ describe('with the address of the proxy', () => {
     expect(await from('203.0.113.1', anna)).toBe('rate_limited true')
     expect(await from(anna, '10.1.2.3')).toBe('rate_limited true')
     expect(await from('198.51.100.8')).toBe('ok')
-    // A household has a network of 64 bits.
+    // A household has a /64 network of addresses.
     expect(await from('2001:db8:1:2::1')).toBe('ok')
     expect(await from('2001:db8:1:2:ffff::9')).toBe('rate_limited true')
     expect(await from('2001:db8:1:3::1')).toBe('ok')

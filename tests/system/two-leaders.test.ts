@@ -11,7 +11,7 @@ import { expect, it } from 'vitest'
 
 import { startLiveServer } from '../lib/live-server.ts'
 
-/** A tab that neither hears nor says anything while it is deaf, and yet goes on; then it hears all of it. */
+/** A tab that gets and sends no messages while it is deaf but keeps running, and then gets all of them. */
 function deafable(tab: Tabs): Tabs & { deafen(): void; listen(): void } {
   let held: (() => void)[] | null = null
   const later = (task: () => void): void => void (held === null ? task() : held.push(task))
@@ -29,7 +29,7 @@ function deafable(tab: Tabs): Tabs & { deafen(): void; listen(): void } {
   }
 }
 
-/** Waits are a twentieth as long. */
+/** Shortens waits to a twentieth. */
 const hurried: Runtime = {
   now: () => Date.now(),
   random: () => Math.random(),
@@ -39,7 +39,7 @@ const hurried: Runtime = {
   },
 }
 
-it('two tabs that both believe to lead lose nothing and double nothing, and in the end one leads', async () => {
+it('two tabs that both believe they lead neither lose nor double an edit, and in the end one leads', async () => {
   await using server = await startLiveServer()
   const anna = { email: 'anna@example.org', password: 'correct horse battery', name: 'Anna' }
   const clients: SyncClient[] = []

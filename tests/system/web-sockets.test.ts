@@ -5,18 +5,18 @@ import { expect, it } from 'vitest'
 import { startLiveServer } from '../lib/live-server.ts'
 import { createNetworkLink, type NetworkLink, type WebSocketFate } from '../lib/network-link.ts'
 
-/** A device behind a proxy with ideas of its own about WebSockets. */
+/** A device behind a proxy that interferes with WebSockets. */
 interface World extends AsyncDisposable {
   readonly link: NetworkLink
-  /** Sessions that began by polling, and WebSockets that were opened, so far. */
+  /** The number of sessions that began by polling, and of WebSockets that were opened. */
   readonly polled: number
   readonly webSockets: number
-  /** Resolves once it is open, or with nothing once it has failed. */
+  /** Connects. Resolves once the connection is open, or with undefined once it has failed. */
   connect(): Promise<Connection | undefined>
   join(connection: Connection): Promise<Ack<unknown>>
 }
 
-/** `fates`: what becomes of a WebSocket from the first TCP connection on, from the second one, and so on. */
+/** `fates` says what happens to a WebSocket from the first TCP connection on, from the second on, and so on. */
 async function openWorld(fates: WebSocketFate[], openingTimeoutMs = 20_000): Promise<World> {
   const live = await startLiveServer()
   const anna = await live.signUp('Anna')
@@ -62,7 +62,7 @@ async function openWorld(fates: WebSocketFate[], openingTimeoutMs = 20_000): Pro
   }
 }
 
-/** A slow machine may need more than one attempt. */
+/** Connects, in several attempts if the machine is slow. */
 async function connected(world: World): Promise<Connection> {
   for (;;) {
     const connection = await world.connect()
@@ -70,11 +70,11 @@ async function connected(world: World): Promise<Connection> {
   }
 }
 
-it('leaves polling for a WebSocket that failed only once', async () => {
+it('a client that fell back to polling returns to WebSockets if they failed only once', async () => {
   await using world = await openWorld(['refused', 'pass'])
   const connection = await connected(world)
   expect(world.polled).toBe(1)
-  // Whatever is under way arrives, by one or by the other.
+  // Requests in flight are answered over either transport.
   const asked: Promise<Ack<unknown>>[] = []
   await expect
     .poll(() => {
@@ -87,7 +87,7 @@ it('leaves polling for a WebSocket that failed only once', async () => {
   connection.close()
 })
 
-it('begins by polling where a WebSocket is taken and nothing delivered, until one works', async () => {
+it('a client whose WebSockets are accepted but deliver nothing begins by polling, until one works', async () => {
   await using world = await openWorld(['swallowed'], 2_000)
   expect(await world.connect()).toBeUndefined()
   const behindProxy = await connected(world)

@@ -8,25 +8,25 @@ import type { SimServer } from './server.ts'
 import { startTab, type Tab } from './tab.ts'
 import type { VirtualTime } from './time.ts'
 
-/** One person's device: tabs over one storage, which outlives their reloads and crashes. */
+/** A person's device: tabs over one storage, which survives their reloads and crashes. */
 export interface Device {
   readonly name: string
   readonly user: User
   readonly network: Network
   disk: DiskFaults
-  /** How far its clock is off. */
+  /** How far its clock is ahead, in ms. */
   skewMs: number
   readonly tabs: readonly Tab[]
-  /** Ids of edits that were in the device's storage when last looked: they may never be lost. */
+  /** The ids of edits that were in the device's storage at the last look. They must never be lost. */
   readonly kept: ReadonlySet<string>
-  /** Opens one more tab. False when its disk does not let it. */
+  /** Opens another tab. Returns false if the disk prevents it. */
   start(): Promise<boolean>
   crash(tab: Tab): void
-  /** Has a replica show what is in no log, as a bug of its own would. */
+  /** Makes a replica show a change that is in no log, as a bug in it would. */
   damageReplica(): void
-  /** Changes the value of a stored operation, as a bad disk would. */
+  /** Changes the value of a stored operation, as a corrupt disk would. */
   damageStorage(): Promise<void>
-  /** What is stored, whatever the disk does. */
+  /** The stored data, read without the faults of the disk. */
   state(): Promise<(SyncState & PendingCounts) | undefined>
 }
 
@@ -37,7 +37,7 @@ export interface DeviceOptions {
   readonly server: SimServer
   readonly spaceId: SpaceId
   readonly chatId: TreeId
-  /** It never has two tabs. */
+  /** Whether the device never has two tabs. */
   readonly alone: boolean
 }
 
@@ -82,10 +82,10 @@ export function createDevice(options: DeviceOptions): Device {
 
     damageReplica() {
       const tree = tabs[0]?.trees[0]
-      if (tree?.root === undefined) throw new Error('no replica is there to be broken')
+      if (tree?.root === undefined) throw new Error('there is no replica to break')
       const id = { peerId: '7'.repeat(30), counter: 1 }
       tree.merge([{ id, targetId: tree.root.id, key: 'broken', value: true, transient: false }])
-      // Trees are compared after a change.
+      // A tree is compared after it has changed.
       tree.root.setProperty('touched', true)
     },
 
@@ -93,7 +93,7 @@ export function createDevice(options: DeviceOptions): Device {
       const state = await storage.getSyncState(spaceId)
       const ops = await storage.readTree(spaceId, chatId)
       const op = ops.find(({ key, clock }) => key !== undefined && clock > 0)
-      if (state === undefined || op === undefined) throw new Error('nothing is stored that could be broken')
+      if (state === undefined || op === undefined) throw new Error('there is nothing stored to break')
       await storage.appendRemote(spaceId, [Object.assign({}, op, { value: 'broken' })], state)
     },
 

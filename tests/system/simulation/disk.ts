@@ -5,7 +5,7 @@ import type { VirtualTime } from './time.ts'
 
 /** How badly a device's disk behaves. */
 export interface DiskFaults {
-  /** The share of transactions that fail, and change nothing. */
+  /** The share of transactions that fail without a change. */
   fail: number
   maxDelayMs: number
 }
@@ -16,13 +16,13 @@ export interface DiskOptions {
   readonly time: VirtualTime
   readonly random: Random
   readonly faults: () => DiskFaults
-  /** The tab that uses it has not crashed: what it had not begun is never done. */
+  /** Whether the tab still runs. After a crash, transactions that have not begun never happen. */
   readonly isAlive: () => boolean
-  /** Hands the outcome to the tab, later if it is frozen. */
+  /** Delivers an outcome to the tab, or later if it is frozen. */
   readonly hand: (task: () => void) => void
 }
 
-/** A storage as one tab sees it: it takes time before and after each transaction, and some fail. */
+/** A storage as a tab sees it: each transaction takes time before and after, and some fail. */
 export function createDisk(storage: ClientStorage, options: DiskOptions): ClientStorage {
   const { time, random, faults, isAlive, hand } = options
 
@@ -56,7 +56,7 @@ export function createDisk(storage: ClientStorage, options: DiskOptions): Client
     putSpace: slow((space) => storage.putSpace(space)),
     deleteSpace: slow((id) => storage.deleteSpace(id)),
     readTree: slow((id, treeId) => storage.readTree(id, treeId)),
-    // What is stored and not said is said by a tab's journal, which has no twin here.
+    // A write that was stored but not reported would be reported by the tab's journal, which is not simulated.
     appendLocal: slow(
       (id, ops) => storage.appendLocal(id, ops),
       () => undefined,

@@ -5,7 +5,7 @@ import type { SimServer } from './server.ts'
 import { tokenLifeMs } from './server.ts'
 import type { VirtualTime } from './time.ts'
 
-/** The few routes that a client needs, for one user, over the same network as its socket. */
+/** The routes that a client needs, for one user, over the same network as its socket. */
 export function createSimFetch(
   user: User,
   server: SimServer,

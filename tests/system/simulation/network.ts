@@ -15,33 +15,33 @@ import type { Random } from '../../lib/random.ts'
 import type { SimServer } from './server.ts'
 import type { VirtualTime } from './time.ts'
 
-/** How badly the network behaves, as probabilities per message. */
+/** The faults of a network, as probabilities per message. */
 export interface Faults {
-  /** The message vanishes and so does all that follows, in both directions: a connection that is half open. */
+  /** The message is lost, and so is everything after it in both directions: the connection is half open. */
   drop: number
-  /** A request arrives twice. */
+  /** The request arrives twice. */
   repeat: number
   /** The connection breaks at this message. */
   cut: number
   maxDelayMs: number
-  /** The server finds that the device does not read: appends are left out until it does. */
+  /** The device does not read, so the server leaves out appends until it does. */
   slow: number
 }
 
 export const goodNetwork: Faults = { drop: 0, repeat: 0, cut: 0, maxDelayMs: 20, slow: 0 }
 
-/** The network between one device and the server: messages stay in order on a connection, as on TCP. */
+/** The network between a device and the server. Messages on a connection stay in order, as on TCP. */
 export interface Network extends Transport {
   faults: Faults
-  /** No connection can be made, and none lives. */
+  /** While true, there are no connections, and new ones fail. */
   offline: boolean
-  /** Breaks what is connected, without a word to either side's program but that it is gone. */
+  /** Breaks every connection. Both sides are told only that it is closed. */
   cut(): void
-  /** Called with every ack of a request as the server sends it, before the network can lose it. */
+  /** Called with every ack when the server sends it, before the network can lose it. */
   onAck: <N extends RequestName>(name: N, payload: unknown, ack: Ack<RequestReply<N>>) => void
 }
 
-/** Socket.io's own pings notice a half-open connection after so long. */
+/** How long Socket.io's pings take to notice a half-open connection, in ms. */
 const pingTimeoutMs = 45_000
 const slowForMs = 2_000
 
@@ -84,7 +84,7 @@ export function createNetwork(time: VirtualTime, random: Random, server: SimServ
     const breakOff = (): void => close(broken)
     live.add(breakOff)
 
-    /** In order, after a delay; lost if the connection is gone by then. */
+    /** Delivers in order, after a delay, unless the connection is closed by then. */
     function createLink(): (deliver: () => void) => void {
       let clearAt = 0
       return (deliver) => {
@@ -106,7 +106,7 @@ export function createNetwork(time: VirtualTime, random: Random, server: SimServ
       send: (name, payload) => {
         const sent = structuredClone(payload)
         down(() => {
-          // As the product's transport does, it drops what cannot be read.
+          // Drops unreadable messages, like the real transport.
           if (isReadable(name, sent)) listener.notified(name, sent)
         })
       },

@@ -1,8 +1,8 @@
 import type { Random } from '../../lib/random.ts'
 
 /**
- * Ids come from the platform's `crypto`, and order breaks ties by peer id: a run repeats exactly only if
- * its ids do. Seeds the two functions that ids are made with until it is disposed.
+ * Seeds the two functions of the platform's `crypto` that ids are created with, until it is disposed. The order of
+ * operations depends on peer ids, so a run repeats exactly only if its ids do.
  */
 export function seedCrypto(random: Random): Disposable {
   const hex = (digits: number): string =>
@@ -17,7 +17,7 @@ export function seedCrypto(random: Random): Disposable {
   crypto.randomUUID = () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(12)}`
   return {
     [Symbol.dispose]: () => {
-      // The platform's own are on the prototype.
+      // The platform's functions are on the prototype.
       Reflect.deleteProperty(crypto, 'getRandomValues')
       Reflect.deleteProperty(crypto, 'randomUUID')
     },

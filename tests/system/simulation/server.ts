@@ -25,7 +25,7 @@ import type { VirtualTime } from './time.ts'
 
 export const tokenLifeMs = 10 * 60_000
 
-/** Accounts and memberships: what `platform.sqlite` holds. It is never lost here, and has its own tests. */
+/** Accounts and memberships, the content of `platform.sqlite`. They are never lost here, and have their own tests. */
 export interface Accounts extends Access {
   create(spaceId: SpaceId, owner: UserId): void
   add(spaceId: SpaceId, userId: UserId, role: Role): void
@@ -43,24 +43,24 @@ function createAccounts(): Accounts {
 }
 
 /**
- * The server's core over logs in memory. What a process would lose with a `SIGKILL` is lost by `kill`:
- * everything but the logs' committed operations. The gateway that was killed never acts again.
+ * The server's core over logs in memory. `kill` loses what a process loses with `SIGKILL`: everything except the
+ * committed operations in the logs. A killed gateway never acts again.
  */
 export interface SimServer {
   readonly accounts: Accounts
-  /** How many trees were compared with the log, and which were not as it has them. */
+  /** The number of trees compared with the log, and those that did not match. */
   readonly compared: { matching: number; differing: number }
-  /** Deletes are taken, all else is rejected. */
+  /** While true, deletes are accepted and everything else is rejected. */
   isFull: boolean
-  /** Null while it is down. */
+  /** Null while the server is down. */
   readonly gateway: Gateway | null
-  /** Reads trees; only while it is up. */
+  /** Reads trees. Only while the server is up. */
   readonly spaces: Spaces
-  /** What is on disk: the log as it would be after a crash now. */
+  /** The log on disk, as it would be after a crash now. */
   log(spaceId: SpaceId): OpLog
   start(): void
   kill(): void
-  /** Goes back to what `backUp` kept, as a restored file would; only while it is down. */
+  /** Restores the state that `backUp` saved. Only while the server is down. */
   backUp(): void
   restore(): boolean
   tokenFor(userId: UserId): string

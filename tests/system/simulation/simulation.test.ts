@@ -23,11 +23,11 @@ interface Scenario {
   readonly restores?: boolean
   readonly tabs?: number
   readonly damage?: 'replica' | 'storage'
-  /** Of all runs. */
+  /** Summed over all runs. */
   readonly share?: number
 }
 
-/** Each run throws with what was broken; the totals say that the runs were eventful. */
+/** Runs seeds. A run throws if a promise is broken, and the totals show that the runs had enough faults. */
 async function simulateMany(
   first: number,
   { restores = false, tabs = 1, damage, share = 0.5 }: Scenario = {},
@@ -59,32 +59,32 @@ async function simulateMany(
   return total
 }
 
-it('keeps the three promises whatever the network, the devices and the server go through', async () => {
+it('the system keeps its three promises through faults of the network, the devices and the server', async () => {
   const total = await simulateMany(1)
   expect(total.ops).toBeGreaterThan(total.runs)
   expect(total.matching).toBeGreaterThan(total.runs)
 })
 
-it('[CL5] heals a server that was restored from older copies', async () => {
+it('[CL5] devices send a server restored from older copies everything it lacks', async () => {
   const total = await simulateMany(100_000, { restores: true })
   expect(total.ops).toBeGreaterThan(total.runs)
 })
 
-it('keeps them with several tabs that freeze and crash, over disks that are slow and fail', async () => {
+it('the system keeps its three promises with tabs that freeze and crash, and disks that are slow and fail', async () => {
   const total = await simulateMany(300_000, { restores: true, tabs: 3, share: 0.05 })
   expect(total.freezes).toBeGreaterThan(onlySeed === undefined ? total.runs : -1)
   expect(total.refused).toBeGreaterThan(onlySeed === undefined ? total.runs : -1)
 })
 
 it.each(['replica', 'storage'] as const)(
-  '[DV4] finds a broken %s by its digest, and shows in the end what everybody shows',
+  '[DV4] a device with a broken %s notices by its digest, and in the end shows what everybody shows',
   async (damage) => {
     const total = await simulateMany(200_000, { damage, share: 0.02 })
     expect(total.differing).toBe(total.runs)
   },
 )
 
-it('repeats a run exactly from its seed', async () => {
+it('a run repeats exactly from its seed', async () => {
   const options = { devices: 3, steps: 60, restores: true }
   expect(await simulate(7, options)).toEqual(await simulate(7, options))
 })

@@ -13,39 +13,39 @@ import { createVirtualTime } from './time.ts'
 export interface SimulationOptions {
   readonly devices: number
   readonly steps: number
-  /** Older copies of the server's logs are put back while it is down. */
+  /** Whether older copies of the server's logs are restored while it is down. */
   readonly restores: boolean
-  /** Tabs of one device, at most; with more than one, disks are slow and fail, tabs freeze, and clocks are set. */
+  /** The most tabs of a device. With more than one, disks are slow and fail, tabs freeze, and clocks are set. */
   readonly tabs?: number
-  /** In the end a replica, or what a device has stored, is broken behind the client's back. */
+  /** What is broken at the end without the client's knowledge: a replica, or the storage of a device. */
   readonly damage?: 'replica' | 'storage'
 }
 
 export interface SimulationReport {
   readonly edits: number
-  /** Operations in the server's log at the end. */
+  /** The number of operations in the server's log at the end. */
   readonly ops: number
   readonly crashes: number
   readonly kills: number
   readonly restores: number
-  /** Of a tab that was stopped for a while. */
+  /** How often a tab was stopped for a while. */
   readonly freezes: number
-  /** Operations, by a full server; they are tried again in the end. */
+  /** The number of operations rejected by a full server. They are retried at the end. */
   readonly refused: number
-  /** Trees that devices compared with the log: as it has them, and not. */
+  /** The number of trees that devices compared with the log, and of those that did not match. */
   readonly matching: number
   readonly differing: number
-  /** The ids of these operations, in the log's order. */
+  /** The ids of the operations in the log, in order. */
   readonly log: readonly string[]
 }
 
 const minuteMs = 60_000
 
 /**
- * Several devices edit one space through one server, over a network that loses, repeats, delays and cuts,
- * while devices crash and reload and the server is killed, restarted and restored. Then the network is good
- * for a while, and the three promises of docs/architecture.md are checked. Everything follows from the seed.
- * Throws with what was broken.
+ * Several devices edit a space through one server, over a network that loses, repeats, delays and cuts, while devices
+ * crash and reload, and the server is killed, restarted and restored. Then the network is good for a while, and the three
+ * promises of docs/architecture.md are checked. Everything follows from the seed. Throws an error that names the broken
+ * promise.
  */
 export async function simulate(seed: number, options: SimulationOptions): Promise<SimulationReport> {
   const random = createRandom(seed)
@@ -57,7 +57,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   const treeIds = [spaceId as string as TreeId, chatId]
   const report = { edits: 0, crashes: 0, kills: 0, restores: 0, freezes: 0, refused: 0 }
   const { tabs: maxTabs = 1 } = options
-  /** What the acks promised. */
+  /** The operations that acks have promised. */
   const acked = new Set<string>()
   let expectedDiffering = 0
 
@@ -76,17 +76,17 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   await heal()
   check('at the end')
   if (options.damage !== undefined) await damage(options.damage)
-  // Devices that have nothing to do compare what they show with the log.
+  // Idle devices compare their trees with the log.
   await time.advance(5 * minuteMs)
   check('after a quiet while')
-  // What the devices show must also be what they have kept.
+  // The devices must also have stored what they show.
   for (const device of devices) for (const tab of device.tabs.toReversed()) device.crash(tab)
   await heal()
   check('after everybody reloaded')
   const log = server.log(spaceId).read(0, { maxOps: Infinity, maxBytes: Infinity }).map(opKey)
   return { ...report, ops: log.length, ...server.compared, log }
 
-  /** The space exists with its two trees, and everybody is a member. */
+  /** Creates the space with its two trees, and makes everybody a member. */
   function createSpace(): void {
     for (const [index, { user }] of devices.entries()) {
       if (index === 0) server.accounts.create(spaceId, user.id)
@@ -141,7 +141,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     } else if (dice < 0.92) {
       if (tab === undefined || (device.tabs.length < maxTabs && random.chance(0.6))) await startDevice(device)
       else {
-        // It says what it has stored, as its journal would.
+        // Report what it has stored, as its journal would.
         tab.thaw()
         await time.advance(0)
         device.crash(tab)
@@ -161,7 +161,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     if (maxTabs > 1 && random.chance(0.3)) troubleTab(device, tab)
   }
 
-  /** What one tab, or the device below it, goes through while the others go on. */
+  /** Lets a random fault happen to a tab or its device, while the others continue. */
   function troubleTab(device: Device, tab: Tab | undefined): void {
     const dice = random.next()
     if (dice < 0.25)
@@ -184,7 +184,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     for (const { network } of devices) network.cut()
   }
 
-  /** Everything works again, for long enough that whatever can arrive has arrived. */
+  /** Lets everything work again, for long enough that everything that can arrive has arrived. */
   async function heal(): Promise<void> {
     server.start()
     server.isFull = false
@@ -195,9 +195,9 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
       for (const tab of device.tabs) tab.thaw()
       if (device.tabs.length === 0) await startDevice(device)
     }
-    // Of spaces that nobody has open, too.
+    // Also the edits of spaces that no tab has open.
     for (let passedMs = 0; !(await isAllSent()); passedMs += 5_000) {
-      if (passedMs > 10 * minuteMs) throw new Error('what is stored is not sent while the space is closed')
+      if (passedMs > 10 * minuteMs) throw new Error('stored edits are not sent while the space is closed')
       await time.advance(5_000)
     }
     for (const device of devices) for (const tab of device.tabs) void tab.open()
@@ -221,7 +221,9 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     const statuses = devices.flatMap(({ name, tabs }) =>
       tabs.map(({ space }) => `${name}: ${JSON.stringify(space?.status)}`),
     )
-    throw new Error(`not everybody caught up with ${server.log(spaceId).head} in time: ${statuses.join(' ')}`)
+    throw new Error(
+      `not every device caught up with ${server.log(spaceId).head} in time: ${statuses.join(' ')}`,
+    )
   }
 
   async function isAllSent(): Promise<boolean> {
@@ -232,7 +234,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     return true
   }
 
-  /** Nobody is told: the device has to find out by itself, and to put it right. */
+  /** Breaks a replica or a storage without telling the device, which has to notice and correct it. */
   async function damage(what: 'replica' | 'storage'): Promise<void> {
     const device = random.pick(devices)
     if (what === 'storage') {
@@ -250,7 +252,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
 
   function check(when: string): void {
     if (server.compared.differing > expectedDiffering)
-      throw new Error(`${when}: a device found a tree that is not as the log has it`)
+      throw new Error(`${when}: a device found a tree that does not match the log`)
     const log = server.log(spaceId)
     const inLog = new Set<string>()
     const expected = new Map<TreeId, string>()

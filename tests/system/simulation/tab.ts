@@ -16,16 +16,16 @@ import type { Network } from './network.ts'
 import type { SimServer } from './server.ts'
 import type { VirtualTime } from './time.ts'
 
-/** One tab of a device, until it crashes. */
+/** A tab of a device, until it crashes. */
 export interface Tab {
-  /** Null while the tab has the space closed. */
+  /** Null while the tab does not have the space open. */
   readonly space: Space | null
   readonly trees: readonly Replica[]
   open(): Promise<void>
   close(): Promise<void>
-  /** The tab or its process is gone in the midst of things. */
+  /** Ends the tab or its process at any point. */
   crash(): void
-  /** Stops the tab, locks and all; until `thaw`, when it hears all that it missed. */
+  /** Stops the tab, with its locks held, until `thaw`. Then it gets everything that it missed. */
   freeze(): void
   thaw(): void
   /** Makes a random edit in a random tree. */
@@ -43,9 +43,9 @@ export interface TabOptions {
   readonly storage: ClientStorage
   readonly tabs: Tabs
   readonly diskFaults: () => DiskFaults
-  /** How far off the device's clock is. */
+  /** How far the device's clock is ahead, in ms. */
   readonly skewMs: () => number
-  /** An edit is stored: it may never be lost. */
+  /** Called when an edit is stored: from then on it must never be lost. */
   readonly onKept: (id: string) => void
 }
 
@@ -54,7 +54,7 @@ export async function startTab(options: TabOptions): Promise<Tab> {
   let alive = true
   const gone = Promise.withResolvers<never>()
   gone.promise.catch(() => {})
-  /** What happened while it was frozen. */
+  /** The events that came while the tab was frozen. */
   let missed: (() => void)[] | null = null
   const hand = (task: () => void): void => {
     if (missed !== null) missed.push(task)
@@ -100,7 +100,7 @@ export async function startTab(options: TabOptions): Promise<Tab> {
         ),
       onMessage: (listener) => tabs.onMessage((message) => hand(() => listener(message))),
       watch: (id, onGone) => tabs.watch(id, () => hand(onGone)),
-      // A tab that is gone lets go of its lock.
+      // The lock of a closed tab is released.
       exclusive: (task) => handed(tabs.exclusive(() => Promise.race([task(), gone.promise]))),
     },
     transport: {
@@ -153,7 +153,7 @@ export async function startTab(options: TabOptions): Promise<Tab> {
       const closing = space
       space = null
       trees.clear()
-      // A storage that fails keeps nothing, and says so.
+      // A failed write stores nothing, and is reported.
       await closing?.close().catch(() => {})
     },
     crash() {

@@ -1,8 +1,8 @@
-/** Time that moves only when the simulation moves it. Timers due at the same moment fire in the order they were set. */
+/** Time that only the simulation advances. Timers due at the same moment fire in the order in which they were set. */
 export interface VirtualTime {
   now(): number
   setTimer(callback: () => void, delayMs: number): () => void
-  /** Lets `durationMs` pass, or less if `until` comes true. Resolves to whether it did. */
+  /** Advances by `durationMs`, or less if `until` becomes true. Resolves with whether it did. */
   advance(durationMs: number, until?: () => boolean): Promise<boolean>
 }
 
@@ -15,7 +15,7 @@ interface Timer {
 export function createVirtualTime(startMs: number): VirtualTime {
   let nowMs = startMs
   let order = 0
-  // Few timers are ever pending at once, so a sorted array beats a heap.
+  // Few timers are pending at once, so a sorted array is faster than a heap.
   const timers: Timer[] = []
 
   return {
@@ -49,7 +49,7 @@ export function createVirtualTime(startMs: number): VirtualTime {
   }
 }
 
-/** Every promise that can resolve without time passing has: nothing in the simulation waits for real input or output. */
+/** Waits until every promise that needs no time has resolved: nothing in the simulation waits for real I/O. */
 async function settled(): Promise<void> {
   await new Promise<void>((resolve) => {
     setImmediate(resolve)
