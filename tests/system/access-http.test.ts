@@ -170,19 +170,19 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
   'GET /api/spaces/:spaceId/members': [{ expected: anyMember }],
   'PATCH /api/spaces/:spaceId/members/:userId': [
     {
-      what: 'somebody else',
+      what: 'of somebody else',
       path: ({ spaceId }) => `/api/spaces/${spaceId}/members/${userId('viewer')}`,
       body: () => ({ role: 'editor' }),
       expected: ownersOnly('200'),
     },
     {
-      what: 'making oneself an owner',
+      what: 'of the caller, to owner',
       path: ({ spaceId, caller }) => `/api/spaces/${spaceId}/members/${selfOf(caller)}`,
       body: () => ({ role: 'owner' }),
       expected: ownersOnly('200'),
     },
     {
-      what: 'somebody who is no member',
+      what: 'of somebody who is not a member',
       path: ({ spaceId }) => `/api/spaces/${spaceId}/members/${userId('stranger')}`,
       body: () => ({ role: 'editor' }),
       expected: ownersOnly(unknown),
@@ -190,13 +190,13 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
   ],
   'DELETE /api/spaces/:spaceId/members/:userId': [
     {
-      what: 'somebody else',
+      what: 'of somebody else',
       path: ({ spaceId, caller }) =>
         `/api/spaces/${spaceId}/members/${userId(caller === 'viewer' ? 'editor' : 'viewer')}`,
       expected: ownersOnly('204'),
     },
     {
-      what: 'leaving',
+      what: 'of the caller, who leaves',
       path: ({ spaceId, caller }) => `/api/spaces/${spaceId}/members/${selfOf(caller)}`,
       // The last owner stays.
       expected: members({ viewer: '204', editor: '204', owner: denied }),
