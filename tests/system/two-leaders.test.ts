@@ -17,6 +17,10 @@ function deafable(tab: Tabs): Tabs & { deafen(): void; listen(): void } {
   const later = (task: () => void): void => void (held === null ? task() : held.push(task))
   return {
     ...tab,
+    // The spread copies only its present value.
+    get alone() {
+      return tab.alone
+    },
     lead: (onLead, onLost) => tab.lead(onLead, () => later(onLost)),
     post: (message) => later(() => tab.post(message)),
     onMessage: (listener) => tab.onMessage((message) => later(() => listener(message))),
@@ -63,7 +67,14 @@ it('two tabs that both believe they lead neither lose nor double an edit, and in
       onLead()
     }, onLost)
   }
-  const there = await device({ storage, tabs: { ...other, lead } }).openSpace(here.id)
+  const tabs: Tabs = {
+    ...other,
+    get alone() {
+      return other.alone
+    },
+    lead,
+  }
+  const there = await device({ storage, tabs }).openSpace(here.id)
   const phone = device({ storage: memoryStorage() })
   await phone.signIn(anna)
   const elsewhere = await phone.openSpace(here.id)

@@ -93,6 +93,10 @@ export async function startTab(options: TabOptions): Promise<Tab> {
     session: 'storage',
     tabs: {
       ...tabs,
+      // The spread copies only its present value.
+      get alone() {
+        return tabs.alone
+      },
       lead: (onLead, onLost) =>
         tabs.lead(
           () => hand(onLead),
