@@ -201,7 +201,7 @@ const sentEvents = [...Object.keys(requests), ...Object.keys(signals)] as (Reque
 describe.each(sentEvents)('%s', (name) => {
   const { payload, expected } = sent[name]
 
-  test('[PU2] [PL3] [TR2] [JO2] each person gets the expected outcome, and a refusal changes nothing', async () => {
+  test(`[PU2] [PL3] [TR2] [JO2] ${name}: each person gets the expected outcome, and a refusal changes nothing`, async () => {
     const outcomes: Partial<Record<Who, string>> = {}
     for (const who of everyone) {
       const as = who === 'outside' ? 'editor' : who
@@ -225,7 +225,7 @@ describe.each(sentEvents)('%s', (name) => {
     expect(outcomes).toEqual(expected)
   })
 
-  test.each(signedOut)('[AU1] a caller who is signed out is not heard, token: %s', async (kind) => {
+  test.each(signedOut)(`[AU1] ${name} of a caller who is signed out is ignored, token: %s`, async (kind) => {
     await expect(connectRaw(server.url, cast.tokens[kind].access)).rejects.toMatchObject({
       code: 'unauthenticated',
     } satisfies Partial<SyncError>)

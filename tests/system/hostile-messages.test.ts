@@ -75,13 +75,13 @@ const junk: readonly [string, unknown[]][] = [
 ]
 
 describe.each(names)('%s', (name) => {
-  test.each(junk)('[ER2] refuses as payload: %s', async (_, payload) => {
+  test.each(junk)(`[ER2] ${name} refuses as payload: %s`, async (_, payload) => {
     const ack = await hostile.request(name, ...payload)
     expect(ack).toMatchObject({ ok: false, error: { code: 'invalid_request' } })
     expect(Object.hasOwn(Object.prototype, 'isAdmin')).toBe(false)
   })
 
-  test('[ER2] does nothing without an ack callback', async () => {
+  test(`[ER2] ${name} does nothing without an ack callback`, async () => {
     hostile.io.emit(name)
     hostile.io.emit(name, { spaceId, batch: freshEdit(spaceId).batch, after: 0, token: 'x' })
     await hostile.fence()

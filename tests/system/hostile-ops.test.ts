@@ -160,23 +160,26 @@ describe('a malformed operation', () => {
   })
 })
 
-describe('an invalid id or key is refused with the index of the first operation that has it', () => {
+describe('an invalid id or key', () => {
   const inherited = ['__proto__', 'constructor', 'toString', 'valueOf', 'hasOwnProperty', '__defineGetter__']
   const unprintable = ['\u200b', 'a\u200db', '\u202e', '\u0000', 'a\u00adb', '\ufeff', '\ue000']
   const noIds = ['a@b', '../x', 'a/b', 'a b', '.', 'ä', '"', "';--", ...unprintable]
   const fields = ['peerId', 'treeId', 'targetId', 'parentId'] as const
   const cases = fields.flatMap((field) => [...inherited, ...noIds].map((name) => ({ field, name })))
 
-  test.each(cases)('$field $name', async ({ field, name }) => {
-    const ack = await refused(withGood({ parentId: spaceId, targetId: 'moved', [field]: name }))
-    expect(ack).toMatchObject({
-      ok: false,
-      error: { code: 'invalid_batch', at: 1, message: expect.stringContaining(field) },
-    })
-  })
+  test.each(cases)(
+    '[BA12] the $field $name is refused with the index of its operation',
+    async ({ field, name }) => {
+      const ack = await refused(withGood({ parentId: spaceId, targetId: 'moved', [field]: name }))
+      expect(ack).toMatchObject({
+        ok: false,
+        error: { code: 'invalid_batch', at: 1, message: expect.stringContaining(field) },
+      })
+    },
+  )
 
   test.each([...inherited, 'a@b', '@', '', 'x'.repeat(129), ...unprintable].map((key) => ({ key })))(
-    'key $key',
+    '[BA12] the key $key is refused with the index of its operation',
     async ({ key }) => {
       const ack = await refused(withGood({ key, text: '1' }))
       expect(ack).toMatchObject({ ok: false, error: { code: 'invalid_batch', at: 1 } })
@@ -193,7 +196,7 @@ describe('an invalid id or key is refused with the index of the first operation 
   })
 
   test.each([['../../platform'], ['__proto__'], ['tree'], ['F'.repeat(32)], ['a'.repeat(31)]])(
-    'a batch of the space %s',
+    '[ID1] a batch of the space %s is refused',
     async (name) => {
       expect(await refused(rawBatch(name, [good]))).toMatchObject({ error: { code: 'invalid_batch' } })
     },
