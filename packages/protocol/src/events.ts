@@ -35,7 +35,7 @@ export const handshakeSchema = z.object({
 })
 export type Handshake = z.infer<typeof handshakeSchema>
 
-/** A connection of a person to a space, and what it shows of itself, such as where in the space they are. */
+/** A person's connection to a space, and the state that it shows, such as where in the space they are. */
 export const presenceSchema = z.object({
   connectionId: z.string(),
   user: z.object({ id: userIdSchema, name: z.string() }),

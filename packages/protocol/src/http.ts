@@ -45,7 +45,7 @@ export type SessionReply = z.infer<typeof sessionSchema>
 export const refreshBodySchema = z.object({ refreshToken: z.string().optional() })
 export const logoutBodySchema = z.object({
   refreshToken: z.string().optional(),
-  /** Ends every session of the user, on all devices, rather than this one. */
+  /** Whether to end every session of the user, on all devices, and not only this one. */
   everywhere: z.boolean().default(false),
 })
 
