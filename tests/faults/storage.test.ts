@@ -187,7 +187,7 @@ it('a file written by a newer version is left alone, and used again once the ver
 describe('a lost file', () => {
   const harms: [what: string, harm: (file: string) => void, aside: RegExp | undefined][] = [
     [
-      'no database any more',
+      'no longer a database',
       (file) => writeFileSync(file, 'no database at all '.repeat(1_000)),
       /\.db\.corrupt-[^/]*Z$/,
     ],
