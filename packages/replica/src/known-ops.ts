@@ -6,10 +6,6 @@ import { compareOpIds } from './op-order.ts'
 export class KnownOps {
   readonly #counters = new Map<string, Set<number>>()
 
-  has(id: OpId): boolean {
-    return this.#counters.get(id.peerId)?.has(id.counter) ?? false
-  }
-
   /** Adds an id. Returns false if it was known. */
   add(id: OpId): boolean {
     let counters = this.#counters.get(id.peerId)

@@ -158,10 +158,9 @@ export class VertexNode implements ForestNode {
     this.transients.set(key, { value, by })
   }
 
-  hideTransient(key: string): boolean {
-    const hidden = this.transients?.delete(key) ?? false
+  hideTransient(key: string): void {
+    this.transients?.delete(key)
     if (this.transients?.size === 0) this.transients = undefined
-    return hidden
   }
 
   getProperty(key: string, includingTransient = true): JsonValue | undefined {
