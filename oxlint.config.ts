@@ -15,10 +15,10 @@ const web: Forbidden = {
 const sockets: Forbidden = { regex: '^socket\\.io$', message: 'Only socket/ knows sockets.' }
 const sql: Forbidden = {
   regex: '^(kysely|better-sqlite3)$',
-  message: 'Only storage/ and platform/ know SQL.',
+  message: 'Only sqlite/, logs/ and platform/ know SQL.',
 }
 const sqlite: Forbidden = {
-  regex: '/storage/sqlite',
+  regex: '/logs/sqlite',
   message: 'A space knows the OpLog port, not its SQLite form.',
 }
 const appLibraries: Forbidden = {
@@ -33,7 +33,7 @@ function packages(...names: string[]): Forbidden {
 function folders(...names: string[]): Forbidden {
   return {
     regex: `^\\.\\.?/(.*/)?(${names.join('|')})/`,
-    message: 'main → server → {http, socket, trees} → spaces → storage, never back.',
+    message: 'main → server → {http, socket, trees} → spaces → logs → sqlite, never back.',
   }
 }
 
@@ -121,8 +121,8 @@ export default defineConfig({
       { regex: '^reptree$', message: 'Go through @t69/replica.' },
     ),
     layer('packages/server/src/**', notServer),
-    layer('packages/server/src/http/**', notServer, sql, folders('storage')),
-    layer('packages/server/src/socket/**', notServer, sql, folders('storage', 'http')),
+    layer('packages/server/src/http/**', notServer, sql, folders('logs', 'sqlite')),
+    layer('packages/server/src/socket/**', notServer, sql, folders('logs', 'sqlite', 'http')),
     layer('packages/server/src/platform/**', notServer, sockets, folders('http', 'socket')),
     layer(
       'packages/server/src/spaces/**',
@@ -133,7 +133,13 @@ export default defineConfig({
       folders('http', 'socket', 'platform'),
     ),
     layer('packages/server/src/trees/**', notServer, web, sql, folders('http', 'socket', 'platform')),
-    layer('packages/server/src/storage/**', notServer, web, folders('http', 'socket', 'platform', 'spaces')),
+    layer('packages/server/src/logs/**', notServer, web, folders('http', 'socket', 'platform', 'spaces')),
+    layer(
+      'packages/server/src/sqlite/**',
+      notServer,
+      web,
+      folders('http', 'socket', 'platform', 'spaces', 'logs'),
+    ),
     layer('apps/t69/src/**', node, packages('server', 'replica'), appLibraries),
     // Tests join layers on purpose: a fake socket over a real log.
     layer('{packages,apps}/*/src/**/*.{test,contract}.ts'),

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as after } from 'node:timers/promises'
 
+import { createSqliteOpLogs } from '../src/logs/sqlite-op-logs.ts'
 import { readTree, type TreeQuestion, type TreeReader } from '../src/spaces/tree-reader.ts'
-import { createSqliteOpLogs } from '../src/storage/sqlite-op-logs.ts'
 import { moveOp, newEpoch, setOp, spaceId, treeId } from '../src/testing/ops.ts'
 import { createTreePool } from '../src/trees/tree-pool.ts'
 

@@ -5,7 +5,7 @@ import { LostAccountsError } from './platform/lost-accounts.ts'
 import { DamagedPlatformError } from './platform/mend-platform.ts'
 import { SigningSecretError } from './platform/signing-secret.ts'
 import { createServer, type Server } from './server.ts'
-import { NewerSchemaError } from './storage/migrate.ts'
+import { NewerSchemaError } from './sqlite/migrate.ts'
 
 /** The program: the only place that knows of the process that it runs in. */
 

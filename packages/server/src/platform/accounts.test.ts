@@ -6,7 +6,7 @@ import { randomHexId, spaceIdSchema, userIdSchema, type SpaceId, type UserId } f
 import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-import { compiler } from '../storage/compiler.ts'
+import { compiler } from '../sqlite/compiler.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { platformMigrations } from './platform-migrations.ts'
 import { openPlatform, type Platform } from './platform.ts'

@@ -2,8 +2,8 @@ import { renameSync } from 'node:fs'
 
 import Sqlite from 'better-sqlite3'
 
-import { asidePath, hasWal, setWalAside, sizeOf } from '../storage/set-aside.ts'
-import { isDamage } from '../storage/storage-failure.ts'
+import { asidePath, hasWal, setWalAside, sizeOf } from '../sqlite/set-aside.ts'
+import { isDamage } from '../sqlite/storage-failure.ts'
 
 /** `platform.sqlite` cannot be trusted. */
 export class DamagedPlatformError extends Error {

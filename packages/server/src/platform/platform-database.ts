@@ -1,7 +1,7 @@
 import type { InviteId, InviteRole, Role, SpaceId, UserId } from '@t69/protocol'
 
-import { openDatabase, type OpenedDatabase } from '../storage/database-files.ts'
-import { migrate } from '../storage/migrate.ts'
+import { openDatabase, type OpenedDatabase } from '../sqlite/database-files.ts'
+import { migrate } from '../sqlite/migrate.ts'
 import { platformMigrations } from './platform-migrations.ts'
 
 /** `platform.sqlite`: who there is, what spaces there are, and who may enter them. Times are Unix milliseconds. */

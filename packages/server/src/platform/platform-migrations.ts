@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 
-import type { Migrations } from '../storage/migrate.ts'
+import type { Migrations } from '../sqlite/migrate.ts'
 
 const strict = sql`strict`
 const strictWithoutRowid = sql`strict, without rowid`

@@ -6,7 +6,7 @@ import Sqlite from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-import { NewerSchemaError } from '../storage/migrate.ts'
+import { NewerSchemaError } from '../sqlite/migrate.ts'
 import { cheapPasswords } from '../testing/http-harness.ts'
 import { DataDirLockedError, lockDataDir } from './data-dir-lock.ts'
 import { DamagedPlatformError } from './mend-platform.ts'

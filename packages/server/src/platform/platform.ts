@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { StorageFailure } from '../storage/storage-failure.ts'
+import { StorageFailure } from '../sqlite/storage-failure.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { createInvites, type Invites } from './invites.ts'

@@ -1,8 +1,8 @@
 import type { Database } from 'better-sqlite3'
 import type { Compilable, InferResult, Kysely } from 'kysely'
 
-import { compiler } from '../storage/compiler.ts'
-import { param, prepare } from '../storage/prepare.ts'
+import { compiler } from '../sqlite/compiler.ts'
+import { param, prepare } from '../sqlite/prepare.ts'
 import type { PlatformTables } from './platform-database.ts'
 
 // The tables are an interface, which `withTables` does not take.

@@ -1,6 +1,6 @@
 import type { Logger } from '../spaces/logger.ts'
 import type { ServerRuntime } from '../spaces/server-runtime.ts'
-import { StorageFailure } from '../storage/storage-failure.ts'
+import { StorageFailure } from '../sqlite/storage-failure.ts'
 import type { Platform } from './platform.ts'
 
 const intervalMs = 1_000

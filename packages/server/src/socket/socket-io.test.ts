@@ -13,8 +13,8 @@ import {
 import { io, type Socket as ClientSocket } from 'socket.io-client'
 import { expect, it } from 'vitest'
 
+import { createMemoryOpLogs } from '../logs/memory-op-logs.ts'
 import { createSpaces } from '../spaces/spaces.ts'
-import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
 import { newEpoch, opsFrom, setOp, spaceId } from '../testing/ops.ts'
 import { createGateway } from './gateway.ts'
 import { attachSocketIo } from './socket-io.ts'

@@ -2,8 +2,8 @@ import { limits, opKey, type TreeId, type TreeOperation } from '@t69/protocol'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
-import type { VertexName } from '../storage/op-log.ts'
+import { createMemoryOpLogs } from '../logs/memory-op-logs.ts'
+import type { VertexName } from '../logs/op-log.ts'
 import { moveOp, newEpoch, opsFrom, setOp, spaceId } from '../testing/ops.ts'
 import { admit, createStage } from './admit.ts'
 

@@ -8,7 +8,7 @@ import {
   type TreeOperation,
 } from '@t69/protocol'
 
-import type { OpLog, VertexName } from '../storage/op-log.ts'
+import type { OpLog, VertexName } from '../logs/op-log.ts'
 
 /** What admission asks of a log. */
 export type LogView = Pick<OpLog, 'compare' | 'maxClock' | 'wasDeleted'>

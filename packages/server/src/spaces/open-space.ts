@@ -10,7 +10,7 @@ import {
 } from '@t69/protocol'
 import { LRUCache } from 'lru-cache'
 
-import type { LogPosition, OpLog } from '../storage/op-log.ts'
+import type { LogPosition, OpLog } from '../logs/op-log.ts'
 import { admit, createStage, type LogView } from './admit.ts'
 import type { Metrics } from './metrics.ts'
 import type { Quotas } from './quotas.ts'

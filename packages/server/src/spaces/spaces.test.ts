@@ -13,9 +13,9 @@ import {
 import { Replica, toTreeOperation } from '@t69/replica'
 import { describe, expect, it } from 'vitest'
 
-import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
-import type { OpLog, OpLogs } from '../storage/op-log.ts'
-import { StorageFailure } from '../storage/storage-failure.ts'
+import { createMemoryOpLogs } from '../logs/memory-op-logs.ts'
+import type { OpLog, OpLogs } from '../logs/op-log.ts'
+import { StorageFailure } from '../sqlite/storage-failure.ts'
 import { createManualRuntime } from '../testing/manual-runtime.ts'
 import { moveOp, newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
 import type { Commit, PushOutcome } from './space.ts'

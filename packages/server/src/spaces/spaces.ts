@@ -1,8 +1,8 @@
 import { type Epoch, type ErrorBody, type SpaceId, SyncError } from '@t69/protocol'
 import { LRUCache } from 'lru-cache'
 
-import type { OpLog, OpLogs } from '../storage/op-log.ts'
-import { isOutOfFiles } from '../storage/storage-failure.ts'
+import type { OpLog, OpLogs } from '../logs/op-log.ts'
+import { isOutOfFiles } from '../sqlite/storage-failure.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { type Metrics, noMetrics } from './metrics.ts'
 import { openSpace, type OpenSpace } from './open-space.ts'

@@ -1,6 +1,6 @@
 import { type LogId, type SpaceId, SyncError, type TreeId } from '@t69/protocol'
 
-import type { OpLog } from '../storage/op-log.ts'
+import type { OpLog } from '../logs/op-log.ts'
 import { readTree, type TreeQuestion, type TreeReader } from './tree-reader.ts'
 import { type Budget, unlimitedBudget, work } from './work.ts'
 

@@ -1,7 +1,7 @@
 import { type LogId, type SpaceId, SyncError, type TreeId, type TreeSnapshot } from '@t69/protocol'
 import { Replica, toVertexOperation, type Vertex } from '@t69/replica'
 
-import type { OpLog } from '../storage/op-log.ts'
+import type { OpLog } from '../logs/op-log.ts'
 
 /** What is asked of a tree: its digest as it was at a position of a log, or all of it as it is now. */
 export type TreeQuestion = {

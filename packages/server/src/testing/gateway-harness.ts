@@ -12,11 +12,11 @@ import {
   type UserId,
 } from '@t69/protocol'
 
+import { createMemoryOpLogs } from '../logs/memory-op-logs.ts'
 import { createGateway, type GatewayLimits } from '../socket/gateway.ts'
 import { createUserLimits, defaultUserLimits, type UserLimitRates } from '../socket/user-limits.ts'
 import { noMetrics } from '../spaces/metrics.ts'
 import { createSpaces } from '../spaces/spaces.ts'
-import { createMemoryOpLogs } from '../storage/memory-op-logs.ts'
 import { createManualRuntime } from './manual-runtime.ts'
 import { newEpoch, newUserId, spaceId } from './ops.ts'
 

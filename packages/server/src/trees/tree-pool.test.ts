@@ -6,8 +6,8 @@ import { type LogId, type TreeId, treeSchema } from '@t69/protocol'
 import { Replica, toVertexOperation } from '@t69/replica'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-import type { OpLog } from '../storage/op-log.ts'
-import { createSqliteOpLogs } from '../storage/sqlite-op-logs.ts'
+import type { OpLog } from '../logs/op-log.ts'
+import { createSqliteOpLogs } from '../logs/sqlite-op-logs.ts'
 import { moveOp, newEpoch, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
 import { createTreePool, type TreePool } from './tree-pool.ts'
 

@@ -1,7 +1,7 @@
 import { type ErrorBody, SyncError } from '@t69/protocol'
 
+import { openLogToRead } from '../logs/sqlite-op-logs.ts'
 import { readTree, type TreeQuestion, type TreeReading } from '../spaces/tree-reader.ts'
-import { openLogToRead } from '../storage/sqlite-op-logs.ts'
 
 export interface TreeTask {
   readonly dataDir: string

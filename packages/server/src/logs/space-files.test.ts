@@ -18,11 +18,11 @@ import { type Epoch, type SpaceId, SyncError, type TreeOperation } from '@t69/pr
 import Database from 'better-sqlite3'
 import { afterEach, describe, expect, it } from 'vitest'
 
+import { DisplacedFileError } from '../sqlite/database-files.ts'
+import { StorageFailure } from '../sqlite/storage-failure.ts'
 import { moveOp, newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
-import { DisplacedFileError } from './database-files.ts'
 import { spaceQueries } from './space-queries.ts'
 import { createSqliteOpLogs } from './sqlite-op-logs.ts'
-import { StorageFailure } from './storage-failure.ts'
 
 /** Of `now`, as it is in the names of what is set aside. */
 const madeAt = '1970-01-01T00-00-00.123Z'

@@ -9,8 +9,8 @@ import {
 } from '@t69/protocol'
 import { type Kysely, sql } from 'kysely'
 
-import { createCompiler } from './compiler.ts'
-import type { Migrations } from './migrate.ts'
+import { createCompiler } from '../sqlite/compiler.ts'
+import type { Migrations } from '../sqlite/migrate.ts'
 
 /**
  * A space's file. `tree_ops` mirrors t69's `localdb.ts`, plus `seq`: the position at which the operation was

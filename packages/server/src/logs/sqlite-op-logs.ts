@@ -4,10 +4,8 @@ import { dirname, join } from 'node:path'
 import { type Epoch, epochSchema, randomHexId, type SpaceId } from '@t69/protocol'
 import type Database from 'better-sqlite3'
 
-import { openDatabase } from './database-files.ts'
-import { examineFile } from './examine-file.ts'
-import { migrate } from './migrate.ts'
-import type { OpLog, OpLogs } from './op-log.ts'
+import { openDatabase } from '../sqlite/database-files.ts'
+import { migrate } from '../sqlite/migrate.ts'
 import {
   asidePath,
   hasWal,
@@ -16,10 +14,12 @@ import {
   setWalAside,
   sizeOf,
   syncFolder,
-} from './set-aside.ts'
+} from '../sqlite/set-aside.ts'
+import { DamagedAgainError, isDamage, onStorage } from '../sqlite/storage-failure.ts'
+import { examineFile } from './examine-file.ts'
+import type { OpLog, OpLogs } from './op-log.ts'
 import { spaceMigrations } from './space-schema.ts'
 import { openSqliteOpLog } from './sqlite-op-log.ts'
-import { DamagedAgainError, isDamage, onStorage } from './storage-failure.ts'
 
 export interface SqliteOpLogsOptions {
   /** Each space is `<dataDir>/<first two characters>/<space id>.db`. */

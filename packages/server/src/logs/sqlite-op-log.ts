@@ -1,13 +1,13 @@
 import { type Epoch, type LogId, randomHexId, type SpaceId, type TreeId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 
-import { type DatabaseFiles, DisplacedFileError } from './database-files.ts'
+import { type DatabaseFiles, DisplacedFileError } from '../sqlite/database-files.ts'
+import { prepareAll } from '../sqlite/prepare.ts'
+import { ForeignFileError, onStorage } from '../sqlite/storage-failure.ts'
 import type { OpLog } from './op-log.ts'
 import { opByRow, rowByOp } from './op-row.ts'
-import { prepareAll } from './prepare.ts'
 import { spaceQueries } from './space-queries.ts'
 import type { TreeOpRow } from './space-schema.ts'
-import { ForeignFileError, onStorage } from './storage-failure.ts'
 
 /** How much an operation counts against `PageBounds.maxBytes` besides its value: about what it takes in a batch. */
 const bytesPerOp = 8

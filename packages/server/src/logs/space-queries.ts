@@ -9,7 +9,7 @@ import {
 } from '@t69/protocol'
 import { type Compilable, type RawBuilder, sql } from 'kysely'
 
-import { compileQuery, param } from './prepare.ts'
+import { compileQuery, param } from '../sqlite/prepare.ts'
 import { type SpaceSchema, spaceSql, type TreeOpRow } from './space-schema.ts'
 
 const opColumns = [

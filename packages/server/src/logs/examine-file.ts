@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3'
 
+import { isDamage } from '../sqlite/storage-failure.ts'
 import { spaceMigrations } from './space-schema.ts'
-import { isDamage } from './storage-failure.ts'
 
 const knownVersion = Math.max(...Object.keys(spaceMigrations).map(Number))
 
