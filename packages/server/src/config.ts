@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url'
 
 import { z } from 'zod'
 
+import { defaultUserLimits, type UserLimitRates, userLimitsOf } from './limits/user-limits.ts'
 import { minSecretLength } from './platform/signing-secret.ts'
 import type { GatewayLimits } from './socket/gateway.ts'
-import { defaultUserLimits, type UserLimitRates, userLimitsOf } from './socket/user-limits.ts'
 import type { QuotaLimits } from './spaces/quotas.ts'
 
 /** The environment is wrong: `message` names every bad value, a line each. */

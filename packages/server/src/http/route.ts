@@ -4,13 +4,13 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 
 import type { Config } from '../config.ts'
+import type { UserLimits } from '../limits/user-limits.ts'
 import type { PrometheusMetrics } from '../metrics/prometheus.ts'
 import type { Passwords } from '../platform/passwords.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { SpaceDeletion } from '../platform/space-deletion.ts'
 import type { AccessTokens } from '../platform/tokens.ts'
 import type { Gateway } from '../socket/gateway.ts'
-import type { UserLimits } from '../socket/user-limits.ts'
 import type { Spaces } from '../spaces/spaces.ts'
 import type { ListedRoutes } from './api-routes.ts'
 

@@ -1,7 +1,7 @@
 import type { SocketData, SpaceId } from '@t69/protocol'
 
+import type { Allowance } from '../limits/user-limits.ts'
 import type { Socket } from './socket.ts'
-import type { Allowance } from './user-limits.ts'
 
 /** A socket and whose it is. */
 export interface Connection {

@@ -10,6 +10,8 @@ import {
   type UserId,
 } from '@t69/protocol'
 
+import { createTokenBucket } from '../limits/token-bucket.ts'
+import { createUserLimits, defaultUserLimits, type UserLimits } from '../limits/user-limits.ts'
 import type { Tokens } from '../platform/tokens.ts'
 import type { Access } from '../spaces/access.ts'
 import { type Logger, silentLogger } from '../spaces/logger.ts'
@@ -23,9 +25,7 @@ import { createRequestHandlers } from './request-handlers.ts'
 import { createRooms } from './rooms.ts'
 import { createSignalHandlers } from './signal-handlers.ts'
 import type { Socket } from './socket.ts'
-import { createTokenBucket } from './token-bucket.ts'
 import { createTokenTimers, type TokenTimers } from './token-timers.ts'
-import { createUserLimits, defaultUserLimits, type UserLimits } from './user-limits.ts'
 
 export type { Socket } from './socket.ts'
 

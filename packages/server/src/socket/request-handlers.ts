@@ -9,12 +9,12 @@ import {
   SyncError,
 } from '@t69/protocol'
 
+import { work } from '../limits/budget.ts'
 import type { Tokens } from '../platform/tokens.ts'
 import type { Access } from '../spaces/access.ts'
 import type { Logger } from '../spaces/logger.ts'
 import type { Metrics } from '../spaces/metrics.ts'
 import type { Spaces } from '../spaces/spaces.ts'
-import { work } from '../spaces/work.ts'
 import type { Connection } from './connection.ts'
 import { isSlow } from './is-slow.ts'
 import type { Rooms } from './rooms.ts'

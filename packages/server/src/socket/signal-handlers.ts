@@ -1,12 +1,12 @@
 import type { SignalName } from '@t69/protocol'
 
+import type { Allowance } from '../limits/user-limits.ts'
 import type { Access } from '../spaces/access.ts'
 import type { Logger } from '../spaces/logger.ts'
 import type { Connection } from './connection.ts'
 import { parseSignal, type ParsedSignal } from './parse-payload.ts'
 import { roleInJoined } from './request-handlers.ts'
 import type { Rooms } from './rooms.ts'
-import type { Allowance } from './user-limits.ts'
 
 /** Each drops what is malformed, acts, or throws: nobody waits for an answer. What is not a `SyncError` is a bug. */
 export type SignalHandlers = Readonly<Record<SignalName, (connection: Connection, payload: unknown) => void>>

@@ -1,6 +1,7 @@
 import { type Epoch, type ErrorBody, type SpaceId, SyncError } from '@t69/protocol'
 import { LRUCache } from 'lru-cache'
 
+import { type Budget, unlimitedBudget, work } from '../limits/budget.ts'
 import type { OpLog, OpLogs } from '../logs/op-log.ts'
 import { isOutOfFiles } from '../sqlite/storage-failure.ts'
 import { type Logger, silentLogger } from './logger.ts'
@@ -10,7 +11,6 @@ import { noQuotas, type Quotas } from './quotas.ts'
 import { type ServerRuntime, systemServerRuntime } from './server-runtime.ts'
 import type { LogState, Publish, Space } from './space.ts'
 import { createTreeQuestions, type TreeQuestions, type TreeQuestionsOptions } from './tree-questions.ts'
-import { type Budget, unlimitedBudget, work } from './work.ts'
 
 /** The spaces of a server: opened when somebody needs one, closed when nobody has for a while. */
 export interface Spaces extends TreeQuestions {

@@ -1,8 +1,8 @@
 import { type LogId, type SpaceId, SyncError, type TreeId } from '@t69/protocol'
 
+import { type Budget, unlimitedBudget, work } from '../limits/budget.ts'
 import type { OpLog } from '../logs/op-log.ts'
 import { readTree, type TreeQuestion, type TreeReader } from './tree-reader.ts'
-import { type Budget, unlimitedBudget, work } from './work.ts'
 
 /** What can be asked of the trees of a space. Whoever has a budget pays for the answer. */
 export interface TreeQuestions {

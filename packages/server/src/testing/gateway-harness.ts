@@ -12,9 +12,9 @@ import {
   type UserId,
 } from '@t69/protocol'
 
+import { createUserLimits, defaultUserLimits, type UserLimitRates } from '../limits/user-limits.ts'
 import { createMemoryOpLogs } from '../logs/memory-op-logs.ts'
 import { createGateway, type GatewayLimits } from '../socket/gateway.ts'
-import { createUserLimits, defaultUserLimits, type UserLimitRates } from '../socket/user-limits.ts'
 import { noMetrics } from '../spaces/metrics.ts'
 import { createSpaces } from '../spaces/spaces.ts'
 import { createManualRuntime } from './manual-runtime.ts'

@@ -18,12 +18,12 @@ import { parseConfig, type Config } from '../config.ts'
 import { createHttpApp } from '../http/http-app.ts'
 import type { HttpApp } from '../http/route.ts'
 import { registerRoutes } from '../http/routes.ts'
+import { createUserLimits } from '../limits/user-limits.ts'
 import { createPrometheusMetrics } from '../metrics/prometheus.ts'
 import { createPasswords } from '../platform/passwords.ts'
 import { openPlatform, type Platform } from '../platform/platform.ts'
 import { createSpaceDeletion } from '../platform/space-deletion.ts'
 import { createAccessTokens } from '../platform/tokens.ts'
-import { createUserLimits } from '../socket/user-limits.ts'
 import { silentLogger } from '../spaces/logger.ts'
 
 export const cheapPasswords = { memoryCost: 8, timeCost: 1, parallelism: 1 }

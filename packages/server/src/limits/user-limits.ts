@@ -1,7 +1,7 @@
 import { SyncError, type UserId } from '@t69/protocol'
 
-import { type Budget, work } from '../spaces/work.ts'
-import type { Socket } from './socket.ts'
+import type { Socket } from '../socket/socket.ts'
+import { type Budget, work } from './budget.ts'
 import { createTokenBucket, type Rate, type TokenBucket } from './token-bucket.ts'
 
 /** What one user may cause, over all of their connections. */
