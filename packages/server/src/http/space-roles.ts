@@ -1,6 +1,6 @@
 import { SyncError, type Role, type SpaceId, type UserId } from '@t69/protocol'
 
-import type { Access } from '../spaces/access.ts'
+import type { Access } from '../ports/access.ts'
 
 /** The caller's role. Throws `not_found` for everyone else: that a space exists is nobody else's business. */
 export function memberRole(access: Access, spaceId: SpaceId, userId: UserId): Role {

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-import type { Metrics } from '../spaces/metrics.ts'
+import type { Metrics } from '../ports/metrics.ts'
 
 export interface PrometheusMetrics extends Metrics {
   readonly contentType: string

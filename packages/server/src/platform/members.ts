@@ -2,7 +2,7 @@ import { SyncError, type Member, type Role, type SpaceId, type UserId } from '@t
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
-import type { Access } from '../spaces/access.ts'
+import type { Access } from '../ports/access.ts'
 import { prepareQuery } from './prepared-query.ts'
 
 /** Who is in which space. A space that has members keeps an owner: each change is checked in its transaction. */

@@ -1,6 +1,6 @@
 import type { SpaceId } from '@t69/protocol'
 
-import type { Logger } from '../spaces/logger.ts'
+import type { Logger } from '../ports/logger.ts'
 import type { SpaceRecords } from './space-records.ts'
 
 export interface SpaceDeletion {

@@ -1,5 +1,5 @@
-import type { Logger } from '../spaces/logger.ts'
-import type { ServerRuntime } from '../spaces/server-runtime.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { ServerRuntime } from '../ports/server-runtime.ts'
 import { StorageFailure } from '../sqlite/storage-failure.ts'
 import type { Platform } from './platform.ts'
 

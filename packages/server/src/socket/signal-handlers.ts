@@ -1,8 +1,8 @@
 import type { SignalName } from '@t69/protocol'
 
 import type { Allowance } from '../limits/user-limits.ts'
-import type { Access } from '../spaces/access.ts'
-import type { Logger } from '../spaces/logger.ts'
+import type { Access } from '../ports/access.ts'
+import type { Logger } from '../ports/logger.ts'
 import type { Connection } from './connection.ts'
 import { parseSignal, type ParsedSignal } from './parse-payload.ts'
 import { roleInJoined } from './request-handlers.ts'

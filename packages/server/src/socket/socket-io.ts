@@ -14,7 +14,7 @@ import {
 import { type DefaultEventsMap, Server, type Socket as IoSocket } from 'socket.io'
 
 import type { Tokens } from '../platform/tokens.ts'
-import { type Logger, silentLogger } from '../spaces/logger.ts'
+import { type Logger, silentLogger } from '../ports/logger.ts'
 import { type Backlog, sizeOf, watchBacklog } from './backlog.ts'
 import type { Gateway } from './gateway.ts'
 import { guardHandshakes } from './guard-handshake.ts'

@@ -1,4 +1,4 @@
-import type { ServerRuntime } from '../spaces/server-runtime.ts'
+import type { ServerRuntime } from '../ports/server-runtime.ts'
 
 /** How long before its expiry a token is announced to run out. */
 const warningMs = 60_000

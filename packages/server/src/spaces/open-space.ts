@@ -11,8 +11,8 @@ import {
 import { LRUCache } from 'lru-cache'
 
 import type { LogPosition, OpLog } from '../logs/op-log.ts'
+import type { Metrics } from '../ports/metrics.ts'
 import { admit, createStage, type LogView } from './admit.ts'
-import type { Metrics } from './metrics.ts'
 import type { Quotas } from './quotas.ts'
 import type { LogState, Publish, Push, PushOutcome, Space } from './space.ts'
 

@@ -14,8 +14,8 @@ import {
 
 import { createUserLimits, defaultUserLimits, type UserLimitRates } from '../limits/user-limits.ts'
 import { createMemoryOpLogs } from '../logs/memory-op-logs.ts'
+import { noMetrics } from '../ports/metrics.ts'
 import { createGateway, type GatewayLimits } from '../socket/gateway.ts'
-import { noMetrics } from '../spaces/metrics.ts'
 import { createSpaces } from '../spaces/spaces.ts'
 import { createManualRuntime } from './manual-runtime.ts'
 import { newEpoch, newUserId, spaceId } from './ops.ts'

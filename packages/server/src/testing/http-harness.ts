@@ -24,7 +24,7 @@ import { createPasswords } from '../platform/passwords.ts'
 import { openPlatform, type Platform } from '../platform/platform.ts'
 import { createSpaceDeletion } from '../platform/space-deletion.ts'
 import { createAccessTokens } from '../platform/tokens.ts'
-import { silentLogger } from '../spaces/logger.ts'
+import { silentLogger } from '../ports/logger.ts'
 
 export const cheapPasswords = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 export const password = 'correct horse'

@@ -1,4 +1,4 @@
-import type { ServerRuntime } from '../spaces/server-runtime.ts'
+import type { ServerRuntime } from '../ports/server-runtime.ts'
 
 /** Time that passes when a test says so. */
 export interface ManualRuntime extends ServerRuntime {
