@@ -1,25 +1,25 @@
 import { defineConfig } from 'oxlint'
 
-/** Imports that `files` must not have: regular expressions, and what to do instead. */
-type Forbidden = { readonly message: string } & ({ readonly regex: string } | { readonly group: string[] })
+/** Imports that a layer must not have: by a regular expression or by globs (a later `!` takes one back), and why. */
+interface Forbidden {
+  readonly regex?: string
+  readonly group?: string[]
+  readonly message: string
+}
 
 const outside: Forbidden = {
   regex: '^(\\.\\./)+(protocol|replica|sync-client|server|t69|tests|bench)/',
   message: 'Import another package by its name.',
 }
 const node: Forbidden = { regex: '^node:', message: 'This package also runs in browsers.' }
-const web: Forbidden = {
-  regex: '^(fastify|@fastify/.*|fastify-type-provider-zod|socket\\.io)$',
-  message: 'Only http/, socket/ and server.ts know the web.',
+const fastify: Forbidden = {
+  group: ['fastify', 'fastify-type-provider-zod', '@fastify/*', '!@fastify/proxy-addr'],
+  message: 'Only http/ and server.ts know Fastify.',
 }
 const sockets: Forbidden = { regex: '^socket\\.io$', message: 'Only socket/ knows sockets.' }
 const sql: Forbidden = {
   regex: '^(kysely|better-sqlite3)$',
   message: 'Only sqlite/, logs/ and platform/ know SQL.',
-}
-const sqlite: Forbidden = {
-  regex: '/logs/sqlite',
-  message: 'A space knows the OpLog port, not its SQLite form.',
 }
 const appLibraries: Forbidden = {
   regex: '^(reptree|dexie|socket\\.io-client)$',
@@ -28,13 +28,6 @@ const appLibraries: Forbidden = {
 
 function packages(...names: string[]): Forbidden {
   return { regex: `^@t69/(${names.join('|')})(/|$)`, message: 'See the table of packages in AGENTS.md.' }
-}
-
-function folders(...names: string[]): Forbidden {
-  return {
-    regex: `^\\.\\.?/(.*/)?(${names.join('|')})/`,
-    message: 'main → server → {http, socket, trees} → spaces → logs → sqlite, never back.',
-  }
 }
 
 /** The last layer that matches a file counts, so each states all that it forbids. */
@@ -65,6 +58,29 @@ function floors(folder: string, plan: readonly (readonly string[])[], ...also: F
         message: 'Enter a room by its door, index.ts.',
       },
     )
+  })
+}
+
+/** A folder of a package: the rooms, or single files, that its files may import, and what else they must not. */
+interface Room {
+  readonly imports: readonly string[]
+  readonly forbids?: readonly Forbidden[]
+}
+
+/**
+ * Layers for the rooms of `src`. A file imports what it likes of its own room, and of the rest of the package only
+ * what its room states: a room (`socket`) or one file (`logs/op-log`). Types count too.
+ */
+function rooms(src: string, table: Readonly<Record<string, Room>>, ...always: Forbidden[]) {
+  return Object.entries(table).flatMap(([room, { imports, forbids = [] }]) => {
+    const message = `${room}/ imports ${imports.join(', ') || 'no other room'}.`
+    // The way out of the room is `../` for a file in it, and `../../` for one in a folder in it.
+    return ['../', '../../'].map((out) => {
+      const allowed = imports.map((it) => `!${out}${it.includes('/') ? `${it}.ts` : `${it}/**`}`)
+      const others: Forbidden = { group: [`${out}**`, ...allowed], message }
+      const files = out === '../' ? `${src}/${room}/*` : `${src}/${room}/*/**`
+      return layer(files, ...always, ...forbids, others)
+    })
   })
 }
 
@@ -121,24 +137,28 @@ export default defineConfig({
       { regex: '^reptree$', message: 'Go through @t69/replica.' },
     ),
     layer('packages/server/src/**', notServer),
-    layer('packages/server/src/http/**', notServer, sql, folders('logs', 'sqlite')),
-    layer('packages/server/src/socket/**', notServer, sql, folders('logs', 'sqlite', 'http')),
-    layer('packages/server/src/platform/**', notServer, sockets, folders('http', 'socket')),
-    layer(
-      'packages/server/src/spaces/**',
+    layer('packages/server/src/*', notServer, {
+      regex: '^\\./testing/',
+      message: 'Only tests import testing/.',
+    }),
+    ...rooms(
+      'packages/server/src',
+      {
+        http: { imports: ['platform', 'spaces', 'limits', 'ports'], forbids: [sql, sockets] },
+        socket: { imports: ['spaces', 'limits', 'ports'], forbids: [sql, fastify] },
+        trees: { imports: ['spaces', 'logs'], forbids: [sql, fastify, sockets] },
+        spaces: {
+          imports: ['logs/op-log', 'logs/is-out-of-files', 'limits', 'ports'],
+          forbids: [sql, fastify, sockets],
+        },
+        platform: { imports: ['sqlite', 'ports'], forbids: [fastify, sockets] },
+        logs: { imports: ['sqlite'], forbids: [fastify, sockets] },
+        metrics: { imports: ['ports'], forbids: [sql, fastify, sockets] },
+        sqlite: { imports: [], forbids: [fastify, sockets] },
+        limits: { imports: [], forbids: [sql, fastify, sockets] },
+        ports: { imports: [], forbids: [sql, fastify, sockets] },
+      },
       notServer,
-      web,
-      sql,
-      sqlite,
-      folders('http', 'socket', 'platform'),
-    ),
-    layer('packages/server/src/trees/**', notServer, web, sql, folders('http', 'socket', 'platform')),
-    layer('packages/server/src/logs/**', notServer, web, folders('http', 'socket', 'platform', 'spaces')),
-    layer(
-      'packages/server/src/sqlite/**',
-      notServer,
-      web,
-      folders('http', 'socket', 'platform', 'spaces', 'logs'),
     ),
     layer('apps/t69/src/**', node, packages('server', 'replica'), appLibraries),
     // Tests join layers on purpose: a fake socket over a real log.

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 import { z } from 'zod'
 
+import type { HttpConfig } from './http/http-config.ts'
 import { defaultUserLimits, type UserLimitRates, userLimitsOf } from './limits/user-limits.ts'
 import { minSecretLength } from './platform/signing-secret.ts'
 import type { GatewayLimits } from './socket/gateway.ts'
@@ -117,40 +118,19 @@ const environment = z.object({
   REQUEST_LIMIT_PER_USER: wholeNumber(1, 1_000_000).default(1200),
 })
 
-export interface Config {
+export interface Config extends HttpConfig {
   /** 0 takes any free port. */
   readonly port: number
   readonly host: string
   /** Absolute. */
   readonly dataDir: string
-  /** Where people reach the server, for invite links; without it the request says. No slash at the end. */
-  readonly publicUrl: string | undefined
-  /** Without it one is made and kept in the data directory. */
+  /** Signs access tokens. Without one, the server makes one and keeps it in the data directory. */
   readonly jwtSecret: string | undefined
   readonly accessTokenTtlMs: number
-  readonly refreshTokenTtlMs: number
-  readonly trustProxy: boolean | string[]
-  /** Other origins whose pages may call the server. */
-  readonly corsOrigins: readonly string[]
-  readonly logLevel: z.output<typeof environment>['LOG_LEVEL']
   readonly sqliteSynchronous: 'full' | 'normal'
   readonly maxOpenSpaces: number
-  /** The built app; when there is none, the server says so. */
-  readonly staticDir: string
-  /** How often a socket is asked for a sign of life, and how long it has for it. */
-  readonly pings: { readonly intervalMs: number; readonly timeoutMs: number }
-  /** Whoever has it may read `/metrics`; without it there is none. */
-  readonly metricsToken: string | undefined
-  readonly rateLimits: {
-    /** Sign-ins and sign-ups of one address in a minute. */
-    readonly signInPerAddress: number
-    /** Sign-ins to one account in 15 minutes, from anywhere. */
-    readonly signInPerAccount: number
-    /** Requests of one address in a minute, of those who are not signed in. */
-    readonly requestsPerAddress: number
-    /** Requests of one user in a minute, from anywhere. */
-    readonly requestsPerUser: number
-    /** Connections of one address at once. */
+  readonly rateLimits: HttpConfig['rateLimits'] & {
+    /** Open connections of one address. */
     readonly socketsPerAddress: number
   }
   readonly socketLimits: Pick<
@@ -158,12 +138,9 @@ export interface Config {
     'requestsPerSecond' | 'requestBurst' | 'signalsPerSecond' | 'signalBurst'
   >
   readonly userLimits: UserLimitRates
-  /** Operations of a tree that is read or compared through the server. */
+  /** Operations of a tree that may be read or compared through the server. */
   readonly maxTreeOps: number
-  readonly quotas: QuotaLimits & {
-    /** Spaces that one user pays for. */
-    readonly userSpaces: number
-  }
+  readonly quotas: HttpConfig['quotas'] & QuotaLimits
 }
 
 /** Reads the configuration; empty values count as absent. Throws `ConfigError`. */

@@ -159,7 +159,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     spaces,
     userLimits,
     spaceDeletion,
-    gateway,
+    liveSockets: gateway,
     now,
     metrics,
     lifecycle,

@@ -29,7 +29,7 @@ export function accountRoutes(
   deps: RouteDeps,
   { limitAccount, answer }: AccountRoutesDeps,
 ): void {
-  const { platform, passwords, tokens, spaceDeletion, gateway, now } = deps
+  const { platform, passwords, tokens, spaceDeletion, liveSockets, now } = deps
   const { users, accounts } = platform
   const preParsing = authenticateBy(tokens)
   const tags = ['auth']
@@ -74,7 +74,7 @@ export function accountRoutes(
       // Both took a while: the session may have ended, and the account be gone.
       const user = callingUser(request)
       const { issued, sessionIds } = accounts.changePassword(user.id, { checked, next }, now())
-      for (const id of sessionIds) gateway.sessionEnded(id)
+      for (const id of sessionIds) liveSockets.sessionEnded(id)
       return answer(request, reply, { ...issued, user, kind })
     },
   })
@@ -97,7 +97,7 @@ export function accountRoutes(
     handler: async (request, reply) => {
       await confirmed(request, request.body.password)
       const { sessionIds, spaceIds } = accounts.delete(callingUser(request).id, now())
-      for (const id of sessionIds) gateway.sessionEnded(id)
+      for (const id of sessionIds) liveSockets.sessionEnded(id)
       for (const id of spaceIds) spaceDeletion.clear(id)
       clearSessionCookie(request, reply)
       return reply.code(204).send()

@@ -22,7 +22,7 @@ import { clearSessionCookie, sessionCookieOf } from './session-cookie.ts'
 
 /** Sign-up, sign-in, renewal, sign-out. */
 export function authRoutes(app: HttpApp, deps: RouteDeps): void {
-  const { config, platform, passwords, tokens, gateway, now } = deps
+  const { config, platform, passwords, tokens, liveSockets, now } = deps
   const { users, sessions } = platform
   const limitAddress = createSignInLimit(app, config)
   const limitAccount = createAccountLimit(app, config)
@@ -108,7 +108,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
           { sessionId: refreshed.ended },
           'an outdated refresh token was used: the session ended',
         )
-        gateway.sessionEnded(refreshed.ended)
+        liveSockets.sessionEnded(refreshed.ended)
       }
       if (kind === 'cookie') clearSessionCookie(request, reply)
       throw new SyncError('unauthenticated', 'The session has ended: sign in again')
@@ -131,7 +131,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       if (sessionId !== undefined && userId !== undefined) {
         const ended = request.body.everywhere ? sessions.endAll(userId) : [sessionId]
         sessions.end(sessionId)
-        for (const id of ended) gateway.sessionEnded(id)
+        for (const id of ended) liveSockets.sessionEnded(id)
       }
       clearSessionCookie(request, reply)
       return reply.code(204).send()

@@ -1,7 +1,7 @@
 import { SyncError, type SocketData } from '@t69/protocol'
 import type { FastifyRequest } from 'fastify'
 
-import type { Tokens } from '../platform/tokens.ts'
+import type { Tokens } from '../ports/tokens.ts'
 
 const callers = new WeakMap<FastifyRequest, () => SocketData>()
 

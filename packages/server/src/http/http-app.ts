@@ -6,15 +6,15 @@ import rateLimit from '@fastify/rate-limit'
 import Fastify, { LogController, type FastifyBaseLogger } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 
-import type { Config } from '../config.ts'
 import { contentSecurityPolicy } from './content-security-policy.ts'
 import { handleError } from './error-handler.ts'
+import type { HttpConfig } from './http-config.ts'
 import { registerOpenApi } from './openapi.ts'
 import { rateLimitDefaults } from './rate-limits.ts'
 import type { HttpApp } from './route.ts'
 
 export interface HttpAppOptions {
-  readonly config: Config
+  readonly config: HttpConfig
   readonly jwtSecret: string
   readonly logger?: FastifyBaseLogger
 }

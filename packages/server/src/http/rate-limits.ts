@@ -2,8 +2,8 @@ import { SyncError } from '@t69/protocol'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
-import type { Config } from '../config.ts'
 import { bearerTokenOf } from './authenticate.ts'
+import type { HttpConfig } from './http-config.ts'
 import type { HttpApp } from './route.ts'
 
 const minuteMs = 60_000
@@ -18,7 +18,7 @@ function tooMany(retryAfterMs: number): SyncError {
  * devices together: an office of thousands behind one address must not use up each other's. Everybody else
  * counts by address; an IPv6 network of 64 bits counts as one.
  */
-export function rateLimitDefaults(app: HttpApp, config: Config) {
+export function rateLimitDefaults(app: HttpApp, config: HttpConfig) {
   const perUser = createBudget(app, config.rateLimits.requestsPerUser)
   return {
     max: config.rateLimits.requestsPerAddress,
@@ -78,7 +78,7 @@ function createBudget(app: HttpApp, max: number, timeWindow = minuteMs) {
  */
 export function createRenewalLimit(
   app: HttpApp,
-  config: Config,
+  config: HttpConfig,
   userOf: (request: FastifyRequest) => string | undefined,
 ) {
   const perUser = createBudget(app, config.rateLimits.requestsPerUser)
@@ -98,7 +98,7 @@ export function createRenewalLimit(
  * For the routes that hash a password: one hook with one budget for all of them, lest sign-up be a way
  * around sign-in's. Such a route turns the limit for every route off (`config: { rateLimit: false }`).
  */
-export function createSignInLimit(app: HttpApp, config: Config) {
+export function createSignInLimit(app: HttpApp, config: HttpConfig) {
   return app.rateLimit({ max: config.rateLimits.signInPerAddress, timeWindow: minuteMs, allowList: nobody })
 }
 
@@ -106,7 +106,7 @@ export function createSignInLimit(app: HttpApp, config: Config) {
  * Bounds guesses at one account from many addresses. Throws `rate_limited`. Generous and short, since it
  * is also a way to keep somebody out of their account; who is signed in is not affected.
  */
-export function createAccountLimit(app: HttpApp, config: Config) {
+export function createAccountLimit(app: HttpApp, config: HttpConfig) {
   const count = createBudget(app, config.rateLimits.signInPerAccount, quarterMs)
   return (request: FastifyRequest, email: string): Promise<void> => count(request, `account:${email}`)
 }

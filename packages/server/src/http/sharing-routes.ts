@@ -25,7 +25,7 @@ const inviteParams = z.object({ token: z.string().min(1).max(100) })
 
 /** Members and invites: every member sees the members, owners change them, and everyone may leave. */
 export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
-  const { config, platform, tokens, gateway, now } = deps
+  const { config, platform, tokens, liveSockets, now } = deps
   const { members, invites, spaceRecords } = platform
   const preParsing = authenticateBy(tokens)
   const tags = ['sharing']
@@ -64,7 +64,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       const { spaceId, userId } = request.params
       requireRole(memberRole(members, spaceId, callerOf(request).userId), 'owner')
       members.changeRole(spaceId, userId, request.body.role, now())
-      gateway.memberChanged(spaceId, userId)
+      liveSockets.memberChanged(spaceId, userId)
       const changed = members.list(spaceId).find((member) => member.user.id === userId)
       if (changed === undefined) throw new SyncError('not_found', 'No such member')
       return changed
@@ -96,7 +96,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
         requireRole(role, 'owner')
         members.expel(spaceId, userId, now())
       }
-      gateway.memberChanged(spaceId, userId)
+      liveSockets.memberChanged(spaceId, userId)
       return reply.code(204).send()
     },
   })
@@ -178,7 +178,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
     handler: async (request) => {
       const { userId } = callerOf(request)
       const { spaceId, added } = invites.accept(request.params.token, userId, now())
-      if (added) gateway.memberChanged(spaceId, userId)
+      if (added) liveSockets.memberChanged(spaceId, userId)
       const space = spaceRecords.get(spaceId, userId)
       if (space === undefined) throw new SyncError('not_found', 'No such space')
       return space

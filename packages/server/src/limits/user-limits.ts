@@ -1,6 +1,5 @@
 import { SyncError, type UserId } from '@t69/protocol'
 
-import type { Socket } from '../socket/socket.ts'
 import { type Budget, work } from './budget.ts'
 import { createTokenBucket, type Rate, type TokenBucket } from './token-bucket.ts'
 
@@ -88,7 +87,11 @@ interface User extends Allowance {
   readonly sockets: Set<Backlogged>
 }
 
-type Backlogged = Pick<Socket, 'backlogBytes'>
+/** A socket, as far as the limits look at it. */
+interface Backlogged {
+  /** Bytes that wait for the network. */
+  backlogBytes(): number
+}
 
 export function createUserLimits(rates: UserLimitRates, now: () => number): UserLimits {
   const users = new Map<UserId, User>()

@@ -3,7 +3,7 @@ import type { Database } from 'better-sqlite3'
 
 import { type DatabaseFiles, DisplacedFileError } from '../sqlite/database-files.ts'
 import { prepareAll } from '../sqlite/prepare.ts'
-import { ForeignFileError, onStorage } from '../sqlite/storage-failure.ts'
+import { ForeignFileError, onStorage } from './on-storage.ts'
 import type { OpLog } from './op-log.ts'
 import { opByRow, rowByOp } from './op-row.ts'
 import { spaceQueries } from './space-queries.ts'

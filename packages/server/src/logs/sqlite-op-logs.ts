@@ -15,8 +15,9 @@ import {
   sizeOf,
   syncFolder,
 } from '../sqlite/set-aside.ts'
-import { DamagedAgainError, isDamage, onStorage } from '../sqlite/storage-failure.ts'
+import { isDamage } from '../sqlite/storage-failure.ts'
 import { examineFile } from './examine-file.ts'
+import { DamagedAgainError, onStorage } from './on-storage.ts'
 import type { OpLog, OpLogs } from './op-log.ts'
 import { spaceMigrations } from './space-schema.ts'
 import { openSqliteOpLog } from './sqlite-op-log.ts'

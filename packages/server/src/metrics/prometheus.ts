@@ -3,8 +3,9 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Metrics } from '../ports/metrics.ts'
 
 export interface PrometheusMetrics extends Metrics {
+  /** Media type of `exposition`. */
   readonly contentType: string
-  /** In the text format of Prometheus. */
+  /** Every figure, in the text format of Prometheus. */
   exposition(): Promise<string>
   /** What is measured when somebody asks. */
   gauge(name: string, help: string, measure: () => number): void

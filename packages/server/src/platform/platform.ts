@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
+import type { SpacePayers } from '../ports/space-payers.ts'
 import { StorageFailure } from '../sqlite/storage-failure.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
 import { lockDataDir } from './data-dir-lock.ts'
@@ -11,7 +12,7 @@ import { mendPlatform } from './mend-platform.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { readOrMakeSigningSecret } from './signing-secret.ts'
-import { createSpacePayers, type SpacePayers } from './space-payers.ts'
+import { createSpacePayers } from './space-payers.ts'
 import { createSpaceRecords, type SpaceRecords } from './space-records.ts'
 import { createUsers, type Users } from './users.ts'
 

@@ -2,17 +2,8 @@ import type { SpaceId, UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
+import type { SpacePayers } from '../ports/space-payers.ts'
 import { prepareQuery } from './prepared-query.ts'
-
-/**
- * Who pays for a space with their quota: of its owners the one who has been in it longest. So it is always
- * somebody who may delete it, or throw out who fills it; who made it may have left long ago.
- */
-export interface SpacePayers {
-  /** Undefined for a space that nobody owns. */
-  payerOf(spaceId: SpaceId): UserId | undefined
-  paidBy(userId: UserId): SpaceId[]
-}
 
 export function createSpacePayers(db: Database): SpacePayers {
   const selectPayer = prepareQuery(db, (q, given: { spaceId: SpaceId }) =>

@@ -1,14 +1,10 @@
-import { SyncError, userIdSchema, type SocketData, type User } from '@t69/protocol'
+import { SyncError, userIdSchema, type User } from '@t69/protocol'
 import { z } from 'zod'
 
+import type { Tokens } from '../ports/tokens.ts'
 import type { Sessions } from './sessions.ts'
 
-/** Access tokens: short-lived, signed, checked without asking the database for the password again. */
-export interface Tokens {
-  /** Throws `unauthenticated` when the token is invalid, expired, or its session has ended. */
-  verify(token: string): SocketData
-}
-
+/** Access tokens: short-lived and signed, so that checking one needs no password. */
 export interface AccessTokens extends Tokens {
   issue(user: User, sessionId: string): { readonly accessToken: string; readonly expiresInMs: number }
 }

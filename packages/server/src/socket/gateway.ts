@@ -12,11 +12,12 @@ import {
 
 import { createTokenBucket } from '../limits/token-bucket.ts'
 import { createUserLimits, defaultUserLimits, type UserLimits } from '../limits/user-limits.ts'
-import type { Tokens } from '../platform/tokens.ts'
 import type { Access } from '../ports/access.ts'
+import type { LiveSockets } from '../ports/live-sockets.ts'
 import { type Logger, silentLogger } from '../ports/logger.ts'
 import { type Metrics, noMetrics } from '../ports/metrics.ts'
 import { type ServerRuntime, systemServerRuntime } from '../ports/server-runtime.ts'
+import type { Tokens } from '../ports/tokens.ts'
 import type { Spaces } from '../spaces/spaces.ts'
 import type { Connection } from './connection.ts'
 import { isSlow } from './is-slow.ts'
@@ -42,18 +43,12 @@ export interface GatewayConnection {
   closed(): void
 }
 
-/** The calls by which the HTTP side tells live sockets that something changed. Each takes effect before it returns. */
-export interface Gateway {
+export interface Gateway extends LiveSockets {
   /** How many sockets are connected. */
   readonly size: number
   /** Whether a further socket of this user may connect. Throws `rate_limited`, and `unavailable` while it closes. */
   checkSocket(data: SocketData): void
   connect(socket: Socket, data: SocketData): GatewayConnection
-  /** A member was added, removed or got another role. */
-  memberChanged(spaceId: SpaceId, userId: UserId): void
-  spaceDeleted(spaceId: SpaceId): void
-  /** Signed out, or the session was ended for reuse of its refresh token. */
-  sessionEnded(sessionId: string): void
   /** Somebody changed the accounts by hand: cuts sockets whose session is gone, and tells of roles that changed. */
   accessReviewed(isSessionLive: (data: SocketData) => boolean): void
   /** Tells every client, stops taking requests, waits for those under way. */

@@ -7,7 +7,7 @@ import {
 } from '@t69/protocol'
 import { z } from 'zod'
 
-import type { Tokens } from '../platform/tokens.ts'
+import type { Tokens } from '../ports/tokens.ts'
 
 const versionSchema = z.object({ protocolVersion: handshakeSchema.shape.protocolVersion })
 

@@ -10,10 +10,10 @@ import {
 } from '@t69/protocol'
 
 import { work } from '../limits/budget.ts'
-import type { Tokens } from '../platform/tokens.ts'
 import type { Access } from '../ports/access.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Metrics } from '../ports/metrics.ts'
+import type { Tokens } from '../ports/tokens.ts'
 import type { Spaces } from '../spaces/spaces.ts'
 import type { Connection } from './connection.ts'
 import { isSlow } from './is-slow.ts'

@@ -13,8 +13,8 @@ import {
 } from '@t69/protocol'
 import { type DefaultEventsMap, Server, type Socket as IoSocket } from 'socket.io'
 
-import type { Tokens } from '../platform/tokens.ts'
 import { type Logger, silentLogger } from '../ports/logger.ts'
+import type { Tokens } from '../ports/tokens.ts'
 import { type Backlog, sizeOf, watchBacklog } from './backlog.ts'
 import type { Gateway } from './gateway.ts'
 import { guardHandshakes } from './guard-handshake.ts'

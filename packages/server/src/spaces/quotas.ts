@@ -1,6 +1,7 @@
 import type { SpaceId, UserId } from '@t69/protocol'
 import { LRUCache } from 'lru-cache'
 
+import type { SpacePayers } from '../ports/space-payers.ts'
 import { type Room, unlimitedRoom } from './admit.ts'
 
 export interface QuotaLimits {
@@ -10,13 +11,6 @@ export interface QuotaLimits {
   readonly spaceBytes: number
   /** What the files of all spaces may take that one user pays for. */
   readonly userBytes: number
-}
-
-/** Who pays for which space with their quota: one user for each, one who has power over it. */
-export interface SpacePayers {
-  /** Undefined for a space that nobody owns any more. */
-  payerOf(spaceId: SpaceId): UserId | undefined
-  paidBy(userId: UserId): SpaceId[]
 }
 
 /** What a space may still take. */

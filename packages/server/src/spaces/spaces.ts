@@ -2,11 +2,11 @@ import { type Epoch, type ErrorBody, type SpaceId, SyncError } from '@t69/protoc
 import { LRUCache } from 'lru-cache'
 
 import { type Budget, unlimitedBudget, work } from '../limits/budget.ts'
+import { isOutOfFiles } from '../logs/is-out-of-files.ts'
 import type { OpLog, OpLogs } from '../logs/op-log.ts'
 import { type Logger, silentLogger } from '../ports/logger.ts'
 import { type Metrics, noMetrics } from '../ports/metrics.ts'
 import { type ServerRuntime, systemServerRuntime } from '../ports/server-runtime.ts'
-import { isOutOfFiles } from '../sqlite/storage-failure.ts'
 import { openSpace, type OpenSpace } from './open-space.ts'
 import { noQuotas, type Quotas } from './quotas.ts'
 import type { LogState, Publish, Space } from './space.ts'

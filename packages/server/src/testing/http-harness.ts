@@ -48,7 +48,7 @@ export interface HttpHarness extends AsyncDisposable {
   readonly app: HttpApp
   readonly platform: Platform
   readonly dataDir: string
-  /** What the gateway was told, and which files were removed, in order. */
+  /** What live sockets were told, and which files were removed, in order. */
   readonly told: string[]
   readonly trees: Map<string, TreeSnapshot>
   readonly lifecycle: { isClosing: boolean }
@@ -133,7 +133,7 @@ export async function createHttpHarness(
     },
     userLimits: createUserLimits(config.userLimits, now),
     spaceDeletion,
-    gateway: {
+    liveSockets: {
       memberChanged: (spaceId, userId) => told.push(`memberChanged ${spaceId} ${userId}`),
       sessionEnded: (sessionId) => told.push(`sessionEnded ${sessionId}`),
     },
