@@ -15,15 +15,15 @@ import { z } from 'zod'
 
 import { authenticateBy, callerOf } from './authenticate.ts'
 import { bearer, errorResponses } from './openapi.ts'
+import { requireMember, requireRight } from './require-right.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
-import { memberRole, requireRole } from './space-roles.ts'
 
 const spaceParams = z.object({ spaceId: spaceIdSchema })
 const memberParams = spaceParams.extend({ userId: userIdSchema })
 const ownInviteParams = spaceParams.extend({ inviteId: inviteIdSchema })
 const inviteParams = z.object({ token: z.string().min(1).max(100) })
 
-/** Members and invites: every member sees the members, owners change them, and everyone may leave. */
+/** The routes of members and invites. Each states the right that it takes; every member may leave. */
 export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
   const { config, platform, tokens, liveSockets, now } = deps
   const { members, invites, spaceRecords } = platform
@@ -42,7 +42,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
     },
     handler: async (request) => {
       const { spaceId } = request.params
-      memberRole(members, spaceId, callerOf(request).userId)
+      requireRight(members, spaceId, callerOf(request), 'read')
       return { members: members.list(spaceId) }
     },
   })
@@ -62,7 +62,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
     },
     handler: async (request) => {
       const { spaceId, userId } = request.params
-      requireRole(memberRole(members, spaceId, callerOf(request).userId), 'owner')
+      requireRight(members, spaceId, callerOf(request), 'manageMembers')
       members.changeRole(spaceId, userId, request.body.role, now())
       liveSockets.memberChanged(spaceId, userId)
       const changed = members.list(spaceId).find((member) => member.user.id === userId)
@@ -89,11 +89,11 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
     handler: async (request, reply) => {
       const { spaceId, userId } = request.params
       const caller = callerOf(request)
-      const role = memberRole(members, spaceId, caller.userId)
       if (userId === caller.userId) {
+        requireMember(members, spaceId, caller)
         members.remove(spaceId, userId)
       } else {
-        requireRole(role, 'owner')
+        requireRight(members, spaceId, caller, 'manageMembers')
         members.expel(spaceId, userId, now())
       }
       liveSockets.memberChanged(spaceId, userId)
@@ -120,7 +120,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
     handler: async (request, reply) => {
       const { spaceId } = request.params
       const { userId } = callerOf(request)
-      requireRole(memberRole(members, spaceId, userId), 'owner')
+      requireRight(members, spaceId, { userId }, 'invite')
       const invite = invites.add({ spaceId, role: request.body.role, createdBy: userId }, now())
       const origin = config.publicUrl ?? `${request.protocol}://${request.host}`
       return reply.code(201).send({ ...invite, url: `${origin}/invite/${invite.token}` })
@@ -139,7 +139,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
     },
     handler: async (request) => {
       const { spaceId } = request.params
-      requireRole(memberRole(members, spaceId, callerOf(request).userId), 'owner')
+      requireRight(members, spaceId, callerOf(request), 'invite')
       return { invites: invites.list(spaceId, now()) }
     },
   })
@@ -159,7 +159,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
     },
     handler: async (request, reply) => {
       const { spaceId, inviteId } = request.params
-      requireRole(memberRole(members, spaceId, callerOf(request).userId), 'owner')
+      requireRight(members, spaceId, callerOf(request), 'invite')
       invites.withdraw(spaceId, inviteId, now())
       return reply.code(204).send()
     },
@@ -179,6 +179,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       const { userId } = callerOf(request)
       const { spaceId, added } = invites.accept(request.params.token, userId, now())
       if (added) liveSockets.memberChanged(spaceId, userId)
+      requireRight(members, spaceId, { userId }, 'read')
       const space = spaceRecords.get(spaceId, userId)
       if (space === undefined) throw new SyncError('not_found', 'No such space')
       return space

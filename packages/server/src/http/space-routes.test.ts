@@ -96,47 +96,93 @@ describe('deleting a space', () => {
 })
 
 describe('who may do what', () => {
-  const forAll = { owner: 'yes', editor: 'yes', viewer: 'yes', removed: 'no', stranger: 'no' } as const
-  const forOwners = { ...forAll, editor: 'forbidden', viewer: 'forbidden' } as const
-  const cases: readonly (readonly [Method, string, object | undefined, Record<string, string>])[] = [
+  type Outcome = 'yes' | 'forbidden' | 'not found'
+  // `commenter` is no role of this server: a newer one's database may have it (RO1).
+  type Expected = Record<Role | 'commenter' | 'removed' | 'stranger', Outcome>
+  const forAll: Expected = {
+    owner: 'yes',
+    editor: 'yes',
+    viewer: 'yes',
+    commenter: 'forbidden',
+    removed: 'not found',
+    stranger: 'not found',
+  }
+  const forOwners: Expected = { ...forAll, editor: 'forbidden', viewer: 'forbidden' }
+  const cases: readonly (readonly [Method, string, object | undefined, Expected])[] = [
     ['GET', '', undefined, forAll],
     ['PATCH', '', { name: 'Renamed' }, { ...forAll, viewer: 'forbidden' }],
     ['DELETE', '', undefined, forOwners],
     ['GET', '/members', undefined, forAll],
     ['PATCH', '/members/:other', { role: 'viewer' }, forOwners],
     ['DELETE', '/members/:other', undefined, forOwners],
-    ['DELETE', '/members/:self', undefined, { ...forAll, owner: 'forbidden' }],
+    // Every member may leave.
+    ['DELETE', '/members/:self', undefined, { ...forAll, owner: 'forbidden', commenter: 'yes' }],
     ['POST', '/invites', { role: 'editor' }, forOwners],
+    ['GET', '/invites', undefined, forOwners],
+    ['DELETE', '/invites/:invite', undefined, forOwners],
     ['GET', '/trees/notes', undefined, forAll],
   ]
-  const outcomes: Record<string, readonly number[]> = { yes: [200, 201, 204], forbidden: [403], no: [404] }
+  const statuses: Record<Outcome, readonly number[]> = {
+    yes: [200, 201, 204],
+    forbidden: [403],
+    'not found': [404],
+  }
 
-  it.each(cases)('%s /api/spaces/:spaceId%s', async (method, path, body, expected) => {
-    await using harness = await createHttpHarness()
-    const owner = await harness.signUp('Owner')
-    const somebody = await harness.signUp('Somebody')
-    const other = await harness.signUp('Other')
-    for (const [who, outcome] of Object.entries(expected)) {
-      const person = who === 'owner' ? owner : somebody
-      const members: [Person, Role][] = [[other, 'editor']]
-      if (who === 'editor' || who === 'viewer' || who === 'removed') {
-        members.push([person, who === 'removed' ? 'editor' : who])
+  it.each(cases)(
+    '[RO1] %s /api/spaces/:spaceId%s asks the table of rights',
+    async (method, path, body, expected) => {
+      await using harness = await createHttpHarness()
+      const owner = await harness.signUp('Owner')
+      const somebody = await harness.signUp('Somebody')
+      const other = await harness.signUp('Other')
+      for (const [who, outcome] of Object.entries(expected)) {
+        const person = who === 'owner' ? owner : somebody
+        const members: [Person, Role][] = [[other, 'editor']]
+        if (who === 'editor' || who === 'viewer') members.push([person, who])
+        if (who === 'commenter' || who === 'removed') members.push([person, 'editor'])
+        const spaceId = harness.space(owner, members)
+        if (who === 'commenter') harness.setUnknownRole(spaceId, person, who)
+        if (who === 'removed') harness.platform.members.remove(spaceId, person.user.id)
+        harness.trees.set('notes', treeOf(spaceId, 'notes'))
+        const invite = { spaceId, role: 'editor', createdBy: owner.user.id } as const
+        const { id: inviteId } = harness.platform.invites.add(invite, harness.clock.now)
+        const place = path
+          .replace(':other', other.user.id)
+          .replace(':self', person.user.id)
+          .replace(':invite', inviteId)
+
+        const reply = await person.call(method, `/api/spaces/${spaceId}${place}`, body)
+        expect(statuses[outcome], `${who}: ${JSON.stringify(reply)}`).toContain(reply.status)
       }
-      const spaceId = harness.space(owner, members)
-      if (who === 'removed') harness.platform.members.remove(spaceId, person.user.id)
-      harness.trees.set('notes', treeOf(spaceId, 'notes'))
-      const place = path.replace(':other', other.user.id).replace(':self', person.user.id)
+    },
+  )
 
-      const reply = await person.call(method, `/api/spaces/${spaceId}${place}`, body)
-      expect(outcomes[outcome], `${who}: ${JSON.stringify(reply)}`).toContain(reply.status)
-    }
+  it('[RO1] a role that is not in the table sees its space listed, and nothing of it by another way in', async () => {
+    await using harness = await createHttpHarness()
+    const [owner, person] = [await harness.signUp('Owner'), await harness.signUp('Person')]
+    const spaceId = harness.space(owner, [[person, 'editor']])
+    harness.setUnknownRole(spaceId, person, 'commenter')
+    const forbidden = { status: 403, body: { error: { code: 'forbidden' } } }
+    const { spaces } = spaceListSchema.parse((await person.call('GET', '/api/spaces')).body)
+    expect(spaces).toMatchObject([{ id: spaceId, role: 'commenter' }])
+    const registration = { id: spaceId, name: 'Mine' }
+    expect(await person.call('POST', '/api/spaces', registration)).toMatchObject(forbidden)
+    const invite = { spaceId, role: 'editor', createdBy: owner.user.id } as const
+    const { token } = harness.platform.invites.add(invite, harness.clock.now)
+    expect(await person.call('POST', `/api/invites/${token}/accept`)).toMatchObject(forbidden)
+    expect(harness.platform.members.roleOf(spaceId, person.user.id)).toBe('commenter')
+    // An invite that such a member made lets nobody in.
+    const byPerson = harness.platform.invites.add({ ...invite, createdBy: person.user.id }, harness.clock.now)
+    const stranger = await harness.signUp('Stranger')
+    const tried = await stranger.call('POST', `/api/invites/${byPerson.token}/accept`)
+    expect(tried).toMatchObject({ status: 410, body: { error: { code: 'invite_expired' } } })
   })
 
   it.each(cases)('%s /api/spaces/:spaceId%s takes a good token', async (method, path, body) => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const spaceId = harness.space(anna)
-    const url = `/api/spaces/${spaceId}${path.replace(/:(other|self)/, anna.user.id)}`
+    const url = `/api/spaces/${spaceId}${path.replace(/:(other|self|invite)/, anna.user.id)}`
     const unauthenticated = { status: 401, body: { error: { code: 'unauthenticated' } } }
 
     expect(await harness.anonymous(method, url, body), 'none').toMatchObject(unauthenticated)

@@ -15,8 +15,8 @@ import { z } from 'zod'
 
 import { authenticateBy, callerOf } from './authenticate.ts'
 import { bearer, errorResponses } from './openapi.ts'
+import { requireRight } from './require-right.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
-import { memberRole, requireRole } from './space-roles.ts'
 import { createUnreadAnswers } from './unread-answers.ts'
 
 /** A client tries again by itself; what is full is so until somebody deletes a space. */
@@ -27,7 +27,7 @@ const treeAsText: z.ZodType = treeSchema
 
 const spaceParams = z.object({ spaceId: spaceIdSchema })
 
-/** Spaces: owners and editors rename, owners delete, every member reads. */
+/** The routes of spaces. Each states the right that it takes. */
 export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
   const { config, platform, tokens, spaces, userLimits, spaceDeletion, now } = deps
   const { spaceRecords, spacePayers, members } = platform
@@ -37,6 +37,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
   const security = bearer
 
   function summaryFor(spaceId: SpaceId, userId: UserId): SpaceSummary {
+    requireRight(members, spaceId, { userId }, 'read')
     const space = spaceRecords.get(spaceId, userId)
     if (space === undefined) throw new SyncError('not_found', 'No such space')
     return space
@@ -70,8 +71,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
     handler: async (request, reply) => {
       const { userId } = callerOf(request)
       const { id, name } = request.body
-      const known = spaceRecords.get(id, userId)
-      if (known !== undefined) return known
+      if (members.roleOf(id, userId) !== undefined) return summaryFor(id, userId)
       if (spaceRecords.exists(id)) {
         throw new SyncError('already_exists', 'This space id is somebody else’s', { at: 'id' })
       }
@@ -111,7 +111,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
     handler: async (request) => {
       const { userId } = callerOf(request)
       const { spaceId } = request.params
-      requireRole(memberRole(members, spaceId, userId), 'owner', 'editor')
+      requireRight(members, spaceId, { userId }, 'rename')
       spaceRecords.rename(spaceId, request.body.name)
       return summaryFor(spaceId, userId)
     },
@@ -131,7 +131,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
     },
     handler: async (request, reply) => {
       const { spaceId } = request.params
-      requireRole(memberRole(members, spaceId, callerOf(request).userId), 'owner')
+      requireRight(members, spaceId, callerOf(request), 'delete')
       spaceDeletion.delete(spaceId, now())
       return reply.code(204).send()
     },
@@ -161,12 +161,12 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
     handler: async (request, reply) => {
       const { spaceId, treeId } = request.params
       const { userId } = callerOf(request)
-      memberRole(members, spaceId, userId)
+      requireRight(members, spaceId, { userId }, 'read')
       unread.check(userId)
       unread.add(userId, reply.raw)
       const tree = await spaces.readTree({ spaceId, treeId }, userLimits.of(userId))
-      // It took a while: who was removed or signed out meanwhile sees nothing of it.
-      memberRole(members, spaceId, callerOf(request).userId)
+      // A member who was removed or signed out while the tree was read sees nothing of it.
+      requireRight(members, spaceId, callerOf(request), 'read')
       reply.type('application/json; charset=utf-8')
       return tree
     },

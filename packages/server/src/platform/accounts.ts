@@ -1,8 +1,8 @@
 import { SyncError, type SpaceId, type UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
-import { sql } from 'kysely'
 
 import { prepareQuery } from './prepared-query.ts'
+import { sqlRolesWith } from './roles-in-sql.ts'
 import type { IssuedRefresh, Sessions } from './sessions.ts'
 import type { SpaceRecords } from './space-records.ts'
 import type { Users } from './users.ts'
@@ -58,7 +58,7 @@ export function createAccounts(
       .innerJoin('spaces', 'spaces.id', 'members.space_id')
       .select('spaces.name as name')
       .where('members.user_id', '=', given.userId)
-      .where('members.role', '=', sql.lit('owner'))
+      .where('members.role', 'in', sqlRolesWith('own'))
       .where((eb) =>
         eb.not(
           eb.exists(
@@ -67,7 +67,7 @@ export function createAccounts(
               .select('others.user_id')
               .whereRef('others.space_id', '=', 'members.space_id')
               .whereRef('others.user_id', '!=', 'members.user_id')
-              .where('others.role', '=', sql.lit('owner')),
+              .where('others.role', 'in', sqlRolesWith('own')),
           ),
         ),
       )

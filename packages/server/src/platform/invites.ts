@@ -1,5 +1,6 @@
 import {
   randomHexId,
+  rightsOf,
   SyncError,
   inviteIdSchema,
   type InviteId,
@@ -14,6 +15,7 @@ import { sql } from 'kysely'
 import type { Members } from './members.ts'
 import { hashOpaqueToken, newOpaqueToken } from './opaque-token.ts'
 import { prepareQuery } from './prepared-query.ts'
+import { sqlRolesWith } from './roles-in-sql.ts'
 
 export const inviteTtlMs = 7 * 24 * 60 * 60 * 1000
 
@@ -73,7 +75,7 @@ export function createInvites(db: Database, members: Members): Invites {
         join
           .onRef('members.space_id', '=', 'invites.space_id')
           .onRef('members.user_id', '=', 'invites.created_by')
-          .on('members.role', '=', sql.lit('owner')),
+          .on('members.role', 'in', sqlRolesWith('invite')),
       )
       .select(['invites.id', 'invites.role', 'invites.created_by as createdBy', 'invites.uses'])
       .select(['invites.created_at as createdAt', 'invites.expires_at as expiresAt'])
@@ -111,7 +113,7 @@ export function createInvites(db: Database, members: Members): Invites {
     const invite = select.get({ hash })
     if (invite === undefined) throw new SyncError('not_found', 'No such invite')
     const { spaceId, role, createdBy, expiresAt } = invite
-    if (expiresAt <= now || members.roleOf(spaceId, createdBy) !== 'owner') {
+    if (expiresAt <= now || !rightsOf(members.roleOf(spaceId, createdBy)).invite) {
       throw new SyncError('invite_expired', 'This invite is no longer good: ask for a new one')
     }
     const added = members.add(spaceId, userId, role, now)

@@ -1,19 +1,32 @@
-import { SyncError, type Member, type Role, type SpaceId, type UserId } from '@t69/protocol'
+import {
+  type InviteRole,
+  inviteRoleSchema,
+  type Member,
+  type Rights,
+  rightsOf,
+  type Role,
+  type RoleName,
+  type SpaceId,
+  SyncError,
+  type UserId,
+} from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import type { Access } from '../ports/access.ts'
 import { prepareQuery } from './prepared-query.ts'
+import { sqlRolesWith } from './roles-in-sql.ts'
 
 /** Who is in which space. A space that has members keeps an owner: each change is checked in its transaction. */
 export interface Members extends Access {
   /** By the time they joined. */
   list(spaceId: SpaceId): Member[]
   /** Adds a member; whoever is one already keeps their role. Returns whether this added them. */
-  add(spaceId: SpaceId, userId: UserId, role: Role, now: number): boolean
+  add(spaceId: SpaceId, userId: UserId, role: RoleName, now: number): boolean
   /**
-   * Whoever is made a viewer may know an invite that makes editors, so those are withdrawn with it. Throws
-   * `not_found` for nobody's id, and `forbidden` when no owner would be left.
+   * Gives a member another role. With it, invites are withdrawn that would give back a right which the member
+   * loses: the member may know such a link. Throws `not_found` without such a member, and `forbidden` when no
+   * owner would be left.
    */
   changeRole(spaceId: SpaceId, userId: UserId, role: Role, now: number): void
   /** For who leaves. Throws like `changeRole`. */
@@ -40,16 +53,18 @@ export function createMembers(db: Database): Members {
       .orderBy('members.joined_at')
       .orderBy('users.id'),
   )
-  const insert = prepareQuery(db, (q, given: { spaceId: SpaceId; userId: UserId; role: Role; now: number }) =>
-    q
-      .insertInto('members')
-      .values({
-        space_id: given.spaceId,
-        user_id: given.userId,
-        role: given.role,
-        joined_at: given.now,
-      })
-      .onConflict((conflict) => conflict.columns(['space_id', 'user_id']).doNothing()),
+  const insert = prepareQuery(
+    db,
+    (q, given: { spaceId: SpaceId; userId: UserId; role: RoleName; now: number }) =>
+      q
+        .insertInto('members')
+        .values({
+          space_id: given.spaceId,
+          user_id: given.userId,
+          role: given.role,
+          joined_at: given.now,
+        })
+        .onConflict((conflict) => conflict.columns(['space_id', 'user_id']).doNothing()),
   )
   const updateRole = prepareQuery(db, (q, given: { spaceId: SpaceId; userId: UserId; role: Role }) =>
     q
@@ -66,7 +81,7 @@ export function createMembers(db: Database): Members {
       .selectFrom('members')
       .select('user_id')
       .where('space_id', '=', given.spaceId)
-      .where('role', '=', sql.lit('owner'))
+      .where('role', 'in', sqlRolesWith('own'))
       .limit(sql.lit(1)),
   )
 
@@ -78,13 +93,15 @@ export function createMembers(db: Database): Members {
       .where('space_id', '=', given.spaceId)
       .where('expires_at', '>', given.now),
   )
-  const withdrawEditorInvites = prepareQuery(db, (q, given: { spaceId: SpaceId; now: number }) =>
-    q
-      .updateTable('invites')
-      .set({ expires_at: given.now })
-      .where('space_id', '=', given.spaceId)
-      .where('expires_at', '>', given.now)
-      .where('role', '=', sql.lit('editor')),
+  const withdrawInvitesAs = prepareQuery(
+    db,
+    (q, given: { spaceId: SpaceId; role: InviteRole; now: number }) =>
+      q
+        .updateTable('invites')
+        .set({ expires_at: given.now })
+        .where('space_id', '=', given.spaceId)
+        .where('expires_at', '>', given.now)
+        .where('role', '=', given.role),
   )
 
   function keepingAnOwner(spaceId: SpaceId, changed: number): void {
@@ -97,7 +114,10 @@ export function createMembers(db: Database): Members {
   const changeRole = db.transaction((spaceId: SpaceId, userId: UserId, role: Role, now: number) => {
     const before = selectRole.get({ spaceId, userId })?.role
     keepingAnOwner(spaceId, updateRole.run({ spaceId, userId, role }))
-    if (role === 'viewer' && before !== 'viewer') withdrawEditorInvites.run({ spaceId, now })
+    for (const invited of inviteRoleSchema.options) {
+      if (!givesBack(rightsOf(invited), rightsOf(before), rightsOf(role))) continue
+      withdrawInvitesAs.run({ spaceId, role: invited, now })
+    }
   })
   const remove = db.transaction((spaceId: SpaceId, userId: UserId) =>
     keepingAnOwner(spaceId, deleteMember.run({ spaceId, userId })),
@@ -118,4 +138,12 @@ export function createMembers(db: Database): Members {
     remove: (spaceId, userId) => remove.immediate(spaceId, userId),
     expel: (spaceId, userId, now) => expel.immediate(spaceId, userId, now),
   }
+}
+
+/** Whether `invited` has a right that a member loses who goes from `before` to `after`. */
+function givesBack(invited: Rights, before: Rights, after: Rights): boolean {
+  const [had, has] = [new Map(Object.entries(before)), new Map(Object.entries(after))]
+  return Object.entries(invited).some(
+    ([right, isGiven]) => isGiven && had.get(right) === true && has.get(right) === false,
+  )
 }

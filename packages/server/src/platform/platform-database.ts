@@ -1,4 +1,4 @@
-import type { InviteId, InviteRole, Role, SpaceId, UserId } from '@t69/protocol'
+import type { InviteId, RoleName, SpaceId, UserId } from '@t69/protocol'
 
 import { openDatabase, type OpenedDatabase } from '../sqlite/database-files.ts'
 import { migrate } from '../sqlite/migrate.ts'
@@ -44,7 +44,7 @@ export interface PlatformTables {
   members: {
     space_id: SpaceId
     user_id: UserId
-    role: Role
+    role: RoleName
     joined_at: number
   }
   invites: {
@@ -53,7 +53,7 @@ export interface PlatformTables {
     /** What owners call it by. */
     id: InviteId
     space_id: SpaceId
-    role: InviteRole
+    role: RoleName
     created_by: UserId
     created_at: number
     expires_at: number

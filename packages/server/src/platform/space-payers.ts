@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 
 import type { SpacePayers } from '../ports/space-payers.ts'
 import { prepareQuery } from './prepared-query.ts'
+import { sqlRolesWith } from './roles-in-sql.ts'
 
 export function createSpacePayers(db: Database): SpacePayers {
   const selectPayer = prepareQuery(db, (q, given: { spaceId: SpaceId }) =>
@@ -11,7 +12,7 @@ export function createSpacePayers(db: Database): SpacePayers {
       .selectFrom('members')
       .select('user_id as userId')
       .where('space_id', '=', given.spaceId)
-      .where('role', '=', sql.lit('owner'))
+      .where('role', 'in', sqlRolesWith('own'))
       .orderBy('joined_at')
       .orderBy('user_id')
       .limit(sql.lit(1)),
@@ -21,7 +22,7 @@ export function createSpacePayers(db: Database): SpacePayers {
       .selectFrom('members as own')
       .select('own.space_id as spaceId')
       .where('own.user_id', '=', given.userId)
-      .where('own.role', '=', sql.lit('owner'))
+      .where('own.role', 'in', sqlRolesWith('own'))
       .where((where) =>
         where.not(
           where.exists(
@@ -29,7 +30,7 @@ export function createSpacePayers(db: Database): SpacePayers {
               .selectFrom('members as older')
               .select('older.user_id')
               .whereRef('older.space_id', '=', 'own.space_id')
-              .where('older.role', '=', sql.lit('owner'))
+              .where('older.role', 'in', sqlRolesWith('own'))
               .where(
                 sql<boolean>`(older.joined_at, older.user_id) < (${sql.ref('own.joined_at')}, ${sql.ref('own.user_id')})`,
               ),

@@ -1,7 +1,7 @@
-import type { Role, SpaceId, UserId } from '@t69/protocol'
+import type { RoleName, SpaceId, UserId } from '@t69/protocol'
 
-/** Who may do what in a space, asked on every event: membership changes at once. */
+/** Who is a member of which space. Asked on every event, so that a change takes effect at once. */
 export interface Access {
-  /** Undefined for everyone who is not a member, and for spaces that do not exist. */
-  roleOf(spaceId: SpaceId, userId: UserId): Role | undefined
+  /** The name of the user's role, known or not. Undefined without a membership, and for a space that does not exist. */
+  roleOf(spaceId: SpaceId, userId: UserId): RoleName | undefined
 }

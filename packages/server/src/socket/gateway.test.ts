@@ -286,13 +286,97 @@ describe('who may do what', () => {
     expect(answered.ack).toMatchObject(expected === 'ok' ? { ok: true } : refused(expected))
   })
 
+  describe('[RO1] a role that is not in the table', () => {
+    const requestsOfSpace = {
+      'space:join': { spaceId },
+      'ops:push': { spaceId, batch: batchOf() },
+      'ops:pull': { spaceId, after: 0 },
+      'tree:compare': { spaceId, treeId, logId: randomHexId(), cursor: 0, digest: '0'.repeat(32) },
+    } satisfies { readonly [N in RequestName]?: object }
+
+    it('may not join, and so sends nothing to the space', async () => {
+      const { connect } = createGatewayHarness()
+      const [unknown, other] = [connect({ role: 'commenter' }), connect()]
+      other.join()
+      other.forget()
+      for (const [name, payload] of Object.entries(requestsOfSpace)) {
+        const ack = await new Promise((resolve) =>
+          unknown.connection.request(name as RequestName, payload, resolve),
+        )
+        expect(ack, name).toMatchObject(refused(name === 'space:join' ? 'forbidden' : 'not_joined'))
+      }
+      expect(other.seen).toEqual([])
+    })
+
+    it.each(Object.entries(requestsOfSpace))(
+      'is refused %s in a space that it is in',
+      async (name, payload) => {
+        const { connect, setRole, spaces } = createGatewayHarness()
+        const client = connect({ role: 'owner' })
+        client.join()
+        setRole(client.userId, 'commenter')
+        const ack = await new Promise((resolve) =>
+          client.connection.request(name as RequestName, payload, resolve),
+        )
+        expect(ack).toMatchObject(refused('forbidden'))
+        expect(client.seen.at(-1)).toEqual({ name: 'space:closed', payload: { spaceId, reason: 'changed' } })
+        expect(spaces.open(spaceId).state.head).toBe(0)
+      },
+    )
+
+    it.each([
+      [
+        'ops:transient',
+        { spaceId, changes: [{ treeId, targetId: 'v', key: 'text', value: 'hel', offset: 0 }] },
+      ],
+      ['presence:set', { spaceId, state: 'here' }],
+      [
+        'divergence:report',
+        {
+          spaceId,
+          treeId,
+          logId: randomHexId(),
+          cursor: 1,
+          digest: '0'.repeat(32),
+          rebuilt: '1'.repeat(32),
+          source: 'replica',
+          differing: 0,
+          vertices: [],
+        },
+      ],
+    ] as const)('sends %s to nobody and into no log', (name, payload) => {
+      const { connect, setRole, warnings, errors } = createGatewayHarness()
+      const [editor, client, other] = [connect(), connect(), connect()]
+      for (const each of [editor, client, other]) each.join()
+      setRole(client.userId, 'commenter')
+      other.forget()
+      client.connection.signal(name, payload)
+      expect([other.seen, warnings, errors]).toEqual([[], [], []])
+      // The same signal of an editor arrives.
+      editor.connection.signal(name, payload)
+      expect(other.seen.length + warnings.length).toBe(1)
+    })
+
+    it('leaves the space in the turn in which the member gets it', () => {
+      const { connect, gateway, setRole } = createGatewayHarness()
+      const [client, other] = [connect(), connect()]
+      for (const each of [client, other]) each.join()
+      setRole(client.userId, 'commenter')
+      gateway.memberChanged(spaceId, client.userId)
+      client.forget()
+      other.push(opsFrom(1, 1))
+      expect(client.seen).toEqual([])
+      expect(client.join().ack).toMatchObject(refused('forbidden'))
+    })
+  })
+
   it('[JO2] answers alike for a space that does not exist and one of others, and makes no file', () => {
-    const { connect, opLogs } = createGatewayHarness()
+    const { connect, spaces } = createGatewayHarness()
     const stranger = connect({ role: 'none' })
     connect().join()
     expect(stranger.join({}, otherSpaceId).ack).toEqual(stranger.join().ack)
     expect(stranger.join().ack).toMatchObject(refused('not_found'))
-    expect(opLogs.exists(otherSpaceId)).toBe(false)
+    expect(spaces.size).toBe(1)
   })
 
   it.each([

@@ -99,7 +99,7 @@ interface LiveConnection extends Connection {
   readonly timers: TokenTimers
 }
 
-/** Parses what comes in, checks the role on every event, and keeps who is in which space. */
+/** Parses what comes in, checks the right that each event takes, and keeps who is in which space. */
 export function createGateway(options: GatewayOptions): Gateway {
   const {
     spaces,

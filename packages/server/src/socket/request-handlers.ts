@@ -4,8 +4,6 @@ import {
   type ParsedPayload,
   type RequestName,
   type RequestReply,
-  type Role,
-  type SpaceId,
   SyncError,
 } from '@t69/protocol'
 
@@ -17,6 +15,7 @@ import type { Tokens } from '../ports/tokens.ts'
 import type { Spaces } from '../spaces/spaces.ts'
 import type { Connection } from './connection.ts'
 import { isSlow } from './is-slow.ts'
+import { requireRight, requireRightInJoined } from './require-right.ts'
 import type { Rooms } from './rooms.ts'
 
 /** Each calls `ack` once, or throws or rejects before it did. What is not a `SyncError` is a bug. */
@@ -41,12 +40,12 @@ export interface RequestHandlersOptions {
   readonly renewed: (connection: Connection) => void
 }
 
-/** What each request does: check the role as it is now, then act, then ack. */
+/** The handlers of all requests. Each checks the right that its request takes, then acts, then acks. */
 export function createRequestHandlers(options: RequestHandlersOptions): RequestHandlers {
   const { spaces, tokens, rooms, logger, metrics, now, maxBacklogBytes, renewed } = options
   return {
     'space:join': (connection, { spaceId, ...position }, ack) => {
-      const role = roleIn(options, connection, spaceId)
+      const role = requireRight(options, connection, spaceId, 'read')
       const { renewed: isRenewed, ...reply } = spaces.open(spaceId, connection.allowance).join(position)
       if (isRenewed) {
         metrics.historyLost()
@@ -63,9 +62,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
     },
 
     'ops:push': (connection, { spaceId, batch }, ack) => {
-      if (roleInJoined(options, connection, spaceId) === 'viewer') {
-        throw new SyncError('forbidden', 'a viewer does not edit this space')
-      }
+      requireRightInJoined(options, connection, spaceId, 'edit')
       const { allowance, socket } = connection
       allowance.checkOperations()
       // Before the push is paid for: it would else be refused for what it costs itself.
@@ -82,7 +79,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
     },
 
     'ops:pull': (connection, { spaceId, after, maxBytes }, ack) => {
-      roleInJoined(options, connection, spaceId)
+      requireRightInJoined(options, connection, spaceId, 'read')
       // Pages that nobody reads must not pile up any more than appends.
       if (isSlow(connection, maxBacklogBytes)) {
         throw new SyncError('rate_limited', 'read what was sent first', { retryAfterMs: 1_000 })
@@ -95,7 +92,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
     },
 
     'tree:compare': async (connection, { spaceId, treeId, logId, cursor, digest: shown }, ack) => {
-      roleInJoined(options, connection, spaceId)
+      requireRightInJoined(options, connection, spaceId, 'read')
       const { allowance } = connection
       const { state } = spaces.open(spaceId, allowance)
       if (logId !== state.logId) throw new SyncError('not_joined', 'the log has another id: join again')
@@ -103,8 +100,8 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
         throw new SyncError('invalid_request', `the log ends at ${state.head}`, { at: 'cursor' })
       }
       const digest = await spaces.digestAt({ spaceId, treeId }, { logId, cursor }, allowance)
-      // It took a while: who was removed meanwhile learns nothing more of the space.
-      roleInJoined(options, connection, spaceId)
+      // A member who was removed while the tree was read learns nothing more of the space.
+      requireRightInJoined(options, connection, spaceId, 'read')
       const matches = digest === shown
       metrics.compared(matches)
       if (!matches && allowance.logged.take() === 0) {
@@ -128,21 +125,6 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       ack({ ok: true, expiresInMs: Math.max(0, data.tokenExpiresAt - now()) })
     },
   }
-}
-
-type RoleCheck = Pick<RequestHandlersOptions, 'access' | 'rooms'>
-
-/** The role as it is now. Throws `not_found`: a stranger does not learn whether the space exists. */
-function roleIn({ access, rooms }: RoleCheck, connection: Connection, spaceId: SpaceId): Role {
-  const role = access.roleOf(spaceId, connection.data.userId)
-  if (role !== undefined) return role
-  rooms.expel(connection, spaceId, 'removed')
-  throw new SyncError('not_found', 'there is no such space, or you are not a member')
-}
-
-export function roleInJoined(check: RoleCheck, connection: Connection, spaceId: SpaceId): Role {
-  if (!connection.joined.has(spaceId)) throw new SyncError('not_joined', 'join the space first')
-  return roleIn(check, connection, spaceId)
 }
 
 // An object type without fields is written as one that may have none at all, `ok` included.

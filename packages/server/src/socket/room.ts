@@ -4,7 +4,7 @@ import {
   limits,
   type NotificationPayload,
   type Presence,
-  type Role,
+  type RoleName,
   type SpaceId,
   type TransientChange,
 } from '@t69/protocol'
@@ -17,7 +17,7 @@ import type { Socket } from './socket.ts'
 export interface Member {
   readonly connection: Connection
   /** As it was when the socket joined or was last told. */
-  readonly role: Role
+  readonly role: RoleName
   /** What it shows of itself; undefined while it is not shown. */
   shown: JsonValue | undefined
   /** What that takes as JSON. */
@@ -33,7 +33,7 @@ export interface Room {
   readonly size: number
   members(): IterableIterator<Member>
   /** Adds the socket, or gives it another role, and tells it who is here: in so many bytes, which it returns. */
-  enter(connection: Connection, role: Role): number
+  enter(connection: Connection, role: RoleName): number
   /** Nothing of the space reaches the socket afterwards. False when it was not here. */
   leave(connection: Connection): boolean
   /** Sends a commit to everybody but the one who pushed it. */

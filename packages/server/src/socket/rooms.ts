@@ -1,4 +1,4 @@
-import type { NotificationPayload, Role, SpaceId } from '@t69/protocol'
+import type { NotificationPayload, RoleName, SpaceId } from '@t69/protocol'
 
 import type { Connection } from './connection.ts'
 import { createRoom, type Room } from './room.ts'
@@ -9,7 +9,7 @@ type CloseReason = NotificationPayload<'space:closed'>['reason']
 export interface Rooms {
   find(spaceId: SpaceId): Room | undefined
   /** Returns how many bytes of presence it sent. */
-  enter(connection: Connection, spaceId: SpaceId, role: Role): number
+  enter(connection: Connection, spaceId: SpaceId, role: RoleName): number
   leave(connection: Connection, spaceId: SpaceId): void
   leaveAll(connection: Connection): void
   /** Ends the connection's stay, in this turn, and tells it why. */

@@ -5,7 +5,7 @@ import type { Access } from '../ports/access.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Connection } from './connection.ts'
 import { parseSignal, type ParsedSignal } from './parse-payload.ts'
-import { roleInJoined } from './request-handlers.ts'
+import { requireRightInJoined } from './require-right.ts'
 import type { Rooms } from './rooms.ts'
 
 /** Each drops what is malformed, acts, or throws: nobody waits for an answer. What is not a `SyncError` is a bug. */
@@ -22,19 +22,19 @@ export interface SignalHandlersOptions {
 /** So many sockets are sent a signal for what another one would take to be read. */
 const copiesPerSignal = 16
 
-/** What each signal does: check the role as it is now, have it paid for, pass it on. */
+/** The handlers of all signals. Each checks the right that its signal takes, charges for it, then passes it on. */
 export function createSignalHandlers(options: SignalHandlersOptions): SignalHandlers {
   const { rooms, logger, maxShownBytes } = options
   return {
     'ops:transient': parsed('ops:transient', (connection, { spaceId, changes }) => {
-      if (roleInJoined(options, connection, spaceId) === 'viewer') return
+      requireRightInJoined(options, connection, spaceId, 'edit')
       const room = rooms.find(spaceId)
       payForCopies(connection.allowance, room?.size ?? 0, JSON.stringify(changes).length)
       room?.passOn(connection, changes)
     }),
 
     'presence:set': parsed('presence:set', (connection, { spaceId, state }) => {
-      roleInJoined(options, connection, spaceId)
+      requireRightInJoined(options, connection, spaceId, 'read')
       const room = rooms.find(spaceId)
       const bytes = JSON.stringify(state).length
       const { allowance } = connection
@@ -44,7 +44,7 @@ export function createSignalHandlers(options: SignalHandlersOptions): SignalHand
     }),
 
     'divergence:report': parsed('divergence:report', (connection, report) => {
-      roleInJoined(options, connection, report.spaceId)
+      requireRightInJoined(options, connection, report.spaceId, 'read')
       if (connection.allowance.logged.take() > 0) return
       const { userId } = connection.data
       const details = { ...report, userId, connectionId: connection.socket.id }

@@ -5,7 +5,7 @@ import {
   type NotificationName,
   type RequestName,
   type RequestReply,
-  type Role,
+  type RoleName,
   type SpaceId,
   SyncError,
   type TreeOperation,
@@ -29,7 +29,8 @@ const hourMs = 3_600_000
 
 interface ConnectOptions {
   readonly userId?: UserId
-  readonly role?: Role | 'none'
+  /** `none`: not a member. */
+  readonly role?: RoleName
   readonly sessionId?: string
   readonly lifetimeMs?: number
 }
@@ -42,7 +43,7 @@ export function createGatewayHarness(
   const runtime = createManualRuntime()
   const userLimits = createUserLimits({ ...defaultUserLimits, ...rates }, runtime.now)
   const opLogs = createMemoryOpLogs()
-  const roles = new Map<string, Role>()
+  const roles = new Map<string, RoleName>()
   const errors: object[] = []
   const warnings: object[] = []
   /** Whether the trees that were compared matched. */
@@ -140,7 +141,7 @@ export function createGatewayHarness(
     })
   }
 
-  function setRole(userId: UserId, role: Role | undefined, space: SpaceId = spaceId): void {
+  function setRole(userId: UserId, role: RoleName | undefined, space: SpaceId = spaceId): void {
     if (role === undefined) roles.delete(`${space}/${userId}`)
     else roles.set(`${space}/${userId}`, role)
   }

@@ -8,11 +8,13 @@ import {
   SyncError,
   treeIdSchema,
   type Role,
+  type RoleName,
   type SessionReply,
   type SpaceId,
   type TreeSnapshot,
   type User,
 } from '@t69/protocol'
+import Sqlite from 'better-sqlite3'
 
 import { parseConfig, type Config } from '../config.ts'
 import { createHttpApp } from '../http/http-app.ts'
@@ -62,6 +64,8 @@ export interface HttpHarness extends AsyncDisposable {
   withToken(token: string): Person['call']
   /** A space of the owner's, with these members; returns its id. */
   space(owner: Person, members?: readonly (readonly [Person, Role])[]): SpaceId
+  /** Gives a member a role that the database of this version does not take: a newer version's. */
+  setUnknownRole(spaceId: SpaceId, member: Person, role: RoleName): void
 }
 
 export async function createHttpHarness(
@@ -184,6 +188,13 @@ export async function createHttpHarness(
       platform.spaceRecords.add({ id, name: 'Shared' }, owner.user.id, clock.now)
       for (const [person, role] of members) platform.members.add(id, person.user.id, role, ++clock.now)
       return id
+    },
+    setUnknownRole(spaceId, member, role) {
+      const db = new Sqlite(join(dataDir, 'platform.sqlite'))
+      db.pragma('ignore_check_constraints = on')
+      const update = db.prepare('update members set role = ? where space_id = ? and user_id = ?')
+      update.run(role, spaceId, member.user.id)
+      db.close()
     },
     async [Symbol.asyncDispose]() {
       await app.close()

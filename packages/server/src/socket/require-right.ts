@@ -1,0 +1,41 @@
+import { type Right, rightsOf, type RoleName, type SpaceId, SyncError } from '@t69/protocol'
+
+import type { Access } from '../ports/access.ts'
+import type { Connection } from './connection.ts'
+import type { Rooms } from './rooms.ts'
+
+interface RightCheck {
+  readonly access: Access
+  readonly rooms: Rooms
+}
+
+/**
+ * Checks a right by the user's role as it is now, and returns the role. Throws `not_found` without a membership: a
+ * stranger does not learn whether the space exists. Throws `forbidden` when the role lacks the right. A user who
+ * may not read leaves the room before it throws.
+ */
+export function requireRight(
+  { access, rooms }: RightCheck,
+  connection: Connection,
+  spaceId: SpaceId,
+  right: Right,
+): RoleName {
+  const role = access.roleOf(spaceId, connection.data.userId)
+  const rights = rightsOf(role)
+  if (!rights.read) rooms.expel(connection, spaceId, role === undefined ? 'removed' : 'changed')
+  if (role === undefined) throw new SyncError('not_found', 'there is no such space, or you are not a member')
+  if (!rights[right])
+    throw new SyncError('forbidden', `the role ${role} does not have the right "${right}" here`)
+  return role
+}
+
+/** Checks a right like `requireRight`, of a socket that is in the space. Throws `not_joined` as well. */
+export function requireRightInJoined(
+  check: RightCheck,
+  connection: Connection,
+  spaceId: SpaceId,
+  right: Right,
+): void {
+  if (!connection.joined.has(spaceId)) throw new SyncError('not_joined', 'join the space first')
+  requireRight(check, connection, spaceId, right)
+}
