@@ -47,7 +47,6 @@ function openMemoryOpLogs(stored: Map<SpaceId, StoredLog>): MemoryOpLogs {
       }
       return openMemoryOpLog(log, epoch)
     },
-    exists: (spaceId) => stored.has(spaceId),
     bytesOf: (spaceId) => stored.get(spaceId)?.bytes ?? 0,
     suspect: () => {},
     delete: (spaceId) => void stored.delete(spaceId),
@@ -78,7 +77,6 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
     },
     renewLogId: () => (log.logId = newLogId()),
 
-    find: (id) => byKey.get(opKey(id)),
     compare: (op) => {
       const known = byKey.get(opKey(op))
       if (known === undefined) return 'absent'
@@ -124,7 +122,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       const tree = (byTree.get(treeId) ?? []).filter((op) => early?.has(op) !== false)
       const read: TreeOperation[] = []
       let bytes = 0
-      for (const op of tree.toSorted((a, b) => a.clock - b.clock || compareIds(a.peerId, b.peerId))) {
+      for (const op of tree.toSorted((a, b) => a.clock - b.clock || comparePeers(a.peerId, b.peerId))) {
         bytes += rowByOp(op).value?.length ?? 0
         if (bytes > maxBytes) break
         read.push(op)
@@ -132,7 +130,6 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       return { ops: read, bytes }
     },
     countTree: (treeId, atMost) => Math.min(byTree.get(treeId)?.length ?? 0, atMost),
-    treeIds: () => [...byTree.keys()].toSorted(compareIds),
 
     check: () => {},
     close: () => {},
@@ -154,6 +151,6 @@ function newLogId(): LogId {
   return randomHexId() as LogId
 }
 
-function compareIds(a: TreeId | PeerId, b: TreeId | PeerId): number {
+function comparePeers(a: PeerId, b: PeerId): number {
   return a < b ? -1 : a > b ? 1 : 0
 }

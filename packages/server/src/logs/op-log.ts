@@ -1,8 +1,5 @@
 import type { Epoch, LogId, SpaceId, TreeId, TreeOperation } from '@t69/protocol'
 
-/** What names an operation within a space. */
-export type OpId = Pick<TreeOperation, 'treeId' | 'clock' | 'peerId'>
-
 /** What names a vertex within a space. */
 export type VertexName = Pick<TreeOperation, 'treeId' | 'targetId'>
 
@@ -43,7 +40,6 @@ export interface OpLog {
   /** Gives the log a new id, durably: what others know of its positions no longer counts. */
   renewLogId(): LogId
 
-  find(id: OpId): TreeOperation | undefined
   /**
    * Whether an operation with this one's id is in the log, with the same content or another. Costs what `op`
    * weighs, however large what is there.
@@ -73,7 +69,6 @@ export interface OpLog {
   ): { readonly ops: TreeOperation[]; readonly bytes: number }
   /** How many operations a tree has, counted up to `atMost`. */
   countTree(treeId: TreeId, atMost: number): number
-  treeIds(): TreeId[]
 
   /**
    * Throws `storage_failed` when what the log is kept in was replaced, moved away, removed or written to by others
@@ -91,7 +86,6 @@ export interface OpLogs {
    * One space is open at most once. Throws `storage_failed`.
    */
   open(spaceId: SpaceId, epoch: Epoch): OpLog
-  exists(spaceId: SpaceId): boolean
   /** How many bytes the space's log takes, open or not; 0 when it is not there. */
   bytesOf(spaceId: SpaceId): number
   /** Somebody else met damage in it: it is examined when it is opened next. */

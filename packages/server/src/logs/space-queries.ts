@@ -1,16 +1,18 @@
-import {
-  nullVertexId,
-  type Epoch,
-  type LogId,
-  type PeerId,
-  type SpaceId,
-  type TreeId,
-  type VertexId,
-} from '@t69/protocol'
-import { type Compilable, type RawBuilder, sql } from 'kysely'
+import { type Epoch, type LogId, nullVertexId, type SpaceId, type TreeId, type VertexId } from '@t69/protocol'
+import { type RawBuilder, sql } from 'kysely'
 
-import { compileQuery, param } from '../sqlite/prepare.ts'
-import { type SpaceSchema, spaceSql, type TreeOpRow } from './space-schema.ts'
+import { createQueries } from '../sqlite/query.ts'
+import type { SpaceSchema, TreeOpRow } from './space-schema.ts'
+
+const query = createQueries<SpaceSchema>()
+
+/** SQLite's pragmas, as the tables that it offers them as. */
+interface PragmaTables {
+  pragma_page_count: { page_count: number }
+  pragma_freelist_count: { freelist_count: number }
+}
+
+const pragma = createQueries<PragmaTables>()
 
 const opColumns = [
   'clock',
@@ -26,119 +28,109 @@ const opColumns = [
 const one = sql.lit(1)
 
 /**
- * A value is read only where it is as long as the one that it is compared with: `octet_length` looks at the
- * row's header alone, and CASE, unlike AND, stops at the first branch that holds.
+ * Compares the content of a row with that of `op`. A value is read only where it is as long as the one that it is
+ * compared with: `octet_length` looks at the row's header alone, and CASE, unlike AND, stops at the first branch
+ * that holds.
  */
-const isSameContent = sql<0 | 1>`case
-  when "targetId" is not @targetId or "parentId" is not @parentId or "key" is not @key then 0
-  when octet_length("value") is not octet_length(@value) then 0
-  else "value" is @value end`
-
-const ops = spaceSql.selectFrom('tree_ops')
-const epochs = spaceSql.selectFrom('epochs')
-
-/** Raw SQL as what is compiled like any other query. */
-function rawQuery<Row>(query: RawBuilder<Row>): Compilable<Row> {
-  return { compile: () => query.compile(spaceSql) }
+function isSameContent(op: TreeOpRow): RawBuilder<0 | 1> {
+  return sql`case
+  when "targetId" is not ${op.targetId} or "parentId" is not ${op.parentId} or "key" is not ${op.key} then 0
+  when octet_length("value") is not octet_length(${op.value}) then 0
+  else "value" is ${op.value} end`
 }
 
-/** A log's statements: compiled by Kysely once for the program, prepared once for each open file. */
+/** A log's statements: compiled once for the program, prepared once for each open file. */
 export const spaceQueries = {
-  head: compileQuery<object, { seq: number }>(ops.select('seq').orderBy('seq', 'desc').limit(one)),
-  op: compileQuery<{ treeId: TreeId; clock: number; peerId: PeerId }, TreeOpRow>(
-    ops
-      .select(opColumns)
-      .where('treeId', '=', param<TreeId>('treeId'))
-      .where('clock', '=', param<number>('clock'))
-      .where('peerId', '=', param<PeerId>('peerId')),
+  head: query((q) => q.selectFrom('tree_ops').select('seq').orderBy('seq', 'desc').limit(one)),
+  compareOp: query((q, op: TreeOpRow) =>
+    q
+      .selectFrom('tree_ops')
+      .select(isSameContent(op).as('isSame'))
+      .where('treeId', '=', op.treeId)
+      .where('clock', '=', op.clock)
+      .where('peerId', '=', op.peerId),
   ),
-  compareOp: compileQuery<TreeOpRow, { isSame: 0 | 1 }>(
-    ops
-      .select(isSameContent.as('isSame'))
-      .where('treeId', '=', param<TreeId>('treeId'))
-      .where('clock', '=', param<number>('clock'))
-      .where('peerId', '=', param<PeerId>('peerId')),
-  ),
-  deleteOf: compileQuery<{ treeId: TreeId; targetId: VertexId }, { seq: number }>(
-    ops
+  deleteOf: query((q, given: { treeId: TreeId; targetId: VertexId }) =>
+    q
+      .selectFrom('tree_ops')
       .select('seq')
-      .where('treeId', '=', param<TreeId>('treeId'))
-      .where('targetId', '=', param<VertexId>('targetId'))
-      // As the index has it, or it would not be used.
+      .where('treeId', '=', given.treeId)
+      .where('targetId', '=', given.targetId)
+      // A literal, as in the condition of the index: with a parameter the index would not be used.
       .where('parentId', '=', sql.lit(nullVertexId))
       .limit(one),
   ),
-  maxClock: compileQuery<{ treeId: TreeId }, { clock: number }>(
-    ops.select('clock').where('treeId', '=', param<TreeId>('treeId')).orderBy('clock', 'desc').limit(one),
+  maxClock: query((q, given: { treeId: TreeId }) =>
+    q
+      .selectFrom('tree_ops')
+      .select('clock')
+      .where('treeId', '=', given.treeId)
+      .orderBy('clock', 'desc')
+      .limit(one),
   ),
-  insertOp: compileQuery<TreeOpRow & { seq: number }, unknown>(
-    spaceSql.insertInto('tree_ops').values({
-      seq: param<number>('seq'),
-      clock: param<number>('clock'),
-      peerId: param<PeerId>('peerId'),
-      treeId: param<TreeId>('treeId'),
-      spaceId: param<SpaceId>('spaceId'),
-      targetId: param<VertexId>('targetId'),
-      parentId: param<VertexId | null>('parentId'),
-      key: param<string | null>('key'),
-      value: param<string | null>('value'),
+  insertOp: query((q, given: SpaceSchema['tree_ops']) =>
+    q.insertInto('tree_ops').values({
+      seq: given.seq,
+      clock: given.clock,
+      peerId: given.peerId,
+      treeId: given.treeId,
+      spaceId: given.spaceId,
+      targetId: given.targetId,
+      parentId: given.parentId,
+      key: given.key,
+      value: given.value,
     }),
   ),
-  opsAfter: compileQuery<{ after: number }, TreeOpRow>(
-    ops.select(opColumns).where('seq', '>', param<number>('after')).orderBy('seq'),
-  ),
-  opsOfTree: compileQuery<{ treeId: TreeId; through: number }, TreeOpRow>(
-    ops
+  opsAfter: query((q, given: { after: number }) =>
+    q
+      .selectFrom('tree_ops')
       .select(opColumns)
-      .where('treeId', '=', param<TreeId>('treeId'))
-      .where('seq', '<=', param<number>('through'))
+      .$assertType<TreeOpRow>()
+      .where('seq', '>', given.after)
+      .orderBy('seq'),
+  ),
+  opsOfTree: query((q, given: { treeId: TreeId; through: number }) =>
+    q
+      .selectFrom('tree_ops')
+      .select(opColumns)
+      .$assertType<TreeOpRow>()
+      .where('treeId', '=', given.treeId)
+      .where('seq', '<=', given.through)
       .orderBy('clock')
       .orderBy('peerId'),
   ),
-  countTree: compileQuery<{ treeId: TreeId; atMost: number }, { count: number }>(
-    spaceSql
+  countTree: query((q, given: { treeId: TreeId; atMost: number }) =>
+    q
       .selectFrom(
-        ops
+        q
+          .selectFrom('tree_ops')
           .select('clock')
-          .where('treeId', '=', param<TreeId>('treeId'))
-          .limit(param<number>('atMost'))
+          .where('treeId', '=', given.treeId)
+          .limit(given.atMost)
           .as('some'),
       )
       .select((some) => some.fn.countAll<number>().as('count')),
   ),
-  treeAfter: compileQuery<{ after: string }, { treeId: TreeId }>(
-    ops.select('treeId').where('treeId', '>', param<TreeId>('after')).orderBy('treeId').limit(one),
+  size: pragma((q) =>
+    q
+      .selectFrom(['pragma_page_count', 'pragma_freelist_count'])
+      .select(['page_count as pages', 'freelist_count as free']),
   ),
-  size: compileQuery<object, { pages: number; free: number }>(
-    rawQuery(
-      sql<{ pages: number; free: number }>`select page_count as pages, freelist_count as free
-        from pragma_page_count, pragma_freelist_count`,
-    ),
+  spaces: query((q) => q.selectFrom('spaces').select(['id', 'log_id'])),
+  insertSpace: query((q, given: { id: SpaceId; createdAt: number; logId: LogId }) =>
+    q.insertInto('spaces').values({ id: given.id, created_at: given.createdAt, log_id: given.logId }),
   ),
-  spaces: compileQuery<object, SpaceSchema['spaces']>(spaceSql.selectFrom('spaces').selectAll()),
-  insertSpace: compileQuery<SpaceSchema['spaces'], unknown>(
-    spaceSql.insertInto('spaces').values({
-      id: param<SpaceId>('id'),
-      created_at: param<number>('created_at'),
-      log_id: param<LogId>('log_id'),
-    }),
+  setLogId: query((q, given: { id: SpaceId; logId: LogId }) =>
+    q.updateTable('spaces').set({ log_id: given.logId }).where('id', '=', given.id),
   ),
-  setLogId: compileQuery<{ id: SpaceId; log_id: LogId }, unknown>(
-    spaceSql
-      .updateTable('spaces')
-      .set({ log_id: param<LogId>('log_id') })
-      .where('id', '=', param<SpaceId>('id')),
+  lastEpoch: query((q) => q.selectFrom('epochs').select('epoch').orderBy('after', 'desc').limit(one)),
+  epoch: query((q, given: { epoch: Epoch }) =>
+    q.selectFrom('epochs').select('after').where('epoch', '=', given.epoch),
   ),
-  lastEpoch: compileQuery<object, { epoch: Epoch }>(
-    epochs.select('epoch').orderBy('after', 'desc').limit(one),
+  epochAfter: query((q, given: { after: number }) =>
+    q.selectFrom('epochs').select('after').where('after', '>', given.after).orderBy('after').limit(one),
   ),
-  epoch: compileQuery<{ epoch: Epoch }, { after: number }>(
-    epochs.select('after').where('epoch', '=', param<Epoch>('epoch')),
-  ),
-  epochAfter: compileQuery<{ after: number }, { after: number }>(
-    epochs.select('after').where('after', '>', param<number>('after')).orderBy('after').limit(one),
-  ),
-  insertEpoch: compileQuery<SpaceSchema['epochs'], unknown>(
-    spaceSql.insertInto('epochs').values({ epoch: param<Epoch>('epoch'), after: param<number>('after') }),
+  insertEpoch: query((q, given: SpaceSchema['epochs']) =>
+    q.insertInto('epochs').values({ epoch: given.epoch, after: given.after }),
   ),
 }

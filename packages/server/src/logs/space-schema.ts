@@ -7,9 +7,8 @@ import {
   type TreeId,
   type VertexId,
 } from '@t69/protocol'
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 
-import { createCompiler } from '../sqlite/compiler.ts'
 import type { Migrations } from '../sqlite/migrate.ts'
 
 /**
@@ -35,8 +34,6 @@ export interface TreeOpRow {
   /** JSON text. */
   value: string | null
 }
-
-export const spaceSql: Kysely<SpaceSchema> = createCompiler<SpaceSchema>()
 
 export const spaceMigrations: Migrations = {
   1: ({ schema }) => [

@@ -1,8 +1,8 @@
-import { type Epoch, type LogId, randomHexId, type SpaceId, type TreeId } from '@t69/protocol'
+import { type Epoch, type LogId, randomHexId, type SpaceId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 
 import { type DatabaseFiles, DisplacedFileError } from '../sqlite/database-files.ts'
-import { prepareAll } from '../sqlite/prepare.ts'
+import { prepareAll } from '../sqlite/query.ts'
 import { ForeignFileError, onStorage } from './on-storage.ts'
 import type { OpLog } from './op-log.ts'
 import { opByRow, rowByOp } from './op-row.ts'
@@ -47,7 +47,7 @@ export function openSqliteOpLog(
     if (own !== undefined) return own.log_id
     if (rows.length > 0) throw new ForeignFileError('it is the file of another space')
     const made = randomHexId() as LogId
-    statements.insertSpace.run({ id: spaceId, created_at: now(), log_id: made })
+    statements.insertSpace.run({ id: spaceId, createdAt: now(), logId: made })
     return made
   }
 
@@ -117,16 +117,10 @@ export function openSqliteOpLog(
     renewLogId: () =>
       onFile(() => {
         const made = randomHexId() as LogId
-        statements.setLogId.run({ id: spaceId, log_id: made })
+        statements.setLogId.run({ id: spaceId, logId: made })
         files.noteContent()
         logId = made
         return made
-      }),
-
-    find: ({ treeId, clock, peerId }) =>
-      onFile(() => {
-        const row = statements.op.get({ treeId, clock, peerId })
-        return row && opByRow(row)
       }),
 
     compare: (op) =>
@@ -181,17 +175,6 @@ export function openSqliteOpLog(
       }),
 
     countTree: (treeId, atMost) => onFile(() => statements.countTree.get({ treeId, atMost })?.count ?? 0),
-
-    treeIds: () =>
-      onFile(() => {
-        // One seek of the index a tree, where DISTINCT would read all of it.
-        const ids: TreeId[] = []
-        for (let id = statements.treeAfter.get({ after: '' })?.treeId; id;) {
-          ids.push(id)
-          id = statements.treeAfter.get({ after: id })?.treeId
-        }
-        return ids
-      }),
 
     check: () => onFile(check),
     close: () => onFile(closeFile),

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { type Epoch, epochSchema, randomHexId, type SpaceId } from '@t69/protocol'
@@ -161,7 +161,6 @@ export function createSqliteOpLogs({
       return onStorage(path, () => sizeOf(path) + sizeOf(`${path}-wal`))
     },
     suspect: (spaceId) => void suspects.add(spaceId),
-    exists: (spaceId) => existsSync(pathOf(spaceId)),
     delete: (spaceId) => {
       const path = pathOf(spaceId)
       onStorage(path, () => {

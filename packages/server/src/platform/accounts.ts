@@ -1,7 +1,7 @@
 import { SyncError, type SpaceId, type UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 
-import { prepareQuery } from './prepared-query.ts'
+import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 import type { IssuedRefresh, Sessions } from './sessions.ts'
 import type { SpaceRecords } from './space-records.ts'

@@ -14,7 +14,7 @@ import { sql } from 'kysely'
 
 import type { Members } from './members.ts'
 import { hashOpaqueToken, newOpaqueToken } from './opaque-token.ts'
-import { prepareQuery } from './prepared-query.ts'
+import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 
 export const inviteTtlMs = 7 * 24 * 60 * 60 * 1000
@@ -137,7 +137,7 @@ export function createInvites(db: Database, members: Members): Invites {
     },
     list: (spaceId, now) => selectGood.all({ spaceId, now }),
     withdraw(spaceId, id, now) {
-      if (expire.run({ spaceId, id, now }) === 0) throw new SyncError('not_found', 'No such invite')
+      if (expire.run({ spaceId, id, now }).changes === 0) throw new SyncError('not_found', 'No such invite')
     },
     accept: (token, userId, now) => accept.immediate(token, userId, now),
     removeExpired: (now) => void deleteExpired.run({ before: now - rememberedMs }),

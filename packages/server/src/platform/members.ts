@@ -14,7 +14,7 @@ import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import type { Access } from '../ports/access.ts'
-import { prepareQuery } from './prepared-query.ts'
+import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 
 /** Who is in which space. A space that has members keeps an owner: each change is checked in its transaction. */
@@ -113,17 +113,17 @@ export function createMembers(db: Database): Members {
 
   const changeRole = db.transaction((spaceId: SpaceId, userId: UserId, role: Role, now: number) => {
     const before = selectRole.get({ spaceId, userId })?.role
-    keepingAnOwner(spaceId, updateRole.run({ spaceId, userId, role }))
+    keepingAnOwner(spaceId, updateRole.run({ spaceId, userId, role }).changes)
     for (const invited of inviteRoleSchema.options) {
       if (!givesBack(rightsOf(invited), rightsOf(before), rightsOf(role))) continue
       withdrawInvitesAs.run({ spaceId, role: invited, now })
     }
   })
   const remove = db.transaction((spaceId: SpaceId, userId: UserId) =>
-    keepingAnOwner(spaceId, deleteMember.run({ spaceId, userId })),
+    keepingAnOwner(spaceId, deleteMember.run({ spaceId, userId }).changes),
   )
   const expel = db.transaction((spaceId: SpaceId, userId: UserId, now: number) => {
-    keepingAnOwner(spaceId, deleteMember.run({ spaceId, userId }))
+    keepingAnOwner(spaceId, deleteMember.run({ spaceId, userId }).changes)
     withdrawInvites.run({ spaceId, now })
   })
 
@@ -133,7 +133,7 @@ export function createMembers(db: Database): Members {
       selectMembers
         .all({ spaceId })
         .map(({ role, joinedAt, id, email, name }) => ({ user: { id, email, name }, role, joinedAt })),
-    add: (spaceId, userId, role, now) => insert.run({ spaceId, userId, role, now }) > 0,
+    add: (spaceId, userId, role, now) => insert.run({ spaceId, userId, role, now }).changes > 0,
     changeRole: (spaceId, userId, role, now) => changeRole.immediate(spaceId, userId, role, now),
     remove: (spaceId, userId) => remove.immediate(spaceId, userId),
     expel: (spaceId, userId, now) => expel.immediate(spaceId, userId, now),

@@ -3,7 +3,7 @@ import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import { hashOpaqueToken } from './opaque-token.ts'
-import { prepareQuery } from './prepared-query.ts'
+import { prepareQuery } from './prepare-query.ts'
 import { createRefreshTokens } from './refresh-tokens.ts'
 
 /**

@@ -3,7 +3,7 @@ import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import type { SpacePayers } from '../ports/space-payers.ts'
-import { prepareQuery } from './prepared-query.ts'
+import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 
 export function createSpacePayers(db: Database): SpacePayers {

@@ -2,7 +2,7 @@ import type { SpaceId, SpaceSummary, UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
-import { prepareQuery } from './prepared-query.ts'
+import { prepareQuery } from './prepare-query.ts'
 
 /** What the platform knows of spaces: that they are there, and their names. Their content is in files of their own. */
 export interface SpaceRecords {

@@ -1,7 +1,7 @@
 import { SyncError, type User, type UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 
-import { prepareQuery } from './prepared-query.ts'
+import { prepareQuery } from './prepare-query.ts'
 
 export interface NewUser extends User {
   readonly passwordHash: string
@@ -53,12 +53,12 @@ export function createUsers(db: Database): Users {
   )
   return {
     add(user, now) {
-      const added = insert.run({ ...user, now })
+      const added = insert.run({ ...user, now }).changes
       if (added === 0) throw new SyncError('already_exists', 'An account with this e-mail address exists')
     },
     byId: (id) => selectById.get({ id }),
     byEmail: (email) => selectByEmail.get({ email }),
-    changePassword: (id, from, to) => updatePassword.run({ id, from, to }) > 0,
+    changePassword: (id, from, to) => updatePassword.run({ id, from, to }).changes > 0,
     delete: (id) => void deleteUser.run({ id }),
   }
 }

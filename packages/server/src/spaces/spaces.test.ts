@@ -61,14 +61,12 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
         get bytes() {
           return log.bytes
         },
-        find: (opId) => log.find(opId),
         compare: (op) => log.compare(op),
         wasDeleted: (vertex) => log.wasDeleted(vertex),
         maxClock: (tree) => log.maxClock(tree),
         read: (after, bounds) => log.read(after, bounds),
         readTree: (tree, bounds) => log.readTree(tree, bounds),
         countTree: (tree, atMost) => log.countTree(tree, atMost),
-        treeIds: () => log.treeIds(),
         check,
         append: (ops) => {
           watched.appends++
