@@ -11,7 +11,7 @@ import {
 } from '@t69/protocol'
 
 import type { OpLog, OpLogs } from './op-log.ts'
-import { rowByOp } from './op-row.ts'
+import { hasSameContent } from './same-content.ts'
 
 /** About what an operation takes in a file, besides its value. */
 const bytesPerOp = 250
@@ -80,7 +80,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
     compare: (op) => {
       const known = byKey.get(opKey(op))
       if (known === undefined) return 'absent'
-      return JSON.stringify(rowByOp(known)) === JSON.stringify(rowByOp(op)) ? 'same' : 'other'
+      return hasSameContent(known, op) ? 'same' : 'other'
     },
     wasDeleted: ({ treeId, targetId }) =>
       (byTree.get(treeId) ?? []).some((op) => op.targetId === targetId && op.parentId === nullVertexId),
@@ -96,7 +96,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       if (epochs.at(-1)?.epoch !== ownEpoch) epochs.push({ epoch: ownEpoch, after })
       for (const op of added) {
         ops.push(op)
-        log.bytes += bytesPerOp + (op.value === undefined ? 0 : JSON.stringify(op.value).length)
+        log.bytes += bytesPerOp + valueLength(op)
         byKey.set(opKey(op), op)
         const tree = byTree.get(op.treeId)
         if (tree === undefined) byTree.set(op.treeId, [op])
@@ -111,7 +111,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       for (let seq = after; seq < ops.length; seq++) {
         const op = ops[seq]
         if (op === undefined) break
-        bytes += 8 + (op.value === undefined ? 0 : JSON.stringify(op.value).length)
+        bytes += 8 + valueLength(op)
         if (page.length > 0 && (bytes > maxBytes || page.length >= maxOps)) break
         page.push(op)
       }
@@ -123,7 +123,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       const read: TreeOperation[] = []
       let bytes = 0
       for (const op of tree.toSorted((a, b) => a.clock - b.clock || comparePeers(a.peerId, b.peerId))) {
-        bytes += rowByOp(op).value?.length ?? 0
+        bytes += valueLength(op)
         if (bytes > maxBytes) break
         read.push(op)
       }
@@ -145,6 +145,11 @@ function copyOf(log: StoredLog): StoredLog {
     byTree: new Map(Array.from(log.byTree, ([treeId, ops]) => [treeId, [...ops]])),
     epochs: [...log.epochs],
   }
+}
+
+/** Length of the value's JSON text; 0 without a value. */
+function valueLength({ value }: TreeOperation): number {
+  return value === undefined ? 0 : JSON.stringify(value).length
 }
 
 function newLogId(): LogId {

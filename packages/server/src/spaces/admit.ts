@@ -9,6 +9,7 @@ import {
 } from '@t69/protocol'
 
 import type { OpLog, VertexName } from '../logs/op-log.ts'
+import { hasSameContent } from '../logs/same-content.ts'
 
 /** What admission asks of a log. */
 export type LogView = Pick<OpLog, 'compare' | 'maxClock' | 'wasDeleted'>
@@ -127,14 +128,6 @@ export function createStage(log: LogView): Stage {
     return text
   }
 
-  function isSame(staged: TreeOperation, op: TreeOperation): boolean {
-    if (staged.targetId !== op.targetId || staged.parentId !== op.parentId || staged.key !== op.key)
-      return false
-    if (staged.value === op.value) return true
-    if (typeof staged.value !== 'object' || typeof op.value !== 'object') return false
-    return textOf(staged) === JSON.stringify(op.value)
-  }
-
   return {
     maxClock,
     compare: (op) => {
@@ -142,7 +135,7 @@ export function createStage(log: LogView): Stage {
       const first = tree?.byClock.get(op.clock)
       const staged = first?.peerId === op.peerId ? first : tree?.others.get(nameOf(op))
       if (staged === undefined) return log.compare(op)
-      return isSame(staged, op) ? 'same' : 'other'
+      return hasSameContent(staged, op, textOf) ? 'same' : 'other'
     },
     wasDeleted: (vertex) => deleted.has(vertexKey(vertex)) || log.wasDeleted(vertex),
     add: (op) => {
