@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { HttpConfig } from './http/http-config.ts'
 import { defaultUserLimits, type UserLimitRates, userLimitsOf } from './limits/user-limits.ts'
 import { minSecretLength } from './platform/signing-secret.ts'
-import type { GatewayLimits } from './socket/gateway.ts'
+import type { GatewayLimits } from './socket/gateway-limits.ts'
 import type { QuotaLimits } from './spaces/quotas.ts'
 
 /** The environment is wrong: `message` names every bad value, a line each. */

@@ -3,9 +3,9 @@ import type { FastifyBaseLogger } from 'fastify'
 
 import type { Config } from './config.ts'
 import { createHttpApp } from './http/http-app.ts'
-import { watchConnections } from './http/open-connections.ts'
 import type { HttpApp } from './http/route.ts'
 import { registerRoutes } from './http/routes.ts'
+import { watchTcpConnections } from './http/tcp-connections.ts'
 import { createUserLimits } from './limits/user-limits.ts'
 import { createSqliteOpLogs } from './logs/sqlite-op-logs.ts'
 import { createPrometheusMetrics } from './metrics/prometheus.ts'
@@ -112,7 +112,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     }),
     (it) => it.close(),
   )
-  const connections = watchConnections(app.server)
+  const connections = watchTcpConnections(app.server)
   opening.adopt(app, async (it) => {
     const cancel = runtime.setTimer(() => connections.destroyAll(), closeGraceMs)
     await it.close()

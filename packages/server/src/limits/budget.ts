@@ -1,24 +1,24 @@
-/** Pays for what the server does for somebody, in operations: some 5 µs of a core each. */
+/** What a user may still have the server do, in operations: about 5 µs of a core each. */
 export interface Budget {
-  /** Throws `rate_limited` while something is owed. */
+  /** Throws `rate_limited` while the user owes operations. */
   checkOperations(): void
-  /** Pays for what was done, into debt if need be: often it shows only then what it was. */
+  /** Charges for operations, into debt if need be: often the cost is known only afterwards. */
   spendOperations(count: number): void
 }
 
 export const unlimitedBudget: Budget = { checkOperations: () => {}, spendOperations: () => {} }
 
 /**
- * What things take, in operations, as measured. Values count as well as operations: a page of one large value
- * takes as long as one of two thousand small ones.
+ * Measured costs, in operations. Bytes of values count as well as operations: a page with one large value takes as
+ * long as one with two thousand small ones.
  */
-export const work = {
-  /** Of a space that is not open, and closing another for it. */
-  opening: 500,
-  /** Of a connection, from the handshake on. */
+export const costs = {
+  /** Opening a space, and closing another one for it. */
+  openingSpace: 500,
+  /** Connecting a socket, from the handshake on. */
   connecting: 200,
-  /** Operations that are read, decoded, stored, encoded, whose values take so many bytes. */
+  /** Reading, decoding, storing or encoding `count` operations with `bytes` of values. */
   operations: (count: number, bytes: number): number => count + bytes / 256,
-  /** The same message to many sockets. */
+  /** Sending one message of `bytes` to `sockets`. */
   copies: (sockets: number, bytes: number): number => sockets * (3 + bytes / 4096),
 } as const

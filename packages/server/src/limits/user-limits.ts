@@ -1,6 +1,6 @@
 import { SyncError, type UserId } from '@t69/protocol'
 
-import { type Budget, work } from './budget.ts'
+import { type Budget, costs } from './budget.ts'
 import { createTokenBucket, type Rate, type TokenBucket } from './token-bucket.ts'
 
 /** What one user may cause, over all of their connections. */
@@ -159,7 +159,7 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
     connected: (userId, socket) => {
       const user = of(userId)
       user.sockets.add(socket)
-      user.spendOperations(work.connecting)
+      user.spendOperations(costs.connecting)
     },
     disconnected: (userId, socket) => void of(userId).sockets.delete(socket),
     maxShownBytes: rates.shownBytes,

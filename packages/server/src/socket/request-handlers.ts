@@ -7,21 +7,21 @@ import {
   SyncError,
 } from '@t69/protocol'
 
-import { work } from '../limits/budget.ts'
+import { costs } from '../limits/budget.ts'
 import type { Access } from '../ports/access.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { Tokens } from '../ports/tokens.ts'
 import type { Spaces } from '../spaces/spaces.ts'
-import type { Connection } from './connection.ts'
 import { isSlow } from './is-slow.ts'
 import { requireRight, requireRightInJoined } from './require-right.ts'
 import type { Rooms } from './rooms.ts'
+import type { UserConnection } from './user-connection.ts'
 
 /** Each calls `ack` once, or throws or rejects before it did. What is not a `SyncError` is a bug. */
 export type RequestHandlers = {
   [N in RequestName]: (
-    connection: Connection,
+    connection: UserConnection,
     payload: ParsedPayload<N>,
     ack: (reply: Ack<RequestReply<N>>) => void,
   ) => void | Promise<void>
@@ -37,7 +37,7 @@ export interface RequestHandlersOptions {
   readonly now: () => number
   readonly maxBacklogBytes: number
   /** The connection has a token that expires later. */
-  readonly renewed: (connection: Connection) => void
+  readonly renewed: (connection: UserConnection) => void
 }
 
 /** The handlers of all requests. Each checks the right that its request takes, then acts, then acks. */
@@ -70,7 +70,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       const decoded = decodeBatch(batch)
       const hearing = rooms.find(spaceId)?.size ?? 0
       allowance.spendOperations(
-        work.operations(decoded.ops.length, batch.length) + work.copies(hearing, batch.length),
+        costs.operations(decoded.ops.length, batch.length) + costs.copies(hearing, batch.length),
       )
       if (decoded.spaceId !== spaceId) {
         throw new SyncError('invalid_batch', `the batch is of space ${decoded.spaceId}`)
@@ -87,7 +87,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       const { allowance } = connection
       allowance.checkOperations()
       const page = spaces.open(spaceId, allowance).pull(after, maxBytes)
-      allowance.spendOperations(work.operations(page.cursor - page.after, page.batch.length))
+      allowance.spendOperations(costs.operations(page.cursor - page.after, page.batch.length))
       ack({ ok: true, ...page })
     },
 

@@ -1,8 +1,8 @@
 import { type Right, rightsOf, type RoleName, type SpaceId, SyncError } from '@t69/protocol'
 
 import type { Access } from '../ports/access.ts'
-import type { Connection } from './connection.ts'
 import type { Rooms } from './rooms.ts'
+import type { UserConnection } from './user-connection.ts'
 
 interface RightCheck {
   readonly access: Access
@@ -16,7 +16,7 @@ interface RightCheck {
  */
 export function requireRight(
   { access, rooms }: RightCheck,
-  connection: Connection,
+  connection: UserConnection,
   spaceId: SpaceId,
   right: Right,
 ): RoleName {
@@ -32,7 +32,7 @@ export function requireRight(
 /** Checks a right like `requireRight`, of a socket that is in the space. Throws `not_joined` as well. */
 export function requireRightInJoined(
   check: RightCheck,
-  connection: Connection,
+  connection: UserConnection,
   spaceId: SpaceId,
   right: Right,
 ): void {

@@ -10,12 +10,12 @@ import {
 } from '@t69/protocol'
 
 import type { Commit, LogState } from '../spaces/space.ts'
-import type { Connection } from './connection.ts'
 import { isSlow as isSlowBeyond } from './is-slow.ts'
 import type { Socket } from './socket.ts'
+import type { UserConnection } from './user-connection.ts'
 
 export interface Member {
-  readonly connection: Connection
+  readonly connection: UserConnection
   /** As it was when the socket joined or was last told. */
   readonly role: RoleName
   /** What it shows of itself; undefined while it is not shown. */
@@ -33,22 +33,22 @@ export interface Room {
   readonly size: number
   members(): IterableIterator<Member>
   /** Adds the socket, or gives it another role, and tells it who is here: in so many bytes, which it returns. */
-  enter(connection: Connection, role: RoleName): number
+  enter(connection: UserConnection, role: RoleName): number
   /** Nothing of the space reaches the socket afterwards. False when it was not here. */
-  leave(connection: Connection): boolean
+  leave(connection: UserConnection): boolean
   /** Sends a commit to everybody but the one who pushed it. */
   append(commit: Commit): void
   /** `bytes`: the state's, as JSON. */
-  show(connection: Connection, state: JsonValue, bytes: number): void
-  passOn(connection: Connection, changes: TransientChange[]): void
+  show(connection: UserConnection, state: JsonValue, bytes: number): void
+  passOn(connection: UserConnection, changes: TransientChange[]): void
   /** Sends what was left out for a socket that has drained. */
-  catchUp(connection: Connection, state: () => LogState): void
+  catchUp(connection: UserConnection, state: () => LogState): void
 }
 
 export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
   const members = new Map<string, Member>()
 
-  const isSlow = (connection: Connection): boolean => isSlowBeyond(connection, maxBacklogBytes)
+  const isSlow = (connection: UserConnection): boolean => isSlowBeyond(connection, maxBacklogBytes)
 
   function presenceOf({ connection: { socket, data }, shown }: Member): Presence[] {
     if (shown === undefined) return []
@@ -93,7 +93,7 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
     return total
   }
 
-  function leave({ socket, allowance }: Connection): boolean {
+  function leave({ socket, allowance }: UserConnection): boolean {
     const member = members.get(socket.id)
     if (member === undefined) return false
     members.delete(socket.id)

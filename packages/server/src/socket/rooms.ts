@@ -1,7 +1,7 @@
 import type { NotificationPayload, RoleName, SpaceId } from '@t69/protocol'
 
-import type { Connection } from './connection.ts'
 import { createRoom, type Room } from './room.ts'
+import type { UserConnection } from './user-connection.ts'
 
 type CloseReason = NotificationPayload<'space:closed'>['reason']
 
@@ -9,18 +9,18 @@ type CloseReason = NotificationPayload<'space:closed'>['reason']
 export interface Rooms {
   find(spaceId: SpaceId): Room | undefined
   /** Returns how many bytes of presence it sent. */
-  enter(connection: Connection, spaceId: SpaceId, role: RoleName): number
-  leave(connection: Connection, spaceId: SpaceId): void
-  leaveAll(connection: Connection): void
+  enter(connection: UserConnection, spaceId: SpaceId, role: RoleName): number
+  leave(connection: UserConnection, spaceId: SpaceId): void
+  leaveAll(connection: UserConnection): void
   /** Ends the connection's stay, in this turn, and tells it why. */
-  expel(connection: Connection, spaceId: SpaceId, reason: CloseReason): void
-  expelAll(spaceId: SpaceId, reason: CloseReason, but?: Connection): void
+  expel(connection: UserConnection, spaceId: SpaceId, reason: CloseReason): void
+  expelAll(spaceId: SpaceId, reason: CloseReason, but?: UserConnection): void
 }
 
 export function createRooms(maxBacklogBytes: number): Rooms {
   const rooms = new Map<SpaceId, Room>()
 
-  function leave(connection: Connection, spaceId: SpaceId): boolean {
+  function leave(connection: UserConnection, spaceId: SpaceId): boolean {
     const room = rooms.get(spaceId)
     const wasIn = room?.leave(connection) ?? false
     if (room?.size === 0) rooms.delete(spaceId)
@@ -28,7 +28,7 @@ export function createRooms(maxBacklogBytes: number): Rooms {
     return wasIn
   }
 
-  function expel(connection: Connection, spaceId: SpaceId, reason: CloseReason): void {
+  function expel(connection: UserConnection, spaceId: SpaceId, reason: CloseReason): void {
     if (leave(connection, spaceId)) connection.socket.send('space:closed', { spaceId, reason })
   }
 

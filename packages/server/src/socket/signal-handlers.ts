@@ -3,13 +3,15 @@ import type { SignalName } from '@t69/protocol'
 import type { Allowance } from '../limits/user-limits.ts'
 import type { Access } from '../ports/access.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { Connection } from './connection.ts'
 import { parseSignal, type ParsedSignal } from './parse-payload.ts'
 import { requireRightInJoined } from './require-right.ts'
 import type { Rooms } from './rooms.ts'
+import type { UserConnection } from './user-connection.ts'
 
 /** Each drops what is malformed, acts, or throws: nobody waits for an answer. What is not a `SyncError` is a bug. */
-export type SignalHandlers = Readonly<Record<SignalName, (connection: Connection, payload: unknown) => void>>
+export type SignalHandlers = Readonly<
+  Record<SignalName, (connection: UserConnection, payload: unknown) => void>
+>
 
 export interface SignalHandlersOptions {
   readonly access: Access
@@ -55,7 +57,7 @@ export function createSignalHandlers(options: SignalHandlersOptions): SignalHand
 
 function parsed<N extends SignalName>(
   name: N,
-  handle: (connection: Connection, payload: ParsedSignal<N>) => void,
+  handle: (connection: UserConnection, payload: ParsedSignal<N>) => void,
 ): SignalHandlers[N] {
   return (connection, raw) => {
     const payload = parseSignal(name, raw)

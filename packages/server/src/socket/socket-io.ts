@@ -2,17 +2,16 @@ import type { Server as HttpServer } from 'node:http'
 
 import {
   type ClientToServerEvents,
-  type ErrorBody,
   limits,
   type RequestName,
   requests,
   signals,
   type SignalName,
   type SocketData,
-  SyncError,
 } from '@t69/protocol'
 import { type DefaultEventsMap, Server, type Socket as IoSocket } from 'socket.io'
 
+import { errorBodyOf } from '../ports/error-body.ts'
 import { type Logger, silentLogger } from '../ports/logger.ts'
 import type { Tokens } from '../ports/tokens.ts'
 import { type Backlog, sizeOf, watchBacklog } from './backlog.ts'
@@ -70,7 +69,7 @@ export function attachSocketIo(
     pingTimeout: pings.timeoutMs,
     // Batches are dense already, and a deflater for each socket costs more memory than all the rest of it.
     perMessageDeflate: false,
-    // Connection state recovery stays off, as it is by default: it skips the middleware, and so hands what
+    // UserConnection state recovery stays off, as it is by default: it skips the middleware, and so hands what
     // was missed to users who have been removed meanwhile.
     ...(corsOrigin === undefined ? {} : { cors: { origin: [corsOrigin].flat() } }),
   })
@@ -85,7 +84,8 @@ export function attachSocketIo(
       gateway.checkSocket(socket.data)
       next()
     } catch (error) {
-      next(Object.assign(new Error('refused'), { data: bodyOf(error) }))
+      const body = errorBodyOf(error, (bug) => logger.error({ err: bug }, 'a handshake failed'))
+      next(Object.assign(new Error('refused'), { data: body }))
       // The refusal is sent in the next tick. Whoever does not leave then would take up a place for nothing.
       setImmediate(() => socket.conn.close())
     }
@@ -120,12 +120,6 @@ export function attachSocketIo(
     // What does not parse, as often as somebody sends it. It ends the connection.
     ioSocket.on('error', () => {})
   })
-
-  function bodyOf(error: unknown): ErrorBody {
-    if (error instanceof SyncError) return error.body
-    logger.error({ err: error }, 'a handshake failed')
-    return { code: 'internal', message: 'the server failed; it has been logged' }
-  }
 
   return {
     close: async () => {

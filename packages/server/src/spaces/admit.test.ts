@@ -149,10 +149,10 @@ describe('admission', () => {
     expect(rejected[0]?.message).toBe('it is full')
   })
 
-  it('[QU2] takes no more deletes than there is room for them', () => {
+  it('[QU2] takes no more deletes than there is room for', () => {
     const ops = Array.from({ length: 5 }, (_, index) => moveOp(index + 1, '0'))
-    const room = { ops: 0, deletes: 3, returns: 3, reason: 'full' }
-    const { accepted, rejected } = admit(ops, openLog(), room)
+    const headroom = { ops: 0, deletes: 3, returns: 3, reason: 'full' }
+    const { accepted, rejected } = admit(ops, openLog(), headroom)
     expect(accepted).toHaveLength(3)
     expect(rejected.map(({ index }) => index)).toEqual([3, 4])
   })
@@ -173,8 +173,8 @@ describe('admission', () => {
       setOp(10, 'more', { target: 'a' }),
       moveOp(11, 'tree', { target: 'a' }),
     ]
-    const taken = (room: { ops: number; deletes: number; returns: number }) =>
-      admit(ops, stage, { ...room, reason: 'full' }).accepted.map(({ clock }) => clock)
+    const taken = (headroom: { ops: number; deletes: number; returns: number }) =>
+      admit(ops, stage, { ...headroom, reason: 'full' }).accepted.map(({ clock }) => clock)
     expect(taken({ ops: 0, deletes: 9, returns: 9 })).toEqual([4, 5, 6, 7, 11])
     expect(taken({ ops: 0, deletes: 0, returns: 2 })).toEqual([4, 5])
     expect(taken({ ops: 1, deletes: 2, returns: 3 })).toEqual([4, 5, 11])

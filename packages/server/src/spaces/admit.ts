@@ -15,7 +15,7 @@ import { hasSameContent } from '../logs/same-content.ts'
 export type LogView = Pick<OpLog, 'compare' | 'maxClock' | 'wasDeleted'>
 
 /** How much a log may still take. */
-export interface Room {
+export interface Headroom {
   /** Operations of any kind. */
   readonly ops: number
   /** Deletes, whatever the kind of what was taken before them: at least as many as `ops`. */
@@ -26,7 +26,7 @@ export interface Room {
   readonly reason: string
 }
 
-export const unlimitedRoom: Room = { ops: Infinity, deletes: Infinity, returns: Infinity, reason: '' }
+export const unlimitedHeadroom: Headroom = { ops: Infinity, deletes: Infinity, returns: Infinity, reason: '' }
 
 /** From here on a rejection has its code and no message, or those of one batch would not fit a message (LI1). */
 const maxExplained = 1_000
@@ -45,16 +45,16 @@ export interface Admission {
 }
 
 /** Decides about each operation of a batch (SPEC.md, PU3 to PU6, QU1 and QU2). Each is well-formed on its own. */
-export function admit(ops: readonly TreeOperation[], log: LogView, room = unlimitedRoom): Admission {
+export function admit(ops: readonly TreeOperation[], log: LogView, headroom = unlimitedHeadroom): Admission {
   const staged = createStage(log)
   const accepted: TreeOperation[] = []
   const rejected: RejectedOp[] = []
   let duplicates = 0
-  /** Only what is beyond the room of any operation is looked up. */
+  /** Only what is beyond the headroom of any operation is looked up. */
   const isBeyond = (op: TreeOperation): boolean => {
-    if (accepted.length < room.ops) return false
-    if (isDelete(op)) return accepted.length >= room.deletes
-    return accepted.length >= room.returns || !isReturn(op, staged)
+    if (accepted.length < headroom.ops) return false
+    if (isDelete(op)) return accepted.length >= headroom.deletes
+    return accepted.length >= headroom.returns || !isReturn(op, staged)
   }
   const reject = (index: number, code: ErrorCode, message: string): void => {
     rejected.push({ index, code, message: rejected.length < maxExplained ? message : '' })
@@ -72,7 +72,7 @@ export function admit(ops: readonly TreeOperation[], log: LogView, room = unlimi
       const message = `clock ${op.clock} is more than ${limits.clockWindow} above the tree's highest, ${highest}`
       reject(index, 'clock_out_of_range', message)
     } else if (isBeyond(op)) {
-      reject(index, 'quota_exceeded', room.reason)
+      reject(index, 'quota_exceeded', headroom.reason)
     } else {
       staged.add(op)
       accepted.push(op)

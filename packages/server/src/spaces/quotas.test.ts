@@ -39,7 +39,11 @@ describe('quotas', () => {
       returns: 150,
     })
     expect(quotas.roomIn(spaceId, { ops: 200, bytes: 0 })).toMatchObject({ deletes: 0, returns: 100 })
-    expect(quotas.roomIn(spaceId, { ops: 300, bytes: 0 })).toMatchObject({ ops: 0, deletes: 0, returns: 0 })
+    expect(quotas.roomIn(spaceId, { ops: 300, bytes: 0 })).toMatchObject({
+      ops: 0,
+      deletes: 0,
+      returns: 0,
+    })
     expect(quotas.roomIn(spaceId, { ops: 100, bytes: 0 }).reason).toContain('100 edits')
   })
 
@@ -82,18 +86,18 @@ describe('quotas', () => {
   it('[QU3] count files once a minute, and add what is pushed meanwhile', () => {
     const { quotas, sizes, runtime, counted } = setUp()
     sizes.set(otherSpaceId, 20_000)
-    const roomNow = () => quotas.roomIn(spaceId, { ops: 0, bytes: 0 }).ops
-    expect(roomNow()).toBe(100)
+    const opsLeft = () => quotas.roomIn(spaceId, { ops: 0, bytes: 0 }).ops
+    expect(opsLeft()).toBe(100)
     quotas.grown(spaceId, 4_999)
-    expect(roomNow()).toBe(100)
+    expect(opsLeft()).toBe(100)
     quotas.grown(spaceId, 1)
-    expect(roomNow()).toBe(0)
+    expect(opsLeft()).toBe(0)
     sizes.delete(otherSpaceId)
     runtime.advance(59_999)
-    expect(roomNow()).toBe(0)
+    expect(opsLeft()).toBe(0)
     expect(counted).toHaveLength(1)
     runtime.advance(1)
-    expect(roomNow()).toBe(100)
+    expect(opsLeft()).toBe(100)
     expect(counted).toHaveLength(2)
   })
 })

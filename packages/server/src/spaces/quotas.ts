@@ -2,7 +2,7 @@ import type { SpaceId, UserId } from '@t69/protocol'
 import { LRUCache } from 'lru-cache'
 
 import type { SpacePayers } from '../ports/space-payers.ts'
-import { type Room, unlimitedRoom } from './admit.ts'
+import { type Headroom, unlimitedHeadroom } from './admit.ts'
 
 export interface QuotaLimits {
   /** Operations in one space. */
@@ -16,12 +16,12 @@ export interface QuotaLimits {
 /** What a space may still take. */
 export interface Quotas {
   /** For a log that holds so much. */
-  roomIn(spaceId: SpaceId, held: { readonly ops: number; readonly bytes: number }): Room
+  roomIn(spaceId: SpaceId, held: { readonly ops: number; readonly bytes: number }): Headroom
   /** A commit has made the space's log about so much larger. Never throws: it is there, whatever fails now. */
   grown(spaceId: SpaceId, bytes: number): void
 }
 
-export const noQuotas: Quotas = { roomIn: () => unlimitedRoom, grown: () => {} }
+export const noQuotas: Quotas = { roomIn: () => unlimitedHeadroom, grown: () => {} }
 
 export interface QuotasOptions {
   readonly limits: QuotaLimits
@@ -44,7 +44,7 @@ interface Usage {
 
 /**
  * Quotas hold without bookkeeping: the head of a log is its number of operations, and the files say how large
- * they are. Deletes are taken until twice the quota: since nothing leaves a log they take room as well, and
+ * they are. Deletes are taken until twice the quota: since nothing leaves a log they take space as well, and
  * nobody needs more of them than there is to delete. What brings back is taken until three times the quota: so
  * each delete that was taken can be undone, the last one too.
  */

@@ -1,6 +1,6 @@
 import { type LogId, type SpaceId, SyncError, type TreeId } from '@t69/protocol'
 
-import { type Budget, unlimitedBudget, work } from '../limits/budget.ts'
+import { type Budget, unlimitedBudget, costs } from '../limits/budget.ts'
 import type { OpLog } from '../logs/op-log.ts'
 import { readTree, type TreeQuestion, type TreeReader } from './tree-reader.ts'
 
@@ -59,7 +59,7 @@ export function createTreeQuestions(
       }
       budget.spendOperations(ops)
       const { text, bytes } = trees === undefined ? readTree(log, question) : await trees(question)
-      budget.spendOperations(work.operations(0, bytes + (text?.length ?? 0)))
+      budget.spendOperations(costs.operations(0, bytes + (text?.length ?? 0)))
       if (text !== null) return text
     } catch (error) {
       logs.failed(spaceId, error)

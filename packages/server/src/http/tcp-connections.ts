@@ -2,13 +2,13 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** The TCP connections of an HTTP server, with those that became websockets, which Node's server forgets. */
-export interface OpenConnections {
+export interface TcpConnections {
   readonly size: number
   /** Ends them without a word. */
   destroyAll(): void
 }
 
-export function watchConnections(server: Server): OpenConnections {
+export function watchTcpConnections(server: Server): TcpConnections {
   const open = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     open.add(socket)

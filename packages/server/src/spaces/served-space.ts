@@ -27,7 +27,7 @@ interface WaitingPush {
   readonly settle: (outcome: PushOutcome) => void
 }
 
-export interface OpenSpaceOptions {
+export interface ServedSpaceOptions {
   readonly spaceId: SpaceId
   readonly log: OpLog
   readonly schedule: (callback: () => void) => void
@@ -41,7 +41,7 @@ export interface OpenSpaceOptions {
   readonly onFailure: (error: unknown) => ErrorBody
 }
 
-export interface OpenSpace extends Space {
+export interface ServedSpace extends Space {
   /** Refuses what waits and closes the log. */
   abandon(reason: ErrorBody): void
   /** Commits what waits and closes the log. */
@@ -52,7 +52,7 @@ export interface OpenSpace extends Space {
  * A space over its log. Pushes that come in one turn of the event loop are committed together: a
  * transaction for each would cost a disk's flush for each. Each push keeps its own contiguous range.
  */
-export function openSpace({
+export function serveSpace({
   spaceId,
   log,
   schedule,
@@ -61,7 +61,7 @@ export function openSpace({
   publish,
   takeRenewal,
   onFailure,
-}: OpenSpaceOptions): OpenSpace {
+}: ServedSpaceOptions): ServedSpace {
   const view = createCachedView(log)
   let waiting: WaitingPush[] = []
 
