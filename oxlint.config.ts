@@ -146,7 +146,7 @@ export default defineConfig({
       {
         http: { imports: ['platform', 'spaces', 'limits', 'ports'], forbids: [sql, sockets] },
         socket: { imports: ['spaces', 'limits', 'ports'], forbids: [sql, fastify] },
-        trees: { imports: ['spaces', 'logs'], forbids: [sql, fastify, sockets] },
+        trees: { imports: ['spaces/tree-reader', 'logs/read-only-log'], forbids: [sql, fastify, sockets] },
         spaces: {
           imports: ['logs/op-log', 'logs/same-content', 'logs/is-out-of-files', 'limits', 'ports'],
           forbids: [sql, fastify, sockets],

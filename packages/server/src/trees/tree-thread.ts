@@ -1,6 +1,6 @@
 import { type ErrorBody, SyncError } from '@t69/protocol'
 
-import { openLogToRead } from '../logs/sqlite-op-logs.ts'
+import { openReadOnlyLog } from '../logs/read-only-log.ts'
 import { readTree, type TreeQuestion, type TreeReading } from '../spaces/tree-reader.ts'
 
 export interface TreeTask {
@@ -20,7 +20,7 @@ export type TreeAnswer =
 export default function answerTask({ dataDir, question }: TreeTask): TreeAnswer {
   let isDamaged = false
   try {
-    const log = openLogToRead(dataDir, question.spaceId, () => {
+    const log = openReadOnlyLog(dataDir, question.spaceId, () => {
       isDamaged = true
     })
     try {

@@ -1,0 +1,8 @@
+import { join } from 'node:path'
+
+import type { SpaceId } from '@t69/protocol'
+
+/** Where a space's file is. The first two characters spread thousands of files over folders. */
+export function pathOfSpace(dataDir: string, spaceId: SpaceId): string {
+  return join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
+}
