@@ -3,81 +3,29 @@ import { fileURLToPath } from 'node:url'
 
 import { z } from 'zod'
 
+import {
+  bearerToken,
+  duration,
+  httpUrl,
+  list,
+  secret,
+  size,
+  trustProxy,
+  unitBytes,
+  unitMs,
+  wholeNumber,
+} from './config-values.ts'
 import type { HttpConfig } from './http/http-config.ts'
 import { defaultUserLimits, type UserLimitRates, userLimitsOf } from './limits/user-limits.ts'
-import { minSecretLength } from './platform/signing-secret.ts'
 import type { GatewayLimits } from './socket/gateway-limits.ts'
 import type { QuotaLimits } from './spaces/quotas.ts'
 
-/** The environment is wrong: `message` names every bad value, a line each. */
+/** The environment is wrong. `message` names every bad value, one a line. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/** `15m`, `30d`, `2s`, `500ms`. */
-const duration = z
-  .string()
-  .regex(/^[1-9][0-9]{0,8}(ms|s|m|h|d)$/, 'must be a duration such as 15m, 12h or 30d')
-  .transform((text) => {
-    const [, count = '', unit = 'ms'] = /^([0-9]+)([a-z]+)$/.exec(text) ?? []
-    return Number(count) * (unitMs[unit as keyof typeof unitMs] ?? 1)
-  })
-
-function wholeNumber(min: number, max: number) {
-  const message = `must be a whole number from ${min} to ${max}`
-  return z
-    .string()
-    .regex(/^[0-9]{1,9}$/, message)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, message)
-}
-
-const unitBytes = { kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 }
-
-/** `500MB`, `10GB`. */
-const size = z
-  .string()
-  .regex(/^[1-9][0-9]{0,5}(kB|MB|GB)$/, 'must be a size such as 500MB or 10GB')
-  .transform((text) => {
-    const [, count = '', unit = 'MB'] = /^([0-9]+)([A-Za-z]+)$/.exec(text) ?? []
-    return Number(count) * (unitBytes[unit as keyof typeof unitBytes] ?? 1)
-  })
-
-const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'must be a URL with http or https' })
-  .transform((url) => url.replace(/\/+$/, ''))
-
-const bearerToken = z
-  .string()
-  .regex(/^[!-~]+$/, 'must be of printable characters, without spaces')
-  .min(minSecretLength, `must have ${minSecretLength} characters or more`)
-
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-)
-
-const proxyAddress = z.union([
-  z.ipv4(),
-  z.ipv6(),
-  z.cidrv4(),
-  z.cidrv6(),
-  z.enum(['loopback', 'linklocal', 'uniquelocal']),
-])
-
-/** Nobody, everybody, or the proxies with these addresses. Not a number of them: who is close can fake that. */
-const trustProxy = z.union([
-  z.enum(['true', 'false']).transform((text) => text === 'true'),
-  list.refine((items) => items.every((item) => proxyAddress.safeParse(item).success), {
-    error: 'must be true, false, or addresses with commas between (also: loopback, linklocal, uniquelocal)',
-  }),
-])
-
-/** From the sources and from what is built of them, the app is three folders up and aside. */
+/** Where the app is built: three folders up, both from `src` and from `dist`. */
 const builtApp = fileURLToPath(new URL('../../../apps/t69/dist', import.meta.url))
 
 const environment = z.object({
@@ -85,7 +33,7 @@ const environment = z.object({
   HOST: z.string().default('127.0.0.1'),
   DATA_DIR: z.string().default('./data'),
   PUBLIC_URL: httpUrl.optional(),
-  JWT_SECRET: z.string().min(minSecretLength, `must have ${minSecretLength} characters or more`).optional(),
+  JWT_SECRET: secret.optional(),
   ACCESS_TOKEN_TTL: duration.default(15 * unitMs.m),
   REFRESH_TOKEN_TTL: duration.default(30 * unitMs.d),
   TRUST_PROXY: trustProxy.default(false),
@@ -143,7 +91,7 @@ export interface Config extends HttpConfig {
   readonly quotas: HttpConfig['quotas'] & QuotaLimits
 }
 
-/** Reads the configuration; empty values count as absent. Throws `ConfigError`. */
+/** Reads the configuration from the environment. An empty value counts as absent. Throws `ConfigError`. */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ''))
   const parsed = environment.safeParse(given)
@@ -200,7 +148,7 @@ function describe(error: z.ZodError, given: Readonly<Record<string, string | und
   for (const issue of error.issues) {
     const name = String(issue.path[0])
     if (problems.has(name)) continue
-    // Of a union's branches the last one says what is allowed.
+    // The last branch of a union says what is allowed.
     const branch = issue.code === 'invalid_union' ? issue.errors.at(-1)?.[0] : undefined
     const message = (branch ?? issue).message
     const shown = /SECRET|TOKEN$/.test(name) ? '' : ` (is ${JSON.stringify(given[name])})`

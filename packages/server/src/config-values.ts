@@ -1,0 +1,72 @@
+import { z } from 'zod'
+
+import { minSecretLength } from './platform/signing-secret.ts'
+
+/** The values of environment variables, as text: each schema checks one form, and gives the value that it stands for. */
+
+export const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+export const unitBytes = { kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 }
+
+/** Milliseconds, from `15m`, `30d`, `2s` or `500ms`. */
+export const duration = z
+  .string()
+  .regex(/^[1-9][0-9]{0,8}(ms|s|m|h|d)$/, 'must be a duration such as 15m, 12h or 30d')
+  .transform((text) => inUnits(text, unitMs))
+
+/** Bytes, from `500MB` or `10GB`. */
+export const size = z
+  .string()
+  .regex(/^[1-9][0-9]{0,5}(kB|MB|GB)$/, 'must be a size such as 500MB or 10GB')
+  .transform((text) => inUnits(text, unitBytes))
+
+function inUnits(text: string, units: Readonly<Record<string, number>>): number {
+  const [, count = '', unit = ''] = /^([0-9]+)([A-Za-z]+)$/.exec(text) ?? []
+  return Number(count) * (units[unit] ?? 1)
+}
+
+export function wholeNumber(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^[0-9]{1,9}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message)
+}
+
+/** Without slashes at the end. */
+export const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be a URL with http or https' })
+  .transform((url) => url.replace(/\/+$/, ''))
+
+const secretLength = `must have ${minSecretLength} characters or more`
+
+export const secret = z.string().min(minSecretLength, secretLength)
+
+export const bearerToken = z
+  .string()
+  .regex(/^[!-~]+$/, 'must be of printable characters, without spaces')
+  .min(minSecretLength, secretLength)
+
+/** Items with commas between. */
+export const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+)
+
+const proxyAddress = z.union([
+  z.ipv4(),
+  z.ipv6(),
+  z.cidrv4(),
+  z.cidrv6(),
+  z.enum(['loopback', 'linklocal', 'uniquelocal']),
+])
+
+/** Nobody, everybody, or proxies by their addresses. A number of hops is not taken: a client nearby can fake those. */
+export const trustProxy = z.union([
+  z.enum(['true', 'false']).transform((text) => text === 'true'),
+  list.refine((items) => items.every((item) => proxyAddress.safeParse(item).success), {
+    error: 'must be true, false, or addresses with commas between (also: loopback, linklocal, uniquelocal)',
+  }),
+])
