@@ -3,7 +3,6 @@ import type { Socket } from 'node:net'
 
 /** The TCP connections of an HTTP server, with those that became websockets, which Node's server forgets. */
 export interface TcpConnections {
-  readonly size: number
   /** Ends them without a word. */
   destroyAll(): void
 }
@@ -15,9 +14,6 @@ export function watchTcpConnections(server: Server): TcpConnections {
     socket.once('close', () => open.delete(socket))
   })
   return {
-    get size() {
-      return open.size
-    },
     destroyAll() {
       for (const socket of open) socket.destroy()
     },

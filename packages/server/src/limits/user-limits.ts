@@ -73,8 +73,6 @@ export interface UserLimits {
   disconnected(userId: UserId, socket: Backlogged): void
   /** JSON that the connections of one user may show of themselves, in all spaces together. */
   readonly maxShownBytes: number
-  /** How many users are remembered. */
-  readonly size: number
 }
 
 /** Whoever has too many sockets may have lost some that nobody has noticed yet. */
@@ -163,8 +161,5 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
     },
     disconnected: (userId, socket) => void of(userId).sockets.delete(socket),
     maxShownBytes: rates.shownBytes,
-    get size() {
-      return users.size
-    },
   }
 }
