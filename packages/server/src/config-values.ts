@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { minSecretLength } from './platform/signing-secret.ts'
 
-/** The values of environment variables, as text: each schema checks one form, and gives the value that it stands for. */
+/** Forms of environment variables: each schema checks a text and parses it. */
 
 export const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 export const unitBytes = { kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 }
@@ -63,7 +63,7 @@ const proxyAddress = z.union([
   z.enum(['loopback', 'linklocal', 'uniquelocal']),
 ])
 
-/** Nobody, everybody, or proxies by their addresses. A number of hops is not taken: a client nearby can fake those. */
+/** Nobody, everybody, or proxies by address. Not a number of hops: a client nearby can fake that. */
 export const trustProxy = z.union([
   z.enum(['true', 'false']).transform((text) => text === 'true'),
   list.refine((items) => items.every((item) => proxyAddress.safeParse(item).success), {

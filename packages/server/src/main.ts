@@ -7,19 +7,20 @@ import { SigningSecretError } from './platform/signing-secret.ts'
 import { createServer, type Server } from './server.ts'
 import { NewerSchemaError } from './sqlite/migrate.ts'
 
-/** The program: the only place that knows of the process that it runs in. */
+/** The program: the only file that knows the process that it runs in. */
 
+/** How long shutting down may take before the process exits anyway, in ms. */
 const closeDeadlineMs = 10_000
 const oldestNode = 24
 
-// What the server makes is nobody else's to read, also where the folder was there before.
+// Nobody else may read the server's files, even in a folder that existed before.
 process.umask(0o077)
 
 try {
   checkNode()
   const config = parseConfig(process.env)
   const server = await start(config)
-  // Plain, for whoever looks at a terminal; everything else on standard output is a JSON log line.
+  // Plain text for a terminal. Everything else on standard output is a JSON log line.
   console.log(`t69 is at ${server.url}`)
   closeInOrder(server)
 } catch (error) {
@@ -44,7 +45,7 @@ async function start(config: Config): Promise<Server> {
   }
 }
 
-/** When a signal asks for it, and when the server cannot go on: whoever watches over it starts it again. */
+/** Shuts down at a signal, and when the server fails: a supervisor starts it again. */
 function closeInOrder(server: Server): void {
   let isClosing = false
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -59,7 +60,7 @@ function closeInOrder(server: Server): void {
   async function closeOnFailure(): Promise<void> {
     const error = await server.failed
     if (isClosing) return
-    server.http.log.error({ err: error }, 'the server cannot go on and shuts down')
+    server.http.log.error({ err: error }, 'the server fails and shuts down')
     console.error(`t69 stops: ${error.message}. Put the right file there, and start it again.`)
     close(1)
   }
@@ -83,7 +84,7 @@ function closeInOrder(server: Server): void {
   }
 }
 
-/** A sentence for what somebody can put right, the whole error for what they cannot. */
+/** A sentence for an error that the operator can fix, or else the whole error. */
 function reasonOf(error: unknown): unknown {
   const reason = sentenceOf(error)
   return reason === undefined ? error : `t69 cannot start: ${reason}`
@@ -102,7 +103,7 @@ function sentenceOf(error: unknown): string | undefined {
       return `port ${PORT} is in use. Stop what uses it, or set PORT.`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `${HOST} is no address of this machine. Set HOST.`
+      return `${HOST} is not an address of this machine. Set HOST.`
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

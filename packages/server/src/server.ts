@@ -21,31 +21,33 @@ import { createQuotas } from './spaces/quotas.ts'
 import { createSpaces } from './spaces/spaces.ts'
 import { createTreePool } from './trees/tree-pool.ts'
 
+/** How often expired sessions and invites are removed, in ms. */
 const tidyIntervalMs = 60 * 60 * 1000
 /**
- * Connections that wait to be taken, as far as the system allows. Those beyond are dropped without a word, and
- * tried again by the system after 1, 3, 7, 15 and 31 s: thousands of devices come back in one second.
+ * Connections that may wait to be accepted, as far as the system allows. Thousands of devices may come back in one
+ * second, and the system drops connections beyond the backlog without a word; their own systems try again after 1, 3,
+ * 7, 15 and 31 s.
  */
 const backlog = 4_096
-/** Whoever has not read its goodbye, or sent the rest of its request, by then is cut off. */
+/** How long clients have to read what they were sent, or to send the rest of a request, on shutdown, in ms. */
 const closeGraceMs = 3_000
 
 export interface Server {
-  /** Fastify, for `inject` and for routes of an operator's own, which must come before `listen`. */
+  /** Fastify, for `inject` and for additional routes, which must be added before `listen`. */
   readonly http: HttpApp
-  /** Where to reach it from this machine; known once it listens. */
+  /** The server's URL on this machine. Known once it listens. */
   readonly url: string
   readonly port: number
-  /** Takes connections. Throws `EADDRINUSE` and its like. */
+  /** Accepts connections. Throws `EADDRINUSE` and similar errors. */
   listen(): Promise<void>
   /**
-   * Resolves, with the reason, when the server cannot go on: somebody took `platform.sqlite` from under it. It
-   * refuses everything from then on, and whoever started it closes it.
+   * Resolves, with the reason, when the server fails: `platform.sqlite` was replaced, moved or removed. The server
+   * refuses everything from then on, and its caller has to close it.
    */
   readonly failed: Promise<Error>
   /**
-   * Tells clients, finishes what is under way, closes every file and releases the data directory. Takes a few
-   * seconds at most, though a client does not read. Repeating it waits for the same.
+   * Tells clients, finishes requests and commits under way, closes every file, and releases the data directory. Takes a
+   * few seconds at most, even if a client does not read. Repeating it waits for the first call.
    */
   close(): Promise<void>
 }
@@ -53,13 +55,13 @@ export interface Server {
 export interface ServerOptions {
   readonly logger?: FastifyBaseLogger
   readonly runtime?: ServerRuntime
-  /** How dear a password hash is; for tests. */
+  /** Cost of hashing a password, for tests. Default: `owaspCost`. */
   readonly passwordCost?: PasswordCost
 }
 
 /**
- * The whole server, composed. It has opened its files when this resolves, and listens after `listen`.
- * Throws `DataDirLockedError`, `NewerSchemaError`, and what the file system throws.
+ * Composes the server and opens its files. It listens after `listen`. Throws what `openPlatform` throws, and what the
+ * file system throws.
  */
 export async function createServer(config: Config, options: ServerOptions = {}): Promise<Server> {
   const runtime = options.runtime ?? systemServerRuntime
@@ -67,7 +69,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   const lifecycle = { isClosing: false }
   const failed = Promise.withResolvers<Error>()
 
-  // Closed in the opposite order: clients are told first, and files go last.
+  // Closed in the opposite order: clients are told first, and files are closed last.
   await using opening = new AsyncDisposableStack()
   const { dataDir, sqliteSynchronous: synchronous, refreshTokenTtlMs, accessTokenTtlMs } = config
   const platform = opening.adopt(
@@ -140,7 +142,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     (it) => it.close(),
   )
   opening.adopt(gateway, (it) => it.close())
-  // Before the gateway, which answers what is under way before it goes.
+  // Closed before the gateway, which waits for the requests under way.
   opening.adopt(trees, (it) => it.close())
 
   const spaceDeletion = createSpaceDeletion({
@@ -197,7 +199,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     async listen() {
       await app.listen({
         port: config.port,
-        // For `localhost` Fastify would open a second server, for IPv6, of which Socket.io knows nothing.
+        // For `localhost` Fastify would open a second server, for IPv6, which Socket.io would not serve.
         host: config.host === 'localhost' ? '127.0.0.1' : config.host,
         backlog,
       })

@@ -15,14 +15,14 @@ import type { HttpApp, RouteDeps } from './route.ts'
 import { clearSessionCookie } from './session-cookie.ts'
 
 export interface AccountRoutesDeps {
-  /** The same budget as sign-in's, or this would be a way around it. */
+  /** Shares its budget with sign-in, or these routes would be a way around that limit. */
   readonly limitAccount: (request: FastifyRequest, email: string) => Promise<void>
   readonly answer: AnswerSession
 }
 
 /**
- * What takes the password once more. By POST: what lies between may drop the body of a DELETE, and a
- * password in an address would be logged.
+ * The routes that ask for the password once more. They use POST: a proxy may drop the body of a DELETE, and a password
+ * in a URL would be logged.
  */
 export function accountRoutes(
   app: HttpApp,
@@ -41,7 +41,7 @@ export function accountRoutes(
     return user
   }
 
-  /** Whose password it is, with the hash that it was checked against. */
+  /** The account that the password belongs to, with the hash that it was checked against. */
   async function confirmed(
     request: FastifyRequest,
     password: string,
@@ -62,8 +62,8 @@ export function accountRoutes(
       security,
       summary: 'Change the password',
       description:
-        'Ends every session of the account and cuts their sockets, the caller’s included, and answers with a ' +
-        'session that takes its place: whatever somebody else had of the old ones is good for nothing.',
+        'Ends every session of the account, the caller’s included, with their sockets, and answers with a new ' +
+        'session. Tokens of the old sessions are void, whoever has them.',
       body: changePasswordBodySchema,
       response: { 200: sessionSchema, ...errorResponses('unauthenticated', 'wrong_credentials') },
     },
@@ -71,7 +71,7 @@ export function accountRoutes(
       const { password, newPassword, session: kind } = request.body
       const { passwordHash: checked } = await confirmed(request, password)
       const next = await passwords.hash(newPassword)
-      // Both took a while: the session may have ended, and the account be gone.
+      // Both took a while: the session may have ended, and the account may be gone.
       const user = callingUser(request)
       const { issued, sessionIds } = accounts.changePassword(user.id, { checked, next }, now())
       for (const id of sessionIds) liveSockets.sessionEnded(id)
@@ -86,8 +86,8 @@ export function accountRoutes(
       security,
       summary: 'Delete the account for good',
       description:
-        'Name and address are erased, all sessions end, spaces that nobody else is in are deleted, others are ' +
-        'left. What was written in those stays. `forbidden` for the last owner of a space that others are in.',
+        'Erases name and address, ends all sessions, deletes spaces without other members, and leaves the others, ' +
+        'where the user’s edits stay. `forbidden` for the last owner of a space with other members.',
       body: deleteAccountBodySchema,
       response: {
         204: z.undefined().describe('Deleted'),

@@ -11,7 +11,7 @@ export type AnswerSession = (
   issued: IssuedRefresh & { readonly user: User; readonly kind: 'body' | 'cookie' },
 ) => SessionReply
 
-/** The body of an answer that gives a session. The refresh token goes where the client wants to keep it. */
+/** Answers with a session. The refresh token goes into the body or a cookie, as the client asked. */
 export function createSessionAnswer({ config, tokens }: Pick<RouteDeps, 'config' | 'tokens'>): AnswerSession {
   return (request, reply, { user, sessionId, refreshToken, kind }) => {
     const session = { user, ...tokens.issue(user, sessionId) }

@@ -20,7 +20,7 @@ import { createAccountLimit, createRenewalLimit, createSignInLimit } from './rat
 import type { HttpApp, RouteDeps } from './route.ts'
 import { clearSessionCookie, sessionCookieOf } from './session-cookie.ts'
 
-/** Sign-up, sign-in, renewal, sign-out. */
+/** The routes of sign-up, sign-in, renewal and sign-out. */
 export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   const { config, platform, passwords, tokens, liveSockets, now } = deps
   const { users, sessions } = platform
@@ -65,7 +65,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       await limitAccount(request, email)
       const account = users.byEmail(email)
       const isRight = await passwords.verify(account?.passwordHash, password)
-      // It takes a while: the password may be another by now, and the account gone.
+      // Verifying takes a while: the password may have changed meanwhile, and the account may be gone.
       const isStill = users.byEmail(email)?.passwordHash === account?.passwordHash
       if (!isRight || account === undefined || !isStill) {
         throw new SyncError('wrong_credentials', 'E-mail and password do not match an account')
@@ -89,8 +89,8 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       tags,
       summary: 'Exchange the refresh token for a fresh pair',
       description:
-        'A refresh token is good once. The one before it is good for 30 seconds more, in case an answer was ' +
-        'lost; presented later, it ends the session. From the cookie it is only taken from pages of this server.',
+        'A refresh token works once. The previous one works for 30 seconds more, in case an answer was lost; used ' +
+        'later, it ends the session. A token in a cookie is taken only from pages of this server.',
       body: refreshBodySchema,
       response: { 200: sessionSchema, ...errorResponses('unauthenticated', 'forbidden') },
     },
@@ -106,7 +106,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       if (refreshed !== undefined && 'ended' in refreshed) {
         request.log.warn(
           { sessionId: refreshed.ended },
-          'an outdated refresh token was used: the session ended',
+          'an outdated refresh token was used, and its session ended',
         )
         liveSockets.sessionEnded(refreshed.ended)
       }
@@ -120,7 +120,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       tags,
       summary: 'Sign out, here or everywhere',
       description:
-        'The session is the refresh token’s, from the body or the cookie, else the access token’s. Signing ' +
+        'Ends the session of the refresh token in the body or the cookie, or else of the access token. Signing ' +
         'out of a session that has ended is fine.',
       body: logoutBodySchema,
       response: { 204: z.undefined().describe('Signed out'), ...errorResponses('forbidden') },

@@ -6,8 +6,8 @@ import type { Tokens } from '../ports/tokens.ts'
 const callers = new WeakMap<FastifyRequest, () => SocketData>()
 
 /**
- * A `preParsing` hook: whoever has no good access token learns nothing else, not even that the body is wrong.
- * Not `onRequest`, where it would come before the rate limit, and guesses at tokens would be free.
+ * A `preParsing` hook that checks the access token. Without a valid one, a caller learns nothing else, not even that
+ * the body is wrong. An `onRequest` hook would run before the rate limit, and guessing tokens would be free.
  */
 export function authenticateBy(tokens: Tokens) {
   return async (request: FastifyRequest): Promise<void> => {
@@ -23,9 +23,8 @@ export function bearerTokenOf(request: FastifyRequest): string | undefined {
 }
 
 /**
- * Who calls, on a route with `authenticateBy`. Asked anew each time: a body may take its time to arrive, and the
- * session may have ended meanwhile. A handler that awaits asks again before it changes anything. Throws
- * `unauthenticated`.
+ * The caller, on a route with `authenticateBy`. Verifies the token at each call, since the session may end while the
+ * body arrives. A handler that awaits calls it again before it changes anything. Throws `unauthenticated`.
  */
 export function callerOf(request: FastifyRequest): SocketData {
   const caller = callers.get(request)

@@ -1,7 +1,7 @@
 /**
- * The app's own files and nothing else. Its socket is covered by 'self'. `connect-src` is open since people
- * call the AI provider of their choice from the page, be it on their own machine. Styles may be inline:
- * Swagger UI and transitions set them. Nothing is upgraded to HTTPS: a server at home may have none.
+ * Allows the app's own files only. 'self' covers its socket. `connect-src` is open, because the page calls the AI
+ * provider that its user chose, which may be on the same machine. Styles may be inline: Swagger UI and transitions set
+ * them. Nothing is upgraded to HTTPS, which a server at home may not have.
  */
 export const contentSecurityPolicy = {
   defaultSrc: ["'self'"],

@@ -2,7 +2,7 @@ import { errorCodes, SyncError, type ErrorBody } from '@t69/protocol'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 
-/** Every refusal, whoever made it, in the one form that clients know. */
+/** Answers every error, from a handler or from Fastify, as an `ErrorBody`. */
 export function handleError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const body = bodyOf(error)
   if (body.code === 'internal' || body.code === 'storage_failed') {
@@ -31,5 +31,5 @@ function bodyOf(error: FastifyError): ErrorBody {
   if (typeof error.code === 'string' && error.code.startsWith('SQLITE_')) {
     return { code: 'storage_failed', message: 'The server cannot use its storage: try again later' }
   }
-  return { code: 'internal', message: 'The server met a bug, and logged it' }
+  return { code: 'internal', message: 'The server failed; it has been logged' }
 }

@@ -6,7 +6,7 @@ import type { HttpApp, RouteDeps } from './route.ts'
 
 const okSchema = z.object({ status: z.literal('ok') })
 
-/** Anybody may ask whether the database can be written, as often as they like; finding out waits for the disk. */
+/** How long an answer of `/ready` is reused, in ms. Anyone may ask at any rate, and checking waits for the disk. */
 const checkIntervalMs = 1_000
 
 export function healthRoutes(app: HttpApp, { platform, lifecycle, now }: RouteDeps): void {

@@ -19,21 +19,21 @@ export interface HttpAppOptions {
   readonly logger?: FastifyBaseLogger
 }
 
-/** Fastify with everything but the routes: what signs tokens is needed before there is anything to route to. */
+/** Fastify without the routes. Its JWT plugin signs tokens, which the routes' dependencies need first. */
 export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOptions): Promise<HttpApp> {
   const app = Fastify({
     ...(logger === undefined ? { logger: { level: config.logLevel } } : { loggerInstance: logger }),
-    // Logged by the hook below instead, without the URL: an invite's token is part of it.
+    // The hook below logs requests instead, without the URL, which may hold an invite's token.
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: config.trustProxy,
     // The largest body is a name and a password.
     bodyLimit: 64 * 1024,
     requestTimeout: 60_000,
-    // An answer that nobody reads waits in memory. Long polling rests between two pings.
+    // An unread answer waits in memory, so connections must end. Long polling is idle between two pings.
     connectionTimeout: 60_000 + config.pings.intervalMs,
-    // While closing, the hook of the lifecycle answers, in the form that all errors have.
+    // While closing, a hook in `registerRoutes` answers, with an `ErrorBody` like all errors.
     return503OnClosing: false,
-    // What fails before there is a route, such as a URL that does not decode.
+    // For errors before a route is found, such as a URL that does not decode.
     frameworkErrors: handleError,
   }).withTypeProvider<ZodTypeProvider>()
 
@@ -57,7 +57,7 @@ export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOption
   })
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: contentSecurityPolicy },
-    // Whoever terminates TLS decides on it, for the whole domain.
+    // The proxy that terminates TLS decides on it, for the whole domain.
     strictTransportSecurity: false,
   })
   if (config.corsOrigins.length > 0) {
@@ -73,7 +73,7 @@ export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOption
   return app
 }
 
-/** A client that always says `application/json` may send nothing: where nothing is needed, that is fine. */
+/** Accepts an empty body as JSON: some clients always send the content type. */
 function acceptEmptyBodies(app: HttpApp): void {
   const parseJson = app.getDefaultJsonParser('error', 'error')
   app.removeContentTypeParser('application/json')

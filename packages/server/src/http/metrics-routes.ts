@@ -5,7 +5,7 @@ import { SyncError } from '@t69/protocol'
 import { bearerTokenOf } from './authenticate.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 
-/** Figures for Prometheus, for whoever has the operator's token. Where none is set, there is no such route. */
+/** The route of Prometheus metrics, for anyone with the operator's token. Without a configured token it does not exist. */
 export function metricsRoutes(app: HttpApp, { config, metrics }: RouteDeps): void {
   const { metricsToken } = config
   if (metricsToken === undefined) return
@@ -23,7 +23,7 @@ export function metricsRoutes(app: HttpApp, { config, metrics }: RouteDeps): voi
   })
 }
 
-/** Says nothing by how long it takes. */
+/** Compares in constant time. */
 function isSame(a: string, b: string): boolean {
   const hash = (text: string) => createHash('sha256').update(text).digest()
   return timingSafeEqual(hash(a), hash(b))

@@ -5,7 +5,7 @@ import { jsonSchemaTransform } from 'fastify-type-provider-zod'
 
 import type { HttpApp } from './route.ts'
 
-/** The HTTP side at `/docs`, as JSON at `/docs/json`. Before any route: each is taken down as it is made. */
+/** Describes the HTTP API at `/docs`, and as JSON at `/docs/json`. Register it before any route: it records each. */
 export async function registerOpenApi(app: HttpApp): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -19,9 +19,9 @@ export async function registerOpenApi(app: HttpApp): Promise<void> {
       },
       tags: [
         { name: 'auth', description: 'Accounts and sessions' },
-        { name: 'spaces', description: 'Spaces and what is in them' },
+        { name: 'spaces', description: 'Spaces and their trees' },
         { name: 'sharing', description: 'Members and invites' },
-        { name: 'operation', description: 'For whoever runs the server' },
+        { name: 'operation', description: 'For the operator' },
       ],
       components: {
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
@@ -33,10 +33,10 @@ export async function registerOpenApi(app: HttpApp): Promise<void> {
   await app.register(swaggerUi, { routePrefix: '/docs' })
 }
 
-/** A route's `security`: an access token. */
+/** The `security` of a route that takes an access token. */
 export const bearer: readonly Record<string, readonly string[]>[] = [{ bearer: [] }]
 
-/** The documented errors of a route, by status. */
+/** The errors of a route, by status, for its description. */
 export function errorResponses(...codes: readonly ErrorCode[]): Record<number, typeof errorResponseSchema> {
   const always: readonly ErrorCode[] = ['invalid_request', 'rate_limited', 'internal', 'unavailable']
   return Object.fromEntries(

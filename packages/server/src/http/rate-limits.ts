@@ -7,16 +7,16 @@ import type { HttpConfig } from './http-config.ts'
 import type { HttpApp } from './route.ts'
 
 const minuteMs = 60_000
-const quarterMs = 15 * minuteMs
+const quarterHourMs = 15 * minuteMs
 
 function tooMany(retryAfterMs: number): SyncError {
   return new SyncError('rate_limited', 'Too many requests: try again in a while', { retryAfterMs })
 }
 
 /**
- * For every route that has no limit of its own. Who is signed in has a budget of their own, on all their
- * devices together: an office of thousands behind one address must not use up each other's. Everybody else
- * counts by address; an IPv6 network of 64 bits counts as one.
+ * The limit of every route without one of its own. A signed-in user has one budget for all devices: thousands of users
+ * behind one address must not use up each other's. Everybody else counts by address; an IPv6 network of 64 bits counts
+ * as one address.
  */
 export function rateLimitDefaults(app: HttpApp, config: HttpConfig) {
   const perUser = createBudget(app, config.rateLimits.requestsPerUser)
@@ -24,7 +24,7 @@ export function rateLimitDefaults(app: HttpApp, config: HttpConfig) {
     max: config.rateLimits.requestsPerAddress,
     timeWindow: minuteMs,
     errorResponseBuilder: (_request: FastifyRequest, { ttl }: { ttl: number }) => tooMany(ttl),
-    // The only place where the plugin asks what it should not count.
+    // The plugin has no other place that says which requests it should not count.
     allowList: async (request: FastifyRequest): Promise<boolean> => {
       const userId = signedUserOf(app, request)
       if (userId === undefined) return false
@@ -35,8 +35,8 @@ export function rateLimitDefaults(app: HttpApp, config: HttpConfig) {
 }
 
 /**
- * Whose token it is, by its signature alone. Whether it still opens anything is for others to say: this only
- * chooses a budget, and whoever shows an old token of theirs uses up their own.
+ * The user of an access token, by its signature alone. An expired token counts too: this only chooses a budget, and an
+ * old token uses up its own user's.
  */
 function signedUserOf(app: HttpApp, request: FastifyRequest): string | undefined {
   const token = bearerTokenOf(request)
@@ -48,18 +48,18 @@ function signedUserOf(app: HttpApp, request: FastifyRequest): string | undefined
   }
 }
 
-/** The plugin hands the list for every route down to each other limit, which would let whoever is signed in pass. */
+/** An explicit list for each other limit: they would inherit the default one, which lets signed-in users pass. */
 const nobody: string[] = []
 
 const subjectSchema = z.object({ sub: z.string() })
 
-/** Counts requests by a key that the caller knows. Throws `rate_limited` beyond `max` a minute. */
+/** Counts requests by a key that the caller gives. Throws `rate_limited` beyond `max` in `timeWindow` (ms). */
 function createBudget(app: HttpApp, max: number, timeWindow = minuteMs) {
   const keys = new WeakMap<FastifyRequest, string>()
   let count: ReturnType<HttpApp['createRateLimit']> | undefined
   return async (request: FastifyRequest, key: string): Promise<void> => {
     keys.set(request, key)
-    // Not before the plugin is there.
+    // Created late: the plugin is not registered yet when this function is made.
     count ??= app.createRateLimit({
       max,
       timeWindow,
@@ -72,9 +72,9 @@ function createBudget(app: HttpApp, max: number, timeWindow = minuteMs) {
 }
 
 /**
- * For renewals, which show no access token (as the route's `config.rateLimit`). A good refresh token has a
- * budget of its user, on all of their devices together: when a server comes back, everybody at an address may
- * renew at once, and to sign in more often must not be a way to more of it. Guesses count by address.
+ * The limit of renewals, which carry no access token (for the route's `config.rateLimit`). A valid refresh token counts
+ * against its user, over all devices: when a server comes back, everybody at an address may renew at once, and more
+ * sign-ins must not give a larger budget. Guesses count by address.
  */
 export function createRenewalLimit(
   app: HttpApp,
@@ -95,18 +95,18 @@ export function createRenewalLimit(
 }
 
 /**
- * For the routes that hash a password: one hook with one budget for all of them, lest sign-up be a way
- * around sign-in's. Such a route turns the limit for every route off (`config: { rateLimit: false }`).
+ * The limit of the routes that hash a password. They share one hook with one budget, or sign-up would be a way around
+ * sign-in's. Each turns the default limit off (`config: { rateLimit: false }`).
  */
 export function createSignInLimit(app: HttpApp, config: HttpConfig) {
   return app.rateLimit({ max: config.rateLimits.signInPerAddress, timeWindow: minuteMs, allowList: nobody })
 }
 
 /**
- * Bounds guesses at one account from many addresses. Throws `rate_limited`. Generous and short, since it
- * is also a way to keep somebody out of their account; who is signed in is not affected.
+ * Limits guesses at one account from many addresses. Throws `rate_limited`. Generous and short, since it is also a way
+ * to keep a user out of an account. Signed-in devices are not affected.
  */
 export function createAccountLimit(app: HttpApp, config: HttpConfig) {
-  const count = createBudget(app, config.rateLimits.signInPerAccount, quarterMs)
+  const count = createBudget(app, config.rateLimits.signInPerAccount, quarterHourMs)
   return (request: FastifyRequest, email: string): Promise<void> => count(request, `account:${email}`)
 }

@@ -14,14 +14,14 @@ interface Caller {
   readonly userId: UserId
 }
 
-/** Returns the caller's role. Throws `not_found` without a membership: a stranger does not learn whether the space exists. */
+/** The caller's role. Throws `not_found` without a membership: a stranger does not learn whether the space exists. */
 export function requireMember(access: Access, spaceId: SpaceId, { userId }: Caller): RoleName {
   const role = access.roleOf(spaceId, userId)
   if (role === undefined) throw new SyncError('not_found', 'No such space')
   return role
 }
 
-/** Checks a right by the caller's role as it is now. Throws `forbidden` when the role lacks it, and `not_found` like `requireMember`. */
+/** Checks a right by the caller's role as it is now. Throws `forbidden` without it, and `not_found` like `requireMember`. */
 export function requireRight(access: Access, spaceId: SpaceId, caller: Caller, right: Right): void {
   const role = requireMember(access, spaceId, caller)
   if (rightsOf(role)[right]) return

@@ -13,7 +13,7 @@ import type { TreeQuestions } from '../spaces/tree-questions.ts'
 import type { ListedRoutes } from './api-routes.ts'
 import type { HttpConfig } from './http-config.ts'
 
-/** What routes are added to: Fastify, with zod for what comes and goes. It takes only the routes of `apiRoutes`. */
+/** Fastify, with zod schemas for requests and responses. It takes only the routes that `apiRoutes` lists. */
 export type HttpApp = ListedRoutes<
   FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
 >
@@ -24,7 +24,7 @@ export interface MetricsExposition {
   exposition(): Promise<string>
 }
 
-/** What the routes call. Live sockets are told of each change before the response is sent. */
+/** What the routes need. They tell live sockets of each change before they respond. */
 export interface RouteDeps {
   readonly config: HttpConfig
   readonly platform: Platform

@@ -8,13 +8,14 @@ import { sharingRoutes } from './sharing-routes.ts'
 import { spaceRoutes } from './space-routes.ts'
 import { serveStaticApp } from './static-app.ts'
 
+/** Adds every route, and the app. */
 export async function registerRoutes(app: HttpApp, deps: RouteDeps): Promise<void> {
   app.addHook('onRequest', async (request) => {
     const isAboutHealth = request.routeOptions.url === '/health' || request.routeOptions.url === '/ready'
     if (!deps.lifecycle.isClosing || isAboutHealth) return
     throw new SyncError('unavailable', 'The server is shutting down', { retryAfterMs: 1000 })
   })
-  // What was written to a database that is not there any more did not happen.
+  // A change that was written to a displaced database must not be confirmed.
   app.addHook('onSend', async (request, reply) => {
     if (reply.statusCode >= 400 || request.method === 'GET' || request.method === 'HEAD') return
     try {

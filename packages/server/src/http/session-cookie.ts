@@ -17,10 +17,10 @@ export function clearSessionCookie(request: FastifyRequest, reply: FastifyReply)
 }
 
 /**
- * The refresh token from the cookie, if there is one. Throws `forbidden` when a page of another site sent
- * the request. `SameSite=Strict` keeps the cookie from other sites, yet other ports and subdomains are the
- * same site: so the browser's word on where the request came from is checked too. Programs that are no
- * browser send neither header, and have no cookie that somebody else could use.
+ * The refresh token from the cookie, if there is one. Throws `forbidden` when a page of another origin sent the
+ * request. `SameSite=Strict` keeps the cookie from other sites, but other ports and subdomains are the same site, so the
+ * browser's headers about the page are checked too. A program other than a browser sends neither header, and nobody
+ * else can use its cookie.
  */
 export function sessionCookieOf(
   request: FastifyRequest,
@@ -40,7 +40,7 @@ export function sessionCookieOf(
   return token
 }
 
-/** Out of reach of scripts, and sent nowhere but to where it is needed. */
+/** Keeps the cookie from scripts, and from every route that does not need it. */
 function attributes(request: FastifyRequest) {
   const secure = request.protocol === 'https'
   return { path: '/api/auth', httpOnly: true, sameSite: 'strict', secure } as const

@@ -54,8 +54,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       security,
       summary: 'Change a member’s role (owners)',
       description:
-        'The last owner keeps their role. When somebody becomes a viewer, the invites that make editors are ' +
-        'withdrawn.',
+        'The last owner keeps the role. Invites that would give back a right which the member loses are withdrawn.',
       params: memberParams,
       body: changeMemberBodySchema,
       response: { 200: memberSchema, ...errorResponses('unauthenticated', 'forbidden', 'not_found') },
@@ -78,8 +77,8 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       security,
       summary: 'Remove a member (owners), or leave (everyone)',
       description:
-        'The last owner stays: delete the space, or make somebody else an owner first. With somebody else’s ' +
-        'removal, all invites of the space are withdrawn: a link would let them in again.',
+        'The last owner stays: delete the space, or make somebody else an owner first. Removing a member withdraws ' +
+        'all invites of the space, since a link would let the member in again.',
       params: memberParams,
       response: {
         204: z.undefined().describe('Removed'),
@@ -108,8 +107,8 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       security,
       summary: 'Make an invite link (owners)',
       description:
-        'Whoever has the link may join, any number of people, for 7 days and as long as its maker is an owner; ' +
-        'or until an owner withdraws it or removes somebody.',
+        'Anyone with the link may join, for 7 days, as long as its creator is an owner, and until an owner withdraws ' +
+        'it or removes a member.',
       params: spaceParams,
       body: createInviteBodySchema,
       response: {
@@ -132,8 +131,8 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
     schema: {
       tags,
       security,
-      summary: 'The invites that are good, newest first (owners)',
-      description: 'Without their links: the server does not keep them.',
+      summary: 'Active invites, newest first (owners)',
+      description: 'Without their links, which the server does not keep.',
       params: spaceParams,
       response: { 200: inviteListSchema, ...errorResponses('unauthenticated', 'forbidden', 'not_found') },
     },
@@ -150,7 +149,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       tags,
       security,
       summary: 'Withdraw an invite (owners)',
-      description: 'Whoever joined by it stays.',
+      description: 'Members who joined by it stay.',
       params: ownInviteParams,
       response: {
         204: z.undefined().describe('Withdrawn'),
@@ -171,7 +170,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       tags,
       security,
       summary: 'Join the space that the invite is for',
-      description: 'Whoever is a member already keeps their role.',
+      description: 'A member keeps the role that they have.',
       params: inviteParams,
       response: { 200: spaceSchema, ...errorResponses('unauthenticated', 'not_found', 'invite_expired') },
     },

@@ -19,10 +19,10 @@ import { requireRight } from './require-right.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 import { createUnreadAnswers } from './unread-answers.ts'
 
-/** A client tries again by itself; what is full is so until somebody deletes a space. */
+/** Wait after a full quota, in ms. The client repeats by itself, and the quota stays full until a space is deleted. */
 const quotaRetryMs = 60_000
 
-/** It is what it says in the description; the handler has it as text already. */
+/** The schema describes the response; the handler has its JSON text already. */
 const treeAsText: z.ZodType = treeSchema
 
 const spaceParams = z.object({ spaceId: spaceIdSchema })
@@ -60,7 +60,8 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
       tags,
       security,
       summary: 'Register a space under the id that the client gave it; the caller becomes its owner',
-      description: 'For a space that the caller is already in, this changes nothing and shows it (200).',
+      description:
+        'Registering a space that the caller is a member of changes nothing, and returns it (200).',
       body: createSpaceBodySchema,
       response: {
         200: spaceSchema,
@@ -122,7 +123,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
     schema: {
       tags,
       security,
-      summary: 'Delete a space with all that is in it, for everyone (owners)',
+      summary: 'Delete a space with everything in it, for everyone (owners)',
       params: spaceParams,
       response: {
         204: z.undefined().describe('Deleted'),
@@ -139,12 +140,12 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
 
   app.get('/api/spaces/:spaceId/trees/:treeId', {
     preParsing,
-    // It comes from the server's own replica, as text already: only errors are still to be written.
+    // The tree is JSON text already, so only errors are serialized.
     serializerCompiler: () => (body) => (typeof body === 'string' ? body : JSON.stringify(body)),
     schema: {
       tags,
       security,
-      summary: 'A tree as the server’s replica has it, in depth-first order',
+      summary: 'A tree as the server’s replica shows it, in depth-first order',
       params: spaceParams.extend({ treeId: treeIdSchema }),
       response: {
         200: treeAsText,

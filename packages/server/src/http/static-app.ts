@@ -7,8 +7,8 @@ import { sendError } from './error-handler.ts'
 import type { HttpApp } from './route.ts'
 
 /**
- * Serves the built app. Its addresses (`/invite/…`) are its own business: whatever page is asked for and is
- * no file gets `index.html`. What the build names by its content is kept for good, the rest asked for anew.
+ * Serves the built app. A request for a page that is not a file gets `index.html`, since the app routes its own URLs
+ * (`/invite/…`). Browsers cache files that are named by their content for good, and revalidate all others.
  */
 export async function serveStaticApp(app: HttpApp, staticDir: string): Promise<void> {
   const isBuilt = existsSync(join(staticDir, 'index.html'))

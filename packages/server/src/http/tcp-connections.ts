@@ -1,9 +1,9 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** The TCP connections of an HTTP server, with those that became websockets, which Node's server forgets. */
+/** The TCP connections of an HTTP server, including WebSockets, which Node's server forgets. */
 export interface TcpConnections {
-  /** Ends them without a word. */
+  /** Ends all connections at once, without a response. */
   destroyAll(): void
 }
 

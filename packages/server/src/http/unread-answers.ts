@@ -2,14 +2,14 @@ import type { ServerResponse } from 'node:http'
 
 import { SyncError, type UserId } from '@t69/protocol'
 
-/** Two devices may read at once; whoever reads nothing has so many answers of any size wait in memory. */
+/** Large answers that may wait for one user. Two devices may read at once; unread answers of any size wait in memory. */
 const maxUnread = 2
 
-/** Large answers that somebody has been given and has not read yet. */
+/** Large answers that are sent and not read yet. */
 export interface UnreadAnswers {
-  /** Throws `rate_limited` when the user has to read first. */
+  /** Throws `rate_limited` when the user has to read an answer first. */
   check(userId: UserId): void
-  /** Counts one, until the connection has taken it or is gone. */
+  /** Counts one, until the connection has taken it or is closed. */
   add(userId: UserId, response: ServerResponse): void
 }
 

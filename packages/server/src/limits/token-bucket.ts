@@ -1,29 +1,29 @@
 export interface Rate {
   readonly perSecond: number
-  /** How much may come at once. */
+  /** How much may be taken at once. */
   readonly burst: number
 }
 
 export interface TokenBucket {
-  /** Takes one; 0 when there was one, else how long until there is, in milliseconds. */
+  /** Takes one token, and returns 0. Otherwise returns how many milliseconds it has to wait for one. */
   take(): number
-  /** Takes as many as something turned out to cost, into debt if need be. */
+  /** Takes `count` tokens, into debt if need be: for a cost that is known only afterwards. */
   spend(count: number): void
-  /** How long until `take` succeeds, in milliseconds; 0 when it would now. */
+  /** How many milliseconds `take` has to wait; 0 when it would succeed now. */
   waitMs(): number
-  /** How many are lacking to none; 0 for who owes nothing. */
+  /** How many tokens are owed; 0 without debt. */
   readonly debt: number
   readonly isFull: boolean
 }
 
-/** Lets through `burst` at once and `perSecond` in the long run. */
+/** A bucket that lets `burst` through at once, and `perSecond` in the long run. */
 export function createTokenBucket({ perSecond, burst }: Rate, now: () => number): TokenBucket {
   let tokens = burst
   let filledAt = now()
 
   function fill(): void {
     const at = now()
-    // A clock that is set back fills nothing, and empties nothing either.
+    // A clock that is set back neither fills nor empties the bucket.
     tokens = Math.min(burst, tokens + (Math.max(0, at - filledAt) / 1000) * perSecond)
     filledAt = at
   }

@@ -3,39 +3,41 @@ import { SyncError, type UserId } from '@t69/protocol'
 import { type Budget, costs } from './budget.ts'
 import { createTokenBucket, type Rate, type TokenBucket } from './token-bucket.ts'
 
-/** What one user may cause, over all of their connections. */
+/** Limits of one user, over all of the user's connections. */
 export interface UserLimitRates {
   readonly requests: Rate
   readonly signals: Rate
-  /** Bytes that the user sends, and those of signals and presence that others are sent for them. */
+  /** Bytes that the user sends, and bytes of the user's signals and presence that others are sent. */
   readonly bytes: Rate
-  /** Operations that the user pushes, pulls, or has the server read for a tree, and what else takes its time. */
+  /** Operations that the user pushes, pulls, or has read for a tree, and other work, counted in operations. */
   readonly operations: Rate
+  /** Open connections. */
   readonly sockets: number
-  /** What is written to the server's log for the user: a disk that is full of it harms everybody. */
+  /** Lines in the server's log on the user's account: a full disk harms everybody. */
   readonly logged: Rate
-  /** JSON that the user's connections show of themselves, in all spaces together. */
+  /** Bytes of presence, as JSON, that the user's connections show in all spaces together. */
   readonly shownBytes: number
 }
 
+/** What one user may still do now. */
 export interface Allowance extends Budget {
   readonly requests: TokenBucket
   readonly signals: TokenBucket
   readonly bytes: TokenBucket
   readonly logged: TokenBucket
-  /** Sends on though refused, and so much that it owes more than it may send at once. */
+  /** True when the user keeps sending though refused, and owes more than the burst of bytes. */
   readonly isFlooding: boolean
-  /** What the user's connections show, in bytes: kept by the rooms. */
+  /** Bytes of presence that the user's connections show now. Only the rooms change it. */
   shownBytes: number
-  /** What waits for all of the user's connections together. */
+  /** Bytes that wait for all of the user's connections together. */
   waitingBytes(): number
 }
 
 const mebi = 1024 * 1024
 
 /**
- * Rates as an operator states them, a second each, with the bursts that go with them: at once a user may have
- * what a large space takes to be caught up, or a large import to be sent.
+ * The limits for an operator's rates, each a second, with bursts that go with them: large enough to catch up with a
+ * large space, or to send a large import, at once.
  */
 export function userLimitsOf(perSecond: {
   readonly [Kind in 'requests' | 'signals' | 'bytes' | 'operations' | 'sockets']: number
@@ -53,8 +55,8 @@ export function userLimitsOf(perSecond: {
 }
 
 /**
- * Rates that nobody meets who writes and reads. Handling an operation takes about 5 µs: in the long run one
- * user takes an eighth of a core.
+ * The default limits, far above what writing and reading takes. Handling an operation takes about 5 µs, so one user
+ * takes an eighth of a core in the long run.
  */
 export const defaultUserLimits = userLimitsOf({
   requests: 500,
@@ -64,20 +66,21 @@ export const defaultUserLimits = userLimitsOf({
   sockets: 100,
 })
 
-/** Outlives connections: to connect anew must not be a way to a full purse. */
+/** The allowances of users. They outlive connections, so that reconnecting does not refill them. */
 export interface UserLimits {
   of(userId: UserId): Allowance
-  /** Whether a further socket may connect now. Throws `rate_limited`. */
+  /** Checks that the user may open another connection. Throws `rate_limited`. */
   checkSocket(userId: UserId): void
   connected(userId: UserId, socket: Backlogged): void
   disconnected(userId: UserId, socket: Backlogged): void
-  /** JSON that the connections of one user may show of themselves, in all spaces together. */
+  /** Bytes of presence, as JSON, that one user's connections may show in all spaces together. */
   readonly maxShownBytes: number
 }
 
-/** Whoever has too many sockets may have lost some that nobody has noticed yet. */
+/** Wait after too many connections, in ms. Some may be dead already, and are noticed within this time. */
 const socketRetryMs = 30_000
 
+/** How often users are forgotten who are gone and owe nothing, in ms. */
 const sweepMs = 60_000
 
 interface User extends Allowance {
@@ -128,7 +131,7 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
     return user
   }
 
-  /** Forgets who is gone and owes nothing: looked for when somebody new comes, so there is never much of it. */
+  /** Forgets users who are gone and owe nothing. Runs when a new user comes, so there are never many. */
   function sweep(): void {
     if (now() - sweptAt < sweepMs) return
     sweptAt = now()

@@ -6,28 +6,27 @@ import { spaceMigrations } from './space-schema.ts'
 const knownVersion = Math.max(...Object.keys(spaceMigrations).map(Number))
 
 /**
- * Why a space's file, with the write-ahead log beside it, cannot be trusted; undefined when it is whole.
- * Reads all of it, about 1.5 µs an operation, and changes neither of the two: what SQLite would replay at an
- * opening for writing, it only looks at here. Throws what SQLite throws for a file that cannot be read at all.
+ * Says why a space's file, together with its write-ahead log, cannot be trusted; undefined for a sound one. Reads all
+ * of it, about 1.5 µs an operation, and changes neither file: opened for reading, SQLite looks at the write-ahead log
+ * and does not replay it. Throws what SQLite throws for a file that cannot be read at all.
  *
- * A log is only ever appended to, so a write-ahead log that belongs to a later state of the file gives itself
- * away: rows are missing, or the index does not fit them. Where it does not, what can be read is the file as it
- * was at one moment or the other.
+ * A log is only appended to, so a write-ahead log that belongs to a later state of the file shows: rows are missing,
+ * or the index does not fit them. If neither is so, the two read as the file was at one moment or the other.
  */
 export function examineFile(path: string): string | undefined {
   let db: Database.Database | undefined
   try {
     db = new Database(path, { readonly: true, fileMustExist: true })
     const version = Number(db.pragma('user_version', { simple: true }))
-    // Just being made, or a newer program's to judge.
+    // Either just being created, or written by a newer program.
     if (version === 0 || version > knownVersion) return undefined
     const verdict = String(db.pragma('integrity_check(1)', { simple: true }))
     if (verdict !== 'ok') return verdict
     const ops = db.prepare<[], OpCount>(countOps).get()
     if (ops === undefined) return undefined
-    if (ops.count !== ops.head) return `of ${ops.head} operations ${ops.head - ops.count} are missing`
+    if (ops.count !== ops.head) return `${ops.head - ops.count} of ${ops.head} operations are missing`
     if (ops.begun > ops.head) return `an epoch began after ${ops.begun}, and the log ends at ${ops.head}`
-    return ops.garbled > 0 ? `the values of ${ops.garbled} operations are no JSON` : undefined
+    return ops.garbled > 0 ? `the values of ${ops.garbled} operations are not JSON` : undefined
   } catch (error) {
     if (isDamage(error)) return error.message
     throw error

@@ -13,10 +13,10 @@ import {
 import type { OpLog, OpLogs } from './op-log.ts'
 import { hasSameContent } from './same-content.ts'
 
-/** About what an operation takes in a file, besides its value. */
+/** About how many bytes an operation takes in a file, besides its value. */
 const bytesPerOp = 250
 
-/** What a file would hold. */
+/** A log as a file would hold it. */
 interface StoredLog {
   logId: LogId
   bytes: number
@@ -26,9 +26,9 @@ interface StoredLog {
   readonly epochs: { epoch: Epoch; after: number }[]
 }
 
-/** Logs in memory, for tests and simulations. They outlive closing: a restart opens them again. */
+/** Logs in memory, for tests and simulations. Closing keeps them: a restart opens them again. */
 export interface MemoryOpLogs extends OpLogs {
-  /** What a backup would hold: the logs as they are now, ids and epochs included. */
+  /** Copies the logs as they are now, ids and epochs included, as a backup would. */
   copy(): MemoryOpLogs
 }
 

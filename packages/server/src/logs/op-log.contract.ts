@@ -40,7 +40,7 @@ function set(clock: number, value: JsonValue | undefined): TreeOperation {
   return value === undefined ? base : { ...base, value }
 }
 
-/** What every implementation of the port keeps. `create` makes an empty store. */
+/** The contract of the port, for every implementation. `create` makes an empty store. */
 export function describeOpLogs(name: string, create: () => OpLogs): void {
   describe(`the op log in ${name}`, () => {
     const openNew = (): OpLog => create().open(spaceId, newEpoch())
@@ -68,7 +68,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('gives back every kind of operation as it was', () => {
+    it('returns every kind of operation as it was appended', () => {
       const root: TreeOperation = {
         clock: 1,
         peerId: '1' as PeerId,
@@ -94,7 +94,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       expect(log.read(0, roomy)).toStrictEqual(ops)
       for (const op of ops) {
         expect(log.compare(op)).toBe('same')
-        // As every other kind of operation on the same target, it is another content.
+        // The same id with the content of any other kind of operation on the target is another content.
         for (const { clock: _, peerId: __, ...content } of ops) {
           const other = { ...content, clock: op.clock, peerId: op.peerId }
           const isSame = isDeepStrictEqual(other, op)
@@ -114,7 +114,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('says how large it is, open or closed', () => {
+    it('says how many bytes it takes, open or closed', () => {
       const logs = create()
       expect(logs.bytesOf(spaceId)).toBe(0)
       const log = logs.open(spaceId, newEpoch())
@@ -139,7 +139,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('knows which vertices were deleted, also those that came back', () => {
+    it('knows which vertices were deleted, even if they came back', () => {
       const log = openNew()
       log.append([move(1), move(2), move(3, { target: 'v1', parent: '0' }), set(4, 'v2')])
       log.append([move(5, { target: 'v1' }), move(6, { tree: 'b' as TreeId, parent: '0' })])
@@ -150,7 +150,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('reads a tree by clock, then peer in code units', () => {
+    it('reads a tree in the order of clocks, then of peer ids in code units', () => {
       const log = openNew()
       log.append([
         move(2, { peer: 'a' }),
@@ -169,7 +169,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('reads no more of a tree than its values may take, and says so', () => {
+    it('stops reading a tree once its values exceed the bound, and says so', () => {
       const log = openNew()
       log.append([1, 2, 3].map((clock) => set(clock, 'x'.repeat(98))))
       const read = (maxBytes: number, through?: number) => {
@@ -182,7 +182,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('[PL2] bounds a page by its operations and its bytes, and gives at least one', () => {
+    it('[PL2] bounds a page by operations and by bytes, and returns at least one operation', () => {
       const log = openNew()
       log.append([set(1, 'x'.repeat(500)), ...Array.from({ length: 20 }, (_, index) => move(index + 2))])
       expect(log.read(0, { maxOps: 1_000, maxBytes: 100 })).toHaveLength(1)
@@ -193,7 +193,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('refuses to append an id that it has, and is as before', () => {
+    it('refuses to append an id that it has, and does not change', () => {
       const log = openNew()
       log.append([move(1)])
       expect(() => log.append([move(2), move(1)])).toThrow(/storage|twice/)
@@ -204,7 +204,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('[LC5] survives closing, with operations, log id and the epoch of the newest', () => {
+    it('[LC5] keeps its operations, its log id and the epoch of the newest operation when it is closed and opened', () => {
       const logs = create()
       const first = newEpoch()
       const log = logs.open(spaceId, first)
@@ -219,7 +219,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       again.close()
     })
 
-    it('[LC4] remembers after which position each epoch that committed began', () => {
+    it('[LC4] remembers the position after which each epoch that committed began', () => {
       const logs = create()
       const [first, idle, second] = [newEpoch(), newEpoch(), newEpoch()]
       const one = logs.open(spaceId, first)
@@ -231,7 +231,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       const { logId } = log
       expect(log.epoch).toBe(second)
       expect(log.holds({ logId, epoch: first, cursor: 2 })).toBe(true)
-      // The first process never got as far as 3: whoever says so has seen another history.
+      // The first process never reached 3: a device that says so has seen another history.
       expect(log.holds({ logId, epoch: first, cursor: 3 })).toBe(false)
       expect(log.holds({ logId, epoch: second, cursor: 3 })).toBe(true)
       expect(log.holds({ logId, epoch: second, cursor: 1 })).toBe(true)
@@ -240,7 +240,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('holds nothing of another log, the start of its own always, and without an epoch what its head covers', () => {
+    it('holds no position of another log, always its own start, and without an epoch whatever its head covers', () => {
       const log = openNew()
       log.append([move(1)])
       const { logId } = log
@@ -251,7 +251,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('gets a new log id that outlives closing', () => {
+    it('keeps a new log id when it is closed and opened', () => {
       const logs = create()
       const log = logs.open(spaceId, newEpoch())
       const before = log.logId
@@ -264,7 +264,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       again.close()
     })
 
-    it('keeps spaces apart, and deletes one for good', () => {
+    it('keeps spaces apart, and deletes one for good while the others stay', () => {
       const logs = create()
       const other = 'ffffffffffffffffffffffffffffffff' as SpaceId
       const log = logs.open(spaceId, newEpoch())

@@ -1,9 +1,9 @@
 import type { Epoch, LogId, SpaceId, TreeId, TreeOperation } from '@t69/protocol'
 
-/** What names a vertex within a space. */
+/** Names a vertex within a space. */
 export type VertexName = Pick<TreeOperation, 'treeId' | 'targetId'>
 
-/** How far somebody followed a log: SPEC.md, "Log and cursor". */
+/** How far a device has followed a log: SPEC.md, "Log and cursor". */
 export interface LogPosition {
   readonly logId: LogId
   readonly epoch?: Epoch | undefined
@@ -18,7 +18,7 @@ export interface LogRange {
 
 export interface PageBounds {
   readonly maxOps: number
-  /** Reading stops once the values' JSON text, plus a few bytes an operation, comes to more. */
+  /** Bytes of values as JSON text, plus a few for each operation. Reading stops above it. */
   readonly maxBytes: number
 }
 
@@ -28,68 +28,68 @@ export interface PageBounds {
  */
 export interface OpLog {
   readonly logId: LogId
-  /** The position of the newest operation; 0 when there is none. */
+  /** The position of the newest operation; 0 in an empty log. */
   readonly head: number
-  /** Which epoch the newest operation belongs to; the process's own while the log is empty. */
+  /** The epoch of the newest operation; the process's own in an empty log. */
   readonly epoch: Epoch
-  /** What the log takes where it is kept, about. */
+  /** About how many bytes the log takes where it is kept. */
   readonly bytes: number
 
-  /** Whether the log still has all that `position` covers. */
+  /** Whether the log still has everything that `position` covers. */
   holds(position: LogPosition): boolean
-  /** Gives the log a new id, durably: what others know of its positions no longer counts. */
+  /** Gives the log a new id, durably. Positions that others hold of it are void from then on. */
   renewLogId(): LogId
 
   /**
-   * Whether an operation with this one's id is in the log, with the same content or another. Costs what `op`
-   * weighs, however large what is there.
+   * Tells whether an operation with this id is in the log, with the same content or another. The cost follows from
+   * the size of `op`, not from that of the operation in the log.
    */
   compare(op: TreeOperation): 'absent' | 'same' | 'other'
-  /** Whether an operation in the log deletes the vertex; others may have brought it back since. */
+  /** Whether an operation in the log deletes the vertex. Another one may have brought it back since. */
   wasDeleted(vertex: VertexName): boolean
-  /** The highest clock in a tree; 0 for a tree that the log does not know. */
+  /** The highest clock in a tree; 0 for an unknown tree. */
   maxClock(treeId: TreeId): number
   /**
-   * Appends operations whose ids are not in the log, in this order, in one transaction. Durable when it
-   * returns (how far that reaches is the implementation's setting). Throws on an id that is there. Where it
-   * throws `storage_failed` the operations may be in the log all the same, and are there once it is opened anew.
+   * Appends operations whose ids are not in the log, in this order, in one transaction. Durable when it returns (the
+   * implementation's setting says against what). Throws on an id that is in the log. After `storage_failed` the
+   * operations may be in the log all the same, which shows once it is opened again.
    */
   append(ops: readonly TreeOperation[]): LogRange
 
-  /** Operations from `after + 1` on, at least one if there is one. Costs what it returns, not what there is. */
+  /** Operations from `after + 1` on, at least one if there is one. The cost follows from what it returns. */
   read(after: number, bounds: PageBounds): TreeOperation[]
   /**
-   * Every operation of a tree, or those at positions up to `through`, by clock, then peer id in code units:
-   * the order in which they merge fastest. Reading stops once the values' JSON text comes to more than
-   * `maxBytes`: then that is what `bytes` says.
+   * The operations of a tree at positions up to `through` (default: the head), by clock, then by peer id in code
+   * units: the order in which they merge fastest. `bytes` is the length of the values' JSON text. Reading stops once
+   * it exceeds `maxBytes`, and `bytes` then says so.
    */
   readTree(
     treeId: TreeId,
     bounds?: { readonly through?: number; readonly maxBytes?: number },
   ): { readonly ops: TreeOperation[]; readonly bytes: number }
-  /** How many operations a tree has, counted up to `atMost`. */
+  /** Counts the operations of a tree, up to `atMost`. */
   countTree(treeId: TreeId, atMost: number): number
 
   /**
-   * Throws `storage_failed` when what the log is kept in was replaced, moved away, removed or written to by others
-   * since it was opened: it has to be closed and opened anew, and may then be another.
+   * Throws `storage_failed` when the log's medium was replaced, moved, removed or written to by others since it was
+   * opened. The log has to be closed and opened again, and may be another one then.
    */
   check(): void
-  /** The log is not used afterwards. Repeating it is harmless. */
+  /** Closes the log, which must not be used afterwards. Repeating it is harmless. */
   close(): void
 }
 
-/** Where the logs of all spaces are. */
+/** The logs of all spaces. */
 export interface OpLogs {
   /**
-   * Opens the space's log, made when it is not there; `epoch` names the process that will commit to it.
-   * One space is open at most once. Throws `storage_failed`.
+   * Opens the space's log, and creates it if there is none. `epoch` names the process that will commit to it. A
+   * space must not be open twice. Throws `storage_failed`.
    */
   open(spaceId: SpaceId, epoch: Epoch): OpLog
-  /** How many bytes the space's log takes, open or not; 0 when it is not there. */
+  /** How many bytes the space's log takes, open or not; 0 without one. */
   bytesOf(spaceId: SpaceId): number
-  /** Somebody else met damage in it: it is examined when it is opened next. */
+  /** Another reader met damage in the log: it is examined when it is opened next. */
   suspect(spaceId: SpaceId): void
-  /** Removes the log for good. It must be closed. Removing what is not there is harmless. */
+  /** Removes the log for good. It must be closed. Harmless without one. */
   delete(spaceId: SpaceId): void
 }

@@ -12,14 +12,14 @@ import { sql } from 'kysely'
 import type { Migrations } from '../sqlite/migrate.ts'
 
 /**
- * A space's file. `tree_ops` mirrors t69's `localdb.ts`, plus `seq`: the position at which the operation was
- * committed. As the primary key it clusters the table in that order, and unlike a bare rowid it survives
- * `VACUUM`. A move has a NULL `key`; in a property, a NULL `value` is a removal and the text `null` a value.
+ * The tables of a space's file. `tree_ops` mirrors t69's `localdb.ts`, plus `seq`, the position at which the operation
+ * was committed. As the primary key, `seq` clusters the table in that order, and unlike a bare rowid it survives
+ * `VACUUM`. A move has a NULL `key`. In a property, a NULL `value` is a removal, and the text `null` is a value.
  */
 export interface SpaceSchema {
   tree_ops: TreeOpRow & { seq: number }
   spaces: { id: SpaceId; created_at: number; log_id: LogId }
-  /** One row for each process that committed here. `after` is the head that it found: strictly increasing. */
+  /** One row for each process that committed here. `after` is the head that it found, and strictly increases. */
   epochs: { epoch: Epoch; after: number }
 }
 
@@ -48,7 +48,7 @@ export const spaceMigrations: Migrations = {
       .addColumn('parentId', 'text')
       .addColumn('key', 'text')
       .addColumn('value', 'text')
-      // The proposal's key, with the tree first so that reading one tree uses it too.
+      // The key of t69's `localdb.ts`, but with the tree first, so that reading one tree uses it too.
       .addUniqueConstraint('tree_ops_id', ['treeId', 'clock', 'peerId', 'spaceId'])
       .modifyEnd(sql`strict`),
     schema
@@ -63,7 +63,7 @@ export const spaceMigrations: Migrations = {
       .addColumn('after', 'integer', (column) => column.notNull())
       .modifyEnd(sql`strict`),
   ],
-  // Few operations delete. Those are found by their vertex, and an index of all moves would cost each of them.
+  // Finds deletions by their vertex. They are few; an index of all moves would make every move more expensive.
   2: ({ schema }) => [
     schema
       .createIndex('tree_ops_deletes')

@@ -9,10 +9,10 @@ import { opByRow, rowByOp } from './op-row.ts'
 import { spaceQueries } from './space-queries.ts'
 import type { TreeOpRow } from './space-schema.ts'
 
-/** How much an operation counts against `PageBounds.maxBytes` besides its value: about what it takes in a batch. */
+/** Bytes that an operation counts against `PageBounds.maxBytes` besides its value: about what it takes in a batch. */
 const bytesPerOp = 8
 
-/** A space's log in a migrated database, which the log owns from here on. */
+/** A space's log in a migrated database. The log owns the database from then on. */
 export function openSqliteOpLog(
   db: Database,
   {
@@ -27,9 +27,9 @@ export function openSqliteOpLog(
     readonly epoch: Epoch
     readonly files: DatabaseFiles
     readonly now: () => number
-    /** What the file holds turned out to be wrong, or may be. */
+    /** The content of the file is wrong, or may be. */
     readonly damaged: () => void
-    /** The log is about to be closed, and is not what is at its path any more. */
+    /** The log is being closed, and is no longer the file at its path. */
     readonly displaced: () => void
   },
 ): OpLog {
@@ -38,7 +38,7 @@ export function openSqliteOpLog(
   const pageSize = Number(db.pragma('page_size', { simple: true }))
   let logId = findOrMakeLogId()
   let head = statements.head.get({})?.seq ?? 0
-  // The epoch of the newest operation: an empty log has none yet.
+  // The epoch of the newest operation; undefined in an empty log.
   let lastEpoch = statements.lastEpoch.get({})?.epoch
 
   function findOrMakeLogId(): LogId {
@@ -51,14 +51,14 @@ export function openSqliteOpLog(
     return made
   }
 
-  /** The position that an epoch reached; undefined for one that never committed here. */
+  /** The last position of an epoch; undefined for an epoch that never committed here. */
   function endOf(epoch: Epoch): number | undefined {
     const begun = statements.epoch.get({ epoch })
     return begun && (statements.epochAfter.get({ after: begun.after })?.after ?? head)
   }
 
   const insertAll = db.transaction((rows: readonly TreeOpRow[]) => {
-    // Somebody else has written here by way of SQLite: restored a copy, say.
+    // Another program has written here through SQLite, to restore a copy for example.
     if ((statements.head.get({})?.seq ?? 0) !== head) {
       throw new DisplacedFileError(`another program wrote to it: its log ended at ${head}`)
     }
@@ -141,10 +141,10 @@ export function openSqliteOpLog(
         if (ops.length === 0) return { after, cursor: after }
         check()
         const cursor = insertAll.immediate(ops.map(rowByOp))
-        // Not before the commit only: what is committed to a file that is gone must not be acknowledged.
+        // Again after the commit: a commit to a file that is gone must not be acknowledged.
         files.checkPlace()
         files.noteContent()
-        // What is remembered changes only once all of it is through.
+        // The fields change only once everything has succeeded.
         head = cursor
         lastEpoch = ownEpoch
         return { after, cursor: head }

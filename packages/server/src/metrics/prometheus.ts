@@ -7,14 +7,14 @@ export interface PrometheusMetrics extends Metrics {
   readonly contentType: string
   /** Every figure, in the text format of Prometheus. */
   exposition(): Promise<string>
-  /** What is measured when somebody asks. */
+  /** Adds a figure that is measured whenever `exposition` is asked for. */
   gauge(name: string, help: string, measure: () => number): void
 }
 
-/** Commits on a good disk take a millisecond or less, on a bad one hundreds. Seconds. */
+/** Bounds of the histogram of commits, in seconds: a good disk takes 1 ms or less, a bad one hundreds. */
 const commitBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
-/** Counts for one server: two in one process do not share theirs. */
+/** Metrics of one server: two servers in one process do not share them. */
 export function createPrometheusMetrics(): PrometheusMetrics {
   const registry = new Registry()
   const registers = [registry]
@@ -29,10 +29,10 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     buckets: commitBuckets,
     registers,
   })
-  const rejected = counter('operations_rejected_total', 'Operations that were not taken', ['code'])
+  const rejected = counter('operations_rejected_total', 'Operations that were rejected', ['code'])
   const refused = counter('requests_refused_total', 'Requests that were refused', ['event', 'code'])
   const compared = counter('trees_compared_total', "Clients' trees that were compared with the log's")
-  const divergences = counter('divergences_total', "Clients' trees that were not as the log has them")
+  const divergences = counter('divergences_total', "Clients' trees that did not match the log")
   const lost = counter('history_losses_total', 'Logs that were found to have lost history')
   const failures = counter('storage_failures_total', 'Failures of the file of a space')
 

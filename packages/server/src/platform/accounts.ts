@@ -7,18 +7,17 @@ import type { IssuedRefresh, Sessions } from './sessions.ts'
 import type { SpaceRecords } from './space-records.ts'
 import type { Users } from './users.ts'
 
-/** What changes an account as a whole. Each happens in one transaction, or not at all. */
+/** Changes of an account as a whole, each in one transaction. */
 export interface Accounts {
   /**
-   * Forgets the user: name, address, sessions, memberships, the invites they made, and the spaces that nobody
-   * else is in. What they wrote in other spaces stays there. Throws `forbidden`, with the names of the spaces, when
-   * others would be left without an owner. Returns whose sockets and files are to go.
+   * Deletes the user's name, address, sessions, memberships and invites, and the spaces without other members. Edits in
+   * other spaces stay. Throws `forbidden`, and names the spaces, when members would be left without an owner. Returns
+   * the sessions whose sockets have to end, and the spaces whose files have to be removed.
    */
   delete(userId: UserId, now: number): { readonly sessionIds: string[]; readonly spaceIds: SpaceId[] }
   /**
-   * Takes another password, ends every session, and starts one for whoever changed it: what somebody else may
-   * have of the old ones, tokens of the same session included, is good for nothing. Throws `wrong_credentials`
-   * when the password that was checked is not the account's any more.
+   * Sets another password, ends every session, and starts a new one for the caller: all tokens of old sessions, of the
+   * caller's too, are void. Throws `wrong_credentials` when the checked password is no longer the account's.
    */
   changePassword(
     userId: UserId,
@@ -27,7 +26,7 @@ export interface Accounts {
   ): { readonly issued: IssuedRefresh; readonly sessionIds: string[] }
 }
 
-/** How many spaces a refusal names. */
+/** Spaces that a refusal names. */
 const maxNamed = 5
 
 export function createAccounts(
@@ -108,12 +107,13 @@ function lastOwnerMessage(names: readonly string[]): string {
   const more = names.length - named.length
   const list = [...named, ...(more > 0 ? [`${more} more`] : [])].join(', ')
   const them = names.length === 1 ? 'it' : 'them'
-  return `You are the last owner of ${list}, and others are in ${them}: make somebody else an owner, or delete ${them}, first`
+  const first = `make somebody else an owner, or delete ${them}, first`
+  return `You are the last owner of ${list}, and others are in ${them}: ${first}`
 }
 
 /**
- * The write-ahead log still has the pages as they were. Whoever reads the database at this moment keeps it
- * from being emptied: then the next checkpoint does it, and nobody waits here.
+ * Empties the write-ahead log, which still has the deleted pages. Does not wait for a reader of the database, which keeps
+ * it from being emptied: the next checkpoint empties it then.
  */
 function emptyWal(db: Database): void {
   const waitMs = Number(db.pragma('busy_timeout', { simple: true }))

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 
 import Sqlite from 'better-sqlite3'
 
-/** Another process serves this directory. */
+/** Another server is using the data directory. */
 export class DataDirLockedError extends Error {
   override readonly name = 'DataDirLockedError'
 

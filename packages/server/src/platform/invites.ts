@@ -17,30 +17,31 @@ import { hashOpaqueToken, newOpaqueToken } from './opaque-token.ts'
 import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 
+/** How long an invite lasts, in ms. */
 export const inviteTtlMs = 7 * 24 * 60 * 60 * 1000
 
-/** How long an invite is remembered after it ended, so that it can be said that it is too old. */
+/** How long an expired invite is kept, in ms, so that its link is refused as too old rather than unknown. */
 const rememberedMs = 30 * 24 * 60 * 60 * 1000
 
-/** In one space at once: all of them are shown together. */
+/** Active invites of one space. All of them are shown in one list. */
 const maxInvites = 100
 
 export interface Invites {
   /**
-   * Good for everyone who has the token, as often as they like, until it expires. Throws `quota_exceeded` when
-   * the space has as many as it may.
+   * Creates an invite, which lets in anyone with the token until it expires. Throws `quota_exceeded` when the space has
+   * as many as it may.
    */
   add(
     invite: Pick<InviteSummary, 'createdBy'> & { readonly role: InviteRole; readonly spaceId: SpaceId },
     now: number,
   ): { readonly id: InviteId; readonly token: string; readonly expiresAt: number }
-  /** The invites of a space that still let somebody in, newest first. Without their tokens, which nobody keeps. */
+  /** The active invites of a space, newest first. Without their tokens, of which only hashes are kept. */
   list(spaceId: SpaceId, now: number): InviteSummary[]
-  /** Ends one invite of the space, as if it had expired. Throws `not_found` for one that lets nobody in. */
+  /** Ends an invite of the space, as if it had expired. Throws `not_found` unless it is active. */
   withdraw(spaceId: SpaceId, id: InviteId, now: number): void
   /**
-   * Makes the user a member; who is one already keeps their role. Throws `not_found` for an unknown token,
-   * and `invite_expired` when it is too old or whoever made it is no owner any more.
+   * Makes the user a member; a member keeps the role they have. Throws `not_found` for an unknown token, and
+   * `invite_expired` when the invite is too old or its creator may not invite any more.
    */
   accept(token: string, userId: UserId, now: number): { readonly spaceId: SpaceId; readonly added: boolean }
   removeExpired(now: number): void
@@ -68,7 +69,7 @@ export function createInvites(db: Database, members: Members): Invites {
         uses: sql.lit(0),
       }),
   )
-  const selectGood = prepareQuery(db, (q, given: { spaceId: SpaceId; now: number }) =>
+  const selectActive = prepareQuery(db, (q, given: { spaceId: SpaceId; now: number }) =>
     q
       .selectFrom('invites')
       .innerJoin('members', (join) =>
@@ -114,7 +115,7 @@ export function createInvites(db: Database, members: Members): Invites {
     if (invite === undefined) throw new SyncError('not_found', 'No such invite')
     const { spaceId, role, createdBy, expiresAt } = invite
     if (expiresAt <= now || !rightsOf(members.roleOf(spaceId, createdBy)).invite) {
-      throw new SyncError('invite_expired', 'This invite is no longer good: ask for a new one')
+      throw new SyncError('invite_expired', 'This invite is no longer valid: ask for a new one')
     }
     const added = members.add(spaceId, userId, role, now)
     if (added) countUse.run({ hash })
@@ -123,10 +124,10 @@ export function createInvites(db: Database, members: Members): Invites {
 
   return {
     add(invite, now) {
-      const good = selectGood.all({ spaceId: invite.spaceId, now })
-      const oldest = good[maxInvites - 1]
+      const active = selectActive.all({ spaceId: invite.spaceId, now })
+      const oldest = active[maxInvites - 1]
       if (oldest !== undefined) {
-        const message = `The space has ${maxInvites} invites that are good: withdraw one first`
+        const message = `The space has ${maxInvites} active invites: withdraw one first`
         throw new SyncError('quota_exceeded', message, { retryAfterMs: oldest.expiresAt - now })
       }
       const id = inviteIdSchema.parse(randomHexId())
@@ -135,7 +136,7 @@ export function createInvites(db: Database, members: Members): Invites {
       insert.run({ hash: hashOpaqueToken(token), id, ...invite, createdAt: now, expiresAt })
       return { id, token, expiresAt }
     },
-    list: (spaceId, now) => selectGood.all({ spaceId, now }),
+    list: (spaceId, now) => selectActive.all({ spaceId, now }),
     withdraw(spaceId, id, now) {
       if (expire.run({ spaceId, id, now }).changes === 0) throw new SyncError('not_found', 'No such invite')
     },

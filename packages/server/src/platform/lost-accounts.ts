@@ -1,19 +1,19 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** There are spaces, and no accounts that they belong to. */
+/** There are spaces, but no accounts that they belong to. */
 export class LostAccountsError extends Error {
   override readonly name = 'LostAccountsError'
 }
 
 /**
- * Keeps a new `platform.sqlite` from being made where one is missing: nobody could enter the spaces that are there,
- * and whoever registered one of their ids would own its content. Throws `LostAccountsError`.
+ * Checks that a missing `platform.sqlite` is not lost, before a new one is created. With a new one nobody could enter
+ * the existing spaces, and anyone who registered one of their ids would own its content. Throws `LostAccountsError`.
  */
 export function checkForLostAccounts(dataDir: string, path: string): void {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0 || !hasSpaces(dataDir)) return
   throw new LostAccountsError(
-    `${path} is missing, and there are spaces: restore it from a backup, or move the spaces away to begin anew`,
+    `${path} is missing, but there are spaces: restore it from a backup, or move the spaces away to start over`,
   )
 }
 

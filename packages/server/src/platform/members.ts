@@ -17,11 +17,11 @@ import type { Access } from '../ports/access.ts'
 import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 
-/** Who is in which space. A space that has members keeps an owner: each change is checked in its transaction. */
+/** Who is in which space. A space keeps at least one owner, which each change checks in its transaction. */
 export interface Members extends Access {
-  /** By the time they joined. */
+  /** In the order in which they joined. */
   list(spaceId: SpaceId): Member[]
-  /** Adds a member; whoever is one already keeps their role. Returns whether this added them. */
+  /** Adds a member; a member keeps the role they have. Returns whether the user was added. */
   add(spaceId: SpaceId, userId: UserId, role: RoleName, now: number): boolean
   /**
    * Gives a member another role. With it, invites are withdrawn that would give back a right which the member
@@ -29,9 +29,9 @@ export interface Members extends Access {
    * owner would be left.
    */
   changeRole(spaceId: SpaceId, userId: UserId, role: Role, now: number): void
-  /** For who leaves. Throws like `changeRole`. */
+  /** Removes a member who leaves. Throws like `changeRole`. */
   remove(spaceId: SpaceId, userId: UserId): void
-  /** Removes somebody and withdraws every invite of the space: a link would let them in again. Throws like `changeRole`. */
+  /** Removes a member and withdraws every invite of the space, which would let them in again. Throws like `changeRole`. */
   expel(spaceId: SpaceId, userId: UserId, now: number): void
 }
 
@@ -85,7 +85,7 @@ export function createMembers(db: Database): Members {
       .limit(sql.lit(1)),
   )
 
-  // As if they had expired: whoever uses one then is told to ask for another.
+  // As if they had expired, so that a user of the link is told to ask for another.
   const withdrawInvites = prepareQuery(db, (q, given: { spaceId: SpaceId; now: number }) =>
     q
       .updateTable('invites')

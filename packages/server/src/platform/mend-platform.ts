@@ -5,16 +5,15 @@ import Sqlite from 'better-sqlite3'
 import { asidePath, hasWal, setWalAside, sizeOf } from '../sqlite/set-aside.ts'
 import { isDamage } from '../sqlite/storage-failure.ts'
 
-/** `platform.sqlite` cannot be trusted. */
+/** `platform.sqlite` is damaged. */
 export class DamagedPlatformError extends Error {
   override readonly name = 'DamagedPlatformError'
 }
 
 /**
- * Looks at the database before SQLite replays what lies beside it: a write-ahead log that a crash left does not
- * belong to an older copy that was put there since, and would make something of the two that was never true. Such
- * a log is set aside, and its new path is the answer. Throws `DamagedPlatformError`: accounts are not begun anew,
- * since no device could fill them again.
+ * Examines the database before SQLite replays a write-ahead log beside it. The log that a crash left does not belong to
+ * an older copy that was restored since: together they would give a state that never was. Such a log is set aside;
+ * returns its new path. Throws `DamagedPlatformError`: new accounts are no way out, since no device could fill them.
  */
 export function mendPlatform(path: string, now: number): string | undefined {
   const reason = damageOf(path)

@@ -13,16 +13,16 @@ export interface PasswordCost {
 }
 
 /**
- * Two at a time: each costs 19 MiB and a core for tens of milliseconds, on the thread pool that files and
- * name look-ups share (four threads). Beyond the queue it is better to say so than to let people wait.
+ * Hashes at once, and hashes that may wait. Each takes 19 MiB and a core for tens of milliseconds, on the thread pool of
+ * four that files and name look-ups use too. When the queue is full, a refusal is better than a longer wait.
  */
 const maxAtOnce = 2
 const maxWaiting = 64
 
 export interface Passwords {
-  /** Throws `unavailable` when too many wait. */
+  /** Hashes a password. Throws `unavailable` when too many wait. */
   hash(password: string): Promise<string>
-  /** Takes as long for an account that does not exist (`undefined`) as for one that does. Throws like `hash`. */
+  /** Checks a password. Takes as long without an account (`undefined`) as with one. Throws like `hash`. */
   verify(passwordHash: string | undefined, password: string): Promise<boolean>
 }
 

@@ -4,7 +4,7 @@ import { openDatabase, type OpenedDatabase } from '../sqlite/database-files.ts'
 import { migrate } from '../sqlite/migrate.ts'
 import { platformMigrations } from './platform-migrations.ts'
 
-/** `platform.sqlite`: who there is, what spaces there are, and who may enter them. Times are Unix milliseconds. */
+/** The tables of `platform.sqlite`: users, spaces, and who may enter them. Times are Unix milliseconds. */
 export interface PlatformTables {
   users: {
     id: UserId
@@ -21,15 +21,15 @@ export interface PlatformTables {
     created_at: number
     /** Moves with every refresh. */
     expires_at: number
-    /** Which refresh tokens are good: those of this generation. */
+    /** The generation whose refresh tokens are valid. */
     generation: number
     /** When this generation began. */
     rotated_at: number
-    /** Which token began it, by its hash; empty for the first generation. */
+    /** Hash of the token that began this generation; empty for the first one. */
     rotated_by: string
   }
   refresh_tokens: {
-    /** SHA-256, hex: the token itself is nowhere on the server. */
+    /** SHA-256, hex. The token itself is not stored. */
     token_hash: string
     session_id: string
     generation: number
@@ -50,7 +50,7 @@ export interface PlatformTables {
   invites: {
     /** SHA-256, hex. */
     token_hash: string
-    /** What owners call it by. */
+    /** Names the invite for owners. */
     id: InviteId
     space_id: SpaceId
     role: RoleName
@@ -60,7 +60,7 @@ export interface PlatformTables {
     /** How many people joined by it. */
     uses: number
   }
-  /** Spaces whose row is gone and whose file may still be there: work that a crash left over. */
+  /** Deleted spaces whose file may still be there, until it is removed: survives a crash in between. */
   space_deletions: {
     space_id: SpaceId
     deleted_at: number
@@ -68,15 +68,15 @@ export interface PlatformTables {
 }
 
 /**
- * Opens the database, made when it is not there, and brings it to the newest schema. Throws what
- * better-sqlite3 throws for a file that is none, and `NewerSchemaError`.
+ * Opens the database, or creates it, and brings it to the newest schema. Throws `NewerSchemaError`, and what
+ * better-sqlite3 throws for a file that is not a database.
  */
 export function openPlatformDatabase(path: string, synchronous: 'full' | 'normal' = 'full'): OpenedDatabase {
   return openDatabase(path, (db) => {
     db.pragma('journal_mode = WAL')
     db.pragma(`synchronous = ${synchronous}`)
     db.pragma('foreign_keys = ON')
-    // What is deleted is overwritten: an account that is gone leaves no name behind in free pages.
+    // Overwrites deleted rows, so that a deleted account leaves no name in free pages.
     db.pragma('secure_delete = ON')
     migrate(db, platformMigrations)
   })

@@ -78,7 +78,7 @@ export const platformMigrations: Migrations = {
       .addColumn('has_log', 'integer', (column) => column.notNull().defaultTo(sql.lit(0))),
   ],
   3: (db) => [
-    // It kept a user from being deleted, and said nothing that `members` does not.
+    // The column kept a user from being deleted, and said nothing that `members` does not.
     db.schema.alterTable('spaces').dropColumn('created_by'),
     db.schema.alterTable('invites').addColumn('id', 'text'),
     db.schema

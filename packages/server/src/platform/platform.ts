@@ -16,10 +16,10 @@ import { createSpacePayers } from './space-payers.ts'
 import { createSpaceRecords, type SpaceRecords } from './space-records.ts'
 import { createUsers, type Users } from './users.ts'
 
-/** People, their sessions, and who may enter which space: everything that is not a space's content. */
+/** Users, their sessions, and who may enter which space: everything that is not a space's content. */
 export interface Platform {
   readonly signingSecret: string
-  /** Where a write-ahead log is now that did not belong to the database beside it; undefined for none. */
+  /** New path of a write-ahead log that did not belong to the database beside it; undefined for none. */
   readonly setAside: string | undefined
   readonly users: Users
   readonly sessions: Sessions
@@ -28,35 +28,35 @@ export interface Platform {
   readonly spacePayers: SpacePayers
   readonly members: Members
   readonly invites: Invites
-  /** True when another process has written to the database since the last call: an operator, by hand. */
+  /** Whether another process has written to the database since the last call: an operator, by hand. */
   changedByOthers(): boolean
   /**
-   * Throws `StorageFailure` when the database was replaced, moved or removed: what was written to it since is gone
-   * for whoever opens it next, and this process cannot turn to another one.
+   * Throws `StorageFailure` when the database was replaced, moved or removed. Writes since then are lost to anyone who
+   * opens it next, and this process cannot switch to another one.
    */
   checkPlace(): void
   /** Commits a write that changes nothing. Throws when the database cannot be written. */
   checkWritable(): void
-  /** Forgets what has expired. */
+  /** Removes expired sessions and invites. */
   tidy(now: number): void
   close(): void
 }
 
 export interface PlatformOptions {
-  /** Made when it is not there. One process at a time: throws `DataDirLockedError`. */
+  /** Created if missing. Used by one process at a time: throws `DataDirLockedError`. */
   readonly dataDir: string
   readonly synchronous?: 'full' | 'normal'
   readonly refreshTokenTtlMs: number
-  /** Signs tokens; default: one that is made once and kept in the directory. Throws `SigningSecretError`. */
+  /** Signs tokens. Default: a secret that is made once and kept in the directory. Throws `SigningSecretError`. */
   readonly signingSecret?: string | undefined
-  /** Unix milliseconds, for the name of what is set aside. */
+  /** Unix milliseconds, for the names of files that are set aside. */
   readonly now?: () => number
 }
 
-/** Throws also `LostAccountsError`, `DamagedPlatformError`, `NewerSchemaError`, and what SQLite throws. */
+/** Opens the platform. Throws also `LostAccountsError`, `DamagedPlatformError`, `NewerSchemaError`, and what SQLite throws. */
 export function openPlatform(options: PlatformOptions): Platform {
   const { dataDir, synchronous, refreshTokenTtlMs, now = Date.now } = options
-  // Other users of the machine have no business in here.
+  // Nobody else on the machine may read it.
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(dataDir)
   try {

@@ -7,15 +7,16 @@ export interface RefreshClaims {
   readonly generation: number
 }
 
+/** Makes and reads signed refresh tokens. */
 export interface RefreshTokens {
   /** `<session>.<generation>.<256 random bits>.<signature>` */
   issue(claims: RefreshClaims): string
-  /** What the token says of itself; undefined for one that this secret did not sign. */
+  /** The claims of a token; undefined unless this secret signed it. */
   read(token: string): RefreshClaims | undefined
 }
 
 export function createRefreshTokens(secret: string): RefreshTokens {
-  // The secret signs access tokens as well: what is signed here is never one of those.
+  // The secret signs access tokens too. The prefix keeps a signature of one kind from being used for the other.
   const sign = (text: string): Buffer => createHmac('sha256', secret).update(`refresh:${text}`).digest()
 
   return {

@@ -7,20 +7,22 @@ import { prepareQuery } from './prepare-query.ts'
 import { createRefreshTokens } from './refresh-tokens.ts'
 
 /**
- * A session is a family of refresh tokens. Each refresh begins a new generation, and only tokens of the
- * current one are good. An older one means that two parties hold the session, one of them a thief: it ends.
+ * How long the token that began a generation stays valid, in ms.
  *
- * One case is honest: the answer to a refresh was lost, or two tabs refreshed at once. So the very token that
- * began a generation is good for a short while after, and gives a sibling within that generation instead of a
- * new one. Whichever sibling is used next outdates the others at once, so a thief who was quick is still found
- * out by the next refresh of the two, however quick they are again.
+ * A session is a family of refresh tokens. Each refresh begins a new generation, and only tokens of the current one are
+ * valid. Using an older one means that two parties hold the session, one of them a thief, and ends it.
  *
- * A database that was restored from a backup has not seen the newest generations. A token says its own, signed:
- * one that is ahead of the database is honest, and people stay signed in.
+ * There is one honest case: the answer to a refresh was lost, or two tabs refreshed at once. So the token that began a
+ * generation stays valid for a short time, and gives a sibling within that generation instead of a new one. The sibling
+ * that is used first outdates the others at once. So a quick thief is still discovered, by the next refresh of the
+ * other party, however quick.
+ *
+ * A database that was restored from a backup has not seen the newest generations. A token carries its generation,
+ * signed. One that is ahead of the database is honest, and users stay signed in.
  */
 export const refreshGraceMs = 30_000
 
-/** Tokens of so many generations back are recognised as reused; older ones are merely unknown. */
+/** Generations whose tokens are recognised as reused. Older tokens are only unknown. */
 const rememberedGenerations = 1000
 
 export type RefreshVerdict = 'current' | 'ahead' | 'grace' | 'reused'
@@ -45,15 +47,15 @@ export interface IssuedRefresh {
 export interface Sessions {
   start(userId: UserId, now: number): IssuedRefresh
   /**
-   * Exchanges a refresh token, and moves the session's end. `ended` names a session that this ended for
-   * reuse: its sockets must go. Undefined for a token that is unknown or too old.
+   * Exchanges a refresh token, and postpones the session's end. `ended` names a session that was ended because the
+   * token was reused: its sockets must end too. Undefined for a token that is unknown or too old.
    */
   refresh(refreshToken: string, now: number): IssuedRefresh | { readonly ended: string } | undefined
-  /** Whose session it is, while it lasts. */
+  /** The user of a session that has not ended. */
   userOf(sessionId: string, now: number): UserId | undefined
-  /** The session that a refresh token is good for. */
+  /** The session that a refresh token would renew. */
   idByToken(refreshToken: string, now: number): string | undefined
-  /** Ending what has ended is harmless. */
+  /** Ends a session. Repeating it is harmless. */
   end(sessionId: string): void
   /** Ends all of a user's sessions and returns which. */
   endAll(userId: UserId): string[]
@@ -62,7 +64,7 @@ export interface Sessions {
 
 export interface SessionsOptions {
   readonly refreshTokenTtlMs: number
-  /** Signs refresh tokens. With another one those that the database knows stay good. */
+  /** Signs refresh tokens. After it changes, tokens that the database knows stay valid. */
   readonly signingSecret: string
 }
 
@@ -148,7 +150,7 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
     return { sessionId, userId, refreshToken }
   }
 
-  /** The session of a token that has not run out, and where the two stand. */
+  /** The session of a token, if it has not expired, with the verdict on the token. */
   function find(token: string, now: number) {
     const hash = hashOpaqueToken(token)
     const found = selectByToken.get({ hash }) ?? findSigned(token)

@@ -11,16 +11,17 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 
+/** Characters of a secret, at least. */
 export const minSecretLength = 32
 
-/** The file is there and holds no secret. */
+/** The file of the secret is too short. */
 export class SigningSecretError extends Error {
   override readonly name = 'SigningSecretError'
 }
 
 /**
- * The secret that signs access tokens, kept in `<dataDir>/signing-secret` (mode 0600), made at the first
- * start. Losing it only means that everyone's access token is renewed once. Throws `SigningSecretError`.
+ * The secret that signs access tokens, kept in `<dataDir>/signing-secret` (mode 0600) and made at the first start. If it
+ * is lost, every client renews its access token once. Throws `SigningSecretError`.
  */
 export function readOrMakeSigningSecret(dataDir: string): string {
   const path = join(dataDir, 'signing-secret')
@@ -40,7 +41,7 @@ export function readOrMakeSigningSecret(dataDir: string): string {
   return secret
 }
 
-/** Under a name of its own first: a crash in between must not leave half a secret. */
+/** Writes to another name first, so that a crash does not leave half a secret. */
 function writeDurably(path: string, text: string): void {
   const draft = `${path}.new`
   const file = openSync(draft, 'w', 0o600)

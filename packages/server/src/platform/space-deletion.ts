@@ -4,20 +4,20 @@ import type { Logger } from '../ports/logger.ts'
 import type { SpaceRecords } from './space-records.ts'
 
 export interface SpaceDeletion {
-  /** Nobody can enter any more once this returns; a file that cannot be removed now is removed later. */
+  /** Deletes a space. Nobody can enter it once this returns; a file that cannot be removed now is removed later. */
   delete(spaceId: SpaceId, now: number): void
-  /** The rest of it, for a space whose records were removed together with something else. */
+  /** Does the rest of a deletion, for a space whose records are removed already. */
   clear(spaceId: SpaceId): void
-  /** Removes what is left of a space whose deletion was cut short. Throws when it cannot be removed. */
+  /** Finishes the deletion of a space if it was interrupted. Throws when the file cannot be removed. */
   finish(spaceId: SpaceId): void
-  /** Finishes every deletion that was cut short. For the start. */
+  /** Finishes every interrupted deletion, at the server's start. */
   finishAll(): void
 }
 
 /**
- * Deletes in an order that a crash cannot harm: first the row (with a note of the file), then the sockets,
- * then the file, then the note. An id is not given out again while its note is there: whoever registered
- * it would read the old content.
+ * Deletes in an order that a crash cannot harm: first the row, with a note of the file, then the sockets, then the file,
+ * then the note. While the note is there the id cannot be registered again, or its new owner would read the old
+ * content.
  */
 export function createSpaceDeletion(deps: {
   readonly records: SpaceRecords
@@ -39,7 +39,7 @@ export function createSpaceDeletion(deps: {
     } catch (error) {
       logger.error(
         { err: error, spaceId },
-        'a deleted space left its file behind: it is removed at the next start',
+        'the file of a deleted space could not be removed: the next start removes it',
       )
     }
   }

@@ -4,25 +4,26 @@ import { sql } from 'kysely'
 
 import { prepareQuery } from './prepare-query.ts'
 
-/** What the platform knows of spaces: that they are there, and their names. Their content is in files of their own. */
+/** The platform's records of spaces: ids and names. Each space's content is in a file of its own. */
 export interface SpaceRecords {
   exists(id: SpaceId): boolean
-  /** Makes the space with its creator as the owner, in one transaction. Throws when the id is taken. */
+  /** Adds the space with its creator as the owner, in one transaction. Throws when the id is taken. */
   add(space: { readonly id: SpaceId; readonly name: string }, createdBy: UserId, now: number): void
-  /** As the user sees it; undefined when they are not a member. */
+  /** The space as the user sees it; undefined without a membership. */
   get(id: SpaceId, userId: UserId): SpaceSummary | undefined
   /** The user's spaces, oldest first. */
   listFor(userId: UserId): SpaceSummary[]
   rename(id: SpaceId, name: string): void
-  /** The space has had a log once: if there is none, it is lost. */
+  /** Whether the space has ever had a log: if its file is missing, it is lost. */
   hasLog(id: SpaceId): boolean
+  /** Remembers that the space has a log. */
   noteLog(id: SpaceId): void
   /**
-   * Takes away the space with its members and invites, and notes in the same transaction that its file is
-   * to be removed: from here on nobody can enter, whatever happens before the file is gone.
+   * Removes the space with its members and invites, and notes in the same transaction that its file has to be removed.
+   * Nobody can enter from then on, even if the server crashes before the file is gone.
    */
   remove(id: SpaceId, now: number): void
-  /** Spaces of which `remove` was called and `fileRemoved` was not. */
+  /** Spaces that are removed, and whose file may still be there. */
   pendingDeletions(): SpaceId[]
   isPendingDeletion(id: SpaceId): boolean
   fileRemoved(id: SpaceId): void

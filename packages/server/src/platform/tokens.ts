@@ -9,10 +9,10 @@ export interface AccessTokens extends Tokens {
   issue(user: User, sessionId: string): { readonly accessToken: string; readonly expiresInMs: number }
 }
 
-/** What signs: `fastify.jwt`. Synchronous, HS256. */
+/** Signs and verifies JWTs, synchronously and with HS256: `fastify.jwt`. */
 export interface JwtSigner {
   sign(payload: object, options: { clockTimestamp: number }): string
-  /** Throws for a token that is malformed, expired at `clockTimestamp`, or signed by somebody else. */
+  /** Throws for a token that is malformed, expired at `clockTimestamp`, or signed with another secret. */
   verify(token: string, options: { clockTimestamp: number }): object
 }
 
@@ -20,7 +20,7 @@ const claimsSchema = z.object({
   sub: userIdSchema,
   sid: z.string(),
   name: z.string(),
-  /** Unix seconds, as JWT has it. */
+  /** Unix seconds. */
   exp: z.int(),
 })
 
@@ -48,7 +48,7 @@ export function createAccessTokens({
     },
     verify(token) {
       const claims = claimsSchema.safeParse(claimsOf(token))
-      // A session that ended takes its access tokens along, however fresh they are.
+      // When a session ends, its access tokens end with it, however new they are.
       if (!claims.success || sessions.userOf(claims.data.sid, now()) !== claims.data.sub) {
         throw new SyncError('unauthenticated', 'The session has ended: sign in again')
       }

@@ -11,11 +11,11 @@ export interface Users {
   /** Throws `already_exists` when the address is taken. */
   add(user: NewUser, now: number): void
   byId(id: UserId): User | undefined
-  /** With the hash, for whoever checks the password. */
+  /** With the hash, to check a password against. */
   byEmail(email: string): NewUser | undefined
-  /** False when the hash is another by now: somebody else was faster. */
+  /** Replaces the hash `from`. Returns false when the hash has changed meanwhile. */
   changePassword(id: UserId, from: string, to: string): boolean
-  /** Forgets the user with their sessions, memberships and invites. */
+  /** Deletes the user with their sessions, memberships and invites. */
   delete(id: UserId): void
 }
 

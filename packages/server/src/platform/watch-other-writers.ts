@@ -3,18 +3,19 @@ import type { ServerRuntime } from '../ports/server-runtime.ts'
 import { StorageFailure } from '../sqlite/storage-failure.ts'
 import type { Platform } from './platform.ts'
 
+/** How often the database is checked, in ms. */
 const intervalMs = 1_000
 
 export interface OtherWriters {
-  /** Somebody has written to the database. */
+  /** Another process has written to the database. */
   readonly wrote: () => void
-  /** Somebody has replaced, moved or removed it: it is not looked at any more. */
+  /** The database was replaced, moved or removed. It is not checked any more. */
   readonly displaced: (error: StorageFailure) => void
 }
 
 /**
- * Calls back within a second of another process's write to the database: an operator who shuts somebody out
- * deletes rows by hand, and whoever only listens asks for nothing that could be refused. Returns what stops it.
+ * Calls back within a second of another process's write to the database. An operator who locks a user out deletes rows
+ * by hand, and a client that only listens sends no request that could be refused. The returned function stops it.
  */
 export function watchOtherWriters(
   deps: {

@@ -1,4 +1,4 @@
-/** What the server's core needs of a log; a pino instance fits. */
+/** The log that the server writes; a pino instance fits. */
 export interface Logger {
   info(details: object, message: string): void
   warn(details: object, message: string): void

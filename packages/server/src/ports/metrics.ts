@@ -1,16 +1,16 @@
 import type { ErrorCode } from '@t69/protocol'
 
-/** What is counted for whoever runs the server. None of it throws. */
+/** Counts for the operator. No method throws. */
 export interface Metrics {
-  /** A transaction begins; the answer is called with how many operations it committed. Not at all if it fails. */
+  /** A transaction begins. The returned function takes the number of committed operations, unless it fails. */
   committing(): (ops: number) => void
-  /** An operation was not taken, though the rest of its batch was. */
+  /** An operation was rejected, while its batch was taken. */
   rejected(code: ErrorCode): void
   /** A request was refused. */
   refused(event: string, code: ErrorCode): void
-  /** A client's tree was compared with the log's. */
+  /** A client's tree was compared with the log. */
   compared(matches: boolean): void
-  /** A log was found to have lost history. */
+  /** A log turned out to have lost history. */
   historyLost(): void
   /** The file of a space failed. */
   storageFailed(): void

@@ -1,14 +1,14 @@
-/** Time, as the server's core takes it from its surroundings, so that a simulation can own it. */
+/** Time and scheduling, handed in so that a simulation can control them. */
 export interface ServerRuntime {
   /** Unix milliseconds. */
   readonly now: () => number
-  /** Calls back once after `delayMs`; returns what cancels it. */
+  /** Calls back once after `delayMs`. The returned function cancels it. */
   readonly setTimer: (callback: () => void, delayMs: number) => () => void
-  /** Calls back once, after what this turn of the event loop has received is handled: commits are grouped by it. */
+  /** Calls back once, after everything received in this turn of the event loop is handled. Groups commits. */
   readonly schedule: (callback: () => void) => void
 }
 
-/** Timers do not keep the process alive. */
+/** The real clock. Its timers do not keep the process alive. */
 export const systemServerRuntime: ServerRuntime = {
   now: () => Date.now(),
   setTimer: (callback, delayMs) => {
@@ -16,7 +16,7 @@ export const systemServerRuntime: ServerRuntime = {
     timer.unref()
     return () => clearTimeout(timer)
   },
-  // The check phase comes right after the poll phase, in which every socket that had data was read.
+  // The check phase follows the poll phase, in which every socket with data was read.
   schedule: (callback) => {
     setImmediate(callback)
   },

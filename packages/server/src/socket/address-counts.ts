@@ -1,7 +1,7 @@
-/** How many connections each address has. */
+/** Counts the connections of each address. */
 export interface AddressCounts {
   of(address: string): number
-  /** Counts one more, until what is returned is called. */
+  /** Counts one more, until the returned function is called. */
   add(address: string): () => void
 }
 

@@ -1,18 +1,18 @@
 import type { EventEmitter } from 'node:events'
 
-/** The part of an Engine.IO socket that is looked at. */
+/** The part of an Engine.IO socket that is used here. */
 export interface EngineSocket extends EventEmitter {
   readonly transport: EventEmitter & { readonly writable: boolean }
 }
 
 export interface Backlog {
-  /** How much was sent that the operating system has not taken yet. */
+  /** Bytes that were sent and that the operating system has not taken yet. */
   bytes(): number
 }
 
 /**
- * Counts what waits on an Engine.IO socket. Packets gather until the transport is writable, then are handed to it
- * all at once (`flush`); it is writable again once the system has taken them. `drained` is called then.
+ * Counts the bytes that wait on an Engine.IO socket. Packets gather until the transport is writable, and are then
+ * handed to it all at once (`flush`). It is writable again, and `drained` is called, once the system has taken them.
  */
 export function watchBacklog(conn: EngineSocket, drained: () => void): Backlog {
   let gathered = 0
@@ -23,7 +23,7 @@ export function watchBacklog(conn: EngineSocket, drained: () => void): Backlog {
   conn.on('flush', () => {
     handedOver = gathered
     gathered = 0
-    // The transport emits it just before it takes more, so whatever is sent in answer waits its turn.
+    // The transport emits `drain` just before it takes more, so what is sent in answer waits its turn.
     conn.transport.once('drain', () => {
       handedOver = 0
       drained()

@@ -4,15 +4,15 @@ import proxyAddr from '@fastify/proxy-addr'
 import ipaddr from 'ipaddr.js'
 
 /**
- * Whose limits a socket's handshake counts against: the nearest address that is no proxy of ours, as Fastify
- * finds it for HTTP. An IPv6 network of 64 bits counts as one, since one household has as many addresses.
+ * Finds the address whose limits a handshake counts against: the nearest one that is not a trusted proxy, as Fastify
+ * finds it for HTTP. An IPv6 network of 64 bits counts as one address, since one household has that many.
  */
 export function createClientAddress(
   trustProxy: boolean | readonly string[],
 ): (from: IncomingMessage) => string {
   const isProxy = typeof trustProxy === 'boolean' ? () => trustProxy : proxyAddr.compile([...trustProxy])
   return (request) => {
-    // It is gone from a connection that has closed already.
+    // A connection that has closed has no address any more.
     if (request.socket.remoteAddress === undefined) return ''
     return networkOf(proxyAddr(request, isProxy))
   }

@@ -3,19 +3,19 @@ import type { EventEmitter } from 'node:events'
 import type { Server } from 'socket.io'
 
 /**
- * Ends connections that say what no client of ours says, and what Socket.io keeps or answers before anybody
- * knows whose it is: binary parts that it gathers, any number of handshakes on one connection, each past the
- * limits of sockets, and namespaces that do not exist. A connection begins with its handshake, says nothing
- * more until that is answered, and does not repeat it; an event has one binary part at most.
+ * Ends connections that send what our client never sends, and what Socket.io would keep or answer before the user is
+ * known: binary parts that it gathers, repeated handshakes on one connection, each past the limits of sockets, and
+ * namespaces that do not exist. A connection begins with its handshake, sends nothing more until that is answered, and
+ * does not repeat it. An event has at most one binary part.
  */
 export function guardHandshakes(io: Pick<Server, 'engine'>): {
-  /** The handshake of this connection was good. */
+  /** The handshake of this connection was accepted. */
   readonly admit: (connection: object) => void
 } {
   const admitted = new WeakSet<object>()
   io.engine.on('connection', (connection: EngineConnection) => {
     let hasGreeted = false
-    // Before Socket.io makes anything of it.
+    // This listener runs before Socket.io handles the packet.
     connection.on('packet', ({ type, data }: { type: string; data?: unknown }) => {
       if (type !== 'message') return
       const text = typeof data === 'string' ? data : ''
@@ -30,7 +30,7 @@ export function guardHandshakes(io: Pick<Server, 'engine'>): {
   return { admit: (connection) => void admitted.add(connection) }
 }
 
-/** An event or ack (5, 6) with other than one binary part. */
+/** An event or ack with binary parts (types 5 and 6), unless it has exactly one. */
 const announcesParts = /^[56](?!1-)/
 
 interface EngineConnection extends EventEmitter {

@@ -12,8 +12,8 @@ import type { Tokens } from '../ports/tokens.ts'
 const versionSchema = z.object({ protocolVersion: handshakeSchema.shape.protocolVersion })
 
 /**
- * Decides about a new socket by its handshake's `auth`. Throws `unsupported_version` (first of all: a client
- * of another version may not know how to give the rest), `unauthenticated`, or `invalid_request`.
+ * Checks the `auth` of a handshake, and returns whose socket it is. Throws `unsupported_version` (checked first: a
+ * client of another version may send the rest differently), `unauthenticated`, or `invalid_request`.
  */
 export function checkHandshake(auth: unknown, tokens: Tokens): SocketData {
   const version = versionSchema.safeParse(auth)

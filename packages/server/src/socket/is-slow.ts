@@ -1,9 +1,9 @@
 import type { UserConnection } from './user-connection.ts'
 
 /**
- * Whether more waits for a connection than may: than `maxBytes` for itself, or than four times that for all
- * connections of its user, who could else have as much wait as often as they may connect. A connection with
- * little that waits is not made to answer for the others.
+ * Whether too much waits for a connection: more than `maxBytes` for itself, or more than four times that for all
+ * connections of its user. Otherwise a user could multiply the limit by opening more connections. A connection for
+ * which little waits is not held responsible for the others.
  */
 export function isSlow({ socket, allowance }: UserConnection, maxBytes: number): boolean {
   const bytes = socket.backlogBytes()

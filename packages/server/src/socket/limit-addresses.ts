@@ -9,19 +9,19 @@ import { createClientAddress } from './client-address.ts'
 export interface AddressLimits {
   /** As for HTTP: whether, or from which proxies, `X-Forwarded-For` counts. */
   readonly trustProxy: boolean | readonly string[]
-  /** Connections at once. An office may be behind one. */
+  /** Open connections of one address. A whole office may be behind one. */
   readonly perAddress: number
 }
 
-/** For those who are being told, where the limit is low. */
+/** Connections beyond twice the limit that are let in to be refused, for low limits. */
 const spare = 10
 
-/** A place is free again once somebody leaves. */
+/** Wait after too many connections, in ms. A place is free once another connection closes. */
 const retryAfterMs = 30_000
 
 /**
- * Bounds the connections of one address. Those over the limit are let in as far as the handshake, so that they
- * are told why and when to try again; twice as many (and a few) are not let in at all.
+ * Limits the connections of one address. Connections over the limit get as far as the handshake, which tells them
+ * why they are refused and when to try again. Beyond about twice the limit they are not let in at all.
  */
 export function limitAddresses(
   io: Pick<Server, 'engine'>,
@@ -34,7 +34,7 @@ export function limitAddresses(
 } {
   const addressOf = createClientAddress(trustProxy)
   const counts = createAddressCounts()
-  /** By the request that a connection began with: the address is gone once it has closed. */
+  /** By the request that began the connection: a closed connection has no address any more. */
   const addresses = new WeakMap<IncomingMessage, string>()
 
   io.engine.on('connection', (connection: EngineConnection) => {
@@ -44,7 +44,7 @@ export function limitAddresses(
   })
 
   return {
-    allows: (request) => isSeated(request) || counts.of(addressOf(request)) < 2 * perAddress + spare,
+    allows: (request) => isConnected(request) || counts.of(addressOf(request)) < 2 * perAddress + spare,
     check: (request) => {
       if (counts.of(addresses.get(request) ?? '') <= perAddress) return
       throw new SyncError('rate_limited', `${perAddress} connections of this address are open`, {
@@ -59,7 +59,7 @@ interface EngineConnection {
   once(event: 'close', listener: () => void): void
 }
 
-/** Of a connection that is there: long polling sends a request for each message. */
-function isSeated(request: IncomingMessage): boolean {
+/** Whether the request belongs to an open connection: long polling sends a request for each message. */
+function isConnected(request: IncomingMessage): boolean {
   return new URL(request.url ?? '', 'http://localhost').searchParams.has('sid')
 }

@@ -8,7 +8,7 @@ import {
 } from '@t69/protocol'
 import type { z } from 'zod'
 
-/** Throws `invalid_request`, with the field's path in `at`. */
+/** The payload of a request. Throws `invalid_request`, with the field's path in `at`. */
 export function parseRequest<N extends RequestName>(name: N, payload: unknown): ParsedPayload<N> {
   const parsed = requests[name].payload.safeParse(payload)
   // The table pairs each name with its schema; the compiler does not follow it through `N`.
@@ -20,7 +20,7 @@ export function parseRequest<N extends RequestName>(name: N, payload: unknown): 
 
 export type ParsedSignal<N extends SignalName> = z.output<(typeof signals)[N]>
 
-/** Undefined for a malformed one: nobody waits for an answer to it. */
+/** The payload of a signal; undefined if it is malformed, since nobody waits for an answer. */
 export function parseSignal<N extends SignalName>(name: N, payload: unknown): ParsedSignal<N> | undefined {
   const parsed = signals[name].safeParse(payload)
   return parsed.success ? (parsed.data as ParsedSignal<N>) : undefined

@@ -18,7 +18,7 @@ import { requireRight, requireRightInJoined } from './require-right.ts'
 import type { Rooms } from './rooms.ts'
 import type { UserConnection } from './user-connection.ts'
 
-/** Each calls `ack` once, or throws or rejects before it did. What is not a `SyncError` is a bug. */
+/** Each handler calls `ack` once, or else throws or rejects before it does. An error that is not a `SyncError` is a bug. */
 export type RequestHandlers = {
   [N in RequestName]: (
     connection: UserConnection,
@@ -36,7 +36,7 @@ export interface RequestHandlersOptions {
   readonly metrics: Metrics
   readonly now: () => number
   readonly maxBacklogBytes: number
-  /** The connection has a token that expires later. */
+  /** The connection has a new token, which expires later. */
   readonly renewed: (connection: UserConnection) => void
 }
 
@@ -65,12 +65,12 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       requireRightInJoined(options, connection, spaceId, 'edit')
       const { allowance, socket } = connection
       allowance.checkOperations()
-      // Before the push is paid for: it would else be refused for what it costs itself.
+      // Open the space before charging for the push, or the push's own cost could get it refused.
       const space = spaces.open(spaceId, allowance)
       const decoded = decodeBatch(batch)
-      const hearing = rooms.find(spaceId)?.size ?? 0
+      const receivers = rooms.find(spaceId)?.size ?? 0
       allowance.spendOperations(
-        costs.operations(decoded.ops.length, batch.length) + costs.copies(hearing, batch.length),
+        costs.operations(decoded.ops.length, batch.length) + costs.copies(receivers, batch.length),
       )
       if (decoded.spaceId !== spaceId) {
         throw new SyncError('invalid_batch', `the batch is of space ${decoded.spaceId}`)
@@ -80,7 +80,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
 
     'ops:pull': (connection, { spaceId, after, maxBytes }, ack) => {
       requireRightInJoined(options, connection, spaceId, 'read')
-      // Pages that nobody reads must not pile up any more than appends.
+      // Unread pages must not pile up, just as appends must not.
       if (isSlow(connection, maxBacklogBytes)) {
         throw new SyncError('rate_limited', 'read what was sent first', { retryAfterMs: 1_000 })
       }
@@ -109,7 +109,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
         const position = { spaceId, treeId, logId, cursor }
         logger.error(
           { ...position, digest, clientDigest: shown, userId, connectionId: connection.socket.id },
-          "a client's tree is not as the log has it",
+          "a client's tree does not match the log",
         )
       }
       ack({ ok: true, matches, digest })
@@ -118,7 +118,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
     'auth:renew': (connection, { token }, ack) => {
       const data = tokens.verify(token)
       if (data.userId !== connection.data.userId) {
-        throw new SyncError('forbidden', 'the token is of another user: connect anew')
+        throw new SyncError('forbidden', 'the token is another user’s: connect again')
       }
       connection.data = data
       renewed(connection)
@@ -127,5 +127,5 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
   }
 }
 
-// An object type without fields is written as one that may have none at all, `ok` included.
+// The type of a reply without fields allows no fields at all, not even `ok`.
 const left = { ok: true } as Ack<RequestReply<'space:leave'>>

@@ -14,34 +14,36 @@ import { isSlow as isSlowBeyond } from './is-slow.ts'
 import type { Socket } from './socket.ts'
 import type { UserConnection } from './user-connection.ts'
 
+/** A socket in the room. */
 export interface Member {
   readonly connection: UserConnection
-  /** As it was when the socket joined or was last told. */
+  /** The role when the socket joined. */
   readonly role: RoleName
-  /** What it shows of itself; undefined while it is not shown. */
+  /** Its presence; undefined while it shows none. */
   shown: JsonValue | undefined
-  /** What that takes as JSON. */
+  /** Bytes of its presence as JSON. */
   shownBytes: number
-  /** Appends were left out since its network could not follow. */
+  /** True when appends were left out because its network could not keep up. */
   isBehind: boolean
-  /** Whose presence changed meanwhile, and whether it was shown theirs before. */
+  /** Connections whose presence changed meanwhile, and whether this socket had been shown it before. */
   readonly missedPresence: Map<string, boolean>
 }
 
-/** The sockets in one space. What is sent to a slow reader is bounded: it gets the rest once it has drained. */
+/** The sockets in one space. What waits for a slow reader is bounded: it gets the rest once it has drained. */
 export interface Room {
   readonly size: number
   members(): IterableIterator<Member>
-  /** Adds the socket, or gives it another role, and tells it who is here: in so many bytes, which it returns. */
+  /** Adds the socket, or gives it another role, and sends it everybody's presence. Returns the bytes of that. */
   enter(connection: UserConnection, role: RoleName): number
-  /** Nothing of the space reaches the socket afterwards. False when it was not here. */
+  /** Removes the socket: nothing of the space reaches it afterwards. Returns false when it was not here. */
   leave(connection: UserConnection): boolean
-  /** Sends a commit to everybody but the one who pushed it. */
+  /** Sends a commit to every socket except the one that pushed it. */
   append(commit: Commit): void
-  /** `bytes`: the state's, as JSON. */
+  /** Sets the socket's presence and tells the others. `bytes` is its size as JSON. */
   show(connection: UserConnection, state: JsonValue, bytes: number): void
+  /** Sends transient changes to the others. */
   passOn(connection: UserConnection, changes: TransientChange[]): void
-  /** Sends what was left out for a socket that has drained. */
+  /** Sends a drained socket the presence that it missed, and tells it to pull if it missed appends. */
   catchUp(connection: UserConnection, state: () => LogState): void
 }
 
@@ -66,14 +68,14 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
     }
   }
 
-  /** Who came and went meanwhile was never there: it is forgotten, or those who come and go would add up. */
+  /** Forgets a connection that both came and went meanwhile, or such connections would add up. */
   function miss(missed: Map<string, boolean>, id: string, wasShown: boolean, isShown: boolean): void {
     const isKnown = missed.get(id) ?? wasShown
     if (isKnown || isShown) missed.set(id, isKnown)
     else missed.delete(id)
   }
 
-  /** In as many messages as their size takes: one, but for a crowd with a lot to show. */
+  /** Sends presence in as many messages as its size takes: usually one. Returns the bytes of all states. */
   function sendPresence(socket: Socket, present: Presence[], gone: string[]): number {
     let page: Presence[] = []
     let bytes = 0
@@ -125,7 +127,7 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
         if (socket.id === originId) continue
         member.isBehind = isSlow(member.connection)
         if (member.isBehind) continue
-        // Encoded once, for the first one that gets it.
+        // Encoded once, for the first receiver.
         payload ??= { spaceId, logId, epoch, after, cursor, batch: asPushed ?? encodeBatch({ spaceId, ops }) }
         socket.send('ops:appended', payload)
       }

@@ -5,14 +5,14 @@ import type { UserConnection } from './user-connection.ts'
 
 type CloseReason = NotificationPayload<'space:closed'>['reason']
 
-/** Who is in which space. A room is there while somebody is in it. */
+/** The rooms of all spaces. A room exists while a socket is in it. */
 export interface Rooms {
   find(spaceId: SpaceId): Room | undefined
-  /** Returns how many bytes of presence it sent. */
+  /** Puts the connection into the space's room. Returns how many bytes of presence it was sent. */
   enter(connection: UserConnection, spaceId: SpaceId, role: RoleName): number
   leave(connection: UserConnection, spaceId: SpaceId): void
   leaveAll(connection: UserConnection): void
-  /** Ends the connection's stay, in this turn, and tells it why. */
+  /** Takes the connection out of the space, in this turn, and tells it why. */
   expel(connection: UserConnection, spaceId: SpaceId, reason: CloseReason): void
   expelAll(spaceId: SpaceId, reason: CloseReason, but?: UserConnection): void
 }

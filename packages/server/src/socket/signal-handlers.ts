@@ -8,7 +8,7 @@ import { requireRightInJoined } from './require-right.ts'
 import type { Rooms } from './rooms.ts'
 import type { UserConnection } from './user-connection.ts'
 
-/** Each drops what is malformed, acts, or throws: nobody waits for an answer. What is not a `SyncError` is a bug. */
+/** Each handler drops a malformed payload, acts, or throws: nobody waits for an answer. An error that is not a `SyncError` is a bug. */
 export type SignalHandlers = Readonly<
   Record<SignalName, (connection: UserConnection, payload: unknown) => void>
 >
@@ -17,11 +17,11 @@ export interface SignalHandlersOptions {
   readonly access: Access
   readonly rooms: Rooms
   readonly logger: Logger
-  /** How much may be shown of a user at a time, over all connections and spaces. */
+  /** Bytes of presence of one user, over all connections and spaces. */
   readonly maxShownBytes: number
 }
 
-/** So many sockets are sent a signal for what another one would take to be read. */
+/** Sending a signal to this many sockets costs as much as reading one more signal. */
 const copiesPerSignal = 16
 
 /** The handlers of all signals. Each checks the right that its signal takes, charges for it, then passes it on. */
@@ -50,7 +50,7 @@ export function createSignalHandlers(options: SignalHandlersOptions): SignalHand
       if (connection.allowance.logged.take() > 0) return
       const { userId } = connection.data
       const details = { ...report, userId, connectionId: connection.socket.id }
-      logger.warn(details, 'what differed in a tree that diverged')
+      logger.warn(details, 'vertices that differed in a diverged tree')
     }),
   }
 }
@@ -65,7 +65,7 @@ function parsed<N extends SignalName>(
   }
 }
 
-/** Those who hear of a signal make up most of what it takes, the smallest signal included. */
+/** Charges for the receivers of a signal, who cause most of its cost, even for the smallest one. */
 function payForCopies(allowance: Allowance, sockets: number, bytes: number): void {
   allowance.bytes.spend(bytes * sockets)
   allowance.signals.spend(sockets / copiesPerSignal)

@@ -24,12 +24,12 @@ import type { Socket } from './socket.ts'
 export interface SocketIoOptions {
   readonly gateway: Gateway
   readonly tokens: Tokens
-  /** Who may connect from another origin; nobody by default. */
+  /** Other origins whose pages may connect. Default: none. */
   readonly corsOrigin?: string | readonly string[] | undefined
   readonly addressLimits?: AddressLimits
   /**
-   * A connection on which nothing comes any more is noticed after `intervalMs + timeoutMs` at the latest, by
-   * both ends: the client is told both numbers when it connects.
+   * Both ends notice a dead connection after `intervalMs + timeoutMs` at the latest: the client is told both numbers
+   * when it connects.
    */
   readonly pings?: { readonly intervalMs: number; readonly timeoutMs: number }
   readonly logger?: Logger
@@ -39,7 +39,7 @@ const defaultPings = { intervalMs: 25_000, timeoutMs: 20_000 }
 
 const noAddressLimits: AddressLimits = { trustProxy: false, perAddress: Infinity }
 
-// What is sent is typed by `Socket.send`, which pairs a name with its payload.
+// Server events are typed by `Socket.send` instead, which pairs each name with its payload.
 type TypedServer = Server<ClientToServerEvents, DefaultEventsMap, DefaultEventsMap, SocketData>
 type TypedSocket = IoSocket<ClientToServerEvents, DefaultEventsMap, DefaultEventsMap, SocketData>
 
@@ -47,8 +47,8 @@ const requestNames = Object.keys(requests) as RequestName[]
 const signalNames = Object.keys(signals) as SignalName[]
 
 /**
- * Serves the gateway over Socket.io at the default path of an HTTP server. `close` ends the sockets that are
- * left and lets go of the HTTP server, which it does not close.
+ * Serves the gateway over Socket.io, at the default path of an HTTP server. `close` ends the remaining sockets. It does
+ * not close the HTTP server.
  */
 export function attachSocketIo(
   httpServer: HttpServer,
@@ -67,10 +67,10 @@ export function attachSocketIo(
     allowRequest: (request, callback) => callback(null, addresses.allows(request)),
     pingInterval: pings.intervalMs,
     pingTimeout: pings.timeoutMs,
-    // Batches are dense already, and a deflater for each socket costs more memory than all the rest of it.
+    // Batches are dense already, and a deflater costs each socket more memory than everything else.
     perMessageDeflate: false,
-    // UserConnection state recovery stays off, as it is by default: it skips the middleware, and so hands what
-    // was missed to users who have been removed meanwhile.
+    // Connection state recovery stays off, which is the default. It skips the middleware, and so would send missed
+    // messages to users who have been removed meanwhile.
     ...(corsOrigin === undefined ? {} : { cors: { origin: [corsOrigin].flat() } }),
   })
 
@@ -86,13 +86,13 @@ export function attachSocketIo(
     } catch (error) {
       const body = errorBodyOf(error, (bug) => logger.error({ err: bug }, 'a handshake failed'))
       next(Object.assign(new Error('refused'), { data: body }))
-      // The refusal is sent in the next tick. Whoever does not leave then would take up a place for nothing.
+      // The refusal is sent in the next tick. A client that does not leave then would only take up a place.
       setImmediate(() => socket.conn.close())
     }
   })
 
   io.on('connection', (ioSocket) => {
-    // Socket.io lets a tick pass after the middleware, and a session that ended in it cut no socket.
+    // Socket.io lets a tick pass after the middleware. A session that ended in it has not ended this socket.
     try {
       ioSocket.data = checkHandshake(ioSocket.handshake.auth, tokens)
     } catch {
@@ -102,22 +102,22 @@ export function attachSocketIo(
     guard.admit(ioSocket.conn)
     const backlog = watchBacklog(ioSocket.conn, () => connection.drained())
     const connection = gateway.connect(socketOf(ioSocket, backlog), ioSocket.data)
-    // Before anything is made of it, and whatever it is.
+    // Counts every packet, before it is handled.
     ioSocket.conn.on('packet', ({ data }: { data?: unknown }) => connection.received(sizeOf(data)))
     for (const name of requestNames) {
       onEvent(ioSocket, name, (payload, ack) => {
-        // Who asks without waiting for an answer is no client of ours.
+        // Our client always asks for an ack.
         if (ack !== undefined) connection.request(name, payload, ack)
       })
     }
     for (const name of signalNames) onEvent(ioSocket, name, (payload) => connection.signal(name, payload))
     ioSocket.on('disconnect', () => {
       connection.closed()
-      // A client can leave by a packet and stay connected. It could come back by another, as often as it likes:
-      // past the limits of sockets, and with listeners on `conn` from each time.
+      // A client can leave by one packet and come back by another on the same connection, as often as it likes: past
+      // the limits of sockets, and each time with more listeners on `conn`.
       ioSocket.conn.close()
     })
-    // What does not parse, as often as somebody sends it. It ends the connection.
+    // Socket.io emits `error` for a packet that does not parse, and ends the connection. There is nothing to log.
     ioSocket.on('error', () => {})
   })
 
@@ -130,7 +130,7 @@ export function attachSocketIo(
   }
 }
 
-/** Hears an event whatever its arguments are: what a client sends follows no types. */
+/** Listens to an event whatever its arguments are: a client may send anything. */
 function onEvent(
   socket: TypedSocket,
   name: RequestName | SignalName,
@@ -147,7 +147,7 @@ function socketOf(socket: TypedSocket, backlog: Backlog): Socket {
   return {
     id: socket.id,
     send: (name, payload) => void socket.emit(name, payload),
-    // Socket.io carries no reason. What the client needs to know it learns at its next handshake.
+    // Socket.io carries no reason. The client learns what it needs to know at its next handshake.
     disconnect: () => void socket.disconnect(true),
     backlogBytes: () => backlog.bytes(),
   }

@@ -1,11 +1,11 @@
 import type { ErrorBody, NotificationName, NotificationPayload } from '@t69/protocol'
 
-/** One client's socket as the gateway sees it: Socket.io in the product, a simulated network in the simulation. */
+/** A client's socket, as the gateway uses it: Socket.io, or a simulated network. */
 export interface Socket {
   readonly id: string
   send<N extends NotificationName>(name: N, payload: NotificationPayload<N>): void
-  /** Ends the connection; `reason` reaches the client where the transport can carry it. */
+  /** Ends the connection. `reason` reaches the client if the transport can carry it. */
   disconnect(reason: ErrorBody): void
-  /** Bytes that wait for the network: what a slow reader costs. */
+  /** Bytes that wait for the network, for a slow reader. */
   backlogBytes(): number
 }

@@ -1,18 +1,19 @@
 import type { ServerRuntime } from '../ports/server-runtime.ts'
 
-/** How long before its expiry a token is announced to run out. */
+/** How long before its end a token's expiry is announced, in ms. */
 const warningMs = 60_000
 
-/** Longer timers fire at once in JavaScript; they are set in stretches. */
+/** The longest timer of JavaScript, in ms: a longer one fires at once. Longer waits take several timers. */
 const maxTimerMs = 2 ** 31 - 1
 
+/** The timers of one connection's access token. */
 export interface TokenTimers {
-  /** Starts anew, for a token that expires at `expiresAt` (Unix milliseconds). */
+  /** Starts again, for a token that expires at `expiresAt` (Unix milliseconds). */
   restart(expiresAt: number): void
   stop(): void
 }
 
-/** Calls `expiring` a minute before a token's end, or after half of its time when that is shorter, and `expired` then. */
+/** Calls `expiring` a minute before a token's end, or halfway if that is later, and `expired` at its end. */
 export function createTokenTimers(
   { now, setTimer }: ServerRuntime,
   on: { expiring: (expiresInMs: number) => void; expired: () => void },

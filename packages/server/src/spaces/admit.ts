@@ -11,46 +11,46 @@ import {
 import type { OpLog, VertexName } from '../logs/op-log.ts'
 import { hasSameContent } from '../logs/same-content.ts'
 
-/** What admission asks of a log. */
+/** The part of a log that admission asks. */
 export type LogView = Pick<OpLog, 'compare' | 'maxClock' | 'wasDeleted'>
 
-/** How much a log may still take. */
+/** How many operations a log may still take. */
 export interface Headroom {
   /** Operations of any kind. */
   readonly ops: number
-  /** Deletes, whatever the kind of what was taken before them: at least as many as `ops`. */
+  /** Deletes, counted with whatever was taken before them: at least `ops`. */
   readonly deletes: number
-  /** Moves that bring back what was deleted, likewise: at least as many as `deletes`. */
+  /** Moves that bring back a deleted vertex, counted likewise: at least `deletes`. */
   readonly returns: number
-  /** What is full, for whoever is refused. */
+  /** Says what is full, in the refusal. */
   readonly reason: string
 }
 
 export const unlimitedHeadroom: Headroom = { ops: Infinity, deletes: Infinity, returns: Infinity, reason: '' }
 
-/** From here on a rejection has its code and no message, or those of one batch would not fit a message (LI1). */
+/** Rejections of one batch that have a message. The rest have only a code, or they would not fit a message (LI1). */
 const maxExplained = 1_000
-/** At some 55 bytes each, these just fit. */
+/** Rejections of one batch. At about 55 bytes each, this many just fit a message. */
 const maxRejected = 15_000
 
 export interface Admission {
-  /** To be committed, in this order. */
+  /** The operations to commit, in this order. */
   readonly accepted: TreeOperation[]
-  /** How many are in the log already, or came earlier in the batch, as they are. */
+  /** How many operations are in the log already, or came earlier in the batch, with the same content. */
   readonly duplicates: number
-  /** By index, ascending. */
+  /** In the order of the batch. */
   readonly rejected: RejectedOp[]
-  /** Why nothing of the batch is taken, not even what could be. */
+  /** Why nothing of the batch is taken, not even the operations that could be. */
   readonly refusal?: ErrorBody
 }
 
-/** Decides about each operation of a batch (SPEC.md, PU3 to PU6, QU1 and QU2). Each is well-formed on its own. */
+/** Decides about each operation of a batch (SPEC.md, PU3 to PU6, QU1 and QU2). Each operation is well-formed. */
 export function admit(ops: readonly TreeOperation[], log: LogView, headroom = unlimitedHeadroom): Admission {
   const staged = createStage(log)
   const accepted: TreeOperation[] = []
   const rejected: RejectedOp[] = []
   let duplicates = 0
-  /** Only what is beyond the headroom of any operation is looked up. */
+  /** Looks up whether a move brings something back only once other operations are refused. */
   const isBeyond = (op: TreeOperation): boolean => {
     if (accepted.length < headroom.ops) return false
     if (isDelete(op)) return accepted.length >= headroom.deletes
@@ -61,7 +61,7 @@ export function admit(ops: readonly TreeOperation[], log: LogView, headroom = un
   }
   for (const [index, op] of ops.entries()) {
     const highest = staged.maxClock(op.treeId)
-    // Above the highest nothing can have its id: what is new costs no look-up.
+    // Above the highest clock no operation can have this id, so a new one costs no look-up.
     const known = op.clock > highest ? 'absent' : staged.compare(op)
     if (known === 'same') {
       duplicates++
@@ -85,15 +85,15 @@ export function admit(ops: readonly TreeOperation[], log: LogView, headroom = un
 
 const tooManyRejected: ErrorBody = {
   code: 'too_large',
-  message: `more than ${maxRejected} operations of it cannot be taken: push less at once`,
+  message: `more than ${maxRejected} operations of the batch would be rejected: push less at once`,
 }
 
-/** Takes something away: a vertex with what is below it, or a property. */
+/** Whether the operation takes away a vertex with everything below it, or a property. */
 function isDelete(op: TreeOperation): boolean {
   return op.key === undefined ? op.parentId === nullVertexId : op.value === undefined
 }
 
-/** Puts back a vertex that was deleted. */
+/** Whether the operation brings back a deleted vertex. */
 function isReturn(op: TreeOperation, log: LogView): boolean {
   return op.key === undefined && op.parentId !== nullVertexId && log.wasDeleted(op)
 }
@@ -103,8 +103,8 @@ export interface Stage extends LogView {
 }
 
 /**
- * A log as it will be once the operations added here are committed. Comparing costs what the operation that
- * is asked about weighs, not what is compared with weighs: whoever sends little must not cause much.
+ * A log as it will be once the operations added here are committed. The cost of comparing follows from the size of
+ * the operation that is asked about, not from that of the known one: a small message must not cause much work.
  */
 export function createStage(log: LogView): Stage {
   const trees = new Map<TreeId, StagedTree>()
@@ -121,7 +121,7 @@ export function createStage(log: LogView): Stage {
     return highest
   }
 
-  /** The value of a staged operation as text, made once. */
+  /** The value of a staged operation as JSON text, made once. */
   function textOf(op: TreeOperation): string {
     let text = texts.get(op)
     if (text === undefined) texts.set(op, (text = JSON.stringify(op.value)))
@@ -152,7 +152,7 @@ export function createStage(log: LogView): Stage {
 interface StagedTree {
   /** The first operation of each clock: a number is a cheaper key than the text of an id. */
   readonly byClock: Map<number, TreeOperation>
-  /** Those of other peers at the same clocks. */
+  /** Operations of other peers at the same clocks. */
   readonly others: Map<string, TreeOperation>
 }
 

@@ -7,17 +7,17 @@ import { type Headroom, unlimitedHeadroom } from './admit.ts'
 export interface QuotaLimits {
   /** Operations in one space. */
   readonly spaceOps: number
-  /** What the file of one space may take. */
+  /** Bytes of one space's file. */
   readonly spaceBytes: number
-  /** What the files of all spaces may take that one user pays for. */
+  /** Bytes of all spaces' files that count against one user. */
   readonly userBytes: number
 }
 
-/** What a space may still take. */
+/** Decides how much a space may still take. */
 export interface Quotas {
-  /** For a log that holds so much. */
+  /** The headroom of a space whose log holds `held`. */
   roomIn(spaceId: SpaceId, held: { readonly ops: number; readonly bytes: number }): Headroom
-  /** A commit has made the space's log about so much larger. Never throws: it is there, whatever fails now. */
+  /** Counts about `bytes` that a commit added to the space's log. Never throws: the commit has happened. */
   grown(spaceId: SpaceId, bytes: number): void
 }
 
@@ -31,10 +31,10 @@ export interface QuotasOptions {
   readonly now: () => number
 }
 
-/** How long the files of a user are not counted anew; what is pushed meanwhile is added as it comes. */
+/** How long the count of a user's files is used, in ms. What is pushed meanwhile is added to it. */
 const recountMs = 60_000
 
-/** Of how many users it is remembered what they take. */
+/** Users whose usage is remembered. */
 const maxRemembered = 10_000
 
 interface Usage {
@@ -43,10 +43,9 @@ interface Usage {
 }
 
 /**
- * Quotas hold without bookkeeping: the head of a log is its number of operations, and the files say how large
- * they are. Deletes are taken until twice the quota: since nothing leaves a log they take space as well, and
- * nobody needs more of them than there is to delete. What brings back is taken until three times the quota: so
- * each delete that was taken can be undone, the last one too.
+ * Quotas need no bookkeeping: the head of a log is its number of operations, and files have a size. Deletes are taken
+ * until twice the quota. Since nothing leaves a log they take space too, but nobody needs more deletes than there is
+ * to delete. Moves that undo a delete are taken until three times the quota, so that the last delete can be undone too.
  */
 export function createQuotas({ limits, payers, bytesOf, now }: QuotasOptions): Quotas {
   const usages = new LRUCache<UserId, Usage>({ max: maxRemembered })
@@ -60,7 +59,7 @@ export function createQuotas({ limits, payers, bytesOf, now }: QuotasOptions): Q
     return usage
   }
 
-  /** A file that cannot be looked at counts nothing: whatever is wrong with it is not for the others to feel. */
+  /** A file that cannot be read counts 0 bytes: its failure must not affect the payer's other spaces. */
   function sizeOf(spaceId: SpaceId): number {
     try {
       return bytesOf(spaceId)
@@ -69,7 +68,7 @@ export function createQuotas({ limits, payers, bytesOf, now }: QuotasOptions): Q
     }
   }
 
-  /** Undefined also where nobody can say: what is not added is counted within a minute. */
+  /** Undefined if it cannot be found out, too: bytes that are not added now are counted within a minute. */
   function usageOfPayer(spaceId: SpaceId): Usage | undefined {
     try {
       const payer = payers.payerOf(spaceId)

@@ -16,10 +16,10 @@ import { admit, createStage, type LogView } from './admit.ts'
 import type { Quotas } from './quotas.ts'
 import type { LogState, Publish, Push, PushOutcome, Space } from './space.ts'
 
-/** What an operation takes in a file besides its value: two rows of ids, in the table and in its index. */
+/** Bytes that an operation takes in a file besides its value: ids in two rows, one in the table and one in its index. */
 const bytesPerOp = 250
 
-/** Of how many trees of a space the highest clock is remembered: finding it costs microseconds. */
+/** Trees of a space whose highest clock is remembered. Finding a clock again costs microseconds. */
 const maxRememberedTrees = 1_000
 
 interface WaitingPush {
@@ -35,22 +35,23 @@ export interface ServedSpaceOptions {
   readonly quotas: Quotas
   /** Called after each commit, push by push. Must not throw. */
   readonly publish: Publish
-  /** How long until the log may get a new id, in milliseconds: 0 when it may now, and is about to. */
+  /** Takes a renewal of the log's id, and returns 0. Otherwise returns how many milliseconds it has to wait. */
   readonly takeRenewal: () => number
-  /** The log failed, at a commit: what it says of itself may be wrong from here on. */
+  /** A commit failed: the log's own fields may be wrong from then on. Returns what the pushers are told. */
   readonly onFailure: (error: unknown) => ErrorBody
 }
 
+/** A space whose log is open. */
 export interface ServedSpace extends Space {
-  /** Refuses what waits and closes the log. */
+  /** Refuses the waiting pushes and closes the log. */
   abandon(reason: ErrorBody): void
-  /** Commits what waits and closes the log. */
+  /** Commits the waiting pushes and closes the log. */
   close(): void
 }
 
 /**
- * A space over its log. Pushes that come in one turn of the event loop are committed together: a
- * transaction for each would cost a disk's flush for each. Each push keeps its own contiguous range.
+ * Serves a space from its log. Pushes of one turn of the event loop are committed together, since each transaction
+ * costs a flush to the disk. Each push keeps a contiguous range of its own.
  */
 export function serveSpace({
   spaceId,
@@ -117,7 +118,7 @@ export function serveSpace({
         originId: push.originId,
       })
     }
-    // These name the head, so they come after all that leads up to it.
+    // These acks name the head, so they follow all acks and appends that lead up to it.
     for (const { settle, accepted, duplicates, rejected, refusal } of admitted) {
       if (accepted.length > 0) continue
       const added = { after: state.head, cursor: state.head, duplicates, rejected }
@@ -155,7 +156,7 @@ export function serveSpace({
       if (after > state.head) {
         throw new SyncError('invalid_request', `the log ends at ${state.head}`, { at: 'after' })
       }
-      // A batch is smaller than the operations that were read for it, so its first page is all that counts.
+      // The encoded operations are smaller than what was read for them, so the first batch is the whole page.
       const read = log.read(after, { maxOps: limits.maxBatchOps, maxBytes })
       const page = packBatches(spaceId, read, { budgetBytes: maxBytes }).next()
       if (page.done === true)
@@ -176,7 +177,7 @@ export function serveSpace({
   }
 }
 
-/** About how many bytes a push adds to a file, of which `taken` operations were accepted. */
+/** About how many bytes a push adds to a file when `taken` of its operations are accepted. */
 function weightOf({ batch }: Push, taken: number): number {
   return taken === 0 ? 0 : (batch?.byteLength ?? 0) + taken * bytesPerOp
 }
@@ -185,7 +186,7 @@ interface CachedView extends LogView {
   raise(ops: readonly TreeOperation[]): void
 }
 
-/** Remembers the highest clocks of trees, as committed. */
+/** A view of the log that remembers the highest committed clock of each tree. */
 function createCachedView(log: OpLog): CachedView {
   const clocks = new LRUCache<TreeId, number>({ max: maxRememberedTrees })
   return {
@@ -199,7 +200,7 @@ function createCachedView(log: OpLog): CachedView {
     raise: (ops) => {
       for (const { treeId, clock } of ops) {
         const known = clocks.get(treeId)
-        // What is not remembered is asked for, lest a clock below the highest be taken for it.
+        // A tree that is not remembered stays so: this clock may be below its highest, which the log knows.
         if (known !== undefined && clock > known) clocks.set(treeId, clock)
       }
     },

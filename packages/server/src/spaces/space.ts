@@ -1,13 +1,13 @@
 import type { Epoch, ErrorBody, LogId, RejectedOp, SpaceId, TreeOperation } from '@t69/protocol'
 
-/** Where a log stands. */
+/** A log's id, newest epoch and head, at one moment. */
 export interface LogState {
   readonly logId: LogId
   readonly epoch: Epoch
   readonly head: number
 }
 
-/** What came of a push, once it was committed or refused. */
+/** The result of a push, once it was committed or refused. */
 export type PushOutcome =
   | (LogState & {
       readonly ok: true
@@ -34,15 +34,15 @@ export interface Commit {
   readonly after: number
   readonly cursor: number
   readonly ops: readonly TreeOperation[]
-  /** The same operations encoded, where that is at hand. */
+  /** The same operations, encoded, if the pusher's batch can be passed on as it is. */
   readonly batch?: Uint8Array | undefined
-  /** Which connection pushed them. */
+  /** The connection that pushed them. */
   readonly originId?: string | undefined
 }
 
 export interface Push {
   readonly ops: readonly TreeOperation[]
-  /** The operations as they came, encoded: it goes on like that when all of them are committed. */
+  /** The operations as they came, encoded. Passed on as it is when all of them are committed. */
   readonly batch?: Uint8Array
   readonly originId?: string
 }
@@ -61,17 +61,15 @@ export interface Space {
   readonly id: SpaceId
   readonly state: LogState
   /**
-   * Where somebody who stands at `position` continues. `renewed` when the log turned out to have lost
-   * history, and so has got a new id: whoever else is in the space has to join again. Throws
-   * `rate_limited` when that would come too soon after the last time.
+   * Where a device at `position` continues. `renewed` when the log turned out to have lost history and got a new id:
+   * everybody else in the space has to join again. Throws `rate_limited` when the last new id is too recent.
    */
   join(position: JoinPosition): LogState & { readonly cursor: number; readonly renewed: boolean }
   /**
-   * Admits operations and commits them together with whatever else comes in this turn of the event loop.
-   * `settle` is called once, at the commit, in log order with the publishing of other pushes: on one
-   * socket, acks and appends keep the order of the log.
+   * Admits operations and commits them with all other pushes of this turn of the event loop. Calls `settle` once, at
+   * the commit, in log order with the publishing of other pushes: on one socket, acks and appends keep the log's order.
    */
   push(push: Push, settle: (outcome: PushOutcome) => void): void
-  /** The page after `after`. Throws `storage_failed`, and `invalid_request` for a position after the head. */
+  /** The page that begins after `after`. Throws `storage_failed`, and `invalid_request` for a position after the head. */
   pull(after: number, maxBytes?: number): Page
 }

@@ -14,40 +14,39 @@ import { serveSpace, type ServedSpace } from './served-space.ts'
 import type { Publish, Space } from './space.ts'
 import { createTreeQuestions, type TreeQuestions, type TreeQuestionsOptions } from './tree-questions.ts'
 
-/** The spaces of a server: opened when somebody needs one, closed when nobody has for a while. */
+/** The spaces of a server. Each is opened when it is used, and closed when it has not been used for a while. */
 export interface Spaces extends TreeQuestions {
-  /** How many are open. */
+  /** How many spaces are open. */
   readonly size: number
   /**
-   * The space's log, its file made when it is new. Whether the space exists and who may enter is the
-   * platform's to say, before this. Throws `storage_failed` when the file cannot be used. Not to be kept
-   * beyond the turn of the event loop: a space that nobody uses is closed, and opened anew. Whoever has a
-   * budget pays for that.
+   * The space, with its file created if it is new. The caller has checked that the space exists and who may enter.
+   * Use it within this turn of the event loop only, since a space is closed when it is not used. Opening is charged
+   * to `budget`. Throws `storage_failed` when the file cannot be used, and what `budget` throws.
    */
   open(spaceId: SpaceId, budget?: Budget): Space
   /**
-   * Who hears of commits, and of logs that others know and that are gone: the gateway, set once before the
-   * first push.
+   * Sets who is told of commits, and of logs that were replaced, before the first push. `replaced` means that
+   * everybody in the space has to join again.
    */
   publishTo(publish: Publish, replaced?: (spaceId: SpaceId) => void): void
   /** Closes the space and removes its file. Repeating it is harmless. */
   delete(spaceId: SpaceId): void
-  /** Finishes commits that are under way and closes every file. */
+  /** Commits waiting pushes and closes every file. */
   close(): Promise<void>
 }
 
 export interface SpacesOptions extends TreeQuestionsOptions {
   readonly opLogs: OpLogs
-  /** Names this process in the logs that it commits to: a fresh random id for each start. */
+  /** Names this process in the logs that it commits to: a new random id at each start. */
   readonly epoch: Epoch
   readonly runtime?: ServerRuntime
   readonly logger?: Logger
   readonly metrics?: Metrics
   /** Default: none. */
   readonly quotas?: Quotas
-  /** How many spaces stay open at once: an open file costs three handles and some memory. */
+  /** How many spaces are open at once. An open space costs three file handles and some memory. */
   readonly maxOpen?: number
-  /** How long a space stays open after it was used last. */
+  /** How long a space stays open after its last use, in ms. */
   readonly idleMs?: number
 }
 

@@ -4,16 +4,16 @@ import { type Budget, unlimitedBudget, costs } from '../limits/budget.ts'
 import type { OpLog } from '../logs/op-log.ts'
 import { readTree, type TreeQuestion, type TreeReader } from './tree-reader.ts'
 
-/** What can be asked of the trees of a space. Whoever has a budget pays for the answer. */
+/** Answers questions about the trees of a space, and charges them to a budget. */
 export interface TreeQuestions {
   /**
-   * A tree as a replica of its log shows it, as the JSON text of a `TreeSnapshot`. Rejects as a `TreeReader`
-   * does, with `too_large` for a tree of too many operations, and with what `budget` throws.
+   * A tree as a replica of its log shows it: the JSON text of a `TreeSnapshot`. Rejects like a `TreeReader`, with
+   * `too_large` for a tree with too many operations, and with what `budget` throws.
    */
   readTree(tree: TreeOfSpace, budget?: Budget): Promise<string>
   /**
-   * The digest of a tree as it was at a position of the log, which the log must have reached; a tree that is
-   * not there yet has one too. Rejects like `readTree`.
+   * The digest of a tree at a position of the log, which the log must have reached. An empty tree has a digest too.
+   * Rejects like `readTree`.
    */
   digestAt(tree: TreeOfSpace, position: TreePosition, budget?: Budget): Promise<string>
 }
@@ -29,21 +29,22 @@ export interface TreePosition {
 }
 
 export interface TreeQuestionsOptions {
-  /** Who reads trees. Default: the event loop, which serves nobody meanwhile. */
+  /** Reads trees. Default: the event loop, which serves nobody meanwhile. */
   readonly trees?: TreeReader
-  /** How many operations a tree may have to be read or compared. */
+  /** Operations of a tree that may be read or compared. */
   readonly maxTreeOps?: number
-  /** What the values of a tree may take to be read or compared. */
+  /** Bytes of values of a tree that may be read or compared. */
   readonly maxTreeBytes?: number
 }
 
+/** Where the logs come from. */
 interface Logs {
   open(spaceId: SpaceId, budget: Budget): OpLog
-  /** Something was thrown while the space's log was read. */
+  /** Reading the space's log threw `error`. */
   failed(spaceId: SpaceId, error: unknown): void
 }
 
-/** What would take too long, or too much memory, is refused before it is read. */
+/** Refuses a tree that would take too long, or too much memory, before it is read. */
 export function createTreeQuestions(
   logs: Logs,
   { trees, maxTreeOps = 200_000, maxTreeBytes: maxBytes = 64 * 1024 * 1024 }: TreeQuestionsOptions,

@@ -3,11 +3,11 @@ import { Replica, toVertexOperation, type Vertex } from '@t69/replica'
 
 import type { OpLog } from '../logs/op-log.ts'
 
-/** What is asked of a tree: its digest as it was at a position of a log, or all of it as it is now. */
+/** A question about a tree: its digest at a position of the log, or all of the tree as it is now. */
 export type TreeQuestion = {
   readonly spaceId: SpaceId
   readonly treeId: TreeId
-  /** What its values may come to, as JSON text: all of it is in memory while it is read. */
+  /** Bytes that its values may take as JSON text. All of them are in memory while the tree is read. */
   readonly maxBytes: number
 } & (
   | { readonly kind: 'digest'; readonly logId: LogId; readonly cursor: number }
@@ -15,21 +15,21 @@ export type TreeQuestion = {
 )
 
 export interface TreeReading {
-  /** 32 hex digits, or the JSON text of a `TreeSnapshot`. Null when the values came to more than `maxBytes`. */
+  /** 32 hex digits, or the JSON text of a `TreeSnapshot`. Null when the values exceed `maxBytes`. */
   readonly text: string | null
-  /** What the values that were read came to. */
+  /** Bytes of the values that were read. */
   readonly bytes: number
 }
 
 /**
- * Rejects with `SyncError`: `not_found` for a snapshot of a tree that the log does not know, `not_joined` when
- * the log has another id, `too_large`, `storage_failed`, `unavailable`.
+ * Answers a question. Rejects with `SyncError`: `not_found` for a snapshot of an unknown tree, `not_joined` when the
+ * log has another id, `too_large`, `storage_failed`, `unavailable`.
  */
 export type TreeReader = (question: TreeQuestion) => Promise<TreeReading>
 
 /**
- * What a `TreeReader` resolves to, from a replica made for the question: some 6 µs and 0.6 kB an operation.
- * Nobody else is served meanwhile where this runs. Throws what a reader rejects with.
+ * Answers a question with a replica that is built for it: about 6 µs and 0.6 kB an operation. Blocks its thread
+ * meanwhile. Throws what a `TreeReader` rejects with.
  */
 export function readTree(log: OpLog, question: TreeQuestion): TreeReading {
   const { spaceId, treeId, maxBytes } = question
@@ -47,7 +47,7 @@ export function readTree(log: OpLog, question: TreeQuestion): TreeReading {
   return { text: JSON.stringify(snapshot), bytes }
 }
 
-/** Depth first, the root first, siblings in the replica's order. What was deleted is not below the root. */
+/** All vertices below the root, depth first, siblings in the replica's order. Deleted ones are not below the root. */
 function verticesOf(replica: Replica): TreeSnapshot['vertices'] {
   const vertices: TreeSnapshot['vertices'] = []
   const stack: Vertex[] = replica.root === undefined ? [] : [replica.root]

@@ -1,8 +1,8 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 
 /**
- * Kysely as a typed writer of SQL: it compiles statements and never runs one. They run synchronously,
- * prepared once by better-sqlite3: many times faster than awaiting each through Kysely.
+ * Kysely as a typed writer of SQL: it compiles statements and never runs one. better-sqlite3 prepares each once and
+ * runs it synchronously, which is many times faster than awaiting each through Kysely.
  */
 export function createCompiler<Schema>(): Kysely<Schema> {
   return new Kysely<Schema>({

@@ -3,20 +3,20 @@ import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 
 /**
- * The file that is open is not the one at its path any more, or another program has written into it. SQLite goes
- * on with what it has open, and whatever it commits there is gone for whoever opens the path next.
+ * The open file is no longer the one at its path, or another program has written into it. SQLite keeps using the
+ * file that it has open, and its commits are lost to anyone who opens the path next.
  */
 export class DisplacedFileError extends Error {
   override readonly name = 'DisplacedFileError'
 }
 
-/** Tells whether an open database is still what is at its path: two looks at the file system, some microseconds. */
+/** Checks that an open database is still the file at its path. A check takes some microseconds: two `stat` calls. */
 export interface DatabaseFiles {
   /** Throws `DisplacedFileError` when the database, or its write-ahead log, was replaced, moved or removed. */
   checkPlace(): void
   /** Throws when another program has written into the database file since `noteContent`. */
   checkContent(): void
-  /** For after each write of this process: it may have moved what the write-ahead log had into the file. */
+  /** Remembers the file's size and time. For after each own write, which may have changed the file at a checkpoint. */
   noteContent(): void
   /** Closes the database. Repeating it is harmless. */
   close(): void
@@ -28,14 +28,14 @@ export interface OpenedDatabase {
 }
 
 /**
- * How long a write waits for another program's transaction on the file, an operator's say. The whole server waits
- * with it: what is refused for it comes again by itself.
+ * How long a write waits for another program's transaction on the file, in ms. The whole server waits with it, so the
+ * time is short; a refused write is repeated by its client.
  */
 const lockTimeoutMs = 250
 
 /**
- * Opens a database, made when it is not there unless it is to be read only. `prepare` sets it up (write-ahead logging, the schema), and where
- * that throws it is closed again. Throws what better-sqlite3 throws, and `DisplacedFileError`.
+ * Opens a database, and creates it unless `readonly`. `prepare` sets it up (write-ahead logging, the schema); when it
+ * throws, the database is closed again. Throws what better-sqlite3 throws, and `DisplacedFileError`.
  */
 export function openDatabase(
   path: string,
@@ -46,7 +46,7 @@ export function openDatabase(
   const db = new Database(path, { timeout: lockTimeoutMs, readonly, fileMustExist: readonly })
   try {
     const opened = lookAt(path)
-    // What SQLite has open was at the path at some time between the two looks.
+    // SQLite opened whatever was at the path at some moment between the two looks.
     if (before !== undefined && before.id !== opened?.id) throw displaced()
     prepare(db)
     return { db, files: watchFiles(db, path, opened?.id) }
@@ -58,7 +58,7 @@ export function openDatabase(
 
 function watchFiles(db: Database.Database, path: string, id: string | undefined): DatabaseFiles {
   const walPath = `${path}-wal`
-  // As long as the database is open nobody but its own process makes or removes it.
+  // While the database is open, only its own process creates or removes its write-ahead log.
   const walId = lookAt(walPath)?.id
   let content = lookAt(path)?.content
 
@@ -84,8 +84,8 @@ function watchFiles(db: Database.Database, path: string, id: string | undefined)
       try {
         checkPlace()
       } catch {
-        // SQLite leaves the write-ahead log of a database that was moved where it is. What was committed belongs
-        // into the database, wherever it is now, and not into what is opened at its path next.
+        // SQLite leaves the write-ahead log of a moved database where it is. Its commits belong to the database,
+        // wherever that is now, and not to the file that is opened at the path next.
         db.pragma('wal_checkpoint(TRUNCATE)')
       } finally {
         db.close()
@@ -97,12 +97,12 @@ function watchFiles(db: Database.Database, path: string, id: string | undefined)
 const displaced = (): Error => new DisplacedFileError('it was replaced, moved or removed while it was in use')
 
 interface Look {
-  /** Which file it is, as long as somebody has it open. */
+  /** Identifies the file while somebody has it open. */
   readonly id: string
   readonly content: string
 }
 
-/** Undefined for a file that is not there. Never opens it: to close it again would end SQLite's locks on it. */
+/** Undefined without a file. Never opens it: closing it again would release SQLite's locks on it. */
 function lookAt(path: string): Look | undefined {
   const found = statSync(path, { throwIfNoEntry: false })
   return found && { id: `${found.dev}:${found.ino}`, content: `${found.size}:${found.mtimeMs}` }

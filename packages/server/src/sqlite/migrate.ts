@@ -4,17 +4,17 @@ import type { Compilable, Kysely } from 'kysely'
 import { compiler } from './compiler.ts'
 
 /**
- * Schemas change forward only, by numbered migrations that are never edited once released. Kysely's own
- * Migrator is asynchronous and keeps its history in two tables, which would cost each of thousands of space
- * files several queries at every opening; `PRAGMA user_version` costs one read of the file's first page,
- * and lets a file be opened and migrated in one synchronous step. The statements are Kysely's all the same.
+ * A step from one version of a schema to the next. Migrations go forward only, and are never edited once released.
+ * Kysely's own Migrator is not used: it is asynchronous and keeps its history in two tables, which would cost each
+ * of thousands of space files several queries at every opening. `PRAGMA user_version` costs one read of the file's
+ * first page, and lets a file be opened and migrated in one synchronous step.
  */
 export type Migration = (db: Kysely<unknown>) => readonly Compilable[]
 
-/** From 1 without holes: the key is the version that the migration leads to. */
+/** Migrations by the version that each leads to, from 1 without gaps. */
 export type Migrations = Readonly<Record<number, Migration>>
 
-/** The file was written by a newer program. It is left as it was. */
+/** The file was written by a newer program, and is not changed. */
 export class NewerSchemaError extends Error {
   override readonly name = 'NewerSchemaError'
 
@@ -23,7 +23,7 @@ export class NewerSchemaError extends Error {
   }
 }
 
-/** Brings the database to the newest version, all or nothing. Throws `NewerSchemaError`. */
+/** Brings the database to the newest version, in one transaction. Throws `NewerSchemaError`. */
 export function migrate(db: Database, migrations: Migrations): void {
   const latest = Math.max(...Object.keys(migrations).map(Number))
   if (versionOf(db) === latest) return

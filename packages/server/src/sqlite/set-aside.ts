@@ -11,35 +11,40 @@ import {
 import { basename, dirname, join } from 'node:path'
 
 /**
- * Files that are not used and not deleted either, beside the one that they were: `<id>.db.corrupt-<time>` for
- * a database that is damaged, with its write-ahead log if it has one, so that SQLite still opens the two
- * together; `<id>.db.stale-<time>-wal` for a write-ahead log that does not belong to the database beside it;
- * `<id>.db.unknown-<time>` for the file of a space that the accounts have forgotten.
+ * Why a file is set aside: kept under a new name beside its old one, and neither used nor deleted.
+ * `<id>.db.corrupt-<time>` is a damaged database, with its write-ahead log if it has one, so that SQLite still opens
+ * the two together. `<id>.db.stale-<time>-wal` is a write-ahead log that does not belong to the database beside it.
+ * `<id>.db.unknown-<time>` is the file of a space that the accounts have forgotten.
  */
 const asideKinds = ['corrupt', 'stale', 'unknown'] as const
 export type AsideKind = (typeof asideKinds)[number]
 
+/** The new name of a file at `path`. `now` is in Unix milliseconds. */
 export function asidePath(path: string, kind: AsideKind, now: number): string {
   return `${path}.${kind}-${new Date(now).toISOString().replaceAll(':', '-')}`
 }
 
-/** Whether the write-ahead log of the database at `path` holds anything: it does after a crash, only. */
+/** Whether the database at `path` has a write-ahead log with content. A closed database has one only after a crash. */
 export function hasWal(path: string): boolean {
   return sizeOf(`${path}-wal`) > 0
 }
 
-/** 0 for a file that is not there. */
+/** Bytes of a file; 0 without one. */
 export function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
-/** Renames, durably. A shared-memory file is an index that SQLite makes anew, and a stale one would mislead it. */
+/**
+ * Renames the write-ahead log, durably. Removes the shared-memory file, an index of it: SQLite makes a new one, and a
+ * stale one would mislead it.
+ */
 export function setWalAside(path: string, aside: string): void {
   rmSync(`${path}-shm`, { force: true })
   renameSync(`${path}-wal`, `${aside}-wal`)
   syncFolder(dirname(path))
 }
 
+/** Renames a database with its write-ahead log, durably. */
 export function setDatabaseAside(path: string, aside: string): void {
   rmSync(`${path}-shm`, { force: true })
   if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${aside}-wal`)
@@ -47,7 +52,7 @@ export function setDatabaseAside(path: string, aside: string): void {
   syncFolder(dirname(path))
 }
 
-/** For a space that is deleted with all that is left of it. */
+/** Removes every file that was set aside from `path`, for a space that is deleted for good. */
 export function removeAsides(path: string): void {
   const folder = dirname(path)
   if (!existsSync(folder)) return
@@ -57,7 +62,7 @@ export function removeAsides(path: string): void {
   }
 }
 
-/** SQLite syncs the folder of a file that it makes; what we make or rename is ours to sync. */
+/** Makes new names in a folder durable. SQLite does so for the files that it creates, and not for ours. */
 export function syncFolder(path: string): void {
   const folder = openSync(path, 'r')
   try {

@@ -8,25 +8,26 @@ import type { TreeAnswer, TreeTask } from './tree-thread.ts'
 
 export interface TreePool {
   readonly read: TreeReader
-  /** Rejects what is under way with `unavailable`. */
+  /** Ends the thread. Questions under way reject with `unavailable`. */
   close(): Promise<void>
 }
 
-/** A second thread beside the one that serves: whatever trees are read, a core is left for everything else. */
+/** Threads beside the one that serves. With one, a core is left for everything else, whatever trees are read. */
 const threads = 1
 
-/** The thread ends when nobody has asked for so long. */
+/** How long the thread waits for the next question before it ends, in ms. */
 const idleMs = 30_000
 
-/** Questions that wait; users have limits of their own long before. */
+/** Questions that may wait. Users reach their own limits long before. */
 const maxQueue = 1_000
 
+/** Wait after a full queue, in ms. */
 const retryAfterMs = 5_000
 
 /**
- * Reads trees of the files under `dataDir` on a thread of its own: a large one takes a second, in which nobody
- * would be served, and memory that the server itself must not run out of. `damaged` is called when a file turns
- * out to be. A thread that needs more than `threadMegabytes` ends, and takes nothing with it but the question.
+ * Reads trees from the files under `dataDir` on a thread of its own. A large tree takes a second, in which the server
+ * would serve nobody else, and memory that the server must not run out of. Calls `damaged` for a damaged file. A
+ * thread that needs more than `threadMegabytes` ends, and only its question fails with it.
  */
 export function createTreePool({
   dataDir,
@@ -50,12 +51,12 @@ export function createTreePool({
   async function run(task: TreeTask): Promise<TreeAnswer> {
     if (isClosed) throw new SyncError('unavailable', 'the server is shutting down')
     if (pool.queueSize >= maxQueue) {
-      throw new SyncError('unavailable', 'too many trees are asked for', { retryAfterMs })
+      throw new SyncError('unavailable', 'too many trees are being read', { retryAfterMs })
     }
     try {
       return await pool.run(task)
     } catch (error) {
-      // Of the thread that was ended.
+      // The error comes from ending the thread.
       if (isClosed) throw new SyncError('unavailable', 'the server is shutting down')
       if (!isOutOfMemory(error)) throw error
       throw new SyncError('too_large', 'the tree takes too much memory to be read: read the log')

@@ -8,14 +8,14 @@ export interface TreeTask {
   readonly question: TreeQuestion
 }
 
-/** Errors as data: an exception loses its class on the way to another thread. */
+/** A reading, or an error as data: an exception loses its class on the way to another thread. */
 export type TreeAnswer =
   | { readonly ok: true; readonly reading: TreeReading }
   | { readonly ok: false; readonly error: ErrorBody; readonly cause?: string; readonly isDamaged: boolean }
 
 /**
- * What runs on the thread: each question reads the space's file anew, through a connection of its own that can
- * write nothing, and keeps nothing.
+ * Answers one question, on the thread. Opens the space's file for each, for reading only, and keeps nothing between
+ * questions.
  */
 export default function answerTask({ dataDir, question }: TreeTask): TreeAnswer {
   let isDamaged = false
