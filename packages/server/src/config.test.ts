@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { ConfigError, parseConfig } from './config.ts'
 
 describe('the configuration', () => {
-  it('has a default for everything', () => {
+  it('has a default for every variable', () => {
     const config = parseConfig({})
     expect(config).toMatchObject({
       port: 3000,
@@ -18,7 +18,7 @@ describe('the configuration', () => {
     expect(config.staticDir).toMatch(/apps\/t69\/dist$/)
   })
 
-  it('takes what the environment gives', () => {
+  it('takes values from the environment', () => {
     const config = parseConfig({
       PORT: '0',
       PUBLIC_URL: 'https://t69.example/',

@@ -58,7 +58,7 @@ function run(env: Record<string, string>, nodeFlags: readonly string[] = []) {
 }
 
 describe('the program', () => {
-  it('says where it is, answers there, and goes when it is asked to', async () => {
+  it('prints its URL, answers there, and exits when it is asked to', async () => {
     const { child, ended, url } = run({})
     const response = await fetch(`${await url()}/ready`)
     expect(response.status).toBe(200)
@@ -66,7 +66,7 @@ describe('the program', () => {
     expect(await ended).toMatchObject({ code: 0, err: '' })
   })
 
-  it('starts again at once on the directory of a server that was killed', async () => {
+  it('starts at once on the data directory of a server that was killed', async () => {
     const first = run({})
     await first.url()
     const second = run({})
@@ -80,7 +80,7 @@ describe('the program', () => {
     expect((await fetch(`${await third.url()}/ready`)).status).toBe(200)
   })
 
-  it('ends in order when its accounts are taken from under it, and does not begin anew beside their spaces', async () => {
+  it('shuts down in order when its accounts are moved away, and does not start over beside their spaces', async () => {
     const first = run({})
     await first.url()
     mkdirSync(join(dataDir, 'ab'))
@@ -95,13 +95,13 @@ describe('the program', () => {
     )
     const second = await run({}).ended
     expect(second.code).toBe(1)
-    expect(second.err).toMatch(/^t69 cannot start: .*platform\.sqlite is missing, and there are spaces: /)
+    expect(second.err).toMatch(/^t69 cannot start: .*platform\.sqlite is missing, but there are spaces: /)
     expect(existsSync(path)).toBe(false)
     renameSync(`${path}.away`, path)
     expect((await fetch(`${await run({}).url()}/ready`)).status).toBe(200)
   })
 
-  it('keeps its files to itself, in a folder that is open to others too', async () => {
+  it('lets nobody else read its files, even in a folder that others may read', async () => {
     chmodSync(dataDir, 0o755)
     await run({}).url()
     const files = readdirSync(dataDir)
@@ -109,7 +109,7 @@ describe('the program', () => {
     expect(files.filter((name) => (statSync(join(dataDir, name)).mode & 0o077) !== 0)).toEqual([])
   })
 
-  it('names what is wrong in the configuration, without a stack', async () => {
+  it('names every wrong variable of the configuration, without a stack', async () => {
     const { code, err, out } = await run({ PORT: 'x', ACCESS_TOKEN_TTL: 'soon' }).ended
     expect(code).toBe(1)
     expect(out).toBe('')
@@ -118,7 +118,7 @@ describe('the program', () => {
     )
   })
 
-  it('says in a sentence that it is run by a Node that is too old', async () => {
+  it('says in one sentence that its Node is too old', async () => {
     const older =
       'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "22.9.0" } })'
     const { code, err } = await run({}, ['--import', `data:text/javascript,${encodeURIComponent(older)}`])
@@ -129,7 +129,7 @@ describe('the program', () => {
     })
   })
 
-  it('says in a sentence that the port is taken', async () => {
+  it('says in one sentence that the port is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const address = other.address()

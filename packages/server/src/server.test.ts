@@ -59,7 +59,7 @@ async function joinSpace(socket: Socket): Promise<Ack<RequestReply<'space:join'>
 }
 
 describe('the server', () => {
-  it('serves HTTP and sockets on one port, and tells sockets what HTTP changes', async () => {
+  it('serves HTTP and sockets on one port, and tells sockets of changes over HTTP', async () => {
     const server = await create()
     await server.listen()
     expect(server.url).toBe(`http://localhost:${server.port}`)
@@ -86,7 +86,7 @@ describe('the server', () => {
     }
   })
 
-  it('closes: clients are told, files are released, and it can start again on them', async () => {
+  it('tells clients and releases its files when it closes, and can start again on them', async () => {
     const server = await create()
     await server.listen()
     const token = await signUp(server)
@@ -107,13 +107,13 @@ describe('the server', () => {
     await again.close()
   })
 
-  it('does not share its data directory', async () => {
+  it('refuses a data directory that another server uses', async () => {
     const server = await create()
     await expect(create()).rejects.toThrow(DataDirLockedError)
     await server.close()
   })
 
-  it('refuses a socket without a good token', async () => {
+  it('refuses a socket without a valid token', async () => {
     const server = await create()
     await server.listen()
     const socket = connect(server, 'nonsense')

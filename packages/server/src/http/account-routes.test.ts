@@ -23,7 +23,7 @@ const wrong = { status: 401, body: { error: { code: 'wrong_credentials', at: 'pa
 const ended = { status: 401, body: { error: { code: 'unauthenticated' } } }
 
 describe('changing the password', () => {
-  it('needs the one that is good now, and is good itself from then on', async () => {
+  it('takes the current password, and makes the new one valid at once', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     expect(await changePassword(anna, { password: 'a guess' })).toMatchObject(wrong)
@@ -33,7 +33,7 @@ describe('changing the password', () => {
     expect((await signIn(harness, newPassword))?.user).toEqual(anna.user)
   })
 
-  it('ends every session before it answers, and gives the caller another', async () => {
+  it('ends every session before it answers, and gives the caller a new one', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const other = await signIn(harness, password)
@@ -50,7 +50,7 @@ describe('changing the password', () => {
     expect((await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })).status).toBe(200)
   })
 
-  it('puts the session in the cookie where it was', async () => {
+  it('keeps the session in a cookie if it was in one', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const response = await harness.app.inject({
@@ -63,7 +63,7 @@ describe('changing the password', () => {
     expect(response.cookies[0]).toMatchObject({ httpOnly: true, sameSite: 'Strict', path: '/api/auth' })
   })
 
-  it('takes no password that sign-up would not', async () => {
+  it('refuses a password that sign-up would refuse', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     expect(await changePassword(anna, { newPassword: 'short' })).toMatchObject({
@@ -72,7 +72,7 @@ describe('changing the password', () => {
     })
   })
 
-  it('is done once when two do it at the same time', async () => {
+  it('happens once when two requests change it at the same time', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const replies = await Promise.all(
@@ -83,7 +83,7 @@ describe('changing the password', () => {
     expect(await signIn(harness, won)).toBeDefined()
   })
 
-  it('is not done in a session that ends while the password is checked', async () => {
+  it('is refused when the session ends while the password is checked', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const change = changePassword(anna)
@@ -93,7 +93,7 @@ describe('changing the password', () => {
     expect(await signIn(harness, newPassword)).toBeUndefined()
   })
 
-  it('starts no session for a sign-in with the old password that is under way', async () => {
+  it('starts no session for a sign-in with the old password under way', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const { passwordHash } = harness.platform.users.byEmail('anna@example.org')!
@@ -109,7 +109,7 @@ describe('changing the password', () => {
 })
 
 describe('deleting an account', () => {
-  it('takes the password', async () => {
+  it('needs the password', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     expect(await deleteAccount(anna, 'a guess')).toMatchObject(wrong)
@@ -117,7 +117,7 @@ describe('deleting an account', () => {
     expect(harness.told).toEqual([])
   })
 
-  it('cuts the sockets first, then closes and removes the spaces that nobody else is in', async () => {
+  it('ends the sockets first, then removes the spaces without other members', async () => {
     await using harness = await createHttpHarness()
     const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
     const shared = harness.space(ben, [[anna, 'editor']])
@@ -138,7 +138,7 @@ describe('deleting an account', () => {
     expect(await deleteAccount(anna)).toMatchObject(ended)
   })
 
-  it('leaves a file that cannot be removed now for the next start, and answers all the same', async () => {
+  it('leaves a file that cannot be removed for the next start, and still succeeds', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const spaces = [harness.space(anna), harness.space(anna)]
@@ -147,7 +147,7 @@ describe('deleting an account', () => {
     expect(harness.platform.spaceRecords.pendingDeletions()).toEqual([spaces[0]])
   })
 
-  it('is refused to the last owner of a space that others are in, in words that name it', async () => {
+  it('is refused to the last owner of a space with other members, and names the space', async () => {
     await using harness = await createHttpHarness()
     const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
     harness.space(anna)
@@ -164,7 +164,7 @@ describe('deleting an account', () => {
     })
   })
 
-  it('gives the address free: whoever takes it is somebody else, and sees nothing of before', async () => {
+  it('frees the address: its next owner is another user, and sees nothing of the first one’s', async () => {
     await using harness = await createHttpHarness()
     const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
     const shared = harness.space(ben, [[anna, 'editor']])
@@ -176,7 +176,7 @@ describe('deleting an account', () => {
     expect(await anna.call('GET', '/api/me')).toMatchObject(ended)
   })
 
-  it('starts no session for a sign-in that is under way, and signs nobody in', async () => {
+  it('starts no session for a sign-in under way', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const late = harness.anonymous('POST', '/api/auth/login', { email: 'anna@example.org', password })
@@ -185,7 +185,7 @@ describe('deleting an account', () => {
     expect(await late).toMatchObject({ status: 401, body: { error: { code: 'wrong_credentials' } } })
   })
 
-  it('is done once when two do it at the same time', async () => {
+  it('happens once when two requests delete it at the same time', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const replies = await Promise.all([deleteAccount(anna), deleteAccount(anna)])
@@ -193,8 +193,8 @@ describe('deleting an account', () => {
   })
 })
 
-describe('guesses at the password of who is signed in', () => {
-  it('count with those at sign-in', async () => {
+describe('guesses at the password of a signed-in user', () => {
+  it('count against the limit of sign-in', async () => {
     await using harness = await createHttpHarness({ SIGN_IN_LIMIT_PER_ACCOUNT: '3' })
     const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
     expect((await deleteAccount(anna, 'a guess')).status).toBe(401)

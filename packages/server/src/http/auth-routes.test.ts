@@ -8,7 +8,7 @@ import { createHttpHarness, password, type HttpHarness } from '../testing/http-h
 const minute = 60_000
 
 describe('signing up and in', () => {
-  it('gives a session with both tokens, and the access token says who is signed in', async () => {
+  it('returns a session with both tokens, and the access token names the user', async () => {
     await using harness = await createHttpHarness()
     const body = { email: ' Anna@Example.org ', password, name: 'Anna' }
     const registered = await harness.anonymous('POST', '/api/auth/register', body)
@@ -36,7 +36,7 @@ describe('signing up and in', () => {
     expect(file.includes(password)).toBe(false)
   })
 
-  it('refuses an address that is taken, in whatever case', async () => {
+  it('refuses an address that is taken, in any letter case', async () => {
     await using harness = await createHttpHarness()
     await harness.signUp('Anna')
     const body = { email: 'ANNA@example.org', password, name: 'Another' }
@@ -53,7 +53,7 @@ describe('signing up and in', () => {
     expect(new Set(replies.map((reply) => reply.status))).toEqual(new Set([201, 409]))
   })
 
-  it('says the same of a wrong password and of an unknown address', async () => {
+  it('answers alike for a wrong password and an unknown address', async () => {
     await using harness = await createHttpHarness()
     await harness.signUp('Anna')
     const wrong = { email: 'anna@example.org', password: 'wrong horse' }
@@ -99,7 +99,7 @@ describe('renewing a session', () => {
     expect((await harness.withToken(renewed.session!.accessToken)('GET', '/api/me')).status).toBe(200)
   })
 
-  it('takes the token before once more when the answer was lost', async () => {
+  it('takes the previous token once more when the answer was lost', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     await refresh(harness, anna.session.refreshToken)
@@ -110,7 +110,7 @@ describe('renewing a session', () => {
     expect(harness.told).toEqual([])
   })
 
-  it('ends the session when an outdated token comes back, for thief and victim alike', async () => {
+  it('ends the session when an outdated token is used, for thief and victim alike', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const renewed = await refresh(harness, anna.session.refreshToken)
@@ -122,7 +122,7 @@ describe('renewing a session', () => {
     expect((await anna.call('GET', '/api/me')).status).toBe(401)
   })
 
-  it('finds out a thief who was quick, at the next renewal of the two', async () => {
+  it('detects a quick thief at the next renewal of either party', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const honest = await refresh(harness, anna.session.refreshToken)
@@ -134,7 +134,7 @@ describe('renewing a session', () => {
     expect(harness.told).toHaveLength(1)
   })
 
-  it('finds out a thief who is as quick at the next renewal, whichever of the two is first', async () => {
+  it('detects a thief who is as quick at the next renewal, whichever party is first', async () => {
     for (const isThiefFirst of [false, true]) {
       await using harness = await createHttpHarness()
       const anna = await harness.signUp('Anna')
@@ -149,7 +149,7 @@ describe('renewing a session', () => {
     }
   })
 
-  it('keeps a session that is used alive, and lets one rest that is not', async () => {
+  it('keeps a used session alive, and lets an unused one expire', async () => {
     await using harness = await createHttpHarness({ REFRESH_TOKEN_TTL: '10m' })
     const anna = await harness.signUp('Anna')
     harness.clock.now += 9 * minute
@@ -161,7 +161,7 @@ describe('renewing a session', () => {
     expect((await refresh(harness, again.session!.refreshToken)).status).toBe(401)
   })
 
-  it('knows no token that it did not give', async () => {
+  it('refuses a token that it did not issue', async () => {
     await using harness = await createHttpHarness()
     expect((await refresh(harness, 'made-up')).status).toBe(401)
     expect((await refresh(harness, undefined)).status).toBe(401)
@@ -182,7 +182,7 @@ describe('signing out', () => {
     expect(harness.told).toHaveLength(1)
   })
 
-  it('takes the access token as well, and leaves other devices signed in', async () => {
+  it('accepts the access token too, and leaves other devices signed in', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const login = await harness.anonymous('POST', '/api/auth/login', { email: 'anna@example.org', password })
@@ -192,7 +192,7 @@ describe('signing out', () => {
     expect((await other('GET', '/api/me')).status).toBe(200)
   })
 
-  it('ends every session when asked to sign out everywhere, and nobody else’s', async () => {
+  it('ends every session of the user when asked to sign out everywhere, and nobody else’s', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const ben = await harness.signUp('Ben')
@@ -224,7 +224,7 @@ describe('a session in a cookie', () => {
     return { harness, response, cookie: cookie!, refresh }
   }
 
-  it('is out of reach of scripts and of other sites, and the body has no refresh token', async () => {
+  it('is hidden from scripts and other sites, and the body has no refresh token', async () => {
     const { harness, response, cookie } = await signedUp()
     await using _ = harness
     expect(response.json()).not.toHaveProperty('refreshToken')
@@ -238,7 +238,7 @@ describe('a session in a cookie', () => {
     expect(cookie.secure).toBe(true)
   })
 
-  it('does not believe in HTTPS on the word of an untrusted client', async () => {
+  it('does not trust an untrusted client that claims HTTPS', async () => {
     const { harness, cookie } = await signedUp({}, { 'x-forwarded-proto': 'https' })
     await using _ = harness
     expect(cookie.secure).toBeUndefined()
@@ -253,7 +253,7 @@ describe('a session in a cookie', () => {
     ['a sister domain', { 'sec-fetch-site': 'same-site', origin: 'http://evil.t69.example' }, 403],
     ['another port in an old browser', { origin: 'http://t69.example:8080' }, 403],
     ['a sandboxed frame', { origin: 'null' }, 403],
-  ])('is taken or refused by where the request came from: %s', async (_, headers, status) => {
+  ])('is accepted or refused by the origin of the request: %s', async (_, headers, status) => {
     const { harness, refresh } = await signedUp({ CORS_ORIGIN: 'https://app.example' })
     await using __ = harness
     const response = await refresh(headers)
@@ -261,7 +261,7 @@ describe('a session in a cookie', () => {
     expect(response.cookies).toHaveLength(status === 200 ? 1 : 0)
   })
 
-  it('is cleared on signing out and when it is good no more', async () => {
+  it('is cleared on signing out, and when it is no longer valid', async () => {
     const { harness, cookie, refresh } = await signedUp()
     await using _ = harness
     const cookies = { [cookie.name]: cookie.value }
@@ -275,7 +275,7 @@ describe('a session in a cookie', () => {
 })
 
 describe('limits on signing in', () => {
-  it('lets a whole office renew after its address has used up its requests, and bounds guesses', async () => {
+  it('lets every user of an address renew after its requests are used up, and limits guesses', async () => {
     await using harness = await createHttpHarness({
       REQUEST_LIMIT_PER_ADDRESS: '2',
       REQUEST_LIMIT_PER_USER: '3',
@@ -318,7 +318,7 @@ describe('limits on signing in', () => {
     expect(Number(response.headers['retry-after'])).toBe(Math.ceil(error.retryAfterMs / 1000))
   })
 
-  it('is not got round with a token of one’s own', async () => {
+  it('cannot be avoided with a valid access token', async () => {
     await using harness = await createHttpHarness({ SIGN_IN_LIMIT_PER_ADDRESS: '2' })
     const anna = await harness.signUp('Anna')
     const guess = { email: 'ben@example.org', password: 'a guess' }
@@ -326,7 +326,7 @@ describe('limits on signing in', () => {
     expect((await anna.call('POST', '/api/auth/login', guess)).status).toBe(429)
   })
 
-  it('bounds guesses at one account, whatever the address, and leaves others alone', async () => {
+  it('limits guesses at one account from any address, and leaves other accounts alone', async () => {
     await using harness = await createHttpHarness({ SIGN_IN_LIMIT_PER_ACCOUNT: '2', TRUST_PROXY: 'true' })
     await harness.signUp('Anna')
     await harness.signUp('Ben')

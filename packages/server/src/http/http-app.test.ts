@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { createHttpHarness, type HttpHarness, password } from '../testing/http-harness.ts'
 
-describe('every refusal has the form that clients know', () => {
+describe('every refusal is an error body', () => {
   it.each([
     ['an unknown path', { method: 'GET', url: '/api/nothing' }, 404, 'not_found'],
     ['an unknown method', { method: 'PUT', url: '/api/spaces' }, 404, 'not_found'],
@@ -53,7 +53,7 @@ describe('every refusal has the form that clients know', () => {
     expect(error.code).toBe(code)
   })
 
-  it('a change that was written to a database that is not there any more', async () => {
+  it('also for a change that was written to a displaced database', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('anna')
     const space = { id: 'ab'.repeat(16), name: 'Home' }
@@ -71,7 +71,7 @@ describe('every refusal has the form that clients know', () => {
     })
   })
 
-  it('bounds the requests of one address, and says when to come back', async () => {
+  it('limits the requests of one address, and says when to try again', async () => {
     await using harness = await createHttpHarness({ REQUEST_LIMIT_PER_ADDRESS: '2' })
     await harness.anonymous('GET', '/api/spaces')
     await harness.anonymous('GET', '/api/spaces')
@@ -82,7 +82,7 @@ describe('every refusal has the form that clients know', () => {
     expect((await harness.anonymous('GET', '/health')).status).toBe(200)
   })
 
-  it('answers nothing but health once the server is closing', async () => {
+  it('answers only /health and /ready while the server is closing', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     expect((await harness.anonymous('GET', '/ready')).status).toBe(200)
@@ -93,7 +93,7 @@ describe('every refusal has the form that clients know', () => {
     expect((await harness.anonymous('GET', '/health')).status).toBe(200)
   })
 
-  it('writes to the disk once a second at the most for whoever asks whether it is ready', async () => {
+  it('checks the disk at most once a second for /ready', async () => {
     await using harness = await createHttpHarness()
     const other = new Sqlite(join(harness.dataDir, 'platform.sqlite'))
     const versions = new Set([other.pragma('data_version', { simple: true })])
@@ -111,12 +111,12 @@ describe('every refusal has the form that clients know', () => {
     other.close()
   })
 
-  it('lets go of whoever neither reads nor writes, after the time that long polling may rest', async () => {
+  it('closes a connection that neither reads nor writes, after the time that long polling may be idle', async () => {
     await using harness = await createHttpHarness({ PING_INTERVAL: '40s' })
     expect(harness.app.server.timeout).toBe(100_000)
   })
 
-  it('shows figures to whoever has the token for them, and has no such route without one', async () => {
+  it('serves /metrics to anyone with its token, and has no such route without a configured one', async () => {
     await using closed = await createHttpHarness()
     expect((await closed.anonymous('GET', '/metrics')).status).toBe(404)
     const token = 'a-token-for-the-operator-long-enough'
@@ -133,7 +133,7 @@ describe('every refusal has the form that clients know', () => {
     expect(shown.body).toMatch(/^nodejs_eventloop_lag_p99_seconds /m)
   })
 
-  it('hides what a bug was about', async () => {
+  it('hides the details of a bug', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     harness.platform.close()
@@ -230,7 +230,7 @@ describe('the app', () => {
     expect(headers['referrer-policy']).toBe('no-referrer')
   })
 
-  it('says so when it is not built', async () => {
+  it('says that it is not built', async () => {
     await using bare = await createHttpHarness()
     const response = await bare.app.inject({ url: '/', headers: page })
     expect(response.statusCode).toBe(404)

@@ -12,7 +12,7 @@ async function invite(person: Person, spaceId: string, role: 'editor' | 'viewer'
 }
 
 describe('invites', () => {
-  it('let everyone in who has the link, with its role, and tell the gateway first', async () => {
+  it('let in anyone with the link, in its role, and tell live sockets first', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const spaceId = harness.space(anna)
@@ -34,7 +34,7 @@ describe('invites', () => {
     ])
   })
 
-  it('point to the public address when one is set', async () => {
+  it('point to the public URL when one is configured', async () => {
     await using harness = await createHttpHarness({ PUBLIC_URL: 'https://t69.example/' })
     const anna = await harness.signUp('Anna')
     const { url, token } = await invite(anna, harness.space(anna), 'viewer')
@@ -65,7 +65,7 @@ describe('invites', () => {
     })
   })
 
-  it('are void once whoever made them is no owner any more', async () => {
+  it('are void once their creator is no longer an owner', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const ben = await harness.signUp('Ben')
@@ -77,7 +77,7 @@ describe('invites', () => {
     expect(reply).toMatchObject({ status: 410, body: { error: { code: 'invite_expired' } } })
   })
 
-  it('let nobody in again who was removed, by whichever link, and stay good when somebody only left', async () => {
+  it('let no removed member in again by any link, and stay valid when a member only left', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const ben = await harness.signUp('Ben')
@@ -101,7 +101,7 @@ describe('invites', () => {
     expect((await ben.call('POST', `/api/invites/${fresh.token}/accept`)).status).toBe(200)
   })
 
-  it('give nobody back the role that an owner took: a demoted member cannot leave and return as an editor', async () => {
+  it('do not let a demoted member leave and return as an editor', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const ben = await harness.signUp('Ben')
@@ -117,7 +117,7 @@ describe('invites', () => {
     expect(back).toMatchObject({ status: 200, body: { role: 'viewer' } })
   })
 
-  it('[QU5] are so many in one space and no more, until one is withdrawn or runs out', async () => {
+  it('[QU5] are limited in one space, until one is withdrawn or expires', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const [spaceId, other] = [harness.space(anna), harness.space(anna)]
@@ -139,7 +139,7 @@ describe('invites', () => {
     expect((await renewed('POST', `/api/spaces/${spaceId}/invites`, { role: 'viewer' })).status).toBe(201)
   })
 
-  it('are listed for owners while they are good: what they make, until when, and how many came', async () => {
+  it('are listed for owners while they are active, with role, expiry and uses', async () => {
     await using harness = await createHttpHarness()
     const [anna, ben, cleo] = [
       await harness.signUp('Anna'),
@@ -170,7 +170,7 @@ describe('invites', () => {
     expect((await ben.call('GET', url)).status).toBe(403)
   })
 
-  it('are withdrawn one by one, by owners of their space', async () => {
+  it('can be withdrawn one by one, by owners of their space', async () => {
     await using harness = await createHttpHarness()
     const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
     const [spaceId, other] = [harness.space(anna), harness.space(ben)]
@@ -185,7 +185,7 @@ describe('invites', () => {
     expect((await ben.call('POST', `/api/invites/${two.token}/accept`)).status).toBe(200)
   })
 
-  it('go with their space, and unknown ones are not found', async () => {
+  it('end with their space, and unknown ones are not found', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const ben = await harness.signUp('Ben')
@@ -206,7 +206,7 @@ describe('invites', () => {
 })
 
 describe('members', () => {
-  it('get another role, and the gateway hears of it', async () => {
+  it('get another role, and live sockets are told', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const ben = await harness.signUp('Ben')
@@ -216,7 +216,7 @@ describe('members', () => {
     expect(harness.told).toEqual([`memberChanged ${spaceId} ${ben.user.id}`])
   })
 
-  it('leave, or are removed, and the gateway hears of it', async () => {
+  it('leave or are removed, and live sockets are told', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const ben = await harness.signUp('Ben')
@@ -232,7 +232,7 @@ describe('members', () => {
     expect((await anna.call('DELETE', `${members}/${cleo.user.id}`)).status).toBe(404)
   })
 
-  it('always include an owner: the last one neither leaves nor steps down', async () => {
+  it('always include an owner: the last one can neither leave nor step down', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const ben = await harness.signUp('Ben')

@@ -26,7 +26,7 @@ describe('spaces', () => {
     expect(spaceListSchema.parse((await anna.call('GET', '/api/spaces')).body).spaces).toEqual([])
   })
 
-  it('may be registered again by a member, which changes nothing', async () => {
+  it('do not change when a member registers them again', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     await anna.call('POST', '/api/spaces', { id, name: 'Home' })
@@ -34,7 +34,7 @@ describe('spaces', () => {
     expect(again).toMatchObject({ status: 200, body: { name: 'Home', role: 'owner' } })
   })
 
-  it('are not taken over by somebody else who knows the id', async () => {
+  it('cannot be taken over by somebody who knows the id', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const mallory = await harness.signUp('Mallory')
@@ -58,7 +58,7 @@ describe('spaces', () => {
     },
   )
 
-  it('are shown as trees from the server’s replica', async () => {
+  it('can be read as trees from the server’s replica', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const spaceId = harness.space(anna)
@@ -71,7 +71,7 @@ describe('spaces', () => {
 })
 
 describe('deleting a space', () => {
-  it('closes its sockets before its file goes', async () => {
+  it('closes its sockets before it removes its file', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const spaceId = harness.space(anna)
@@ -80,7 +80,7 @@ describe('deleting a space', () => {
     expect(harness.platform.spaceRecords.pendingDeletions()).toEqual([])
   })
 
-  it('remembers a file that stayed behind, and removes it before the id is given out again', async () => {
+  it('remembers a file that could not be removed, and removes it before the id is registered again', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const ben = await harness.signUp('Ben')
@@ -178,7 +178,7 @@ describe('who may do what', () => {
     expect(tried).toMatchObject({ status: 410, body: { error: { code: 'invite_expired' } } })
   })
 
-  it.each(cases)('%s /api/spaces/:spaceId%s takes a good token', async (method, path, body) => {
+  it.each(cases)('%s /api/spaces/:spaceId%s takes a valid token', async (method, path, body) => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const spaceId = harness.space(anna)

@@ -17,7 +17,7 @@ function refusalOf(run: () => void): unknown {
 }
 
 describe('the limits of a user', () => {
-  it('[LI5] [LI4] are shared by all of their sockets, and connecting anew changes nothing', () => {
+  it('[LI5] [LI4] are shared by all of the user’s sockets, and reconnecting does not reset them', () => {
     const { connect, runtime } = createGatewayHarness({}, { requests: { perSecond: 10, burst: 4 } })
     const userId = newUserId()
     const [laptop, phone, other] = [connect({ userId }), connect({ userId }), connect()]
@@ -32,7 +32,7 @@ describe('the limits of a user', () => {
     expect(connect({ userId }).join().ack).toMatchObject({ ok: true })
   })
 
-  it('[LI5] count what is pushed and pulled, once it is known, and refuse while it is owed', async () => {
+  it('[LI5] count pushes and pulls once their cost is known, and refuse while it is owed', async () => {
     const rates = { operations: { perSecond: 1_000, burst: 2_500 } }
     const { connect, runtime } = createGatewayHarness({}, rates)
     const anna = connect()
@@ -52,7 +52,7 @@ describe('the limits of a user', () => {
     expect(waitOf(compared)).toBeGreaterThanOrEqual(3_000)
   })
 
-  it('[LI5] count what a large value takes, pushed and pulled', () => {
+  it('[LI5] count the bytes of a large value, pushed and pulled', () => {
     const { connect } = createGatewayHarness({}, { operations: { perSecond: 1, burst: 8_000 } })
     const anna = connect()
     anna.join()
@@ -62,7 +62,7 @@ describe('the limits of a user', () => {
     expect(anna.push([setOp(2, 'x')]).ack).toMatchObject({ error: { code: 'rate_limited' } })
   })
 
-  it('[LI5] count a push by all who are to hear it', () => {
+  it('[LI5] count a push by its receivers', () => {
     const { connect } = createGatewayHarness({}, { operations: { perSecond: 1, burst: 1_000 } })
     const [anna, ...others] = Array.from({ length: 20 }, () => connect())
     for (const client of [anna, ...others]) client?.join()
@@ -71,7 +71,7 @@ describe('the limits of a user', () => {
     expect(others[0]?.push([setOp(100, 1)]).ack).toMatchObject({ ok: true })
   })
 
-  it('[LI5] count the opening of a space that nobody has open, and not its use', () => {
+  it('[LI5] count opening a space that is not open, and not using it', () => {
     const { connect, setRole, runtime } = createGatewayHarness(
       {},
       { operations: { perSecond: 1_000, burst: 1_000 } },
@@ -86,7 +86,7 @@ describe('the limits of a user', () => {
     expect(joined()).toEqual([true, true, true])
   })
 
-  it('[LI5] count the smallest signals by all who are to hear them', () => {
+  it('[LI5] count even the smallest signals by their receivers', () => {
     const { connect } = createGatewayHarness({}, { signals: { perSecond: 1, burst: 10 } })
     const [anna, ...others] = Array.from({ length: 32 }, () => connect())
     for (const client of [anna, ...others]) client?.join()
@@ -95,7 +95,7 @@ describe('the limits of a user', () => {
     expect(others[0]?.got('ops:transient')).toHaveLength(4)
   })
 
-  it('[LI5] count signals by all who are to hear them', () => {
+  it('[LI5] count the bytes of signals by their receivers', () => {
     const { connect, runtime } = createGatewayHarness({}, { bytes: { perSecond: 10_000, burst: 25_000 } })
     const [anna, ...others] = Array.from({ length: 10 }, () => connect())
     if (anna === undefined) throw new Error('nobody')
@@ -110,7 +110,7 @@ describe('the limits of a user', () => {
     expect(anna.join().ack).toMatchObject({ ok: true })
   })
 
-  it('[LI5] count connecting, however soon the connection is left', () => {
+  it('[LI5] count connecting, however soon the connection closes', () => {
     const rates = { operations: { perSecond: 1_000, burst: 5_000 } }
     const { connect, gateway, runtime } = createGatewayHarness({}, rates)
     const userId = newUserId()
@@ -124,7 +124,7 @@ describe('the limits of a user', () => {
     expect(check()).toBeUndefined()
   })
 
-  it('[LI6] cut off who sends on though refused, and keep them out until it is made up for', () => {
+  it('[LI6] disconnect a user who keeps sending though refused, until the debt is paid', () => {
     const bytes = { perSecond: 1_000, burst: 10_000 }
     const { connect, gateway, runtime } = createGatewayHarness({}, { bytes })
     const userId = newUserId()
@@ -148,14 +148,14 @@ describe('the limits of a user', () => {
     expect(connect({ userId }).join().ack).toMatchObject({ ok: true })
   })
 
-  it('[LI6] count the smallest messages too', () => {
+  it('[LI6] count even the smallest messages', () => {
     const { connect } = createGatewayHarness({}, { bytes: { perSecond: 1, burst: 10_000 } })
     const anna = connect()
     for (let n = 0; n < 100; n++) anna.connection.received(1)
     expect(anna.disconnected).toMatchObject({ code: 'rate_limited' })
   })
 
-  it('[LI7] bound the sockets of a user, those that are gone not counted', () => {
+  it('[LI7] bound the open sockets of a user', () => {
     const { connect, gateway, runtime } = createGatewayHarness({}, { sockets: 2 })
     const userId = newUserId()
     const data = { userId, userName: '', sessionId: '', tokenExpiresAt: runtime.now() }
@@ -169,7 +169,7 @@ describe('the limits of a user', () => {
     expect(check()).toMatchObject({ code: 'rate_limited' })
   })
 
-  it('[LI8] bound what the connections of a user show together', () => {
+  it('[LI8] bound the presence of all connections of a user together', () => {
     const { connect } = createGatewayHarness({}, { shownBytes: 1_000 })
     const userId = newUserId()
     const [laptop, phone, other] = [connect({ userId }), connect({ userId }), connect()]
@@ -195,7 +195,7 @@ describe('the limits of a user', () => {
     expect(shown()).toBe(1)
   })
 
-  it('let a device join and pull 500 spaces in the moment in which it connects', () => {
+  it('let a device join and pull 500 spaces as soon as it connects', () => {
     const { connect, setRole } = createGatewayHarness()
     const anna = connect()
     const outcomes = Array.from({ length: 500 }, () => {
@@ -207,7 +207,7 @@ describe('the limits of a user', () => {
     expect(new Set(outcomes.flat())).toEqual(new Set([true]))
   })
 
-  it('are forgotten of who is gone and owes nothing', () => {
+  it('are forgotten for a user who is gone and owes nothing', () => {
     const { connect, userLimits, runtime } = createGatewayHarness(
       {},
       { requests: { perSecond: 1, burst: 90 } },

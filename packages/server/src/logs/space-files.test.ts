@@ -69,14 +69,14 @@ function failureOf(run: () => unknown): { code: string; cause: unknown } {
 }
 
 describe('the file of a space', () => {
-  it('is in a folder of the first two characters, alone, and leaves nothing beside it when closed', () => {
+  it('is in a folder named for its first two characters, with no other file beside it once closed', () => {
     const { dataDir, path, commit } = setUp()
     commit(newEpoch(), opsFrom(1, 2))
     expect(readdirSync(dataDir)).toEqual(['a1'])
     expect(readdirSync(dirname(path))).toEqual([`${spaceId}.db`])
   })
 
-  it('has the columns of the proposal, a NULL for what was removed and the text null for null', () => {
+  it('has the columns of localdb.ts, NULL for a removed value, and the text null for null', () => {
     const { path, commit } = setUp()
     commit(newEpoch(), [
       moveOp(1, null, { target: treeId }),
@@ -98,7 +98,7 @@ describe('the file of a space', () => {
     db.close()
   })
 
-  it('of an earlier version is brought to this one, and finds what was deleted before', () => {
+  it('is migrated from an earlier version, and finds earlier deletions', () => {
     const { opLogs, path, commit } = setUp()
     commit(newEpoch(), [moveOp(1, treeId), moveOp(2, '0')])
     const db = new Database(path)
@@ -110,7 +110,7 @@ describe('the file of a space', () => {
     log.close()
   })
 
-  it('finds what was deleted by an index, however long the log is', () => {
+  it('finds deletions by an index, however long the log is', () => {
     const { path, commit } = setUp()
     commit(newEpoch(), opsFrom(1, 1))
     const db = new Database(path)
@@ -132,7 +132,7 @@ describe('the file of a space', () => {
     log.close()
   })
 
-  it('reads one tree and the newest clock by the index, and a page by position', () => {
+  it('reads a tree and its newest clock by an index, and a page by position', () => {
     const { path, commit } = setUp()
     commit(newEpoch(), opsFrom(1, 3))
     const db = new Database(path, { readonly: true })
@@ -148,7 +148,7 @@ describe('the file of a space', () => {
     db.close()
   })
 
-  it('may be read by somebody else while the server writes', () => {
+  it('can be read by another program while the server writes', () => {
     const { opLogs, path } = setUp()
     const log = opLogs.open(spaceId, newEpoch())
     log.append(opsFrom(1, 2))
@@ -163,7 +163,7 @@ describe('the file of a space', () => {
 })
 
 describe('a backup that was restored', () => {
-  it('[LC6] is told from the log that went on without it', () => {
+  it('[LC6] is distinguished from the log that continued after it', () => {
     const { path, commit, holds } = setUp()
     const [first, second, third] = [newEpoch(), newEpoch(), newEpoch()]
     const early = commit(first, opsFrom(1, 10))
@@ -183,7 +183,7 @@ describe('a backup that was restored', () => {
     expect(holds(early)).toBe(true)
   })
 
-  it('[LC6] is told also when the copy was made while its server went on', () => {
+  it('[LC6] is distinguished even if it was copied while the server ran', () => {
     const { opLogs, path, commit, holds } = setUp()
     const epoch = newEpoch()
     const log = opLogs.open(spaceId, epoch)
@@ -201,7 +201,7 @@ describe('a backup that was restored', () => {
     expect(holds({ ...lost, cursor: 10 })).toBe(true)
   })
 
-  it('[LC3] has another log id when the file was lost and made anew', () => {
+  it('[LC3] has another log id if the file was lost and created again', () => {
     const { path, commit, holds } = setUp()
     const lost = commit(newEpoch(), opsFrom(1, 10))
     rmSync(path)
@@ -212,7 +212,7 @@ describe('a backup that was restored', () => {
 })
 
 describe('a file that cannot be used', () => {
-  it('of a newer program is refused, with file and versions for the log, and is not touched', () => {
+  it('is refused and not changed when a newer program wrote it, and the log names file and versions', () => {
     const { opLogs, path, commit } = setUp()
     commit(newEpoch(), opsFrom(1, 1))
     const db = new Database(path)
@@ -227,7 +227,7 @@ describe('a file that cannot be used', () => {
     expect(readFileSync(path)).toEqual(before)
   })
 
-  it('of another space is refused', () => {
+  it('is refused when it belongs to another space', () => {
     const { dataDir, options, opLogs, path, commit } = setUp()
     commit(newEpoch(), opsFrom(1, 1))
     options.known.add(otherSpaceId)
@@ -239,13 +239,13 @@ describe('a file that cannot be used', () => {
     expect(String(cause)).toContain('another space')
   })
 
-  it('since its folder is a file fails as storage', () => {
+  it('is a storage failure when its folder is a file', () => {
     const { dataDir, opLogs } = setUp()
     writeFileSync(join(dataDir, 'a1'), '')
     expect(failureOf(() => opLogs.open(spaceId, newEpoch())).code).toBe('storage_failed')
   })
 
-  it('for now, since somebody else writes to it, fails and changes nothing, and then goes on', () => {
+  it('fails without a change while another program writes to it, and works afterwards', () => {
     const { opLogs, path } = setUp()
     const log = opLogs.open(spaceId, newEpoch())
     log.append(opsFrom(1, 1))
@@ -261,7 +261,7 @@ describe('a file that cannot be used', () => {
 })
 
 describe('a file that was there before its space', () => {
-  it('is nobody’s who makes up the id: it is set aside whole, and the space begins a new log', () => {
+  it('does not go to whoever registers its id: it is set aside, and the space begins a new log', () => {
     const { options, opLogs, path, commit, warnings } = setUp()
     commit(newEpoch(), opsFrom(1, 20))
     // Accounts of an older copy know nothing of the space.
@@ -304,7 +304,7 @@ describe('a file that is damaged', () => {
         db.close()
       },
     ],
-  ])('since it %s is set aside as it is, when that is met, and the space begins a new log', (_, harm) => {
+  ])('is set aside unchanged when it turns out that it %s, and the space begins a new log', (_, harm) => {
     const { dataDir, opLogs, path, commit, warnings } = setUp()
     const before = commit(newEpoch(), opsFrom(1, 2_000))
     harm(path)
@@ -337,7 +337,7 @@ describe('a file that is damaged', () => {
     expect(readdirSync(join(dataDir, 'a1'))).toEqual([])
   })
 
-  it('again in one life of the process stays as it is: somebody has to look at the disk', () => {
+  it('is not set aside a second time by one process: the disk itself may be failing', () => {
     const { opLogs, path, commit } = setUp()
     for (const attempt of [1, 2]) {
       commit(newEpoch(), opsFrom(1, 1))
@@ -350,7 +350,7 @@ describe('a file that is damaged', () => {
   })
 })
 
-describe('a file that others touch while it is open', () => {
+describe('a file that other programs change while it is open', () => {
   /** Twenty, of more bytes than the write-ahead log takes before it goes into the database. */
   const largeOps = (first: number) =>
     Array.from({ length: 20 }, (_, index) => setOp(first + index, 'x'.repeat(300_000)))
@@ -386,22 +386,25 @@ describe('a file that others touch while it is open', () => {
     // What is in it goes into the database as that is closed.
     ['left without its write-ahead log', (path) => rmSync(`${path}-wal`), 25],
   ]
-  it.each(displacements)('takes nothing once it is %s, says so, and is opened anew', (_, displace, left) => {
-    const { log, path, copy, backUp, contents } = opened()
-    backUp()
-    expect(() => log.check()).not.toThrow()
-    log.append(opsFrom(21, 5))
-    displace(path, copy)
-    const cause = new StorageFailure(path, new DisplacedFileError(''))
-    for (const use of [() => log.check(), () => log.append(opsFrom(26, 1))]) {
-      expect(failureOf(use)).toMatchObject({ code: 'storage_failed', cause: { path: cause.path } })
-    }
-    expect(log.head).toBe(25)
-    log.close()
-    expect(contents()).toEqual(opsFrom(1, left))
-  })
+  it.each(displacements)(
+    'refuses commits once it is %s, says so, and is opened again',
+    (_, displace, left) => {
+      const { log, path, copy, backUp, contents } = opened()
+      backUp()
+      expect(() => log.check()).not.toThrow()
+      log.append(opsFrom(21, 5))
+      displace(path, copy)
+      const cause = new StorageFailure(path, new DisplacedFileError(''))
+      for (const use of [() => log.check(), () => log.append(opsFrom(26, 1))]) {
+        expect(failureOf(use)).toMatchObject({ code: 'storage_failed', cause: { path: cause.path } })
+      }
+      expect(log.head).toBe(25)
+      log.close()
+      expect(contents()).toEqual(opsFrom(1, left))
+    },
+  )
 
-  it('is whole where it was moved to', () => {
+  it('is complete where it was moved to', () => {
     const { log, path, shell } = opened()
     renameSync(path, `${path}.away`)
     log.close()
@@ -410,7 +413,7 @@ describe('a file that others touch while it is open', () => {
     expect(count).toBe(20)
   })
 
-  it('keeps the write-ahead log that came with what replaced it', () => {
+  it('keeps the write-ahead log that came with its replacement', () => {
     const { log, path, contents } = opened()
     const other = setUp()
     const source = other.opLogs.open(spaceId, newEpoch())
@@ -425,7 +428,7 @@ describe('a file that others touch while it is open', () => {
     expect(contents()).toEqual(opsFrom(1, 30))
   })
 
-  it('begins anew when it was found damaged, and somebody takes it away', () => {
+  it('starts over when it was found damaged and an operator removes it', () => {
     const { opLogs, log: first, path, contents } = opened(2_000)
     first.close()
     const log = opLogs.open(spaceId, newEpoch())
@@ -437,7 +440,7 @@ describe('a file that others touch while it is open', () => {
     expect(contents()).toEqual([])
   })
 
-  it('is not mixed with a write-ahead log that could not be put into it', () => {
+  it('is not mixed with a write-ahead log that could not be checkpointed', () => {
     const { log, path, copy, backUp, contents, warnings } = opened()
     backUp()
     log.append(largeOps(21))
@@ -450,7 +453,7 @@ describe('a file that others touch while it is open', () => {
     expect(warnings).toMatchObject([{ setAside: `${path}.stale-${madeAt}-wal` }])
   })
 
-  it('is not committed to when a copy was written over it, and is examined before it is used again', () => {
+  it('refuses commits when a copy was written over it, and is examined before it is used again', () => {
     const { log, path, copy, backUp, shell, contents, warnings } = opened()
     backUp()
     // What only a closer look finds: it opens, and ends where it should.
@@ -465,7 +468,7 @@ describe('a file that others touch while it is open', () => {
     expect(warnings).toMatchObject([{ setAside: `${path}.corrupt-${madeAt}` }])
   })
 
-  it('is not committed to when a copy was restored into it by way of SQLite', () => {
+  it('refuses commits when a copy was restored into it through SQLite', () => {
     const { log, shell, contents } = opened()
     shell((db) => db.exec('DELETE FROM tree_ops WHERE seq > 7'))
     expect(() => log.append(opsFrom(21, 1))).toThrow('storage')
@@ -475,7 +478,7 @@ describe('a file that others touch while it is open', () => {
   })
 
   // SQLite's usual patience, five seconds, is longer than the runner's here.
-  it('does not keep everybody waiting for another program that holds its lock', { timeout: 4_500 }, () => {
+  it('does not wait long for another program that holds its lock', { timeout: 4_500 }, () => {
     const { log, path } = opened()
     const shell = new Database(path)
     shell.exec('BEGIN IMMEDIATE')
@@ -485,7 +488,7 @@ describe('a file that others touch while it is open', () => {
     log.close()
   })
 
-  it('may be read, copied and checked by others', () => {
+  it('can be read, copied and checked by other programs', () => {
     const { log, path, backUp, shell } = opened()
     backUp()
     shell((db) => db.pragma('integrity_check'))
@@ -537,7 +540,7 @@ describe('a write-ahead log that a crash left', () => {
     expect(warnings).toEqual([])
   })
 
-  it('is set aside, not replayed, when the database beside it was restored from an older copy', () => {
+  it('is set aside and not replayed when the database beside it was restored from an older copy', () => {
     const { opLogs, path, put, logId, warnings } = crashed()
     put('early', '')
     put('late', '-wal')
@@ -550,7 +553,7 @@ describe('a write-ahead log that a crash left', () => {
     expect(warnings).toMatchObject([{ spaceId, setAside: `${path}.stale-${madeAt}-wal` }])
   })
 
-  it('is set aside with its database when that is damaged, so that the two can be looked at together', () => {
+  it('is set aside together with its database when that is damaged', () => {
     const { opLogs, path, put, warnings } = crashed()
     put('late', '')
     put('late', '-wal')
@@ -563,7 +566,7 @@ describe('a write-ahead log that a crash left', () => {
     expect(warnings).toMatchObject([{ setAside: aside }])
   })
 
-  it('is kept when its database is gone', () => {
+  it('is set aside when its database is gone', () => {
     const { opLogs, path, put, warnings } = crashed()
     rmSync(path)
     put('late', '-wal')
@@ -577,7 +580,7 @@ describe('a write-ahead log that a crash left', () => {
 it.each([
   ['missing', (path: string) => rmSync(path)],
   ['empty', (path: string) => truncateSync(path)],
-])('tells a file that is %s from a space that is new', (_, harm) => {
+])('distinguishes a file that is %s from a new space', (_, harm) => {
   const { opLogs, path, commit, warnings } = setUp()
   commit(newEpoch(), opsFrom(1, 1))
   expect(warnings).toEqual([])
@@ -588,7 +591,7 @@ it.each([
   expect(warnings).toMatchObject([{ spaceId, path }])
 })
 
-it('deletes all that belongs to a space, what a crash left of it included', () => {
+it('deletes every file of a space, including what a crash left', () => {
   const { opLogs, path, commit } = setUp()
   commit(newEpoch(), opsFrom(1, 1))
   for (const suffix of ['-wal', '-shm']) writeFileSync(path + suffix, '')

@@ -17,7 +17,7 @@ afterAll(() => rmSync(root, { recursive: true }))
 
 describeOpLogs('SQLite', () => createSqliteOpLogs({ dataDir: mkdtempSync(join(root, 'data-')) }))
 
-test('comparing with a large value reads it only where the other is as long', () => {
+test('comparing with a large value reads it only when both are equally long', () => {
   const dataDir = mkdtempSync(join(root, 'data-'))
   const large = 'x'.repeat(500_000)
   const opLogs = createSqliteOpLogs({ dataDir, synchronous: 'normal' })

@@ -45,7 +45,7 @@ function isOnDisk(text: string): boolean {
 }
 
 describe('deleting an account', () => {
-  it('erases name, address, sessions, memberships and invites, and leaves others what is theirs', () => {
+  it('erases name, address, sessions, memberships and invites, and nothing of other users', () => {
     const [anna, ben] = [user('Anna'), user('Ben')]
     const shared = space('Shared', ben, anna)
     platform.members.changeRole(shared, anna, 'owner', ++now)
@@ -71,7 +71,7 @@ describe('deleting an account', () => {
     expect(isOnDisk('ben@example.org')).toBe(true)
   })
 
-  it('does nothing at all for the last owner of a space that others are in, and names the spaces', () => {
+  it('changes nothing for the last owner of a space with other members, and names the space', () => {
     const [anna, ben] = [user('Anna'), user('Ben')]
     const [own, first, second] = [space('Own', anna), space('Trip', anna, ben), space('Band', anna, ben)]
     const { sessionId } = platform.sessions.start(anna, ++now)
@@ -90,7 +90,7 @@ describe('deleting an account', () => {
   })
 
   // Waiting for a lock each time would take longer than the runner does.
-  it('waits for nobody who reads the database at that moment', { timeout: 10_000 }, () => {
+  it('does not wait for a reader of the database', { timeout: 10_000 }, () => {
     const people = Array.from({ length: 60 }, (_, index) => user(`Anna ${index}`))
     const reader = new Sqlite(join(dataDir, 'platform.sqlite'), { readonly: true })
     reader.exec('begin')
@@ -116,8 +116,8 @@ describe('changing a password', () => {
   })
 })
 
-describe('the database', () => {
-  it('says when somebody else has written to it, once', () => {
+describe('the platform database', () => {
+  it('reports a write of another process once', () => {
     const anna = user('Anna')
     expect(platform.changedByOthers()).toBe(false)
     const other = new Sqlite(join(dataDir, 'platform.sqlite'))

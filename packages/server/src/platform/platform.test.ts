@@ -24,7 +24,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dataDir, { recursive: true, force: true }))
 
 describe('the platform database', () => {
-  it('is made with strict tables, in WAL, and durable by default', () => {
+  it('has strict tables, a write-ahead log, and durable commits by default', () => {
     const { db } = openPlatformDatabase(join(dataDir, 'platform.sqlite'))
     const tables = db.prepare<[], { name: string; strict: number }>('pragma table_list').all()
     const own = tables.filter(({ name }) => !name.startsWith('sqlite_'))
@@ -44,7 +44,7 @@ describe('the platform database', () => {
   })
 
   // SQLite's usual patience, five seconds, is longer than the runner's here.
-  it('does not keep everybody waiting for another program that holds its lock', { timeout: 4_500 }, () => {
+  it('does not wait long for another program that holds its lock', { timeout: 4_500 }, () => {
     const platform = openPlatform({ dataDir, refreshTokenTtlMs: 1000 })
     const shell = new Sqlite(join(dataDir, 'platform.sqlite'))
     shell.exec('BEGIN IMMEDIATE')
@@ -54,7 +54,7 @@ describe('the platform database', () => {
     platform.close()
   })
 
-  it('keeps what it has when it is opened again', () => {
+  it('keeps its content when it is opened again', () => {
     const open = () => openPlatform({ dataDir, refreshTokenTtlMs: 1000 })
     const first = open()
     const user = { id: 'a'.repeat(32) as never, email: 'a@example.org', name: 'A' }
@@ -69,7 +69,7 @@ describe('the platform database', () => {
     second.close()
   })
 
-  describe('beside a write-ahead log that a crash left', () => {
+  describe('the platform database beside a write-ahead log that a crash left', () => {
     const path = () => join(dataDir, 'platform.sqlite')
     const addUsers = (platform: Platform, first: number, count: number) => {
       for (let index = first; index < first + count; index++) {
@@ -99,7 +99,7 @@ describe('the platform database', () => {
       return { open, put }
     }
 
-    it('is whole when the two belong together', () => {
+    it('is complete when the two belong together', () => {
       const { open, put } = crashed()
       put('late', '')
       put('late', '-wal')
@@ -109,7 +109,7 @@ describe('the platform database', () => {
       platform.close()
     })
 
-    it('is what was restored when they do not, and the log is set aside', () => {
+    it('is the restored copy when they do not, and the log is set aside', () => {
       const { open, put } = crashed()
       put('early', '')
       put('late', '-wal')
@@ -123,7 +123,7 @@ describe('the platform database', () => {
     })
   })
 
-  it('is taken as an operator left it, who deleted the sessions of an account by hand', () => {
+  it('keeps the change of an operator who deleted the sessions of an account by hand', () => {
     const open = () => openPlatform({ dataDir, refreshTokenTtlMs: 1000 })
     const first = open()
     const user = { id: 'a'.repeat(32) as never, email: 'a@example.org', name: 'A' }
@@ -139,7 +139,7 @@ describe('the platform database', () => {
     second.close()
   })
 
-  it('is refused untouched when it is damaged where nobody looks at first', () => {
+  it('is refused and not changed when it is damaged in a page that is read late', () => {
     const path = join(dataDir, 'platform.sqlite')
     const platform = openPlatform({ dataDir, synchronous: 'normal', refreshTokenTtlMs: 1000 })
     for (let index = 0; index < 400; index++) {
@@ -153,7 +153,7 @@ describe('the platform database', () => {
     expect(readFileSync(path)).toEqual(bytes)
   })
 
-  it('is refused untouched when a newer program wrote it', () => {
+  it('is refused and not changed when a newer program wrote it', () => {
     const path = join(dataDir, 'platform.sqlite')
     const newer = new Sqlite(path)
     newer.pragma('user_version = 99')
@@ -167,7 +167,7 @@ describe('the platform database', () => {
 })
 
 describe('the data directory', () => {
-  it('is for one server at a time', () => {
+  it('is used by one server at a time', () => {
     const first = openPlatform({ dataDir, refreshTokenTtlMs: 1 })
     expect(() => lockDataDir(dataDir, 0)).toThrow(DataDirLockedError)
     first.close()
@@ -176,7 +176,7 @@ describe('the data directory', () => {
 })
 
 describe('the signing secret', () => {
-  it('is made once, for the owner’s eyes only', () => {
+  it('is made once, and readable by its owner only', () => {
     const secret = readOrMakeSigningSecret(dataDir)
     expect(secret).toMatch(/^[0-9a-f]{64}$/)
     const path = join(dataDir, 'signing-secret')
@@ -186,14 +186,14 @@ describe('the signing secret', () => {
     expect(readOrMakeSigningSecret(dataDir)).toBe(secret)
   })
 
-  it('is refused when the file holds too little', () => {
+  it('is refused when its file is too short', () => {
     writeFileSync(join(dataDir, 'signing-secret'), 'short\n', { mode: 0o644 })
     expect(() => readOrMakeSigningSecret(dataDir)).toThrow(SigningSecretError)
   })
 })
 
 describe('a refresh token', () => {
-  it('is good in its own generation, for a moment in the next, and never after', () => {
+  it('is valid in its own generation, for a moment in the next, and never after', () => {
     const generation = fc.nat(100)
     const elapsed = fc.nat(2 * refreshGraceMs)
     fc.assert(
@@ -232,7 +232,7 @@ describe('a session whose database was restored from a backup', () => {
     return tokens
   }
 
-  it('goes on with a token that the database has not seen yet, and knows older ones for reused', () => {
+  it('continues with a token that the database has not seen yet, and detects older ones as reused', () => {
     const tokens = restored()
     const platform = open()
     expect(platform.sessions.idByToken(tokens.at(-1)!, 10)).toBeDefined()
@@ -242,7 +242,7 @@ describe('a session whose database was restored from a backup', () => {
     platform.close()
   })
 
-  it('takes no token that another secret signed, or that was changed', () => {
+  it('refuses a token that another secret signed, or that was changed', () => {
     const [, , , newest = ''] = restored()
     rmSync(join(dataDir, 'signing-secret'))
     const platform = open()
@@ -258,7 +258,7 @@ describe('a session whose database was restored from a backup', () => {
 })
 
 describe('passwords', () => {
-  it('verify against their own hash and no other', async () => {
+  it('match their own hash and no other', async () => {
     const passwords = createPasswords(cheapPasswords)
     const hash = await passwords.hash('correct horse')
     expect(hash).toMatch(/^\$argon2id\$v=19\$m=8,t=1,p=1\$/)
@@ -267,7 +267,7 @@ describe('passwords', () => {
     expect(await passwords.verify(undefined, 'nobody has this password')).toBe(false)
   })
 
-  it('are hashed at the cost that OWASP asks for', async () => {
+  it('are hashed at the cost that OWASP recommends', async () => {
     expect(await createPasswords().hash('x')).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
   })
 

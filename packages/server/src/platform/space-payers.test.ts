@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import { newUserId, otherSpaceId, spaceId } from '../testing/ops.ts'
 import { openPlatform } from './platform.ts'
 
-test('[QU3] a space is paid for by whoever has owned it longest, as long as they do', () => {
+test('[QU3] a space counts against its longest-standing owner, for as long as they own it', () => {
   const dataDir = mkdtempSync(join(tmpdir(), 't69-payers-'))
   const platform = openPlatform({ dataDir, synchronous: 'normal', refreshTokenTtlMs: 1_000 })
   const { members, spaceRecords, spacePayers, users } = platform

@@ -18,7 +18,7 @@ const batchOf = (ops = opsFrom(1, 1)) => encodeBatch({ spaceId, ops })
 const refused = (code: string) => ({ ok: false, error: { code } })
 
 describe('the gateway', () => {
-  it('[JO1] [AP1] lets a member in, and tells everybody but the pusher of what was committed', () => {
+  it('[JO1] [AP1] lets a member in, and sends each commit to everybody but its pusher', () => {
     const { connect } = createGatewayHarness()
     const [anna, ben, stranger] = [connect(), connect({ role: 'viewer' }), connect({ role: 'none' })]
     expect(anna.join().ack).toMatchObject({ ok: true, cursor: 0, head: 0, role: 'editor' })
@@ -97,7 +97,7 @@ describe('the gateway', () => {
     expect(ben.got('ops:appended')).toMatchObject([{ after: 0, cursor: 1 }])
   })
 
-  it('[JO7] sends nothing of a space after it was left, and leaving twice is harmless', () => {
+  it('[JO7] sends a client nothing of a space that it left, and lets it leave twice', () => {
     const { connect } = createGatewayHarness()
     const [anna, ben] = [connect(), connect()]
     anna.join()
@@ -110,7 +110,7 @@ describe('the gateway', () => {
     expect(ben.seen).toEqual([])
   })
 
-  it('[JO4] tells everybody else to join again when a log got a new id', () => {
+  it('[JO4] tells everybody else to join again when a log gets a new id', () => {
     const { connect } = createGatewayHarness()
     const [anna, ben, cleo] = [connect(), connect(), connect()]
     const first = anna.join().ack
@@ -125,7 +125,7 @@ describe('the gateway', () => {
     expect(cleo.push(opsFrom(1, 1)).ack).toMatchObject({ ok: true, logId: again?.ok === true && again.logId })
   })
 
-  it('[PU8] refuses a batch that does not decode, or is of another space', () => {
+  it('[PU8] refuses a batch that does not decode, or belongs to another space', () => {
     const { connect } = createGatewayHarness()
     const anna = connect()
     anna.join()
@@ -137,7 +137,7 @@ describe('the gateway', () => {
     expect(anna.join().ack).toMatchObject({ head: 0 })
   })
 
-  it('[PU10] [PL1] acks with the head as it was at the commit, and a page with the one as it is', () => {
+  it('[PU10] [PL1] acks a push with the head at its commit, and a pull with the head as it is', () => {
     const { connect } = createGatewayHarness()
     const [anna, ben] = [connect(), connect()]
     anna.join()
@@ -148,7 +148,7 @@ describe('the gateway', () => {
     expect(page).toMatchObject({ ok: true, after: 1, cursor: 4, head: 4 })
   })
 
-  it('[PL5] sends a page as small as it is asked to be', () => {
+  it('[PL5] sends a page as small as requested', () => {
     const { connect } = createGatewayHarness()
     const anna = connect()
     anna.join()
@@ -184,7 +184,7 @@ describe('comparing a tree', () => {
     return { ...harness, anna, compare, logId: joined.logId }
   }
 
-  it('[DV2] says whether the digest is the one of the log at that cursor', async () => {
+  it('[DV2] says whether a digest matches the log at that cursor', async () => {
     const ops = [moveOp(1, null, { target: treeId }), moveOp(2, treeId), setOp(3, 'later')]
     const { compare } = joinedWith(ops)
     using early = new Replica({ treeId, ops: ops.slice(0, 2).map(toVertexOperation) })
@@ -194,7 +194,7 @@ describe('comparing a tree', () => {
     expect(await compare(3, early.digest())).toEqual({ ok: true, matches: false, digest: late.digest() })
   })
 
-  it('[DV2] refuses a position that the log has not reached, and another log', async () => {
+  it('[DV2] refuses a position that the log has not reached, and another log id', async () => {
     const { compare, anna } = joinedWith()
     expect(await compare(3, '0'.repeat(32))).toMatchObject(refused('invalid_request'))
     expect(await compare(1, '0'.repeat(32), randomHexId() as LogId)).toMatchObject(refused('not_joined'))
@@ -202,7 +202,7 @@ describe('comparing a tree', () => {
     expect(await compare(1, '0'.repeat(32))).toMatchObject(refused('not_joined'))
   })
 
-  it('[DV3] [DV4] logs and counts a difference with all that says where it is, and what the client found', async () => {
+  it('[DV3] [DV4] logs and counts a difference, with its place and the client’s report', async () => {
     const { compare, anna, errors, warnings, counted, logId } = joinedWith()
     const digest = '0'.repeat(32)
     expect(await compare(2, digest)).toMatchObject({ matches: false })
@@ -221,7 +221,7 @@ describe('comparing a tree', () => {
     expect(warnings).toHaveLength(1)
   })
 
-  it('[LI11] logs so much for one user and no more, and counts all of it', async () => {
+  it('[LI11] bounds what it logs for one user, and counts every difference', async () => {
     const { compare, anna, errors, warnings, counted, logId, connect, runtime } = joinedWith()
     for (let nth = 0; nth < 3; nth++) await compare(1, '0'.repeat(32))
     const found = { digest: '0'.repeat(32), rebuilt: '1'.repeat(32), source: 'replica', differing: 0 }
@@ -239,7 +239,7 @@ describe('comparing a tree', () => {
     expect(counted).toHaveLength(4)
   })
 
-  it('[LI4] reads no more trees for one socket than its limit', async () => {
+  it('[LI4] limits how many trees it reads for one socket', async () => {
     const { compare, runtime } = joinedWith()
     const ask = () => compare(1, '0'.repeat(32))
     for (let asked = 0; asked < 3; asked++) expect(await ask()).toMatchObject({ ok: true })
@@ -411,7 +411,7 @@ describe('who may do what', () => {
     },
   )
 
-  it('[AU6] a member whose role stays, and the others, stay', () => {
+  it('[AU6] a member whose role did not change stays, and so do the others', () => {
     const { connect, gateway } = createGatewayHarness()
     const [anna, ben] = [connect(), connect()]
     anna.join()
@@ -422,7 +422,7 @@ describe('who may do what', () => {
     expect(anna.push(opsFrom(1, 1)).ack).toMatchObject({ ok: true })
   })
 
-  it('[AU6] everybody leaves a deleted space, and what waited for its commit is refused', () => {
+  it('[AU6] everybody leaves a deleted space, and its waiting pushes are refused', () => {
     const { connect, gateway, spaces, runtime } = createGatewayHarness()
     const [anna, ben] = [connect(), connect()]
     anna.join()
@@ -453,14 +453,14 @@ describe('sessions on the socket', () => {
     expect(runtime.timers).toBe(0)
   })
 
-  it('[AU2] warns after half of the time when that is shorter', () => {
+  it('[AU2] warns at half of the lifetime when that is less than a minute before its end', () => {
     const { connect, runtime } = createGatewayHarness()
     const anna = connect({ lifetimeMs: 30_000 })
     runtime.advance(15_000)
     expect(anna.got('auth:expiring')).toEqual([{ expiresInMs: 15_000 }])
   })
 
-  it('waits out a lifetime that is longer than any timer', () => {
+  it('serves a token for a lifetime that is longer than any timer', () => {
     const { connect, runtime } = createGatewayHarness()
     const dayMs = 86_400_000
     const anna = connect({ lifetimeMs: 60 * dayMs })
@@ -471,7 +471,7 @@ describe('sessions on the socket', () => {
     expect(anna.disconnected).toBeDefined()
   })
 
-  it('[AU3] goes on without a gap with a fresh token of the same user', () => {
+  it('[AU3] keeps serving, without a gap, with a new token of the same user', () => {
     const { connect, runtime } = createGatewayHarness()
     const anna = connect({ lifetimeMs: 100_000 })
     anna.join()
@@ -485,7 +485,7 @@ describe('sessions on the socket', () => {
     expect(anna.disconnected).toBeDefined()
   })
 
-  it("[AU3] refuses another user's token and an invalid one, and keeps the time it has", () => {
+  it("[AU3] refuses another user's token and an invalid one, and keeps the old token's expiry", () => {
     const { connect, runtime } = createGatewayHarness()
     const anna = connect({ lifetimeMs: 100_000 })
     const other = anna.request('auth:renew', { token: `${newUserId()}/next/900000` })
@@ -496,7 +496,7 @@ describe('sessions on the socket', () => {
     expect(anna.disconnected).toBeDefined()
   })
 
-  it('[AU5] disconnects the sockets of a session that ended, also one that a renewal brought', () => {
+  it('[AU5] disconnects the sockets of an ended session, also after a renewal changed the session', () => {
     const { connect, gateway } = createGatewayHarness()
     const userId = newUserId()
     const [laptop, phone, other] = [
@@ -513,7 +513,7 @@ describe('sessions on the socket', () => {
     expect(laptop.join().ack).toMatchObject({ ok: false })
   })
 
-  it('[AU8] looks at everybody anew after somebody changed sessions and roles by hand', () => {
+  it('[AU8] reviews every socket after sessions and roles were changed by hand', () => {
     const { connect, gateway, setRole } = createGatewayHarness()
     const [out, demoted, removed, other] = [
       connect({ sessionId: 'gone' }),
@@ -538,7 +538,7 @@ describe('presence', () => {
   const show = (client: ReturnType<ReturnType<typeof createGatewayHarness>['connect']>, state: unknown) =>
     client.connection.signal('presence:set', { spaceId, state })
 
-  it('[PR1] shows a connection once it says so and hides it again, viewers too', () => {
+  it('[PR1] shows and hides a connection as it asks, for viewers too', () => {
     const { connect } = createGatewayHarness()
     const [anna, ben] = [connect(), connect({ role: 'viewer' })]
     anna.join()
@@ -556,7 +556,7 @@ describe('presence', () => {
     expect(ben.got('presence:changed')).toHaveLength(1)
   })
 
-  it('[PR2] names everybody else who is shown after a join', () => {
+  it('[PR2] sends a joining client the presence of everybody else', () => {
     const { connect } = createGatewayHarness()
     const [anna, ben, cleo] = [connect(), connect(), connect()]
     for (const client of [anna, ben]) client.join()
@@ -574,7 +574,7 @@ describe('presence', () => {
     expect(anna.got('presence:changed')).toEqual([{ spaceId, present: [], gone: [] }])
   })
 
-  it('[PR3] names those who leave or disconnect, if they were shown', () => {
+  it('[PR3] tells of connections that leave or disconnect, if they were shown', () => {
     const { connect } = createGatewayHarness()
     const [anna, ben, cleo, dan] = [connect(), connect(), connect(), connect()]
     for (const client of [anna, ben, cleo, dan]) client.join()
@@ -590,7 +590,7 @@ describe('presence', () => {
     ])
   })
 
-  it('[PR4] takes user and connection from the server, whatever the client says', () => {
+  it('[PR4] names user and connection itself, whatever the client sends', () => {
     const { connect } = createGatewayHarness()
     const [anna, ben] = [connect(), connect()]
     anna.join()
@@ -603,7 +603,7 @@ describe('presence', () => {
     ])
   })
 
-  it('[LI1] takes as many messages as a crowd with a lot to show needs', () => {
+  it('[LI1] splits the presence of a large crowd into several messages', () => {
     const { connect } = createGatewayHarness({ signalBurst: 1_000 })
     const crowd = Array.from({ length: 20 }, () => connect())
     for (const client of crowd) {
@@ -625,7 +625,7 @@ describe('presence', () => {
 describe('transients', () => {
   const changes = [{ treeId, targetId: 'v', key: 'text', value: 'hel', offset: 0 }]
 
-  it('[TR1] go to the others in the space with the sender’s connection, and into no log', () => {
+  it('[TR1] reach the others in the space with the sender’s connection, and no log', () => {
     const { connect, spaces } = createGatewayHarness()
     const [anna, ben, outside] = [connect(), connect({ role: 'viewer' }), connect()]
     anna.join()
@@ -669,7 +669,7 @@ describe('transients', () => {
   })
 })
 
-describe('what must not harm the server', () => {
+describe('a server under attack or in trouble', () => {
   const junk = [undefined, null, 0, 'text', [], {}, { spaceId: '../../etc' }, { spaceId: 7 }, () => {}]
 
   it.each(Object.keys(requests) as RequestName[])(
@@ -689,7 +689,7 @@ describe('what must not harm the server', () => {
     },
   )
 
-  it('[ER5] calls its own bugs internal and logs them', () => {
+  it('[ER5] logs its own bugs, and tells the client only that they are internal', () => {
     const { connect, spaces, errors } = createGatewayHarness()
     const anna = connect()
     const open = spaces.open.bind(spaces)
@@ -704,7 +704,7 @@ describe('what must not harm the server', () => {
     expect(anna.join().ack).toMatchObject({ ok: true })
   })
 
-  it('[LI4] refuses requests over the rate with a time to wait, and takes them then', () => {
+  it('[LI4] refuses requests over the rate with a time to wait, and takes them afterwards', () => {
     const { connect, runtime } = createGatewayHarness({ requestsPerSecond: 10, requestBurst: 3 })
     const anna = connect()
     const acks = Array.from({ length: 5 }, () => anna.join().ack)
@@ -725,7 +725,7 @@ describe('what must not harm the server', () => {
     expect(anna.got('presence:changed')).toHaveLength(3)
   })
 
-  it('[AP4] leaves appends out for a slow reader, and says so once it has drained', () => {
+  it('[AP4] leaves out appends for a slow reader, and tells it once it has drained', () => {
     const { connect } = createGatewayHarness({ maxBacklogBytes: 1_000 })
     const [anna, slow] = [connect(), connect()]
     anna.join()
@@ -756,7 +756,7 @@ describe('what must not harm the server', () => {
     expect(slow.request('ops:pull', { spaceId, after: 0 }).ack).toMatchObject({ ok: true, cursor: 3 })
   })
 
-  it('[AP4] tells a slow reader once it has drained who came and who went, and nothing of who did both', () => {
+  it('[AP4] tells a slow reader once it has drained who came and who left, but not who did both', () => {
     const { connect } = createGatewayHarness({ maxBacklogBytes: 1_000 })
     const [slow, gone, back] = [connect(), connect(), connect()]
     for (const client of [slow, gone, back]) client.join()
@@ -779,7 +779,7 @@ describe('what must not harm the server', () => {
     ])
   })
 
-  it('[AP4] [AP5] bounds what waits for all sockets of a user together, and serves the others', () => {
+  it('[AP4] [AP5] bounds the bytes that wait for all sockets of one user, and serves the others', () => {
     const { connect } = createGatewayHarness({ maxBacklogBytes: 1_000 })
     const [anna, ben] = [connect(), connect()]
     const deaf = Array.from({ length: 5 }, () => connect({ userId: ben.userId }))
@@ -803,7 +803,7 @@ describe('what must not harm the server', () => {
     expect(deaf[1]?.got('ops:appended')).toMatchObject([{ after: 1, cursor: 1 }])
   })
 
-  it('[AP5] ends a connection that asks on and reads nothing, and serves the others', () => {
+  it('[AP5] disconnects a client that keeps asking and reads nothing, and serves the others', () => {
     const { connect } = createGatewayHarness({ maxBacklogBytes: 1_000 })
     const [anna, deaf] = [connect(), connect()]
     anna.join()
@@ -817,7 +817,7 @@ describe('what must not harm the server', () => {
     expect(anna.push(opsFrom(1, 1)).ack).toMatchObject({ ok: true })
   })
 
-  it('[PU11] [LI1] acks within the limit of a message whatever is rejected', () => {
+  it('[PU11] [LI1] keeps the ack of a push within the limit of a message, whatever is rejected', () => {
     const { connect } = createGatewayHarness()
     const anna = connect()
     anna.join()
@@ -836,7 +836,7 @@ describe('what must not harm the server', () => {
     expect(anna.request('ops:pull', { spaceId, after: 1 }).ack).toMatchObject({ ok: true, head: 1 })
   })
 
-  it('lets the acks of others through when one cannot be sent', () => {
+  it('sends the acks of others when one ack cannot be sent', () => {
     const { connect, runtime, errors } = createGatewayHarness()
     const [broken, anna] = [connect(), connect()]
     broken.join()
@@ -850,7 +850,7 @@ describe('what must not harm the server', () => {
     expect(errors).toHaveLength(1)
   })
 
-  it('ignores what comes from a connection that has ended', () => {
+  it('ignores messages of an ended connection', () => {
     const { connect, runtime } = createGatewayHarness()
     const [anna, gone] = [connect(), connect()]
     anna.join()
@@ -866,7 +866,7 @@ describe('what must not harm the server', () => {
     expect(runtime.timers).toBe(2)
   })
 
-  it('finishes what is under way before it closes, then tells everybody and takes nothing more', async () => {
+  it('finishes requests under way before it closes, then tells everybody and takes nothing more', async () => {
     const { connect, gateway, runtime } = createGatewayHarness()
     const [anna, ben] = [connect(), connect()]
     anna.join()
@@ -890,7 +890,7 @@ describe('what must not harm the server', () => {
     expect(() => gateway.checkSocket(data)).toThrow('shutting down')
   })
 
-  it('says that the storage of a space fails, and serves the others', () => {
+  it('tells a client that the storage of its space fails, and serves the others', () => {
     const { connect, spaces, setRole } = createGatewayHarness()
     const anna = connect()
     setRole(anna.userId, 'editor', otherSpaceId)

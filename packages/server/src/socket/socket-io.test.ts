@@ -139,7 +139,7 @@ it.each([[0.5], [protocolVersion + 1], [99]])('[VE1] refuses protocol version %d
   expect(error.data).toMatchObject({ code: version < 1 ? 'invalid_request' : 'unsupported_version' })
 })
 
-it('survives whatever a client emits', async () => {
+it('survives anything that a client emits', async () => {
   await using server = await startServer()
   const client = server.connect(goodAuth())
   await next(client, 'connect')
@@ -168,7 +168,7 @@ it.each([
   ['no JSON', ['20["space:join",{']],
   ['a packet of no type', ['9']],
   ['an event with a name of Socket.io’s own', ['2["disconnect","x"]']],
-])('survives %s, sent by hand', async (_, frames) => {
+])('survives %s, sent as raw packets', async (_, frames) => {
   await using server = await startServer()
   const client = server.connect(goodAuth())
   await next(client, 'connect')
@@ -191,7 +191,7 @@ it.each<[string, (hello: string) => (string | typeof answer)[]]>([
   ['two handshakes at once', (hello) => [hello, hello]],
   ['a handshake with another namespace', (hello) => [hello, answer, '40/other,{}']],
   ['many binary parts in one event', (hello) => [hello, answer, '4510-["ops:push",{}]']],
-])('[LI10] cuts off who sends %s', async (_, framesFor) => {
+])('[LI10] disconnects a client that sends %s', async (_, framesFor) => {
   await using server = await startServer()
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`)
   const heard = (isIt: (text: string) => boolean) =>
@@ -211,7 +211,7 @@ it.each<[string, (hello: string) => (string | typeof answer)[]]>([
   expect(server.gateway.size).toBe(0)
 })
 
-it('[LI10] admits nobody for a payload of handshakes, however many there are in it', async () => {
+it('[LI10] admits nobody for a payload with several handshakes', async () => {
   await using server = await startServer()
   const url = `${server.url}/socket.io/?EIO=4&transport=polling`
   const opened = await (await fetch(url)).text()
@@ -223,7 +223,7 @@ it('[LI10] admits nobody for a payload of handshakes, however many there are in 
   expect(server.gateway.size).toBe(1)
 })
 
-it('[LI1] takes a batch at its limit, and cuts off who sends more than a message may hold', async () => {
+it('[LI1] takes a batch at its limit, and disconnects a client that sends a larger message than allowed', async () => {
   await using server = await startServer()
   const client = server.connect(goodAuth())
   await client.timeout(5_000).emitWithAck('space:join', { spaceId })
@@ -236,7 +236,7 @@ it('[LI1] takes a batch at its limit, and cuts off who sends more than a message
   expect(await again.timeout(5_000).emitWithAck('space:join', { spaceId })).toMatchObject({ head: 1 })
 })
 
-it('[AU5] cuts the sockets of a session that ended, and tells those of a closing server', async () => {
+it('[AU5] disconnects the sockets of an ended session, and tells the sockets of a closing server', async () => {
   await using server = await startServer()
   const [anna, ben] = [goodAuth(), goodAuth()]
   const [annas, bens] = [server.connect(anna), server.connect(ben)]
@@ -263,7 +263,7 @@ it('[AU5] serves no socket whose session ended between its handshake and its fir
   await answer.catch(() => {})
 })
 
-it('[AP4] holds little for a client that reads nothing, and tells it to pull once it reads again', async () => {
+it('[AP4] keeps little in memory for a client that reads nothing, and tells it to pull once it reads again', async () => {
   await using server = await startServer()
   const [writer, slow] = [server.connect(goodAuth()), server.connect(goodAuth())]
   for (const client of [writer, slow]) await client.timeout(5_000).emitWithAck('space:join', { spaceId })

@@ -20,7 +20,7 @@ const anyOp = fc
   .map(({ clock, value, ...where }) => setOp(clock, value, where))
 
 describe('admission', () => {
-  it('[PU3] agrees with a map from ids to contents, whatever is pushed in whatever groups', () => {
+  it('[PU3] agrees with a map from ids to contents, for any pushes in any groups', () => {
     fc.assert(
       fc.property(fc.array(fc.array(fc.array(anyOp, { maxLength: 8 }), { maxLength: 4 })), (groups) => {
         const log = openLog()
@@ -72,7 +72,7 @@ describe('admission', () => {
     expect(rejected).toMatchObject([{ index: 1, code: 'op_conflict' }])
   })
 
-  it('[PU3] takes values that are equal as JSON for the same', () => {
+  it('[PU3] treats values with the same JSON as equal', () => {
     const log = openLog()
     log.append([setOp(1, { a: [1, { b: 'c' }] })])
     expect(admit([setOp(1, { a: [1, { b: 'c' }] })], log)).toMatchObject({ duplicates: 1, rejected: [] })
@@ -101,7 +101,7 @@ describe('admission', () => {
     )
   })
 
-  it('looks nothing up in the log for operations above its highest clock', () => {
+  it('asks the log nothing about operations above its highest clock', () => {
     const log = openLog()
     log.append(opsFrom(1, 3))
     let lookups = 0
@@ -119,7 +119,7 @@ describe('admission', () => {
     expect(lookups).toBe(1)
   })
 
-  it('[QU1] over the quota rejects what adds, operation by operation, and takes deletes', () => {
+  it('[QU1] rejects every adding operation over the quota, and takes deletes', () => {
     const log = openLog()
     log.append([setOp(1, 'here')])
     const ops = [
@@ -149,7 +149,7 @@ describe('admission', () => {
     expect(rejected[0]?.message).toBe('it is full')
   })
 
-  it('[QU2] takes no more deletes than there is room for', () => {
+  it('[QU2] takes only as many deletes as there is room for', () => {
     const ops = Array.from({ length: 5 }, (_, index) => moveOp(index + 1, '0'))
     const headroom = { ops: 0, deletes: 3, returns: 3, reason: 'full' }
     const { accepted, rejected } = admit(ops, openLog(), headroom)
@@ -157,7 +157,7 @@ describe('admission', () => {
     expect(rejected.map(({ index }) => index)).toEqual([3, 4])
   })
 
-  it('[QU2] takes moves that bring back what was deleted, before or in the same turn, and no more than there is room', () => {
+  it('[QU2] takes moves that undo a delete, even one of the same turn, as long as there is room', () => {
     const log = openLog()
     log.append([moveOp(1, 'tree', { target: 'a' }), moveOp(2, '0', { target: 'a' })])
     const stage = createStage(log)
@@ -180,7 +180,7 @@ describe('admission', () => {
     expect(taken({ ops: 1, deletes: 2, returns: 3 })).toEqual([4, 5, 11])
   })
 
-  it('makes the text of a large value once, however many are compared with it', () => {
+  it('serializes a large value once, for any number of comparisons', () => {
     let made = 0
     const value = { text: 'x'.repeat(500_000) }
     Object.defineProperty(value, 'toJSON', { value: () => `${++made}` })
@@ -190,7 +190,7 @@ describe('admission', () => {
     expect(made).toBe(1)
   })
 
-  it('looks for an operation of a crowded clock in as few steps as for any other', () => {
+  it('finds an operation among many of the same clock in as few steps as any other', () => {
     const count = 1_000
     let asked = 0
     const ops = Array.from({ length: count }, (_, index) => {

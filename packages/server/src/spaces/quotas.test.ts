@@ -47,7 +47,7 @@ describe('quotas', () => {
     expect(quotas.roomIn(spaceId, { ops: 100, bytes: 0 }).reason).toContain('100 edits')
   })
 
-  it('[QU1] [QU2] count bytes: of a space, and of all that one user pays for', () => {
+  it('[QU1] [QU2] count the bytes of a space, and of all spaces of its payer', () => {
     const { quotas, sizes } = setUp()
     expect(quotas.roomIn(spaceId, { ops: 5, bytes: 9_999 }).ops).toBe(95)
     const full = quotas.roomIn(spaceId, { ops: 5, bytes: 10_000 })
@@ -65,7 +65,7 @@ describe('quotas', () => {
     expect(quotas.roomIn(otherSpaceId, { ops: 5, bytes: 1_000 }).ops).toBe(95)
   })
 
-  it('fail nothing that is committed already, though the accounts cannot be read', () => {
+  it('never fail a commit that has happened, even if the accounts cannot be read', () => {
     const { quotas, payers } = setUp()
     expect(quotas.roomIn(spaceId, { ops: 0, bytes: 0 }).ops).toBe(100)
     payers.payerOf = () => {
@@ -74,7 +74,7 @@ describe('quotas', () => {
     expect(() => quotas.grown(spaceId, 1)).not.toThrow()
   })
 
-  it('[QU3] count files anew when the clock was set back', () => {
+  it('[QU3] count files again when the clock was set back', () => {
     const { quotas, sizes, runtime, counted } = setUp()
     quotas.roomIn(spaceId, { ops: 0, bytes: 0 })
     runtime.set(0)
@@ -83,7 +83,7 @@ describe('quotas', () => {
     expect(counted).toHaveLength(2)
   })
 
-  it('[QU3] count files once a minute, and add what is pushed meanwhile', () => {
+  it('[QU3] count files once a minute, and add pushes in between', () => {
     const { quotas, sizes, runtime, counted } = setUp()
     sizes.set(otherSpaceId, 20_000)
     const opsLeft = () => quotas.roomIn(spaceId, { ops: 0, bytes: 0 }).ops

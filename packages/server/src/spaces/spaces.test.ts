@@ -152,7 +152,7 @@ describe('a space', () => {
     expect(spaces.open(spaceId).state.head).toBe(2)
   })
 
-  it('[PU7] acks a push that adds nothing with the head, after all that leads up to it', () => {
+  it('[PU7] acks a push that adds nothing with the head, after all acks and appends up to it', () => {
     const { runtime, push, events } = setUp()
     push([setOp(1, 'a')], 'a')
     runtime.turn()
@@ -167,7 +167,7 @@ describe('a space', () => {
     ])
   })
 
-  it('hands on the batch as it came when all of it was committed, and only then', () => {
+  it('passes a batch on as it came only when all of it was committed', () => {
     const { runtime, push, published } = setUp()
     push([setOp(1, 'a')], 'a')
     push([setOp(1, 'b'), setOp(2, 'c')], 'b')
@@ -176,7 +176,7 @@ describe('a space', () => {
     expect(published[1]).toMatchObject({ batch: undefined, ops: [setOp(2, 'c')] })
   })
 
-  it('[PU9] refuses every push of a commit that fails, publishes nothing, and is as before', () => {
+  it('[PU9] refuses every push of a failed commit, publishes nothing, and does not change', () => {
     const { runtime, watched, spaces, push, published, errors } = setUp()
     push([setOp(1, 'a')])
     runtime.turn()
@@ -198,7 +198,7 @@ describe('a space', () => {
     ])
   })
 
-  it('[LC2] keeps an operation whose vertex and parent nobody has seen', () => {
+  it('[LC2] keeps an operation whose vertex and parent are unknown', () => {
     const { runtime, spaces, push } = setUp()
     push([setOp(9, 'early', { target: 'unknown' })])
     runtime.turn()
@@ -207,7 +207,7 @@ describe('a space', () => {
     ])
   })
 
-  it('[PL1] [PL2] [PL4] gives the whole log in pages, each within the budget, as often as it is asked', () => {
+  it('[PL1] [PL2] [PL4] serves the whole log in pages within the budget, any number of times', () => {
     const { runtime, spaces, push } = setUp()
     const values = Array.from({ length: 60 }, (_, index) => 'x'.repeat((index * 977) % 30_000))
     const ops = [...values.map((value, index) => setOp(index + 1, value)), setOp(61, 'y'.repeat(400_000))]
@@ -236,7 +236,7 @@ describe('a space', () => {
     expect(() => spaces.open(spaceId).pull(1)).toThrow('the log ends at 0')
   })
 
-  describe('at a join', () => {
+  describe('joining a space', () => {
     function joined() {
       const all = setUp()
       all.push(opsFrom(1, 3))
@@ -268,7 +268,7 @@ describe('a space', () => {
       expect(spaces.open(spaceId).state.logId).toBe(reply.logId)
     })
 
-    it('[JO4] makes no second log id soon after, whoever invents positions', () => {
+    it('[JO4] makes no second log id soon after, even for invented positions', () => {
       const { spaces, state, runtime } = joined()
       const { logId } = spaces.open(spaceId).join({ logId: state.logId, cursor: 4 })
       expect(() => spaces.open(spaceId).join({ logId, cursor: 4 })).toThrow('a new id a moment ago')
@@ -292,15 +292,15 @@ describe('a space', () => {
   })
 })
 
-describe('spaces', () => {
-  it('keep at most so many files open, the ones used last', () => {
+describe('the spaces of a server', () => {
+  it('keep a bounded number of files open: those used last', () => {
     const { spaces, watched } = setUp({ maxOpen: 2 })
     const ids = ['aa', 'bb', 'cc'].map((start) => (start + spaceId.slice(2)) as typeof spaceId)
     for (const id of ids) spaces.open(id)
     expect([...watched.openNow]).toEqual(ids.slice(1))
   })
 
-  it('commit what waits before a file is closed to make room', () => {
+  it('commit waiting pushes before they close a file to make room', () => {
     const { spaces, runtime, push } = setUp({ maxOpen: 1 })
     const outcomes = push(opsFrom(1, 1))
     spaces.open(otherSpaceId)
@@ -310,7 +310,7 @@ describe('spaces', () => {
     expect(spaces.open(spaceId).state.head).toBe(1)
   })
 
-  it('make room for each other where the process may open no more files', () => {
+  it('close the one used longest ago when the process may open no more files', () => {
     const files = new Set<SpaceId>()
     const inner = createMemoryOpLogs()
     const warnings: object[] = []
@@ -336,7 +336,7 @@ describe('spaces', () => {
     expect(warnings).toEqual([{ openSpaces: 2 }])
   })
 
-  it('never stand in for each other, though a commit fails while its file is closed to make room', () => {
+  it('are never mixed up, even if a commit fails while its file is closed to make room', () => {
     const { spaces, runtime, watched, push } = setUp({ maxOpen: 3 })
     const ids = ['a1', 'b2', 'c3', 'd4', 'e5'].map((start) => (start + spaceId.slice(2)) as typeof spaceId)
     const [first, , , fourth, fifth] = ids as [SpaceId, SpaceId, SpaceId, SpaceId, SpaceId]
@@ -354,7 +354,7 @@ describe('spaces', () => {
     runtime.turn()
   })
 
-  it('close a file that nobody has used for a while, and then leave no timer', () => {
+  it('close a file that was not used for a while, and leave no timer behind', () => {
     const { spaces, runtime, watched } = setUp({ idleMs: 1_000 })
     spaces.open(spaceId)
     runtime.advance(900)
@@ -367,7 +367,7 @@ describe('spaces', () => {
     expect(runtime.timers).toBe(0)
   })
 
-  it('leave the others alone when the file of one fails', () => {
+  it('leave the others alone when one file fails', () => {
     const inner = createMemoryOpLogs()
     const opLogs: OpLogs = {
       ...inner,
@@ -383,7 +383,7 @@ describe('spaces', () => {
     expect(outcomes).toMatchObject([{ ok: true }])
   })
 
-  it('refuse what waits for a space that is deleted, and forget it', () => {
+  it('refuse the waiting pushes of a deleted space, and forget it', () => {
     const { spaces, push, runtime, published } = setUp()
     push(opsFrom(1, 1))
     runtime.turn()
@@ -399,7 +399,7 @@ describe('spaces', () => {
     expect(state.logId).not.toBe(logId)
   })
 
-  it('commit what waits before they close, and take nothing afterwards', async () => {
+  it('commit waiting pushes before they close, and refuse everything afterwards', async () => {
     const { spaces, push, watched } = setUp()
     const outcomes = push(opsFrom(1, 1))
     await spaces.close()
@@ -409,7 +409,7 @@ describe('spaces', () => {
   })
 })
 
-describe('a log that is not the one that was left', () => {
+describe('a log that was replaced', () => {
   /** `wait`: somebody puts an older copy in the place of a file that nobody has used for so long. */
   function replaced(copyAt: number, goOn: number, wait = 5_000) {
     const older = createMemoryOpLogs()
@@ -433,14 +433,14 @@ describe('a log that is not the one that was left', () => {
     return { ...all, told, state, displace }
   }
 
-  it('[LC3] gets a new id, and whoever is in the space has to join again', () => {
+  it('[LC3] gets a new id, and everybody in the space has to join again', () => {
     const { spaces, told, state } = replaced(3, 2)
     expect(spaces.open(spaceId).state.head).toBe(3)
     expect(spaces.open(spaceId).state.logId).not.toBe(state.logId)
     expect(told).toEqual([spaceId])
   })
 
-  it('[LC3] gets a new id also when it is replaced while it is open, and what waits is not taken', () => {
+  it('[LC3] gets a new id when it is replaced while it is open, and its waiting pushes are refused', () => {
     const { spaces, told, state, push, runtime, published, errors, displace } = replaced(3, 2, 0)
     const waiting = push(opsFrom(6, 1))
     displace()
@@ -455,7 +455,7 @@ describe('a log that is not the one that was left', () => {
     expect(errors.length).toBeGreaterThan(0)
   })
 
-  it('[PU9] is read by all again when a commit turns out to be there that was said to have failed', () => {
+  it('[PU9] is read again by everybody when a commit that was reported as failed is in it', () => {
     const { spaces, watched, push, runtime } = setUp()
     const told: string[] = []
     spaces.publishTo(
@@ -477,14 +477,14 @@ describe('a log that is not the one that was left', () => {
     expect(told).toEqual([spaceId])
   })
 
-  it('and is the same all the same when nothing is missing', () => {
+  it('keeps its id when nothing is missing', () => {
     const { spaces, told, state } = replaced(3, 0)
     expect(spaces.open(spaceId).state).toEqual(state)
     expect(told).toEqual([])
   })
 })
 
-describe('a tree that is read', () => {
+describe('reading a tree', () => {
   function withTree(options: Partial<SpacesOptions> = {}) {
     const all = setUp(options)
     const tree = Replica.create(treeId)
@@ -508,7 +508,7 @@ describe('a tree that is read', () => {
     return spaces.digestAt({ spaceId, treeId: tree }, { logId, cursor })
   }
 
-  it('comes depth first, with its digest and position, and without what was deleted', async () => {
+  it('returns it depth first, with digest and position, and without deleted vertices', async () => {
     const { spaces, tree, first, pushLocal } = withTree()
     const before = await read(spaces)
     expect(names(before)).toEqual([undefined, 'first', 'below', 'second'])
@@ -525,7 +525,7 @@ describe('a tree that is read', () => {
     tree.dispose()
   })
 
-  it('may have more siblings than a call takes arguments', async () => {
+  it('takes more siblings than a function call takes arguments', async () => {
     const { spaces, runtime, push, tree } = withTree()
     const many = 130_000
     for (let from = 0; from < many; from += 10_000) {
@@ -540,7 +540,7 @@ describe('a tree that is read', () => {
     tree.dispose()
   })
 
-  it('[LI9] is too large with more in its values than may be in memory at once', async () => {
+  it('[LI9] refuses values that take more memory than is allowed', async () => {
     const { spaces, tree, pushLocal } = withTree({ maxTreeBytes: 500 })
     const small = spaces.open(spaceId).state.head
     const grow = (vertices: number) => {
@@ -556,7 +556,7 @@ describe('a tree that is read', () => {
     tree.dispose()
   })
 
-  it('is paid for by the operations and the values that are read, too large or not', async () => {
+  it('is charged by the operations and values that are read, even if they are too large', async () => {
     const { spaces, tree, pushLocal } = withTree({ maxTreeBytes: 1_000_000 })
     let spent = 0
     const budget = { checkOperations: () => {}, spendOperations: (count: number) => void (spent += count) }
@@ -573,7 +573,7 @@ describe('a tree that is read', () => {
     tree.dispose()
   })
 
-  it('[DV2] has the digest of a replica at each position, in whatever order it is asked', async () => {
+  it('[DV2] gives the digest of a replica at each position, in any order of questions', async () => {
     const { spaces, tree, pushLocal } = withTree()
     const digests = new Map([[0, new Replica({ treeId }).digest()]])
     const note = () => digests.set(spaces.open(spaceId).state.head, tree.digest())
@@ -593,13 +593,13 @@ describe('a tree that is read', () => {
     tree.dispose()
   })
 
-  it('is not found when the log has no such tree', async () => {
+  it('finds no tree that the log does not have', async () => {
     const { spaces, tree } = withTree()
     await expect(read(spaces, 'nothing' as TreeId)).rejects.toThrow('no such tree')
     tree.dispose()
   })
 
-  it('is let go of with its space when its storage fails, and the log is told where', async () => {
+  it('releases the space when its storage fails, and logs where', async () => {
     const failed = new SyncError('storage_failed', 'the storage of this space fails')
     const { spaces, watched, errors, tree } = withTree({ trees: () => Promise.reject(failed) })
     await expect(read(spaces)).rejects.toBe(failed)

@@ -17,8 +17,8 @@ const second: Migrations = {
 
 const versionOf = (db: Database.Database) => db.pragma('user_version', { simple: true })
 
-describe('a migration', () => {
-  it('leads from any version to the newest, keeping what is there', () => {
+describe('migrating', () => {
+  it('goes from any version to the newest, and keeps the data', () => {
     const db = new Database(':memory:')
     migrate(db, first)
     expect(versionOf(db)).toBe(1)
@@ -29,7 +29,7 @@ describe('a migration', () => {
     expect(db.prepare('SELECT * FROM a').all()).toEqual([{ x: 5, y: 'was 5' }])
   })
 
-  it('that fails leaves the database as it was', () => {
+  it('leaves the database as it was when a migration fails', () => {
     const db = new Database(':memory:')
     migrate(db, first)
     const broken: Migrations = {
@@ -41,7 +41,7 @@ describe('a migration', () => {
     expect(db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()).toEqual([{ name: 'a' }])
   })
 
-  it('does not touch a database that is newer than all of them', () => {
+  it('does not touch a database that is newer than every migration', () => {
     const db = new Database(':memory:')
     migrate(db, second)
     expect(() => migrate(db, first)).toThrow(NewerSchemaError)

@@ -12,7 +12,7 @@ import { moveOp, newEpoch, otherSpaceId, setOp, spaceId, treeId } from '../testi
 import { createTreePool, type TreePool } from './tree-pool.ts'
 
 /** A real thread, and real files that the log has open meanwhile. */
-describe('trees that are read on a thread', () => {
+describe('the thread that reads trees', () => {
   const ops = [
     moveOp(1, null, { target: treeId }),
     moveOp(2, treeId),
@@ -43,7 +43,7 @@ describe('trees that are read on a thread', () => {
   const snapshot = async (of = treeId, inSpace = spaceId) =>
     await pool.read({ kind: 'snapshot', spaceId: inSpace, treeId: of, maxBytes })
 
-  it('are what the log has just committed, and what it had at a position', async () => {
+  it('reads what the log has just committed, and what it had at a position', async () => {
     const { text } = await snapshot()
     const { vertices, cursor, digest } = treeSchema.parse(JSON.parse(text ?? ''))
     expect(vertices.map(({ properties }) => properties['name'])).toEqual([undefined, 'said later'])
@@ -55,7 +55,7 @@ describe('trees that are read on a thread', () => {
     expect(await digestAt(5)).not.toBe(digest)
   })
 
-  it('are refused by name as anywhere else', async () => {
+  it('passes refusals on with their codes', async () => {
     await expect(snapshot('nothing' as TreeId)).rejects.toMatchObject({ code: 'not_found' })
     await expect(digestAt(1, { logId: 'ab'.repeat(16) as LogId })).rejects.toMatchObject({
       code: 'not_joined',
@@ -67,7 +67,7 @@ describe('trees that are read on a thread', () => {
     expect(damaged).toEqual([])
   })
 
-  it('tell that a file is damaged', async () => {
+  it('reports a damaged file', async () => {
     log.append(Array.from({ length: 2_000 }, (_, index) => setOp(10 + index, 'x'.repeat(100))))
     log.close()
     const path = join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
@@ -79,7 +79,7 @@ describe('trees that are read on a thread', () => {
     expect(damaged).toEqual([spaceId])
   })
 
-  it('are read as far as they may be in memory, and a thread that has not enough takes nobody with it', async () => {
+  it('stops at the bound of memory, and fails alone when it runs out', async () => {
     const large = 'tree-of-large-values' as TreeId
     const value = 'x'.repeat(400_000)
     log.append(Array.from({ length: 200 }, (_, index) => setOp(1 + index, value, { tree: large })))
@@ -93,7 +93,7 @@ describe('trees that are read on a thread', () => {
     await small.close()
   })
 
-  it('are refused once the pool is closed, those that wait as well', async () => {
+  it('refuses every question, waiting ones too, once the pool is closed', async () => {
     const waiting = Promise.allSettled([digestAt(4), digestAt(3)])
     await pool.close()
     const unavailable = { status: 'rejected', reason: { code: 'unavailable' } }
