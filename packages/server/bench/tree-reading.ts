@@ -9,7 +9,7 @@ import { readTree, type TreeQuestion, type TreeReader } from '../src/spaces/tree
 import { moveOp, newEpoch, setOp, spaceId, treeId } from '../src/testing/ops.ts'
 import { createTreePool } from '../src/trees/tree-pool.ts'
 
-/** How long nobody else is served while a large tree is read: on the event loop, and on a thread of its own. */
+/** Measures how long the event loop is blocked while a large tree is read: by itself, and by a thread. */
 
 const operations = Number(process.argv[2] ?? 200_000)
 const rounds = 5

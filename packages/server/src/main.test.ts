@@ -32,7 +32,7 @@ afterEach(() => {
   rmSync(dataDir, { recursive: true, force: true })
 })
 
-/** The program from its sources: Node takes the types away itself. */
+/** Runs the program from its sources: Node strips the types. */
 function run(env: Record<string, string>, nodeFlags: readonly string[] = []) {
   const child = spawn(process.execPath, [...nodeFlags, '--conditions=source', main], {
     env: { DATA_DIR: dataDir, PORT: '0', NODE_NO_WARNINGS: '1', ...env },

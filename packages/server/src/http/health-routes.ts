@@ -29,7 +29,7 @@ export function healthRoutes(app: HttpApp, { platform, lifecycle, now }: RouteDe
     config: { rateLimit: false },
     schema: {
       tags: ['operation'],
-      summary: 'The process is up',
+      summary: 'The process is running',
       response: { 200: okSchema },
     },
     handler: async () => ({ status: 'ok' as const }),

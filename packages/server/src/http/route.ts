@@ -24,7 +24,7 @@ export interface MetricsExposition {
   exposition(): Promise<string>
 }
 
-/** What the routes need. They tell live sockets of each change before they respond. */
+/** Dependencies of the routes, which tell live sockets of each change before they respond. */
 export interface RouteDeps {
   readonly config: HttpConfig
   readonly platform: Platform

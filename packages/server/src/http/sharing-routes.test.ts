@@ -165,7 +165,7 @@ describe('invites', () => {
     expect(JSON.stringify(await list())).not.toContain(first.token)
     expect((await cleo.call('GET', url)).status).toBe(403)
     await anna.call('PATCH', `/api/spaces/${spaceId}/members/${ben.user.id}`, { role: 'editor' })
-    // Who is no owner invites nobody, and with a role that editors lose nothing here.
+    // The invite of a member who is not an owner lets nobody in. A new editor loses no right that the other gives.
     expect((await list()).map(({ id }) => id)).toEqual([first.id])
     expect((await ben.call('GET', url)).status).toBe(403)
   })

@@ -169,7 +169,7 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
     schema: {
       tags,
       security,
-      summary: 'Join the space that the invite is for',
+      summary: 'Join the space of an invite',
       description: 'A member keeps the role that they have.',
       params: inviteParams,
       response: { 200: spaceSchema, ...errorResponses('unauthenticated', 'not_found', 'invite_expired') },

@@ -97,7 +97,7 @@ describe('deleting a space', () => {
 
 describe('who may do what', () => {
   type Outcome = 'yes' | 'forbidden' | 'not found'
-  // `commenter` is no role of this server: a newer one's database may have it (RO1).
+  // `commenter` stands for a role of a newer server's database (RO1).
   type Expected = Record<Role | 'commenter' | 'removed' | 'stranger', Outcome>
   const forAll: Expected = {
     owner: 'yes',

@@ -39,7 +39,7 @@ describe('the limits of a user', () => {
     anna.join()
     expect(anna.push(opsFrom(1, 1_500)).ack).toMatchObject({ ok: true, cursor: 1_500 })
     expect(anna.push(opsFrom(1_501, 1_500)).ack).toMatchObject({ ok: true, cursor: 3_000 })
-    // Refused before it is decoded: what it is made of is no matter.
+    // Refused before it is decoded, so its content does not matter.
     const batch = new Uint8Array([1, 2, 3])
     const waitMs = waitOf(anna.request('ops:push', { spaceId, batch }).ack)
     expect(waitMs).toBeGreaterThanOrEqual(1_000)
@@ -102,7 +102,7 @@ describe('the limits of a user', () => {
     for (const client of [anna, ...others]) client.join()
     for (let n = 0; n < 20; n++) anna.connection.signal('ops:transient', transient)
     const [ben] = others
-    // 1,000 bytes to ten people, until it is owed.
+    // 1,000 bytes to ten receivers, until the user is in debt.
     expect(ben?.got('ops:transient')).toHaveLength(3)
     expect(anna.join().ack).toMatchObject({ ok: false, error: { code: 'rate_limited' } })
     expect(ben?.join().ack).toMatchObject({ ok: true })

@@ -24,7 +24,7 @@ import { moveOp, newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from 
 import { spaceQueries } from './space-queries.ts'
 import { createSqliteOpLogs } from './sqlite-op-logs.ts'
 
-/** Of `now`, as it is in the names of what is set aside. */
+/** `now`, as it appears in the names of files that are set aside. */
 const madeAt = '1970-01-01T00-00-00.123Z'
 
 const folders: string[] = []
@@ -41,7 +41,7 @@ function setUp() {
   const options = { now: () => 123, known, warn: (details: object) => void warnings.push(details) }
   const opLogs = createSqliteOpLogs({ dataDir, ...options })
   const path = join(dataDir, 'a1', `${spaceId}.db`)
-  /** What one start of a server commits. */
+  /** Opens the log as one start of a server, commits, and closes it. */
   const commit = (epoch: Epoch, ops: readonly TreeOperation[]) => {
     const log = opLogs.open(spaceId, epoch)
     log.append(ops)
@@ -173,7 +173,7 @@ describe('a backup that was restored', () => {
     copyFileSync(`${path}.backup`, path)
     expect(holds(early)).toBe(true)
     expect(holds(lost)).toBe(false)
-    // It has as many operations again, but not the same ones.
+    // As many operations as before, but different ones.
     const anew = commit(third, opsFrom(11, 5, { peer: '2' }))
     expect(anew.cursor).toBe(lost.cursor)
     expect(anew.logId).toBe(lost.logId)
@@ -264,7 +264,7 @@ describe('a file that was there before its space', () => {
   it('does not go to whoever registers its id: it is set aside, and the space begins a new log', () => {
     const { options, opLogs, path, commit, warnings } = setUp()
     commit(newEpoch(), opsFrom(1, 20))
-    // Accounts of an older copy know nothing of the space.
+    // The restored accounts do not know the space.
     options.known.clear()
     const log = opLogs.open(spaceId, newEpoch())
     expect(log.head).toBe(0)
@@ -275,7 +275,7 @@ describe('a file that was there before its space', () => {
     const kept = new Database(join(dirname(path), aside ?? ''))
     expect(kept.prepare('SELECT count(*) FROM tree_ops').pluck().get()).toBe(20)
     kept.close()
-    // From now on it is the space's own.
+    // From now on the file belongs to the space.
     const again = opLogs.open(spaceId, newEpoch())
     expect(again.head).toBe(1)
     again.close()
@@ -322,7 +322,7 @@ describe('a file that is damaged', () => {
     try {
       logId = use()
     } catch (error) {
-      // Met only after it was opened: whoever asked has to ask again.
+      // The damage shows only after the file is open, so the request fails and has to be repeated.
       if (!(error instanceof SyncError) || error.code !== 'storage_failed') throw error
       logId = use()
     }
@@ -351,7 +351,7 @@ describe('a file that is damaged', () => {
 })
 
 describe('a file that other programs change while it is open', () => {
-  /** Twenty, of more bytes than the write-ahead log takes before it goes into the database. */
+  /** Twenty operations, with more bytes than the write-ahead log takes before a checkpoint. */
   const largeOps = (first: number) =>
     Array.from({ length: 20 }, (_, index) => setOp(first + index, 'x'.repeat(300_000)))
 
@@ -367,7 +367,7 @@ describe('a file that other programs change while it is open', () => {
       db.close()
     }
     const backUp = () => shell((db) => db.exec(`VACUUM INTO '${copy}'`))
-    /** What is there now, for a log that was opened anew. */
+    /** Reads everything from the file as it is now, through a newly opened log. */
     const contents = () => {
       const now = opLogs.open(spaceId, newEpoch())
       const { ops } = now.readTree(treeId)
@@ -382,8 +382,8 @@ describe('a file that other programs change while it is open', () => {
     ['removed', (path) => rmSync(path), 0],
     ['moved away', (path) => renameSync(path, `${path}.away`), 0],
     ['removed with its folder', (path) => rmSync(dirname(path), { recursive: true }), 0],
-    ['removed and put there anew', (path, copy) => (rmSync(path), copyFileSync(copy, path)), 20],
-    // What is in it goes into the database as that is closed.
+    ['removed and replaced by a copy', (path, copy) => (rmSync(path), copyFileSync(copy, path)), 20],
+    // Its content is checkpointed when the database is closed.
     ['left without its write-ahead log', (path) => rmSync(`${path}-wal`), 25],
   ]
   it.each(displacements)(
@@ -456,9 +456,9 @@ describe('a file that other programs change while it is open', () => {
   it('refuses commits when a copy was written over it, and is examined before it is used again', () => {
     const { log, path, copy, backUp, shell, contents, warnings } = opened()
     backUp()
-    // What only a closer look finds: it opens, and ends where it should.
+    // Damage that only an examination finds: the file opens, and its head is right.
     shell((db) => db.exec('DELETE FROM tree_ops WHERE seq = 7; PRAGMA journal_mode = delete'), copy)
-    // All of this goes into the database, and only the last few stay in the write-ahead log.
+    // Almost all of this is checkpointed, and only the last few operations stay in the write-ahead log.
     log.append(largeOps(21))
     log.append(opsFrom(41, 5))
     copyFileSync(copy, path)
@@ -477,7 +477,7 @@ describe('a file that other programs change while it is open', () => {
     expect(contents()).toEqual(opsFrom(1, 7))
   })
 
-  // SQLite's usual patience, five seconds, is longer than the runner's here.
+  // SQLite's default wait of five seconds would exceed the timeout of this test.
   it('does not wait long for another program that holds its lock', { timeout: 4_500 }, () => {
     const { log, path } = opened()
     const shell = new Database(path)
@@ -492,7 +492,7 @@ describe('a file that other programs change while it is open', () => {
     const { log, path, backUp, shell } = opened()
     backUp()
     shell((db) => db.pragma('integrity_check'))
-    // Enough for the write-ahead log to go into the database, by our own doing.
+    // Enough for a checkpoint by this process.
     log.append(largeOps(21))
     expect(statSync(path).size).toBeGreaterThan(5_000_000)
     shell((db) => db.pragma('integrity_check'))
@@ -503,7 +503,7 @@ describe('a file that other programs change while it is open', () => {
 })
 
 describe('a write-ahead log that a crash left', () => {
-  /** A space as a crash leaves it, early and late: database and write-ahead log as they were at the moment. */
+  /** A space as an early and a late crash would leave it: copies of database and write-ahead log. */
   function crashed() {
     const all = setUp()
     const { opLogs, path } = all
@@ -525,7 +525,7 @@ describe('a write-ahead log that a crash left', () => {
     const { logId } = log
     log.close()
     const put = (from: string, suffix: string) => copyFileSync(`${path}.${from}${suffix}`, path + suffix)
-    // Another process: what this one has opened, it trusts.
+    // Another process, since one trusts the files that it has opened itself.
     const reopened = createSqliteOpLogs({ dataDir: all.dataDir, ...all.options })
     return { ...all, opLogs: reopened, put, logId }
   }

@@ -27,7 +27,7 @@ test('comparing with a large value reads it only when both are equally long', ()
 
   const path = join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
   const bytes = readFileSync(path)
-  // The pages that a row overflows into begin with the number of the next one: none leads on any more.
+  // An overflow page begins with the number of the next one. Break every chain.
   const isOverflow = (at: number): boolean => bytes.toString('latin1', at + 4, at + 104) === 'x'.repeat(100)
   for (let at = 0; at < bytes.length; at += 4_096) if (isOverflow(at)) bytes.writeUInt32BE(2 ** 31, at)
   writeFileSync(path, bytes)

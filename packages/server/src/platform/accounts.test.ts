@@ -39,7 +39,7 @@ function space(name: string, owner: UserId, ...editors: UserId[]): SpaceId {
   return id
 }
 
-/** Whether any file of the data directory has the text, in pages that are free too. */
+/** Whether any file of the data directory contains the text, free pages included. */
 function isOnDisk(text: string): boolean {
   return readdirSync(dataDir).some((file) => readFileSync(join(dataDir, file)).includes(text))
 }
@@ -60,7 +60,7 @@ describe('deleting an account', () => {
     expect(platform.users.byId(anna)).toBeUndefined()
     expect(platform.sessions.refresh(session.refreshToken, now)).toBeUndefined()
     expect(platform.spaceRecords.exists(own)).toBe(false)
-    // The file is still to go: a crash here is made good at the next start.
+    // The file is still there: after a crash here, the next start removes it.
     expect(platform.spaceRecords.pendingDeletions()).toEqual([own])
     expect(platform.members.list(shared).map((member) => member.user.name)).toEqual(['Ben'])
     expect(() => platform.invites.accept(invite.token, ben, now)).toThrow('No such invite')
@@ -89,7 +89,7 @@ describe('deleting an account', () => {
     expect(platform.members.roleOf(first, ben)).toBe('owner')
   })
 
-  // Waiting for a lock each time would take longer than the runner does.
+  // Waiting for a lock each time would exceed the timeout of this test.
   it('does not wait for a reader of the database', { timeout: 10_000 }, () => {
     const people = Array.from({ length: 60 }, (_, index) => user(`Anna ${index}`))
     const reader = new Sqlite(join(dataDir, 'platform.sqlite'), { readonly: true })

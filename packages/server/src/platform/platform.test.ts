@@ -43,7 +43,7 @@ describe('the platform database', () => {
     db.close()
   })
 
-  // SQLite's usual patience, five seconds, is longer than the runner's here.
+  // SQLite's default wait of five seconds would exceed the timeout of this test.
   it('does not wait long for another program that holds its lock', { timeout: 4_500 }, () => {
     const platform = openPlatform({ dataDir, refreshTokenTtlMs: 1000 })
     const shell = new Sqlite(join(dataDir, 'platform.sqlite'))
@@ -77,7 +77,7 @@ describe('the platform database', () => {
         platform.users.add({ id, email: `${index}@example.org`, name: 'x'.repeat(200), passwordHash: 'x' }, 1)
       }
     }
-    /** Database and log as they were at a moment. */
+    /** Copies of the database and its write-ahead log. */
     function crashed() {
       const open = () => openPlatform({ dataDir, synchronous: 'normal', refreshTokenTtlMs: 1000 })
       let platform = open()
@@ -129,7 +129,7 @@ describe('the platform database', () => {
     const user = { id: 'a'.repeat(32) as never, email: 'a@example.org', name: 'A' }
     first.users.add({ ...user, passwordHash: 'x' }, 1)
     const { refreshToken } = first.sessions.start(user.id, 1)
-    // The shell does not look after what refers to them.
+    // The sqlite3 shell does not enforce foreign keys.
     const shell = new Sqlite(join(dataDir, 'platform.sqlite'))
     shell.exec('PRAGMA foreign_keys = OFF; DELETE FROM sessions')
     shell.close()
@@ -161,7 +161,7 @@ describe('the platform database', () => {
     const before = statSync(path).size
     expect(() => openPlatform({ dataDir, refreshTokenTtlMs: 1 })).toThrow(NewerSchemaError)
     expect(statSync(path).size).toBe(before)
-    // The refusal has released the directory.
+    // The refused open has released the directory.
     lockDataDir(dataDir, 0)()
   })
 })
@@ -214,7 +214,7 @@ describe('a session whose database was restored from a backup', () => {
   const open = () => openPlatform({ dataDir, refreshTokenTtlMs: 100_000 })
   const path = () => join(dataDir, 'platform.sqlite')
 
-  /** Refreshed on after the copy that is then restored. The tokens, oldest first. */
+  /** Refreshes a session, restores a copy from before that, and returns the tokens, oldest first. */
   function restored(): string[] {
     const first = open()
     first.users.add({ id: userId, email: 'a@example.org', name: 'A', passwordHash: 'x' }, 1)

@@ -29,7 +29,7 @@ test('[QU3] a space counts against its longest-standing owner, for as long as th
   members.remove(spaceId, anna)
   expect(spacePayers.payerOf(spaceId)).toBe(ben)
   expect(paid()).toEqual([1, 1, 0])
-  // Longest in the space, though an owner only now: two owners are never both charged.
+  // The member who joined first pays as soon as they are an owner. Two owners are never charged at once.
   members.changeRole(spaceId, cleo, 'owner', 4)
   expect(spacePayers.payerOf(spaceId)).toBe(cleo)
   expect(paid()).toEqual([1, 0, 1])

@@ -1,6 +1,6 @@
 import { type ErrorBody, SyncError } from '@t69/protocol'
 
-/** What a client is told of an error. Only a `SyncError` has details for it; anything else is a bug, for `reportBug`. */
+/** The error that a client is told. Only a `SyncError` has details for it; anything else is a bug, for `reportBug`. */
 export function errorBodyOf(error: unknown, reportBug: (bug: unknown) => void): ErrorBody {
   if (error instanceof SyncError) return error.body
   reportBug(error)

@@ -3,9 +3,9 @@ import type { ErrorBody } from '@t69/protocol'
 import { errorBodyOf } from '../ports/error-body.ts'
 import type { Logger } from '../ports/logger.ts'
 
-/** What the gateway does with errors that its handlers throw. */
+/** Handles errors that the gateway's handlers throw. */
 export interface Faults {
-  /** What the client is told. Logs a bug, with the event that met it. */
+  /** The error that the client is told. Logs a bug, with its event. */
   bodyOf(error: unknown, event: string): ErrorBody
   /** Runs what concerns one socket, so that its failure does not keep others from what comes next in this turn. */
   contain(event: string, run: () => void): void

@@ -256,7 +256,7 @@ describe('who may do what', () => {
     'ops:pull': { spaceId, after: 0 },
   }
 
-  // The role while joining, the role at the request, and what comes of it.
+  // The role at the join, the role at the request, and the outcome.
   it.each([
     ['space:join', undefined, undefined, 'not_found'],
     ['space:join', undefined, 'viewer', 'ok'],
@@ -279,7 +279,7 @@ describe('who may do what', () => {
     const { connect, runtime, setRole } = createGatewayHarness()
     const client = connect({ role: joinedAs ?? 'none' })
     if (joinedAs !== undefined) client.join()
-    // The gateway is not told: the role counts at the moment of each event all the same.
+    // The gateway is not told of the change: each event still asks for the role.
     setRole(client.userId, askedAs)
     const answered = client.request(name, payloads[name])
     runtime.turn()
@@ -352,7 +352,7 @@ describe('who may do what', () => {
       other.forget()
       client.connection.signal(name, payload)
       expect([other.seen, warnings, errors]).toEqual([[], [], []])
-      // The same signal of an editor arrives.
+      // The same signal arrives when an editor sends it.
       editor.connection.signal(name, payload)
       expect(other.seen.length + warnings.length).toBe(1)
     })

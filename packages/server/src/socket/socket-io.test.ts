@@ -19,7 +19,7 @@ import { newEpoch, opsFrom, setOp, spaceId } from '../testing/ops.ts'
 import { createGateway } from './gateway.ts'
 import { attachSocketIo } from './socket-io.ts'
 
-/** A whole gateway behind a real HTTP server; every token is a user's id, and everybody is an editor. */
+/** A gateway behind a real HTTP server. A token is a user's id, and every user is an editor. */
 async function startServer() {
   const http = createServer()
   const ended = new Set<string>()
@@ -55,7 +55,7 @@ async function startServer() {
     url,
     gateway,
     errors,
-    /** Ends the session in the turn in which a handshake of it was good. */
+    /** Ends the session in the same turn as its handshake is accepted. */
     endAfterHandshake: (token: string) => {
       afterVerify = () => {
         ended.add(token)
@@ -123,7 +123,7 @@ it.each([['websocket'], ['polling']])(
 it.each([
   ['no token', { protocolVersion }, 'unauthenticated'],
   ['an empty token', { protocolVersion, token: '' }, 'unauthenticated'],
-  ['a token that is no text', { protocolVersion, token: { $ne: 1 } }, 'unauthenticated'],
+  ['a token that is not text', { protocolVersion, token: { $ne: 1 } }, 'unauthenticated'],
   ['an invalid token', { protocolVersion, token: 'nonsense' }, 'unauthenticated'],
   ['no version', { token: 'a'.repeat(32) }, 'invalid_request'],
 ])('[AU1] refuses a handshake with %s', async (_, auth, code) => {
@@ -148,7 +148,7 @@ it('survives anything that a client emits', async () => {
     for (const args of [[], [null], [deep], [{ spaceId }], [new Uint8Array(9)], [1, 2, 3]])
       client.emit(name, ...args)
   }
-  // Only an acknowledgement, and no payload.
+  // Only an ack, without a payload.
   const onlyAck = await client.timeout(5_000).emitWithAck('space:join')
   expect(onlyAck).toMatchObject({ ok: false, error: { code: 'invalid_request' } })
   expect(await client.timeout(5_000).emitWithAck('space:join', { spaceId })).toMatchObject({ ok: true })
@@ -183,7 +183,7 @@ it.each([
   expect(server.errors).toEqual([])
 })
 
-/** Waits for the answer to the handshake. */
+/** Resolves with the answer to the handshake. */
 const answer = Symbol('answer')
 
 it.each<[string, (hello: string) => (string | typeof answer)[]]>([
@@ -293,7 +293,7 @@ it('[AP4] keeps little in memory for a client that reads nothing, and tells it t
   expect(appended.at(-1)).toEqual({ after: pushes, cursor: pushes })
 })
 
-/** The TCP socket below a client's websocket, which a test holds up. */
+/** The TCP socket of a client's WebSocket, which a test can pause. */
 function socketUnder(client: ClientSocket): { pause(): void; resume(): void } {
   const { transport } = client.io.engine as unknown as {
     transport: { ws: { _socket: { pause(): void; resume(): void } } }

@@ -9,7 +9,7 @@ import { admit, createStage } from './admit.ts'
 
 const openLog = () => createMemoryOpLogs().open(spaceId, newEpoch())
 
-/** Few ids and few contents, so that they meet. */
+/** Few ids and few contents, so that they collide. */
 const anyOp = fc
   .record({
     clock: fc.integer({ min: 1, max: 6 }),
@@ -85,7 +85,7 @@ describe('admission', () => {
     const ops = [
       setOp(edge + 1, 'too far'),
       setOp(edge, 'at the edge'),
-      // What was accepted raises the highest, what was rejected does not.
+      // An accepted operation raises the highest clock, a rejected one does not.
       setOp(edge + limits.clockWindow + 1, 'too far'),
       setOp(edge + limits.clockWindow, 'at the new edge'),
       setOp(limits.clockWindow + 1, 'a new tree starts at 0', { tree: 'other' }),
@@ -167,7 +167,7 @@ describe('admission', () => {
       moveOp(5, 'tree', { target: 'b' }),
       moveOp(6, '0', { target: 'c' }),
       moveOp(7, 'tree', { target: 'c' }),
-      // Never deleted, nor was its namesake in another tree.
+      // Neither this vertex was deleted, nor one with its id in another tree.
       moveOp(8, 'tree', { target: 'd' }),
       moveOp(9, 'other', { target: 'a', tree: 'other' }),
       setOp(10, 'more', { target: 'a' }),
@@ -199,7 +199,7 @@ describe('admission', () => {
       return Object.defineProperty(op, 'peerId', { get: () => (asked++, peerId) })
     })
     expect(admit([...ops, ...ops], openLog()).duplicates).toBe(count)
-    // Each of the 2,000 is asked for its peer four times, not once for each that it is compared with.
+    // The peer of each of the 2,000 is read four times, not once for each comparison.
     expect(asked).toBeLessThanOrEqual(8 * count)
   })
 })

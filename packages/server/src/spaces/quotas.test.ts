@@ -61,7 +61,7 @@ describe('quotas', () => {
     expect(paid).toMatchObject({ ops: 0, deletes: 195 })
     expect(paid.reason).toMatch(/^the spaces of its owner are full/)
     sizes.clear()
-    // Nobody owns it: there is nobody to pay.
+    // A space without an owner has no payer.
     expect(quotas.roomIn(otherSpaceId, { ops: 5, bytes: 1_000 }).ops).toBe(95)
   })
 

@@ -31,7 +31,7 @@ export interface QuotasOptions {
   readonly now: () => number
 }
 
-/** How long the count of a user's files is used, in ms. What is pushed meanwhile is added to it. */
+/** How long the count of a user's files is used, in ms. Pushes in between are added to it. */
 const recountMs = 60_000
 
 /** Users whose usage is remembered. */

@@ -22,8 +22,8 @@ import type { Commit, PushOutcome } from './space.ts'
 import { createSpaces, type Spaces, type SpacesOptions } from './spaces.ts'
 
 /**
- * Logs that count what is asked of them, and fail when told to. One is displaced when `inner` is another than the
- * one that it was opened in.
+ * Logs that count their calls, and fail when told to. A log is displaced once `inner` is no longer the store that it was
+ * opened in.
  */
 function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
   const watched = {
@@ -32,7 +32,7 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
     opens: 0,
     openNow: new Set<string>(),
     failure: undefined as Error | undefined,
-    /** The failure comes after the commit. */
+    /** Fail after the commit instead of before it. */
     failsLate: false,
   }
   const opLogs: OpLogs = {
@@ -128,7 +128,7 @@ describe('a space', () => {
     push(opsFrom(1, 1, { peer: '3' }), 'c')
     runtime.turn()
     expect(watched.appends).toBe(1)
-    // On any one socket acks and appends come in this order.
+    // Acks and appends of one socket come in this order.
     expect(events).toMatchObject([
       { ok: true, after: 0, cursor: 2, head: 6 },
       { originId: 'a', after: 0, cursor: 2 },
@@ -181,7 +181,7 @@ describe('a space', () => {
     push([setOp(1, 'a')])
     runtime.turn()
     watched.failure = new SyncError('storage_failed', 'the disk is full')
-    // Had the clock of what failed been remembered, this would reach further than the window allows.
+    // If the clock of a failed operation were remembered, the window would allow `far + 1` below.
     const far = 1 + limits.clockWindow
     const failed = [push([setOp(far, 'b')], 'a'), push([setOp(2, 'c')], 'b')]
     runtime.turn()
@@ -276,7 +276,7 @@ describe('a space', () => {
       runtime.advance(10 * 60_000)
       const { logId: second } = spaces.open(spaceId).join({ logId, cursor: 4 })
       expect(second).not.toBe(logId)
-      // The clock had been years ahead: nobody waits for it to come there once more.
+      // The clock had been years ahead. Nobody waits until it reaches that time again.
       runtime.set(0)
       expect(spaces.open(spaceId).join({ logId: second, cursor: 4 })).toMatchObject({ renewed: true })
     })
@@ -343,7 +343,7 @@ describe('the spaces of a server', () => {
     for (const id of ids.slice(0, 3)) spaces.open(id)
     const outcomes = push(opsFrom(1, 1), 'a', first)
     watched.failure = new SyncError('storage_failed', 'the disk is full')
-    // Room is made by closing the one that was used longest ago, though it has something to commit.
+    // The space used longest ago is closed to make room, although it has a waiting push.
     for (const id of ids.slice(1, 4)) spaces.open(id)
     expect(outcomes).toMatchObject([{ ok: false, error: { code: 'storage_failed' } }])
     watched.failure = undefined
@@ -410,7 +410,7 @@ describe('the spaces of a server', () => {
 })
 
 describe('a log that was replaced', () => {
-  /** `wait`: somebody puts an older copy in the place of a file that nobody has used for so long. */
+  /** Replaces a file by an older copy after it was not used for `wait` ms. */
   function replaced(copyAt: number, goOn: number, wait = 5_000) {
     const older = createMemoryOpLogs()
     const all = setUp({ idleMs: 1_000 }, older)

@@ -53,7 +53,7 @@ export interface SpacesOptions extends TreeQuestionsOptions {
 interface ServedEntry {
   readonly space: ServedSpace
   readonly log: OpLog
-  /** What callers get: the space, with failures of its storage reported. */
+  /** The space as callers get it: it reports failures of the storage. */
   readonly handle: Space
 }
 
@@ -135,7 +135,7 @@ export function createSpaces({
       publish: (commit) => publish(commit),
       takeRenewal: () => renewals.take(spaceId),
       onFailure: (error) => {
-        // Opened anew next time: the disk may be in order again by then.
+        // The next use opens the log again: the disk may work again by then.
         served.delete(spaceId)
         return report(spaceId, error)
       },
@@ -155,7 +155,7 @@ export function createSpaces({
     return entry
   }
 
-  /** Whether the log is still what is at its path. If not, the space is released, and opened anew. */
+  /** Whether the log is still what is at its path. If not, releases the space. */
   function isSound(spaceId: SpaceId, log: OpLog): boolean {
     try {
       reporting(spaceId, () => log.check())

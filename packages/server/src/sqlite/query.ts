@@ -31,7 +31,7 @@ export interface QueryWriter<Schema> extends Pick<
 
 type EveryColumn<Row> = { readonly [Column in keyof Row]: unknown }
 
-/** What a statement selects. */
+/** The row type of a statement. */
 export type RowOf<Built extends Compilable> =
   Built extends Compilable<infer Output> ? InferResult<Compilable<Output>>[number] : never
 

@@ -21,7 +21,7 @@ import { createSpaces } from '../spaces/spaces.ts'
 import { createManualRuntime } from './manual-runtime.ts'
 import { newEpoch, newUserId, spaceId } from './ops.ts'
 
-/** What a client has seen, in the order in which it came. */
+/** A message that a client received. */
 export type Seen =
   | { readonly name: NotificationName; readonly payload: unknown }
   | { readonly ack: RequestName; readonly reply: unknown }
@@ -30,13 +30,13 @@ const hourMs = 3_600_000
 
 interface ConnectOptions {
   readonly userId?: UserId
-  /** `none`: not a member. */
+  /** `none` for a user who is not a member. */
   readonly role?: RoleName
   readonly sessionId?: string
   readonly lifetimeMs?: number
 }
 
-/** A gateway over logs in memory, with sockets in memory and time by hand. */
+/** A gateway over logs and sockets in memory, with manual time. */
 export function createGatewayHarness(
   limits: Partial<GatewayLimits> = {},
   rates: Partial<UserLimitRates> = {},
@@ -47,7 +47,7 @@ export function createGatewayHarness(
   const roles = new Map<string, RoleName>()
   const errors: object[] = []
   const warnings: object[] = []
-  /** Whether the trees that were compared matched. */
+  /** For each compared tree, whether it matched. */
   const counted: boolean[] = []
   const logger = {
     info: () => {},
@@ -103,7 +103,7 @@ export function createGatewayHarness(
       dataOf(userId, sessionId, runtime.now() + lifetimeMs),
     )
 
-    /** The ack, or undefined while there is none. Acks also go into `seen`. */
+    /** Sends a request. `ack` is undefined until it is answered. Acks also go into `seen`. */
     function request<N extends RequestName>(
       name: N,
       payload: unknown,
@@ -124,18 +124,18 @@ export function createGatewayHarness(
       request,
       join: (position: object = {}, space: SpaceId = spaceId) =>
         request('space:join', { spaceId: space, ...position }),
-      /** Pushes and lets the turn end. */
+      /** Pushes, and ends the turn. */
       push: (ops: readonly TreeOperation[], space: SpaceId = spaceId) => {
         const answered = request('ops:push', { spaceId: space, batch: encodeBatch({ spaceId: space, ops }) })
         runtime.turn()
         return answered
       },
-      /** Trees are read elsewhere: the ack comes later. */
+      /** Compares a tree, whose ack comes in a later turn. */
       compare: async (payload: object) =>
         await new Promise<Ack<RequestReply<'tree:compare'>>>((resolve) =>
           connection.request('tree:compare', payload, resolve),
         ),
-      /** What came under this name since the last call of `forget`. */
+      /** Payloads of the notifications with this name since the last `forget`. */
       got: (name: NotificationName) =>
         seen.flatMap((it) => ('name' in it && it.name === name ? [it.payload] : [])),
       forget: () => void seen.splice(0),

@@ -34,37 +34,37 @@ export const password = 'correct horse'
 export interface Person {
   readonly user: User
   readonly session: SessionReply
-  /** Calls as this person; JSON in, status and JSON out. */
+  /** Calls as this person: takes a JSON body, and returns status and JSON body. */
   call(method: Method, url: string, body?: object): Promise<Reply>
 }
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 export interface Reply {
   readonly status: number
-  // What a test compares with `toMatchObject` or parses.
+  // For a test to parse, or to compare with `toMatchObject`.
   readonly body: unknown
 }
 
-/** The HTTP side on a real platform database, with a recorder in the place of the gateway and of space files. */
+/** The HTTP routes over a real platform database. Calls to live sockets and to space files are recorded. */
 export interface HttpHarness extends AsyncDisposable {
   readonly app: HttpApp
   readonly platform: Platform
   readonly dataDir: string
-  /** What live sockets were told, and which files were removed, in order. */
+  /** Calls to live sockets and removed files, in order. */
   readonly told: string[]
   readonly trees: Map<string, TreeSnapshot>
   readonly lifecycle: { isClosing: boolean }
   readonly clock: { now: number }
-  /** Resolves when somebody's password is about to be checked. */
+  /** Resolves when the next password is about to be checked. */
   passwordAsked(): Promise<void>
   /** Makes the next removal of a space's file fail. */
   failNextRemoval(): void
   signUp(name: string): Promise<Person>
   anonymous: Person['call']
   withToken(token: string): Person['call']
-  /** A space of the owner's, with these members; returns its id. */
+  /** Adds a space with its owner and members, and returns its id. */
   space(owner: Person, members?: readonly (readonly [Person, Role])[]): SpaceId
-  /** Gives a member a role that the database of this version does not take: a newer version's. */
+  /** Gives a member a role that this version does not know, as a newer version's database may have. */
   setUnknownRole(spaceId: SpaceId, member: Person, role: RoleName): void
 }
 

@@ -1,12 +1,12 @@
 import type { ServerRuntime } from '../ports/server-runtime.ts'
 
-/** Time that passes when a test says so. */
+/** Time that passes only when a test says so. */
 export interface ManualRuntime extends ServerRuntime {
-  /** Runs what was scheduled, as the end of a turn of the event loop does. */
+  /** Ends the turn of the event loop: runs scheduled callbacks. */
   turn(): void
-  /** Lets time pass, firing timers in order. */
+  /** Lets time pass, and fires timers in order. */
   advance(ms: number): void
-  /** Sets the clock, as an administrator does; timers stay where they are. */
+  /** Sets the clock, as an administrator does. Timers do not move. */
   set(now: number): void
   readonly timers: number
 }

@@ -34,7 +34,7 @@ function base(clock: number, { peer = '1', tree = treeId, target = 'vertex', spa
   }
 }
 
-/** Without a value it takes the property away. */
+/** Sets a property, or removes it without a value. */
 export function setOp(clock: number, value: JsonValue | undefined, where: Where = {}): TreeOperation {
   return { ...base(clock, where), key: 'name', ...(value === undefined ? {} : { value }) }
 }

@@ -11,7 +11,7 @@ import { createSqliteOpLogs } from '../logs/sqlite-op-logs.ts'
 import { moveOp, newEpoch, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
 import { createTreePool, type TreePool } from './tree-pool.ts'
 
-/** A real thread, and real files that the log has open meanwhile. */
+/** A real thread, and real files that the log has open at the same time. */
 describe('the thread that reads trees', () => {
   const ops = [
     moveOp(1, null, { target: treeId }),
@@ -71,7 +71,7 @@ describe('the thread that reads trees', () => {
     log.append(Array.from({ length: 2_000 }, (_, index) => setOp(10 + index, 'x'.repeat(100))))
     log.close()
     const path = join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
-    // In the middle of the table: it opens, and fails whoever reads it all.
+    // In the middle of the table: the file opens, and reading all of it fails.
     const bytes = readFileSync(path)
     bytes.fill(0xff, 4_096 * 20, 4_096 * 24)
     writeFileSync(path, bytes)
