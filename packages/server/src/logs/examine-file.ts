@@ -1,6 +1,6 @@
-import Database from 'better-sqlite3'
+import type { Database } from 'better-sqlite3'
 
-import { isDamage } from '../sqlite/storage-failure.ts'
+import { damageIn, integrityOf } from '../sqlite/damage.ts'
 import { spaceMigrations } from './space-schema.ts'
 
 const knownVersion = Math.max(...Object.keys(spaceMigrations).map(Number))
@@ -14,25 +14,20 @@ const knownVersion = Math.max(...Object.keys(spaceMigrations).map(Number))
  * or the index does not fit them. If neither is so, the two read as the file was at one moment or the other.
  */
 export function examineFile(path: string): string | undefined {
-  let db: Database.Database | undefined
-  try {
-    db = new Database(path, { readonly: true, fileMustExist: true })
+  return damageIn(path, (db) => {
     const version = Number(db.pragma('user_version', { simple: true }))
     // Either just being created, or written by a newer program.
     if (version === 0 || version > knownVersion) return undefined
-    const verdict = String(db.pragma('integrity_check(1)', { simple: true }))
-    if (verdict !== 'ok') return verdict
-    const ops = db.prepare<[], OpCount>(countOps).get()
-    if (ops === undefined) return undefined
-    if (ops.count !== ops.head) return `${ops.head - ops.count} of ${ops.head} operations are missing`
-    if (ops.begun > ops.head) return `an epoch began after ${ops.begun}, and the log ends at ${ops.head}`
-    return ops.garbled > 0 ? `the values of ${ops.garbled} operations are not JSON` : undefined
-  } catch (error) {
-    if (isDamage(error)) return error.message
-    throw error
-  } finally {
-    db?.close()
-  }
+    return integrityOf(db) ?? damageOfLog(db)
+  })
+}
+
+function damageOfLog(db: Database): string | undefined {
+  const ops = db.prepare<[], OpCount>(countOps).get()
+  if (ops === undefined) return undefined
+  if (ops.count !== ops.head) return `${ops.head - ops.count} of ${ops.head} operations are missing`
+  if (ops.begun > ops.head) return `an epoch began after ${ops.begun}, and the log ends at ${ops.head}`
+  return ops.garbled > 0 ? `the values of ${ops.garbled} operations are not JSON` : undefined
 }
 
 interface OpCount {

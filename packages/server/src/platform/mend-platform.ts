@@ -1,9 +1,5 @@
-import { renameSync } from 'node:fs'
-
-import Sqlite from 'better-sqlite3'
-
-import { asidePath, hasWal, setWalAside, sizeOf } from '../sqlite/set-aside.ts'
-import { isDamage } from '../sqlite/storage-failure.ts'
+import { damageIn } from '../sqlite/damage.ts'
+import { setStaleWalAside, sizeOf } from '../sqlite/set-aside.ts'
 
 /** `platform.sqlite` is damaged. */
 export class DamagedPlatformError extends Error {
@@ -16,29 +12,14 @@ export class DamagedPlatformError extends Error {
  * returns its new path. Throws `DamagedPlatformError`: it does not start over with empty accounts, since no device could fill them.
  */
 export function mendPlatform(path: string, now: number): string | undefined {
-  const reason = damageOf(path)
-  if (reason === undefined) return undefined
-  if (hasWal(path)) {
-    const aside = asidePath(path, 'stale', now)
-    setWalAside(path, aside)
-    if (damageOf(path) === undefined) return `${aside}-wal`
-    // The two belong together after all.
-    renameSync(`${aside}-wal`, `${path}-wal`)
-  }
-  throw new DamagedPlatformError(`${path} is damaged (${reason}): restore it from a backup`)
+  const damage = damageOf(path)
+  if (damage === undefined) return undefined
+  const aside = setStaleWalAside(path, now, damageOf)
+  if (aside !== undefined) return aside
+  throw new DamagedPlatformError(`${path} is damaged (${damage}): restore it from a backup`)
 }
 
+/** An empty file is as good as none. */
 function damageOf(path: string): string | undefined {
-  if (sizeOf(path) === 0) return undefined
-  let db: Sqlite.Database | undefined
-  try {
-    db = new Sqlite(path, { readonly: true, fileMustExist: true })
-    const verdict = String(db.pragma('integrity_check(1)', { simple: true }))
-    return verdict === 'ok' ? undefined : verdict
-  } catch (error) {
-    if (isDamage(error)) return error.message
-    throw error
-  } finally {
-    db?.close()
-  }
+  return sizeOf(path) === 0 ? undefined : damageIn(path)
 }

@@ -4,12 +4,12 @@ import type { Logger } from '../ports/logger.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { Faults } from './faults.ts'
 import type { GatewayConnection } from './gateway-connection.ts'
-import type { SocketRates } from './gateway-limits.ts'
 import { isSlow } from './is-slow.ts'
 import { parseRequest } from './parse-payload.ts'
 import type { RequestHandlers } from './request-handlers.ts'
 import type { RequestsUnderWay } from './requests-under-way.ts'
 import type { SignalHandlers } from './signal-handlers.ts'
+import type { SocketRates } from './socket-rates.ts'
 import type { UserConnection } from './user-connection.ts'
 
 export interface AnswerEventsOptions {

@@ -11,11 +11,12 @@ import type { Spaces } from '../spaces/spaces.ts'
 import { answerEvents, shuttingDown } from './answer-events.ts'
 import { createFaults } from './faults.ts'
 import type { GatewayConnection } from './gateway-connection.ts'
-import { createSocketRates, defaultGatewayLimits, type GatewayLimits } from './gateway-limits.ts'
+import { defaultGatewayLimits, type GatewayLimits } from './gateway-limits.ts'
 import { createRequestHandlers } from './request-handlers.ts'
 import { createRequestsUnderWay } from './requests-under-way.ts'
 import { createRooms } from './rooms.ts'
 import { createSignalHandlers } from './signal-handlers.ts'
+import { createSocketRates } from './socket-rates.ts'
 import type { Socket } from './socket.ts'
 import { createTokenTimers, type TokenTimers } from './token-timers.ts'
 import type { UserConnection } from './user-connection.ts'
@@ -141,7 +142,7 @@ export function createGateway({
 
   function memberChanged(spaceId: SpaceId, userId: UserId): void {
     const role = access.roleOf(spaceId, userId)
-    for (const { connection, role: before } of rooms.find(spaceId)?.members() ?? []) {
+    for (const { connection, role: before } of rooms.find(spaceId)?.occupants() ?? []) {
       if (connection.data.userId !== userId || role === before) continue
       rooms.expel(connection, spaceId, role === undefined ? 'removed' : 'changed')
     }

@@ -15,7 +15,7 @@ import type { Socket } from './socket.ts'
 import type { UserConnection } from './user-connection.ts'
 
 /** A socket in the room. */
-export interface Member {
+export interface Occupant {
   readonly connection: UserConnection
   /** The role when the socket joined. */
   readonly role: RoleName
@@ -32,7 +32,7 @@ export interface Member {
 /** The sockets in one space. The bytes that wait for a slow reader are bounded: it gets the rest once it has drained. */
 export interface Room {
   readonly size: number
-  members(): IterableIterator<Member>
+  occupants(): IterableIterator<Occupant>
   /** Adds the socket, or gives it another role, and sends it everybody's presence. Returns the bytes of that. */
   enter(connection: UserConnection, role: RoleName): number
   /** Removes the socket: nothing of the space reaches it afterwards. Returns false when it was not here. */
@@ -48,20 +48,20 @@ export interface Room {
 }
 
 export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
-  const members = new Map<string, Member>()
+  const occupants = new Map<string, Occupant>()
 
   const isSlow = (connection: UserConnection): boolean => isSlowBeyond(connection, maxBacklogBytes)
 
-  function presenceOf({ connection: { socket, data }, shown }: Member): Presence[] {
+  function presenceOf({ connection: { socket, data }, shown }: Occupant): Presence[] {
     if (shown === undefined) return []
     return [{ connectionId: socket.id, user: { id: data.userId, name: data.userName }, state: shown }]
   }
 
   function tellOthers(changed: Socket, wasShown: boolean): void {
-    const member = members.get(changed.id)
-    const present = member === undefined ? [] : presenceOf(member)
+    const occupant = occupants.get(changed.id)
+    const present = occupant === undefined ? [] : presenceOf(occupant)
     const payload = { spaceId, present, gone: present.length === 0 ? [changed.id] : [] }
-    for (const { connection, missedPresence } of members.values()) {
+    for (const { connection, missedPresence } of occupants.values()) {
       if (connection.socket.id === changed.id) continue
       if (isSlow(connection)) miss(missedPresence, changed.id, wasShown, present.length > 0)
       else connection.socket.send('presence:changed', payload)
@@ -96,37 +96,37 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
   }
 
   function leave({ socket, allowance }: UserConnection): boolean {
-    const member = members.get(socket.id)
-    if (member === undefined) return false
-    members.delete(socket.id)
-    allowance.shownBytes -= member.shownBytes
-    if (member.shown !== undefined) tellOthers(socket, true)
+    const occupant = occupants.get(socket.id)
+    if (occupant === undefined) return false
+    occupants.delete(socket.id)
+    allowance.shownBytes -= occupant.shownBytes
+    if (occupant.shown !== undefined) tellOthers(socket, true)
     return true
   }
 
   return {
     get size() {
-      return members.size
+      return occupants.size
     },
-    members: () => members.values(),
+    occupants: () => occupants.values(),
 
     enter: (connection, role) => {
       const { socket } = connection
-      const { shown, shownBytes = 0 } = members.get(socket.id) ?? {}
+      const { shown, shownBytes = 0 } = occupants.get(socket.id) ?? {}
       const missedPresence = new Map<string, boolean>()
-      members.set(socket.id, { connection, role, shown, shownBytes, isBehind: false, missedPresence })
-      const others = [...members.values()].filter((member) => member.connection.socket.id !== socket.id)
+      occupants.set(socket.id, { connection, role, shown, shownBytes, isBehind: false, missedPresence })
+      const others = [...occupants.values()].filter((occupant) => occupant.connection.socket.id !== socket.id)
       return sendPresence(socket, others.flatMap(presenceOf), [])
     },
     leave,
 
     append: ({ logId, epoch, after, cursor, ops, batch: asPushed, originId }) => {
       let payload: NotificationPayload<'ops:appended'> | undefined
-      for (const member of members.values()) {
-        const { socket } = member.connection
+      for (const occupant of occupants.values()) {
+        const { socket } = occupant.connection
         if (socket.id === originId) continue
-        member.isBehind = isSlow(member.connection)
-        if (member.isBehind) continue
+        occupant.isBehind = isSlow(occupant.connection)
+        if (occupant.isBehind) continue
         // Encoded once, for the first receiver.
         payload ??= { spaceId, logId, epoch, after, cursor, batch: asPushed ?? encodeBatch({ spaceId, ops }) }
         socket.send('ops:appended', payload)
@@ -134,19 +134,19 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
     },
 
     show: ({ socket, allowance }, state, bytes) => {
-      const member = members.get(socket.id)
-      if (member === undefined) return
+      const occupant = occupants.get(socket.id)
+      if (occupant === undefined) return
       const shownBytes = state === null ? 0 : bytes
-      allowance.shownBytes += shownBytes - member.shownBytes
-      member.shownBytes = shownBytes
-      const wasShown = member.shown !== undefined
-      member.shown = state ?? undefined
-      if (wasShown || member.shown !== undefined) tellOthers(socket, wasShown)
+      allowance.shownBytes += shownBytes - occupant.shownBytes
+      occupant.shownBytes = shownBytes
+      const wasShown = occupant.shown !== undefined
+      occupant.shown = state ?? undefined
+      if (wasShown || occupant.shown !== undefined) tellOthers(socket, wasShown)
     },
 
     passOn: ({ socket: from }, changes) => {
       const payload = { spaceId, connectionId: from.id, changes }
-      for (const { connection } of members.values()) {
+      for (const { connection } of occupants.values()) {
         const { socket } = connection
         if (socket.id === from.id || isSlow(connection)) continue
         socket.send('ops:transient', payload)
@@ -155,13 +155,13 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
 
     catchUp: (connection, state) => {
       const { socket } = connection
-      const member = members.get(socket.id)
-      if (member === undefined || isSlow(connection)) return
-      if (member.missedPresence.size > 0) {
-        const missed = [...member.missedPresence.keys()]
-        member.missedPresence.clear()
+      const occupant = occupants.get(socket.id)
+      if (occupant === undefined || isSlow(connection)) return
+      if (occupant.missedPresence.size > 0) {
+        const missed = [...occupant.missedPresence.keys()]
+        occupant.missedPresence.clear()
         const present = missed.flatMap((id) => {
-          const changed = members.get(id)
+          const changed = occupants.get(id)
           return changed === undefined ? [] : presenceOf(changed)
         })
         const shown = new Set(present.map(({ connectionId }) => connectionId))
@@ -171,8 +171,8 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
           missed.filter((id) => !shown.has(id)),
         )
       }
-      if (!member.isBehind) return
-      member.isBehind = false
+      if (!occupant.isBehind) return
+      occupant.isBehind = false
       const { logId, epoch, head } = state()
       const batch = encodeBatch({ spaceId, ops: [] })
       socket.send('ops:appended', { spaceId, logId, epoch, after: head, cursor: head, batch })

@@ -46,7 +46,7 @@ export function createRooms(maxBacklogBytes: number): Rooms {
     },
     expel,
     expelAll: (spaceId, reason, but) => {
-      for (const { connection } of rooms.get(spaceId)?.members() ?? []) {
+      for (const { connection } of rooms.get(spaceId)?.occupants() ?? []) {
         if (connection !== but) expel(connection, spaceId, reason)
       }
     },

@@ -44,6 +44,24 @@ export function setWalAside(path: string, aside: string): void {
   syncFolder(dirname(path))
 }
 
+/**
+ * Sets the write-ahead log at `path` aside if it does not belong to its database: if `damageOf` finds none without it.
+ * Returns the log's new path. Undefined when there is no log, or when the database is damaged without it too: then the
+ * two belong together, and stay as they were.
+ */
+export function setStaleWalAside(
+  path: string,
+  now: number,
+  damageOf: (path: string) => string | undefined,
+): string | undefined {
+  if (!hasWal(path)) return undefined
+  const aside = asidePath(path, 'stale', now)
+  setWalAside(path, aside)
+  if (damageOf(path) === undefined) return `${aside}-wal`
+  renameSync(`${aside}-wal`, `${path}-wal`)
+  return undefined
+}
+
 /** Renames a database with its write-ahead log, durably. */
 export function setDatabaseAside(path: string, aside: string): void {
   rmSync(`${path}-shm`, { force: true })

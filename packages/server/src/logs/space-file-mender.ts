@@ -1,8 +1,13 @@
-import { renameSync } from 'node:fs'
-
 import type { SpaceId } from '@t69/protocol'
 
-import { asidePath, hasWal, setDatabaseAside, setWalAside, sizeOf } from '../sqlite/set-aside.ts'
+import {
+  asidePath,
+  hasWal,
+  setDatabaseAside,
+  setStaleWalAside,
+  setWalAside,
+  sizeOf,
+} from '../sqlite/set-aside.ts'
 import { examineFile } from './examine-file.ts'
 import { DamagedAgainError } from './on-storage.ts'
 
@@ -71,17 +76,12 @@ export function createSpaceFileMender({
       const reason = examineFile(path)
       if (reason === undefined) return
       if (mended.has(spaceId)) throw new DamagedAgainError(`it is damaged again: ${reason}`)
-      if (hasWal(path)) {
-        const aside = asidePath(path, 'stale', now())
-        setWalAside(path, aside)
-        if (examineFile(path) === undefined) {
-          mended.add(spaceId)
-          const message = 'a write-ahead log does not belong to the file of a space and is set aside'
-          warn({ spaceId, path, setAside: `${aside}-wal`, reason }, message)
-          return
-        }
-        // The two belong together after all: they are set aside together.
-        renameSync(`${aside}-wal`, `${path}-wal`)
+      const staleWal = setStaleWalAside(path, now(), examineFile)
+      if (staleWal !== undefined) {
+        mended.add(spaceId)
+        const message = 'a write-ahead log does not belong to the file of a space and is set aside'
+        warn({ spaceId, path, setAside: staleWal, reason }, message)
+        return
       }
       const aside = asidePath(path, 'corrupt', now())
       setDatabaseAside(path, aside)
