@@ -9,6 +9,7 @@ import { watchTcpConnections } from './http/tcp-connections.ts'
 import { createUserLimits } from './limits/user-limits.ts'
 import { createSqliteOpLogs } from './logs/sqlite-op-logs.ts'
 import { createPrometheusMetrics } from './metrics/prometheus.ts'
+import { keepTidy } from './platform/keep-tidy.ts'
 import { createPasswords, type PasswordCost } from './platform/passwords.ts'
 import { openPlatform } from './platform/platform.ts'
 import { createSpaceDeletion } from './platform/space-deletion.ts'
@@ -21,8 +22,6 @@ import { createQuotas } from './spaces/quotas.ts'
 import { createSpaces } from './spaces/spaces.ts'
 import { createTreePool } from './trees/tree-pool.ts'
 
-/** How often expired sessions and invites are removed, in ms. */
-const tidyIntervalMs = 60 * 60 * 1000
 /**
  * Connections that may wait to be accepted, as far as the system allows. Thousands of devices may come back in one
  * second, and the system drops connections beyond the backlog without a word; their own systems try again after 1, 3,
@@ -168,7 +167,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   })
   await app.ready()
 
-  opening.defer(keepTidy())
+  opening.defer(keepTidy(platform, runtime))
   opening.defer(
     watchOtherWriters(
       { platform, runtime, logger },
@@ -214,17 +213,6 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   function port(): number {
     const address = app.server.address()
     return typeof address === 'object' && address !== null ? address.port : config.port
-  }
-
-  function keepTidy(): () => void {
-    platform.tidy(now())
-    let cancel = runtime.setTimer(repeat, tidyIntervalMs)
-    return () => cancel()
-
-    function repeat(): void {
-      platform.tidy(now())
-      cancel = runtime.setTimer(repeat, tidyIntervalMs)
-    }
   }
 }
 
