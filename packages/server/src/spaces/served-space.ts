@@ -156,7 +156,7 @@ export function serveSpace({
       if (after > state.head) {
         throw new SyncError('invalid_request', `the log ends at ${state.head}`, { at: 'after' })
       }
-      // The encoded operations are smaller than what was read for them, so the first batch is the whole page.
+      // Encoded operations are smaller than what was read for them, so all of them fit the first batch.
       const read = log.read(after, { maxOps: limits.maxBatchOps, maxBytes })
       const page = packBatches(spaceId, read, { budgetBytes: maxBytes }).next()
       if (page.done === true)
