@@ -1,4 +1,4 @@
-import type { Presence, Role, User } from '@t69/protocol'
+import type { Presence, RoleName, User } from '@t69/protocol'
 import { watchDeletions, type Space, type SpaceStatus } from '@t69/sync-client'
 import { SvelteSet } from 'svelte/reactivity'
 
@@ -36,7 +36,7 @@ export class OpenSpace {
     unstored: null,
   })
   name = $state('')
-  role = $state.raw<Role | null>(null)
+  role = $state.raw<RoleName | null>(null)
   present = $state.raw<readonly Presence[]>([])
   /** The chat on screen. Its tree may still be on its way from the disk. */
   chatId = $state<string | null>(null)
