@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
+import { localSpace } from '../testing/local-space.ts'
 import { bylineOf, earlierAuthorOf, noteEarlierAuthor, type Reader } from './authorship.ts'
-import { localSpace } from './local-space.ts'
 
 const unsigned = { role: 'user', author: undefined, authorId: undefined, createdAt: 100 } as const
 const earlier = { id: 'anna', name: 'Anna', until: 200 }

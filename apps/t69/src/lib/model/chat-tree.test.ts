@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 
+import { localSpace } from '../testing/local-space.ts'
 import {
   addMessage,
   addVersion,
@@ -9,7 +10,6 @@ import {
   threadOf,
   titleFrom,
 } from './chat-tree.ts'
-import { localSpace } from './local-space.ts'
 import { childrenNamed, type Tree } from './tree.ts'
 
 async function chat() {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 
+import { localSpace } from '../testing/local-space.ts'
 import {
   deletedItemsOf,
   deleteItem,
@@ -8,7 +9,6 @@ import {
   restoreItems,
   type DeletedItems,
 } from './deletions.ts'
-import { localSpace } from './local-space.ts'
 import { addItem, forestRows, itemOfTree, layOutSpace, shownItems, titleOf } from './space-tree.ts'
 import { childrenNamed, type Tree } from './tree.ts'
 

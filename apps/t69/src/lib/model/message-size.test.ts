@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
+import { localSpace } from '../testing/local-space.ts'
 import { addMessage, layOutChat } from './chat-tree.ts'
-import { localSpace } from './local-space.ts'
 import { sizeProblem } from './message-size.ts'
 
 test('what is said to be too long is what a tree does not take', async () => {

@@ -1,8 +1,8 @@
 import { treeOperationSchema } from '@t69/protocol'
 import { expect, test } from 'vitest'
 
+import { localSpace } from '../testing/local-space.ts'
 import { addMessage, layOutChat } from './chat-tree.ts'
-import { localSpace } from './local-space.ts'
 import { refusalsOf, roomAdvice } from './refusals.ts'
 import { addItem, layOutSpace } from './space-tree.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { localSpace } from './local-space.ts'
+import { localSpace } from '../testing/local-space.ts'
 import {
   addItem,
   canMove,
