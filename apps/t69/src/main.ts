@@ -3,22 +3,22 @@ import { createSyncClient } from '@t69/sync-client'
 import { mount } from 'svelte'
 
 import App from './App.svelte'
-import { Session } from './lib/state/session.svelte.ts'
+import { AppState } from './lib/state/app-state.svelte.ts'
 
 const client = createSyncClient({
   url: location.origin,
   onBlocked() {
     const text = 'An older version of t69 is open in another tab. Close that tab, and this one goes on.'
-    session.ui.show({ kind: 'error', text })
-    void client.ready.then(() => session.ui.hideNotice())
+    app.ui.show({ kind: 'error', text })
+    void client.ready.then(() => app.ui.hideNotice())
   },
 })
-const session = new Session(client)
+const app = new AppState(client)
 const target = document.getElementById('app')
 if (target === null) throw new Error('The page has no #app')
-mount(App, { target, props: { session } })
+mount(App, { target, props: { app } })
 
-void session.ui.attempt(() => session.start())
+void app.ui.attempt(() => app.start())
 
 // Vite's development server has no service worker, and wants none.
 if (import.meta.env.PROD && 'serviceWorker' in navigator)

@@ -1,11 +1,11 @@
 import { SvelteMap } from 'svelte/reactivity'
 
 import { addMessage, messageOf, threadOf } from '../model/chat-tree.ts'
-import { explain } from '../model/explain.ts'
+import { errorText } from '../model/error-text.ts'
 import { hadKey, providersOf, providerToAsk, secretKeyOf, type Provider } from '../model/providers.ts'
 import type { Tree } from '../model/tree.ts'
-import { readSecrets } from '../state/device.ts'
-import type { OpenSpace } from '../state/open-space.svelte.ts'
+import { readSecrets } from '../state/device-storage.ts'
+import type { SpaceView } from '../state/space-view.svelte.ts'
 import { streamCompletion } from './completion.ts'
 
 /** How often the streaming text is shown to others, and how often it is kept. */
@@ -22,19 +22,19 @@ export class Replies {
   readonly running = new SvelteMap<string, AbortController>()
 
   /** Answers the chat's last message when a provider is set up, and a reply is not under way. */
-  async answer(open: OpenSpace, treeId: string): Promise<void> {
-    const providers = providersOf(open.tree)
+  async answer(view: SpaceView, treeId: string): Promise<void> {
+    const providers = providersOf(view.tree)
     if (providers.length === 0 || this.running.has(treeId)) return
     const stop = new AbortController()
     this.running.set(treeId, stop)
     try {
-      const secrets = await readSecrets(open.space.id)
+      const secrets = await readSecrets(view.space.id)
       const provider = providerToAsk(providers, secrets)
       if (provider === undefined) return
       // Opened for the reply itself: it goes on when the person looks at another chat.
-      const tree = await open.space.openTree(treeId)
+      const tree = await view.space.openTree(treeId)
       await writeReply(tree, provider, secrets, stop.signal)
-      await open.space.closeTree(treeId)
+      await view.space.closeTree(treeId)
     } catch {
       // The space was closed meanwhile; what had been kept is in the chat.
     } finally {
@@ -95,7 +95,9 @@ async function writeReply(
     if (!signal.aborted) {
       vertex.setProperty('role', text === '' ? 'error' : 'assistant')
       text =
-        text === '' ? `No reply: ${explain(error)}` : `${text}\n\n(The reply broke off: ${explain(error)})`
+        text === ''
+          ? `No reply: ${errorText(error)}`
+          : `${text}\n\n(The reply broke off: ${errorText(error)})`
     }
   } finally {
     clearTimeout(showing)

@@ -1,6 +1,6 @@
 import { createContext } from 'svelte'
 
-import { explain } from '../model/explain.ts'
+import { errorText } from '../model/error-text.ts'
 
 /** What lies over the page: one dialog and one notice at a time. */
 
@@ -76,7 +76,7 @@ export class Ui {
     try {
       return await action()
     } catch (error) {
-      this.show({ kind: 'error', text: explain(error) })
+      this.show({ kind: 'error', text: errorText(error) })
       return undefined
     }
   }

@@ -6,7 +6,7 @@ import { itemOfTree, titleOf } from './space-tree.ts'
 import { nameOf, textOf, type Tree, type Vertex } from './tree.ts'
 
 /** What the server did not take, in words for whoever wrote it. */
-export interface Refusal {
+export interface RejectedItem {
   readonly id: string
   /** "Your message “Hello” in the chat “Plans”" */
   readonly what: string
@@ -27,12 +27,12 @@ export function roomAdvice(rejected: readonly RejectedEdit[]): string | null {
 }
 
 /** One line for each thing that somebody sees as one, whatever the number of edits. */
-export function refusalsOf(
+export function rejectedItemsOf(
   rejected: readonly RejectedEdit[],
   space: Tree,
   chats: ReadonlyMap<string, Tree>,
-): Refusal[] {
-  const refusals = new Map<string, Refusal>()
+): RejectedItem[] {
+  const refusals = new Map<string, RejectedItem>()
   for (const edit of rejected) {
     const { op } = edit
     const chat = chats.get(op.treeId)

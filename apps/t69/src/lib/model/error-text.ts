@@ -1,7 +1,7 @@
 import type { ErrorCode } from '@t69/protocol'
 
 /** What went wrong, in words for whoever sees it. The codes are the protocol's; the rest is a bug's own text. */
-export function explain(error: unknown): string {
+export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return 'Something went wrong.'
   const code = codeOf(error)
   if (code === undefined) return error.message || 'Something went wrong.'
@@ -9,12 +9,12 @@ export function explain(error: unknown): string {
 }
 
 /** The same where a password was asked for once more. */
-export function explainAccount(error: unknown): string {
+export function accountErrorText(error: unknown): string {
   const code = error instanceof Error ? codeOf(error) : undefined
   if (code === 'wrong_credentials') return 'That is not your present password.'
   // It names the spaces that would be left without an owner.
   if (code === 'forbidden' && error instanceof Error) return `${error.message}.`
-  return explain(error)
+  return errorText(error)
 }
 
 export function codeOf(error: Error): ErrorCode | undefined {

@@ -9,12 +9,12 @@ import { localdb } from '@t69/sync-client'
 export type ColorScheme = 'system' | 'light' | 'dark'
 
 /** How the sidebar of a space was left. */
-export interface SpaceView {
+export interface SavedView {
   readonly chat: string | null
   readonly openFolders: readonly string[]
 }
 
-const nowhere: SpaceView = { chat: null, openFolders: [] }
+const nowhere: SavedView = { chat: null, openFolders: [] }
 
 async function orElse<T>(fallback: T, read: () => Promise<T>): Promise<T> {
   try {
@@ -37,7 +37,7 @@ export function saveCurrentSpace(spaceId: string): Promise<void> {
   return orElse(undefined, () => localdb.saveCurrentSpaceId(spaceId))
 }
 
-export async function readView(spaceId: string): Promise<SpaceView> {
+export async function readSavedView(spaceId: string): Promise<SavedView> {
   const stored = (await orElse({}, readConfig))[`view:${spaceId}`]
   if (typeof stored !== 'object' || stored === null) return nowhere
   const chat = 'chat' in stored && typeof stored.chat === 'string' ? stored.chat : null
@@ -45,7 +45,7 @@ export async function readView(spaceId: string): Promise<SpaceView> {
   return { chat, openFolders: folders.filter((id) => typeof id === 'string') }
 }
 
-export function saveView(spaceId: string, view: SpaceView): Promise<void> {
+export function saveView(spaceId: string, view: SavedView): Promise<void> {
   return orElse(undefined, () => localdb.saveConfig({ [`view:${spaceId}`]: view }))
 }
 

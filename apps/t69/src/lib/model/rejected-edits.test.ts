@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 
 import { localSpace } from '../testing/local-space.ts'
 import { addMessage, layOutChat } from './chat-tree.ts'
-import { refusalsOf, roomAdvice } from './refusals.ts'
+import { rejectedItemsOf, roomAdvice } from './rejected-edits.ts'
 import { addItem, layOutSpace } from './space-tree.ts'
 
 test('what the server did not take is named as whoever wrote it knows it, once for each thing', async () => {
@@ -26,7 +26,7 @@ test('what the server did not take is named as whoever wrote it knows it, once f
     code,
     message,
   })
-  const words = refusalsOf(
+  const words = rejectedItemsOf(
     [
       refused({ targetId: messageId, key: 'text', value: text }, 'too_large'),
       refused({ targetId: messageId, key: 'role', value: 'user' }, 'too_large'),
@@ -48,7 +48,7 @@ test('what the server did not take is named as whoever wrote it knows it, once f
   const full = [
     refused({ targetId: treeId, key: 'title', value: 'More' }, 'quota_exceeded', 'the space is full'),
   ]
-  expect(refusalsOf(full, space.root, new Map())[0]?.why).toBe('the space is full')
+  expect(rejectedItemsOf(full, space.root, new Map())[0]?.why).toBe('the space is full')
   expect(roomAdvice(full)).toContain('makes no room')
   expect(roomAdvice([refused({ targetId: treeId, key: 'title', value: 'x' }, 'op_conflict')])).toBeNull()
 })

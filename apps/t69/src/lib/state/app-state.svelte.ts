@@ -2,6 +2,7 @@ import type { User } from '@t69/protocol'
 import { oneTabAtATime, type SpaceInfo, type SyncClient } from '@t69/sync-client'
 
 import { isBlank, layOutSpace } from '../model/space-tree.ts'
+import { addressOf, readAddress } from './address.ts'
 import {
   readCurrentSpace,
   readDraft,
@@ -9,23 +10,22 @@ import {
   readSpaceIds,
   saveCurrentSpace,
   saveFirstSpace,
-} from './device.ts'
-import { OpenSpace } from './open-space.svelte.ts'
-import { addressOf, readPlace } from './place.ts'
+} from './device-storage.ts'
+import { SpaceView } from './space-view.svelte.ts'
 import { Ui } from './ui.svelte.ts'
 
 /** The draft of a message that has no chat yet. */
 export const newChatDraft = 'new'
 
 /** The whole app: who is signed in, which spaces there are, and the one on screen. */
-export class Session {
+export class AppState {
   readonly client: SyncClient
   readonly ui = new Ui()
   user = $state.raw<User | null>(null)
   /** Whose the synced space on screen is: who is signed in, or was until a moment ago. */
   writer = $state.raw<User | null>(null)
   spaces = $state.raw<readonly SpaceInfo[]>([])
-  open = $state.raw<OpenSpace | null>(null)
+  view = $state.raw<SpaceView | null>(null)
   invite = $state<string | null>(null)
   #opening: Promise<void> = Promise.resolve()
 
@@ -42,7 +42,7 @@ export class Session {
     this.client.onSpaces(() => void this.ui.attempt(() => this.#spacesChanged()))
     addEventListener('hashchange', () => void this.ui.attempt(() => this.#follow()))
 
-    const place = readPlace(location)
+    const place = readAddress(location)
     this.invite = place.invite
     // What is here opens before the server is asked for the list: a bad network delays nothing.
     const listed = this.refreshSpaces()
@@ -51,7 +51,7 @@ export class Session {
     const known = wanted.find((id) => id !== null && here.includes(id))
     if (known) await this.openSpace(known, known === place.spaceId ? place.treeId : null)
     await listed
-    if (this.open === null) {
+    if (this.view === null) {
       const space = this.spaces.find(({ id }) => wanted.includes(id)) ?? this.spaces[0]
       if (space === undefined) await this.#openFirstSpace()
       else await this.openSpace(space.id, space.id === place.spaceId ? place.treeId : null)
@@ -61,7 +61,7 @@ export class Session {
 
   async refreshSpaces(): Promise<void> {
     this.spaces = await this.client.listSpaces()
-    this.open?.refresh()
+    this.view?.refresh()
   }
 
   openSpace(spaceId: string, treeId: string | null = null): Promise<void> {
@@ -76,14 +76,14 @@ export class Session {
   }
 
   async #openSpace(spaceId: string, treeId: string | null = null): Promise<void> {
-    if (this.open?.space.id === spaceId) {
+    if (this.view?.space.id === spaceId) {
       if (treeId !== null) await this.openChat(treeId)
       return
     }
-    const before = this.open
-    const next = new OpenSpace(await this.client.openSpace(spaceId))
+    const before = this.view
+    const next = new SpaceView(await this.client.openSpace(spaceId))
     await next.restore(treeId)
-    this.open = next
+    this.view = next
     this.ui.leaveSpace()
     this.#showAddress('replace')
     await saveCurrentSpace(spaceId)
@@ -92,8 +92,8 @@ export class Session {
 
   /** Makes the local space on screen a synced one. */
   async enableSync(): Promise<void> {
-    if (this.user === null || this.open === null) return
-    await this.open.enableSync(this.user)
+    if (this.user === null || this.view === null) return
+    await this.view.enableSync(this.user)
     await this.refreshSpaces()
   }
 
@@ -106,7 +106,7 @@ export class Session {
   }
 
   async deleteSpace(spaceId: string): Promise<void> {
-    if (this.open?.space.id === spaceId) await this.#openOther(spaceId)
+    if (this.view?.space.id === spaceId) await this.#openOther(spaceId)
     await this.client.deleteSpace(spaceId)
     await this.refreshSpaces()
   }
@@ -114,14 +114,14 @@ export class Session {
   async openChat(treeId: string | null): Promise<void> {
     // At once: whoever opens it again meanwhile means it.
     this.ui.drawerOpen = false
-    const opened = this.open?.openChat(treeId)
+    const opened = this.view?.openChat(treeId)
     this.#showAddress('push')
     await opened
   }
 
   async newChat(folderId: string | null): Promise<void> {
     this.ui.drawerOpen = false
-    await this.open?.newChat(folderId)
+    await this.view?.newChat(folderId)
     this.#showAddress('push')
   }
 
@@ -162,17 +162,17 @@ export class Session {
   async #leaveBlankFirstSpace(): Promise<void> {
     const first = await readFirstSpace()
     const synced = this.spaces.find((space) => space.synced)
-    if (synced === undefined || this.open?.space.id !== first || !(await this.#isBlankFirstSpace())) return
+    if (synced === undefined || this.view?.space.id !== first || !(await this.#isBlankFirstSpace())) return
     await this.#openSpace(synced.id)
     await this.#dropBlankFirstSpace()
   }
 
   async #spacesChanged(): Promise<void> {
     await this.refreshSpaces()
-    const { open } = this
-    if (open === null || !open.space.isDeleted) return
-    await this.#openOther(open.space.id)
-    this.ui.show({ kind: 'info', text: `“${open.name}” was deleted in another tab.` })
+    const { view } = this
+    if (view === null || !view.space.isDeleted) return
+    await this.#openOther(view.space.id)
+    this.ui.show({ kind: 'info', text: `“${view.name}” was deleted in another tab.` })
   }
 
   async #openOther(spaceId: string): Promise<void> {
@@ -202,7 +202,7 @@ export class Session {
   /** A space that a first visit made, that nobody wrote in, is not kept beside those that somebody did. */
   async #dropBlankFirstSpace(): Promise<void> {
     const first = await readFirstSpace()
-    if (first === null || first === this.open?.space.id || !(await this.#isBlankFirstSpace())) return
+    if (first === null || first === this.view?.space.id || !(await this.#isBlankFirstSpace())) return
     await this.client.deleteSpace(first)
     await this.refreshSpaces()
   }
@@ -211,7 +211,7 @@ export class Session {
     const first = this.spaces.find((space) => !space.synced && space.name === 'My space')
     if (first === undefined || first.id !== (await readFirstSpace())) return false
     if ((await readDraft(first.id, newChatDraft)) !== undefined) return false
-    if (this.open?.space.id === first.id) return isBlank(this.open.tree)
+    if (this.view?.space.id === first.id) return isBlank(this.view.tree)
     const space = await this.client.openSpace(first.id)
     const blank = isBlank(space.root)
     await space.close()
@@ -220,17 +220,17 @@ export class Session {
 
   /** Back, forward, or an address typed in. */
   async #follow(): Promise<void> {
-    const place = readPlace(location)
+    const place = readAddress(location)
     if (place.spaceId === null) return
-    if (place.spaceId !== this.open?.space.id) {
+    if (place.spaceId !== this.view?.space.id) {
       if (this.spaces.some((space) => space.id === place.spaceId))
         await this.openSpace(place.spaceId, place.treeId)
-    } else await this.open.openChat(place.treeId)
+    } else await this.view.openChat(place.treeId)
   }
 
   #showAddress(how: 'push' | 'replace'): void {
-    if (this.open === null || this.invite !== null) return
-    const address = addressOf(this.open.space.id, this.open.chatId)
+    if (this.view === null || this.invite !== null) return
+    const address = addressOf(this.view.space.id, this.view.chatId)
     if (`${location.pathname}${location.hash}` === address) return
     if (how === 'push') history.pushState(null, '', address)
     else history.replaceState(null, '', address)

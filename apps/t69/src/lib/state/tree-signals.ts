@@ -33,7 +33,7 @@ export function watchVertex(tree: Tree, vertexId: string): void {
  * come with every chunk of a streaming reply. One signal however many vertices: a long chat has thousands.
  * The root, whose id is the tree's, is watched before there is one: a tree may still be arriving.
  */
-export function watched<T>(tree: Tree, treeId: string, read: (visit: Visit) => T): () => T {
+export function createTreeReader<T>(tree: Tree, treeId: string, read: (visit: Visit) => T): () => T {
   let stops = new Map<string, () => void>()
   let notify: (() => void) | undefined
 

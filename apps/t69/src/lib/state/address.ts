@@ -5,7 +5,7 @@ export interface Place {
   readonly treeId: string | null
 }
 
-export function readPlace(location: Pick<Location, 'pathname' | 'hash'>): Place {
+export function readAddress(location: Pick<Location, 'pathname' | 'hash'>): Place {
   const invite = /^\/invite\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? null
   const [spaceId = '', treeId = ''] = location.hash.slice(1).split('/')
   return { invite, spaceId: idOrNull(spaceId), treeId: idOrNull(treeId) }

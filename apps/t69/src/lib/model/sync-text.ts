@@ -7,7 +7,7 @@ function edits(number: number): string {
 }
 
 /** The sync status in a few words. */
-export function syncWords(status: SpaceStatus, signedIn: boolean): string {
+export function syncText(status: SpaceStatus, signedIn: boolean): string {
   const waiting = status.pending === 0 ? null : `${edits(status.pending)} waiting`
   switch (status.phase) {
     case 'local':
@@ -34,7 +34,7 @@ export function syncWords(status: SpaceStatus, signedIn: boolean): string {
 }
 
 /** What becomes of what somebody is about to write, where nothing is yet. */
-export function keepingWords({ phase }: SpaceStatus, signedIn: boolean): string {
+export function emptyChatText({ phase }: SpaceStatus, signedIn: boolean): string {
   if (phase === 'blocked' || (phase === 'local' && signedIn))
     return 'It is kept on this device, and works offline.'
   const then = phase === 'local' || phase === 'signed-out' ? 'syncs once you sign in' : 'syncs'
@@ -57,7 +57,7 @@ export function syncDetails(status: SpaceStatus): string {
       ? 'Everything written here is on the server.'
       : 'Everything else that was written here is on the server.'
   }
-  if (status.unstored !== null) return unstoredWords(status.unstored)
+  if (status.unstored !== null) return unstoredText(status.unstored)
   if (status.error?.code === 'forbidden') {
     return 'You may not write in this space any more. What you wrote stays on this device, and goes up if you may again.'
   }
@@ -66,7 +66,7 @@ export function syncDetails(status: SpaceStatus): string {
 }
 
 /** What this device cannot store is gone with the page. `why` is the storage's own sentence. */
-export function unstoredWords(why: string): string {
+export function unstoredText(why: string): string {
   return `${why} What you write now may be lost if you close this page. It is stored as soon as there is room.`
 }
 

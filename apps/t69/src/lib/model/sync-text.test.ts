@@ -1,7 +1,7 @@
 import type { SpaceStatus } from '@t69/sync-client'
 import { expect, test } from 'vitest'
 
-import { isAccountGone, keepingWords, syncDetails, syncTone, syncWords } from './sync-words.ts'
+import { isAccountGone, emptyChatText, syncDetails, syncTone, syncText } from './sync-text.ts'
 
 const synced: SpaceStatus = {
   phase: 'live',
@@ -14,30 +14,30 @@ const synced: SpaceStatus = {
 }
 
 test('the status says in words how far syncing is', () => {
-  expect(syncWords(synced, true)).toBe('Synced')
-  expect(syncWords({ ...synced, pending: 1 }, true)).toBe('1 edit waiting')
-  expect(syncWords({ ...synced, phase: 'offline', pending: 3 }, true)).toBe('Offline — 3 edits waiting')
-  expect(syncWords({ ...synced, phase: 'offline' }, true)).toBe('Offline')
-  expect(syncWords({ ...synced, phase: 'catching-up', cursor: 12_000, head: 500_000 }, true)).toBe(
+  expect(syncText(synced, true)).toBe('Synced')
+  expect(syncText({ ...synced, pending: 1 }, true)).toBe('1 edit waiting')
+  expect(syncText({ ...synced, phase: 'offline', pending: 3 }, true)).toBe('Offline — 3 edits waiting')
+  expect(syncText({ ...synced, phase: 'offline' }, true)).toBe('Offline')
+  expect(syncText({ ...synced, phase: 'catching-up', cursor: 12_000, head: 500_000 }, true)).toBe(
     'Catching up 12,000 / 500,000',
   )
-  expect(syncWords({ ...synced, phase: 'local' }, false)).toBe('Sign in to sync')
-  expect(syncWords({ ...synced, phase: 'local' }, true)).toBe('On this device only')
+  expect(syncText({ ...synced, phase: 'local' }, false)).toBe('Sign in to sync')
+  expect(syncText({ ...synced, phase: 'local' }, true)).toBe('On this device only')
   const error = { code: 'not_found', message: 'The space was deleted' } as const
-  expect(syncWords({ ...synced, phase: 'blocked', error }, true)).toBe('Not synced: The space was deleted')
+  expect(syncText({ ...synced, phase: 'blocked', error }, true)).toBe('Not synced: The space was deleted')
 })
 
 test('an empty chat says what becomes of what is written in it', () => {
-  expect(keepingWords(synced, true)).toBe('It is kept on this device, works offline, and syncs.')
-  expect(keepingWords({ ...synced, phase: 'local' }, false)).toContain('and syncs once you sign in.')
+  expect(emptyChatText(synced, true)).toBe('It is kept on this device, works offline, and syncs.')
+  expect(emptyChatText({ ...synced, phase: 'local' }, false)).toContain('and syncs once you sign in.')
   for (const phase of ['local', 'blocked'] as const)
-    expect(keepingWords({ ...synced, phase }, true)).toBe('It is kept on this device, and works offline.')
+    expect(emptyChatText({ ...synced, phase }, true)).toBe('It is kept on this device, and works offline.')
 })
 
 test('edits of someone who may only read now are shown as not taken, and kept', () => {
   const error = { code: 'forbidden', message: 'A viewer changes nothing' } as const
   const status = { ...synced, pending: 3, error }
-  expect(syncWords(status, true)).toBe('3 edits not taken')
+  expect(syncText(status, true)).toBe('3 edits not taken')
   expect(syncTone(status)).toBe('bad')
   expect(syncDetails(status)).toContain('stays on this device')
 })
@@ -45,7 +45,7 @@ test('edits of someone who may only read now are shown as not taken, and kept', 
 test('a space whose account is gone never promises that its edits go up', () => {
   const error = { code: 'unauthenticated', message: 'the account was deleted' } as const
   const status = { ...synced, phase: 'blocked', pending: 3, error } as const
-  expect(syncWords(status, false)).toBe('Not synced: the account was deleted')
+  expect(syncText(status, false)).toBe('Not synced: the account was deleted')
   expect(isAccountGone(status)).toBe(true)
   for (const pending of [0, 3])
     expect(syncDetails({ ...status, pending })).toContain('nothing is sent any more')
@@ -53,7 +53,7 @@ test('a space whose account is gone never promises that its edits go up', () => 
 })
 
 test('refused edits are never shown as all well', () => {
-  expect(syncWords({ ...synced, rejected: 2 }, true)).toBe('Synced — 2 edits refused')
+  expect(syncText({ ...synced, rejected: 2 }, true)).toBe('Synced — 2 edits refused')
   expect(syncTone({ ...synced, rejected: 2 })).toBe('bad')
 })
 
@@ -66,10 +66,10 @@ test('edits that this device cannot store are no small matter, synced or not', (
 
 test('a pause that the server asks for is a wait, and a full server is said at once', () => {
   const busy = { ...synced, pending: 3, error: { code: 'rate_limited', message: 'too much' } } as const
-  expect(syncWords(busy, true)).toBe('3 edits waiting')
+  expect(syncText(busy, true)).toBe('3 edits waiting')
   expect(syncTone(busy)).toBe('busy')
   const error = { code: 'quota_exceeded', message: 'You own 5 spaces' } as const
   const full: SpaceStatus = { ...synced, phase: 'connecting', pending: 3, error }
-  expect(syncWords(full, true)).toBe('Not synced: You own 5 spaces')
+  expect(syncText(full, true)).toBe('Not synced: You own 5 spaces')
   expect(syncTone(full)).toBe('bad')
 })

@@ -13,7 +13,13 @@ import {
 } from '../model/deletions.ts'
 import { addItem, itemOfTree, renameItem, shownItems, titleOf, untitled } from '../model/space-tree.ts'
 import { edit, textOf, type Tree } from '../model/tree.ts'
-import { readColorScheme, readView, saveColorScheme, saveView, type ColorScheme } from './device.ts'
+import {
+  readColorScheme,
+  readSavedView,
+  saveColorScheme,
+  saveView,
+  type ColorScheme,
+} from './device-storage.ts'
 
 /** A chat that is open, with its tree. */
 export interface OpenChat {
@@ -22,7 +28,7 @@ export interface OpenChat {
 }
 
 /** The space on screen: its sync status, who is here, which chat is open. */
-export class OpenSpace {
+export class SpaceView {
   readonly space: Space
   /** The space's own tree. */
   tree: Tree
@@ -93,7 +99,7 @@ export class OpenSpace {
 
   /** Goes to `treeId`, or to where this device left the space. */
   async restore(treeId: string | null): Promise<void> {
-    const view = await readView(this.space.id)
+    const view = await readSavedView(this.space.id)
     for (const id of view.openFolders) this.openFolders.add(id)
     this.colorScheme = await readColorScheme(this.space.id)
     const last = view.chat !== null && itemOfTree(this.tree, view.chat) !== undefined ? view.chat : null
