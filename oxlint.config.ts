@@ -5,6 +5,8 @@ interface Forbidden {
   readonly regex?: string
   readonly group?: string[]
   readonly message: string
+  readonly allowTypeImports?: boolean
+  readonly allowImportNames?: string[]
 }
 
 const outside: Forbidden = {
@@ -20,6 +22,12 @@ const sockets: Forbidden = { regex: '^socket\\.io$', message: 'Only socket/ know
 const sql: Forbidden = {
   regex: '^(kysely|better-sqlite3)$',
   message: 'Only sqlite/, logs/ and platform/ know SQL.',
+}
+const protocolValues: Forbidden = {
+  regex: '^@t69/protocol$',
+  allowTypeImports: true,
+  allowImportNames: ['limits', 'utf8Length'],
+  message: 'Of the protocol, the app takes types and limits only.',
 }
 const appLibraries: Forbidden = {
   regex: '^(reptree|dexie|socket\\.io-client)$',
@@ -82,6 +90,25 @@ function rooms(src: string, table: Readonly<Record<string, Room>>, ...always: Fo
       return layer(files, ...always, ...forbids, others)
     })
   })
+}
+
+/**
+ * A folder of the app, and the folders that it does not import: model ← state ← { reply, ui/parts } ←
+ * ui/{chat, sidebar, dialogs} ← App.svelte. No screen imports another, and only ui/chat imports reply.
+ */
+function appRoom(files: string, ...unknown: string[]) {
+  const rooms: Forbidden = {
+    regex: `^\\.\\.?/(.*/)?(${unknown.join('|')})/`,
+    message: 'model ← state ← {reply, ui/parts} ← ui/{chat, sidebar, dialogs} ← App, never back or across.',
+  }
+  return layer(
+    `apps/t69/src/${files}`,
+    node,
+    packages('server', 'replica'),
+    protocolValues,
+    appLibraries,
+    rooms,
+  )
 }
 
 const notServer = packages('sync-client', 'app')
@@ -160,7 +187,14 @@ export default defineConfig({
       },
       notServer,
     ),
-    layer('apps/t69/src/**', node, packages('server', 'replica'), appLibraries),
+    appRoom('**', 'testing'),
+    appRoom('lib/model/**', 'state', 'reply', 'ui', 'testing'),
+    appRoom('lib/state/**', 'reply', 'ui', 'testing'),
+    appRoom('lib/reply/**', 'ui', 'testing'),
+    appRoom('lib/ui/parts/**', 'reply', 'chat', 'sidebar', 'dialogs', 'testing'),
+    appRoom('lib/ui/chat/**', 'sidebar', 'dialogs', 'testing'),
+    appRoom('lib/ui/sidebar/**', 'reply', 'chat', 'dialogs', 'testing'),
+    appRoom('lib/ui/dialogs/**', 'reply', 'chat', 'sidebar', 'testing'),
     // Tests join layers on purpose: a fake socket over a real log.
     layer('{packages,apps}/*/src/**/*.{test,contract}.ts'),
     {
