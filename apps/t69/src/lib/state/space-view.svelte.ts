@@ -1,4 +1,4 @@
-import type { Presence, RoleName, User } from '@t69/protocol'
+import type { Presence, Rights, RoleName, User } from '@t69/protocol'
 import { watchDeletions, type Space, type SpaceStatus } from '@t69/sync-client'
 import { SvelteSet } from 'svelte/reactivity'
 
@@ -43,6 +43,8 @@ export class SpaceView {
   })
   name = $state('')
   role = $state.raw<RoleName | null>(null)
+  /** What the user may do in the space: the screens ask nothing else. */
+  rights: Rights
   present = $state.raw<readonly Presence[]>([])
   /** The chat on screen. Its tree may still be on its way from the disk. */
   chatId = $state<string | null>(null)
@@ -53,7 +55,12 @@ export class SpaceView {
   massDeletions = $state.raw<readonly MassDeletion[]>([])
   colorScheme = $state<ColorScheme>('system')
   readonly openFolders = new SvelteSet<string>()
-  readonly canEdit = $derived(this.role !== 'viewer')
+  /** What deleting the space would delete; null where the role does not allow it. */
+  readonly deletes = $derived.by<'everywhere' | 'here' | null>(() => {
+    // Local, or one that the user is not a member of any more: only this device's copy goes.
+    if (this.role === null) return 'here'
+    return this.rights.delete ? 'everywhere' : null
+  })
   #opened: Promise<void> = Promise.resolve()
   #stops: (() => void)[] = []
   #stopDeletions = (): void => {}
@@ -66,6 +73,7 @@ export class SpaceView {
   constructor(space: Space) {
     this.space = space
     this.tree = $state.raw(space.root)
+    this.rights = $state.raw(space.rights)
     this.#shownBefore = space.status.phase === 'local' ? null : shownItems(space.root)
     this.refresh()
     this.present = space.presence
@@ -85,6 +93,7 @@ export class SpaceView {
     this.status = this.space.status
     this.name = this.space.name
     this.role = this.space.role
+    this.rights = this.space.rights
     if (this.status.phase !== 'live' || this.#shownBefore === null) return
     // What came last is not told yet.
     this.tree.flushEvents()
