@@ -135,7 +135,7 @@ export class AppState {
     const token = this.invite
     if (token === null) return
     if (this.user === null) {
-      this.ui.dialog = { kind: 'auth', form: 'sign-up', why: 'Sign up or in to join the space.' }
+      this.ui.openDialog({ kind: 'auth', form: 'sign-up', why: 'Sign up or sign in to join the space.' })
       return
     }
     this.invite = null

@@ -4,24 +4,50 @@ import { errorText } from '../model/error-text.ts'
 
 /** What lies over the page: one dialog and one notice at a time. */
 
-export type Dialog =
-  | { readonly kind: 'auth'; readonly form: 'sign-in' | 'sign-up'; readonly why?: string }
-  | { readonly kind: 'share' | 'settings' | 'sync' | 'deleted' | 'password' | 'delete-account' }
-  | {
-      readonly kind: 'name'
-      readonly title: string
-      readonly value: string
-      readonly action: string
-      readonly done: (name: string) => Promise<void> | void
-    }
-  | {
-      readonly kind: 'confirm'
-      readonly title: string
-      readonly text: string
-      readonly action: string
-      readonly done: () => Promise<void> | void
-    }
-  | { readonly kind: 'move'; readonly itemId: string }
+/** What each dialog is opened with, by its kind. */
+interface DialogFields {
+  readonly auth: { readonly form: 'sign-in' | 'sign-up'; readonly why?: string }
+  readonly password: object
+  readonly 'delete-account': object
+  readonly name: {
+    readonly title: string
+    readonly value: string
+    readonly action: string
+    readonly done: (name: string) => Promise<void> | void
+  }
+  readonly confirm: {
+    readonly title: string
+    readonly text: string
+    readonly action: string
+    readonly done: () => Promise<void> | void
+  }
+  readonly share: object
+  readonly settings: object
+  readonly sync: object
+  readonly deleted: object
+  readonly move: { readonly itemId: string }
+}
+
+export type DialogKind = keyof DialogFields
+
+/** An open dialog: of one kind, or of any. */
+export type Dialog<K extends DialogKind = DialogKind> = {
+  [P in K]: { readonly kind: P } & DialogFields[P]
+}[K]
+
+/** What a dialog is about: one about the space closes when another space takes its place on screen. */
+const dialogSubjects = {
+  auth: 'account',
+  password: 'account',
+  'delete-account': 'account',
+  name: 'space',
+  confirm: 'space',
+  share: 'space',
+  settings: 'space',
+  sync: 'space',
+  deleted: 'space',
+  move: 'space',
+} satisfies Record<DialogKind, 'account' | 'space'>
 
 export interface Notice {
   readonly kind: 'info' | 'error'
@@ -29,13 +55,12 @@ export interface Notice {
   readonly undo?: () => void
 }
 
-const ofAccount: ReadonlySet<Dialog['kind']> = new Set(['auth', 'password', 'delete-account'])
-
-/** Where a notice shows: with what somebody looks at. */
+/** Where the notice is shown: on whatever is in front. */
 export type NoticePlace = 'page' | 'drawer' | 'dialog'
 
+/** How long a notice stays, in ms. */
 const noticeMs = 5_000
-/** Long enough to read what was deleted, and to change one's mind. */
+/** The same for one with an undo, in ms: time to read what was deleted and to change one's mind. */
 const undoMs = 12_000
 
 export class Ui {
@@ -47,17 +72,21 @@ export class Ui {
   )
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  /** For what takes its time: by then somebody may look at another dialog, which stays. */
-  closeDialog(kind: Dialog['kind']): void {
-    if (this.dialog?.kind === kind) this.dialog = null
+  openDialog(dialog: Dialog): void {
+    this.dialog = dialog
   }
 
-  /** A dialog about the space before, which another one has taken the place of, would act on this one. */
+  /** Closes the dialog. With `kind`, only one of that kind: by the end of a long task another may be open. */
+  closeDialog(kind?: DialogKind): void {
+    if (kind === undefined || this.dialog?.kind === kind) this.dialog = null
+  }
+
+  /** Closes a dialog about the space that leaves the screen: it would act on the next one. */
   leaveSpace(): void {
-    if (this.dialog !== null && !ofAccount.has(this.dialog.kind)) this.dialog = null
+    if (this.dialog !== null && dialogSubjects[this.dialog.kind] === 'space') this.dialog = null
   }
 
-  /** An error stays until it is closed or something else is to be said. */
+  /** Shows a notice in place of the one before. An error stays until it is closed or replaced. */
   show(notice: Notice): void {
     clearTimeout(this.#timer)
     this.notice = notice
@@ -71,7 +100,7 @@ export class Ui {
     this.notice = null
   }
 
-  /** Runs what someone asked for; a failure is said, and undefined returned. */
+  /** Runs what the user asked for. Shows a failure as a notice, and resolves with undefined. */
   async attempt<T>(action: () => Promise<T> | T): Promise<T | undefined> {
     try {
       return await action()
@@ -82,5 +111,5 @@ export class Ui {
   }
 }
 
-/** The page's `Ui`, for what is too far down to be handed it. */
+/** The page's `Ui`, for components too deep in the page to be handed it. */
 export const [useUi, provideUi] = createContext<Ui>()
