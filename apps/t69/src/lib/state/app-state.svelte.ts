@@ -1,60 +1,70 @@
 import type { User } from '@t69/protocol'
-import { oneTabAtATime, type SpaceInfo, type SyncClient } from '@t69/sync-client'
+import type { SpaceInfo, SyncClient } from '@t69/sync-client'
 
-import { isBlank, layOutSpace } from '../model/space-tree.ts'
+import type { Reader } from '../model/authorship.ts'
+import type { NewMessage } from '../model/chat-tree.ts'
+import { layOutSpace } from '../model/space-tree.ts'
 import { addressOf, readAddress } from './address.ts'
-import {
-  readCurrentSpace,
-  readDraft,
-  readFirstSpace,
-  readSpaceIds,
-  saveCurrentSpace,
-  saveFirstSpace,
-} from './device-storage.ts'
+import { readCurrentSpace, readFirstSpace, readSpaceIds, saveCurrentSpace } from './device-storage.ts'
+import { anySpaceId, blankFirstSpaceId } from './first-space.ts'
 import { SpaceView } from './space-view.svelte.ts'
 import { Ui } from './ui.svelte.ts'
 
-/** The draft of a message that has no chat yet. */
-export const newChatDraft = 'new'
-
-/** The whole app: who is signed in, which spaces there are, and the one on screen. */
+/** The state of the whole app: who is signed in, which spaces there are, and the one on screen. */
 export class AppState {
   readonly client: SyncClient
   readonly ui = new Ui()
   user = $state.raw<User | null>(null)
-  /** Whose the synced space on screen is: who is signed in, or was until a moment ago. */
-  writer = $state.raw<User | null>(null)
+  /** Whoever was signed in last on this page: the user of its synced spaces, also after signing out. */
+  #lastUser = $state.raw<User | null>(null)
   spaces = $state.raw<readonly SpaceInfo[]>([])
+  /** The space on screen; null only until the first one is open. */
   view = $state.raw<SpaceView | null>(null)
-  invite = $state<string | null>(null)
+  /**
+   * The author of what is written now; null for nobody. What is written in a synced space after signing out goes
+   * up once the same user signs in again.
+   */
+  readonly author = $derived(this.#isLocal ? this.user : this.#lastUser)
+  /** Whoever looks at the screen, to tell their own messages and deletions from those of others. */
+  readonly reader = $derived<Pick<Reader, 'id' | 'isAlone'>>({
+    id: this.#lastUser?.id ?? null,
+    isAlone: this.#isLocal,
+  })
+  /** The token of the invite link that the page was opened with, until it is accepted. */
+  #invite: string | null = null
+  /** Resolves once the space that was asked for last is open. */
   #opening: Promise<void> = Promise.resolve()
 
   constructor(client: SyncClient) {
     this.client = client
   }
 
-  /** Opens what was open last, or a first local space. */
+  get #isLocal(): boolean {
+    return this.view?.status.phase === 'local'
+  }
+
+  /** Opens the space that the address names, else the one that was open last, else a first local space. */
   async start(): Promise<void> {
     await this.client.ready
     this.user = this.client.user
-    this.writer = this.user
+    this.#lastUser = this.user
     this.client.onUser((user) => void this.ui.attempt(() => this.#userChanged(user)))
     this.client.onSpaces(() => void this.ui.attempt(() => this.#spacesChanged()))
     addEventListener('hashchange', () => void this.ui.attempt(() => this.#follow()))
 
-    const place = readAddress(location)
-    this.invite = place.invite
-    // What is here opens before the server is asked for the list: a bad network delays nothing.
+    const address = readAddress(location)
+    this.#invite = address.invite
+    // A space on this device opens without waiting for the server's list, which may be slow to come.
     const listed = this.refreshSpaces()
-    const wanted = [place.spaceId, await readCurrentSpace()]
+    const wanted = [address.spaceId, await readCurrentSpace()]
     const here = await readSpaceIds(this.user?.id ?? null)
     const known = wanted.find((id) => id !== null && here.includes(id))
-    if (known) await this.openSpace(known, known === place.spaceId ? place.treeId : null)
+    if (known) await this.openSpace(known, known === address.spaceId ? address.treeId : null)
     await listed
     if (this.view === null) {
       const space = this.spaces.find(({ id }) => wanted.includes(id)) ?? this.spaces[0]
-      if (space === undefined) await this.#openFirstSpace()
-      else await this.openSpace(space.id, space.id === place.spaceId ? place.treeId : null)
+      if (space === undefined) await this.#openAnySpace()
+      else await this.openSpace(space.id, space.id === address.spaceId ? address.treeId : null)
     }
     await this.acceptInvite()
   }
@@ -68,7 +78,7 @@ export class AppState {
     return this.#inTurn(() => this.#openSpace(spaceId, treeId))
   }
 
-  /** Spaces open one after another: what was asked for last is shown in the end, and asked for twice opens once. */
+  /** Spaces open one after another, so that the last one asked for is shown, and one asked for twice opens once. */
   #inTurn(open: () => Promise<void>): Promise<void> {
     const opening = this.#opening.then(open)
     this.#opening = opening.catch(() => {})
@@ -112,7 +122,7 @@ export class AppState {
   }
 
   async openChat(treeId: string | null): Promise<void> {
-    // At once: whoever opens it again meanwhile means it.
+    // Closes at once, so that it stays open for a user who opens it again while the chat loads.
     this.ui.drawerOpen = false
     const opened = this.view?.openChat(treeId)
     this.#showAddress('push')
@@ -125,25 +135,44 @@ export class AppState {
     this.#showAddress('push')
   }
 
-  /** Keeps the address in step after something else opened or closed a chat. */
+  /** A message by the current author, written now. */
+  newMessage(text: string): NewMessage {
+    const { author } = this
+    return { role: 'user', text, createdAt: Date.now(), author: author?.name, authorId: author?.id }
+  }
+
+  /**
+   * Writes a message into the open chat, or into a new one. Resolves with the tree id of the chat, or with
+   * undefined after a failure, which is shown as a notice.
+   */
+  async write(text: string): Promise<string | undefined> {
+    const { view } = this
+    if (view === null) return undefined
+    const isNew = view.chatId === null
+    const treeId = await this.ui.attempt(() => view.write(this.newMessage(text)))
+    if (treeId !== undefined && isNew) this.chatChanged()
+    return treeId
+  }
+
+  /** Updates the address after something else opened or closed a chat. */
   chatChanged(): void {
     this.#showAddress('push')
   }
 
-  /** Joins the space of the invite link that this page was opened with; asks to sign in first. */
+  /** Joins the space of the invite link that the page was opened with. Asks to sign in first. */
   async acceptInvite(): Promise<void> {
-    const token = this.invite
+    const token = this.#invite
     if (token === null) return
     if (this.user === null) {
       this.ui.openDialog({ kind: 'auth', form: 'sign-up', why: 'Sign up or sign in to join the space.' })
       return
     }
-    this.invite = null
+    this.#invite = null
     await this.ui.attempt(async () => {
       const joined = await this.client.acceptInvite(token)
       await this.refreshSpaces()
       await this.openSpace(joined.id)
-      await this.#dropBlankFirstSpace()
+      await this.#deleteBlankFirstSpace()
       this.ui.show({ kind: 'info', text: `You have joined “${joined.name}”.` })
     })
     this.#showAddress('replace')
@@ -151,20 +180,20 @@ export class AppState {
 
   async #userChanged(user: User | null): Promise<void> {
     this.user = user
-    if (user !== null) this.writer = user
+    if (user !== null) this.#lastUser = user
     await this.refreshSpaces()
     if (user === null) return
-    if (this.invite !== null) return this.acceptInvite()
+    if (this.#invite !== null) return this.acceptInvite()
     await this.#inTurn(() => this.#leaveBlankFirstSpace())
   }
 
-  /** Who signs in where nothing was written yet wants to see what they have, unless they chose a space already. */
+  /** After a sign-in, shows a space of the user instead of a blank first one, unless they already chose another. */
   async #leaveBlankFirstSpace(): Promise<void> {
-    const first = await readFirstSpace()
     const synced = this.spaces.find((space) => space.synced)
-    if (synced === undefined || this.view?.space.id !== first || !(await this.#isBlankFirstSpace())) return
+    if (synced === undefined || this.view?.space.id !== (await readFirstSpace())) return
+    if ((await blankFirstSpaceId(this.client, this.spaces, this.view)) === null) return
     await this.#openSpace(synced.id)
-    await this.#dropBlankFirstSpace()
+    await this.#deleteBlankFirstSpace()
   }
 
   async #spacesChanged(): Promise<void> {
@@ -177,59 +206,39 @@ export class AppState {
 
   async #openOther(spaceId: string): Promise<void> {
     const other = this.spaces.find((space) => space.id !== spaceId)
-    if (other === undefined) await this.#openFirstSpace(spaceId)
+    if (other === undefined) await this.#openAnySpace(spaceId)
     else await this.openSpace(other.id)
   }
 
-  /** Makes one where there is none but the one that goes. Of tabs that do so at once, one makes it for all. */
-  async #openFirstSpace(goingId?: string): Promise<void> {
-    const spaceId = await oneTabAtATime('t69-first-space', async () => {
+  /** Opens any space but `goingId`, and creates one where there is none. */
+  async #openAnySpace(goingId?: string): Promise<void> {
+    const spaceId = await anySpaceId(this.client, async () => {
       await this.refreshSpaces()
-      const other = this.spaces.find(({ id }) => id !== goingId)
-      return other?.id ?? (await this.#makeFirstSpace())
+      return this.spaces.filter(({ id }) => id !== goingId)
     })
+    if (!this.spaces.some(({ id }) => id === spaceId)) await this.refreshSpaces()
     await this.openSpace(spaceId)
   }
 
-  async #makeFirstSpace(): Promise<string> {
-    const space = await this.client.createSpace({ name: 'My space' })
-    layOutSpace(space.root)
-    await saveFirstSpace(space.id)
-    await this.refreshSpaces()
-    return space.id
-  }
-
-  /** A space that a first visit made, that nobody wrote in, is not kept beside those that somebody did. */
-  async #dropBlankFirstSpace(): Promise<void> {
-    const first = await readFirstSpace()
-    if (first === null || first === this.view?.space.id || !(await this.#isBlankFirstSpace())) return
-    await this.client.deleteSpace(first)
+  async #deleteBlankFirstSpace(): Promise<void> {
+    const blank = await blankFirstSpaceId(this.client, this.spaces, this.view)
+    if (blank === null || blank === this.view?.space.id) return
+    await this.client.deleteSpace(blank)
     await this.refreshSpaces()
   }
 
-  async #isBlankFirstSpace(): Promise<boolean> {
-    const first = this.spaces.find((space) => !space.synced && space.name === 'My space')
-    if (first === undefined || first.id !== (await readFirstSpace())) return false
-    if ((await readDraft(first.id, newChatDraft)) !== undefined) return false
-    if (this.view?.space.id === first.id) return isBlank(this.view.tree)
-    const space = await this.client.openSpace(first.id)
-    const blank = isBlank(space.root)
-    await space.close()
-    return blank
-  }
-
-  /** Back, forward, or an address typed in. */
+  /** Goes where the address says, after back, forward or typing. */
   async #follow(): Promise<void> {
-    const place = readAddress(location)
-    if (place.spaceId === null) return
-    if (place.spaceId !== this.view?.space.id) {
-      if (this.spaces.some((space) => space.id === place.spaceId))
-        await this.openSpace(place.spaceId, place.treeId)
-    } else await this.view.openChat(place.treeId)
+    const address = readAddress(location)
+    if (address.spaceId === null) return
+    if (address.spaceId !== this.view?.space.id) {
+      if (this.spaces.some((space) => space.id === address.spaceId))
+        await this.openSpace(address.spaceId, address.treeId)
+    } else await this.view.openChat(address.treeId)
   }
 
   #showAddress(how: 'push' | 'replace'): void {
-    if (this.view === null || this.invite !== null) return
+    if (this.view === null || this.#invite !== null) return
     const address = addressOf(this.view.space.id, this.view.chatId)
     if (`${location.pathname}${location.hash}` === address) return
     if (how === 'push') history.pushState(null, '', address)

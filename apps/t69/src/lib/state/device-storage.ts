@@ -1,20 +1,20 @@
 import { localdb } from '@t69/sync-client'
 
 /**
- * What stays on this device and is never synced: which space and chat were open, drafts, colours and the
- * keys of AI providers. All of it is in t69's own tables. Where storage is refused nothing is kept, and
- * nothing fails: the page says so already (`volatileReason`).
+ * What stays on this device and is never synced: which space and chat were open, drafts, colours and the keys of
+ * AI providers, all in t69's own tables. In a browser that refuses storage, reads give defaults and writes do
+ * nothing, except that saving a secret fails; the page already says so (`volatileReason`).
  */
 
 export type ColorScheme = 'system' | 'light' | 'dark'
 
-/** How the sidebar of a space was left. */
+/** How this device left a space: its open chat and folders. */
 export interface SavedView {
   readonly chat: string | null
   readonly openFolders: readonly string[]
 }
 
-const nowhere: SavedView = { chat: null, openFolders: [] }
+const nothingSaved: SavedView = { chat: null, openFolders: [] }
 
 async function orElse<T>(fallback: T, read: () => Promise<T>): Promise<T> {
   try {
@@ -28,7 +28,7 @@ export function readCurrentSpace(): Promise<string | null> {
   return orElse(null, () => localdb.getCurrentSpaceId())
 }
 
-/** Spaces on this device that are nobody's or this user's. Asks no server. */
+/** The ids of the spaces on this device that belong to nobody or to this user. Needs no network. */
 export async function readSpaceIds(userId: string | null): Promise<string[]> {
   return (await orElse([], () => localdb.getPointersForUser(userId))).map((pointer) => pointer.id)
 }
@@ -39,7 +39,7 @@ export function saveCurrentSpace(spaceId: string): Promise<void> {
 
 export async function readSavedView(spaceId: string): Promise<SavedView> {
   const stored = (await orElse({}, readConfig))[`view:${spaceId}`]
-  if (typeof stored !== 'object' || stored === null) return nowhere
+  if (typeof stored !== 'object' || stored === null) return nothingSaved
   const chat = 'chat' in stored && typeof stored.chat === 'string' ? stored.chat : null
   const folders = 'openFolders' in stored && Array.isArray(stored.openFolders) ? stored.openFolders : []
   return { chat, openFolders: folders.filter((id) => typeof id === 'string') }
@@ -49,7 +49,7 @@ export function saveView(spaceId: string, view: SavedView): Promise<void> {
   return orElse(undefined, () => localdb.saveConfig({ [`view:${spaceId}`]: view }))
 }
 
-/** The space that a first visit made by itself, so that it can be let go of while nothing is in it. */
+/** The space that the first visit created by itself, which may be deleted while it is empty. */
 export async function readFirstSpace(): Promise<string | null> {
   const id = (await orElse({}, readConfig))['firstSpaceId']
   return typeof id === 'string' ? id : null
@@ -63,6 +63,9 @@ function readConfig(): Promise<Record<string, unknown>> {
   return localdb.getAllConfig()
 }
 
+/** The draft id of a message that has no chat yet. */
+export const newChatDraft = 'new'
+
 export function readDraft(spaceId: string, draftId: string): Promise<string | undefined> {
   return orElse(undefined, () => localdb.getDraft(spaceId, draftId))
 }
@@ -73,7 +76,7 @@ export function saveDraft(spaceId: string, draftId: string, text: string): Promi
   )
 }
 
-/** By the names that they were saved under. */
+/** The secrets of a space by name. */
 export function readSecrets(spaceId: string): Promise<ReadonlyMap<string, string>> {
   return orElse(new Map(), async () => new Map(Object.entries((await localdb.getAllSecrets(spaceId)) ?? {})))
 }
@@ -92,7 +95,7 @@ export async function readColorScheme(spaceId: string): Promise<ColorScheme> {
 }
 
 export async function saveColorScheme(spaceId: string, scheme: ColorScheme): Promise<void> {
-  // t69's function knows two schemes; none is the system's.
+  // t69 stores one of two schemes, and nothing for the system's.
   if (scheme !== 'system') return orElse(undefined, () => localdb.saveSpaceColorScheme(spaceId, scheme))
   await orElse(0, () => localdb.db.spaces.update(spaceId, { colorScheme: null }))
 }

@@ -1,17 +1,11 @@
 import type { Presence, Rights, RoleName, User } from '@t69/protocol'
-import { watchDeletions, type Space, type SpaceStatus } from '@t69/sync-client'
+import type { Space, SpaceStatus } from '@t69/sync-client'
 import { SvelteSet } from 'svelte/reactivity'
 
 import { noteEarlierAuthor, type Author } from '../model/authorship.ts'
 import { addMessage, layOutChat, titleFrom, type NewMessage } from '../model/chat-tree.ts'
-import {
-  deleteItem,
-  massDeletionsAfter,
-  restoreItems,
-  type DeletedItems,
-  type MassDeletion,
-} from '../model/deletions.ts'
-import { addItem, itemOfTree, renameItem, shownItems, titleOf, untitled } from '../model/space-tree.ts'
+import { deleteItem, restoreItems, type DeletedItems } from '../model/deletions.ts'
+import { addItem, itemOfTree, renameItem, titleOf, untitled } from '../model/space-tree.ts'
 import { edit, textOf, type Tree } from '../model/tree.ts'
 import {
   readColorScheme,
@@ -20,6 +14,7 @@ import {
   saveView,
   type ColorScheme,
 } from './device-storage.ts'
+import { MassDeletions } from './mass-deletions.svelte.ts'
 
 /** A chat that is open, with its tree. */
 export interface OpenChat {
@@ -27,34 +22,26 @@ export interface OpenChat {
   readonly tree: Tree
 }
 
-/** The space on screen: its sync status, who is here, which chat is open. */
+/** The space on screen: what the client says of it, what the sidebar shows, and which chat is open. */
 export class SpaceView {
   readonly space: Space
   /** The space's own tree. */
   tree: Tree
-  status = $state.raw<SpaceStatus>({
-    phase: 'local',
-    pending: 0,
-    rejected: 0,
-    cursor: 0,
-    head: 0,
-    error: null,
-    unstored: null,
-  })
-  name = $state('')
-  role = $state.raw<RoleName | null>(null)
+  status: SpaceStatus
+  name: string
+  role: RoleName | null
   /** What the user may do in the space: the screens ask nothing else. */
   rights: Rights
-  present = $state.raw<readonly Presence[]>([])
-  /** The chat on screen. Its tree may still be on its way from the disk. */
+  present: readonly Presence[]
+  /** The tree id of the chat on screen; null when there is none. */
   chatId = $state<string | null>(null)
-  /** The same with its tree, once it is here. */
+  /** The same chat with its tree; null until the tree is loaded from the disk. */
   chat = $state.raw<OpenChat | null>(null)
+  /** The item of the sidebar that has the keyboard. */
   selectedId = $state<string | null>(null)
-  /** What took much of the space out of view while it was open, until somebody closes the notice. */
-  massDeletions = $state.raw<readonly MassDeletion[]>([])
   colorScheme = $state<ColorScheme>('system')
   readonly openFolders = new SvelteSet<string>()
+  readonly massDeletions: MassDeletions
   /** What deleting the space would delete; null where the role does not allow it. */
   readonly deletes = $derived.by<'everywhere' | 'here' | null>(() => {
     // Local, or one that the user is not a member of any more: only this device's copy goes.
@@ -63,23 +50,20 @@ export class SpaceView {
   })
   #opened: Promise<void> = Promise.resolve()
   #stops: (() => void)[] = []
-  #stopDeletions = (): void => {}
-  /**
-   * What was on screen before this page had caught up. A history that arrives for the first time deletes
-   * much that nobody here ever saw, and that is no news. Null once it is over.
-   */
-  #shownBefore: ReadonlySet<string> | null
 
   constructor(space: Space) {
     this.space = space
     this.tree = $state.raw(space.root)
+    this.status = $state.raw(space.status)
+    this.name = $state(space.name)
+    this.role = $state.raw(space.role)
     this.rights = $state.raw(space.rights)
-    this.#shownBefore = space.status.phase === 'local' ? null : shownItems(space.root)
+    this.present = $state.raw(space.presence)
+    this.massDeletions = new MassDeletions(space)
     this.refresh()
-    this.present = space.presence
-    this.#watchDeletions()
+    this.massDeletions.watch(this.tree)
     this.#stops.push(
-      () => this.#stopDeletions(),
+      () => this.massDeletions.stop(),
       space.onStatus(() => this.refresh()),
       space.onPresence((present) => {
         this.present = present
@@ -94,30 +78,27 @@ export class SpaceView {
     this.name = this.space.name
     this.role = this.space.role
     this.rights = this.space.rights
-    if (this.status.phase !== 'live' || this.#shownBefore === null) return
-    // What came last is not told yet.
-    this.tree.flushEvents()
-    this.#shownBefore = null
+    if (this.status.phase === 'live') this.massDeletions.caughtUp(this.tree)
   }
 
-  /** Makes the space a synced one, for `user`, who wrote what is in it by then. */
+  /** Makes a local space a synced one, and notes `user` as the author of what it holds by then. */
   async enableSync(user: User): Promise<void> {
     await this.space.enableSync()
     noteEarlierAuthor(this.tree, { id: user.id, name: user.name, until: Date.now() })
   }
 
-  /** Goes to `treeId`, or to where this device left the space. */
+  /** Shows the space as this device left it, with the chat `treeId` or the one that was open last. */
   async restore(treeId: string | null): Promise<void> {
-    const view = await readSavedView(this.space.id)
-    for (const id of view.openFolders) this.openFolders.add(id)
+    const saved = await readSavedView(this.space.id)
+    for (const id of saved.openFolders) this.openFolders.add(id)
     this.colorScheme = await readColorScheme(this.space.id)
-    const last = view.chat !== null && itemOfTree(this.tree, view.chat) !== undefined ? view.chat : null
+    const last = saved.chat !== null && itemOfTree(this.tree, saved.chat) !== undefined ? saved.chat : null
     await this.openChat(treeId ?? last)
   }
 
   /**
-   * Goes to a chat, or to none, at once: what is written from now on is written there. Resolves when its
-   * messages are here.
+   * Switches to a chat, or to none, at once: messages written from now on go there. Resolves when its tree is
+   * loaded.
    */
   async openChat(treeId: string | null): Promise<void> {
     if (this.chatId !== treeId) {
@@ -127,7 +108,7 @@ export class SpaceView {
     await this.#opened
   }
 
-  /** Makes a chat and shows it. */
+  /** Creates a chat and shows it. `folderId` null is the top level. */
   async newChat(folderId: string | null, title = untitled): Promise<OpenChat> {
     const tree = await this.space.createTree()
     const treeId = this.space.treeIdOf(tree)
@@ -146,27 +127,30 @@ export class SpaceView {
     return id
   }
 
-  /** Adds to the open chat, or to a new one. A chat without a title takes it from its first message. */
-  async write(message: NewMessage): Promise<{ treeId: string; messageId: string }> {
+  /**
+   * Adds a message to the open chat, or to a new one, and resolves with the chat's tree id. A chat without a title
+   * takes it from its first message.
+   */
+  async write(message: NewMessage): Promise<string> {
     const treeId = this.chatId ?? (await this.newChat(null)).treeId
-    // Opened for the message itself: the chat may be on its way still, and gone from the screen before it comes.
+    // Opened for the message alone: the chat may still be loading, and may leave the screen before it is there.
     const tree = await this.space.openTree(treeId)
-    const messageId = addMessage(tree, message)
+    addMessage(tree, message)
     const item = itemOfTree(this.tree, treeId)
     if (item && titleOf(item) === untitled && message.text.trim() !== '')
       await this.renameChat(treeId, titleFrom(message.text))
     await this.space.closeTree(treeId)
-    return { treeId, messageId }
+    return treeId
   }
 
-  /** The title is kept twice, as in t69: in the sidebar's vertex and in the chat's own tree. */
+  /** The title is stored twice, as t69 always did: in the sidebar's vertex and in the chat's own tree. */
   async renameChat(treeId: string, title: string): Promise<void> {
     const item = itemOfTree(this.tree, treeId)
     if (item) renameItem(this.tree, item.id, title)
     await this.#renameTree(treeId, title)
   }
 
-  async rename(itemId: string, title: string): Promise<void> {
+  async renameItem(itemId: string, title: string): Promise<void> {
     const item = this.tree.getVertex(itemId)
     if (item === undefined || titleOf(item) === title) return
     renameItem(this.tree, itemId, title)
@@ -174,9 +158,9 @@ export class SpaceView {
     if (treeId !== undefined) await this.#renameTree(treeId, title)
   }
 
-  /** Takes an item out of the sidebar, for `by`. Returns what brings it back. */
-  delete(itemId: string, by: Author | null): () => void {
-    // Where the server refuses edits for want of room, it still takes deletions: nothing may come with them.
+  /** Deletes an item from the sidebar, on behalf of `by`. Returns a function that restores it. */
+  deleteItem(itemId: string, by: Author | null): () => void {
+    // A full server refuses edits but accepts deletions, as long as no other edit comes with them.
     const mark = this.status.rejected === 0 ? { by, at: Date.now() } : null
     const deleted = deleteItem(this.tree, itemId, mark)
     if (this.chatId !== null && itemOfTree(this.tree, this.chatId) === undefined) void this.openChat(null)
@@ -184,13 +168,9 @@ export class SpaceView {
     return () => restoreItems(this.tree, deleted)
   }
 
-  /** Puts back what was deleted, as far as it is deleted still. */
+  /** Restores those of the items that are still deleted. */
   restoreItems(deletion: DeletedItems): void {
     restoreItems(this.tree, deletion)
-  }
-
-  dismiss(deletion: MassDeletion): void {
-    this.massDeletions = this.massDeletions.filter((other) => other !== deletion)
   }
 
   openFolder(id: string, open: boolean): void {
@@ -217,32 +197,23 @@ export class SpaceView {
     await this.space.closeTree(treeId)
   }
 
-  /** Edits were discarded: another tree has taken the place of what is on screen. */
+  /** Edits were discarded: another replica has replaced the one on screen. */
   async #replaced(treeId: string): Promise<void> {
     if (treeId === this.space.id) {
       this.tree = this.space.root
-      this.#watchDeletions()
+      this.massDeletions.watch(this.tree)
     }
     if (this.chat?.treeId !== treeId) return
     const tree = await this.space.openTree(treeId)
     if (this.chat?.treeId === treeId) this.chat = { treeId, tree }
-    // It is still open for the chat.
+    // The chat itself still has it open.
     await this.space.closeTree(treeId)
-  }
-
-  #watchDeletions(): void {
-    this.#stopDeletions()
-    this.#stopDeletions = watchDeletions(this.tree, (fresh) => {
-      const before = this.#shownBefore
-      const counts = before === null ? undefined : (id: string) => before.has(id)
-      this.massDeletions = massDeletionsAfter(this.tree, this.massDeletions, fresh, counts)
-    })
   }
 
   async #load(treeId: string): Promise<void> {
     try {
       const tree = await this.space.openTree(treeId)
-      // Meanwhile somebody went elsewhere, or came back and it was here before.
+      // Meanwhile another chat was opened, or this one was opened again and its tree came first.
       if (this.chatId !== treeId || this.chat !== null) await this.space.closeTree(treeId)
       else this.chat = { treeId, tree }
     } catch (error) {
@@ -251,7 +222,7 @@ export class SpaceView {
     }
   }
 
-  /** The chat on screen from now on. The one before is let go of. */
+  /** Makes a chat the one on screen, and closes the tree of the one before. */
   #show(treeId: string | null, chat: OpenChat | null): void {
     const before = this.chat
     this.chatId = treeId
