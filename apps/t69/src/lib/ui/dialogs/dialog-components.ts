@@ -9,7 +9,7 @@ import type { DialogProps } from './dialog-props.ts'
 import MoveDialog from './MoveDialog.svelte'
 import NameDialog from './NameDialog.svelte'
 import PasswordDialog from './PasswordDialog.svelte'
-import SettingsDialog from './SettingsDialog.svelte'
+import SettingsDialog from './settings/SettingsDialog.svelte'
 import ShareDialog from './share/ShareDialog.svelte'
 import SyncDialog from './SyncDialog.svelte'
 
