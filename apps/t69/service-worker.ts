@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises'
 import type { Plugin } from 'vite'
 
 /**
- * Writes `sw.js` into the build: src/service-worker.js with the list of the build's files and a version
- * that changes whenever one of them does. A library for this (workbox) would bring 270 packages.
+ * Writes `sw.js` into the build: src/service-worker.js with the list of the build's files and a version that changes
+ * whenever one of them does. The library for this, workbox, would bring 270 packages.
  */
 export function serviceWorker(): Plugin {
   return {

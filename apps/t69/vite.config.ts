@@ -6,9 +6,9 @@ import { serviceWorker } from './service-worker.ts'
 const server = process.env['T69_SERVER'] ?? 'http://localhost:3000'
 
 export default defineConfig({
-  // Workspace packages resolve to their source, so that building the app needs no build before it.
+  // Workspace packages resolve to their source, so the app builds before they are built.
   resolve: { conditions: ['source', ...defaultClientConditions] },
-  // One script: a service worker that takes over under an open tab takes nothing away from it.
+  // One script, so that a service worker that takes over from an older one takes nothing from open tabs.
   build: { target: 'es2022', sourcemap: true, rolldownOptions: { output: { codeSplitting: false } } },
   server: {
     host: '127.0.0.1',

@@ -8,7 +8,7 @@ import { AppState } from './lib/state/app-state.svelte.ts'
 const client = createSyncClient({
   url: location.origin,
   onBlocked() {
-    const text = 'An older version of t69 is open in another tab. Close that tab, and this one goes on.'
+    const text = 'An older version of t69 is open in another tab. Close that tab to continue here.'
     app.ui.show({ kind: 'error', text })
     void client.ready.then(() => app.ui.hideNotice())
   },
@@ -20,6 +20,6 @@ mount(App, { target, props: { app } })
 
 void app.ui.attempt(() => app.start())
 
-// Vite's development server has no service worker, and wants none.
+// Vite's development server has no service worker.
 if (import.meta.env.PROD && 'serviceWorker' in navigator)
   void navigator.serviceWorker.register('/sw.js', { updateViaCache: 'none' }).catch(() => undefined)

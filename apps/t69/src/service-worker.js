@@ -1,5 +1,5 @@
-// Keeps the app's own files on the device, so that the page opens without a network. The build fills
-// in the two constants. Data, /api and the socket never pass through here.
+// Caches the app's own files, so that the page opens without a network. The build fills in the two constants. Data,
+// /api and the socket never pass through here.
 const version = '%VERSION%'
 const shell = [/* %SHELL% */]
 
@@ -7,12 +7,12 @@ const cacheName = `t69-shell-${version}`
 const notThePage = /^\/(?:api|socket\.io|docs|health|ready|metrics)(?:\/|$)/
 
 addEventListener('install', (event) => {
-  // All or nothing: a version whose files did not all come is not installed, and the one before stays.
+  // All or nothing: a version is not installed unless all its files came, and the one before stays.
   event.waitUntil(
     caches
       .open(cacheName)
       .then((cache) => cache.addAll(shell.map((path) => new Request(path, { cache: 'reload' }))))
-      // The app is one script, loaded whole before it runs: open tabs lose nothing to a new version.
+      // The app is one script, loaded whole before it runs, so a new version takes nothing from open tabs.
       .then(() => skipWaiting()),
   )
 })
@@ -43,6 +43,6 @@ addEventListener('fetch', (event) => {
     caches
       .open(cacheName)
       .then((cache) => cache.match(path))
-      .then((kept) => kept ?? fetch(request)),
+      .then((cached) => cached ?? fetch(request)),
   )
 })

@@ -10,7 +10,7 @@ import { addProvider, providersOf, secretKeyOf } from './providers.ts'
 import { addItem, forestRows, isBlank, itemOfTree, layOutSpace, titleOf } from './space-tree.ts'
 import type { Tree } from './tree.ts'
 
-/** Every property that the app reads of a vertex. */
+/** Every property of a vertex that the app reads. */
 const keys =
   '_c _n name title tid deleted authorBeforeSync id baseUrl model text role createdAt author authorId main versionOf'.split(
     ' ',
@@ -26,13 +26,13 @@ const nasty: JsonValue[] = [
 ]
 const value = fc.oneof(
   fc.constantFrom(...nasty),
-  // What the rules do not allow is refused before it is written.
+  // A value that the rules do not allow is refused before it is written.
   fc
     .jsonValue()
     .map((it) => JSON.parse(JSON.stringify(it)) as JsonValue)
     .filter((it) => jsonValueProblem(it) === undefined),
 )
-/** To one vertex, or to all. */
+/** The vertex to write to, by its number; null for all. */
 const place = fc.option(fc.nat())
 const write = fc.record({ place, key: fc.constantFrom(...keys), value })
 const writes = fc.array(write, { minLength: 10, maxLength: 40 })
@@ -46,7 +46,7 @@ function writeInto(tree: Tree, place: number | null, key: string, value: JsonVal
   for (const vertex of some) vertex.setProperty(key, value)
 }
 
-/** What the sidebar, the settings and the list of what was deleted show. */
+/** Reads what the sidebar, the settings and the list of deleted items show. */
 function readSpace(tree: Tree): void {
   for (const { id } of forestRows(tree, () => true)) titleOf(tree.getVertex(id)!)
   for (const provider of providersOf(tree)) secretKeyOf(provider)
@@ -56,7 +56,7 @@ function readSpace(tree: Tree): void {
   isBlank(tree)
 }
 
-/** What a chat shows, as its messages do. */
+/** Reads what a chat and its messages show. */
 function readChat(tree: Tree, space: Tree): void {
   const reader = { ...anybody, earlier: earlierAuthorOf(space) }
   for (const { id } of threadOf(tree)) {
@@ -67,7 +67,7 @@ function readChat(tree: Tree, space: Tree): void {
   }
 }
 
-test('whatever a member writes into whatever the app reads, the space and its chats are shown', async () => {
+test('the space and its chats are shown, whatever values a member writes into them', async () => {
   await fc.assert(
     fc.asyncProperty(writes, writes, async (inSpace, inChat) => {
       await using space = await localSpace()

@@ -2,9 +2,10 @@ import type { Message } from './chat-tree.ts'
 import { edit, type Tree } from './tree.ts'
 
 /**
- * Who wrote what. A message that was written while nobody was signed in names no author: on a local space
- * that is whoever holds the device. Once the space syncs, others read it, and it must not look like theirs.
- * So whoever turns syncing on is noted in the space tree's root, once, as the author of all that came before.
+ * Who wrote what. A message that was written while nobody was signed in names no author: in a local space that is
+ * the person who holds the device. Once the space syncs, others read the message, and it must not look like theirs.
+ * So the user who turns syncing on is recorded once, in the root of the space tree, as the author of everything
+ * written before.
  */
 
 export interface Author {
@@ -12,15 +13,15 @@ export interface Author {
   readonly name: string
 }
 
-/** Who wrote the messages without an author, up to a moment. */
+/** The author of the messages that name none, up to a point in time. */
 export interface EarlierAuthor extends Author {
-  /** Unix milliseconds, by the clock of the device that made both. */
+  /** Unix ms, by the clock of the device that wrote the messages and this. */
   readonly until: number
 }
 
 const key = 'authorBeforeSync'
 
-export function noteEarlierAuthor(tree: Tree, author: EarlierAuthor): void {
+export function recordEarlierAuthor(tree: Tree, author: EarlierAuthor): void {
   const { id, name, until } = author
   edit(tree, () => tree.root?.setProperty(key, { id, name, until }))
 }
@@ -33,6 +34,7 @@ export function earlierAuthorOf(tree: Tree): EarlierAuthor | undefined {
   return isWhole ? { id, name, until } : undefined
 }
 
+/** The person who looks at the screen. */
 export interface Reader {
   /** Null while nobody is signed in. */
   readonly id: string | null
@@ -41,7 +43,7 @@ export interface Reader {
   readonly earlier: EarlierAuthor | undefined
 }
 
-/** The name over a message, and whether it is the reader's own. */
+/** The name above a message, and whether it is the reader's own. */
 export function bylineOf(
   message: Pick<Message, 'role' | 'author' | 'authorId' | 'createdAt'>,
   reader: Reader,

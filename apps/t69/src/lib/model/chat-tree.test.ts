@@ -30,7 +30,7 @@ function texts(tree: Tree): string[] {
   return threadOf(tree).map(({ id }) => messageOf(tree.getVertex(id)!).text)
 }
 
-test('a reply begins without a stored text, which would hide what is shown of it where it came later', async () => {
+test('a reply begins without a stored text, which could arrive late and hide the text shown so far', async () => {
   await using it = await chat()
   const id = addMessage(it.tree, { role: 'assistant', text: '', createdAt: now })
   const reply = it.tree.getVertex(id)!
@@ -40,7 +40,7 @@ test('a reply begins without a stored text, which would hide what is shown of it
   expect(messageOf(reply)).toMatchObject({ text: 'It', inProgress: true })
 })
 
-test('messages form a chain, each the child of the one before', async () => {
+test('messages form a chain, each the child of the previous one', async () => {
   await using it = await chat()
   const ids = ['one', 'two', 'three'].map((text) => addMessage(it.tree, message(text)))
   expect(texts(it.tree)).toEqual(['one', 'two', 'three'])
@@ -51,7 +51,7 @@ test('messages form a chain, each the child of the one before', async () => {
   ])
 })
 
-test('a message says who wrote it and when, as t69 has it', async () => {
+test('a message stores its author and time in the properties that t69 reads', async () => {
   await using it = await chat()
   const id = addMessage(it.tree, message('hello', 5))
   expect(it.tree.getVertex(id)!.getProperties()).toMatchObject({
@@ -64,7 +64,7 @@ test('a message says who wrote it and when, as t69 has it', async () => {
   })
 })
 
-test('an edited message shows its new version, and going back brings what followed the old one', async () => {
+test('an edited message shows its new version, and going back shows what followed the old one', async () => {
   await using it = await chat()
   for (const text of ['one', 'two', 'three']) addMessage(it.tree, message(text))
   addVersion(it.tree, threadOf(it.tree)[1]!, message('two, better'))
@@ -79,7 +79,7 @@ test('an edited message shows its new version, and going back brings what follow
   expect(texts(it.tree)).toEqual(['one', 'two', 'three'])
 })
 
-test('messages written after the same one at the same time are all shown, chain after chain', async () => {
+test('messages written after the same one at the same time are all shown, one chain after the other', async () => {
   await using it = await chat()
   const first = addMessage(it.tree, message('one'))
   const mine = addMessage(it.tree, message('mine'), first)
@@ -90,7 +90,7 @@ test('messages written after the same one at the same time are all shown, chain 
   expect(texts(it.tree).at(-1)).toBe('then')
 })
 
-test('a version chosen beside a message of somebody else hides neither', async () => {
+test('choosing a version hides no message that someone else wrote beside it', async () => {
   await using it = await chat()
   const first = addMessage(it.tree, message('one'))
   addMessage(it.tree, message('mine'), first)
@@ -102,7 +102,7 @@ test('a version chosen beside a message of somebody else hides neither', async (
   expect(new Set(texts(it.tree))).toEqual(new Set(['mine', 'one', 'yours']))
 })
 
-test("t69's own edited messages, which say only `main`, show one version, also after another edit", async () => {
+test('edited messages that have only `main`, as in older t69, show one version, also after another edit', async () => {
   await using it = await chat()
   const messages = childrenNamed(it.tree.root!, 'messages')[0]!
   messages.newChild({ _n: 'message', role: 'user', text: 'old', createdAt: 1 })
@@ -113,7 +113,7 @@ test("t69's own edited messages, which say only `main`, show one version, also a
   expect(threadOf(it.tree)[0]!.versions).toHaveLength(3)
 })
 
-test('a chat whose parts are named as in June 2025 is read and continued', async () => {
+test('a chat laid out by the t69 of June 2025 can be read and continued', async () => {
   await using it = await chat()
   const tree = it.tree
   for (const child of tree.root!.children) child.delete()
@@ -124,7 +124,7 @@ test('a chat whose parts are named as in June 2025 is read and continued', async
   expect(childrenNamed(tree.root!, 'messages')).toHaveLength(1)
 })
 
-test('the parts of a chat that two devices both made are shown together', async () => {
+test('chat parts that two devices both created are shown together', async () => {
   await using it = await chat()
   addMessage(it.tree, message('one'))
   const other = it.tree.root!.newNamedChild('messages')
@@ -139,7 +139,7 @@ test('the thread of a long chat is read without recursion', async () => {
   expect(threadOf(it.tree)).toHaveLength(3_000)
 })
 
-test('more versions of a message than a call takes arguments are read like a few', async () => {
+test('a message may have more versions than a call takes arguments', async () => {
   await using it = await chat()
   const messages = childrenNamed(it.tree.root!, 'messages')[0]!
   const first = addMessage(it.tree, message('asked'))
@@ -167,7 +167,7 @@ test('a title is the first line of a message, cut at a word', () => {
   expect(titleFrom('x'.repeat(100))).toHaveLength(61)
 })
 
-test('a time that no clock has is none, whoever wrote it', async () => {
+test('a time that cannot be shown counts as no time', async () => {
   await using it = await chat()
   const id = addMessage(it.tree, message('hello'))
   const vertex = it.tree.getVertex(id)!

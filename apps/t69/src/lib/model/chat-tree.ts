@@ -1,13 +1,13 @@
-import { byId, childNamed, childrenNamed, edit, isTime, madeAtOf, rootOf, textOf } from './tree.ts'
+import { byId, childNamed, childrenNamed, edit, isTime, createdTimeOf, rootOf, textOf } from './tree.ts'
 import { unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
 
 /**
- * A chat's own tree, as t69 has it: the root carries `appId`, `configId` and `title`; under it `messages`
+ * A chat's own tree, as t69 lays it out: the root carries `appId`, `configId` and `title`; under it `messages`
  * and `jobs`. Messages form a chain, each the child of the one before.
  *
- * A message has several children when it was followed by an edited message, or when people wrote at the
- * same time. Versions of one message show one at a time: the one with `main: true`. Messages written at
- * the same time are all shown, one chain after the other: nothing that somebody wrote is ever out of sight.
+ * A message has several children when the message after it was edited, or when people wrote at the same time. Of
+ * the versions of one message, only the one with `main: true` is shown. Messages written at the same time are all
+ * shown, one chain after the other: nothing that anyone wrote is ever hidden.
  */
 
 export type MessageRole = 'user' | 'assistant' | 'error'
@@ -17,7 +17,7 @@ export interface NewMessage {
   readonly text: string
   /** Unix milliseconds, by this device's clock. */
   readonly createdAt: number
-  /** Who wrote it, where that is known. */
+  /** Undefined when the author is not known. */
   readonly author?: string | undefined
   readonly authorId?: string | undefined
 }
@@ -28,7 +28,7 @@ export interface Message {
   readonly createdAt: number
   readonly author: string | undefined
   readonly authorId: string | undefined
-  /** A reply that is being written now. */
+  /** It is a reply, and still being written. */
   readonly inProgress: boolean
 }
 
@@ -77,8 +77,9 @@ function entriesUnder(parents: readonly Vertex[], visit: Visit): ThreadEntry[] {
 }
 
 /**
- * Siblings in order, split into versions of the same message. Ours name the first version in `versionOf`.
- * t69's say only `main`, so one that has it without `versionOf` makes one message of all such siblings.
+ * Groups siblings, in order, into the versions of each message. Versions name the first one in `versionOf`. Those
+ * that t69 wrote before there was `versionOf` have only `main`: if one sibling has it, all siblings outside a group
+ * of named versions are versions of one message.
  */
 function versionGroups(siblings: readonly Vertex[]): Vertex[][] {
   const named = new Set(siblings.map((vertex) => textOf(vertex, 'versionOf')))
@@ -92,7 +93,7 @@ function versionGroups(siblings: readonly Vertex[]): Vertex[][] {
   return [...groups.values()]
 }
 
-/** Two people may have chosen at the same time: the newest of what they chose. */
+/** The version to show. When people chose different ones at the same time, the newest of those. */
 function shownOf(versions: readonly Vertex[]): Vertex {
   const shown = versions.findLast((vertex) => vertex.getProperty('main') === true) ?? versions[0]
   if (shown === undefined) throw new Error('A message has no version')
@@ -106,14 +107,14 @@ function inOrder(a: Vertex, b: Vertex): number {
 /** t69 writes a number; a date as text is read too. */
 function createdAtOf(vertex: Vertex): number {
   const value = vertex.getProperty('createdAt')
-  if (typeof value !== 'number' && typeof value !== 'string') return madeAtOf(vertex)
+  if (typeof value !== 'number' && typeof value !== 'string') return createdTimeOf(vertex)
   const time = typeof value === 'number' ? value : Date.parse(value)
   return isTime(time) ? time : 0
 }
 
 export function messageOf(vertex: Vertex): Message {
   const role = textOf(vertex, 'role')
-  // Whoever opens the chat in the middle of a reply may have missed its start, but sees its text grow.
+  // A reader who opens the chat in the middle of a reply may have missed `inProgress`, but gets a transient text.
   const isGrowing = vertex.getProperty('text') !== vertex.getProperty('text', false)
   return {
     role: role === 'assistant' || role === 'error' ? role : 'user',
@@ -130,7 +131,7 @@ export function addMessage(tree: Tree, message: NewMessage, afterId?: string): s
   return edit(tree, () => {
     const after = afterId ?? threadOf(tree).at(-1)?.id
     const parent = after === undefined ? childNamed(rootOf(tree), 'messages') : tree.getVertex(after)
-    if (parent === undefined) throw new Error('The message before is not here')
+    if (parent === undefined) throw new Error('The previous message is not here')
     return parent.newNamedChild('message', propertiesOf(message)).id
   })
 }
@@ -143,7 +144,7 @@ export function addVersion(tree: Tree, entry: ThreadEntry, message: NewMessage):
     const versionOf = textOf(first, 'versionOf') ?? first.id
     const added = first.parent.newNamedChild('message', { ...propertiesOf(message), versionOf, main: true })
     unmark(tree, entry.versions)
-    // Versions that t69 made say only `main`: from now on they say what they are versions of.
+    // Versions that have only `main` name what they are versions of from now on.
     for (const id of entry.versions) {
       const vertex = tree.getVertex(id)
       if (id !== versionOf && vertex && textOf(vertex, 'versionOf') === undefined)
@@ -153,7 +154,7 @@ export function addVersion(tree: Tree, entry: ThreadEntry, message: NewMessage):
   })
 }
 
-/** Shows one of a message's versions, for everybody, with what followed it. */
+/** Shows one version of a message, and the messages that followed it, to everyone. */
 export function showVersion(tree: Tree, entry: ThreadEntry, id: string): void {
   edit(tree, () => {
     unmark(
@@ -176,14 +177,14 @@ function propertiesOf(message: NewMessage): Record<string, string | number> {
   return {
     createdAt,
     role,
-    // A reply begins without: an empty text that comes late would take the place of what is shown already.
+    // A reply begins without a text: an empty one that arrives late would replace the text that is already shown.
     ...(text === '' ? {} : { text }),
     ...(author === undefined ? {} : { author }),
     ...(authorId === undefined ? {} : { authorId }),
   }
 }
 
-/** A title from a first message: its first line, cut at a word. */
+/** The title of a chat from its first message: the first line, cut at a word. */
 export function titleFrom(text: string): string {
   const line = text.trim().split('\n', 1)[0]?.trim() ?? ''
   if (line.length <= 60) return line

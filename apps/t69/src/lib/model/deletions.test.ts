@@ -33,7 +33,7 @@ function chats(tree: Tree, count: number, folderId: string | null = null): strin
   )
 }
 
-/** What notices somebody has who had the space open while `act` happened. */
+/** The notices on a page that had the space open during `act`. */
 function noticesOf(tree: Tree, act: () => void) {
   const before = new Set(tree.getChildrenIds('0'))
   act()
@@ -43,7 +43,7 @@ function noticesOf(tree: Tree, act: () => void) {
 const titlesOf = (tree: Tree, groups: readonly DeletedItems[]): string[][] =>
   groups.map(({ roots }) => roots.map(({ id }) => titleOf(tree.getVertex(id)!)))
 
-test('a deleted folder goes with all that is in it, and comes back to where it was', async () => {
+test('a deleted folder takes its contents with it, and restoring it puts them all back', async () => {
   await using it = await space()
   const outer = addItem(it.tree, { title: 'Outer' })
   const inner = addItem(it.tree, { title: 'Inner', folderId: outer })
@@ -56,7 +56,7 @@ test('a deleted folder goes with all that is in it, and comes back to where it w
   expect(lines(it.tree)).toEqual(before)
 })
 
-test('what comes back finds the top when its folder is gone', async () => {
+test('an item whose folder is gone is restored at the top', async () => {
   await using it = await space()
   const folder = addItem(it.tree, { title: 'Folder' })
   const chat = addItem(it.tree, { title: 'Chat', treeId: 't1', folderId: folder })
@@ -66,7 +66,7 @@ test('what comes back finds the top when its folder is gone', async () => {
   expect(lines(it.tree)).toEqual(['chat Chat'])
 })
 
-test('undoing a deletion leaves alone what somebody has put elsewhere meanwhile', async () => {
+test('undoing a deletion leaves alone items that someone has moved elsewhere since', async () => {
   await using it = await space()
   const folder = addItem(it.tree, { title: 'Folder' })
   const chat = addItem(it.tree, { title: 'Chat', treeId: 't1' })
@@ -76,7 +76,7 @@ test('undoing a deletion leaves alone what somebody has put elsewhere meanwhile'
   expect(lines(it.tree)).toEqual(['folder Folder', '  chat Chat'])
 })
 
-test('the list has who deleted what and when, newest first, and cuts where somebody paused', async () => {
+test('the list says who deleted what and when, newest first, and splits groups at a pause', async () => {
   await using it = await space()
   const [a, b, c, d] = chats(it.tree, 4) as [string, string, string, string]
   deleteItem(it.tree, a, { by: ben, at: 1_000 })
@@ -94,7 +94,7 @@ test('the list has who deleted what and when, newest first, and cuts where someb
   ])
 })
 
-test('a mark of an earlier deletion says nothing of a later one by somebody else', async () => {
+test('the mark of an earlier deletion does not describe a later one by someone else', async () => {
   await using it = await space()
   const [chat] = chats(it.tree, 1) as [string]
   restoreItems(it.tree, deleteItem(it.tree, chat, { by: ben, at: 1_000 }))
@@ -105,7 +105,7 @@ test('a mark of an earlier deletion says nothing of a later one by somebody else
   expect(deletedItemsOf(other)).toMatchObject([{ items: 1, by: 'own', at: null }])
 })
 
-test('settings and providers are not in the list, and a forest is there for what is in it', async () => {
+test('the list leaves out settings and providers, and has a deleted forest for its contents', async () => {
   await using it = await space()
   const [first] = chats(it.tree, 3) as [string]
   const before = lines(it.tree)
@@ -124,7 +124,7 @@ test('settings and providers are not in the list, and a forest is there for what
   expect(lines(it.tree)).toEqual(['chat Chat 0'])
 })
 
-test('one act that takes more than a fifth of a space, and at least five, is a mass deletion', async () => {
+test('deleting more than a fifth of the items at once, and at least five, is a mass deletion', async () => {
   await using it = await space()
   const ids = chats(it.tree, 40)
   const remove = (count: number) => () => {
@@ -133,11 +133,11 @@ test('one act that takes more than a fifth of a space, and at least five, is a m
   expect(noticesOf(it.tree, remove(8))).toEqual([])
   expect(noticesOf(it.tree, remove(8))).toMatchObject([{ items: 8, of: 32 }])
   expect(noticesOf(it.tree, remove(20))).toMatchObject([{ items: 20, of: 24 }])
-  // All that is left, and no mass.
+  // The rest of the space, but fewer than five.
   expect(noticesOf(it.tree, remove(4))).toEqual([])
 })
 
-test('a folder counts with all that is in it, and other work of the same moment does not count', async () => {
+test('a deleted folder counts with its contents, and other edits at the same time do not count', async () => {
   await using it = await space()
   const folder = addItem(it.tree, { title: 'Folder' })
   chats(it.tree, 33, folder)
@@ -151,7 +151,7 @@ test('a folder counts with all that is in it, and other work of the same moment 
   expect(shownItems(it.tree).size).toBe(41)
 })
 
-test('a notice goes once nothing of it is left to bring back, whoever brought it back', async () => {
+test('a notice goes once everything it is about was restored, by anyone', async () => {
   await using it = await space()
   const ids = chats(it.tree, 10)
   const open = noticesOf(it.tree, () => ids.forEach((id) => it.tree.deleteVertex(id)))
@@ -163,7 +163,7 @@ test('a notice goes once nothing of it is left to bring back, whoever brought it
   expect(massDeletionsAfter(it.tree, open, new Set())).toEqual([])
 })
 
-test('what was never on this screen makes no notice as it arrives', async () => {
+test('a deletion of items that were never on this screen makes no notice', async () => {
   await using it = await space()
   const seen = chats(it.tree, 12)
   const fresh = new Set(seen)
@@ -173,7 +173,7 @@ test('what was never on this screen makes no notice as it arrives', async () => 
   expect(massDeletionsAfter(it.tree, [], fresh, (id) => some.has(id))).toMatchObject([{ items: 6, of: 6 }])
 })
 
-test('a page knows its own deletions, and who it was is said to others by name', () => {
+test('a deletion is “You” to the page or user that made it, and has the name to others', () => {
   const anna = { id: 'anna', isAlone: false }
   expect(deleterName(ben, anna)).toBe('Ben')
   expect(deleterName(ben, { id: 'ben', isAlone: false })).toBe('You')
@@ -182,7 +182,7 @@ test('a page knows its own deletions, and who it was is said to others by name',
   expect(deleterName(null, { id: null, isAlone: true })).toBe('You')
 })
 
-test('a mark with a time that no clock has is none', async () => {
+test('a mark with a time that cannot be shown has no time', async () => {
   await using it = await space()
   const [chat] = chats(it.tree, 1)
   deleteItem(it.tree, chat!, { by: ben, at: 1e300 })

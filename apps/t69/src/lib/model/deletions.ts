@@ -6,46 +6,46 @@ import { forestHome, forestName, isShown, shownItems } from './space-tree.ts'
 import { edit, isTime, nameOf, type Tree } from './tree.ts'
 
 /**
- * What was deleted from the sidebar, for the list of it and for the notice after a mass deletion. The
- * operations that delete say neither who nor when. So an item is marked with both as it is deleted; what
- * deletes in another way leaves no mark, and is somebody's, at some time.
+ * The items that were deleted from the sidebar, for the list of deleted items and for the notice after a mass
+ * deletion. An operation that deletes says neither who deleted nor when, so the app marks an item with both as it
+ * deletes it. A deletion without a mark was by someone, at some time.
  */
 
-/** `own`: this very page did, whoever that is. Null: nothing says who. */
+/** Who deleted an item. `own`: this page, whoever its user is. Null: unknown. */
 export type Deleter = Author | 'own' | null
 
-/** Items that went together. */
+/** Items that were deleted together. */
 export interface DeletedItems {
-  /** Of the first that went: tells groups apart. */
+  /** The id of the first item, which identifies the group. */
   readonly id: string
   readonly roots: readonly DeletedRoot[]
-  /** Chats and folders that it keeps out of the sidebar. */
+  /** How many chats and folders the sidebar lacks because of it. */
   readonly items: number
   readonly by: Deleter
-  /** Unix milliseconds by the clock of who deleted it; null where nothing says so. */
+  /** Unix ms, by the clock of the device that deleted them; null when unknown. */
   readonly at: number | null
 }
 
-/** One action that took much of a space out of view. */
+/** A deletion that took much of a space out of view at once. */
 export interface MassDeletion extends DeletedItems {
-  /** Chats and folders in view before. */
+  /** How many chats and folders were in view before. */
   readonly of: number
 }
 
 const markKey = 'deleted'
 
-/** What a deleted item carries. Only what deletes through here leaves one. */
+/** The mark on a deleted item. Only `deleteItem` leaves one. */
 interface Mark {
   readonly at: number
-  /** Nobody was signed in. */
+  /** Null when nobody was signed in. */
   readonly by: Author | null
-  /** The replica that wrote it. A mark of another than the one that deleted is of an earlier deletion. */
+  /** The replica that wrote the mark. If another replica deleted the item, the mark is of an earlier deletion. */
   readonly peer: string
 }
 
 /**
- * Takes an item out of the sidebar, with all that is inside it, and notes who did it and when. Without a
- * mark it is noted nowhere. Returns what `restoreItems` takes to undo it.
+ * Deletes an item with everything inside it, and marks it with who did so and when; a null `mark` leaves none.
+ * Returns the deletion, which `restoreItems` undoes.
  */
 export function deleteItem(
   tree: Tree,
@@ -73,10 +73,10 @@ function markOf(tree: Tree, root: DeletedRoot): Mark | undefined {
   return { at, peer, by: typeof id === 'string' && typeof name === 'string' ? { id, name } : null }
 }
 
-/** Nobody pauses so long in the middle of clearing up. */
+/** Deletions further apart than this, in ms, are separate groups: nobody pauses so long while clearing up. */
 const longestPauseMs = 60_000
 
-/** What is deleted from the sidebar, in the groups in which it went, the newest first. */
+/** The deleted items of the sidebar, in the groups in which they were deleted, newest first. */
 export function deletedItemsOf(tree: Tree): DeletedItems[] {
   const isItem = itemTest(tree)
   const isApart = (earlier: DeletedRoot, later: DeletedRoot): boolean => {
@@ -100,18 +100,18 @@ export function deletedItemsOf(tree: Tree): DeletedItems[] {
 }
 
 /**
- * A fifth of what is in view is more than somebody misses in passing, and with fewer than five items the
- * list of what was deleted does as well: below either, clearing up is the daily business of a space.
+ * A mass deletion takes more than this share of the items in view, and at least this many items. Less than that is
+ * everyday clearing up, for which the list of deleted items is enough.
  */
 const massShare = 0.2
 const massItems = 5
 
-/** What notices are open, after `fresh` vertices were deleted or others came back. */
+/** The mass deletions to show notices of, after `fresh` vertices were deleted or others were restored. */
 export function massDeletionsAfter(
   tree: Tree,
   open: readonly MassDeletion[],
   fresh: ReadonlySet<string>,
-  /** Those that count, where not all do. */
+  /** Tells which of the deleted vertices count; all do by default. */
   counts: (vertexId: string) => boolean = () => true,
 ): MassDeletion[] {
   const kept = open.filter(({ roots }) => stillDeleted(tree, roots).length > 0)
@@ -127,26 +127,26 @@ export function massDeletionsAfter(
   return [...mass.map((group) => ({ ...group, of })), ...kept]
 }
 
-/** Puts items back where they were, as far as they are deleted still. */
+/** Restores items to where they were, except those that are no longer deleted. */
 export function restoreItems(tree: Tree, deletion: { readonly roots: readonly DeletedVertex[] }): void {
   edit(tree, () => {
     for (const id of restoreDeletion(tree, deletion)) {
       const vertex = tree.getVertex(id)
-      // The forest that it was in may be gone on its own account.
+      // The forest that it was in may have been deleted separately.
       const isLost = vertex !== undefined && nameOf(vertex) !== forestName && !isShown(tree, id)
       if (isLost) tree.moveVertex(id, forestHome(tree))
     }
   })
 }
 
-/** Who deleted it, to `reader`. */
+/** The name of the deleter, as `reader` sees it. */
 export function deleterName(by: Deleter, reader: Pick<Reader, 'id' | 'isAlone'>): string {
   if (by === 'own' || reader.isAlone) return 'You'
   if (by === null) return 'Someone'
   return by.id === reader.id ? 'You' : by.name
 }
 
-/** Tells whether a deleted root was in the sidebar, by what it was in: settings and providers are not. */
+/** Returns a test of whether a deleted root was an item of the sidebar, not a setting or a provider. */
 function itemTest(tree: Tree): (root: DeletedRoot) => boolean {
   const parents = new Map(tree.getDeletedVertices().map(({ id, parentId }) => [id, parentId]))
   const known = new Map<string, boolean>()
@@ -168,7 +168,7 @@ function itemTest(tree: Tree): (root: DeletedRoot) => boolean {
   }
 }
 
-/** A forest is no item itself, but what is in it is. */
+/** How many items went with a root. A forest is not an item itself, but its contents are. */
 function countItems(tree: Tree, root: DeletedRoot, isItem: (root: DeletedRoot) => boolean): number {
   const vertex = tree.getVertex(root.id)
   if (vertex !== undefined && nameOf(vertex) === forestName) return root.vertices - 1

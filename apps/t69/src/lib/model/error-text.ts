@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@t69/protocol'
 
-/** What went wrong, in words for whoever sees it. The codes are the protocol's; the rest is a bug's own text. */
+/** What went wrong, in words for the user. An error without a code of the protocol is a bug, and keeps its own text. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return 'Something went wrong.'
   const code = codeOf(error)
@@ -8,10 +8,10 @@ export function errorText(error: unknown): string {
   return words[code] ?? error.message
 }
 
-/** The same where a password was asked for once more. */
+/** The same, for an action that asks for the password again. */
 export function accountErrorText(error: unknown): string {
   const code = error instanceof Error ? codeOf(error) : undefined
-  if (code === 'wrong_credentials') return 'That is not your present password.'
+  if (code === 'wrong_credentials') return 'That is not your current password.'
   // It names the spaces that would be left without an owner.
   if (code === 'forbidden' && error instanceof Error) return `${error.message}.`
   return errorText(error)
@@ -27,20 +27,20 @@ function isErrorCode(code: string): code is ErrorCode {
   return code in words
 }
 
-/** Null where the server's own sentence says more than this page could. */
+/** The text for each code; null where the server's own message says more than this page could. */
 const words: Readonly<Record<ErrorCode, string | null>> = {
   unauthenticated: 'You are signed out. Sign in again.',
-  forbidden: 'You may not do that in this space.',
-  not_found: 'That is not there any more.',
+  forbidden: 'Your role in this space does not allow that.',
+  not_found: 'That no longer exists.',
   invalid_request: null,
   wrong_credentials: 'The e-mail address and password do not match.',
-  already_exists: 'There is an account with that e-mail address already.',
+  already_exists: 'There is already an account with that e-mail address.',
   invite_expired: 'This invite is no longer valid. Ask for a new one.',
   invalid_batch: null,
   op_conflict: null,
   clock_out_of_range: null,
   too_large: 'That is too large to sync.',
-  rate_limited: 'Too many tries. Wait a moment, then try again.',
+  rate_limited: 'Too many attempts. Wait a moment, then try again.',
   quota_exceeded: 'There is no room left on the server for this space.',
   not_joined: null,
   unsupported_version: 'This page is too old for the server. Reload it; your edits stay here.',

@@ -4,7 +4,7 @@ import { localSpace } from '../testing/local-space.ts'
 import { addMessage, layOutChat } from './chat-tree.ts'
 import { sizeProblem } from './message-size.ts'
 
-test('what is said to be too long is what a tree does not take', async () => {
+test('a text is too long for a message exactly when a tree refuses it', async () => {
   await using space = await localSpace()
   const tree = await space.createTree()
   layOutChat(tree, 'Long')
@@ -15,7 +15,7 @@ test('what is said to be too long is what a tree does not take', async () => {
     expect(write(text)).not.toThrow()
   }
   for (const text of ['x'.repeat(largest + 1), 'é'.repeat(largest / 2 + 1), '\n'.repeat(300_000)]) {
-    expect(sizeProblem(text)).toContain('512 kB at most')
+    expect(sizeProblem(text)).toContain('the limit is 512 kB')
     expect(write(text)).toThrow(/bytes of JSON/)
   }
 })

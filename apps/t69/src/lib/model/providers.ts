@@ -1,7 +1,7 @@
 import { childNamed, childrenNamed, edit, rootOf, textOf } from './tree.ts'
 import { unwatched, type Tree, type Visit } from './tree.ts'
 
-/** An AI provider that speaks OpenAI's protocol. Its key is a secret of each device and never in a tree. */
+/** An AI provider that is compatible with OpenAI's API. Its key is a secret of each device, and never in a tree. */
 export interface Provider {
   readonly vertexId: string
   readonly id: string
@@ -11,21 +11,22 @@ export interface Provider {
 }
 
 /**
- * Names the secret that is the provider's key. Everybody who may edit the space can write another address into
- * it, and would be sent the key, were it not kept for the address that it was entered for.
+ * The name of the secret that holds the provider's key. It includes the address that the key was entered for:
+ * anyone who can edit the space can change the provider's address, and must not be sent the key.
  */
 export function secretKeyOf(provider: Pick<Provider, 'id' | 'baseUrl'>): string {
-  return secretKeysOf(provider) + provider.baseUrl
+  return secretKeyPrefixOf(provider) + provider.baseUrl
 }
 
-/** What the names of all keys begin with that were entered for a provider, whatever its address was. */
-export function secretKeysOf({ id }: Pick<Provider, 'id'>): string {
+/** The prefix of the names of all keys that were entered for a provider, at any address. */
+export function secretKeyPrefixOf({ id }: Pick<Provider, 'id'>): string {
   return `api-key-${encodeURIComponent(id)}@`
 }
 
 /**
- * The provider that a device asks: the first that it has a key for, before one that others put in front of it.
- * `secrets` are this device's, by name. Undefined where there is none.
+ * The provider that this device asks: the first that it has a key for, even when others have put one in front of
+ * it; else the first that it had a key for at another address; else the first. Undefined when there is none.
+ * `secrets` are this device's, by name.
  */
 export function providerToAsk(
   providers: readonly Provider[],
@@ -35,12 +36,12 @@ export function providerToAsk(
   return providers.find(hasKey) ?? providers.find((it) => hadKey(it, secrets)) ?? providers[0]
 }
 
-/** A key was entered here for the provider, whatever its address was. */
+/** Whether a key was entered on this device for the provider, at any address. */
 export function hadKey(provider: Provider, secrets: ReadonlyMap<string, string>): boolean {
-  return Array.from(secrets.keys()).some((name) => name.startsWith(secretKeysOf(provider)))
+  return Array.from(secrets.keys()).some((name) => name.startsWith(secretKeyPrefixOf(provider)))
 }
 
-/** Providers that can be asked as they are; t69's own of other kinds stay in the tree, unread. */
+/** The providers that name an address and a model. The other kinds that t69 knows stay in the tree, unread. */
 export function providersOf(tree: Tree, visit: Visit = unwatched): Provider[] {
   if (tree.root === undefined) return []
   visit(tree.root.id)

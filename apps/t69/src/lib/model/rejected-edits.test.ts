@@ -6,7 +6,7 @@ import { addMessage, layOutChat } from './chat-tree.ts'
 import { rejectedItemsOf, roomAdvice } from './rejected-edits.ts'
 import { addItem, layOutSpace } from './space-tree.ts'
 
-test('what the server did not take is named as whoever wrote it knows it, once for each thing', async () => {
+test('refused edits are listed by what the user wrote, once for each thing', async () => {
   await using space = await localSpace()
   layOutSpace(space.root)
   const chat = await space.createTree()
@@ -41,9 +41,9 @@ test('what the server did not take is named as whoever wrote it knows it, once f
   expect(words).toEqual([
     'Your message “Hello, here is all of it” in the chat “Plans”: it is larger than 512 kB',
     'The title of the chat “Plans”: Says the server',
-    'The place of “Plans”: the server has something else in its place',
-    'The title “Plans”: the server has something else in its place',
-    'A part of a chat: the server has something else in its place',
+    'The position of “Plans”: the server already has a different edit in its place',
+    'The title “Plans”: the server already has a different edit in its place',
+    'A part of a chat: the server already has a different edit in its place',
   ])
   const full = [
     refused({ targetId: treeId, key: 'title', value: 'More' }, 'quota_exceeded', 'the space is full'),

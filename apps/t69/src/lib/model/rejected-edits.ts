@@ -5,7 +5,7 @@ import { titleFrom } from './chat-tree.ts'
 import { itemOfTree, titleOf } from './space-tree.ts'
 import { nameOf, textOf, type Tree, type Vertex } from './tree.ts'
 
-/** What the server did not take, in words for whoever wrote it. */
+/** Edits that the server refused, in words for their author. */
 export interface RejectedItem {
   readonly id: string
   /** "Your message “Hello” in the chat “Plans”" */
@@ -15,18 +15,18 @@ export interface RejectedItem {
 }
 
 /**
- * What makes room on the server, where that is what is lacking. Nothing that one can do within the space does:
- * what was deleted stays in its history.
+ * How to get room again, when the server refused edits because the space is full; null otherwise. Nothing that
+ * anyone does within the space makes room: deleted items stay in its history.
  */
 export function roomAdvice(rejected: readonly RejectedEdit[]): string | null {
   if (!rejected.some(({ code }) => code === 'quota_exceeded')) return null
   return (
-    'Deleting things in this space makes no room, since their history stays. Room comes when its owner deletes ' +
-    'a whole space, or when whoever runs the server raises the limit: try again then, or go on in a new space.'
+    'Deleting things in this space makes no room, because their history stays. There is room once its owner ' +
+    'deletes a whole space, or the server’s operator raises the limit. Try again then, or continue in a new space.'
   )
 }
 
-/** One line for each thing that somebody sees as one, whatever the number of edits. */
+/** One entry for each thing that the user sees as one, however many edits it took. */
 export function rejectedItemsOf(
   rejected: readonly RejectedEdit[],
   space: Tree,
@@ -48,7 +48,7 @@ function partOfSpace(op: RejectedEdit['op'], space: Tree): string {
   const vertex = space.getVertex(op.targetId)
   if (vertex === undefined || textOf(vertex, 'title') === undefined) return 'A setting of this space'
   const title = quoted(titleOf(vertex))
-  if (op.key === undefined) return `The place of ${title}`
+  if (op.key === undefined) return `The position of ${title}`
   return op.key === 'title' ? `The title ${title}` : `A setting of ${title}`
 }
 
@@ -73,7 +73,7 @@ function kindOf(vertex: Vertex | undefined): string {
 function reasonOf({ op, code, message }: RejectedEdit): string {
   const isLarge = op.value !== undefined && utf8Length(JSON.stringify(op.value)) > limits.maxValueBytes
   if (isLarge || code === 'too_large') return `it is larger than ${limits.maxValueBytes / 1024} kB`
-  if (code === 'op_conflict') return 'the server has something else in its place'
+  if (code === 'op_conflict') return 'the server already has a different edit in its place'
   if (code === 'clock_out_of_range') return 'this device is too far ahead of the others'
   return message
 }

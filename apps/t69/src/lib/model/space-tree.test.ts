@@ -34,7 +34,7 @@ test('a new space has the parts that t69 expects, and is blank', async () => {
   expect(isBlank(it.tree)).toBe(true)
 })
 
-test('folders come before chats, and what is in an open folder follows it', async () => {
+test('folders come before chats, and the contents of an open folder follow it', async () => {
   await using it = await space()
   addItem(it.tree, { title: 'Chat', treeId: 't1' })
   const folder = addItem(it.tree, { title: 'Folder' })
@@ -44,7 +44,7 @@ test('folders come before chats, and what is in an open folder follows it', asyn
   expect(isBlank(it.tree)).toBe(false)
 })
 
-test('an item moves into folders and to the top, but not into itself, its inside or a chat', async () => {
+test('an item moves into folders and to the top, but not into itself, its contents or a chat', async () => {
   await using it = await space()
   const outer = addItem(it.tree, { title: 'Outer' })
   const inner = addItem(it.tree, { title: 'Inner', folderId: outer })
@@ -64,7 +64,7 @@ test('an item moves into folders and to the top, but not into itself, its inside
   expect(folderOf(it.tree, chat)).toBe(null)
 })
 
-test('a space of June 2025 shows its chats, and takes new ones into the same forest', async () => {
+test('a space of the t69 of June 2025 shows its chats, and takes new ones into the same forest', async () => {
   await using it = await localSpace()
   const forest = it.root.root!.newChild({ _n: 'app-forest' })
   const vertex = forest.newChild({ _n: 'Old chat', tid: 't1' })
@@ -75,14 +75,14 @@ test('a space of June 2025 shows its chats, and takes new ones into the same for
   expect(childrenNamed(it.root.root!, 'app-forest')).toHaveLength(1)
 })
 
-test('forests that two devices both made are shown as one', async () => {
+test('forests that two devices both created are shown as one', async () => {
   await using it = await space()
   addItem(it.tree, { title: 'One', treeId: 't1' })
   it.tree.root!.newNamedChild('app-forest').newChild({ title: 'Two', tid: 't2' })
   expect(new Set(lines(it.tree))).toEqual(new Set(['chat One', 'chat Two']))
 })
 
-test('a chat that somebody deleted while it was open comes back to the top, once', async () => {
+test('a chat that was deleted while it was open is restored at the top, once', async () => {
   await using it = await space()
   const folder = addItem(it.tree, { title: 'Folder' })
   addItem(it.tree, { title: 'Chat', treeId: 't1', folderId: folder })
@@ -91,7 +91,7 @@ test('a chat that somebody deleted while it was open comes back to the top, once
   expect(lines(it.tree)).toEqual(['chat Chat'])
 })
 
-test('more chats in a folder than a call takes arguments are listed like a few', async () => {
+test('a folder may hold more chats than a call takes arguments', async () => {
   await using it = await space()
   const folder = addItem(it.tree, { title: 'Folder' })
   const many = Array.from({ length: 130_000 }, (_, index) => `chat${index}`)
@@ -105,7 +105,7 @@ test('more chats in a folder than a call takes arguments are listed like a few',
   expect(forestRows(it.tree, () => true)).toHaveLength(many.length + 1)
 })
 
-test('items that were made at no time are listed all the same', async () => {
+test('items without a legible creation time are listed', async () => {
   await using it = await space()
   const chats = ['One', 'Two'].map((title) => addItem(it.tree, { title, treeId: `tree of ${title}` }))
   for (const id of chats) it.tree.setVertexProperty(id, '_c', { toString: 1, valueOf: 1 })

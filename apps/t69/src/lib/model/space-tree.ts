@@ -1,8 +1,8 @@
-import { byId, childNamed, childrenNamed, edit, madeAtOf, nameOf, rootOf, textOf } from './tree.ts'
+import { byId, childNamed, childrenNamed, edit, createdTimeOf, nameOf, rootOf, textOf } from './tree.ts'
 import { unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
 
 /**
- * What t69 keeps in a space's own tree. Under the root: `app-configs` (assistants), `app-forest` (the
+ * What t69 stores in a space's own tree. Under the root: `app-configs` (assistants), `app-forest` (the
  * chats), `providers` and `settings`. A chat there is a vertex with `tid`, the id of the chat's own tree;
  * a vertex without one is a folder. Both carry a `title`.
  */
@@ -10,7 +10,7 @@ import { unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
 export const untitled = 'New chat'
 export const forestName = 'app-forest'
 
-/** One line of the sidebar. */
+/** One row of the sidebar. */
 export interface ForestRow {
   readonly id: string
   /** Null at the top. */
@@ -21,12 +21,12 @@ export interface ForestRow {
   /** The chat's tree; null for a folder. */
   readonly treeId: string | null
   readonly open: boolean
-  /** Place among its siblings, from 1. */
+  /** Position among its siblings, from 1. */
   readonly position: number
   readonly siblings: number
 }
 
-/** Fills a space that has just been made. Never for one that arrives: its own may be on the way. */
+/** Lays out a space that was just created. Not one from the server, whose own layout may be on its way. */
 export function layOutSpace(tree: Tree): void {
   edit(tree, () => {
     const root = rootOf(tree)
@@ -42,7 +42,7 @@ export function layOutSpace(tree: Tree): void {
   })
 }
 
-/** The sidebar's lines: folders first and oldest first, then chats, newest first. */
+/** The rows of the sidebar: folders first, the oldest first, then chats, the newest first. */
 export function forestRows(
   tree: Tree,
   isOpen: (id: string) => boolean,
@@ -72,7 +72,7 @@ function rowsUnder(
     return parent.children
   })
   return children
-    .map((vertex) => ({ vertex, treeId: treeIdOf(vertex), madeAt: madeAtOf(vertex) }))
+    .map((vertex) => ({ vertex, treeId: treeIdOf(vertex), madeAt: createdTimeOf(vertex) }))
     .toSorted((a, b) => {
       if ((a.treeId === null) !== (b.treeId === null)) return a.treeId === null ? -1 : 1
       const newestFirst = a.treeId === null ? a.madeAt - b.madeAt : b.madeAt - a.madeAt
@@ -100,12 +100,12 @@ function forest(tree: Tree): Vertex {
   return childNamed(rootOf(tree), forestName)
 }
 
-/** Where what has no other place goes. Made when there is none. */
+/** The id of the forest for items whose own is gone; created when there is none. */
 export function forestHome(tree: Tree): string {
   return forest(tree).id
 }
 
-/** Every chat and folder of the sidebar, also in closed folders. */
+/** The ids of all chats and folders of the sidebar, including those in closed folders. */
 export function shownItems(tree: Tree): Set<string> {
   const ids = new Set<string>()
   const waiting = forests(tree).map(({ id }) => id)
@@ -128,7 +128,7 @@ export function titleOf(vertex: Vertex): string {
   return title === undefined || title === '' ? (treeIdOf(vertex) === null ? 'Folder' : untitled) : title
 }
 
-/** Adds a folder, or the line of a chat whose tree is `treeId`; at the top when there is no such folder. */
+/** Adds a folder, or a chat whose tree is `treeId`, and returns its id. At the top when the folder is not shown. */
 export function addItem(
   tree: Tree,
   item: { title: string; treeId?: string; folderId?: string | null },
@@ -145,7 +145,7 @@ export function renameItem(tree: Tree, id: string, title: string): void {
   edit(tree, () => tree.getVertex(id)?.setProperty('title', title))
 }
 
-/** Whether the vertex is in the sidebar now: not deleted, nor inside something deleted. */
+/** Whether the vertex is in the sidebar: neither deleted nor inside something deleted. */
 export function isShown(tree: Tree, id: string): boolean {
   return forests(tree).some((top) => top.id === id || tree.isAncestor(id, top.id))
 }
@@ -156,7 +156,7 @@ export function folderOf(tree: Tree, id: string): string | null {
   return forests(tree).some((top) => top.id === parentId) ? null : parentId
 }
 
-/** Not into itself, its own inside or a chat, nor to where it is. `folderId` null is the top. */
+/** Whether an item can move: not into itself, its contents or a chat, nor to where it is. `folderId` null is the top. */
 export function canMove(tree: Tree, id: string, folderId: string | null): boolean {
   const item = tree.getVertex(id)
   if (item === undefined) return false
@@ -185,14 +185,14 @@ export function itemOfTree(tree: Tree, treeId: string, visit: Visit = unwatched)
   return undefined
 }
 
-/** Brings a deleted chat back to the sidebar, at the top. */
+/** Restores a deleted chat, at the top of the sidebar. */
 export function restoreChat(tree: Tree, treeId: string, title: string): void {
   const item = tree.getAllVertices().find((vertex) => treeIdOf(vertex) === treeId)
   if (item === undefined) addItem(tree, { title, treeId })
   else edit(tree, () => tree.moveVertex(item.id, forest(tree).id))
 }
 
-/** Nothing has been written here: no chat, no folder, no provider. */
+/** Whether nothing has been added to the space: no chat, no folder, no provider. */
 export function isBlank(tree: Tree): boolean {
   if (tree.root === undefined) return true
   const providers = childrenNamed(tree.root, 'providers')

@@ -13,7 +13,7 @@ const synced: SpaceStatus = {
   unstored: null,
 }
 
-test('the status says in words how far syncing is', () => {
+test('the status names the phase and counts the edits that wait', () => {
   expect(syncText(synced, true)).toBe('Synced')
   expect(syncText({ ...synced, pending: 1 }, true)).toBe('1 edit waiting')
   expect(syncText({ ...synced, phase: 'offline', pending: 3 }, true)).toBe('Offline — 3 edits waiting')
@@ -27,22 +27,24 @@ test('the status says in words how far syncing is', () => {
   expect(syncText({ ...synced, phase: 'blocked', error }, true)).toBe('Not synced: The space was deleted')
 })
 
-test('an empty chat says what becomes of what is written in it', () => {
-  expect(emptyChatText(synced, true)).toBe('It is kept on this device, works offline, and syncs.')
+test('an empty chat says where messages are kept and whether they sync', () => {
+  expect(emptyChatText(synced, true)).toBe('What you write is kept on this device, works offline, and syncs.')
   expect(emptyChatText({ ...synced, phase: 'local' }, false)).toContain('and syncs once you sign in.')
   for (const phase of ['local', 'blocked'] as const)
-    expect(emptyChatText({ ...synced, phase }, true)).toBe('It is kept on this device, and works offline.')
+    expect(emptyChatText({ ...synced, phase }, true)).toBe(
+      'What you write is kept on this device and works offline.',
+    )
 })
 
-test('edits of someone who may only read now are shown as not taken, and kept', () => {
+test('edits of a member who may no longer edit are shown as not accepted, and are kept', () => {
   const error = { code: 'forbidden', message: 'A viewer changes nothing' } as const
   const status = { ...synced, pending: 3, error }
-  expect(syncText(status, true)).toBe('3 edits not taken')
+  expect(syncText(status, true)).toBe('3 edits not accepted')
   expect(syncTone(status)).toBe('bad')
   expect(syncDetails(status)).toContain('stays on this device')
 })
 
-test('a space whose account is gone never promises that its edits go up', () => {
+test('a space whose account was deleted never promises that its edits are sent', () => {
   const error = { code: 'unauthenticated', message: 'the account was deleted' } as const
   const status = { ...synced, phase: 'blocked', pending: 3, error } as const
   expect(syncText(status, false)).toBe('Not synced: the account was deleted')
@@ -52,19 +54,19 @@ test('a space whose account is gone never promises that its edits go up', () => 
   expect(isAccountGone({ ...status, error: { code: 'not_found', message: 'removed' } })).toBe(false)
 })
 
-test('refused edits are never shown as all well', () => {
+test('a space with refused edits is not shown as fine', () => {
   expect(syncText({ ...synced, rejected: 2 }, true)).toBe('Synced — 2 edits refused')
   expect(syncTone({ ...synced, rejected: 2 })).toBe('bad')
 })
 
-test('edits that this device cannot store are no small matter, synced or not', () => {
+test('edits that this device cannot store are shown as a problem, synced or not', () => {
   const unstored = 'The browser gives this site no more room.'
   const status = { ...synced, phase: 'local', pending: 1, unstored } as const
   expect(syncTone(status)).toBe('bad')
   expect(syncDetails({ ...status, phase: 'live' })).toContain('may be lost if you close this page')
 })
 
-test('a pause that the server asks for is a wait, and a full server is said at once', () => {
+test('a pause that the server asks for shows as waiting, and a full server as a problem', () => {
   const busy = { ...synced, pending: 3, error: { code: 'rate_limited', message: 'too much' } } as const
   expect(syncText(busy, true)).toBe('3 edits waiting')
   expect(syncTone(busy)).toBe('busy')

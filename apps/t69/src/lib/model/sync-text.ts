@@ -26,31 +26,31 @@ export function syncText(status: SpaceStatus, signedIn: boolean): string {
         ? `Catching up ${count.format(status.cursor)} / ${count.format(status.head)}`
         : 'Catching up…'
     case 'live':
-      if (waiting !== null) return isHeldUp(status) ? `${edits(status.pending)} not taken` : waiting
+      if (waiting !== null) return isHeldUp(status) ? `${edits(status.pending)} not accepted` : waiting
       return status.rejected === 0 ? 'Synced' : `Synced — ${edits(status.rejected)} refused`
     case 'blocked':
       return `Not synced: ${status.error?.message ?? 'the server refuses this space'}`
   }
 }
 
-/** What becomes of what somebody is about to write, where nothing is yet. */
+/** What happens to what the user writes, for a chat that is still empty. */
 export function emptyChatText({ phase }: SpaceStatus, signedIn: boolean): string {
   if (phase === 'blocked' || (phase === 'local' && signedIn))
-    return 'It is kept on this device, and works offline.'
+    return 'What you write is kept on this device and works offline.'
   const then = phase === 'local' || phase === 'signed-out' ? 'syncs once you sign in' : 'syncs'
-  return `It is kept on this device, works offline, and ${then}.`
+  return `What you write is kept on this device, works offline, and ${then}.`
 }
 
-/** It never syncs again, whoever signs in: its account was deleted on this device. */
+/** Whether the account that synced the space was deleted on this device: it never syncs again. */
 export function isAccountGone({ phase, error }: SpaceStatus): boolean {
   return phase === 'blocked' && error?.code === 'unauthenticated'
 }
 
-/** What that means for what somebody wrote, in a sentence or two. */
+/** What the status means for what the user wrote, in a sentence or two. */
 export function syncDetails(status: SpaceStatus): string {
   if (status.phase === 'local') return 'This space is on this device only.'
   if (isAccountGone(status)) {
-    return 'The account that synced this space was deleted. You can read it and write in it; nothing is sent any more.'
+    return 'The account that synced this space was deleted. You can still read it and write in it, but nothing is sent any more.'
   }
   if (status.pending === 0) {
     return status.rejected === 0
@@ -59,18 +59,18 @@ export function syncDetails(status: SpaceStatus): string {
   }
   if (status.unstored !== null) return unstoredText(status.unstored)
   if (status.error?.code === 'forbidden') {
-    return 'You may not write in this space any more. What you wrote stays on this device, and goes up if you may again.'
+    return 'You can no longer write in this space. What you wrote stays on this device, and is sent if you can write here again.'
   }
-  const reason = status.error === null ? '' : ` The last try failed: ${status.error.message}.`
-  return `What you wrote is stored on this device, and goes up as soon as it can.${reason}`
+  const reason = status.error === null ? '' : ` The last attempt failed: ${status.error.message}.`
+  return `What you wrote is stored on this device, and is sent as soon as possible.${reason}`
 }
 
-/** What this device cannot store is gone with the page. `why` is the storage's own sentence. */
+/** The warning that edits are in memory only. `why` is the storage's own sentence. */
 export function unstoredText(why: string): string {
   return `${why} What you write now may be lost if you close this page. It is stored as soon as there is room.`
 }
 
-/** The server does not take what waits. That so much is sent at once that it asks for a pause is no trouble. */
+/** Whether the server does not accept the edits that wait. A pause that it asks for does not count. */
 function isHeldUp({ pending, error }: SpaceStatus): boolean {
   return pending > 0 && error !== null && error.code !== 'rate_limited'
 }

@@ -4,7 +4,7 @@ import type { Space } from '@t69/sync-client'
 export type Tree = Space['root']
 export type Vertex = NonNullable<Tree['root']>
 
-/** Told of each vertex that an answer depended on (its children and their properties included). */
+/** Called with each vertex whose children, or whose children's properties, a result depends on. */
 export type Visit = (vertexId: string) => void
 export const unwatched: Visit = () => {}
 
@@ -14,13 +14,13 @@ export function textOf(vertex: Vertex, key: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-/** Any client may write any number; not every one is a time that can be shown. */
+/** Whether a number is a time that can be shown. Any client may write any number. */
 export function isTime(ms: number): boolean {
   return Math.abs(ms) <= 8.64e15
 }
 
-/** When a vertex was made, in Unix milliseconds; 0 where nothing that can be read says so. */
-export function madeAtOf(vertex: Vertex): number {
+/** When a vertex was created, in Unix ms; 0 when it does not say so legibly. */
+export function createdTimeOf(vertex: Vertex): number {
   const ms = Date.parse(textOf(vertex, '_c') ?? '')
   return isTime(ms) ? ms : 0
 }
@@ -31,14 +31,14 @@ export function nameOf(vertex: Vertex): string | undefined {
 }
 
 /**
- * Children of that name, smallest id first. There may be several: two devices can make one at the same
- * time, and neither may hide what the other put into its own.
+ * Children of that name, smallest id first. There may be several: two devices can create one at the same time, and
+ * neither may hide what the other put into its own.
  */
 export function childrenNamed(parent: Vertex, name: string): Vertex[] {
   return parent.children.filter((child) => nameOf(child) === name).toSorted(byId)
 }
 
-/** The first child of that name, made when there is none. */
+/** The first child of that name, created when there is none. */
 export function childNamed(parent: Vertex, name: string): Vertex {
   return childrenNamed(parent, name)[0] ?? parent.newNamedChild(name)
 }
@@ -47,7 +47,7 @@ export function byId(a: Vertex, b: Vertex): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
 }
 
-/** Makes changes and shows them at once, instead of at RepTree's next tick. */
+/** Makes changes, and announces them at once instead of at RepTree's next tick. */
 export function edit<T>(tree: Tree, change: () => T): T {
   const result = change()
   tree.flushEvents()

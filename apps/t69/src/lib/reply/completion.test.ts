@@ -26,7 +26,7 @@ async function collect(fetchIt: typeof fetch): Promise<string> {
 
 const chunk = (content: string) => `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`
 
-test('a reply is the same wherever its bytes are cut', async () => {
+test('a reply reads the same wherever its bytes are split', async () => {
   const whole = encoder.encode(
     `: hello\n\n${chunk('Grüß ')}data: {"choices":[]}\n\n${chunk('dich 👋')}data: [DONE]\n\n${chunk('no')}`,
   )
@@ -35,16 +35,16 @@ test('a reply is the same wherever its bytes are cut', async () => {
   }
 })
 
-test('a reply that ends without a last newline is whole', async () => {
+test('a reply without a final newline is read to its end', async () => {
   expect(await collect(answer([encoder.encode(chunk('a') + chunk('b').trimEnd())]))).toBe('ab')
 })
 
-test("a refusal carries the provider's own words", async () => {
+test('a refusal has the text that the provider gave', async () => {
   const refuse = () => Promise.resolve(new Response('no such model', { status: 404 }))
   await expect(collect(refuse)).rejects.toThrow('The provider answered 404: no such model')
 })
 
-test('the key goes into the header and the address gets its path', async () => {
+test('the key is sent in the header, to the completions path of the address', async () => {
   let seen: { url: string; authorization: string | null } | undefined
   await collect((input, init) => {
     const sent = new Request(input, init)
@@ -54,7 +54,7 @@ test('the key goes into the header and the address gets its path', async () => {
   expect(seen).toEqual({ url: 'https://ai.example/v1/chat/completions', authorization: 'Bearer secret' })
 })
 
-test('no cookie goes to the address that a space names', async () => {
+test('the address of a provider is sent no cookie', async () => {
   let asked: RequestInit | undefined
   await collect((_input, init) => {
     asked = init

@@ -1,15 +1,15 @@
-/** A streamed chat completion from an endpoint that speaks OpenAI's protocol. */
+/** A streamed chat completion from an endpoint that is compatible with OpenAI's API. */
 
 export interface CompletionRequest {
   /** Such as `https://api.openai.com/v1`; `/chat/completions` is added. */
   readonly baseUrl: string
   readonly model: string
-  /** Left out for local servers that ask for none. */
+  /** Undefined for local servers that need none. */
   readonly apiKey: string | undefined
   readonly messages: readonly { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }[]
 }
 
-/** Yields the reply's text piece by piece. Throws with the endpoint's own words when it refuses. */
+/** Yields the text of the reply piece by piece. Throws an `Error` with the endpoint's own text when it refuses. */
 export async function* streamCompletion(
   request: CompletionRequest,
   signal: AbortSignal,
@@ -22,7 +22,7 @@ export async function* streamCompletion(
       ...(request.apiKey ? { authorization: `Bearer ${request.apiKey}` } : {}),
     },
     body: JSON.stringify({ model: request.model, messages: request.messages, stream: true }),
-    // Whoever may edit a space names the address, which may be one of this server's own: no cookie goes there.
+    // Anyone who can edit the space chooses the address, and may choose one of this server's: it gets no cookie.
     credentials: 'omit',
     signal,
   })
@@ -39,7 +39,7 @@ async function refusal(response: Response): Promise<string> {
   return `The provider answered ${response.status}${text === '' ? '' : `: ${text}`}`
 }
 
-/** The `data` of each server-sent event, however the bytes were cut. */
+/** The `data` of each server-sent event, however the bytes were split. */
 async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void, void> {
   const reader = body.getReader()
   const decoder = new TextDecoder()
@@ -58,7 +58,7 @@ async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<stri
   }
 }
 
-/** `choices[0].delta.content` of one chunk; nothing for chunks of other kinds. */
+/** `choices[0].delta.content` of a chunk; empty for chunks of other kinds. */
 function textOfChunk(data: string): string {
   let chunk: unknown
   try {

@@ -8,20 +8,20 @@ import { readSecrets } from '../state/device-storage.ts'
 import type { SpaceView } from '../state/space-view.svelte.ts'
 import { streamCompletion } from './completion.ts'
 
-/** How often the streaming text is shown to others, and how often it is kept. */
+/** How often the text of a streaming reply is shown to others, and how often it is stored, in ms. */
 const showEveryMs = 100
 const keepEveryMs = 5000
 
 /**
- * AI replies. Exactly one device produces a reply: the one that sent the message, because nothing but
- * sending starts one. While it streams, its text is transient; what is kept is written now and then, so
- * that a device that goes away leaves what it had, and once more at the end.
+ * AI replies. Exactly one device produces a reply: the one that sent the message, because only sending starts one.
+ * While the reply streams, its text is transient. It is also stored now and then, so that a device that goes away
+ * leaves what it had, and once more at the end.
  */
 export class Replies {
-  /** Replies that this device is producing, by the id of the chat's tree. */
+  /** The replies that this device is producing, by the tree id of the chat; aborting one stops it. */
   readonly running = new SvelteMap<string, AbortController>()
 
-  /** Answers the chat's last message when a provider is set up, and a reply is not under way. */
+  /** Answers the chat's last message, if a provider is set up and no reply is being produced. */
   async answer(view: SpaceView, treeId: string): Promise<void> {
     const providers = providersOf(view.tree)
     if (providers.length === 0 || this.running.has(treeId)) return
@@ -31,12 +31,12 @@ export class Replies {
       const secrets = await readSecrets(view.space.id)
       const provider = providerToAsk(providers, secrets)
       if (provider === undefined) return
-      // Opened for the reply itself: it goes on when the person looks at another chat.
+      // Opened for the reply alone, which continues when the user opens another chat.
       const tree = await view.space.openTree(treeId)
       await writeReply(tree, provider, secrets, stop.signal)
       await view.space.closeTree(treeId)
     } catch {
-      // The space was closed meanwhile; what had been kept is in the chat.
+      // The space was closed meanwhile; the chat has what was stored until then.
     } finally {
       this.running.delete(treeId)
     }
@@ -85,7 +85,7 @@ async function writeReply(
     const apiKey = keyFor(provider, secrets)
     for await (const piece of streamCompletion({ baseUrl, model, apiKey, messages }, signal)) {
       text += piece
-      // Also what came last before the model paused is shown.
+      // A timer, so that the last piece before a pause is shown too.
       showing ??= setTimeout(show, showEveryMs)
       if (performance.now() - keptAt <= keepEveryMs) continue
       vertex.setProperty('text', text)
@@ -97,22 +97,22 @@ async function writeReply(
       text =
         text === ''
           ? `No reply: ${errorText(error)}`
-          : `${text}\n\n(The reply broke off: ${errorText(error)})`
+          : `${text}\n\n(The reply was interrupted: ${errorText(error)})`
     }
   } finally {
     clearTimeout(showing)
   }
-  // A stored value takes the transient one before it away.
+  // A stored value replaces the transient one.
   vertex.setProperty('text', text === '' ? '(Stopped)' : text)
   vertex.setProperty('inProgress', false)
   tree.flushEvents()
 }
 
-/** Undefined for a provider that was never given one here. Throws for one that is not where it was. */
+/** The key for a provider; undefined if none was ever entered. Throws if one was entered for another address. */
 function keyFor(provider: Provider, secrets: ReadonlyMap<string, string>): string | undefined {
   const key = secrets.get(secretKeyOf(provider))
   if (key !== undefined || !hadKey(provider, secrets)) return key
   throw new Error(
-    `The address of ${provider.title} is now ${provider.baseUrl}. Enter its key again in the settings if that is right.`,
+    `The address of ${provider.title} is now ${provider.baseUrl}. If that is right, enter its key again in the settings.`,
   )
 }

@@ -1,11 +1,11 @@
-/** Where the page is: an invite, or a space and a chat in it, both in the address after `#`. */
-export interface Place {
+/** What the page's address names: an invite in its path, or, after `#`, a space and a chat in it. */
+export interface PageAddress {
   readonly invite: string | null
   readonly spaceId: string | null
   readonly treeId: string | null
 }
 
-export function readAddress(location: Pick<Location, 'pathname' | 'hash'>): Place {
+export function readAddress(location: Pick<Location, 'pathname' | 'hash'>): PageAddress {
   const invite = /^\/invite\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? null
   const [spaceId = '', treeId = ''] = location.hash.slice(1).split('/')
   return { invite, spaceId: idOrNull(spaceId), treeId: idOrNull(treeId) }

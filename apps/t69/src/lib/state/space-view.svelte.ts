@@ -2,7 +2,7 @@ import type { Presence, Rights, RoleName, User } from '@t69/protocol'
 import type { Space, SpaceStatus } from '@t69/sync-client'
 import { SvelteSet } from 'svelte/reactivity'
 
-import { noteEarlierAuthor, type Author } from '../model/authorship.ts'
+import { recordEarlierAuthor, type Author } from '../model/authorship.ts'
 import { addMessage, layOutChat, titleFrom, type NewMessage } from '../model/chat-tree.ts'
 import { deleteItem, restoreItems, type DeletedItems } from '../model/deletions.ts'
 import { addItem, itemOfTree, renameItem, titleOf, untitled } from '../model/space-tree.ts'
@@ -84,7 +84,7 @@ export class SpaceView {
   /** Makes a local space a synced one, and notes `user` as the author of what it holds by then. */
   async enableSync(user: User): Promise<void> {
     await this.space.enableSync()
-    noteEarlierAuthor(this.tree, { id: user.id, name: user.name, until: Date.now() })
+    recordEarlierAuthor(this.tree, { id: user.id, name: user.name, until: Date.now() })
   }
 
   /** Shows the space as this device left it, with the chat `treeId` or the one that was open last. */

@@ -3,15 +3,15 @@ import { createSubscriber } from 'svelte/reactivity'
 import type { Tree, Visit } from '../model/tree.ts'
 
 /**
- * From a tree's observers to Svelte's signals. Read inside an effect, a derived value or a template, these
- * run it again when the vertex changes; RepTree gathers changes into ticks of 33 ms. Elsewhere they do nothing.
+ * Turns a tree's observers into Svelte's signals. An effect, a derived value or a template that calls these runs
+ * again when the tree changes; RepTree gathers changes into ticks of 33 ms. Elsewhere they watch nothing.
  */
 
 type Subscribe = () => void
 
 const byVertex = new WeakMap<Tree, Map<string, Subscribe>>()
 
-/** Anything about one vertex: its properties, transient ones too, its place and its children. */
+/** Depends on everything about one vertex: its properties (transient ones too), its parent and its children. */
 export function watchVertex(tree: Tree, vertexId: string): void {
   const subscribers = byVertex.get(tree) ?? new Map<string, Subscribe>()
   byVertex.set(tree, subscribers)
@@ -29,9 +29,10 @@ export function watchVertex(tree: Tree, vertexId: string): void {
 }
 
 /**
- * The children of all vertices that `read` visits, and their stored properties; not transient ones, which
- * come with every chunk of a streaming reply. One signal however many vertices: a long chat has thousands.
- * The root, whose id is the tree's, is watched before there is one: a tree may still be arriving.
+ * Returns a function that calls `read`, and depends on the children of all vertices that `read` visits and on their
+ * stored properties, not on transient ones, which change with every chunk of a streaming reply. It is one signal for
+ * however many vertices: a long chat has thousands. The root, whose id is `treeId`, is watched before it exists, since
+ * a tree may still be arriving.
  */
 export function createTreeReader<T>(tree: Tree, treeId: string, read: (visit: Visit) => T): () => T {
   let stops = new Map<string, () => void>()
@@ -58,7 +59,7 @@ export function createTreeReader<T>(tree: Tree, treeId: string, read: (visit: Vi
     }
     visit(treeId)
     const result = read(visit)
-    // A tree that has not arrived yet has no vertex to watch: its first one is the news.
+    // A tree that has not arrived has no vertex to watch: wait for its first one.
     if (kept.size === 0) kept.set('', stops.get('') ?? tree.observeVertexMove(() => notify?.()))
     for (const [vertexId, stop] of stops) if (!kept.has(vertexId)) stop()
     stops = kept

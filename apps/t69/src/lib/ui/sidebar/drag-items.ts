@@ -1,4 +1,4 @@
-/** Where what is being dragged would go; `folderId` null is the top level. */
+/** Where the item that is being dragged would go; `folderId` null is the top level. */
 export interface DropPlace {
   readonly itemId: string
   readonly folderId: string | null
@@ -6,21 +6,25 @@ export interface DropPlace {
 
 interface Dragging {
   canDrag(): boolean
-  /** What dropping `itemId` on that row means (null: beside all rows); null when it may not go there. */
+  /** Where dropping `itemId` on a row (null: on free space) would put it; null when it cannot go there. */
   placeAt(itemId: string, rowId: string | null): DropPlace | null
   hover(place: DropPlace | null): void
   openFolder(id: string): void
   drop(place: DropPlace): void
 }
 
+/** How far a pointer moves before a press becomes a drag, in px. */
 const moveThreshold = 5
+/** How long a finger presses before it drags, in ms. */
 const longPressMs = 350
+/** How long an item hovers over a closed folder before the folder opens, in ms. */
 const openAfterMs = 600
+/** How close to the top or bottom of the box dragging scrolls it, in px. */
 const edge = 36
 
 /**
- * Dragging rows with a mouse or a pen, or with a finger after a long press (a short one scrolls). HTML's
- * own drag and drop does not exist on phones. Attach it to the box that holds elements with `data-id`.
+ * Drags rows with a mouse or a pen, or with a finger after a long press (a short one scrolls). HTML's own drag and
+ * drop does not exist on phones. Returns an attachment for the box that holds the rows, elements with `data-id`.
  */
 export function dragItems(dragging: Dragging): (box: HTMLElement) => () => void {
   return (box) => {
@@ -88,7 +92,7 @@ export function dragItems(dragging: Dragging): (box: HTMLElement) => () => void 
       if (pressed === null || event.pointerId !== pressed.pointerId) return
       const far = Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) > moveThreshold
       if (!active && far) {
-        // A finger that moves before the long press is over scrolls.
+        // A finger that moves before the long press ends scrolls.
         if (event.pointerType === 'touch') return end()
         begin()
       }
@@ -101,7 +105,7 @@ export function dragItems(dragging: Dragging): (box: HTMLElement) => () => void 
       const at = active ? place(event.clientX, event.clientY) : null
       end()
       if (!wasActive) return
-      // The click that follows belongs to the drag.
+      // The click that follows is part of the drag.
       const swallow = (click: Event) => click.stopPropagation()
       addEventListener('click', swallow, { capture: true, once: true })
       setTimeout(() => removeEventListener('click', swallow, { capture: true }))
