@@ -73,7 +73,7 @@ story('a deleted account is gone for everybody, and what it wrote stays on its d
   await deleteAccount(annas, 'a guess')
   await expect
     .poll(() => annas.page.getByTestId('account-error').innerText())
-    .toContain('not your present password')
+    .toContain('not your current password')
   await deleteAccount(annas, anna.password)
   await annas.page.getByTestId('sign-in').waitFor()
   await annas.page.locator('[data-testid=sync-status][data-phase=blocked]').waitFor()
@@ -121,7 +121,7 @@ story('a changed password signs out the other device, which goes on with the new
   await phone.page.keyboard.press('Tab')
   await phone.page.keyboard.type(next)
   await phone.page.keyboard.press('Enter')
-  await expect.poll(() => phone.page.getByTestId('account-error').innerText()).toContain('not your present')
+  await expect.poll(() => phone.page.getByTestId('account-error').innerText()).toContain('not your current')
   await stage.shot(phone, 'a wrong one')
   await phone.page.getByTestId('present-password').fill(anna.password)
   await phone.page.getByTestId('password-submit').click()

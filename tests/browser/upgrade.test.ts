@@ -166,7 +166,7 @@ story('a tab that holds up the upgrade is named, and nothing is lost once it is 
   await page.goto(laptop.url)
   await expect
     .poll(() => page.getByTestId('notice').innerText())
-    .toMatch(/Close that tab, and this one goes on/)
+    .toMatch(/Close that tab to continue here/)
   await holder.close()
   await ready(page)
   await openSpace(page, home!.id)
