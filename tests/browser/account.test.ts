@@ -27,7 +27,7 @@ const anna = accountOf('Anna')
 const ben = accountOf('Ben')
 const handheld = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
 
-/** What Chromium says itself of an answer that refuses something. */
+/** What Chromium itself logs about a reply that refuses something. */
 const refusal = /status of 40[13]/
 
 async function chooseInAccountMenu(page: Page, item: 'change-password' | 'delete-account'): Promise<void> {
@@ -41,7 +41,7 @@ async function deleteAccount(device: Device, password: string): Promise<void> {
   await device.page.getByTestId('delete-account-submit').click()
 }
 
-story('a deleted account is gone for everybody, and what it wrote stays on its devices', async (stage) => {
+story('a deleted account is signed out everywhere, and its devices keep what it wrote', async (stage) => {
   const bens = await openOwnSpace(stage, "Ben's laptop", ben)
   await newChat(bens.page, 'Band')
   const annas = await acceptInvite(stage, "Anna's laptop", anna, await invite(bens.page, 'editor'))
@@ -59,7 +59,7 @@ story('a deleted account is gone for everybody, and what it wrote stays on its d
   await phone.goOffline()
   await say(phone.page, 'On the train')
 
-  // Who would leave others without an owner is told which space it is about.
+  // An account that would leave others without an owner is told which space that is.
   bens.expectErrors(refusal)
   await chooseInAccountMenu(bens.page, 'delete-account')
   await deleteAccount(bens, ben.password)
@@ -102,7 +102,7 @@ story('a deleted account is gone for everybody, and what it wrote stays on its d
   await stage.shot(phone, 'back online')
 })
 
-story('a changed password signs out the other device, which goes on with the new one', async (stage) => {
+story('changing the password signs out the other device, which continues with the new one', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   await newChat(laptop.page, 'Notes')
   const phone = await stage.device("Anna's phone", handheld)
@@ -114,7 +114,7 @@ story('a changed password signs out the other device, which goes on with the new
   await synced(phone.page)
 
   for (const device of [laptop, phone]) device.expectErrors(refusal)
-  // From the phone, and by its keyboard alone in the dialog.
+  // From the phone, with only the keyboard in the dialog.
   await chooseInAccountMenu(phone.page, 'change-password')
   const next = 'Anna likes longer passwords'
   await phone.page.keyboard.type('a guess')
@@ -139,7 +139,7 @@ story('a changed password signs out the other device, which goes on with the new
   await message(laptop.page, 'Still here').waitFor(moment)
 })
 
-story('an owner sees the links that are good, and withdraws one', async (stage) => {
+story('an owner sees the active invite links, and withdraws them', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   const link = await invite(laptop.page, 'editor')
   await acceptInvite(stage, "Ben's laptop", ben, link)
@@ -155,7 +155,7 @@ story('an owner sees the links that are good, and withdraws one', async (stage) 
   await stage.shot(laptop, 'on a narrow window')
   await laptop.page.setViewportSize({ width: 1200, height: 800 })
 
-  // The one on screen goes with its row; the one that Ben used is withdrawn too, and Ben stays.
+  // The link on screen goes with its row. The one that Ben used is withdrawn too, and Ben stays.
   await shown.and(laptop.page.locator('[data-role=viewer]')).getByTestId('withdraw-invite').click()
   await laptop.page.getByTestId('invite-link').waitFor({ state: 'detached' })
   await shown.getByTestId('withdraw-invite').click()

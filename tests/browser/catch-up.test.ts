@@ -23,15 +23,15 @@ import {
 } from '../lib/t69-page.ts'
 import { openOwnSpace } from '../lib/two-people.ts'
 
-/** Set FAULT_CATCH_UP=500000 for the long run. */
+/** How many operations there are to fetch. Set FAULT_CATCH_UP=500000 for the long run. */
 const long = process.env['FAULT_CATCH_UP']
 const count = Number(long ?? 30_000)
-/** A short history would be here before anybody on a busy machine could look at it. */
+/** A slow wire: over a fast one, a short history has arrived before a busy machine can look at it. */
 const wire = long === undefined ? { bytesPerSecond: 1_000_000 } : {}
 const deadlineMs = 280_000
 const anna = accountOf('Anna')
 
-/** Years of chatting come into the space from a program that is no t69. */
+/** Pushes years of chats into the space, from a program other than t69. */
 async function fillSpace({ server }: Stage, spaceId: SpaceId): Promise<void> {
   const { email, password } = anna
   const response = await fetch(new URL('/api/auth/login', server.url), {
@@ -76,14 +76,14 @@ async function reached(page: Page, cursor: number): Promise<number> {
   )
 }
 
-/** What the page's scripts hold, in MiB: what is garbage already does not count. */
+/** How much memory the page's scripts hold, in MiB, without garbage. */
 async function heldMiB(devtools: CDPSession): Promise<number> {
   await devtools.send('HeapProfiler.collectGarbage')
   const { usedSize } = await devtools.send('Runtime.getHeapUsage')
   return usedSize / 2 ** 20
 }
 
-/** The most that the page held, above what it held at first, looked at whenever it got on until `isOver`. */
+/** The peak of the page's memory above its first size, in MiB, measured at each step of progress until `isOver`. */
 async function watchHeap(
   page: Page,
   isOver: (now: Progress) => boolean,
@@ -101,7 +101,7 @@ async function watchHeap(
   throw new Error(`not over: ${JSON.stringify(await progress(page))}`)
 }
 
-story('Anna opens years of chats on a new phone, and writes while they come', async (stage) => {
+story('a new phone fetches years of chats, and its user writes while they arrive', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   const spaceId = spaceIdSchema.parse(await spaceOf(laptop.page))
   await newChat(laptop.page, 'Shopping')
@@ -141,7 +141,7 @@ story('Anna opens years of chats on a new phone, and writes while they come', as
   await message(laptop.page, 'Butter').waitFor()
   const { head } = await progress(phone.page)
 
-  // The server loses all of it, and nobody else is there to bring it back.
+  // The server loses all of it, and no other device is there to restore it.
   await laptop.close()
   await stage.server.kill()
   for (const suffix of ['', '-wal', '-shm'])

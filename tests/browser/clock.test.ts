@@ -19,7 +19,7 @@ import { openElsewhere } from '../lib/tabs-of.ts'
 const anna = accountOf('Anna')
 const yearMs = 366 * 86_400_000
 
-/** In a page: a wall clock that is wrong by what `localStorage` says, and stays so through reloads. */
+/** Runs in a page: makes its wall clock wrong by as much as `localStorage` says, also after a reload. */
 const wrongClock = `
   const RightDate = Date
   const skewMs = () => Number(localStorage.getItem('test-skew') ?? 0)
@@ -35,13 +35,13 @@ async function setClock(page: Page, skewMs: number): Promise<void> {
 }
 
 story(
-  'a clock that is set back a year, or ahead, loses nothing, mixes up nothing and signs out nobody',
+  'setting the clock a year back or ahead loses no message, keeps their order and signs nobody out',
   async (stage) => {
     const laptop = await stage.device("Anna's laptop")
     const { page } = laptop
     await laptop.context.addInitScript(wrongClock)
     const renewed = () => page.waitForResponse((response) => response.url().endsWith('/api/auth/refresh'))
-    // Before the app is here for the first time.
+    // Before the app is opened for the first time.
     await page.goto(`${laptop.url}/health`)
     await setClock(page, -yearMs)
     await openT69(page, laptop.url)
@@ -56,7 +56,7 @@ story(
     await renewed()
     await synced(page)
 
-    // While the page is open.
+    // With the page open.
     await setClock(page, yearMs)
     await say(page, 'In a year')
     await renewed()
@@ -86,6 +86,6 @@ story(
     for (const one of [page, phone.page]) await expect.poll(() => messages(one)).toEqual(said)
     await stage.shot(phone, 'in the order in which it was written')
   },
-  // Tokens run out while the story is told.
+  // Tokens expire during the story.
   { env: { ACCESS_TOKEN_TTL: '5s' } },
 )

@@ -19,7 +19,7 @@ import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
 const moment = { timeout: 10_000 }
 
-/** What the browser's settings do for "Delete the data of this site", under an open page. */
+/** Does what "Delete the data of this site" in the browser's settings does, under an open page. */
 async function emptyDatabase({ context, page }: Device): Promise<void> {
   const devtools = await context.newCDPSession(page)
   const { origin } = new URL(page.url())
@@ -28,7 +28,7 @@ async function emptyDatabase({ context, page }: Device): Promise<void> {
 }
 
 story(
-  'a page whose database is deleted under it stores and syncs on, and lacks nothing after a reload',
+  'a page whose database is deleted under it continues to store and sync, and has everything after a reload',
   async (stage) => {
     const laptop = await openOwnSpace(stage, "Anna's laptop", accountOf('Anna'))
     await newChat(laptop.page, 'First')
@@ -44,7 +44,7 @@ story(
     )
     await treeItem(other.page, { title: 'Second' }).click()
 
-    // One edit is only here when it goes, one is made after, one comes from elsewhere.
+    // One edit is only here when the database goes, one is made later, one comes from elsewhere.
     await laptop.goOffline()
     await say(laptop.page, 'Unsent')
     await emptyDatabase(laptop)
@@ -62,20 +62,20 @@ story(
     await laptop.page.reload()
     await ready(laptop.page)
     await expect.poll(() => messages(laptop.page), moment).toEqual(shown)
-    // It was not open when all was deleted: the log had it.
+    // This chat was not open when everything was deleted: it came back from the log.
     await treeItem(laptop.page, { title: 'First' }).click()
     await expect.poll(() => messages(laptop.page), moment).toEqual(['In the first chat'])
     await stage.shot(laptop, 'after the reload')
   },
 )
 
-story('what was never synced is stored again when its database is deleted under the page', async (stage) => {
+story('a local space is stored again when its database is deleted under the page', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   await openT69(laptop.page, laptop.url)
   await say(laptop.page, 'Only here')
   await emptyDatabase(laptop)
   await say(laptop.page, 'And this')
-  // Its space, the space's tree and the chat with all that was said.
+  // The space, its tree and the chat with all its messages.
   await expect.poll(async () => (await readStore(laptop.page, 'spaces')).length, moment).toBe(1)
   await laptop.page.reload()
   await ready(laptop.page)

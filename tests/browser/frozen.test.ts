@@ -8,43 +8,46 @@ import { openOwnSpace } from '../lib/two-people.ts'
 const anna = accountOf('Anna')
 const inTime = { timeout: 15_000 }
 
-story('while the tab that leads is frozen another one takes its place, until long after', async (stage) => {
-  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
-  await newChat(laptop.page, 'Diary')
-  await synced(laptop.page)
-  const spaceId = await spaceOf(laptop.page)
-  const tabs = await openTabs(laptop, 3)
-  const phone = await openElsewhere(stage, anna, { spaceId, chat: 'Diary' })
-  const frozen = await tabs.leader()
-  const [writer = frozen, reader = frozen] = others(tabs.pages, frozen)
+story(
+  'another tab takes the lead while the leading one is frozen, and keeps it after the thaw',
+  async (stage) => {
+    const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+    await newChat(laptop.page, 'Diary')
+    await synced(laptop.page)
+    const spaceId = await spaceOf(laptop.page)
+    const tabs = await openTabs(laptop, 3)
+    const phone = await openElsewhere(stage, anna, { spaceId, chat: 'Diary' })
+    const frozen = await tabs.leader()
+    const [writer = frozen, reader = frozen] = others(tabs.pages, frozen)
 
-  await say(frozen, 'The last words before the frost')
-  // Stopped in the midst of a transaction, it would hold up the others' until the browser ends it.
-  await synced(frozen)
-  using frost = await freeze(frozen)
-  await say(writer, 'From a tab beside it')
-  await message(phone.page, 'From a tab beside it').waitFor(inTime)
-  await shown([writer, reader, phone.page], 'The last words before the frost')
-  await say(phone.page, 'From the other browser')
-  await shown([writer, reader], 'From the other browser')
-  await agree([writer, reader, phone.page])
-  const next = await tabs.leader(frozen)
-  await stage.shot(phone, 'while the leader is frozen')
+    await say(frozen, 'The last words before the frost')
+    // Frozen inside a transaction, it would block those of other tabs until the browser ends it.
+    await synced(frozen)
+    using frost = await freeze(frozen)
+    await say(writer, 'From a tab beside it')
+    await message(phone.page, 'From a tab beside it').waitFor(inTime)
+    await shown([writer, reader, phone.page], 'The last words before the frost')
+    await say(phone.page, 'From the other browser')
+    await shown([writer, reader], 'From the other browser')
+    await agree([writer, reader, phone.page])
+    const next = await tabs.leader(frozen)
+    await stage.shot(phone, 'while the leader is frozen')
 
-  frost.thaw()
-  await shown([frozen], 'From a tab beside it')
-  await shown([frozen], 'From the other browser')
-  // It has let go of its connection.
-  expect(await tabs.leader()).toBe(next)
-  await say(frozen, 'After the thaw')
-  await shown([writer, reader, phone.page], 'After the thaw')
-  await agree([...tabs.pages, phone.page])
-  const written = await messages(phone.page)
-  expect(written).toHaveLength(4)
-  for (const page of tabs.pages) expect(await messages(page)).toEqual(written)
-})
+    frost.thaw()
+    await shown([frozen], 'From a tab beside it')
+    await shown([frozen], 'From the other browser')
+    // It has closed its connection.
+    expect(await tabs.leader()).toBe(next)
+    await say(frozen, 'After the thaw')
+    await shown([writer, reader, phone.page], 'After the thaw')
+    await agree([...tabs.pages, phone.page])
+    const written = await messages(phone.page)
+    expect(written).toHaveLength(4)
+    for (const page of tabs.pages) expect(await messages(page)).toEqual(written)
+  },
+)
 
-story('a tab that does not lead is frozen, and shows after the thaw what it missed', async (stage) => {
+story('a frozen tab that does not lead shows after the thaw what it missed', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   await newChat(laptop.page, 'Diary')
   await synced(laptop.page)

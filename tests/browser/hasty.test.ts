@@ -18,7 +18,7 @@ import {
 } from '../lib/t69-page.ts'
 import { openOwnSpace } from '../lib/two-people.ts'
 
-/** What somebody does quickly, or in two tabs at a time, goes where they meant it. */
+/** Actions in quick succession, or in two tabs at a time, have the effect that the user meant. */
 
 const anna = accountOf('Anna')
 
@@ -27,7 +27,7 @@ async function startRenaming(page: Page, title: string): Promise<void> {
   await page.getByTestId('tree-rename').waitFor()
 }
 
-/** A request that this page made reached the server, whose answer waits until it is released. */
+/** Holds back the reply to the next such request of the page, after the server has handled it, until `release`. */
 async function holdAnswer(page: Page, method: string, path: RegExp) {
   const answered = Promise.withResolvers<void>()
   const released = Promise.withResolvers<void>()
@@ -51,7 +51,7 @@ async function holdAnswer(page: Page, method: string, path: RegExp) {
   }
 }
 
-story('who turns away from a title that they were typing keeps it, and nothing else', async (stage) => {
+story('a click elsewhere keeps the title that was being typed, and Escape discards it', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   const { page } = laptop
   await openT69(page, laptop.url)
@@ -64,7 +64,7 @@ story('who turns away from a title that they were typing keeps it, and nothing e
   await page.getByTestId('tree-rename').waitFor({ state: 'detached' })
   expect(await treeRows(page)).toEqual(['Letters', 'Recipes'])
 
-  // The keys go where the click went: in the tree, the last of them would delete a chat.
+  // The keys go to the element that was clicked: in the tree, the last of them would delete a chat.
   await startRenaming(page, 'Letters')
   await page.keyboard.type('Post')
   await page.getByTestId('composer').click()
@@ -74,7 +74,7 @@ story('who turns away from a title that they were typing keeps it, and nothing e
   await treeItem(page, { title: 'Post' }).waitFor()
   expect(await treeRows(page)).toEqual(['Post', 'Recipes'])
 
-  // Another tab renames the same chat meanwhile: what is being typed stays, in both places.
+  // Another tab renames the same chat meanwhile: the title being typed stays, in the header and in the tree.
   const tab = await laptop.newTab(`/${new URL(page.url()).hash}`)
   await ready(tab)
   const renameThere = async (title: string) => {
@@ -93,7 +93,7 @@ story('who turns away from a title that they were typing keeps it, and nothing e
   await page.getByTestId('tree-rename').press('Enter')
   await treeItem(tab, { title: 'Stamps' }).waitFor()
 
-  // Nothing was typed: nothing is to be kept of what it was called when the renaming began.
+  // Nothing was typed, so the title from the start of the renaming does not come back.
   await startRenaming(page, 'Stamps')
   await renameThere('Parcels')
   await expect.poll(() => page.getByTestId('chat-title').inputValue()).toBe('Parcels')
@@ -102,7 +102,7 @@ story('who turns away from a title that they were typing keeps it, and nothing e
   expect(await treeRows(page)).toEqual(['Parcels', 'Recipes'])
 })
 
-story('keys pressed in one go reach the menu that the first of them opened', async (stage) => {
+story('keys pressed in quick succession reach the menu that the first of them opened', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   const { page } = laptop
   await openT69(page, laptop.url)
@@ -118,7 +118,7 @@ story('keys pressed in one go reach the menu that the first of them opened', asy
       windowsVirtualKeyCode,
       ...more,
     })
-  // Playwright would wait for each.
+  // Through DevTools, because Playwright would wait for each.
   await Promise.all([
     press('F10', 121, { modifiers: 8 }),
     press('ArrowDown', 40),
@@ -129,7 +129,7 @@ story('keys pressed in one go reach the menu that the first of them opened', asy
   await expect.poll(() => treeRows(page)).toEqual(['Recipes'])
 })
 
-story('an answer that comes late takes nothing away that came after it was asked for', async (stage) => {
+story('a late reply replaces nothing that is newer than its request', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   const { page } = laptop
   await openT69(page, laptop.url)
@@ -146,12 +146,12 @@ story('an answer that comes late takes nothing away that came after it was asked
   await page.getByTestId('account').waitFor()
   await page.getByTestId('settings-dialog').getByTestId('close-dialog').click()
 
-  // Shared before the server has heard of the space.
+  // The share dialog is opened before the server knows the space.
   const creating = await holdAnswer(page, 'POST', /\/api\/spaces$/)
   const listing = await holdAnswer(page, 'GET', /\/invites$/)
   await page.getByTestId('enable-sync').click()
   await page.getByTestId('share').click()
-  await page.getByText('It is not connected to the server').waitFor()
+  await page.getByText('There is no connection to the server').waitFor()
   await creating.release()
   await listing.answered
   await page.getByTestId('create-invite').click()
@@ -162,7 +162,7 @@ story('an answer that comes late takes nothing away that came after it was asked
   expect(await page.getByTestId('invite-link').count()).toBe(1)
 })
 
-story('a space that is deleted in one tab gives way to another in all of them', async (stage) => {
+story('deleting a space in one tab opens another space in every tab', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   const { page } = laptop
   await newChat(page, 'At home')
@@ -171,7 +171,7 @@ story('a space that is deleted in one tab gives way to another in all of them', 
   await say(page, 'Who has the board?')
   const tab = await laptop.newTab(`/${new URL(page.url()).hash}`)
   await message(tab, 'Who has the board?').waitFor()
-  // Back, with a dialog open: it was about the other space.
+  // Going back closes an open dialog, which is about the space that leaves the screen.
   const club = await spaceOf(tab)
   await openSpace(tab, home)
   await tab.evaluate((hash) => void (location.hash = hash), club)

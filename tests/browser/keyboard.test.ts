@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { story } from '../lib/story.ts'
 import { accountOf, messages, openT69, synced, treeItem, treeRows } from '../lib/t69-page.ts'
 
-/** Presses Tab until what has the focus carries the test id: what cannot be reached so fails the story. */
+/** Presses Tab until the element with the test id has the focus. Throws if Tab never reaches it. */
 async function tabTo(page: Page, testId: string): Promise<void> {
   const reached: string[] = []
   for (let presses = 0; presses < 80; presses++) {
@@ -16,7 +16,7 @@ async function tabTo(page: Page, testId: string): Promise<void> {
   throw new Error(`Tab never reaches ${testId}; it reached ${reached.join(', ')}`)
 }
 
-story('the keyboard alone can do it all: write, organise, sign up, sync', async (stage) => {
+story('the keyboard alone is enough to write, organise, sign up and sync', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   const { page } = laptop
   await openT69(page, laptop.url)
@@ -75,7 +75,7 @@ story('the keyboard alone can do it all: write, organise, sign up, sync', async 
   await stage.shot(laptop, 'synced by keyboard')
 })
 
-/** Home, then down until the row with the title is the selected one. */
+/** Presses Home, then the down arrow until the row with the title is selected. */
 async function selectByArrows(page: Page, title: string): Promise<void> {
   await page.keyboard.press('Home')
   for (let presses = 0; presses < 50; presses++) {

@@ -27,7 +27,7 @@ import {
 
 const anna = accountOf('Anna')
 
-story('someone writes at once, signed out, and finds it again without any server', async (stage) => {
+story('someone writes at once, signed out, and finds the messages again without a server', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   await openT69(laptop.page, laptop.url)
   expect((await status(laptop.page)).phase).toBe('local')
@@ -38,7 +38,7 @@ story('someone writes at once, signed out, and finds it again without any server
   await stage.shot(laptop, 'writing signed out')
   const rows = await treeRows(laptop.page)
 
-  // The page itself comes from the device too, once it was here.
+  // The page itself is cached on the device too.
   await laptop.page.evaluate(() => navigator.serviceWorker.ready.then(() => null))
   laptop.expectLostConnections()
   await stage.server.kill()
@@ -50,7 +50,7 @@ story('someone writes at once, signed out, and finds it again without any server
   await stage.shot(laptop, 'reloaded without a server')
 })
 
-story('signing up and syncing a local space takes up everything written before', async (stage) => {
+story('turning on syncing for a local space uploads everything written before', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   await openT69(laptop.page, laptop.url)
   await newChat(laptop.page, 'Plans for the garden')
@@ -73,14 +73,14 @@ story('signing up and syncing a local space takes up everything written before',
   await expect.poll(() => messages(phone.page)).toEqual(['Beans along the fence', 'Roses by the door'])
   await stage.shot(phone, 'the space on the second browser')
 
-  // Signed in stays signed in.
+  // A reload stays signed in.
   await phone.page.reload()
   await synced(phone.page)
   await showSidebar(phone.page)
   await expect.poll(() => phone.page.getByTestId('account').innerText()).toContain('Anna')
 })
 
-story('spaces are made, named and deleted, and the others stay', async (stage) => {
+story('spaces are created, renamed and deleted, and the others stay', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   const { page } = laptop
   await openT69(page, laptop.url)
@@ -124,7 +124,7 @@ story('of two spaces chosen while the disk is busy, the one chosen last stays on
   await ready(page)
 
   const release = await holdStores(page, 'treeOps')
-  // Slower than the next: its chat comes with it.
+  // Slower to open than the next: it also opens a chat.
   await choose('My space')
   await choose('Club')
   await release()
@@ -135,7 +135,7 @@ story('of two spaces chosen while the disk is busy, the one chosen last stays on
   expect(await treeRows(page)).toEqual(['Chess'])
 })
 
-story('chats are renamed, deleted and brought back', async (stage) => {
+story('chats are renamed, deleted and restored', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   const { page } = laptop
   await openT69(page, laptop.url)
@@ -153,12 +153,12 @@ story('chats are renamed, deleted and brought back', async (stage) => {
   await expect.poll(() => treeRows(page)).toEqual(['Letters', 'Soups'])
 })
 
-story('what is typed in the instant after "New chat" goes into that chat', async (stage) => {
+story('text typed immediately after "New chat" goes into that chat', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   await openT69(laptop.page, laptop.url)
   const said = ['One', 'Two', 'Three', 'Four', 'Five', 'Six']
   for (const text of said) {
-    // No helper that waits: the composer is used as it is once the click is done.
+    // Without a helper, which would wait: the composer is used immediately after the click.
     await laptop.page.getByTestId('new-chat').click()
     await laptop.page.getByTestId('composer').fill(text)
     await laptop.page.getByTestId('composer').press('Enter')
@@ -167,61 +167,58 @@ story('what is typed in the instant after "New chat" goes into that chat', async
   expect(await laptop.page.getByTestId('tree-title').allTextContents()).toEqual(said.toReversed())
 })
 
-story(
-  'what is typed while a chat is still on its way from a busy disk goes into that chat',
-  async (stage) => {
-    const laptop = await stage.device("Anna's laptop")
-    const { page } = laptop
-    const choose = (title: string) => treeItem(page, { title }).click()
-    await openT69(page, laptop.url)
-    for (const title of ['Garden', 'House']) {
-      await newChat(page, title)
-      await say(page, `About the ${title.toLowerCase()}`)
-    }
-    await page.reload()
-    await ready(page)
+story('text typed while a chat is still loading from a busy disk goes into that chat', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  const choose = (title: string) => treeItem(page, { title }).click()
+  await openT69(page, laptop.url)
+  for (const title of ['Garden', 'House']) {
+    await newChat(page, title)
+    await say(page, `About the ${title.toLowerCase()}`)
+  }
+  await page.reload()
+  await ready(page)
 
-    const release = await holdStores(page, 'treeOps')
-    await choose('Garden')
-    await page.getByTestId('composer').fill('Sent while it opens')
-    await page.getByTestId('composer').press('Enter')
-    await page.getByTestId('composer').fill('Half a thou')
-    expect(await page.getByTestId('chat-title').inputValue()).toBe('Garden')
-    expect(await messages(page)).toEqual([])
-    await release()
-    await message(page, 'Sent while it opens').waitFor()
-    expect(await messages(page)).toEqual(['About the garden', 'Sent while it opens'])
-    expect(await page.getByTestId('composer').inputValue()).toBe('Half a thou')
+  const release = await holdStores(page, 'treeOps')
+  await choose('Garden')
+  await page.getByTestId('composer').fill('Sent while it opens')
+  await page.getByTestId('composer').press('Enter')
+  await page.getByTestId('composer').fill('Half a thou')
+  expect(await page.getByTestId('chat-title').inputValue()).toBe('Garden')
+  expect(await messages(page)).toEqual([])
+  await release()
+  await message(page, 'Sent while it opens').waitFor()
+  expect(await messages(page)).toEqual(['About the garden', 'Sent while it opens'])
+  expect(await page.getByTestId('composer').inputValue()).toBe('Half a thou')
 
-    await choose('House')
-    await expect.poll(() => messages(page)).toEqual(['About the house'])
-    expect(await page.getByTestId('composer').inputValue()).toBe('')
-    await choose('Garden')
-    await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thou')
-    await choose('House')
+  await choose('House')
+  await expect.poll(() => messages(page)).toEqual(['About the house'])
+  expect(await page.getByTestId('composer').inputValue()).toBe('')
+  await choose('Garden')
+  await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thou')
+  await choose('House')
 
-    // Sent, and away before the chat has come, and what was begun there.
-    await page.reload()
-    await ready(page)
-    const releaseBoth = await holdStores(page, 'treeOps', 'spaces')
-    await choose('Garden')
-    await page.getByTestId('composer').fill('Sent in passing')
-    await page.getByTestId('composer').press('Enter')
-    await page.getByTestId('composer').fill('Another')
-    await choose('House')
-    await releaseBoth()
-    await expect.poll(() => messages(page)).toEqual(['About the house'])
-    expect(await page.getByTestId('composer').inputValue()).toBe('')
-    await choose('Garden')
-    await expect
-      .poll(() => messages(page))
-      .toEqual(['About the garden', 'Sent while it opens', 'Sent in passing'])
-    await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thou\nAnother')
-  },
-)
+  // Sent, and another chat opened before the first has loaded; the text begun there stays its draft.
+  await page.reload()
+  await ready(page)
+  const releaseBoth = await holdStores(page, 'treeOps', 'spaces')
+  await choose('Garden')
+  await page.getByTestId('composer').fill('Sent in passing')
+  await page.getByTestId('composer').press('Enter')
+  await page.getByTestId('composer').fill('Another')
+  await choose('House')
+  await releaseBoth()
+  await expect.poll(() => messages(page)).toEqual(['About the house'])
+  expect(await page.getByTestId('composer').inputValue()).toBe('')
+  await choose('Garden')
+  await expect
+    .poll(() => messages(page))
+    .toEqual(['About the garden', 'Sent while it opens', 'Sent in passing'])
+  await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thou\nAnother')
+})
 
 story(
-  'tabs that are opened at once on a first visit make one space, and one when it is deleted',
+  'tabs opened at the same time on a first visit create one space, and one more when it is deleted',
   async (stage) => {
     const laptop = await stage.device("Anna's laptop")
     const others = await Promise.all([1, 2, 3, 4].map(() => laptop.context.newPage()))

@@ -25,7 +25,7 @@ import { openElsewhere } from '../lib/tabs-of.ts'
 const anna = accountOf('Anna')
 const inTime = { timeout: 40_000 }
 
-/** What a page meets where somebody has blocked cookies and site data. */
+/** Runs in a page: refuses storage, as a browser does whose user has blocked cookies and site data. */
 const blocked = `
   const refuse = () => { throw new DOMException('Access is denied for this document.', 'SecurityError') }
   IDBFactory.prototype.open = refuse
@@ -33,36 +33,39 @@ const blocked = `
   LockManager.prototype.request = async () => refuse()
   CacheStorage.prototype.open = async () => refuse()`
 
-/** What it meets in a browser that has no such thing. */
+/** Runs in a page: takes IndexedDB away, as in a browser without it. */
 const missing = `Object.defineProperty(window, 'indexedDB', { value: undefined })`
 
 for (const [how, script] of Object.entries({ blocked, missing })) {
-  story(`where storage is ${how} the app works and syncs, and says that nothing is kept`, async (stage) => {
-    const laptop = await stage.device("Anna's laptop")
-    const { page } = laptop
-    await laptop.context.addInitScript(script)
-    await openT69(page, laptop.url)
-    expect(await page.getByTestId('volatile-warning').innerText()).toMatch(/lost when you close this page/)
-    await newChat(page, 'Diary')
-    await say(page, 'Written where nothing is kept')
-    await signUp(page, anna)
-    await enableSync(page)
-    await stage.shot(laptop, 'works, and says so')
-    const spaceId = await spaceOf(page)
-    const phone = await openElsewhere(stage, anna, { spaceId, chat: 'Diary' })
-    await say(phone.page, 'From where it is')
-    await message(page, 'From where it is').waitFor()
-    // No session is left behind for whoever opens this browser next.
-    expect(await laptop.context.cookies()).toEqual([])
+  story(
+    `where storage is ${how}, the app works and syncs, and warns that nothing is stored`,
+    async (stage) => {
+      const laptop = await stage.device("Anna's laptop")
+      const { page } = laptop
+      await laptop.context.addInitScript(script)
+      await openT69(page, laptop.url)
+      expect(await page.getByTestId('volatile-warning').innerText()).toMatch(/lost when you close this page/)
+      await newChat(page, 'Diary')
+      await say(page, 'Written where nothing is kept')
+      await signUp(page, anna)
+      await enableSync(page)
+      await stage.shot(laptop, 'works, and says so')
+      const spaceId = await spaceOf(page)
+      const phone = await openElsewhere(stage, anna, { spaceId, chat: 'Diary' })
+      await say(phone.page, 'From where it is')
+      await message(page, 'From where it is').waitFor()
+      // No session is left behind for the next user of this browser.
+      expect(await laptop.context.cookies()).toEqual([])
 
-    await page.reload()
-    await ready(page)
-    await signIn(page, anna)
-    await openSpace(page, spaceId)
-    await synced(page)
-    await treeItem(page, { title: 'Diary' }).click()
-    await expect.poll(() => messages(page)).toEqual(['Written where nothing is kept', 'From where it is'])
-  })
+      await page.reload()
+      await ready(page)
+      await signIn(page, anna)
+      await openSpace(page, spaceId)
+      await synced(page)
+      await treeItem(page, { title: 'Diary' }).click()
+      await expect.poll(() => messages(page)).toEqual(['Written where nothing is kept', 'From where it is'])
+    },
+  )
 }
 
 /** Fills the room that the browser gives this site, to the last kilobyte. */
@@ -82,7 +85,7 @@ async function fillDisk(page: Page): Promise<void> {
       for (let isTaken = true; isTaken;) {
         const transaction = opening.result.transaction('noise', 'readwrite')
         const noise = new Uint8Array(size)
-        // Random, since Chromium compresses what it stores, and in pieces, as no more is to be had at once.
+        // Random, since Chromium compresses what it stores, and in pieces, as getRandomValues gives no more at once.
         for (let at = 0; at < size; at += 60_000) crypto.getRandomValues(noise.subarray(at, at + 60_000))
         transaction.objectStore('noise').add(noise)
         isTaken = await settled(transaction)
@@ -92,11 +95,11 @@ async function fillDisk(page: Page): Promise<void> {
   })
 }
 
-story('on a full device somebody writes on, is told, and loses nothing', async (stage) => {
+story('on a full device, someone who continues to write is warned and loses nothing', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   const { page } = laptop
   const devtools = await laptop.context.newCDPSession(page)
-  // Before the first page: Chromium remembers for half a minute how much room a site had.
+  // Before the first page, because Chromium remembers for half a minute how much room a site had.
   const { origin } = new URL(laptop.url)
   await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 6_000_000 })
   await openT69(page, laptop.url)
@@ -119,12 +122,12 @@ story('on a full device somebody writes on, is told, and loses nothing', async (
   expect(rows).toContain('While there is room')
   expect(rows).not.toContain('or this')
 
-  // What it cannot store it has noted, so that even a reload finds it.
+  // The page noted what it could not store, so a reload finds it.
   await page.reload()
   for (const text of ['While there is room', 'No room for this', 'Nor for this'])
     await message(page, text).waitFor()
   await warning.waitFor()
-  // It has a connection, and says what it lacks.
+  // It is connected, and says what is missing.
   await expect.poll(async () => (await status(page)).text, inTime).toMatch(/^Not synced: .*no more room/)
   await say(page, 'After a reload')
   await stage.shot(laptop, 'no room, reloaded')

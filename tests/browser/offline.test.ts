@@ -18,7 +18,7 @@ import {
 } from '../lib/t69-page.ts'
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
-/** Anna and Ben in one chat of one space, both live. */
+/** Anna and Ben in the same chat, both live. */
 async function together(stage: Stage): Promise<{ laptop: Device; phone: Device }> {
   const laptop = await openOwnSpace(stage, "Anna's laptop", accountOf('Anna'))
   await newChat(laptop.page, 'Shopping')
@@ -34,11 +34,11 @@ async function together(stage: Stage): Promise<{ laptop: Device; phone: Device }
   return { laptop, phone }
 }
 
-/** Both show one tree and one chat, and nothing waits. */
+/** Waits until both show the same tree and chat, with no edits waiting. */
 async function agree(laptop: Device, phone: Device): Promise<void> {
   await synced(laptop.page)
   await synced(phone.page)
-  // Either may show a moment later what it has.
+  // Either may take a moment to show what it has.
   await vi.waitFor(
     async () => {
       expect(await treeRows(phone.page)).toEqual(await treeRows(laptop.page))
@@ -48,7 +48,7 @@ async function agree(laptop: Device, phone: Device): Promise<void> {
   )
 }
 
-/** Each writes and moves while the other does not hear of it. */
+/** Each writes and adds folders that the other does not get yet. */
 async function goOnApart(laptop: Device, phone: Device): Promise<void> {
   await say(phone.page, 'Milk, from the train')
   await newFolder(phone.page, 'Errands')
@@ -58,7 +58,7 @@ async function goOnApart(laptop: Device, phone: Device): Promise<void> {
   await expect.poll(async () => (await status(phone.page)).pending).toBeGreaterThan(5)
 }
 
-story('with the network cut in one, both go on, and show the same again afterwards', async (stage) => {
+story('two devices that edit while one is offline show the same afterwards', async (stage) => {
   const { laptop, phone } = await together(stage)
   await phone.goOffline()
   await phone.page.locator('[data-testid=sync-status][data-phase=offline]').waitFor()
@@ -83,7 +83,7 @@ story('with the network cut in one, both go on, and show the same again afterwar
   await stage.shot(laptop, 'together again')
 })
 
-story('what was written offline survives a reload while still offline, and goes up later', async (stage) => {
+story('edits made offline survive a reload while still offline, and are sent later', async (stage) => {
   const { laptop, phone } = await together(stage)
   await phone.page.evaluate(() => navigator.serviceWorker.ready.then(() => null))
   await phone.goOffline()
@@ -100,7 +100,7 @@ story('what was written offline survives a reload while still offline, and goes 
   await agree(laptop, phone)
 })
 
-story('a connection that goes silent holds edits back, and loses none', async (stage) => {
+story('a connection that stalls delays edits, and loses none', async (stage) => {
   const { laptop, phone } = await together(stage)
   phone.stall()
   await goOnApart(laptop, phone)
@@ -109,7 +109,7 @@ story('a connection that goes silent holds edits back, and loses none', async (s
   await agree(laptop, phone)
 })
 
-story('with the server killed, both go on, and show the same once it is back', async (stage) => {
+story('two devices that edit while the server is down show the same once it is back', async (stage) => {
   const { laptop, phone } = await together(stage)
   for (const device of [laptop, phone]) device.expectLostConnections()
   await stage.server.kill()
@@ -126,20 +126,17 @@ story('with the server killed, both go on, and show the same once it is back', a
   ])
 })
 
-story(
-  'through a proxy that lets no WebSocket through, edits go both ways, also after a restart',
-  async (stage) => {
-    const { laptop, phone } = await together(stage)
-    laptop.blockWebSockets()
-    for (const device of [laptop, phone]) device.expectLostConnections()
-    for (const line of ['Cheese', 'Apples']) {
-      await stage.server.stop()
-      await stage.server.start()
-      await say(laptop.page, line)
-      await message(phone.page, line).waitFor()
-      await say(phone.page, `${line} it is`)
-      await message(laptop.page, `${line} it is`).waitFor()
-    }
-    await agree(laptop, phone)
-  },
-)
+story('edits go both ways through a proxy that blocks WebSockets, also after a restart', async (stage) => {
+  const { laptop, phone } = await together(stage)
+  laptop.blockWebSockets()
+  for (const device of [laptop, phone]) device.expectLostConnections()
+  for (const line of ['Cheese', 'Apples']) {
+    await stage.server.stop()
+    await stage.server.start()
+    await say(laptop.page, line)
+    await message(phone.page, line).waitFor()
+    await say(phone.page, `${line} it is`)
+    await message(laptop.page, `${line} it is`).waitFor()
+  }
+  await agree(laptop, phone)
+})

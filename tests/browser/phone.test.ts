@@ -16,7 +16,7 @@ import {
   treeRows,
 } from '../lib/t69-page.ts'
 
-story('a phone can do it all: write, organise, sign up, sync', async (stage) => {
+story('a phone is enough to write, organise, sign up and sync', async (stage) => {
   const phone = await stage.device("Ben's phone", {
     viewport: { width: 390, height: 844 },
     deviceScaleFactor: 2,

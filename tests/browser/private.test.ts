@@ -20,9 +20,9 @@ import { openOwnSpace } from '../lib/two-people.ts'
 const anna = accountOf('Anna')
 
 story(
-  'a private window keeps everything until it is closed, and the server what was synced',
+  'a private window keeps everything until it is closed, and the server keeps what was synced',
   async (stage) => {
-    // A context that has no profile on disk is what a private window is.
+    // A context without a profile on disk is a private window.
     const window = await openOwnSpace(stage, "Anna's private window", anna)
     await newChat(window.page, 'Diary')
     await say(window.page, 'In private')

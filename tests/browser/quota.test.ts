@@ -20,7 +20,7 @@ const anna = accountOf('Anna')
 const operations = 120
 
 story(
-  'in a full space deletes go on, and what was not taken goes up once there is room',
+  'a full space still accepts deletes, and takes refused edits once there is room',
   async (stage) => {
     const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
     const { page } = laptop
@@ -36,7 +36,7 @@ story(
     await stage.shot(laptop, 'the space is full')
     await page.keyboard.press('Escape')
 
-    // Another browser sees what fits, and that something goes.
+    // Another browser sees what fitted, and sees the deletion.
     const desktop = await stage.device("Anna's desktop")
     await openT69(desktop.page, desktop.url)
     await signIn(desktop.page, anna)

@@ -23,7 +23,7 @@ import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 const anna = accountOf('Anna')
 const home = { name: 'Home', model: 'small', key: 'key-of-anna' }
 
-story('one device asks the AI, and everybody sees the reply grow', async (stage) => {
+story('one device asks the AI, and everyone in the chat sees the reply grow', async (stage) => {
   using provider = await startFakeProvider()
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   await setUpProvider(laptop.page, { ...home, baseUrl: provider.baseUrl })
@@ -61,13 +61,13 @@ story('one device asks the AI, and everybody sees the reply grow', async (stage)
   }
   expect(provider.asked).toEqual(['Bearer key-of-anna'])
 
-  // What grew was shown; what is kept is the whole.
+  // The stored text is the whole reply.
   await other.page.reload()
   await expect.poll(() => messages(other.page), moment).toEqual(['What is a tree?', 'A tree has roots.'])
 })
 
 story(
-  'a member who writes another address into a provider is sent neither key nor message',
+  'a member who changes the address of a provider is sent neither the key nor a message',
   async (stage) => {
     using provider = await startFakeProvider()
     using thief = await startFakeProvider()

@@ -7,7 +7,7 @@ import { story } from '../lib/story.ts'
 import { accountOf, newChat, openT69, say, setUpProvider, synced } from '../lib/t69-page.ts'
 import { openOwnSpace } from '../lib/two-people.ts'
 
-// Nobody answers there.
+// No server listens there.
 const provider = 'http://127.0.0.1:9/v1'
 const secret = 'sk-this-key-stays-in-the-browser-4711'
 
@@ -16,7 +16,7 @@ story('the key of an AI provider never leaves the browser', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", accountOf('Anna'))
   const { page } = laptop
   page.on('request', (request) => {
-    // The key goes to the provider that it belongs to, and nowhere else.
+    // Only requests to the provider itself may contain the key.
     if (request.url().startsWith(provider)) return
     sent.push(request.url(), request.postDataBuffer() ?? '', JSON.stringify(request.headers()))
   })
@@ -39,7 +39,7 @@ story('the key of an AI provider never leaves the browser', async (stage) => {
   await page.reload()
   await synced(page)
 
-  // The provider itself is synced, so what was sent is what we looked at.
+  // The provider is synced, which shows that `sent` and the files are the right ones to look at.
   const items = sent.map((item) => Buffer.from(item))
   expect(items.some((item) => item.includes('small-model-2000'))).toBe(true)
   const files = readdirSync(stage.server.dataDir, { recursive: true, withFileTypes: true })

@@ -24,9 +24,7 @@ import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 const anna = accountOf('Anna')
 const ben = accountOf('Ben')
 
-/** What "within a moment" means here, on a machine that is busy with the tests as well. */
-
-story('two people in one space type and move things, and see it within a moment', async (stage) => {
+story('two people in one space see each other’s messages and moves within a moment', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   await newChat(laptop.page, 'Trip to the sea')
   await say(laptop.page, 'Who brings the tent?')
@@ -55,7 +53,7 @@ story('two people in one space type and move things, and see it within a moment'
   await stage.shot(other, 'both in the chat')
 })
 
-story('people in a space see who else is there, and no longer when they leave', async (stage) => {
+story('people in a chat see who else is there, until that person leaves', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   await newChat(laptop.page, 'Here')
   const other = await acceptInvite(stage, "Ben's laptop", ben, await invite(laptop.page, 'editor'))
@@ -68,12 +66,12 @@ story('people in a space see who else is there, and no longer when they leave', 
 })
 
 story(
-  'a viewer sees everything live and changes nothing, and a removed member sees nothing more',
+  'a viewer sees everything live and cannot edit, and a removed member sees nothing new',
   async (stage) => {
     const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
     await newChat(laptop.page, 'Notice board')
     await say(laptop.page, 'Water is off on Monday')
-    // Nobody answers there.
+    // No server listens there.
     await setUpProvider(laptop.page, { name: 'Home', baseUrl: 'http://127.0.0.1:9', model: 'small', key: '' })
     await laptop.page.getByTestId('close-dialog').click()
     laptop.expectErrors(/127\.0\.0\.1:9|ERR_/)
@@ -104,7 +102,7 @@ story(
   },
 )
 
-story('what somebody wrote before they signed in is theirs to everybody else', async (stage) => {
+story('messages written before signing in are shown to others with their author’s name', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   await openT69(laptop.page, laptop.url)
   await say(laptop.page, 'From before')

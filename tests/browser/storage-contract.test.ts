@@ -16,7 +16,7 @@ describe("the storage on Chromium's IndexedDB", () => {
     await device[Symbol.asyncDispose]()
   })
 
-  // Housekeeping comes when the page is idle, as it does for people.
+  // Housekeeping runs when the page is idle, as it does in use.
   test.each(clientStorageCases)('$name', async ({ name }) => {
     const failure = await page.evaluate(async (caseName) => {
       const storageCase = lab.clientStorageCases.find((one) => one.name === caseName)

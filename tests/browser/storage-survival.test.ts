@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { browserKiller } from '../lib/chromium.ts'
 import { openStorageLab, type StorageLab } from '../lib/storage-lab.ts'
 
-/** What a browser does to the storage of a page: it is killed, it ends connections, it has no room, it refuses. */
+/** The storage through what browsers do to it: they are killed, end connections, have no room, refuse access. */
 
 let device: StorageLab
 
@@ -19,7 +19,7 @@ afterAll(async () => {
 })
 
 describe('a browser that is killed', () => {
-  /** Edits in two trees, then a page of the log and the cursor behind it, and so on without a pause. */
+  /** Stores edits in two trees, then a page of the log with its cursor, and so on without a pause. */
   async function writeOn(): Promise<void> {
     const { spaceId, otherChat, someOps, following } = lab
     const storage = await lab.openIndexedDbStorage()
@@ -29,7 +29,7 @@ describe('a browser that is killed', () => {
     for (let round = mine + 1; ; round++) {
       const edit = [...someOps({ from: round }), ...someOps({ from: round, tree: otherChat })]
       await storage.appendLocal(spaceId, edit)
-      // Rows in turn with segments.
+      // Rows and segments in turn.
       const count = round % 2 === 0 ? 10 : 70
       const from = cursor + 1
       cursor += count
@@ -38,7 +38,7 @@ describe('a browser that is killed', () => {
     }
   }
 
-  /** Kills the browser the moment that it has reported so many rounds; returns what it reported last. */
+  /** Kills the browser as soon as it has reported that many rounds; returns its last report. */
   async function writeUntilKilled(rounds: number): Promise<{ round: number; cursor: number }> {
     const page = await device.openPage()
     const kill = await browserKiller(device.context)
@@ -75,13 +75,13 @@ describe('a browser that is killed', () => {
     }
   }
 
-  test('has kept what it said was stored, each transaction whole', async () => {
+  test('has everything that it reported as stored, and each transaction whole', async () => {
     for (const rounds of [1, 25]) {
       const stored = await writeUntilKilled(rounds)
       await device.relaunch()
       const page = await device.openPage()
       const kept = await page.evaluate(readBack)
-      // What was under way may be there or not, all of it or nothing.
+      // The transaction in progress may be there or not, as a whole.
       const { length } = kept.mine
       expect(length).toBeGreaterThanOrEqual(stored.round)
       expect(kept.mine).toEqual(upTo(length))
@@ -98,7 +98,7 @@ describe('a browser that is killed', () => {
 const internalsUrl = 'chrome://indexeddb-internals'
 
 describe('a connection that ends while edits are being stored', () => {
-  /** Stores edits, ten at a time, until it is told to stop. `connections` are the browser's own. */
+  /** Stores edits, ten at a time, until told to stop. `connections` are those that the browser opened. */
   function storeEdits(page: Page, name: string) {
     return page.evaluateHandle(async (dbName) => {
       const connections: IDBDatabase[] = []
@@ -125,7 +125,7 @@ describe('a connection that ends while edits are being stored', () => {
   }
   type Edits = Awaited<ReturnType<typeof storeEdits>>
 
-  /** Lets the edits go on until there is a new connection, and reads what was stored. */
+  /** Continues the edits until there is a new connection, then reads what was stored. */
   async function afterReopening(page: Page, edits: Edits) {
     await page.waitForFunction(({ connections }) => connections.length > 1, edits)
     return await edits.evaluate(async (run) => {
@@ -138,7 +138,7 @@ describe('a connection that ends while edits are being stored', () => {
     })
   }
 
-  test('without an event, as in Safari, is opened again and nothing is lost', async () => {
+  test('without an event, as in Safari, is reopened and nothing is lost', async () => {
     const page = await device.openPage()
     const edits = await storeEdits(page, 'closed')
     await edits.evaluate(({ connections }) => connections[0]?.close())
@@ -148,7 +148,7 @@ describe('a connection that ends while edits are being stored', () => {
     await page.close()
   })
 
-  test('by the browser, in the midst of a transaction, is opened again and nothing is lost', async ({
+  test('by the browser, in the middle of a transaction, is reopened and nothing is lost', async ({
     skip,
   }) => {
     const internals = await device.context.newPage()
@@ -158,7 +158,7 @@ describe('a connection that ends while edits are being stored', () => {
     const rounds = Number(process.env['FORCED_CLOSES'] ?? 3)
     for (let round = 1; round <= rounds; round++) {
       const edits = await storeEdits(page, `forced ${round}`)
-      // The page lists what is open now; each button ends all connections of one site.
+      // The page lists the open databases; each button ends all connections of one site.
       await internals.goto(internalsUrl)
       await internals.getByText('Force close').first().click()
       const { written, inTree, queued } = await afterReopening(page, edits)
@@ -169,7 +169,7 @@ describe('a connection that ends while edits are being stored', () => {
     await page.close()
   })
 
-  test('because the site data were deleted is opened again, on nothing', async () => {
+  test('because the site data were deleted is reopened on an empty database', async () => {
     const page = await device.openPage()
     const storage = await page.evaluateHandle(async () => {
       const opened = await lab.openIndexedDbStorage({ name: 'deleted' })
@@ -188,8 +188,8 @@ describe('a connection that ends while edits are being stored', () => {
 })
 
 describe('a browser without room', () => {
-  test('refuses an edit that then changed nothing, and takes it once there is room', async () => {
-    // An origin of its own: Chromium remembers for half a minute how much room an origin had.
+  test('refuses an edit without storing part of it, and takes it once there is room', async () => {
+    // An origin of its own, because Chromium remembers for half a minute how much room an origin had.
     const origin = originNamed('full')
     const page = await device.openPage()
     const devtools = await device.context.newCDPSession(page)
@@ -228,16 +228,16 @@ describe('a browser without room', () => {
 })
 
 describe('a browser that refuses storage', () => {
-  test('as it does where cookies are blocked gets a page that works in memory and says why', async () => {
+  test('because cookies are blocked gets a page that works in memory and says why', async () => {
     const page = await device.openPage('/opaque')
     expect(await page.evaluate(volatileReason)).toMatch(/private window/)
     await page.close()
   })
 
-  test('since its files are broken gets a page that works in memory and says why', async () => {
+  test('because its files are damaged gets a page that works in memory and says why', async () => {
     const { hostname, port } = new URL(originNamed('broken'))
     const folder = join(device.profile, 'Default/IndexedDB')
-    // Where Chromium keeps folders.
+    // Files where Chromium expects folders.
     for (const end of ['', '.indexeddb.leveldb'])
       await writeFile(join(folder, `http_${hostname}_${port}${end}`), '')
     const page = await device.openPage()
@@ -251,7 +251,7 @@ function originNamed(name: string): string {
   return device.url.replace('127.0.0.1', `${name}.localhost`)
 }
 
-/** Opens a storage, and sees that it works whatever it is. */
+/** Opens a storage, and checks that it works, on disk or in memory. */
 async function volatileReason(): Promise<string | null> {
   const storage = await lab.openIndexedDbStorage()
   await storage.appendLocal(lab.spaceId, lab.someOps({ count: 3 }))

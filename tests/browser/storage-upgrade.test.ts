@@ -25,7 +25,7 @@ describe('tabs of different versions on one localDb', () => {
     for (const page of device.context.pages()) await page.close()
   })
 
-  test('a tab of June 2025 in which somebody types lets a new one upgrade, and both have everything', async () => {
+  test('a June 2025 tab in use lets a new tab upgrade, and no edit of either is lost', async () => {
     const june = await device.openPage()
     const spaces = await june.evaluate(() => lab.seedT69V2())
     const { id, chats } = spaces[0]!
@@ -39,7 +39,7 @@ describe('tabs of different versions on one localDb', () => {
     const page = await device.openPage()
     const storage = await page.evaluateHandle(() => lab.openIndexedDbStorage())
     const before = await typing.evaluate(({ stored }) => stored.length)
-    // Dexie 4 opens a newer version than the one it declares: the old tab goes on in the new database.
+    // Dexie 4 opens a newer version than the one it declares, so the old tab continues in the new database.
     await typed(before + 10)
     const clocks = await typing.evaluate(async (running) => {
       await running.stop()
@@ -84,7 +84,7 @@ describe('tabs of different versions on one localDb', () => {
     }
   })
 
-  test('a tab that does not let go holds a new one up, which says so and goes on once it is closed', async () => {
+  test('a tab that keeps the database open blocks a new one, which says so and continues once it is closed', async () => {
     const holder = await device.openPage()
     await holder.evaluate(async () => {
       await lab.seedT69V2()
@@ -103,7 +103,7 @@ describe('tabs of different versions on one localDb', () => {
     expect(new Set(spaces.map(({ name }) => name))).toEqual(new Set(['Home', 'Work']))
   })
 
-  test('a tab of a later version may upgrade, and this one goes on in what that left', async () => {
+  test('a tab of a later version can upgrade, and this one continues in the upgraded database', async () => {
     const page = await device.openPage()
     const storage = await page.evaluateHandle(async () => {
       const opened = await lab.openIndexedDbStorage()

@@ -28,7 +28,7 @@ import { openOwnSpace } from '../lib/two-people.ts'
 const anna = accountOf('Anna')
 const lines = ['One', 'Two', 'Three', 'Four', 'Five']
 
-story('a reload right after a message was on the screen finds it again', async (stage) => {
+story('a message on screen is there after an immediate reload', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   await newChat(laptop.page, 'Diary')
   for (const line of lines) {
@@ -41,13 +41,13 @@ story('a reload right after a message was on the screen finds it again', async (
   await stage.shot(laptop, 'after five reloads')
 })
 
-story('a tab killed a frame after a message was on the screen finds it again', async (stage) => {
+story('a message on screen is there after its tab is killed a frame later', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   await newChat(laptop.page, 'Diary')
   for (const line of lines) {
     const before = await status(laptop.page)
     await say(laptop.page, line)
-    // A process that dies in the very frame in which it shows something tells nobody of it.
+    // One frame later, not in the frame that shows the message: in that one, nothing is stored yet.
     await stored(laptop.page, before)
     await laptop.killTab()
     await message(laptop.page, line).waitFor()
@@ -57,7 +57,7 @@ story('a tab killed a frame after a message was on the screen finds it again', a
   await stage.shot(laptop, 'after five killed tabs')
 })
 
-story('the server killed at any moment loses nothing that it said was synced', async (stage) => {
+story('a server killed at any moment has everything that was shown as synced', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   laptop.expectLostConnections()
   await newChat(laptop.page, 'Diary')
@@ -74,7 +74,7 @@ story('the server killed at any moment loses nothing that it said was synced', a
   const written = await messages(laptop.page)
   expect(written).toEqual(lines.flatMap((line) => [line, `${line}, at the same moment`]))
 
-  // A browser that knows nothing finds all of it on the server.
+  // A new browser finds all of it on the server.
   const spaceId = await spaceOf(laptop.page)
   const other = await stage.device("Anna's other browser")
   await openT69(other.page, other.url)
@@ -84,7 +84,7 @@ story('the server killed at any moment loses nothing that it said was synced', a
   await expect.poll(() => messages(other.page), { timeout: 10_000 }).toEqual(written)
 })
 
-story('a browser killed as a process finds what was on the screen', async (stage) => {
+story('messages on screen are there after the browser process is killed', async (stage) => {
   const profile = await mkdtemp(join(tmpdir(), 't69-profile-'))
   try {
     const first = await launchProfile(profile)
@@ -106,16 +106,19 @@ story('a browser killed as a process finds what was on the screen', async (stage
   }
 })
 
-story('two tabs of one browser show each other what is typed, and survive each other', async (stage) => {
-  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
-  await newChat(laptop.page, 'Diary')
-  await say(laptop.page, 'From the first tab')
-  const second = await laptop.newTab(new URL(laptop.page.url()).pathname + new URL(laptop.page.url()).hash)
-  await ready(second)
-  await message(second, 'From the first tab').waitFor()
-  await say(second, 'From the second tab')
-  await message(laptop.page, 'From the second tab').waitFor()
-  await laptop.page.close()
-  await say(second, 'Alone now')
-  await synced(second)
-})
+story(
+  'two tabs of one browser show each other’s messages, and one continues when the other closes',
+  async (stage) => {
+    const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+    await newChat(laptop.page, 'Diary')
+    await say(laptop.page, 'From the first tab')
+    const second = await laptop.newTab(new URL(laptop.page.url()).pathname + new URL(laptop.page.url()).hash)
+    await ready(second)
+    await message(second, 'From the first tab').waitFor()
+    await say(second, 'From the second tab')
+    await message(laptop.page, 'From the second tab').waitFor()
+    await laptop.page.close()
+    await say(second, 'Alone now')
+    await synced(second)
+  },
+)

@@ -20,54 +20,57 @@ import { openOwnSpace } from '../lib/two-people.ts'
 
 const anna = accountOf('Anna')
 
-story('three tabs share one connection, and another takes it over when its tab goes', async (stage) => {
-  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
-  await newChat(laptop.page, 'Diary')
-  await synced(laptop.page)
-  const spaceId = await spaceOf(laptop.page)
-  const tabs = await openTabs(laptop, 3)
-  const phone = await openElsewhere(stage, anna, { spaceId, chat: 'Diary' })
-  let alive = tabs.pages
-  const first = await tabs.leader()
+story(
+  'three tabs share one connection, and another tab takes over when the leading one goes',
+  async (stage) => {
+    const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+    await newChat(laptop.page, 'Diary')
+    await synced(laptop.page)
+    const spaceId = await spaceOf(laptop.page)
+    const tabs = await openTabs(laptop, 3)
+    const phone = await openElsewhere(stage, anna, { spaceId, chat: 'Diary' })
+    let alive = tabs.pages
+    const first = await tabs.leader()
 
-  for (const [index, page] of alive.entries()) {
-    await say(page, `From tab ${index}`)
-    await shown([...others(alive, page), phone.page], `From tab ${index}`)
-  }
-  await say(phone.page, 'From the other browser')
-  await shown(alive, 'From the other browser')
-  await agree([...alive, phone.page])
-  await stage.shot(phone, 'what three tabs wrote')
+    for (const [index, page] of alive.entries()) {
+      await say(page, `From tab ${index}`)
+      await shown([...others(alive, page), phone.page], `From tab ${index}`)
+    }
+    await say(phone.page, 'From the other browser')
+    await shown(alive, 'From the other browser')
+    await agree([...alive, phone.page])
+    await stage.shot(phone, 'what three tabs wrote')
 
-  // The tab that leads is closed while another one writes.
-  alive = others(alive, first)
-  const [writer = phone.page] = alive
-  const closing = first.close()
-  await say(writer, 'As the first leader was closed')
-  await closing
-  await shown([...alive, phone.page], 'As the first leader was closed')
-  const second = await tabs.leader()
-  expect(alive).toContain(second)
-  await agree([...alive, phone.page])
+    // The leading tab is closed while another one writes.
+    alive = others(alive, first)
+    const [writer = phone.page] = alive
+    const closing = first.close()
+    await say(writer, 'As the first leader was closed')
+    await closing
+    await shown([...alive, phone.page], 'As the first leader was closed')
+    const second = await tabs.leader()
+    expect(alive).toContain(second)
+    await agree([...alive, phone.page])
 
-  // The next one loses its process, a frame after its own words were on the screen.
-  alive.push(await tabs.open())
-  const before = await status(second)
-  await say(second, 'Last words of the second leader')
-  await stored(second, before)
-  await crash(second)
-  alive = others(alive, second)
-  const [survivor = phone.page] = alive
-  await say(survivor, 'As the second leader was killed')
-  await shown([...alive, phone.page], 'As the second leader was killed')
-  await shown([...alive, phone.page], 'Last words of the second leader')
-  expect(alive).toContain(await tabs.leader())
-  await agree([...alive, phone.page])
-  await expect.poll(() => messages(phone.page), moment).toEqual(await messages(survivor))
-  await stage.shot(phone, 'after two leaders')
-})
+    // The next leader is killed a frame after its own message was on screen.
+    alive.push(await tabs.open())
+    const before = await status(second)
+    await say(second, 'Last words of the second leader')
+    await stored(second, before)
+    await crash(second)
+    alive = others(alive, second)
+    const [survivor = phone.page] = alive
+    await say(survivor, 'As the second leader was killed')
+    await shown([...alive, phone.page], 'As the second leader was killed')
+    await shown([...alive, phone.page], 'Last words of the second leader')
+    expect(alive).toContain(await tabs.leader())
+    await agree([...alive, phone.page])
+    await expect.poll(() => messages(phone.page), moment).toEqual(await messages(survivor))
+    await stage.shot(phone, 'after two leaders')
+  },
+)
 
-/** In a page: IndexedDB takes nothing more once `isDiskFull` is set. */
+/** Runs in a page: IndexedDB refuses writes once `isDiskFull` is set. */
 const fillableDisk = `
   IDBDatabase.prototype.transaction = new Proxy(IDBDatabase.prototype.transaction, {
     apply(transaction, database, [names, mode, options]) {
@@ -76,7 +79,7 @@ const fillableDisk = `
     },
   })`
 
-story('what a tab could not put on disk before it died appears in those that live', async (stage) => {
+story('an edit that a tab could not store before it died appears in the other tabs', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   await newChat(laptop.page, 'Diary')
   await synced(laptop.page)
@@ -94,7 +97,7 @@ story('what a tab could not put on disk before it died appears in those that liv
   await agree([leader, other])
 })
 
-story('who signs out in one tab is signed out in all', async (stage) => {
+story('signing out in one tab signs out all tabs', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
   await newChat(laptop.page, 'Diary')
   await synced(laptop.page)
@@ -113,11 +116,11 @@ story('who signs out in one tab is signed out in all', async (stage) => {
 })
 
 const seed = Number(process.env['TABS_SEED'] ?? 20_261_122)
-// One of the ten writes.
+// Of the ten tabs, the writer is not killed.
 const kills = Math.min(9, Number(process.env['TABS_KILLS'] ?? 5))
 
 story(
-  `of ten tabs the one that leads goes at any moment, and nothing is lost (seed ${seed})`,
+  `the leading one of ten tabs is killed again and again, and nothing is lost (seed ${seed})`,
   async (stage) => {
     const random = createRandom(seed)
     const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
@@ -126,11 +129,11 @@ story(
     const spaceId = await spaceOf(laptop.page)
     const tabs = await openTabs(laptop, 10)
     const phone = await openElsewhere(stage, anna, { spaceId, chat: 'Diary' })
-    // The youngest writes: those that are older come to lead before it.
+    // The newest tab writes: older ones take the lead before it.
     const writer = tabs.pages.at(-1) ?? laptop.page
     let alive = tabs.pages
     async function killLeader(): Promise<void> {
-      // Whoever it is by now: a takeover may be under way.
+      // Asked again each time: a takeover may be in progress.
       const leader = await tabs.leader()
       expect(leader).not.toBe(writer)
       alive = others(alive, leader)
@@ -140,7 +143,7 @@ story(
     const written: string[] = []
     let killing = Promise.resolve()
     for (let kill = 0; kill < kills; kill++) {
-      // Somewhere in the midst of these, since nobody waits for it.
+      // Not awaited, so that it happens somewhere among the writes.
       killing = killing.then(killLeader)
       for (let lines = 1 + random.below(5); lines > 0; lines--) {
         const text = `${written.length + 1}: ${random.below(1_000_000)}`

@@ -25,7 +25,7 @@ const anna = accountOf('Anna')
 const ben = accountOf('Ben')
 const vera = accountOf('Vera')
 
-/** A folder with four chats in it, one of them in a folder of its own, and a chat beside it. */
+/** Creates a folder with three chats and a folder in it, which has another chat, and a chat beside them. */
 async function fillSpace(page: Page): Promise<void> {
   await newChat(page, 'Groceries')
   await newFolder(page, 'Summer')
@@ -62,7 +62,7 @@ async function openList(device: Device): Promise<void> {
 }
 
 story(
-  'one person deletes nearly everything, another undoes it, and it is all back where it was',
+  'one person deletes nearly everything, another undoes it, and everything is back in its place',
   async (stage) => {
     const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
     await fillSpace(laptop.page)
@@ -89,7 +89,7 @@ story(
     expect(await reader.page.getByTestId('recently-deleted').count()).toBe(0)
     await reader.page.keyboard.press('Escape')
 
-    // What else is to be said takes nothing away from it.
+    // Another notice does not replace it.
     await removeItem(laptop.page, 'Groceries')
     await laptop.page.getByTestId('notice').getByTestId('undo').click()
     await treeItem(laptop.page, { title: 'Groceries' }).waitFor()
@@ -107,66 +107,63 @@ story(
   },
 )
 
-story(
-  'what was deleted is in a list, days later and on a phone, and comes back from there',
-  async (stage) => {
-    const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
-    const spaceId = await spaceOf(laptop.page)
-    await fillSpace(laptop.page)
-    await openFolders(laptop.page, 'Summer', 'Sea')
-    const before = await treeRows(laptop.page)
-    await removeItem(laptop.page, 'Summer')
-    const notice = laptop.page.getByTestId('mass-deletion')
-    await notice.waitFor()
-    await notice.getByLabel('Close').click()
-    await notice.waitFor({ state: 'detached' })
-    await removeItem(laptop.page, 'Groceries')
-    await synced(laptop.page)
-    await laptop.page.reload()
-    await ready(laptop.page)
-    expect(await treeRows(laptop.page)).toEqual([])
-    await openList(laptop)
-    const titles = laptop.page.getByTestId('deletion-titles')
-    await expect.poll(() => titles.allInnerTexts()).toEqual(['“Summer”, “Groceries”'])
-    expect(await laptop.page.getByTestId('deletion-details').innerText()).toContain('7 items in all · You · ')
-    await stage.shot(laptop, 'the list')
+story('deleted items are listed later, on a phone too, and can be restored from the list', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  const spaceId = await spaceOf(laptop.page)
+  await fillSpace(laptop.page)
+  await openFolders(laptop.page, 'Summer', 'Sea')
+  const before = await treeRows(laptop.page)
+  await removeItem(laptop.page, 'Summer')
+  const notice = laptop.page.getByTestId('mass-deletion')
+  await notice.waitFor()
+  await notice.getByLabel('Close').click()
+  await notice.waitFor({ state: 'detached' })
+  await removeItem(laptop.page, 'Groceries')
+  await synced(laptop.page)
+  await laptop.page.reload()
+  await ready(laptop.page)
+  expect(await treeRows(laptop.page)).toEqual([])
+  await openList(laptop)
+  const titles = laptop.page.getByTestId('deletion-titles')
+  await expect.poll(() => titles.allInnerTexts()).toEqual(['“Summer”, “Groceries”'])
+  expect(await laptop.page.getByTestId('deletion-details').innerText()).toContain('7 items in all · You · ')
+  await stage.shot(laptop, 'the list')
 
-    const phone = await stage.device("Anna's phone", {
-      viewport: { width: 390, height: 844 },
-      deviceScaleFactor: 2,
-      isMobile: true,
-      hasTouch: true,
-    })
-    await openT69(phone.page, phone.url)
-    await signIn(phone.page, anna)
-    await openSpace(phone.page, spaceId)
-    await synced(phone.page)
-    await openList(phone)
-    await phone.page.getByTestId('deletion').waitFor()
-    await stage.shot(phone, 'the list')
-    // A history that arrives for the first time deletes what nobody here ever saw: no notice of that.
-    await phone.page.getByTestId('close-dialog').tap()
-    await phone.page.getByTestId('deleted-dialog').waitFor({ state: 'detached' })
-    expect(await phone.page.getByTestId('mass-deletion').count()).toBe(0)
-    await openList(phone)
-    await phone.page.getByTestId('restore-deletion').tap()
-    await phone.page.getByTestId('deletion').waitFor({ state: 'detached' })
-    await stage.shot(phone, 'restored')
-    await phone.page.getByTestId('close-dialog').tap()
-    await openFolders(phone.page, 'Summer', 'Sea')
-    for (const { page } of [phone, laptop]) await expect.poll(() => treeRows(page), moment).toEqual(before)
-    await laptop.page.getByTestId('close-dialog').click()
+  const phone = await stage.device("Anna's phone", {
+    viewport: { width: 390, height: 844 },
+    deviceScaleFactor: 2,
+    isMobile: true,
+    hasTouch: true,
+  })
+  await openT69(phone.page, phone.url)
+  await signIn(phone.page, anna)
+  await openSpace(phone.page, spaceId)
+  await synced(phone.page)
+  await openList(phone)
+  await phone.page.getByTestId('deletion').waitFor()
+  await stage.shot(phone, 'the list')
+  // A history that arrives for the first time deletes items that nobody here ever saw, and makes no notice.
+  await phone.page.getByTestId('close-dialog').tap()
+  await phone.page.getByTestId('deleted-dialog').waitFor({ state: 'detached' })
+  expect(await phone.page.getByTestId('mass-deletion').count()).toBe(0)
+  await openList(phone)
+  await phone.page.getByTestId('restore-deletion').tap()
+  await phone.page.getByTestId('deletion').waitFor({ state: 'detached' })
+  await stage.shot(phone, 'restored')
+  await phone.page.getByTestId('close-dialog').tap()
+  await openFolders(phone.page, 'Summer', 'Sea')
+  for (const { page } of [phone, laptop]) await expect.poll(() => treeRows(page), moment).toEqual(before)
+  await laptop.page.getByTestId('close-dialog').click()
 
-    await laptop.page.bringToFront()
-    await removeItem(laptop.page, 'Summer')
-    await phone.page.getByTestId('mass-deletion').waitFor(moment)
-    await stage.shot(phone, 'a notice in the drawer')
-    await phone.page.getByTestId('close-sidebar').tap()
-    await phone.page.getByTestId('mass-deletion').waitFor()
-    await stage.shot(phone, 'a notice on the page')
-    const width = () => phone.page.evaluate(() => document.documentElement.scrollWidth)
-    expect(await width()).toBe(390)
-    await phone.page.getByTestId('undo-mass-deletion').tap()
-    await expect.poll(() => treeRows(laptop.page), moment).toEqual(before)
-  },
-)
+  await laptop.page.bringToFront()
+  await removeItem(laptop.page, 'Summer')
+  await phone.page.getByTestId('mass-deletion').waitFor(moment)
+  await stage.shot(phone, 'a notice in the drawer')
+  await phone.page.getByTestId('close-sidebar').tap()
+  await phone.page.getByTestId('mass-deletion').waitFor()
+  await stage.shot(phone, 'a notice on the page')
+  const width = () => phone.page.evaluate(() => document.documentElement.scrollWidth)
+  expect(await width()).toBe(390)
+  await phone.page.getByTestId('undo-mass-deletion').tap()
+  await expect.poll(() => treeRows(laptop.page), moment).toEqual(before)
+})

@@ -16,7 +16,7 @@ import {
 } from '../lib/t69-page.ts'
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
-/** The page's server is a newer one from now on, in whose every answer a viewer is a "commenter". */
+/** Reloads the page with a newer server, which says "commenter" wherever this one says "viewer". */
 async function meetNewerServer(page: Page): Promise<void> {
   const renamed = (text: string): string => text.replaceAll('"role":"viewer"', '"role":"commenter"')
   await page.route('**/api/spaces**', async (route) => {

@@ -21,7 +21,7 @@ import {
 } from '../lib/t69-page.ts'
 import { openElsewhere } from '../lib/tabs-of.ts'
 
-/** A browser in which somebody used t69 in June 2025, with today's app not opened yet. */
+/** Fills the browser's database as t69 did in June 2025. Today's app has not been opened yet. */
 async function seed(page: Page, url: string): Promise<readonly SeededSpace[]> {
   // Any page of the origin that is not the app.
   await page.goto(`${url}/health`)
@@ -39,62 +39,59 @@ async function findsAll(page: Page, space: SeededSpace): Promise<void> {
   }
 }
 
-/** The app may show a text's lists and code as such; the words are what must be there. */
+/** The words of a text alone, since the app may show lists and code in their own form. */
 function letters(text: string): string {
   return text.replaceAll(/[^\p{L}\p{N}]+/gu, ' ').trim()
 }
 
-story(
-  'a browser with the localDb of June 2025 finds everything, here and on a second browser',
-  async (stage) => {
-    const laptop = await stage.device("Anna's laptop")
-    const { page } = laptop
-    // The page that the seed is sown from has no icon.
-    laptop.expectErrors(/favicon/)
-    const spaces = await seed(page, laptop.url)
-    const home = spaces[0]!
-    await openT69(page, laptop.url)
-    await stage.shot(laptop, 'opened for the first time')
+story('everything in a localDb of June 2025 is shown, here and in a second browser', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  // The page that seeds the database has no icon.
+  laptop.expectErrors(/favicon/)
+  const spaces = await seed(page, laptop.url)
+  const home = spaces[0]!
+  await openT69(page, laptop.url)
+  await stage.shot(laptop, 'opened for the first time')
 
-    for (const space of spaces) {
-      await openSpace(page, space.id)
-      await findsAll(page, space)
-    }
-    // What does not sync is still where it was: the secrets, the drafts, the layout, the theme.
-    const secrets = spaces.flatMap(({ id, secrets: keys }) =>
-      Object.entries(keys).map(([key, value]) => ({ spaceId: id, key, value })),
-    )
-    expect(await readStore(page, 'secrets')).toEqual(expect.arrayContaining(secrets))
-    const rows = await readStore(page, 'spaces')
-    for (const { id, name, ttabsLayout, theme, drafts } of spaces) {
-      const row = rows.find((stored) => stored['id'] === id)
-      expect(row).toMatchObject({ name, ttabsLayout, theme })
-      if (drafts !== null) expect(row?.['drafts']).toMatchObject(drafts)
-    }
+  for (const space of spaces) {
+    await openSpace(page, space.id)
+    await findsAll(page, space)
+  }
+  // Secrets, drafts, layout and theme, which do not sync, are still there.
+  const secrets = spaces.flatMap(({ id, secrets: keys }) =>
+    Object.entries(keys).map(([key, value]) => ({ spaceId: id, key, value })),
+  )
+  expect(await readStore(page, 'secrets')).toEqual(expect.arrayContaining(secrets))
+  const rows = await readStore(page, 'spaces')
+  for (const { id, name, ttabsLayout, theme, drafts } of spaces) {
+    const row = rows.find((stored) => stored['id'] === id)
+    expect(row).toMatchObject({ name, ttabsLayout, theme })
+    if (drafts !== null) expect(row?.['drafts']).toMatchObject(drafts)
+  }
 
-    const anna = accountOf('Anna')
-    await signUp(page, anna)
-    for (const space of spaces) {
-      await openSpace(page, space.id)
-      await enableSync(page)
-    }
-    await stage.shot(laptop, 'both spaces synced')
+  const anna = accountOf('Anna')
+  await signUp(page, anna)
+  for (const space of spaces) {
+    await openSpace(page, space.id)
+    await enableSync(page)
+  }
+  await stage.shot(laptop, 'both spaces synced')
 
-    const second = await stage.device("Anna's second browser")
-    await openT69(second.page, second.url)
-    await signIn(second.page, anna)
-    for (const space of spaces) {
-      await openSpace(second.page, space.id)
-      await synced(second.page)
-      await findsAll(second.page, space)
-    }
-    await stage.shot(second, 'the spaces of June 2025')
-    const stored = await readStore(second.page, 'secrets')
-    expect(stored.filter(({ spaceId }) => spaceId === home.id)).toEqual([])
-  },
-)
+  const second = await stage.device("Anna's second browser")
+  await openT69(second.page, second.url)
+  await signIn(second.page, anna)
+  for (const space of spaces) {
+    await openSpace(second.page, space.id)
+    await synced(second.page)
+    await findsAll(second.page, space)
+  }
+  await stage.shot(second, 'the spaces of June 2025')
+  const stored = await readStore(second.page, 'secrets')
+  expect(stored.filter(({ spaceId }) => spaceId === home.id)).toEqual([])
+})
 
-/** In a page of June 2025: changes the text of a message as t69 did then, through Dexie 4 at version 2. */
+/** Runs in a page: changes the text of a message as t69 did in June 2025, through Dexie 4 at version 2. */
 async function editInJune(edit: {
   spaceId: string
   treeId: string
@@ -119,8 +116,8 @@ interface JuneDb {
   table(name: string): { bulkPut(rows: object[]): Promise<unknown> }
 }
 
-story('what somebody writes in a tab of June 2025 that stays open goes up all the same', async (stage) => {
-  // The page in which the old t69 runs is the server's, with a script that the server does not know.
+story('edits in a June 2025 tab that stays open during the upgrade are synced', async (stage) => {
+  // The old t69 runs in a page of the server, as a script that the server's policy does not allow.
   const laptop = await stage.device("Anna's laptop", { bypassCSP: true })
   laptop.expectErrors(/favicon/)
   const june = laptop.page
@@ -144,7 +141,7 @@ story('what somebody writes in a tab of June 2025 that stays open goes up all th
   await message(phone.page, 'Before the upgrade').waitFor()
 
   await june.evaluate(editInJune, { ...where, clock: 1_001, text: 'After the upgrade' })
-  // Somebody turns from the old tab to the new one.
+  // The user turns from the old tab to the new one.
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
   await message(page, 'After the upgrade').waitFor()
   await message(phone.page, 'After the upgrade').waitFor()
@@ -153,7 +150,7 @@ story('what somebody writes in a tab of June 2025 that stays open goes up all th
   expect(await messages(phone.page)).toHaveLength(chat.messages.length)
 })
 
-story('a tab that holds up the upgrade is named, and nothing is lost once it is closed', async (stage) => {
+story('a tab that blocks the upgrade is reported, and nothing is lost once it is closed', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   laptop.expectErrors(/favicon/)
   const holder = laptop.page
@@ -164,9 +161,7 @@ story('a tab that holds up the upgrade is named, and nothing is lost once it is 
   })
   const page = await laptop.context.newPage()
   await page.goto(laptop.url)
-  await expect
-    .poll(() => page.getByTestId('notice').innerText())
-    .toMatch(/Close that tab to continue here/)
+  await expect.poll(() => page.getByTestId('notice').innerText()).toMatch(/Close that tab to continue here/)
   await holder.close()
   await ready(page)
   await openSpace(page, home!.id)

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 
-/** An endpoint that speaks OpenAI's protocol and says what the test gives it to say, when it says so. */
+/** An endpoint with OpenAI's API that streams what the test gives it, when the test says so. */
 export interface FakeProvider {
   readonly baseUrl: string
   /** The `authorization` of each request for a reply. */
   readonly asked: readonly string[]
-  /** Streams a piece to everybody who waits for a reply, once somebody does. */
+  /** Streams a piece to all requests that wait for a reply, once there is one. */
   stream(piece: string): Promise<void>
   finish(): void
   [Symbol.dispose](): void
@@ -15,7 +15,7 @@ export interface FakeProvider {
 export async function startFakeProvider(): Promise<FakeProvider> {
   const asked: string[] = []
   const waiting = new Set<ServerResponse>()
-  let somebodyAsks = Promise.withResolvers<void>()
+  let requested = Promise.withResolvers<void>()
 
   const server = createServer((request, response) => {
     response.setHeader('access-control-allow-origin', '*')
@@ -28,7 +28,7 @@ export async function startFakeProvider(): Promise<FakeProvider> {
     response.setHeader('content-type', 'text/event-stream')
     response.flushHeaders()
     waiting.add(response)
-    somebodyAsks.resolve()
+    requested.resolve()
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -39,14 +39,14 @@ export async function startFakeProvider(): Promise<FakeProvider> {
     baseUrl: `http://127.0.0.1:${address.port}/v1`,
     asked,
     async stream(piece) {
-      await somebodyAsks.promise
+      await requested.promise
       const chunk = JSON.stringify({ choices: [{ delta: { content: piece } }] })
       for (const response of waiting) response.write(`data: ${chunk}\n\n`)
     },
     finish() {
       for (const response of waiting) response.end('data: [DONE]\n\n')
       waiting.clear()
-      somebodyAsks = Promise.withResolvers()
+      requested = Promise.withResolvers()
     },
     [Symbol.dispose]() {
       server.close()

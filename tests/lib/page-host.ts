@@ -3,7 +3,7 @@ import { extname } from 'node:path'
 
 import { build, defaultClientConditions } from 'vite'
 
-/** An origin of a test's own, whose every page runs one script. */
+/** An origin for one test, whose pages all run the same script. */
 export interface PageHost extends AsyncDisposable {
   readonly url: string
 }
@@ -11,8 +11,8 @@ export interface PageHost extends AsyncDisposable {
 const types: Readonly<Record<string, string>> = { '.js': 'text/javascript', '.map': 'application/json' }
 
 /**
- * Bundles `entry`, our packages from source, and serves it. `/` is an ordinary page; `/opaque` has no origin
- * of its own, so the browser refuses it storage, as it does where somebody has blocked cookies.
+ * Bundles `entry`, with our packages from source, and serves it. `/` is an ordinary page. `/opaque` has an opaque
+ * origin, so the browser refuses it storage, as it does where cookies are blocked.
  */
 export async function hostPage(entry: string): Promise<PageHost> {
   const files = await bundle(entry)
@@ -20,7 +20,7 @@ export async function hostPage(entry: string): Promise<PageHost> {
     const name = new URL(request.url ?? '/', 'http://host').pathname.slice(1)
     const file = files.get(name)
     if (file !== undefined) {
-      // A page without an origin asks for its own script across origins.
+      // A page with an opaque origin requests its own script across origins.
       const type = types[extname(name)] ?? 'application/octet-stream'
       response.writeHead(200, { 'content-type': type, 'access-control-allow-origin': '*' }).end(file)
     } else if (name === '' || name === 'opaque') {
@@ -45,7 +45,7 @@ export async function hostPage(entry: string): Promise<PageHost> {
   }
 }
 
-/** The output's files by name; the entry's is `page.js`. */
+/** The bundled files by name; that of the entry is `page.js`. */
 async function bundle(entry: string): Promise<ReadonlyMap<string, string | Uint8Array>> {
   const built = await build({
     configFile: false,

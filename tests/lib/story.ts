@@ -11,19 +11,19 @@ import { startServer, type ServerProcess, type ServerProcessOptions } from './se
 
 const artifacts = join(import.meta.dirname, '../../artifacts')
 
-/** What a story has to tell itself with: the built server, a real browser, and somebody's devices. */
+/** What a story is told with: the built server, a real browser, and people's devices. */
 export interface Stage {
   readonly server: ServerProcess
   readonly browser: Browser
-  /** A browser of its own for somebody: "Anna's laptop". */
+  /** A device with its own storage and network, named for its user: "Anna's laptop". */
   device(name: string, context?: BrowserContextOptions, wire?: NetworkLinkOptions): Promise<Device>
-  /** Keeps what the device shows now, as `artifacts/<story>/<n>-<device>-<moment>.png`. */
+  /** Saves a screenshot of the device as `artifacts/<story>/<n>-<device>-<moment>.png`. */
   shot(device: Device, moment: string): Promise<void>
 }
 
 /**
- * A browser test. It fails on errors that a page puts on its console and the story did not expect, and
- * leaves what the pages showed and what the server said where someone can look at it. `options` are the server's.
+ * Defines a browser test. The test fails on console errors that the story did not expect. A failed one leaves
+ * screenshots of its pages and the server's log in `artifacts/`. `options` are the server's.
  */
 export function story(
   name: string,

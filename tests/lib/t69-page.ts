@@ -1,7 +1,8 @@
+import type { InviteRole } from '@t69/protocol'
 import type { Locator, Page } from 'playwright-core'
 import { expect } from 'vitest'
 
-/** t69 as a person uses it. Test ids are those of apps/t69/README.md. */
+/** Uses t69 as a person does. The test ids are those of apps/t69/README.md. */
 
 export interface Account {
   readonly name: string
@@ -13,7 +14,7 @@ export function accountOf(name: string): Account {
   return { name, email: `${name.toLowerCase()}@example.org`, password: `${name} likes long passwords` }
 }
 
-/** Long enough for what is live, and less than the 10 s after which a tab asks by itself. */
+/** How long an edit takes to appear elsewhere at most: less than the 10 s after which a tab asks by itself. */
 export const moment = { timeout: 9_000 }
 
 /** Opens the app and waits until a space is on screen. */
@@ -32,7 +33,7 @@ export async function signUp(page: Page, account: Account): Promise<void> {
   await submitSignUp(page, account)
 }
 
-/** The dialog alone, where it is open already. */
+/** Fills in the dialog, where it is open already. */
 export async function submitSignUp(page: Page, account: Account): Promise<void> {
   const dialog = page.getByTestId('auth-dialog')
   await dialog.getByTestId('auth-name').fill(account.name)
@@ -58,7 +59,7 @@ export async function enableSync(page: Page): Promise<void> {
   await synced(page)
 }
 
-/** Live, with nothing waiting. */
+/** Waits until the space is live and no edits wait. */
 export async function synced(page: Page): Promise<void> {
   await page.locator('[data-testid=sync-status][data-phase=live][data-pending="0"]').waitFor()
 }
@@ -68,7 +69,7 @@ export async function spaceOf(page: Page): Promise<string> {
   return (await page.getByTestId('app').getAttribute('data-space-id')) ?? ''
 }
 
-/** Opens one of the spaces that the switcher lists, once it does: a sign-in brings the list a moment later. */
+/** Opens a space from the switcher, once it is listed: after a sign-in, the list takes a moment. */
 export async function openSpace(page: Page, spaceId: string): Promise<void> {
   const item = page.locator(`[data-testid=space-item][data-space-id="${spaceId}"]`)
   await expect
@@ -86,7 +87,7 @@ export async function openSpace(page: Page, spaceId: string): Promise<void> {
   await ready(page)
 }
 
-/** Makes a space and opens it. */
+/** Creates a space and opens it. */
 export async function newSpace(page: Page, name: string): Promise<void> {
   await showSidebar(page)
   await page.getByTestId('space-switcher').click()
@@ -109,8 +110,8 @@ export async function status(
 }
 
 /**
- * The edits on screen have reached this device's disk: it takes them within a frame. They count as waiting
- * from then on, or the server has them already.
+ * Waits until the edits on screen are on this device's disk, which takes a frame. From then on they count as waiting,
+ * or the server has them already.
  */
 export async function stored(page: Page, before: { head: number }): Promise<void> {
   await expect
@@ -121,7 +122,7 @@ export async function stored(page: Page, before: { head: number }): Promise<void
     .toBe(true)
 }
 
-/** On a phone the sidebar is a drawer. */
+/** Opens the sidebar where it is a drawer, as on a phone. */
 export async function showSidebar(page: Page): Promise<void> {
   const opener = page.getByTestId('open-sidebar')
   if ((await opener.isVisible()) && !(await isDrawerOpen(page))) await opener.click()
@@ -131,12 +132,12 @@ export async function hideSidebar(page: Page): Promise<void> {
   if (await isDrawerOpen(page)) await page.getByTestId('close-sidebar').click()
 }
 
-/** What is in it can be seen for a moment after it was closed. */
+/** Read from the attribute, because the drawer stays visible for a moment after it was closed. */
 async function isDrawerOpen(page: Page): Promise<boolean> {
   return (await page.getByTestId('sidebar').getAttribute('data-open')) === 'true'
 }
 
-/** Makes a chat with a title, at the top of the tree, and opens it. */
+/** Creates a chat with a title in the selected folder, or at the top, and opens it. */
 export async function newChat(page: Page, title: string): Promise<void> {
   await showSidebar(page)
   const before = await page.getByTestId('app').getAttribute('data-chat-id')
@@ -167,7 +168,7 @@ export async function renameItem(page: Page, item: Locator, title: string): Prom
   await treeItem(page, { title }).waitFor()
 }
 
-/** A row of the sidebar tree. */
+/** The rows of the sidebar tree that match. */
 export function treeItem(page: Page, wanted: { title?: string; selected?: boolean }): Locator {
   const rows = page.locator(
     `[data-testid=tree-item]${wanted.selected === true ? '[aria-selected=true]' : ''}`,
@@ -176,7 +177,7 @@ export function treeItem(page: Page, wanted: { title?: string; selected?: boolea
   return rows.filter({ has: page.getByTestId('tree-title').getByText(wanted.title, { exact: true }) })
 }
 
-/** The sidebar as text, a row each, indented by its level. */
+/** The titles in the sidebar, one for each row, indented by its level. */
 export async function treeRows(page: Page): Promise<string[]> {
   return await page.getByTestId('tree-item').evaluateAll((rows) =>
     rows.map((row) => {
@@ -205,8 +206,8 @@ export async function messages(page: Page): Promise<string[]> {
   return texts.map((text) => text.trim())
 }
 
-/** An invite link of the open space. */
-export async function invite(page: Page, role: 'editor' | 'viewer'): Promise<string> {
+/** Creates an invite link of the open space and returns it. */
+export async function invite(page: Page, role: InviteRole): Promise<string> {
   await showSidebar(page)
   await page.getByTestId('share').click()
   await page.getByTestId('invite-role').selectOption(role)

@@ -2,7 +2,7 @@ import type { Device } from './device.ts'
 import type { Stage } from './story.ts'
 import { enableSync, openT69, ready, signUp, submitSignUp, synced, type Account } from './t69-page.ts'
 
-/** Somebody with an account and a space of theirs that syncs, open. */
+/** A device on which someone has just signed up, with their own synced space open. */
 export async function openOwnSpace(stage: Stage, deviceName: string, account: Account): Promise<Device> {
   const device = await stage.device(deviceName)
   await openT69(device.page, device.url)
@@ -11,7 +11,7 @@ export async function openOwnSpace(stage: Stage, deviceName: string, account: Ac
   return device
 }
 
-/** Somebody new who opens an invite link, signs up there, and is in the space, live. */
+/** A device on which someone new has opened an invite link, signed up, and joined the space, live. */
 export async function acceptInvite(
   stage: Stage,
   deviceName: string,
@@ -19,7 +19,7 @@ export async function acceptInvite(
   link: string,
 ): Promise<Device> {
   const device = await stage.device(deviceName)
-  // The link names the server by the inviter's wire; this device has its own.
+  // The link has the address of the inviter's wire; this device has its own.
   await device.page.goto(new URL(new URL(link).pathname, device.url).href)
   const dialog = device.page.getByTestId('auth-dialog')
   await dialog.waitFor()

@@ -1,6 +1,6 @@
 import { Dexie } from 'dexie'
 
-/** t69 of June 2025 as a tab of it holds `localDb`: through Dexie 4, at version 2. */
+/** Opens `localDb` as t69 did in June 2025: through Dexie 4, at version 2. */
 export async function openJune2025(): Promise<Dexie> {
   const db = new Dexie('localDb')
   db.version(2).stores({
@@ -12,16 +12,16 @@ export async function openJune2025(): Promise<Dexie> {
   return await db.open()
 }
 
-/** What a tab that somebody types in has done so far. */
+/** The edits of a tab in use so far. */
 export interface Typing {
-  /** Clocks of the edits that it was told are stored. */
+  /** The clocks of the edits that were stored. */
   readonly stored: number[]
-  /** Edits that failed, which t69 shows. */
+  /** The errors of the edits that failed. */
   readonly failed: string[]
   stop(): Promise<void>
 }
 
-/** Writes edits of a tree one after the other, as t69's `appendTreeOps` does, until it is stopped. */
+/** Writes edits of a tree one after the other, as t69's `appendTreeOps` does, until stopped. */
 export function typeOn(db: Dexie, spaceId: string, treeId: string, firstClock: number): Typing {
   const stored: number[] = []
   const failed: string[] = []

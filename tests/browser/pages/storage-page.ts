@@ -6,8 +6,8 @@ import { seedT69V2 } from '@t69/sync-client/testing/seed-t69-v2'
 import { openJune2025, typeOn } from './june-2025.ts'
 
 /**
- * What a test's functions find in the page that they are handed to, since they take nothing else with them.
- * The ids are those that `someOps` has without being told.
+ * What the functions that a test runs in the page can use: they cannot bring anything else with them. The ids are the
+ * defaults of `someOps`.
  */
 const lab = {
   clientStorageCases,
