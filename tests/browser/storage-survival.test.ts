@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { browserKiller } from '../lib/chromium.ts'
 import { openStorageLab, type StorageLab } from '../lib/storage-lab.ts'
 
-/** The storage through what browsers do to it: they are killed, end connections, have no room, refuse access. */
+/** The storage in a browser that is killed, ends connections, has no room, or refuses access. */
 
 let device: StorageLab
 

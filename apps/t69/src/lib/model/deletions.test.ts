@@ -117,7 +117,7 @@ test('the list leaves out settings and providers, and has a deleted forest for i
   restoreItems(it.tree, deletedItemsOf(it.tree)[0]!)
   expect(lines(it.tree)).toEqual(before)
 
-  // A chat that had gone before its forest did: it needs a forest of its own.
+  // A chat that was deleted before its forest: restoring it needs a new forest.
   const deleted = deleteItem(it.tree, first, null)
   it.tree.deleteVertex(childrenNamed(root, 'app-forest')[0]!.id)
   restoreItems(it.tree, deleted)

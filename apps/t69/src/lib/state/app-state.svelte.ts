@@ -15,17 +15,17 @@ export class AppState {
   readonly client: SyncClient
   readonly ui = new Ui()
   user = $state.raw<User | null>(null)
-  /** Whoever was signed in last on this page: the user of its synced spaces, also after signing out. */
+  /** The user who was signed in last on this page. Synced spaces stay theirs after signing out. */
   #lastUser = $state.raw<User | null>(null)
   spaces = $state.raw<readonly SpaceInfo[]>([])
   /** The space on screen; null only until the first one is open. */
   view = $state.raw<SpaceView | null>(null)
   /**
-   * The author of what is written now; null for nobody. What is written in a synced space after signing out goes
-   * up once the same user signs in again.
+   * The author of new messages, or null. Those written in a synced space after signing out are sent once the same user
+   * signs in again.
    */
   readonly author = $derived(this.#isLocal ? this.user : this.#lastUser)
-  /** Whoever looks at the screen, to tell their own messages and deletions from those of others. */
+  /** The person at the screen, to tell their messages and deletions from those of others. */
   readonly reader = $derived<Pick<Reader, 'id' | 'isAlone'>>({
     id: this.#lastUser?.id ?? null,
     isAlone: this.#isLocal,
@@ -66,7 +66,7 @@ export class AppState {
       if (space === undefined) await this.#openAnySpace()
       else await this.openSpace(space.id, space.id === address.spaceId ? address.treeId : null)
     }
-    await this.acceptInvite()
+    await this.#acceptInvite()
   }
 
   async refreshSpaces(): Promise<void> {
@@ -160,7 +160,7 @@ export class AppState {
   }
 
   /** Joins the space of the invite link that the page was opened with. Asks to sign in first. */
-  async acceptInvite(): Promise<void> {
+  async #acceptInvite(): Promise<void> {
     const token = this.#invite
     if (token === null) return
     if (this.user === null) {
@@ -183,7 +183,7 @@ export class AppState {
     if (user !== null) this.#lastUser = user
     await this.refreshSpaces()
     if (user === null) return
-    if (this.#invite !== null) return this.acceptInvite()
+    if (this.#invite !== null) return this.#acceptInvite()
     await this.#inTurn(() => this.#leaveBlankFirstSpace())
   }
 

@@ -9,8 +9,8 @@ export class MassDeletions {
   noticed = $state.raw<readonly MassDeletion[]>([])
   #stop = (): void => {}
   /**
-   * The items on screen before this page had caught up; null once it has. A history that arrives for the first
-   * time deletes much that nobody here ever saw, and that is not worth a notice.
+   * The items on screen before this page had caught up; null once it has. A history that arrives for the first time
+   * deletes many items that nobody here ever saw, which is not worth a notice.
    */
   #shownBefore: ReadonlySet<string> | null
 
