@@ -1,4 +1,4 @@
-import type { Presence, Rights, RoleName, User } from '@t69/protocol'
+import type { Presence, Rights, User } from '@t69/protocol'
 import type { Space, SpaceStatus } from '@t69/sync-client'
 import { SvelteSet } from 'svelte/reactivity'
 
@@ -29,7 +29,8 @@ export class SpaceView {
   tree: Tree
   status: SpaceStatus
   name: string
-  role: RoleName | null
+  /** The server knows the user as a member: the space is not local, and the user was not removed from it. */
+  isMember: boolean
   /** What the user may do in the space: the screens ask nothing else. */
   rights: Rights
   present: readonly Presence[]
@@ -42,10 +43,9 @@ export class SpaceView {
   colorScheme = $state<ColorScheme>('system')
   readonly openFolders = new SvelteSet<string>()
   readonly massDeletions: MassDeletions
-  /** What deleting the space would delete; null where the role does not allow it. */
+  /** Where deleting the space would delete it; null when the user may not. */
   readonly deletes = $derived.by<'everywhere' | 'here' | null>(() => {
-    // Local, or one that the user is not a member of any more: only this device's copy goes.
-    if (this.role === null) return 'here'
+    if (!this.isMember) return 'here'
     return this.rights.delete ? 'everywhere' : null
   })
   #opened: Promise<void> = Promise.resolve()
@@ -56,7 +56,7 @@ export class SpaceView {
     this.tree = $state.raw(space.root)
     this.status = $state.raw(space.status)
     this.name = $state(space.name)
-    this.role = $state.raw(space.role)
+    this.isMember = $state(space.role !== null)
     this.rights = $state.raw(space.rights)
     this.present = $state.raw(space.presence)
     this.massDeletions = new MassDeletions(space)
@@ -76,7 +76,7 @@ export class SpaceView {
   refresh(): void {
     this.status = this.space.status
     this.name = this.space.name
-    this.role = this.space.role
+    this.isMember = this.space.role !== null
     this.rights = this.space.rights
     if (this.status.phase === 'live') this.massDeletions.caughtUp(this.tree)
   }
