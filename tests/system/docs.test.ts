@@ -14,7 +14,7 @@ const maxLineLength = 200
 /** What the snippets of the READMEs take for granted: a name that is missing here fails the type check. */
 const given = `
 import type {
-  ClientToServerEvents, ErrorBody, ServerToClientEvents, SpaceId, TreeId, TreeOperation, VertexId,
+  ClientToServerEvents, ErrorBody, RoleName, ServerToClientEvents, SpaceId, TreeId, TreeOperation, VertexId,
 } from '@t69/protocol'
 import type { SyncPhase } from '@t69/sync-client'
 import type * as client from 'socket.io-client'
@@ -25,6 +25,7 @@ declare global {
   const url: string
   const token: string
   const json: unknown
+  const role: RoleName
   const spaceId: SpaceId
   const treeId: TreeId
   const vertexId: VertexId
