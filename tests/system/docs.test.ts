@@ -181,7 +181,7 @@ test('every setting of the server is described in its README', () => {
   const settings = Array.from(config.matchAll(/^ {2}([A-Z][A-Z_]+): /gm), ([, name]) => name ?? '')
   expect(settings).toContain('DATA_DIR')
   const described = read('packages/server/README.md')
-  expect(settings.filter((name) => !described.includes(`| \`${name}\``))).toEqual([])
+  expect(settings.filter((name) => !described.includes(`\`${name}\``))).toEqual([])
 })
 
 test('the TypeScript in the READMEs compiles against the packages', async () => {
