@@ -111,6 +111,10 @@ function tableOf(document: string, head: string): string[][] {
     )
 }
 
+function withoutTicks(text: string): string {
+  return text.replaceAll('`', '')
+}
+
 function read(document: string): string {
   return readFileSync(join(root, document), 'utf8')
 }
@@ -168,6 +172,18 @@ test('the table in architecture.md gives every role the rights that it has', () 
     ...roleSchema.options.map((role) => (Reflect.get(rightsOf(role), right) === true ? 'yes' : '')),
   ])
   expect(cells.map((row) => row.slice(0, -1))).toEqual([['right', ...roleSchema.options], ...expected])
+})
+
+test('the map in AGENTS.md has the arrows of the server that lint holds', () => {
+  const lint = read('oxlint.config.ts')
+  const drawn = tableOf('AGENTS.md', '| server folder ').slice(1)
+  const held = drawn.map(([folder = '']) => {
+    const [, imports = ''] =
+      new RegExp(`\\b${withoutTicks(folder)}: \\{\\s*imports: \\[([^\\]]*)`).exec(lint) ?? []
+    return [folder, Array.from(imports.matchAll(/'([^']+)'/g), ([, name]) => name).join(', ')]
+  })
+  expect(drawn.map(([folder, , imports = '']) => [folder, withoutTicks(imports)])).toEqual(held)
+  expect(drawn.length).toBeGreaterThan(5)
 })
 
 test('every decision is listed in the table of decisions', () => {
