@@ -20,52 +20,96 @@ import type { Replica } from '@t69/replica'
 
 import type { RejectedEdit } from './storage/index.ts'
 
-/** What `@t69/sync-client` offers an app. `createSyncClient` makes it. */
+/**
+ * The API of `@t69/sync-client`, as an app sees it. `createSyncClient` makes a `SyncClient`:
+ *
+ *     const client = createSyncClient({ url: location.origin })
+ *     await client.ready
+ *     const space = await client.createSpace({ name: 'Notes' })
+ *     space.root.root?.newNamedChild('folder') // a RepTree: edit it, observe it
+ *
+ * Editing never waits: an edit shows at once, is on this device's disk within a frame (`stored`), and goes to the
+ * server when there is a connection (`flushed`).
+ *
+ * A refused call rejects with a `SyncError`. Its `code` is one of `errorCodes` in `@t69/protocol`, which says for
+ * each code what to do about it. A call that needs the server rejects with `unavailable` when the server cannot be
+ * reached, with `unauthenticated` when nobody is signed in, and with `rate_limited` (and `retryAfterMs`) when there
+ * were too many. The docstrings below name the other codes.
+ */
 
 export interface Credentials {
   readonly email: string
   readonly password: string
 }
 
+/** Removes the listener. Calling it again does nothing. */
 export type Unsubscribe = () => void
 
-/** Throws `SyncError` where the server refuses; every code says what to do (see `errorCodes`). */
+/** One per tab in a browser, one per bot elsewhere. */
 export interface SyncClient {
-  /** Who is signed in, also while offline; null when nobody is. Known once `ready` resolves. */
+  /** Who is signed in, offline too; null when nobody is. Null until `ready` resolves. */
   readonly user: User | null
+  /** Called when somebody has signed in or out, here or in another tab, and when the user's name has changed. */
   onUser(listener: (user: User | null) => void): Unsubscribe
-  /** The stored session is read. Needs no network. */
+  /** Resolves when the storage is open and the stored session is read. Needs no network. Every call awaits it. */
   readonly ready: Promise<void>
-  /** Why nothing outlives this page (private window, storage refused), or null. Show it. */
+  /** Why nothing outlives this page (a private window, storage that the browser refuses), or null. Show it. */
   readonly volatileReason: string | null
 
+  /** Creates an account and signs in. Throws `already_exists` when the e-mail address has an account. */
   signUp(input: Credentials & { readonly name: string }): Promise<User>
+  /** Throws `wrong_credentials`. Spaces that are local stay local: see `Space.enableSync`. */
   signIn(input: Credentials): Promise<User>
-  /** Ends the session here, or everywhere. Spaces stay on the device. Works offline. */
+  /** Ends the session on this device, or on all devices. Spaces stay here. Offline, the server hears of it later. */
   signOut(options?: { readonly everywhere?: boolean }): Promise<void>
-  /** Signs out every other device. Throws `wrong_credentials` when `password` is not the present one. */
+  /** Also signs out every other device. Throws `wrong_credentials` when `password` is not the current one. */
   changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
   /**
-   * Deletes the account at the server, with the spaces that nobody else is in. What this device has stays on it, and
-   * is not sent again. Throws `wrong_credentials`, and `forbidden`, whose message names the spaces that would be left
-   * without an owner.
+   * Deletes the account on the server, with the spaces that have no other member. Spaces on this device stay, and
+   * are never sent again. Throws `wrong_credentials`, or `forbidden` with a message that names the spaces that
+   * would be left without an owner.
    */
   deleteAccount(input: { readonly password: string }): Promise<void>
 
-  /** Signed in: a space that syncs as soon as there is a connection. Signed out: a local one. */
+  /**
+   * Creates a space and resolves once it is on this device's disk. Needs no network. While somebody is signed in,
+   * the space is theirs, and syncs as soon as there is a connection; otherwise it is local (see `enableSync`).
+   */
   createSpace(input: { readonly name: string }): Promise<Space>
-  /** Local spaces, this user's, also those that only the server knows yet, and those of accounts deleted here. */
+  /**
+   * The spaces to show, oldest first: local ones, the user's (also those that are only on the server so far), and
+   * those of accounts that were deleted on this device. Waits up to 4 s for the server's list, then uses the last
+   * known one.
+   */
   listSpaces(): Promise<SpaceInfo[]>
-  /** Called when the list may have changed. */
+  /** Called when the result of `listSpaces` may have changed, through this tab, another tab or the server. */
   onSpaces(listener: () => void): Unsubscribe
-  /** Opening one that is open returns the same object. A space only on the server starts empty and fills. */
+  /**
+   * Opens a space; an open space is returned as the same object. One that is only on the server starts empty and
+   * fills. Throws `not_found`, and `invalid_request` for text that is not an id.
+   *
+   *     const space = await client.openSpace(spaceId)
+   *     const stop = space.onStatus(({ phase, pending, error }) => show(phase, pending, error))
+   */
   openSpace(spaceId: string): Promise<Space>
-  /** Deletes the space from this device, and for everybody when it is synced and the user owns it. */
+  /**
+   * Deletes the space from this device; and from the server, for everybody, if it is synced and the role of the user
+   * who is signed in may delete it. If the server cannot be reached then, nothing is deleted.
+   */
   deleteSpace(spaceId: string): Promise<void>
-  /** Joins the space of an invite link; signed in only. */
+  /**
+   * Joins the space of an invite link. A member keeps their role. Throws `not_found` for an unknown token, and
+   * `invite_expired` for one that no longer works.
+   *
+   *     const { id } = await client.acceptInvite(token) // `token` of `Space.invite`, the end of its `url`
+   *     const space = await client.openSpace(id)
+   */
   acceptInvite(token: string): Promise<SpaceSummary>
 
-  /** Lets go of sockets, timers and storage. Edits already made are stored first. */
+  /**
+   * Stores the edits that are not on disk yet, then releases the socket, the timers and the storage. Calls after
+   * it throw `unavailable`. Calling it again returns the same promise.
+   */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -74,32 +118,40 @@ export interface SpaceInfo {
   readonly id: SpaceId
   readonly name: string
   readonly createdAt: Date
-  /** `null` for a local space. A newer server may name a role that this version does not know. */
+  /** Null for a local space. A newer server may name a role that this version does not know. */
   readonly role: RoleName | null
+  /** False for a local space. */
   readonly synced: boolean
 }
 
 /**
- * `local`: never synced. `signed-out`: synced, but nobody (or somebody else) is signed in. `offline`: no
- * connection, retried by itself. `connecting`, `catching-up`, `live`: as they say. `blocked`: the server
- * refuses this space (removed, deleted, too old a client, an account that is gone); `error` says why, and the
- * edits stay here.
+ * What syncing does now:
+ * - `local`: the space does not sync.
+ * - `signed-out`: it syncs, but its user is not signed in (nobody is, or somebody else).
+ * - `offline`: there is no connection; it is retried.
+ * - `connecting`: connecting, or joining the space.
+ * - `catching-up`: fetching what others wrote meanwhile.
+ * - `live`: up to date; changes come as they are made.
+ * - `blocked`: the server refuses this space or this client (removed from it, deleted, client too old, account
+ *   deleted). `error` says why. Edits stay on this device.
  */
 export type SyncPhase = 'local' | 'signed-out' | 'offline' | 'connecting' | 'catching-up' | 'live' | 'blocked'
 
 export interface SpaceStatus {
   readonly phase: SyncPhase
-  /** Edits made here that the server has not committed yet. */
+  /** How many edits made on this device the server has not committed yet. */
   readonly pending: number
-  /** Edits that the server refused; they stay here. See `rejectedEdits`. */
+  /** How many edits the server refused. They stay on this device: see `rejectedEdits`. */
   readonly rejected: number
-  /** How many of the log's operations this device has, and how many there are. */
+  /** How many of the log's operations this device has stored, counted from the start of the log. */
   readonly cursor: number
+  /** How many operations the log has, as far as is known. */
   readonly head: number
+  /** Why syncing, pushing or storing does not go on, or null. Errors that pass are retried without a call. */
   readonly error: ErrorBody | null
   /**
-   * Why edits made here are not on this device's disk yet (no room, say), or null. They go on being tried. Show
-   * it: what is in memory only is lost with the page.
+   * Why edits are not on this device's disk yet (the disk is full, say), or null. They are retried, but until then
+   * they are only in memory, and lost with the page. Show it.
    */
   readonly unstored: string | null
 }
@@ -110,60 +162,126 @@ export interface Space {
   /** Null while local. A newer server may name a role that this version does not know. */
   readonly role: RoleName | null
   /**
-   * What the user may do here. All of it in a local space; in a synced one whose role is not known yet, what an
-   * editor may: edits are kept, and the server decides. Changes with `onStatus`.
+   * What the user may do here: everything in a local space, and what the role allows in a synced one. While the
+   * role is not known yet, an editor's rights: edits are kept, and the server decides. Changes with `onStatus`.
+   *
+   *     editor.readOnly = !space.rights.edit
+   *     shareButton.hidden = !space.rights.invite
    */
   readonly rights: Rights
-  /** The space tree, whose id is the space's. The same object, but see `onReplaced`. */
+  /** The space's own tree, whose id is the space's. The same object until `onReplaced` names it. */
   readonly root: Replica
 
-  /** A tree of the space by its id, loaded from this device; the same object while it is open. */
+  /**
+   * Opens a tree of the space, read from this device; an open tree is returned as the same object. Each call needs
+   * a `closeTree`. A tree that this device does not have is empty, and fills when its operations arrive.
+   *
+   *     const chat = await space.openTree(treeId)
+   *     const stop = chat.observeVertexMove(render)
+   *     // when the chat leaves the screen
+   *     stop()
+   *     await space.closeTree(treeId)
+   */
   openTree(treeId: string): Promise<Replica>
-  /** A new tree with a root of its own, at once. Its first operations are edits like any other: see `stored`. */
+  /**
+   * Creates a tree with a root, open and ready to edit. Does not wait for the disk: its first operations are edits
+   * like all others (see `stored`). Keep its id in the space's tree, or nobody finds it again.
+   *
+   *     const chat = await space.createTree()
+   *     space.root.root?.newChild({ name: 'Chat', tree: space.treeIdOf(chat) })
+   *     chat.root?.newNamedChild('messages')
+   */
   createTree(): Promise<Replica>
-  /** Disposes a tree that `openTree` or `createTree` gave, once nobody else has it open. */
+  /**
+   * Closes a tree once, for one `openTree` or `createTree`. The last close stores its edits and disposes the
+   * replica, which throws when it is edited after that.
+   */
   closeTree(treeId: string): Promise<void>
+  /** The id of a tree that `root`, `openTree` or `createTree` gave. Throws `not_found` for any other. */
   treeIdOf(tree: Replica): TreeId
 
-  /** Makes a local space a synced one: all that was written before goes up. Signed in only. */
+  /**
+   * Makes a local space a synced one of the user who is signed in, and resolves once that is stored. Everything
+   * written so far is then sent: `flushed` awaits that. Does nothing if the space already syncs for this user.
+   * Throws `unauthenticated`, and `forbidden` for another user's space.
+   */
   enableSync(): Promise<void>
-  /** Deleted, maybe in another tab: its trees are disposed. `onSpaces` tells of it. */
+  /** True once the space was deleted, here or in another tab. Its trees are disposed. `onSpaces` tells of it. */
   readonly isDeleted: boolean
   readonly status: SpaceStatus
+  /** Called whenever `status`, `name`, `role` or `rights` may have changed. Not called for the present status. */
   onStatus(listener: (status: SpaceStatus) => void): Unsubscribe
-  /** Every edit made so far is on this device's disk. */
+  /** Resolves when every edit made so far is on this device's disk. Waits for as long as the disk refuses them. */
   stored(): Promise<void>
-  /** Every edit made so far is committed on the server, or refused. Waits through absences of the network. */
+  /**
+   * Resolves when every edit made so far is committed on the server, or refused. Waits for as long as there is no
+   * network. Throws `invalid_request` for a local space, and `unavailable` once the space is closed.
+   *
+   *     chat.root?.setProperty('title', 'Groceries')
+   *     await space.flushed()
+   *     if (space.status.rejected > 0) showRefused(await space.rejectedEdits())
+   */
   flushed(): Promise<void>
 
+  /** The edits that the server refused, each with the reason. They are shown, and stay on this device. */
   rejectedEdits(): Promise<RejectedEdit[]>
+  /** Puts all refused edits back into the outbox, to be sent again. */
   retryRejected(): Promise<void>
-  /** Lets go of refused edits for good. Trees of them that are open are replaced. */
+  /** Removes all refused edits for good, from this device and from its trees: see `onReplaced`. */
   discardRejected(): Promise<void>
   /**
-   * Called after edits were discarded, here or in another tab, with each tree that is open and had some; and
-   * with a tree that turned out not to be as the server has it, and was rebuilt.
-   * `root` or `openTree` gives another replica from then on; the one before is disposed. It stays open as
-   * often as it was.
+   * Called when another replica has taken the place of an open tree: refused edits of it were discarded, here or in
+   * another tab, or it turned out not to match the server's log, and was rebuilt. The replica before is disposed,
+   * and its observers are gone. The tree stays open as often as it was.
+   *
+   *     space.onReplaced(async (treeId) => {
+   *       if (treeId === space.id) return showSpace(space.root)
+   *       const chat = await space.openTree(treeId)
+   *       await space.closeTree(treeId) // for the `openTree` that gave the replica before
+   *       showChat(chat)
+   *     })
    */
   onReplaced(listener: (treeId: TreeId) => void): Unsubscribe
 
+  /**
+   * Renames the space for everybody. Throws `forbidden` without the right. Works offline only while the server does
+   * not know the space yet.
+   */
   rename(name: string): Promise<void>
+  /** Who is in the space, asked of the server each time. Throws `not_found` if the server does not know the space. */
   members(): Promise<Member[]>
+  /** Throws `forbidden` without the right to manage members, and for the last owner. */
   changeRole(userId: UserId, role: Role): Promise<void>
-  /** Removes someone, or oneself: leaving. */
+  /** Removes a member, or lets the user leave. Throws `forbidden` without the right, and for the last owner. */
   removeMember(userId: UserId): Promise<void>
+  /**
+   * Creates an invite link. Anyone with the link can join with this role, as often as it is used, until
+   * `expiresAt` (Unix milliseconds). The server does not show the link again. Throws `forbidden` without the right
+   * to invite, and `quota_exceeded` when the space has too many links.
+   *
+   *     const { url, expiresAt } = await space.invite('editor')
+   */
   invite(role: InviteRole): Promise<Invite>
-  /** The invites that are good, newest first; owners only. Their links are shown once, by `invite`. */
+  /** The active invites, newest first, without their links. Throws `forbidden` without the right to invite. */
   invites(): Promise<InviteSummary[]>
+  /** Ends an invite link; who has joined stays. Throws `not_found` if it no longer works. */
   withdrawInvite(inviteId: InviteId): Promise<void>
 
-  /** Who else is here now, and what they said of where they are. Empty while not live. */
+  /** The other connections in the space now, with what each of them shows of itself. Empty while not `live`. */
   readonly presence: readonly Presence[]
-  /** Any JSON; kept and said again after each reconnect. */
+  /**
+   * Shows something of this user to the others: any JSON up to 64 KiB, null for nothing. It is sent again after
+   * each reconnect. The tabs of a browser share one connection, so the last call in any of them wins.
+   *
+   *     space.setPresence({ tree: treeId, cursor: vertexId })
+   *     space.onPresence((present) => showAvatars(present.map(({ user, state }) => ({ user, state }))))
+   */
   setPresence(state: JsonValue): void
   onPresence(listener: (present: readonly Presence[]) => void): Unsubscribe
 
-  /** Stores what is left and disposes the space's trees. Syncing goes on if another tab has it open. */
+  /**
+   * Stores the edits that are not on disk yet, and disposes the space's trees. Rejects if the disk refuses them;
+   * the space is closed all the same. Edits that wait for the server are still sent.
+   */
   close(): Promise<void>
 }

@@ -3,22 +3,32 @@ import type { Runtime } from '../runtime/index.ts'
 import type { ClientStorage } from '../storage/index.ts'
 import type { Tabs } from '../tabs/index.ts'
 
+/**
+ * What `createSyncClient` is given. Only `url` is required in a browser; elsewhere, `storage` as well.
+ *
+ *     createSyncClient({ url: 'https://sync.example.org', storage: memoryStorage() })
+ */
 export interface SyncClientOptions {
-  /** The server, such as `https://sync.example.org`. In a page that the server serves: `location.origin`. */
+  /** The server's origin, such as `https://sync.example.org`; `location.origin` in a page that it serves. */
   readonly url: string
-  /** IndexedDB in a browser (the default there); `memoryStorage()` elsewhere. */
+  /** Where spaces are kept. Default: IndexedDB, where there is one. Pass `memoryStorage()` elsewhere. */
   readonly storage?: ClientStorage
-  /** Where the refresh token lives: an httpOnly cookie (the default in a browser), or the storage. */
+  /**
+   * Where the refresh token is kept. Default: an httpOnly cookie in a page whose storage lasts, and otherwise the
+   * storage.
+   */
   readonly session?: 'cookie' | 'storage'
   /**
-   * Another tab has the database open in an older version and does not let go. Ask to close it: until then
-   * `ready` waits, and so does everything else.
+   * Called when a tab of an older version keeps the database open, which holds up its upgrade. Ask the user to close
+   * that tab: until then `ready` waits, and so does every call.
    */
   readonly onBlocked?: () => void
-  /** For tests: the network, time and chance. */
+  /** The connection to the server. Default: Socket.io. Tests pass their own network. */
   readonly transport?: Transport
+  /** For the server's HTTP routes. Default: the global `fetch`. */
   readonly fetch?: typeof fetch
+  /** Time and chance. Default: the system's. */
   readonly runtime?: Runtime
-  /** Other clients over the same storage. The tabs of a browser, where the storage is IndexedDB. */
+  /** The other clients over the same storage. Default: the tabs of this browser for IndexedDB, otherwise none. */
   readonly tabs?: Tabs
 }
