@@ -8,7 +8,7 @@ import type { ConnectionListener, Transport } from './transport.ts'
 
 const unavailable: ErrorBody = { code: 'unavailable', message: 'gone' }
 
-/** A connector, and every attempt that it made, for the test to open and close. */
+/** A connector and its attempts, which the test opens and closes. */
 function setUp(chance = 1) {
   const time = createManualTime(chance)
   const attempts: { listener: ConnectionListener; token: string; isClosed: boolean; asked: string[] }[] = []
@@ -66,8 +66,8 @@ async function opened(world: ReturnType<typeof setUp>): Promise<void> {
   world.attempts.at(-1)!.listener.opened()
 }
 
-describe('A connection', () => {
-  it('that breaks is made again, after growing pauses', async () => {
+describe('The connector', () => {
+  it('reconnects after growing pauses when the connection breaks', async () => {
     const world = setUp()
     world.connector.start()
     await turns()
@@ -82,7 +82,7 @@ describe('A connection', () => {
     expect(world.attempts).toHaveLength(5)
   })
 
-  it('that was good for a while starts over with short pauses', async () => {
+  it('starts over with short pauses after a connection that lived for 10 s', async () => {
     const world = setUp()
     await opened(world)
     world.attempts[0]!.listener.closed(unavailable)
@@ -94,7 +94,7 @@ describe('A connection', () => {
     expect(world.log).toEqual(['opened', 'lost', 'opened', 'lost'])
   })
 
-  it('is tried at once when the network is back', async () => {
+  it('reconnects within 200 ms when somebody looks at the page', async () => {
     const world = setUp(0.5)
     world.connector.start()
     await turns()
@@ -108,7 +108,7 @@ describe('A connection', () => {
     expect(world.attempts).toHaveLength(7)
   })
 
-  it('is not tried before the time that the server named, whoever looks', async () => {
+  it('does not connect before the time that the server named, even when somebody looks', async () => {
     const world = setUp(0)
     world.connector.start()
     await turns()
@@ -123,7 +123,7 @@ describe('A connection', () => {
     expect(world.attempts).toHaveLength(2)
   })
 
-  it('is tried within two seconds when the network is back for the whole house, however often it says so', async () => {
+  it('reconnects within two seconds when the network is back, however often the browser says so', async () => {
     const world = setUp(0.75)
     world.connector.start()
     await turns()
@@ -140,7 +140,7 @@ describe('A connection', () => {
     expect(world.attempts).toHaveLength(7)
   })
 
-  it('that cannot be alive any more is noticed though the timers of the device stood still', async () => {
+  it('gives up a connection that was silent for too long while the timers of the device stood still', async () => {
     const world = setUp()
     world.silence.boundMs = 45_000
     await opened(world)
@@ -152,7 +152,7 @@ describe('A connection', () => {
     expect(world.log).toEqual(['opened', 'lost'])
   })
 
-  it('that cannot be alive any more is replaced at once when somebody looks', async () => {
+  it('replaces a connection that was silent for too long at once when somebody looks', async () => {
     const world = setUp()
     world.silence.boundMs = 45_000
     await opened(world)
@@ -164,7 +164,7 @@ describe('A connection', () => {
     expect(world.attempts).toHaveLength(2)
   })
 
-  it('that may be dead is asked for a sign of life when somebody looks, and only then', async () => {
+  it('asks a connection that has been silent for a sign of life when somebody looks, and only then', async () => {
     const world = setUp()
     world.silence.boundMs = 45_000
     await opened(world)
@@ -180,7 +180,7 @@ describe('A connection', () => {
     expect(world.log).toEqual(['opened', 'lost'])
   })
 
-  it('is given up as soon as the network is said to be gone, and tried again by itself', async () => {
+  it('gives the connection up when the browser reports no network, and reconnects by itself', async () => {
     const world = setUp()
     await opened(world)
     world.connector.doubt()
@@ -190,7 +190,7 @@ describe('A connection', () => {
     expect(world.log).toEqual(['opened', 'lost', 'opened'])
   })
 
-  it('that was given up says nothing any more', async () => {
+  it('ignores a connection that it has given up', async () => {
     const world = setUp()
     await opened(world)
     world.attempts[0]!.listener.closed(unavailable)
@@ -204,7 +204,7 @@ describe('A connection', () => {
     expect(world.time.waiting).toEqual([])
   })
 
-  it('that does not answer in time is given up', async () => {
+  it('gives up a connection that does not answer a request within 30 s', async () => {
     const world = setUp()
     await opened(world)
     void world.links[0]!.request('space:leave', { spaceId: 'aa'.repeat(16) })
@@ -214,8 +214,8 @@ describe('A connection', () => {
   })
 })
 
-describe('A token', () => {
-  it('that the handshake refuses is replaced once at once, and then after pauses', async () => {
+describe('The access token', () => {
+  it('is replaced at once when the handshake first refuses it, and after pauses from then on', async () => {
     const world = setUp()
     world.connector.start()
     await turns()
@@ -241,7 +241,7 @@ describe('A token', () => {
     expect(world.log).toEqual(['opened'])
   })
 
-  it('that cannot be had without a network leaves the connection as it is', async () => {
+  it('is fetched later, on the same connection, if there is no network when it is due', async () => {
     const world = setUp()
     await opened(world)
     world.auth.fails = new SyncError('unavailable', 'no network')
@@ -254,7 +254,7 @@ describe('A token', () => {
   })
 })
 
-it('A client that is too old stops trying, and says so', async () => {
+it('A client that is too old stops connecting, and reports that it is blocked', async () => {
   const world = setUp()
   world.connector.start()
   await turns()

@@ -23,28 +23,28 @@ export interface ConnectorListener {
   changed(): void
 }
 
-/** Why a pending attempt is made soon: someone looks at the page again, or the network is said to be back. */
+/** Why a pending attempt is made soon: somebody looks at the page again, or the browser reports a network. */
 export type WakeCause = 'somebody' | 'network'
 
-/** What is known of the connection that all spaces share. */
+/** The state of the connection that all spaces share. */
 export interface LinkReport {
   readonly phase: 'connecting' | 'open' | 'offline' | 'signed-out' | 'blocked'
   readonly error: ErrorBody | null
 }
 
-/** Keeps one connection open: tries again for as long as it is started, with a token that is good. */
+/** Keeps one connection open between `start` and `stop`: reconnects after failures, each time with a valid token. */
 export interface Connector {
   readonly report: LinkReport
   start(): void
   stop(): void
   /**
-   * Makes a pending attempt soon, though not before the time that the server named. A connection that is open but
-   * has been silent is asked for a sign of life, and given up when it cannot be alive any more.
+   * Makes a pending attempt soon, but not before the time that the server named. Asks a connection that is open but
+   * has been silent for a sign of life, and gives it up if it has been silent for too long.
    */
   wake(cause: WakeCause): void
-  /** The network is said to be gone: gives an open connection up now, not once it has been silent for long. */
+  /** The browser reports no network: gives an open connection up now, without waiting for it to fall silent. */
   doubt(): void
-  /** The server refused the token of an open connection: connects anew with a fresh one. */
+  /** The server refused the token of an open connection: reconnects with a fresh one. */
   renew(): void
 }
 
@@ -55,27 +55,28 @@ export interface ConnectorDeps {
 }
 
 /**
- * In milliseconds: the longest that a wake waits before its attempt. One person may try at once; when a network
- * comes back, it does so for everyone behind it.
+ * The longest that a woken attempt waits, in ms. A person may try almost at once; a network comes back for everyone
+ * behind it in the same moment.
  */
 const wakeSpreadMs: Readonly<Record<WakeCause, number>> = { somebody: 200, network: 2_000 }
-/** In milliseconds. After a connection that lived this long, the next failure counts as the first. */
+/** Lifetime of a connection after which the next failure counts as the first, in ms. */
 const stableAfterMs = 10_000
 
-/** `told`: the server named a time for the next attempt, which has not come. */
+/** `told` is set while the time that the server named for the next attempt has not come. */
 type TimerName = 'retry' | 'wake' | 'told' | 'stable'
 
 export function createConnector(deps: ConnectorDeps, listener: ConnectorListener): Connector {
   const { transport, runtime, account } = deps
   const timers = createNamedTimers<TimerName>(runtime)
   let report: LinkReport = { phase: 'connecting', error: null }
-  /** Counts attempts; what an earlier one reports late is ignored. */
+  /** The number of the current attempt. Late reports of earlier attempts are ignored. */
   let current = 0
   let connection: Connection | null = null
   let link: OpenLink | null = null
   let failures = 0
+  /** How often in a row the handshake refused the token. */
   let refusals = 0
-  /** For the next attempt. */
+  /** An attempt is scheduled. */
   let isWaiting = false
 
   const handlers: NotificationHandlers = {
@@ -83,8 +84,8 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     'auth:expiring': () => void link?.renewToken(),
   }
 
-  function say(phase: LinkReport['phase'], error: ErrorBody | null = null): void {
-    report = { phase, error }
+  function setPhase(phase: LinkReport['phase']): void {
+    report = { phase, error: null }
     listener.changed()
   }
 
@@ -110,7 +111,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
         closed: (error) => void (number === current && ended(error)),
       },
     )
-    // It may have failed already, before it was known here.
+    // It may have failed before `connect` returned.
     if (number === current) connection = made
     else made.close()
   }
@@ -120,11 +121,11 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     refusals = 0
     timers.set('stable', () => (failures = 0), stableAfterMs)
     link = openLink(connection, access, { runtime, account, onFailed: ended })
-    say('open')
+    setPhase('open')
     if (link !== null) listener.opened(link)
   }
 
-  /** The attempt, or the connection, is over. Says so once, and sees to the next. */
+  /** Ends the attempt or the connection, reports that once, and schedules the next attempt. */
   function ended(error: ErrorBody): void {
     const wasOpen = drop()
     const phase = error.code === 'unsupported_version' ? 'blocked' : 'offline'
@@ -134,7 +135,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     if (phase === 'blocked') return
     if (error.code === 'unauthenticated') {
       account.invalidate()
-      // Once at once, with a fresh token. If there is no session any more, the refresh says so.
+      // The first retry comes at once, with a fresh token. If the session has ended, the refresh says so.
       if (refusals++ === 0) return void attempt()
     }
     isWaiting = true
@@ -144,7 +145,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     if (retryAfterMs > 0) timers.set('told', () => {}, Math.min(retryAfterMs, delayMs))
   }
 
-  /** Returns whether a connection was open. */
+  /** Closes what there is, without a report. Returns whether a connection was open. */
   function drop(): boolean {
     const wasOpen = link !== null
     current++
@@ -164,7 +165,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     start() {
       failures = 0
       refusals = 0
-      say('connecting')
+      setPhase('connecting')
       void attempt()
     },
     stop() {
@@ -172,7 +173,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     },
     wake(cause) {
       link?.check()
-      // Beside the pending attempt, which may come sooner; and only once, however often someone looks.
+      // Set beside the pending attempt, which may come sooner; and only once, however often somebody looks.
       if (!isWaiting || timers.has('told') || timers.has('wake')) return
       timers.set('wake', () => void attempt(), runtime.random() * wakeSpreadMs[cause])
     },

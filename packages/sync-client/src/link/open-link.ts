@@ -19,33 +19,33 @@ export interface Link {
   signal<N extends SignalName>(name: N, payload: SignalPayload<N>): void
 }
 
-/** Keeps one connection good while it is open: its token is renewed in time, and its death is noticed. */
+/** An open connection whose token is renewed in time, and whose death is noticed. */
 export interface OpenLink extends Link {
   /** Fetches a fresh token and shows it to the server. */
   renewToken(): Promise<void>
-  /** Gives the connection up if it has been silent for too long, else asks the server for a sign of life. */
+  /** Gives the connection up if it has been silent for too long; otherwise asks the server for a sign of life. */
   check(): void
-  /** The connection is over: nothing of it is said or heard any more. */
+  /** Ends the link: requests fail from now on, and `onFailed` is not called any more. */
   end(): void
 }
 
 export interface OpenLinkDeps {
   readonly runtime: Runtime
   readonly account: { accessToken(): Promise<AccessToken>; invalidate(): void }
-  /** The connection cannot go on, and why. */
+  /** Called at most once, when the connection has to be given up. */
   readonly onFailed: (error: ErrorBody) => void
 }
 
-/** In milliseconds. A request that takes longer has no server at its other end any more. */
+/** Deadline of a request, in ms. After it, the connection counts as dead. */
 const requestDeadlineMs = 30_000
-/** In milliseconds: the same where there is reason to doubt, since the device slept or changed its network. */
+/** Deadline of a sign of life, in ms. Shorter, because the device may have slept or changed its network. */
 const signOfLifeDeadlineMs = 10_000
-/** In milliseconds. A server that was heard this recently need not be asked. */
+/** A connection that was silent for less than this needs no sign of life, in ms. */
 const heardLatelyMs = 5_000
 
 export const lost: ErrorBody = { code: 'unavailable', message: 'The connection was lost' }
 
-/** `renewInMs`: how long until the token that opened the connection should be replaced. */
+/** `renewInMs` is the time until the token that opened the connection should be replaced. */
 export function openLink(
   connection: Connection,
   { renewInMs }: AccessToken,
@@ -73,7 +73,7 @@ export function openLink(
     return ack
   }
 
-  /** Shows the server a token that is good now; with `anew`, one that was fetched for it. */
+  /** Shows the server a valid token; a newly fetched one with `anew`. */
   async function showToken({ deadlineMs, anew }: { deadlineMs: number; anew: boolean }): Promise<void> {
     try {
       if (anew) account.invalidate()
@@ -86,7 +86,7 @@ export function openLink(
     } catch (error) {
       const body = errorBodyFrom(error)
       if (body.code === 'unauthenticated') fail(body)
-      // Otherwise the network failed: the connection is good for a while yet, and this is tried again meanwhile.
+      // Otherwise the network failed. The old token is valid for a while yet: try again before it expires.
       else if (!isOver) renewIn(backoffMs(4, runtime))
     }
   }
@@ -97,24 +97,24 @@ export function openLink(
     timers.set('renew', () => void renewToken(), delayMs)
   }
 
-  /** Nothing was heard for longer than a living server stays silent. */
+  /** Whether the connection was silent for longer than a live server would be. */
   function isDead(): boolean {
     const silence = connection.silence?.()
     return silence !== undefined && silence.forMs > silence.boundMs
   }
 
   /**
-   * Timers stand still while a device sleeps, those of the transport too; the wall clock does not. Looks often
-   * enough that a connection that died meanwhile is given up soon after the device wakes, without an event.
+   * Checks the silence by the wall clock. Timers, the transport's own included, stand still while a device sleeps.
+   * This runs often enough to give up a dead connection soon after the device wakes, without an event.
    */
   function watchSilence(): void {
     const boundMs = connection.silence?.().boundMs ?? Number.POSITIVE_INFINITY
     if (!Number.isFinite(boundMs)) return
-    const look = (): void => {
+    const watch = (): void => {
       if (isDead()) fail(lost)
-      else timers.set('watch', look, boundMs / 3)
+      else timers.set('watch', watch, boundMs / 3)
     }
-    timers.set('watch', look, boundMs / 3)
+    timers.set('watch', watch, boundMs / 3)
   }
 
   renewIn(renewInMs)
@@ -130,7 +130,7 @@ export function openLink(
       if (isDead()) return fail(lost)
       const silence = connection.silence?.()
       if (silence !== undefined && silence.forMs >= 0 && silence.forMs < heardLatelyMs) return
-      // The server has to answer it.
+      // Any request would do: the server has to answer it.
       void showToken({ deadlineMs: signOfLifeDeadlineMs, anew: false })
     },
     end() {

@@ -10,18 +10,18 @@ import {
 
 import type { ReplySchema } from '../account/index.ts'
 
-/** What a server sends is parsed here, and nowhere else: a server can be newer, broken, or none of ours. */
+/** Everything a server sends is parsed here. The server may be newer, broken, or not a t69 server at all. */
 
-/** The same schemas, typed so that a name leads to the type of its payload. */
+/** The schemas of the protocol, typed so that a name leads to the type of its payload. */
 const notificationSchemas: { readonly [N in NotificationName]: ReplySchema<NotificationPayload<N>> } =
   notifications
 
 const isNotificationName = (name: string): name is NotificationName => name in notifications
 
-/** Every notification of the protocol, from its own table: a new one is heard without a second list. */
+/** The names of all notifications, from the protocol's own table: a new one needs no second list. */
 export const notificationNames = Object.keys(notifications).filter(isNotificationName)
 
-/** Undefined for one that cannot be read. It is dropped: the next one shows the gap, and a pull fills it. */
+/** Returns undefined for a payload that cannot be read. It is dropped: the next one shows the gap, a pull fills it. */
 export function readNotification<N extends NotificationName>(
   name: N,
   payload: unknown,
@@ -34,6 +34,6 @@ export function readNotification<N extends NotificationName>(
 export function readAck<N extends RequestName>(name: N, reply: unknown): Ack<RequestReply<N>> {
   const parsed = ackSchema(name).safeParse(reply)
   if (parsed.success) return parsed.data
-  // A code of a later protocol, or a server gone wrong: not to be repeated as it is ([CL10]).
+  // A code of a later protocol, or a broken server. The request must not be repeated unchanged ([CL10]).
   return { ok: false, error: { code: 'invalid_request', message: `The answer to ${name} cannot be read` } }
 }

@@ -6,28 +6,31 @@ import { notificationNames, readAck, readNotification } from './read-message.ts'
 import type { Transport } from './transport.ts'
 
 export interface SocketIoTransportOptions {
-  /** Unix milliseconds. */
+  /** Unix milliseconds. Default: `Date.now`. */
   readonly now?: () => number
-  /** How long a connection may take to open. Default: 20 s. */
+  /** How long a connection may take to open, in ms. Default: 20 s. */
   readonly openingTimeoutMs?: number
 }
 
 /**
- * A websocket where it can be had at once; polling behind proxies that let no websocket through, and first
- * behind those that take one and deliver nothing. What comes after polling is what it may change to: the
- * websocket may have failed for another reason.
+ * The transports to try, in order, by the one to try first. Usually a websocket comes first, and polling serves
+ * behind proxies that refuse websockets. Polling comes first behind proxies that accept a websocket and deliver
+ * nothing. The websocket after polling is an upgrade: it may have failed for another reason.
  */
-const ways = { websocket: ['websocket', 'polling', 'websocket'], polling: ['polling', 'websocket'] }
+const transportOrders = {
+  websocket: ['websocket', 'polling', 'websocket'],
+  polling: ['polling', 'websocket'],
+}
 
 /**
- * Socket.io, without its own reconnection, buffering and recovery: when to try again, and what is said
- * again then, is the sync engine's to decide.
+ * Connects over Socket.io, without its own reconnection, buffering and recovery: the sync engine decides when to
+ * reconnect, and what to send again.
  */
 export function createSocketIoTransport(
   url: string,
   { now = Date.now, openingTimeoutMs = 20_000 }: SocketIoTransportOptions = {},
 ): Transport {
-  let first: keyof typeof ways = 'websocket'
+  let first: keyof typeof transportOrders = 'websocket'
   return {
     connect(handshake, listener) {
       const socket = io(url, {
@@ -35,14 +38,14 @@ export function createSocketIoTransport(
         forceNew: true,
         reconnection: false,
         autoConnect: false,
-        transports: ways[first],
+        transports: transportOrders[first],
         tryAllTransports: true,
         timeout: openingTimeoutMs,
       })
       const waiting = new Set<(error: ErrorBody) => void>()
       let ended = false
       let heardAt = now()
-      /** Known once the server has said how often it pings, and how long it waits for the answer. */
+      /** Finite once the server has said how often it pings, and how long it waits for the answer. */
       let boundMs = Number.POSITIVE_INFINITY
 
       function end(error: ErrorBody): boolean {
@@ -61,7 +64,7 @@ export function createSocketIoTransport(
         if (error.message === 'timeout') first = first === 'websocket' ? 'polling' : 'websocket'
         close(refusalOf(error) ?? lost)
       })
-      // Socket.io carries no reason of the server's; the next handshake's refusal does.
+      // Socket.io does not carry the server's reason. The refusal of the next handshake does.
       socket.on('disconnect', () => close(lost))
       for (const name of notificationNames) {
         socket.on(name, (payload: unknown) => {
@@ -88,7 +91,7 @@ export function createSocketIoTransport(
             })
           }),
         signal(name, payload) {
-          // A disconnected socket would keep it for later, when it says nothing true any more.
+          // A disconnected socket would buffer the signal and send it when it is no longer true.
           if (!ended && socket.connected) socket.emit(name, payload)
         },
         silence: () => ({ forMs: now() - heardAt, boundMs }),
@@ -98,7 +101,7 @@ export function createSocketIoTransport(
   }
 }
 
-/** A handshake that the server refused carries an `ErrorBody`; a network that failed does not. */
+/** A handshake that the server refused carries an `ErrorBody`; a network failure does not. */
 function refusalOf(error: Error): ErrorBody | undefined {
   return 'data' in error ? errorBodySchema.safeParse(error.data).data : undefined
 }

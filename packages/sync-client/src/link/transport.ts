@@ -11,17 +11,19 @@ import type {
   SignalPayload,
 } from '@t69/protocol'
 
-/** One attempt at a connection. It opens or closes once; after `closed` it is dead. */
+/** One attempt at a connection. It opens at most once and closes once; it is not used again after `closed`. */
 export interface Connection {
-  /** Resolves with the ack; with `unavailable` when the connection closes or the deadline passes first. */
+  /** Sends a request and resolves with its ack; with `unavailable` if the connection closes first. Never rejects. */
   request<N extends RequestName>(name: N, payload: RequestPayload<N>): Promise<Ack<RequestReply<N>>>
-  /** Sent now or never. */
+  /** Sends a signal, which nobody acknowledges. It is dropped if the connection is not open. */
   signal<N extends SignalName>(name: N, payload: SignalPayload<N>): void
   /**
-   * How long nothing has come, by the wall clock, and how long that may last: the other end has given up by
-   * then, too. A transport without it notices in time whatever happens to its timers.
+   * How long nothing has arrived, by the wall clock, and the longest that a live server stays silent, both in ms.
+   * After `boundMs` the server has given the connection up as well. A transport without this method notices a dead
+   * connection in time even if the device's timers stood still.
    */
   silence?(): { readonly forMs: number; readonly boundMs: number }
+  /** Closes the connection. The listener is not called after it. */
   close(): void
 }
 
@@ -29,11 +31,15 @@ export interface ConnectionListener {
   opened(): void
   /** Every payload has passed its schema. */
   notified<N extends NotificationName>(name: N, payload: NotificationPayload<N>): void
-  /** Called once: the handshake was refused, the network went, the server closed it. Not after `close()`. */
+  /**
+   * Called once, when the handshake was refused, the network failed, or the server closed the connection. Not called
+   * after `close()`.
+   */
   closed(error: ErrorBody): void
 }
 
-/** Socket.io in the product, a simulated network in the simulation. */
+/** Makes connections: over Socket.io in the product, over a simulated network in the simulation. */
 export interface Transport {
+  /** Starts one attempt. The listener may be called before this returns. */
   connect(handshake: Handshake, listener: ConnectionListener): Connection
 }

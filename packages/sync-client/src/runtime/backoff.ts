@@ -5,20 +5,20 @@ export interface BackoffOptions {
   readonly capMs: number
 }
 
-/** What a server asks for beyond this is not waited for. Timers take 2^31 ms at most, and fire at once beyond. */
+/** The longest `retryAfterMs` that is respected, in ms. A timer over 2^31 ms would fire at once. */
 const maxRetryAfterMs = 3_600_000
 
 const defaults: BackoffOptions = { baseMs: 1000, capMs: 30_000 }
 
 /**
- * How long to wait before attempt number `attempt` (0 is the first retry): exponential with full jitter, so
- * that a server that comes back is not met by all its clients at once.
+ * Returns how long to wait before attempt number `attempt` (0 is the first retry), in ms: exponential backoff with
+ * full jitter, so that a server that comes back does not meet all its clients at once.
  *
  *     wait = retryAfterMs + chance · max(min(cap, base · 2^attempt), min(cap, retryAfterMs / 2))
  *
- * and at least a tenth of the base, lest a client spin. Whatever the server named is a floor, and whoever was
- * told the same time is spread over half as much again. So `n` clients that lose a server in one instant make
- * at most `n / base` attempts a second at first, half as many each time they fail, and `n / cap` in the end.
+ * and at least a tenth of the base, so that no client spins. The time that the server named is a floor; clients that
+ * were told the same time spread over half as much again. So `n` clients that lose a server in one instant make at
+ * most `n / base` attempts a second at first, half as many after each failure, and `n / cap` in the end.
  */
 export function backoffMs(
   attempt: number,

@@ -1,10 +1,11 @@
 export interface Listeners<T> {
+  /** Returns a function that removes the listener. A function that was added twice is called twice. */
   add(listener: (value: T) => void): () => void
   emit(value: T): void
   clear(): void
 }
 
-/** Whom to call when something happens. One listener's error reaches neither the others nor the caller. */
+/** A set of listeners. An error thrown by one of them reaches neither the others nor the caller of `emit`. */
 export function createListeners<T>(): Listeners<T> {
   const listeners = new Set<{ call: (value: T) => void }>()
   return {
@@ -14,14 +15,14 @@ export function createListeners<T>(): Listeners<T> {
       return () => void listeners.delete(entry)
     },
     emit(value) {
-      // A copy: who is added while others are called hears of the next one.
+      // A copy, so that a listener added by a listener is first called for the next event.
       for (const { call } of Array.from(listeners)) contain(() => call(value))
     },
     clear: () => listeners.clear(),
   }
 }
 
-/** Runs an app's code; what it throws surfaces as an uncaught error, after ours is done. */
+/** Calls the app's code. An error that it throws surfaces as an uncaught error, after our own code is done. */
 export function contain(call: () => void): void {
   try {
     call()

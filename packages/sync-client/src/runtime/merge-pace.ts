@@ -1,16 +1,16 @@
-/** What merging takes at most for each operation where nobody makes it dear, with room for a slow phone. */
+/** Expected cost of merging one operation, in ms. Generous enough for a slow phone. */
 const fairMsPerOp = 0.1
-/** What is no matter once, whatever was merged: a quarter of a frame. */
+/** A merge this short needs no rest, however few operations it had, in ms: a quarter of a frame. */
 const fairMs = 4
-/** Of the time, merging then takes one part in five. */
+/** Rest for each ms of a slow merge, in ms. Merging then takes a fifth of the time. */
 const restFactor = 4
-/** More was no merge: the device slept in the midst of it, or its clock was set. */
+/** The longest merge that is believed, in ms. Beyond it, the device slept during the merge, or its clock was set. */
 const maxTookMs = 2_000
 
 /**
- * How long to let be before the next merge, in milliseconds. Moves that lie before all that a tree has are valid,
- * and each takes as long as the tree is large. Whoever sends them one by one must not get all of a device's time;
- * what gathers meanwhile is merged together, at a hundredth of the cost.
+ * Returns how long to rest before the next merge, in ms. Moves that sort before everything a tree has are valid, and
+ * merging one takes time in proportion to the tree. A client that sends them one by one must not take all of a
+ * device's time. Operations that gather during the rest are merged together, at a hundredth of the cost.
  */
 export function restAfterMs(tookMs: number, ops: number): number {
   return tookMs > fairMs + ops * fairMsPerOp ? Math.min(tookMs, maxTookMs) * restFactor : 0

@@ -1,9 +1,9 @@
 import type { Runtime } from './runtime.ts'
 
-/** Timers by name: setting one again replaces it. */
+/** Timers by name. Setting a timer again replaces it. */
 export interface NamedTimers<Name extends string> {
   set(name: Name, callback: () => void, delayMs: number): void
-  /** It is set, and has not fired. */
+  /** Whether the timer is set and has not fired. */
   has(name: Name): boolean
   cancelAll(): void
 }

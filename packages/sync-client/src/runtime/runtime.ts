@@ -1,10 +1,10 @@
-/** What the engine takes from its surroundings, so that a simulation can own time and chance. */
+/** Time and chance, passed in so that a test or a simulation can control them. `systemRuntime` is the real one. */
 export interface Runtime {
-  /** Unix milliseconds. For display and for `createdAt` only: devices' clocks are wrong. */
+  /** Unix milliseconds by this device's clock, which may be wrong, and may be set back. Never sent as an order. */
   now(): number
-  /** In [0, 1), for jitter. */
+  /** A number in [0, 1), for jitter. */
   random(): number
-  /** Calls back once after `delayMs`; returns what cancels it. */
+  /** Calls back once, after `delayMs` or later. Returns a function that cancels it. */
   setTimer(callback: () => void, delayMs: number): () => void
 }
 

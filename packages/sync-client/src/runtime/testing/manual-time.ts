@@ -1,13 +1,13 @@
 import type { Runtime } from '../runtime.ts'
 
 export interface ManualTime extends Runtime {
-  /** Timers that have not fired, soonest first, as delays from now. */
+  /** The delays from now of the timers that have not fired, in ms, soonest first. */
   readonly waiting: readonly number[]
-  /** Lets time pass, and fires what is due, in order. */
+  /** Lets time pass, and fires the timers that are due, in order. */
   pass(ms: number): Promise<void>
 }
 
-/** A clock that stands still until a test moves it, and a chance that is always the same. */
+/** A runtime whose clock stands still until a test moves it, and whose `random` always returns `chance`. */
 export function createManualTime(chance = 0.5): ManualTime {
   let now = 1_000_000
   const timers = new Set<{ at: number; callback: () => void }>()
@@ -38,7 +38,7 @@ export function createManualTime(chance = 0.5): ManualTime {
   }
 }
 
-/** Lets promises that are already settled go on, however long their chains. */
+/** Runs the callbacks of settled promises, and of those that these settle, up to 50 links deep. */
 export async function turns(): Promise<void> {
   for (let count = 0; count < 50; count++) await Promise.resolve()
 }
