@@ -33,8 +33,8 @@ function at(cursor: number, given: Partial<SyncMachine>): SyncMachine {
   return { ...createSyncMachine(saved, true), link: 'joined', head: 1_000, ...given }
 }
 
-describe('what has gathered in the inbox', () => {
-  it('[CL4] is one transaction, as far as it follows on itself', () => {
+describe('The inbox', () => {
+  it('[CL4] stores all ranges that follow on each other in one transaction', () => {
     const inbox = [range(3, 5), range(1, 3), range(5, 6), range(6, 9)]
     const { machine, effects } = decide(at(5, { inbox }))
     expect(effects[0]).toMatchObject({ do: 'write', write: { kind: 'append', state: { cursor: 9 } } })
@@ -42,7 +42,7 @@ describe('what has gathered in the inbox', () => {
     expect(machine.inbox).toEqual([])
   })
 
-  it('[CL4] waits behind what an ack is to fill, and is dropped behind any other gap', () => {
+  it('[CL4] keeps a range behind a gap that an ack may fill, and drops it behind any other gap', () => {
     const filled = decide(at(3, { inbox: [range(3, 5), range(6, 8)] }))
     expect(filled.machine.write).toMatchObject({ state: { cursor: 5 } })
     expect(filled.machine.inbox).toEqual([range(6, 8)])
@@ -51,14 +51,14 @@ describe('what has gathered in the inbox', () => {
     expect(dropped.effects).toMatchObject([{ do: 'request', request: { kind: 'pull', after: 3 } }])
   })
 
-  it('[CL5] waits for the answer to a join, which may say that the log is to be read anew', () => {
+  it('[CL5] stores nothing until the join is answered, which may say to read the log again', () => {
     const joining = at(3, { link: 'up', request: 'join', inbox: [range(3, 5)] })
     expect(decide(joining).machine.write).toBeNull()
-    // Refused for now, it is asked again, whatever has gathered.
+    // If the join was refused for now, it is sent again, whatever is in the inbox.
     expect(decide({ ...joining, request: null }).effects).toMatchObject([{ request: { kind: 'join' } }])
   })
 
-  it('is bounded like a page', () => {
+  it('stores at most as many operations at once as a page has', () => {
     const half = limits.maxBatchOps / 2
     const inbox = [range(0, half), range(half, 2 * half), range(2 * half, 2 * half + 1)]
     const { machine } = decide(at(0, { inbox }))
@@ -67,11 +67,11 @@ describe('what has gathered in the inbox', () => {
   })
 })
 
-it('rests after merges that took long for what they are, and never after a page', () => {
+it('rests after merges that took long for their number of operations, and not after a page', () => {
   expect(restAfterMs(1, 1)).toBe(0)
   expect(restAfterMs(100, 20_000)).toBe(0)
   expect(restAfterMs(6, 1)).toBe(24)
   expect(restAfterMs(250, 1_000)).toBe(1_000)
-  // The device slept for a night in the midst of one.
+  // The device slept for a night during a merge.
   expect(restAfterMs(8 * 3_600_000, 1)).toBeLessThan(10_000)
 })

@@ -4,7 +4,7 @@ import type { SyncState } from '../storage/index.ts'
 import { budgetOf } from './pace.ts'
 import type { Effect, Push, Request, Step, SyncMachine } from './state.ts'
 
-/** Starts what is due: a transaction, then a request, if none is under way. */
+/** Starts whatever is due: a transaction, then a request or a read of the outbox, if none is under way. */
 export function decide(before: SyncMachine): Step {
   let machine = before
   const effects: Effect[] = []
@@ -25,7 +25,7 @@ export function decide(before: SyncMachine): Step {
     }
     effects.push({ do: 'request', request })
   } else if (outboxIsDue(machine)) {
-    // Cleared before the read, so that an edit during it is not forgotten.
+    // Cleared before the read, so that an edit during the read sets it again.
     machine = { ...machine, readingOutbox: true, unsent: false }
     const budgetBytes = Math.min(machine.budgetBytes, budgetOf(machine.pushPace))
     effects.push({ do: 'read-outbox', budgetBytes })
@@ -44,9 +44,9 @@ function chooseWrite(before: SyncMachine): SyncMachine {
     return { ...machine, write: { kind: 'settle', entries, refused, state } }
   }
 
-  // Before the join is answered, nobody knows whether the log is the one that was followed.
+  // Until the join is answered, it is not known whether this is still the same log.
   if (machine.link === 'joined' && machine.inbox.length > 0) {
-    const { ops, state } = nextStretch(machine)
+    const { ops, state } = nextRanges(machine)
     machine = { ...machine, inbox: machine.inbox.slice(ops.length) }
     if (state.cursor > saved.cursor) return { ...machine, write: { kind: 'append', ops: ops.flat(), state } }
   }
@@ -59,17 +59,18 @@ function chooseWrite(before: SyncMachine): SyncMachine {
 }
 
 /**
- * What has gathered in the inbox, as one transaction and one merge: moves that come one by one, each before all
- * that is there, take a replica many times as long as they do together. As many ranges as `ops` has entries.
+ * Takes what has gathered in the inbox as one transaction and one merge. Moves that each sort before everything that a
+ * tree has take a replica many times as long one by one as they do together. `ops` has an entry for each range that
+ * leaves the inbox.
  */
-function nextStretch({ inbox, saved }: SyncMachine): { ops: (readonly TreeOperation[])[]; state: SyncState } {
+function nextRanges({ inbox, saved }: SyncMachine): { ops: (readonly TreeOperation[])[]; state: SyncState } {
   const ops: (readonly TreeOperation[])[] = []
   let state = saved
   let count = 0
   for (const range of inbox) {
     const { epoch, after, cursor } = range
-    // Behind a gap, it is left to a pull, unless what is taken here, or an ack, closes it. What overlaps is
-    // stored whole: storing twice is harmless.
+    // A range behind a gap is dropped and left to a pull, unless this transaction or an ack closes the gap. A range
+    // that overlaps is stored whole: storing an operation twice is harmless.
     const isNext = after <= state.cursor && cursor > state.cursor
     const isFull = isNext && count + range.ops.length > limits.maxBatchOps
     if (state !== saved && (isFull || after > state.cursor)) break
@@ -96,31 +97,32 @@ function chooseRequest(machine: SyncMachine): Request | null {
   return null
 }
 
-/** All of it, but over a connection that does not carry so much, and where the server takes less at once. */
+/** Returns all operations of a push, or its first ones when the connection carries or the server takes less at once. */
 function firstOf({ ops, most }: Push, budgetBytes: number): readonly TreeOperation[] {
   if (ops.length <= most && budgetBytes >= limits.batchBudgetBytes) return ops
   let bytes = 0
   const end = ops.findIndex((op, index) => {
-    bytes += bytesAbout(op)
+    bytes += estimatedBytes(op)
     return index > 0 && (index >= most || bytes > budgetBytes)
   })
   return end < 0 ? ops : ops.slice(0, end)
 }
 
-/** In a batch; ids are in its dictionaries. */
-function bytesAbout({ value }: TreeOperation): number {
+/** Estimates the size of an operation in a batch, in bytes. Ids count little: they are in the batch's dictionaries. */
+function estimatedBytes({ value }: TreeOperation): number {
   return 24 + (value === undefined ? 0 : JSON.stringify(value).length)
 }
 
 /**
- * Where the next page would begin. One is asked for while the one before is being stored, so that neither the
- * network nor the disk waits for the other; one more waits in the inbox at most.
+ * Returns the position after which the next page begins, or undefined while none is to be pulled. A page is pulled
+ * while the previous one is being stored, so that neither the network nor the disk waits for the other. At most one
+ * more waits in the inbox.
  */
 function nextPage({ write, saved, inbox, acked, attempt }: SyncMachine): number | undefined {
   if (inbox.length > 0) return undefined
   if (write === null) return saved.cursor
-  // What an ack covers needs no page: it follows on what is being stored, as often as not. And a storage that
-  // just failed may fail again: nothing is to gather behind it.
+  // No page while there is an ack: more often than not it continues right after the append that is being stored. No
+  // page behind a storage that has just failed either: it may fail again, and pages would gather.
   const isNext = write.kind === 'append' && acked === null && attempt === 0
   return isNext ? write.state.cursor : undefined
 }

@@ -6,16 +6,16 @@ import { reportOf } from '../engine/sync-report.ts'
 import { logIdNumber, MachineWorld, op, range } from './testing/machine-world.ts'
 
 const clocks = (ops: readonly { readonly clock: number }[]): number[] => ops.map(({ clock }) => clock)
-const failing = (code: ErrorBody['code']): ErrorBody => ({ code, message: 'as the test wants it' })
+const failing = (code: ErrorBody['code']): ErrorBody => ({ code, message: 'refused by the test' })
 
-/** Joined, read to the end, nothing left to do. */
+/** A machine that has joined and read the log to its end, with nothing left to do. */
 function settled(): MachineWorld {
   const world = new MachineWorld()
   world.settle()
   return world
 }
 
-/** One edit is committed, and its ack is on its way. */
+/** A machine whose one edit is committed, with the ack on its way. */
 function withAckOnTheWire(): MachineWorld {
   const world = settled()
   world.edit()
@@ -25,7 +25,7 @@ function withAckOnTheWire(): MachineWorld {
 }
 
 describe('Joining', () => {
-  it('registers a space made here before it joins', () => {
+  it('registers a space that was created here before it joins', () => {
     const world = new MachineWorld(false)
     world.connect()
     expect(world.request).toEqual({ kind: 'register' })
@@ -34,7 +34,7 @@ describe('Joining', () => {
     expect(world.request?.kind).toBe('join')
   })
 
-  it('[CL5] writes another log id down before it pulls, and queues what the log lacks at its end', () => {
+  it('[CL5] stores a new log id before it pulls, and queues what the log lacks at its end', () => {
     const world = new MachineWorld()
     for (let count = 0; count < 5; count++) world.editElsewhere()
     world.connect()
@@ -53,7 +53,7 @@ describe('Joining', () => {
     expect(world.writes).toMatchObject([{ kind: 'queue-missing', logId: world.logId }])
   })
 
-  it('[CL5] pushes again what a restored server has lost, acked long ago or not', () => {
+  it('[CL5] pushes again every operation that a restored server has lost, acked long ago or not', () => {
     const world = settled()
     for (let count = 0; count < 4; count++) world.edit()
     world.editElsewhere()
@@ -65,7 +65,7 @@ describe('Joining', () => {
     expect(world.outbox).toEqual([])
   })
 
-  it('[CL5] forgets an ack of the log that is lost: its positions mean nothing in the new one', () => {
+  it('[CL5] forgets an ack whose position the server has lost, and pushes the edit again', () => {
     const world = settled()
     world.edit()
     world.log.push(op(100, 'other'))
@@ -77,14 +77,14 @@ describe('Joining', () => {
     world.connect()
     world.serve()
     world.deliver()
-    // The log id is the same: the log vouches for the cursor, not for what was acked after it.
+    // The log id is the same: the log vouches for the cursor, but not for the ack beyond it.
     expect(world.machine.acked).toBeNull()
     for (let count = 0; count < 3; count++) world.editElsewhere()
     world.settle()
     expect(clocks(world.log)).toContain(1)
   })
 
-  it('[CL6] pushes nothing before the log was read to its head', () => {
+  it('[CL6] pushes nothing before the log has been read to its head', () => {
     const world = new MachineWorld()
     world.edit()
     for (let count = 0; count < 6; count++) world.editElsewhere()
@@ -112,7 +112,7 @@ describe('Joining', () => {
     expect(world.machine.caughtUp).toBe(true)
   })
 
-  it('keeps an append that comes in one packet with the answer to the join', () => {
+  it('keeps an append that arrives before the reply to the join', () => {
     const world = settled()
     world.disconnect()
     world.connect()
@@ -137,7 +137,7 @@ describe('Appends and pages', () => {
     expect(world.shown).toEqual(new Set([1]))
   })
 
-  it('[CL4] that do not follow the cursor are left to a pull, and known ones are ignored', () => {
+  it('[CL4] leave a gap to a pull, and are ignored when they are known', () => {
     const world = settled()
     world.log.push(op(1), op(2), op(3))
     world.send({ type: 'appended', range: range(2, [op(3)]) })
@@ -150,7 +150,7 @@ describe('Appends and pages', () => {
     expect(world.request).toBeNull()
   })
 
-  it('[PL4] are asked for one at a time, the next while the one before is being stored', () => {
+  it('[PL4] are pulled one at a time, the next while the previous one is being stored', () => {
     const world = new MachineWorld()
     for (let count = 0; count < 9; count++) world.editElsewhere()
     world.connect()
@@ -163,20 +163,20 @@ describe('Appends and pages', () => {
     expect(world.request).toMatchObject({ kind: 'pull', after: 2 })
     world.serve()
     world.deliver()
-    // It waits for the storage, and nothing is asked for behind it.
+    // The second page waits for the storage, and no third one is pulled.
     expect(world.request).toBeNull()
     expect(world.machine.inbox).toHaveLength(1)
     world.finishWrite()
     expect(world.writes).toMatchObject([{ kind: 'append', state: { cursor: 4 } }])
     expect(world.request).toMatchObject({ kind: 'pull', after: 4 })
-    // What was to be stored is not: nothing that follows on it is taken.
+    // The write fails, so the page that follows on it cannot be stored either.
     world.finishWrite(failing('storage_failed'))
     world.settle()
     expect(world.saved.cursor).toBe(9)
     expect(world.held.size).toBe(9)
   })
 
-  it('that come faster than they are stored are dropped, and pulled later', () => {
+  it('are dropped when they arrive faster than they are stored, and pulled later', () => {
     const world = settled()
     world.editElsewhere()
     world.deliver()
@@ -189,20 +189,20 @@ describe('Appends and pages', () => {
     expect(world.machine.head).toBe(100_001)
   })
 
-  it('without operations say that there is more to pull', () => {
+  it('lead to a pull when they carry no operations', () => {
     const world = settled()
     world.log.push(op(1))
     world.send({ type: 'appended', range: { ...range(1, []), cursor: 1 } })
     expect(world.request).toMatchObject({ kind: 'pull', after: 0 })
   })
 
-  it('of another log lead to a new join', () => {
+  it('lead to a new join when they are of another log', () => {
     const world = settled()
     world.send({ type: 'appended', range: range(0, [op(1)], logIdNumber(7)) })
     expect(world.request?.kind).toBe('join')
   })
 
-  it('that a full disk does not take are tried again, and not asked for again each time', () => {
+  it('are stored later when the disk is full, without being pulled again each time', () => {
     const world = settled()
     world.disconnect()
     for (let count = 0; count < 8; count++) world.editElsewhere()
@@ -239,7 +239,7 @@ describe('Pushing', () => {
     expect(clocks(world.log)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
   })
 
-  it('sends an edit that was made while the outbox was read', () => {
+  it('sends an edit that was made while the outbox was being read', () => {
     const world = settled()
     world.edit()
     world.settle()
@@ -250,7 +250,7 @@ describe('Pushing', () => {
     expect(clocks(world.log)).toEqual([1, 2])
   })
 
-  it('[CL2] keeps an edit in the outbox until the cursor has reached the ack, over a gap', () => {
+  it('[CL2] keeps an edit in the outbox until the cursor has passed a gap and reached the ack', () => {
     const world = settled()
     world.edit()
     world.log.push(op(100, 'other'))
@@ -269,7 +269,7 @@ describe('Pushing', () => {
     expect(world.outbox).toEqual([])
   })
 
-  it('[CL2] moves the cursor and takes the edit out in one transaction, when nothing lies between', () => {
+  it('[CL2] moves the cursor and settles the edit in one transaction when there is no gap', () => {
     const world = withAckOnTheWire()
     expect(world.outbox).toHaveLength(1)
     world.deliver()
@@ -286,7 +286,7 @@ describe('Pushing', () => {
     expect(world.outbox).toEqual([])
   })
 
-  it('[CL7] sets what the server rejects aside, and goes on with the rest', () => {
+  it('[CL7] sets aside the operations that the server rejects, and pushes the rest', () => {
     const world = settled()
     world.refuses = ({ clock }) => clock === 2
     for (let count = 0; count < 3; count++) world.edit()
@@ -296,11 +296,11 @@ describe('Pushing', () => {
     expect(world.outbox).toEqual([])
   })
 
-  it('[CL8] sets the operation aside that made a batch invalid, and pushes the others', () => {
+  it('[CL8] sets aside the operation that made a batch invalid, and pushes the others', () => {
     const world = settled()
     world.edit()
     world.finishRead()
-    // While the first is pushed, three more wait.
+    // Three more edits wait while the first is pushed.
     for (let count = 0; count < 3; count++) world.edit()
     world.serve()
     world.deliver()
@@ -315,7 +315,7 @@ describe('Pushing', () => {
     expect(world.outbox).toEqual([])
   })
 
-  it('finds by halves what makes a batch too large or unreadable', () => {
+  it('halves a batch that is too large until the operation that is too large is found', () => {
     const world = settled()
     world.edit()
     world.finishRead()
@@ -327,7 +327,7 @@ describe('Pushing', () => {
     expect(world.machine.budgetBytes).toBeLessThanOrEqual(limits.batchBudgetBytes)
   })
 
-  it('stops for a viewer, who reads on, until the role is another', () => {
+  it('pushes nothing for a viewer, who still receives, until the role changes', () => {
     const world = settled()
     world.edit()
     world.finishRead()
@@ -344,7 +344,7 @@ describe('Pushing', () => {
     expect(world.outbox).toEqual([])
   })
 
-  it('[RO2] reads on and pushes nothing in a role that it does not know, and keeps the edits', () => {
+  it('[RO2] still receives, pushes nothing and keeps the edits in a role that it does not know', () => {
     const world = settled()
     world.role = 'commenter'
     world.send({ type: 'closed', reason: 'changed' })
@@ -378,7 +378,7 @@ describe('Pushing', () => {
     },
   )
 
-  it('joins anew after not_joined, and asks for a fresh token after unauthenticated', () => {
+  it('rejoins after not_joined, and renews the session after unauthenticated', () => {
     const world = settled()
     world.edit()
     world.finishRead()
@@ -390,7 +390,7 @@ describe('Pushing', () => {
     expect(world.outbox).toHaveLength(1)
   })
 
-  it('[CL10] stops at a refusal that it must not repeat, and keeps the edits', () => {
+  it('[CL10] stops after a refusal that it must not repeat, and keeps the edits', () => {
     const world = settled()
     world.edit()
     world.finishRead()
@@ -402,8 +402,8 @@ describe('Pushing', () => {
   })
 })
 
-describe('A space that is closed', () => {
-  it.each(['removed', 'deleted'] as const)('because it was %s keeps its edits and asks no more', (reason) => {
+describe('A space that the server closes', () => {
+  it.each(['removed', 'deleted'] as const)('keeps its edits and sends no request once %s', (reason) => {
     const world = settled()
     world.edit()
     world.send({ type: 'closed', reason })
@@ -413,7 +413,7 @@ describe('A space that is closed', () => {
     expect(world.outbox).toHaveLength(1)
   })
 
-  it('because the server is away joins again later', () => {
+  it('is joined again later if the server was unavailable', () => {
     const world = settled()
     world.send({ type: 'closed', reason: 'unavailable' })
     expect(world.request).toBeNull()
@@ -422,8 +422,8 @@ describe('A space that is closed', () => {
   })
 })
 
-describe('A connection that carries little', () => {
-  /** Three edits as one entry of the outbox, made without a connection. */
+describe('A connection that breaks under large messages', () => {
+  /** Three edits in one entry of the outbox, made without a connection. */
   function withOneEntry(value: string): MachineWorld {
     const world = settled()
     world.disconnect()
@@ -432,7 +432,7 @@ describe('A connection that carries little', () => {
     return world
   }
 
-  it('[CL11] is given less to push, and an entry leaves the outbox with its last part', () => {
+  it('[CL11] gets smaller pushes, and an entry leaves the outbox with its last part', () => {
     const world = withOneEntry('x'.repeat(40_000))
     let cuts = 0
     const settling = new Set<string>()
@@ -450,7 +450,7 @@ describe('A connection that carries little', () => {
     expect(world.outbox).toEqual([])
   })
 
-  it('[CL11] is asked for smaller pages, and for larger ones again once many have come through', () => {
+  it('[CL11] gets smaller pages, and larger ones again once many have come through', () => {
     const world = settled()
     world.disconnect()
     for (let edit = 0; edit < 100; edit++) world.editElsewhere()
@@ -470,7 +470,7 @@ describe('A connection that carries little', () => {
     expect(world.saved.cursor).toBe(100)
   })
 
-  it('[CL8] sets aside no more than the operation that the server cannot take, however large its entry', () => {
+  it('[CL8] sets aside only the operation that the server cannot take, however large its entry', () => {
     const world = withOneEntry('small')
     world.settle(() => {
       while (world.request?.kind === 'push' && world.request.ops.some(({ clock }) => clock === 2)) {
@@ -484,8 +484,8 @@ describe('A connection that carries little', () => {
   })
 })
 
-describe('Storage that is not as the log has it', () => {
-  it('[DV4] is read anew from the start of the same log, and what the log lacks is pushed', () => {
+describe('A device whose storage does not match the log', () => {
+  it('[DV4] reads the same log again from its start, and pushes what the log lacks', () => {
     const world = settled()
     for (let edit = 0; edit < 5; edit++) world.editElsewhere()
     world.edit()
@@ -503,7 +503,7 @@ describe('Storage that is not as the log has it', () => {
     expect(world.machine).toMatchObject({ caughtUp: true, distrusted: false })
   })
 
-  it('[DV4] is read anew even if the connection breaks, or the storage fails, before that has begun', () => {
+  it('[DV4] reads the log again even if the connection breaks or the storage fails before that begins', () => {
     const world = settled()
     for (let edit = 0; edit < 3; edit++) world.editElsewhere()
     world.settle()
@@ -519,7 +519,7 @@ describe('Storage that is not as the log has it', () => {
   })
 })
 
-describe('Whatever happens, in whatever order', () => {
+describe('Any schedule of events', () => {
   const actions = {
     edit: (world: MachineWorld) => void world.edit(),
     editElsewhere: (world: MachineWorld) => world.editElsewhere(),
@@ -550,7 +550,7 @@ describe('Whatever happens, in whatever order', () => {
     { minLength: 10, maxLength: 150 },
   )
 
-  it('[CL2] no edit is lost, the cursor moves forward, and all that is held is committed in the end', () => {
+  it('[CL2] loses no edit, moves the cursor only forward, and commits everything in the end', () => {
     fc.assert(
       fc.property(schedule, (names) => {
         const world = new MachineWorld()
@@ -565,7 +565,8 @@ describe('Whatever happens, in whatever order', () => {
           expect(world.saved.cursor).toBeGreaterThanOrEqual(floor)
           before = world.saved
           if (!world.holds(world.saved)) continue
-          // What the cursor covers is here, and what the server lacks is in the outbox, or found in the end.
+          // Everything that the cursor covers is held. Everything held is committed or in the outbox, unless a
+          // reconciliation is still to find it.
           for (const { clock } of world.log.slice(0, world.saved.cursor))
             expect(world.held.has(clock)).toBe(true)
           if (world.saved.reconciling) continue

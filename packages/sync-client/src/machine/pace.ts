@@ -1,20 +1,21 @@
 import { limits } from '@t69/protocol'
 
 /**
- * How much is sent or asked for at once over a connection that may be very slow. What does not get through in
- * time takes the connection with it, and would be tried again for ever, just as large.
+ * How much is sent or asked for at once over a connection that may be very slow. A message that does not get through
+ * in time costs the connection, and without this would be tried again forever, just as large.
  */
 export interface Pace {
-  /** How often in a row the connection was lost while something was on its way. */
+  /** How often in a row the connection was lost while a message was under way. */
   readonly lost: number
-  /** How often something got through since. */
+  /** How many messages have got through since. */
   readonly kept: number
 }
 
 export const fullPace: Pace = { lost: 0, kept: 0 }
 
+/** Losses that count. With 4, the budget is at the smallest page. */
 const maxLost = 4
-/** More is tried again only after so many: it costs a connection to find out that it was too much. */
+/** Messages that must get through before a larger one is tried: finding out that it is too large costs a connection. */
 const keptForMore = 16
 
 export function paceLost({ lost }: Pace): Pace {
@@ -22,12 +23,12 @@ export function paceLost({ lost }: Pace): Pace {
 }
 
 export function paceKept({ lost, kept }: Pace): Pace {
-  // Lost once, it was chance as likely as not, and nothing was made smaller.
+  // A single loss may be chance, and nothing was made smaller after it.
   if (lost <= 1) return fullPace
   return kept + 1 < keptForMore ? { lost, kept: kept + 1 } : { lost: lost - 1, kept: 0 }
 }
 
-/** A quarter for each loss but the first: 256 kB, 64 kB, 16 kB, 4 kB. */
+/** Returns how much to send at once, in bytes: a quarter for each loss after the first. 256, 64, 16, 4 KiB. */
 export function budgetOf({ lost }: Pace): number {
   return Math.max(limits.minPageBytes, limits.batchBudgetBytes / 4 ** Math.max(0, lost - 1))
 }

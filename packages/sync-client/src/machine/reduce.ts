@@ -4,13 +4,14 @@ import { paceKept } from './pace.ts'
 import type { Effect, LogRange, Step, SyncEvent, SyncMachine, Write } from './state.ts'
 import { block, disconnected, later, refused, rejoin } from './transitions.ts'
 
-/** More than this in the inbox is dropped, and pulled once storage has kept up. */
+/** The most ranges in the inbox. Further appends are dropped, and pulled once the storage has caught up. */
 const maxInbox = 64
+/** The most operations in the inbox. */
 const maxInboxOps = 2 * limits.maxBatchOps
 
 const only = (machine: SyncMachine): Step => ({ machine, effects: [] })
 
-/** What the machine knows after an event. `decide` says afterwards what to do about it. */
+/** Returns the machine with the facts of an event recorded. `decide` then says what to do about them. */
 export function reduce(machine: SyncMachine, event: SyncEvent): Step {
   switch (event.type) {
     case 'connected':
@@ -39,7 +40,7 @@ export function reduce(machine: SyncMachine, event: SyncEvent): Step {
       return only({
         ...machine,
         readingOutbox: false,
-        // More may be behind it; an edit that came during the read has set `unsent` again as well.
+        // The outbox may hold more. An edit that came during the read has set `unsent` again as well.
         unsent: machine.unsent || event.slice !== undefined,
         push: event.slice === undefined ? null : { ...event.slice, refused: [], most: Infinity, sending: 0 },
       })
@@ -72,20 +73,20 @@ function joined(machine: SyncMachine, { logId, epoch, cursor, head, role }: Join
   }
   const isSame = logId === machine.saved.logId && cursor === machine.saved.cursor
   if (isSame && !machine.distrusted) return only(inside)
-  // Another log: what it holds of ours is known at its end. That we do not know it yet is written down
-  // before the first page is, or a crash in between would leave a cursor without its reconciliation.
+  // Another log: which of our operations it holds is known once it is read to its end. Store that first, before the
+  // first page: a crash in between would otherwise leave a cursor without its reconciliation.
   const from = machine.distrusted ? 0 : cursor
   const write: Write = { kind: 'adopt-log', state: { logId, epoch, cursor: from, reconciling: true } }
   return { machine: { ...inside, acked: null, write }, effects: [{ do: 'write', write }] }
 }
 
 /**
- * What could not be written waits for the next attempt where it was before. It is not asked for again: a disk may
+ * Puts a failed write back where it came from, for the next attempt. The operations are not pulled again: a disk may
  * be full for days.
  */
 function unwritten(machine: SyncMachine): SyncMachine {
   const { write, saved } = machine
-  // Which log it is has to be known before anything of it is stored.
+  // The log's id must be stored before any of its operations.
   if (write?.kind === 'adopt-log') return rejoin(machine)
   if (write?.kind !== 'append') return machine
   const { logId, epoch, cursor } = write.state
@@ -105,16 +106,16 @@ const mayOnlyRead: ErrorBody = {
 
 function pulled(machine: SyncMachine, range: LogRange, head: number): SyncMachine {
   if (range.logId !== machine.saved.logId) return rejoin(machine)
-  // An empty page is the log's end, whatever was believed of it.
+  // An empty page marks the end of the log, wherever it was thought to be.
   const end = range.cursor === range.after ? range.cursor : Math.max(machine.head, head)
   return { ...machine, head: end, inbox: [...machine.inbox, range], pullPace: paceKept(machine.pullPace) }
 }
 
 function appended(machine: SyncMachine, range: LogRange): SyncMachine {
-  // The answer to a join and the first append may come in one packet; the append is kept until then.
   const isFull = machine.inbox.length >= maxInbox || heldOps(machine) + range.ops.length > maxInboxOps
+  // The first append may arrive in one packet with the reply to the join, and before it: keep it.
   if (machine.request === 'join') {
-    // What is dropped leaves its end behind: the answer may know less of the log.
+    // A dropped range leaves its end behind: the head in the reply may be older.
     const kept = isFull ? { ...range, ops: [], after: range.cursor } : range
     return { ...machine, inbox: [...machine.inbox, kept] }
   }
@@ -140,7 +141,7 @@ function pushed(machine: SyncMachine, ack: RequestReply<'ops:push'>): SyncMachin
   return {
     ...machine,
     push: isWhole ? null : { ...push, ops: rest, refused, most: push.most * 2, sending: 0 },
-    // A part moves the cursor; the entries leave the outbox with the last one.
+    // Each part moves the cursor; the entries leave the outbox with the last part.
     acked: {
       entries: isWhole ? push.entries : [],
       refused: isWhole ? refused : [],
@@ -161,7 +162,7 @@ function written(machine: SyncMachine): Step {
   if (write === null) return only(machine)
   const after: SyncMachine = {
     ...machine,
-    // From the start, whatever made it so.
+    // Adopting a log begins to read it from its start, which is what distrust asks for.
     distrusted: machine.distrusted && write.kind !== 'adopt-log',
     write: null,
     saved: write.state,

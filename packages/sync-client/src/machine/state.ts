@@ -12,58 +12,59 @@ import type { OutboxSlice, RejectedEdit, SyncState } from '../storage/index.ts'
 import { fullPace, type Pace } from './pace.ts'
 
 /**
- * How one space comes to agree with the server, as a pure function: `step(machine, event)` (step.ts) gives
- * the next machine and what to do. At any time there is at most one storage transaction, one request and one
- * push under way.
+ * How one space comes to agree with the server, as a pure function: `step(machine, event)` (step.ts) returns the
+ * next machine and the effects to carry out. At any time there is at most one storage transaction, one request and
+ * one push under way.
  *
  *     register ─► join ─► pull … pull ─► queue what the log lacks ─► push, oldest first ◄─► appends
  *
- * What keeps the promises:
- * - `saved` is what storage has committed, never what is hoped for: it moves on `written` only.
- * - Operations are shown on `written`, after they and the cursor that covers them are on disk.
- * - An edit leaves the outbox (`settle`) once the own cursor covers the position at which it was committed.
- * - Nothing is pushed before the log was read to its end, and what it lacks is known.
+ * These rules keep the promises:
+ * - `saved` is what the storage has committed: it changes on `written` only.
+ * - Operations are shown on `written`, when they are on disk together with the cursor that covers them.
+ * - An edit leaves the outbox (`settle`) once this device's cursor covers the position at which it was committed.
+ * - Nothing is pushed before the log has been read to its end, when it is known what the log lacks.
  */
 export interface SyncMachine {
-  /** The space has been made on the server. False for one made here that has yet to be announced. */
+  /** The server knows the space. False for one that was created here and is not registered yet. */
   readonly registered: boolean
   readonly saved: SyncState
   readonly link: 'down' | 'up' | 'joined'
   readonly role: RoleName | null
-  /** The log's end, as far as the server has told. */
+  /** The end of the log, as far as the server has told. */
   readonly head: number
-  /** The log's end was reached since the last join. */
+  /** The end of the log was reached since the last join. */
   readonly caughtUp: boolean
-  /** What is stored here is not what the log has: it is read from its start again. */
+  /** The stored operations do not match the log: the log is read from its start again. */
   readonly distrusted: boolean
 
-  /** Stretches of the log that have come and are not stored yet. */
+  /** Ranges of the log that have arrived and are not stored yet. */
   readonly inbox: readonly LogRange[]
   readonly write: Write | null
   readonly request: Request['kind'] | null
   readonly readingOutbox: boolean
-  /** The outbox may hold something that was not pushed yet. */
+  /** The outbox may hold edits that were not pushed yet. */
   readonly unsent: boolean
-  /** What was read from the outbox and is being pushed. */
+  /** The edits that were read from the outbox and are being pushed. */
   readonly push: Push | null
-  /** Pushed and committed, still in the outbox until the cursor gets there. */
+  /** Edits that the server has committed. They stay in the outbox until the cursor gets there. */
   readonly acked: Acked | null
+  /** How much of the outbox is read at once, in bytes of a batch. */
   readonly budgetBytes: number
-  /** How much a connection that breaks again and again is asked to carry at once. */
+  /** How much is sent at once over a connection that breaks again and again. */
   readonly pullPace: Pace
   readonly pushPace: Pace
 
-  /** Failures in a row; decides how long to wait. */
+  /** How many failures there were in a row. Decides how long to wait before `retry`. */
   readonly attempt: number
-  /** Requests wait for `retry`. */
+  /** Why transactions and requests wait for `retry`, or null. */
   readonly pause: ErrorBody | null
-  /** Pushes wait, for `retry` or for the next join (another role, perhaps); pulling goes on. */
+  /** Why pushes wait for `retry`, or for the next join (which may bring another role), or null. Pulls continue. */
   readonly pushPause: { readonly until: 'retry' | 'join'; readonly error: ErrorBody } | null
-  /** The server refuses the space; ends with the connection. */
+  /** Why the server refuses the space, or null. Cleared when the connection ends. */
   readonly blocked: ErrorBody | null
 }
 
-/** Positions `after + 1` to `cursor` of a log. */
+/** The operations at positions `after + 1` to `cursor` of a log. */
 export interface LogRange {
   readonly logId: LogId
   readonly epoch: NonNullable<SyncState['epoch']>
@@ -72,14 +73,17 @@ export interface LogRange {
   readonly ops: readonly TreeOperation[]
 }
 
+/** Entries of the outbox on their way to the server; `ops` are the operations that have not been acked yet. */
 export interface Push extends OutboxSlice {
-  /** Of the same outbox entries, what the server has refused already. */
+  /** The operations of these entries that the server has refused so far. */
   readonly refused: readonly RejectedEdit[]
-  /** How many of the operations may be sent at once, and how many are on their way, from the first on. */
+  /** How many operations may be sent at once. */
   readonly most: number
+  /** How many operations are under way, counted from the first. */
   readonly sending: number
 }
 
+/** Edits that the server committed at positions `after + 1` to `cursor`, or refused. */
 export interface Acked {
   readonly entries: readonly number[]
   readonly refused: readonly RejectedEdit[]
@@ -88,7 +92,7 @@ export interface Acked {
   readonly cursor: number
 }
 
-/** One storage transaction; `state` is what `saved` will be. */
+/** One storage transaction. `saved` becomes `state` when it is committed. */
 export type Write =
   | { readonly kind: 'adopt-log'; readonly state: SyncState }
   | { readonly kind: 'append'; readonly ops: readonly TreeOperation[]; readonly state: SyncState }
@@ -121,20 +125,20 @@ export type SyncEvent =
   | { readonly type: 'write-failed'; readonly error: ErrorBody }
   | { readonly type: 'outbox-read'; readonly slice: OutboxSlice | undefined }
   | { readonly type: 'outbox-failed'; readonly error: ErrorBody }
-  /** Edits have been stored, in this tab or another. */
+  /** Edits were stored, in this tab or in another. */
   | { readonly type: 'edited' }
   | { readonly type: 'retry' }
-  /** A tree that was read from storage is not as the log has it. */
+  /** A tree that was read from storage does not match the log. */
   | { readonly type: 'distrusted' }
 
 export type Effect =
   | { readonly do: 'write'; readonly write: Write }
   | { readonly do: 'request'; readonly request: Request }
   | { readonly do: 'read-outbox'; readonly budgetBytes: number }
-  /** They are stored: merge them into the open trees. */
+  /** Merge these operations into the open trees. They are stored. */
   | { readonly do: 'show'; readonly ops: readonly TreeOperation[] }
   | { readonly do: 'retry-later'; readonly attempt: number; readonly retryAfterMs: number }
-  /** The access token was refused: get a fresh one and connect anew. */
+  /** The access token was refused: get a fresh one and reconnect. */
   | { readonly do: 'renew-session' }
 
 export interface Step {

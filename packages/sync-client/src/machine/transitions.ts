@@ -5,7 +5,7 @@ import type { Effect, Push, Request, Step, SyncMachine } from './state.ts'
 
 const only = (machine: SyncMachine): Step => ({ machine, effects: [] })
 
-/** What a refused request means, by its code: wait, join anew, renew the session, or set something aside. */
+/** Handles a refused request by its error code: wait, rejoin, renew the session, or set an operation aside. */
 export function refused(machine: SyncMachine, request: Request['kind'] | null, error: ErrorBody): Step {
   switch (errorCodes[error.code].retry) {
     case 'later':
@@ -36,7 +36,7 @@ function pushRefused(machine: SyncMachine, error: ErrorBody): SyncMachine {
   }
 }
 
-/** Files the operation that the server named, and pushes the others. */
+/** Sets the operation aside that the server named, and pushes the others. */
 function withoutOp(machine: SyncMachine, push: Push, error: ErrorBody): SyncMachine {
   const op = typeof error.at === 'number' ? push.ops[error.at] : undefined
   if (op === undefined) return narrower(machine, push, error)
@@ -44,7 +44,7 @@ function withoutOp(machine: SyncMachine, push: Push, error: ErrorBody): SyncMach
   return settledWhenEmpty(machine, { ...push, ops: push.ops.filter((other) => other !== op), refused })
 }
 
-/** Finds what the server cannot take by sending less at once; the last operation that remains is it. */
+/** Finds the operation that the server cannot take by sending less each time, until it is the only one left. */
 function narrower(machine: SyncMachine, push: Push, error: ErrorBody): SyncMachine {
   if (push.entries.length > 1) {
     return { ...machine, push: null, unsent: true, budgetBytes: Math.ceil(machine.budgetBytes / 2) }
@@ -65,8 +65,8 @@ function settledWhenEmpty(machine: SyncMachine, push: Push): SyncMachine {
 }
 
 /**
- * What was under way with the log is void, but for a transaction. So is an ack that the cursor has not come to:
- * a server that lost that position, though not the cursor, keeps the log id. What was acked is pushed once more.
+ * Voids whatever was under way with the log, except for a transaction. An ack that the cursor has not reached is void
+ * too: a server that lost that position, though not the cursor's, keeps its log id. Those edits are pushed again.
  */
 const nothingUnderWay = {
   caughtUp: false,

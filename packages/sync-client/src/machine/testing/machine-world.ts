@@ -29,7 +29,7 @@ const treeId = treeIdSchema.parse('tree')
 const epochNumber = (number: number): Epoch => epochSchema.parse(number.toString(16).padStart(32, 'e'))
 export const logIdNumber = (number: number): LogId => logIdSchema.parse(number.toString(16).padStart(32, '0'))
 
-/** An operation that differs from others by its clock alone. */
+/** An operation that differs from others only by its clock. */
 export function op(clock: number, peer = 'me'): TreeOperation {
   const targetId = vertexIdSchema.parse('v')
   return { clock, peerId: peerIdSchema.parse(peer), treeId, spaceId, targetId, key: 'k', value: clock }
@@ -49,8 +49,8 @@ export const range = (
 })
 
 /**
- * A sync machine with a device's storage and a server's log, both as plain as can be, and everything that
- * is under way between them in hand: a test says what happens next.
+ * A sync machine with the simplest possible storage and server log. Everything under way between them is held here,
+ * and the test decides what happens next.
  */
 export class MachineWorld {
   machine: SyncMachine
@@ -63,21 +63,21 @@ export class MachineWorld {
   // The server.
   logId = logIdNumber(1)
   log: TreeOperation[] = []
-  /** Which process began to write after which position. */
+  /** After which position each server process began to write. */
   #epochs: { readonly epoch: Epoch; readonly after: number }[] = []
   #process = epochNumber(1)
   #processes = 1
-  /** What the server says of the user; a newer one may name a role that this client does not know. */
+  /** The user's role according to the server. A newer server may name a role that this client does not know. */
   role: RoleName = 'editor'
-  /** Refuses an operation, as a rule of the server's would. */
+  /** Says which operations the server rejects. */
   refuses: (op: TreeOperation) => boolean = () => false
-  // In between.
+  // Between them.
   request: Request | null = null
   writes: Write[] = []
-  /** What a read of the outbox saw when it began. */
+  /** The reads of the outbox under way, with what each saw when it began. */
   reads: (OutboxSlice | undefined)[] = []
   retries = 0
-  /** What the server has sent over the live connection, in order. */
+  /** The events that the server has sent over the current connection, in order. */
   wire: SyncEvent[] = []
   joined = false
   #logs = 1
@@ -105,7 +105,7 @@ export class MachineWorld {
     else if (effect.do === 'retry-later') this.retries++
   }
 
-  /** Someone edits here; `syncs` as the storage would see it. */
+  /** Makes an edit on the device. */
   edit(): TreeOperation {
     const made = op(++this.#clock)
     this.held.set(made.clock, { op: made, receivedUnder: null })
@@ -114,6 +114,7 @@ export class MachineWorld {
     return made
   }
 
+  /** Commits an edit of another device. */
   editElsewhere(): void {
     const made = op(++this.#clock, 'other')
     this.#commit([made])
@@ -132,7 +133,7 @@ export class MachineWorld {
     this.send({ type: 'disconnected' })
   }
 
-  /** The server is restored from a backup: its newest operations are gone, and nobody knows yet. */
+  /** Restores the server from a backup with the first `kept` operations. No client has noticed yet. */
   loseHistory(kept: number): void {
     this.disconnect()
     this.log = this.log.slice(0, kept)
@@ -163,13 +164,13 @@ export class MachineWorld {
     return range(after, ops, this.logId, this.#epoch)
   }
 
-  /** What is stored turned out not to be what the log has. */
+  /** Tells the machine that the storage does not match the log. */
   distrust(): void {
     this.request = null
     this.send({ type: 'distrusted' })
   }
 
-  /** An answer that nobody waits for any more says nothing. */
+  /** Drops replies that the machine no longer waits for. */
   #forgetAnswers(): void {
     this.wire = this.wire.filter(({ type }) => type === 'appended' || type === 'closed')
   }
@@ -206,7 +207,7 @@ export class MachineWorld {
     if (this.reads.length > 0) this.send({ type: 'outbox-read', slice: this.reads.shift() })
   }
 
-  /** The request under way reaches the server; its answer is on the wire. */
+  /** Lets the server answer the request under way, or refuse it. The reply is on the wire. */
   serve(refusal?: ErrorBody): void {
     const { request } = this
     this.request = null
@@ -249,14 +250,14 @@ export class MachineWorld {
     return { type: 'pushed', ack }
   }
 
-  /** The next thing on the wire arrives. */
+  /** Delivers the next event on the wire. */
   deliver(): void {
     if (this.machine.request === null) this.#forgetAnswers()
     const next = this.wire.shift()
     if (next !== undefined) this.send(next)
   }
 
-  /** Everything goes well, but for what happens `between` one thing and the next, until nothing is left to do. */
+  /** Lets everything succeed until nothing is left to do, and calls `between` before each step. */
   settle(between: () => void = () => {}): void {
     this.connect()
     for (let turns = 0; turns < 10_000; turns++) {
@@ -269,6 +270,6 @@ export class MachineWorld {
         this.send({ type: 'retry' })
       else return
     }
-    throw new Error('It never comes to rest')
+    throw new Error('The machine never comes to rest')
   }
 }
