@@ -11,7 +11,7 @@ import { createHttp } from './http.ts'
 const anna = { id: userIdSchema.parse('aa'.repeat(16)), email: 'anna@example.org', name: 'Anna' }
 const credentials = { email: anna.email, password: 'correct horse' }
 
-/** A server that gives each refresh token out once, and takes it once. */
+/** A server that issues each refresh token once, and accepts it once. */
 function createAuthServer() {
   let issued = 0
   const state = {
@@ -44,7 +44,7 @@ function createAuthServer() {
         return refusal({ error: { code: 'wrong_credentials', message: 'no' } })
       }
       const answer = pathname === '/api/auth/delete-account' ? new Response(null, { status: 204 }) : session()
-      // Every session has ended by now, and whoever asks is told so before the answer is here.
+      // Every session has ended by now, and a refresh is refused before this answer arrives.
       if (pathname === '/api/auth/delete-account') state.sessionsEnded = true
       await state.beforeAnswer()
       return answer
@@ -79,7 +79,7 @@ function setUp(
 }
 
 describe('A session', () => {
-  it('is known after a reload, without a network', async () => {
+  it('is known after a reload without a network', async () => {
     const { storage, server, session } = setUp()
     await session.signIn(credentials)
     server.state.isReachable = false
@@ -88,7 +88,7 @@ describe('A session', () => {
     expect(again.session.user).toEqual(anna)
   })
 
-  it('keeps its access token for most of its life, and has the next one before it runs out', async () => {
+  it('reuses its access token for most of its lifetime, and fetches the next one before it expires', async () => {
     const { server, time, session } = setUp()
     await session.signIn(credentials)
     expect(await session.accessToken()).toEqual({ token: 'access-1', renewInMs: 75_000 })
@@ -99,7 +99,7 @@ describe('A session', () => {
     expect(server.state.calls).toEqual(['/api/auth/login', '/api/auth/refresh'])
   })
 
-  it('refreshes once for all who ask at the same time', async () => {
+  it('refreshes once for several calls at the same time', async () => {
     const { server, session } = setUp()
     await session.signIn(credentials)
     session.invalidate()
@@ -120,7 +120,7 @@ describe('A session', () => {
     expect(other.session.user).toEqual(anna)
   })
 
-  it('is not ended by a network that is down, nor by an error page', async () => {
+  it('outlasts a network failure during a refresh', async () => {
     const { server, session, users } = setUp()
     await session.signIn(credentials)
     session.invalidate()
@@ -132,7 +132,7 @@ describe('A session', () => {
     expect(users).toEqual(['Anna'])
   })
 
-  it('is ended by the server alone, and remembers whose spaces to show', async () => {
+  it('ends when the server refuses a refresh, and remembers whose spaces to list', async () => {
     const { server, session, users } = setUp()
     await session.signIn(credentials)
     session.invalidate()
@@ -155,7 +155,7 @@ describe('A session', () => {
     expect(server.state.calls.slice(-3)).toEqual(['/api/me', '/api/auth/refresh', '/api/me'])
   })
 
-  it('is over here after a sign-out without a network, and the server hears of it later', async () => {
+  it('ends here after a sign-out without a network, and the server is told later, once', async () => {
     const { storage, server, session } = setUp()
     await session.signIn(credentials)
     server.state.isReachable = false
@@ -171,7 +171,7 @@ describe('A session', () => {
     expect(server.state.calls.filter((path) => path === '/api/auth/logout')).toHaveLength(1)
   })
 
-  it('goes on under another password, also when the socket is cut before the answer comes', async () => {
+  it('continues under a new password, even if the socket is cut before the answer arrives', async () => {
     const { storage, server, session, users } = setUp()
     await session.signIn(credentials)
     await expect(session.changePassword({ password: 'wrong', newPassword: 'better' })).rejects.toMatchObject({
@@ -179,7 +179,7 @@ describe('A session', () => {
     })
     let meanwhile: Promise<unknown> = Promise.resolve()
     server.state.beforeAnswer = async () => {
-      // What the connection does when it is told that its token is good no more.
+      // The connection does this when the server refuses its token.
       session.invalidate()
       meanwhile = session.accessToken()
     }
@@ -192,7 +192,7 @@ describe('A session', () => {
     expect(await again.session.accessToken()).toMatchObject({ token: 'access-4' })
   })
 
-  it('is over once the account is deleted, and remembers whose spaces go nowhere any more', async () => {
+  it('ends once the account is deleted, and remembers that its spaces are never sent again', async () => {
     const { storage, server, session, users } = setUp()
     await session.signIn(credentials)
     await expect(session.deleteAccount('wrong')).rejects.toMatchObject({ code: 'wrong_credentials' })
@@ -206,7 +206,7 @@ describe('A session', () => {
     expect(await meanwhile).toMatchObject({ code: 'unauthenticated' })
     expect(users).toEqual(['Anna', null])
     expect(session.isGone(anna.id)).toBe(true)
-    // Nor is it forgotten by a reload, by who signs in next, or by who signs out.
+    // A reload, the next sign-in and the next sign-out do not forget it.
     server.state.sessionsEnded = false
     const again = setUp({ storage, server })
     await again.session.load()
@@ -216,7 +216,7 @@ describe('A session', () => {
     expect(again.session.isGone(anna.id)).toBe(true)
   })
 
-  it('is no other by the time that an account is deleted: who signed in meanwhile keeps theirs', async () => {
+  it('is not used to delete the account of somebody who signed in meanwhile in another tab', async () => {
     const group = createTabGroup()
     const one = setUp({ tabs: group.tab() })
     await one.session.signIn(credentials)
@@ -227,7 +227,7 @@ describe('A session', () => {
     expect(one.server.state.calls).not.toContain('/api/auth/delete-account')
   })
 
-  it('takes nothing from a storage that holds something else', async () => {
+  it('is ignored when what is stored is not a session', async () => {
     const storage = memoryStorage()
     await storage.putConfig('syncSession', { user: { id: '../../etc', name: 7 }, refreshToken: {} })
     const { session } = setUp({ storage })

@@ -14,38 +14,38 @@ import {
 
 export interface AccessToken {
   readonly token: string
-  /** When to have the next one, from now on: before it runs out, so that there is no gap. */
+  /** Time until the next token should be fetched, in ms. Ends before the token expires, so that there is no gap. */
   readonly renewInMs: number
 }
 
 /**
- * Who is signed in. The access token is in memory only; the refresh token is in an httpOnly cookie or in
- * the storage. Only the server's own `unauthenticated`, in answer to a refresh, ends a session: an absent
- * network never does.
+ * Who is signed in on this device. The access token is in memory only; the refresh token is in an httpOnly cookie or
+ * in the storage. A session ends only with a sign-out, or when the server answers a refresh with `unauthenticated`:
+ * never for lack of a network.
  */
 export interface Account {
   readonly user: User | null
-  /** Whose synced spaces are listed: the user's, or those of a session that ran out. Null after a sign-out. */
+  /** The user whose synced spaces are listed: also after the session has expired. Null after a sign-out. */
   readonly ownerId: UserId | null
   onUser(listener: (user: User | null) => void): () => void
-  /** The account was deleted here. Its spaces are on this device still, and nobody's to send. */
+  /** Whether this account was deleted on this device. Its spaces stay here, and are never sent again. */
   isGone(userId: UserId): boolean
 
-  /** Reads what is stored, at the start and when another tab has signed in or out. */
+  /** Reads the stored session: at the start, and when another tab has signed in or out. */
   load(): Promise<void>
   signUp(input: Credentials & { readonly name: string }): Promise<User>
   signIn(input: Credentials): Promise<User>
   signOut(everywhere: boolean): Promise<void>
   changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
   deleteAccount(password: string): Promise<void>
-  /** Tells the server of a sign-out that it could not hear at the time. Never rejects: it is tried again. */
+  /** Reports a sign-out to the server that could not be reported at the time. Never rejects: it is tried again. */
   finishSignOut(): Promise<void>
 
-  /** A token that is still good for a while. Throws `unauthenticated` when nobody is signed in. */
+  /** Returns a token that is valid for a while. Throws `unauthenticated` when nobody is signed in. */
   accessToken(): Promise<AccessToken>
-  /** Forgets the token: the server refused it. */
+  /** Forgets the access token, because the server refused it. */
   invalidate(): void
-  /** A call in the user's name, repeated once with a fresh token if the first is refused. */
+  /** Makes a call in the user's name. Repeats it once with a fresh token if the first is refused. */
   call<T>(call: HttpCall, reply: ReplySchema<T>): Promise<T>
 }
 
@@ -54,15 +54,15 @@ export interface AccountDeps {
   readonly storage: ClientStorage
   readonly runtime: Runtime
   readonly kind: 'cookie' | 'storage'
-  /** One task at a time over all tabs: a refresh token is good for one use. */
+  /** Runs one task at a time over all tabs: a refresh token can be used only once. */
   readonly exclusive: <T>(task: () => Promise<T>) => Promise<T>
-  /** The stored session has changed: other tabs are to load it. */
+  /** Called when the stored session has changed and the other tabs have to load it. */
   readonly onStored: () => void
 }
 
 /**
- * How much of a token's life is used, at most, before the next one is fetched. Chance takes up to a tenth off:
- * whoever came back to a server together would else renew together ever after.
+ * The share of a token's lifetime after which the next one is fetched. Chance takes up to a tenth off. Otherwise
+ * clients that reconnected to a server together would renew their tokens together ever after.
  */
 const usedLife = 0.8
 
@@ -76,14 +76,14 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
     parseStoredSession(await storage.getConfig(sessionConfigKey))
 
   async function store(next: StoredSession): Promise<void> {
-    // With the refresh token in a cookie a renewal changes nothing here, and needs no room on a full disk.
+    // With the refresh token in a cookie, a renewal changes nothing here, and must not fail on a full disk.
     if (JSON.stringify(next) === JSON.stringify(stored)) return
     await storage.putConfig(sessionConfigKey, next)
-    take(next)
+    adopt(next)
     onStored()
   }
 
-  function take(next: StoredSession): void {
+  function adopt(next: StoredSession): void {
     const before = stored.user
     stored = next
     if (before?.id !== next.user?.id) access = null
@@ -92,9 +92,9 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
 
   const tokenKind = kind === 'cookie' ? 'cookie' : 'body'
 
-  async function begin(path: string, body: Credentials & { readonly name?: string }): Promise<User> {
+  async function authenticate(path: string, body: Credentials & { readonly name?: string }): Promise<User> {
     return exclusive(async () => {
-      take(await readStored())
+      adopt(await readStored())
       const reply = await http.call(
         { method: 'POST', path, body: { ...body, session: tokenKind } },
         sessionSchema,
@@ -116,10 +116,10 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
     return { token, renewInMs: access.renewAfterMs }
   }
 
-  /** Another tab may have refreshed, or signed out, while this one waited for its turn. */
   const refresh = (): Promise<AccessToken> =>
     exclusive(async () => {
-      take(await readStored())
+      // Another tab may have refreshed or signed out while this one waited for its turn.
+      adopt(await readStored())
       if (stored.user === null) throw new SyncError('unauthenticated', 'Nobody is signed in')
       const body = stored.refreshToken === null ? {} : { refreshToken: stored.refreshToken }
       try {
@@ -137,7 +137,7 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
   async function accessToken(): Promise<AccessToken> {
     if (access !== null) {
       const age = runtime.now() - access.fetchedAt
-      // A clock that was set back makes the age negative; a token is not younger than new.
+      // A negative age means that the clock was set back, and says nothing about the token.
       if (age >= 0 && age < access.renewAfterMs) {
         return { token: access.token, renewInMs: access.renewAfterMs - age }
       }
@@ -146,7 +146,7 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
     return refreshing
   }
 
-  /** Repeats it once with a fresh token if the first is refused. */
+  /** Runs a call, and repeats it once with a fresh token if the first is refused. */
   async function withToken<T>(run: (token: string) => Promise<T>): Promise<T> {
     const { token } = await accessToken()
     try {
@@ -159,10 +159,10 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
   }
 
   /**
-   * A call that ends the session as it was. The server cuts this device's socket before it answers: nobody may
-   * refresh meanwhile, or they would find the session ended, and sign out.
+   * Makes a call that ends the present session, while no tab refreshes. The server cuts this device's socket before it
+   * answers the call: a refresh in between would find the session ended, and sign out.
    */
-  async function alone<T>(
+  async function endingSession<T>(
     call: HttpCall,
     reply: ReplySchema<T>,
     then: (answer: T, userId: UserId) => Promise<void>,
@@ -170,7 +170,7 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
     const asking = stored.user
     await withToken((token) =>
       exclusive(async () => {
-        take(await readStored())
+        adopt(await readStored())
         if (stored.user === null) throw new SyncError('unauthenticated', 'Nobody is signed in')
         if (stored.user.id !== asking?.id) {
           throw new SyncError('forbidden', 'Somebody else has signed in on this device')
@@ -200,33 +200,35 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
     onUser: (listener) => listeners.add(listener),
     isGone: (userId) => stored.goneUserIds.includes(userId),
     async load() {
-      take(await readStored())
+      adopt(await readStored())
     },
-    signUp: (input) => begin('/api/auth/register', input),
-    signIn: (input) => begin('/api/auth/login', input),
+    signUp: (input) => authenticate('/api/auth/register', input),
+    signIn: (input) => authenticate('/api/auth/login', input),
     signOut: (everywhere) =>
       exclusive(async () => {
-        take(await readStored())
+        adopt(await readStored())
         const { refreshToken, user } = stored
         if (user === null) return
         await store({ ...signedOut(stored), refreshToken, owesSignOut: true })
         try {
           await logout(refreshToken, everywhere)
         } catch (error) {
-          // Signed out here in any case. What the server has not heard, it hears later.
+          // This device is signed out in any case. `finishSignOut` tells the server later.
           if (error instanceof SyncError && error.code === 'unavailable') return
         }
         await store(signedOut(stored))
       }),
     changePassword: (input) =>
-      alone(
+      endingSession(
         { method: 'POST', path: '/api/auth/change-password', body: { ...input, session: tokenKind } },
         sessionSchema,
         async (reply) => void (await accept(reply)),
       ),
     deleteAccount: (password) =>
-      alone({ method: 'POST', path: '/api/auth/delete-account', body: { password } }, noReply, (_, userId) =>
-        store({ ...signedOut(stored), goneUserIds: [...stored.goneUserIds, userId] }),
+      endingSession(
+        { method: 'POST', path: '/api/auth/delete-account', body: { password } },
+        noReply,
+        (_, userId) => store({ ...signedOut(stored), goneUserIds: [...stored.goneUserIds, userId] }),
       ),
     finishSignOut: () =>
       exclusive(async () => {

@@ -10,29 +10,30 @@ export interface HttpCall {
   readonly token?: string
 }
 
-/** A schema of the protocol, as far as this file needs to know. */
+/** The part of a zod schema that parsing a reply needs. */
 export interface ReplySchema<T> {
   safeParse(value: unknown): { success: true; data: T } | { success: false }
 }
 
 export interface Http {
   /**
-   * Throws `SyncError`: what the server answered, or `unavailable` when there was no answer that a
-   * server of ours would give (no network, a proxy's error page, the deadline).
+   * Makes a call and returns its parsed reply. Throws the `SyncError` that the server answered; or `unavailable` when no
+   * t69 server answered: there is no network, a proxy showed an error page, or the deadline passed.
    */
   call<T>(call: HttpCall, reply: ReplySchema<T>): Promise<T>
 }
 
+/** Deadline of a call, in ms. */
 const deadlineMs = 20_000
 
-/** A reply that says nothing. */
+/** Accepts any reply, for calls whose reply carries nothing. */
 export const noReply: ReplySchema<null> = { safeParse: () => ({ success: true, data: null }) }
 
-export function createHttp(url: string, fetchIt: typeof fetch, runtime: Runtime): Http {
+export function createHttp(url: string, fetchImpl: typeof fetch, runtime: Runtime): Http {
   return {
     async call({ method, path, body, token }, reply) {
       const { status, ok, json } = await withDeadline(runtime, async (signal) => {
-        const response = await fetchIt(new URL(path, url), {
+        const response = await fetchImpl(new URL(path, url), {
           method,
           signal,
           credentials: 'include',
@@ -51,7 +52,7 @@ export function createHttp(url: string, fetchIt: typeof fetch, runtime: Runtime)
       }
       const parsed = reply.safeParse(json)
       if (parsed.success) return parsed.data
-      throw new SyncError('unavailable', `The answer to ${method} ${path} is not one of a t69 server`)
+      throw new SyncError('unavailable', `The answer to ${method} ${path} is not from a t69 server`)
     },
   }
 }

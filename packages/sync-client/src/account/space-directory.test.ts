@@ -13,7 +13,7 @@ const space = (letter: string): SpaceSummary => ({
   createdAt: letter.charCodeAt(0),
 })
 
-/** Lists that the server is asked for, answered when the test says so. */
+/** A directory whose requests to the server the test answers one by one. */
 function setUp() {
   const user = (letter: string) =>
     userSchema.parse({ id: letter.repeat(32), email: `${letter}@example.org`, name: letter })
@@ -37,7 +37,7 @@ function setUp() {
   return { directory, questions, list, signIn: (letter: string) => void (account.user = user(letter)) }
 }
 
-it('a list that comes late takes nothing away that came after it was asked for', async () => {
+it('a late reply does not undo changes that came after its request', async () => {
   const { directory, questions, list } = setUp()
   const [early, late] = [list(), list()]
   await turns()
@@ -58,7 +58,7 @@ it('a list that comes late takes nothing away that came after it was asked for',
   expect(await gone).toEqual(['c', 'd'])
 })
 
-it('the list of who was signed in is not that of whoever signs in meanwhile', async () => {
+it('a list requested by one user is not shown to another who signs in meanwhile', async () => {
   const { questions, list, signIn } = setUp()
   const asked = list()
   await turns()

@@ -12,15 +12,17 @@ import type { Runtime } from '../runtime/index.ts'
 import { type ClientStorage, isLocalUri, serverUri, type StoredSpace, unsynced } from '../storage/index.ts'
 import type { Account } from './account.ts'
 
-/** Which spaces there are: what this device has, and what the server last said of the user's. */
+/** The spaces that this device has stored, and those that the server last listed for the user. */
 export interface SpaceDirectory {
+  /** Oldest first. Waits a few seconds for the server's list, and otherwise uses the last known one. */
   list(): Promise<SpaceInfo[]>
-  /** The space as this device has it; one that only the server has begins here, empty. Throws `not_found`. */
+  /** Returns a stored space. One that only the server has is stored first, empty. Throws `not_found`. */
   find(spaceId: SpaceId): Promise<StoredSpace>
-  /** As the server last said; null when it said nothing. */
+  /** The user's role in the last known list of the server; null if the space is not in it. */
   roleOf(spaceId: SpaceId): RoleName | null
-  /** The server's list is another since the last time: asked anew, or remembered so. */
+  /** Adds or replaces a space in the last known list. */
   remember(space: SpaceSummary): Promise<void>
+  /** Removes a space from the last known list. */
   forget(spaceId: SpaceId): Promise<void>
 }
 
@@ -29,20 +31,20 @@ export interface SpaceDirectoryDeps {
   readonly storage: ClientStorage
   readonly account: Account
   readonly runtime: Runtime
-  /** The server calls a space of this device otherwise, and this device now does too. */
+  /** Called when a space got another name on the server, and now has it here too. */
   readonly onRenamed: () => void
 }
 
-/** A list that takes longer is shown as it was; someone waits for it. */
+/** How long `list` waits for the server before it uses the last known list, in ms. A person waits for the result. */
 const patienceMs = 4_000
 
 export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
   const { url, storage, account, runtime } = deps
   let known: { userId: string; spaces: readonly SpaceSummary[] } | null = null
-  /** Counts what may change the list: questions to the server, and what this device did itself. */
-  let turns = 0
-  /** The latest of them that the list shows. */
-  let shown = 0
+  /** The number of the last revision of the list: a request to the server, or a change made by this device. */
+  let lastRevision = 0
+  /** The revision that `known` shows. */
+  let shownRevision = 0
   const configKey = (userId: string): string => `syncSpaces:${userId}`
 
   async function remembered(): Promise<readonly SpaceSummary[]> {
@@ -55,21 +57,21 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
     return known.spaces
   }
 
-  async function take(spaces: readonly SpaceSummary[], turn: number): Promise<void> {
+  async function show(spaces: readonly SpaceSummary[], revision: number): Promise<void> {
     const userId = account.user?.id
     if (userId === undefined) return
-    shown = turn
+    shownRevision = revision
     known = { userId, spaces }
     await storage.putConfig(configKey(userId), spaces)
   }
 
   async function fromServer(): Promise<readonly SpaceSummary[]> {
     const userId = account.user?.id
-    const turn = ++turns
+    const revision = ++lastRevision
     const { spaces } = await account.call({ method: 'GET', path: '/api/spaces' }, spaceListSchema)
-    // Too late: somebody else has signed in, or something newer is shown.
-    if (account.user?.id !== userId || turn < shown) return remembered()
-    await take(spaces, turn)
+    // Too late: somebody else has signed in, or a newer revision is shown.
+    if (account.user?.id !== userId || revision < shownRevision) return remembered()
+    await show(spaces, revision)
     return spaces
   }
 
@@ -92,17 +94,17 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
       let renamed = false
       for (const space of await storage.listSpaces()) {
         if (space.userId !== null && space.userId !== owner && !account.isGone(space.userId)) continue
-        const there = space.userId === null ? undefined : remote.get(space.id)
+        const onServer = space.userId === null ? undefined : remote.get(space.id)
         remote.delete(space.id)
-        if (there !== undefined && there.name !== space.name) {
-          await storage.putSpace({ ...space, name: there.name })
+        if (onServer !== undefined && onServer.name !== space.name) {
+          await storage.putSpace({ ...space, name: onServer.name })
           renamed = true
         }
         infos.push({
           id: space.id,
-          name: there?.name ?? space.name ?? '',
+          name: onServer?.name ?? space.name ?? '',
           createdAt: space.createdAt,
-          role: there?.role ?? (space.userId !== null && isLocalUri(space.uri) ? 'owner' : null),
+          role: onServer?.role ?? (space.userId !== null && isLocalUri(space.uri) ? 'owner' : null),
           synced: space.userId !== null,
         })
       }
@@ -114,8 +116,8 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
     },
     async find(spaceId) {
       await remembered()
-      const here = await storage.getSpace(spaceId)
-      if (here !== undefined) return here
+      const found = await storage.getSpace(spaceId)
+      if (found !== undefined) return found
       const user = account.user
       if (user === null) throw new SyncError('not_found', 'This device has no such space')
       const listed = (await remembered()).find((space) => space.id === spaceId)
@@ -134,12 +136,12 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
     },
     roleOf: (spaceId) => known?.spaces.find((space) => space.id === spaceId)?.role ?? null,
     async remember(space) {
-      await take([...(await remembered()).filter(({ id }) => id !== space.id), space], ++turns)
+      await show([...(await remembered()).filter(({ id }) => id !== space.id), space], ++lastRevision)
     },
     async forget(spaceId) {
-      await take(
+      await show(
         (await remembered()).filter(({ id }) => id !== spaceId),
-        ++turns,
+        ++lastRevision,
       )
     },
   }

@@ -1,19 +1,19 @@
 import { userIdSchema, userSchema, type User, type UserId } from '@t69/protocol'
 
-/** The session as the storage keeps it. */
+/** The session as it is stored. */
 export interface StoredSession {
   readonly user: User | null
-  /** Whose session ran out last; null after a sign-out. */
+  /** The user who was signed in last, also after the session has expired; null after a sign-out. */
   readonly lastUserId: UserId | null
   /** Null where a cookie holds it. */
   readonly refreshToken: string | null
-  /** The server has not heard of the sign-out yet. */
+  /** The sign-out has not been reported to the server yet. */
   readonly owesSignOut: boolean
-  /** The users who deleted their accounts on this device. */
+  /** The users whose accounts were deleted on this device. */
   readonly goneUserIds: readonly UserId[]
 }
 
-/** The storage's `config` has it under this key. */
+/** Key of the stored session in the storage's `config`. */
 export const sessionConfigKey = 'syncSession'
 
 const userIdsSchema = userIdSchema.array()
@@ -25,11 +25,12 @@ export const nobody: StoredSession = {
   goneUserIds: [],
 }
 
-/** What is left when nobody is signed in any more. */
+/** The stored session after a sign-out. Only the deleted accounts are remembered. */
 export function signedOut({ goneUserIds }: StoredSession): StoredSession {
   return { ...nobody, goneUserIds }
 }
 
+/** Parses a stored session. Anything unreadable counts as nobody being signed in. */
 export function parseStoredSession(value: unknown): StoredSession {
   if (typeof value !== 'object' || value === null) return nobody
   const field = (key: string): unknown => Object.entries(value).find(([name]) => name === key)?.[1]
