@@ -12,14 +12,14 @@ import { createSyncClient } from './create-sync-client.ts'
 const noFetch: typeof fetch = () => Promise.reject(new Error('no network here'))
 const noTransport: Transport = {
   connect() {
-    throw new Error('nobody is signed in, so nothing is to be connected')
+    throw new Error('There must be no connection while nobody is signed in')
   },
 }
 const url = 'http://127.0.0.1:1'
 const offline = { url, fetch: noFetch, transport: noTransport }
 
-describe('A client that nobody has signed in to', () => {
-  it('makes, lists, edits and reopens a local space, without a server', async () => {
+describe('A signed-out client', () => {
+  it('creates, lists, edits and reopens a local space without a server', async () => {
     const storage = memoryStorage()
     let spaceId: string
     let digest: string
@@ -43,7 +43,7 @@ describe('A client that nobody has signed in to', () => {
     expect(space.root.getVertexByPath('folder')?.getProperty('count')).toBe(1)
   })
 
-  it('keeps the trees that a space has besides its own', async () => {
+  it('keeps the trees of a space across a restart', async () => {
     const storage = memoryStorage()
     let ids: { space: string; tree: string }
     {
@@ -60,7 +60,7 @@ describe('A client that nobody has signed in to', () => {
     expect(await space.openTree(ids.tree)).toBe(chat)
   })
 
-  it('gives the same space, and the same tree, to whoever opens it again', async () => {
+  it('returns the same object when a space or a tree is opened again', async () => {
     await using client = createSyncClient({ ...offline, storage: memoryStorage() })
     const space = await client.createSpace({ name: 'Notes' })
     const [one, other] = await Promise.all([client.openSpace(space.id), client.openSpace(space.id)])
@@ -69,7 +69,7 @@ describe('A client that nobody has signed in to', () => {
     expect(await space.openTree(space.id)).toBe(space.root)
   })
 
-  it('opens a space anew that is still being closed, with what was written last', async () => {
+  it('reopens a space that is still being closed, with its last edits', async () => {
     const storage = memoryStorage()
     const append = storage.appendLocal.bind(storage)
     let disk = Promise.resolve()
@@ -79,12 +79,12 @@ describe('A client that nobody has signed in to', () => {
     }
     await using client = createSyncClient({ ...offline, storage })
     const before = await client.createSpace({ name: 'Notes' })
-    const { promise, resolve: goOn } = Promise.withResolvers<void>()
+    const { promise, resolve: finishWrites } = Promise.withResolvers<void>()
     disk = promise
     before.root.root!.setProperty('last', 'words')
     const closing = before.close()
     const opening = Promise.all([client.openSpace(before.id), client.openSpace(before.id)])
-    goOn()
+    finishWrites()
     await closing
     const [space, same] = await opening
     expect(same).toBe(space)
@@ -93,7 +93,7 @@ describe('A client that nobody has signed in to', () => {
     await space.stored()
   })
 
-  it('says what it cannot do', async () => {
+  it('rejects calls that need a session, a server or a valid id with the code that says so', async () => {
     await using client = createSyncClient({ ...offline, storage: memoryStorage() })
     const space = await client.createSpace({ name: 'Notes' })
     await expect(space.enableSync()).rejects.toMatchObject({ code: 'unauthenticated' })
@@ -104,7 +104,7 @@ describe('A client that nobody has signed in to', () => {
     })
   })
 
-  it('does not say for ever that edits wait, though the storage could not be asked in between', async () => {
+  it('counts pending edits again after the storage could not be read', async () => {
     const storage = memoryStorage()
     const time = createManualTime()
     await using client = createSyncClient({ ...offline, storage, runtime: time })
@@ -122,7 +122,7 @@ describe('A client that nobody has signed in to', () => {
     expect(space.status.pending).toBe(0)
   })
 
-  it('forgets a deleted space', async () => {
+  it('neither lists nor edits a deleted space', async () => {
     await using client = createSyncClient({ ...offline, storage: memoryStorage() })
     const space = await client.createSpace({ name: 'Notes' })
     await client.deleteSpace(space.id)
@@ -132,7 +132,7 @@ describe('A client that nobody has signed in to', () => {
 })
 
 describe('Two tabs of one browser', () => {
-  it('both let go of a space that is deleted in one', async () => {
+  it('both release a space that is deleted in one of them', async () => {
     const storage = memoryStorage()
     const group = createTabGroup()
     await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
@@ -147,7 +147,7 @@ describe('Two tabs of one browser', () => {
     expect(() => there.root.root!.newChild()).toThrow(/disposed/)
   })
 
-  it('show each other their edits once these are stored', async () => {
+  it('show each other their edits once they are stored', async () => {
     const storage = memoryStorage()
     const group = createTabGroup()
     await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
@@ -170,8 +170,8 @@ describe('Two tabs of one browser', () => {
     expect(here.root.digest()).toBe(there.root.digest())
   })
 
-  it('miss nothing that one of them writes while the other is opened', async () => {
-    // One that was alone posts nothing; the other reads the storage at some moment of all this.
+  it('show every edit that one makes while the other opens', async () => {
+    // The first posts nothing while it is alone; the second reads the storage at some moment of this.
     for (let round = 0; round < 20; round++) {
       const storage = memoryStorage()
       const tabs = (): Tabs => browserTabs(`opened-meanwhile-${round}`)
@@ -190,7 +190,7 @@ describe('Two tabs of one browser', () => {
     }
   })
 
-  it('show what the tab that led had stored and could not say before it went', async () => {
+  it('show edits that the leading tab stored and could not tell before it closed', async () => {
     const storage = memoryStorage()
     const group = createTabGroup()
     const dying = group.tab()
@@ -208,7 +208,7 @@ describe('Two tabs of one browser', () => {
     expect(there.root.digest()).toBe(here.root.digest())
   })
 
-  it('show no longer what a tab that is gone streamed in, and still what others do', async () => {
+  it('stop showing the transient values of a tab that closed, and keep those of other tabs', async () => {
     const storage = memoryStorage()
     const group = createTabGroup()
     const time = createManualTime()
@@ -242,7 +242,7 @@ describe('Two tabs of one browser', () => {
     for (const { client } of [leader!, dying!, other!]) await client.close()
   })
 
-  it('miss nothing that is stored while one of them opens the space, whenever that is', async () => {
+  it('miss no edit that is stored while one of them opens the space', async () => {
     const storage = memoryStorage()
     const group = createTabGroup()
     await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
@@ -262,8 +262,8 @@ describe('Two tabs of one browser', () => {
   })
 })
 
-describe('Refused edits that are discarded', () => {
-  /** Files everything in the outbox as refused, as if the server had. */
+describe('Discarded edits', () => {
+  /** Sets everything in the outbox aside, as if the server had refused it. */
   async function refuseAll(storage: ClientStorage, { id }: Space): Promise<void> {
     const slice = await storage.readOutbox(id, 1_000_000)
     const refused = slice!.ops.map((op) => ({ op, code: 'too_large' as const, message: 'No' }))
@@ -278,7 +278,7 @@ describe('Refused edits that are discarded', () => {
       })
     })
 
-  it('are gone from what is open, here and in other tabs, and what else was written stays', async () => {
+  it('are gone from open trees, here and in other tabs, and other edits stay', async () => {
     const storage = memoryStorage()
     const group = createTabGroup()
     await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
@@ -316,7 +316,7 @@ describe('Refused edits that are discarded', () => {
     expect((await here.openTree(treeId)).root!.getProperty('from')).toBe('there')
   })
 
-  it('are gone from the space tree, whose root is another from then on', async () => {
+  it('are gone from the space tree, and `root` is another replica from then on', async () => {
     const storage = memoryStorage()
     await using client = createSyncClient({ ...offline, storage })
     const space = await client.createSpace({ name: 'Notes' })

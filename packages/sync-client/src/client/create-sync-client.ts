@@ -7,7 +7,12 @@ import { browserTabs, hasBrowserTabs, soloTabs } from '../tabs/index.ts'
 import type { SyncClientOptions } from './options.ts'
 import { createTab, type Tab } from './tab.ts'
 
-/** A client of one server: in a browser one a tab, elsewhere one a bot. */
+/**
+ * Creates a client of one server: one per tab in a browser, one per bot elsewhere. Returns at once; `ready` resolves
+ * when its storage is open.
+ *
+ *     await using client = createSyncClient({ url: 'https://sync.example.org', storage: memoryStorage() })
+ */
 export function createSyncClient(options: SyncClientOptions): SyncClient {
   const userListeners = createListeners<User | null>()
   const spacesListeners = createListeners<void>()
@@ -16,7 +21,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
 
   async function start(): Promise<Tab> {
     const storage = options.storage ?? (await openBrowserStorage(options.onBlocked))
-    // Tabs share what IndexedDB keeps. A storage of the app's own is this client's alone, as far as we know.
+    // Tabs share IndexedDB. A storage that the app passes is assumed to be used by this client alone.
     const onDisk = options.storage === undefined && storage.volatileReason === null
     const shared = onDisk && hasBrowserTabs()
     const tabs = options.tabs ?? (shared ? browserTabs('t69-sync-1') : soloTabs())
@@ -30,7 +35,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
   }
 
   const starting = start()
-  // Whoever calls a method, or awaits `ready`, hears of a failure; nobody has to.
+  // A failure rejects `ready` and every call. Without either, it is no unhandled rejection.
   starting.catch(() => {})
   const started = async (): Promise<Tab> => {
     if (closing !== null) throw new SyncError('unavailable', 'The client is closed')
@@ -68,7 +73,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
   }
 }
 
-/** IndexedDB, loaded only where it is used: a bot needs none of it. */
+/** Opens IndexedDB. Its code is loaded here, so that a bot without it loads none. */
 async function openBrowserStorage(onBlocked = (): void => {}): Promise<ClientStorage> {
   if (typeof document === 'undefined' && typeof indexedDB === 'undefined') {
     throw new SyncError(
@@ -80,7 +85,7 @@ async function openBrowserStorage(onBlocked = (): void => {}): Promise<ClientSto
   return openIndexedDbStorage({ onBlocked })
 }
 
-/** Where cookies are blocked, the very mention of it throws. */
+/** Returns localStorage, or undefined. Where cookies are blocked, reading the global throws. */
 function browserJournalStore(): JournalStore | undefined {
   try {
     return typeof localStorage === 'undefined' ? undefined : localStorage

@@ -4,15 +4,15 @@ import { createSyncEngine, type SyncEngine, type SyncEngineDeps } from '../engin
 import type { PageJournal } from '../storage/index.ts'
 import type { LeaderMessage, Tabs } from '../tabs/index.ts'
 
-/** What a tab does while it leads: it syncs for all tabs, and stores what tabs that are gone left behind. */
+/** What a tab does while it leads: it syncs for all tabs, and stores the edits that closed tabs left behind. */
 export interface Leading {
   /** Null while another tab leads. */
   readonly engine: SyncEngine | null
   hear(message: LeaderMessage): void
   begin(): void
-  /** Another tab took the lead, since this one did not answer. */
+  /** Another tab took the lead because this one did not answer. */
   end(): void
-  /** Shows and sends what a tab of an older t69 wrote into the storage without telling anybody. Never rejects. */
+  /** Shows and sends edits that a tab of an older t69 stored without telling anyone. Never rejects. */
   sweep(spaceIds: Iterable<SpaceId>): Promise<void>
   stop(): Promise<void>
 }
@@ -20,28 +20,28 @@ export interface Leading {
 export interface LeadingDeps extends SyncEngineDeps {
   readonly journal: PageJournal
   readonly tabs: Tabs
-  /** The storage does not take the space's noted edits now: if this tab has the space open, it tries on. */
+  /** The storage does not take the space's noted edits now: if this tab has the space open, it keeps trying. */
   readonly takeOver: (spaceId: SpaceId) => void
 }
 
-/** In milliseconds: how long a lead that two tabs believe to have is left to the one that has written last. */
-const againMs = 1_000
+/** How long a tab pauses after it found another tab leading, in ms. The other one wrote last and keeps the lead. */
+const pauseMs = 1_000
 
 export function createLeading(deps: LeadingDeps): Leading {
   const { storage, runtime, journal, tabs, tell } = deps
   let engine: SyncEngine | null = null
   let stopped = false
-  /** The tabs whose end is waited for, and this one. */
+  /** The tabs whose closing is awaited, and this one. */
   const watchedTabs = new Set<string>([tabs.id])
 
-  /** They are stored, and no tab that is here has them. */
+  /** Tells the tabs and the engine of edits that are stored and that no open tab has. */
   function tellFound(spaceId: SpaceId, ops: readonly TreeOperation[]): void {
     tell({ type: 'received', spaceId, ops })
     tell({ type: 'edited', spaceId, ops: [] })
     tell({ type: 'settled', spaceId })
   }
 
-  /** Stores what a tab that is gone noted and could not store. */
+  /** Stores the edits that a closed tab noted and could not store. */
   async function pickUp(): Promise<void> {
     const { stored, left } = await journal.recover(storage)
     for (const spaceId of left) deps.takeOver(spaceId)
@@ -50,13 +50,13 @@ export function createLeading(deps: LeadingDeps): Leading {
 
   async function sweep(spaceIds: Iterable<SpaceId>): Promise<void> {
     for (const spaceId of spaceIds) {
-      // What fails has changed nothing, and is tried again when someone next looks.
+      // A failure changes nothing. It is tried again when somebody next looks at the page.
       const ops = await storage.takeStrays(spaceId).catch(() => [])
       if (ops.length > 0) tellFound(spaceId, ops)
     }
   }
 
-  /** Waits for the end of a tab that has spoken. */
+  /** Waits for the closing of a tab that has announced itself. */
   function watchTab(tab: string): void {
     if (watchedTabs.has(tab)) return
     watchedTabs.add(tab)
@@ -79,13 +79,13 @@ export function createLeading(deps: LeadingDeps): Leading {
   }
 
   /**
-   * Two tabs believed that they lead, and the other one has written since. Unless this one hears by then that it
-   * lost the lead, it holds it, and begins anew.
+   * Two tabs believed that they lead, and the other one has written since. Begins again after a pause, unless this tab
+   * learns meanwhile that it has lost the lead.
    */
   function beginAgain(): void {
     const before = engine
     void before?.stop()
-    runtime.setTimer(() => void (engine === before && before !== null && begin()), againMs)
+    runtime.setTimer(() => void (engine === before && before !== null && begin()), pauseMs)
   }
 
   return {

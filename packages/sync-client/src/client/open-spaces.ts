@@ -10,16 +10,16 @@ export interface OpenSpaces {
   get(spaceId: SpaceId): TabSpace | undefined
   ids(): SpaceId[]
   all(): Iterable<TabSpace>
-  /** Opens a space that is stored here. `isNew`: it was made just now, and has no tree yet. */
+  /** Opens a space that is stored here. `isNew`: it was just created, and has no tree yet. */
   open(found: StoredSpace, isNew: boolean): Promise<Space>
   hear(message: SpaceMessage, isOwn: boolean): void
-  /** Closes all of them. Returns what storages did not take, as errors. */
+  /** Closes all of them. Returns the errors of those whose last edits could not be stored. */
   close(): Promise<unknown[]>
 }
 
 type TabSpaceDeps = Omit<Parameters<typeof openTabSpace>[1], 'onClosed'>
 
-/** `onChange`: a space was opened or closed. */
+/** `onChange` is called when a space was opened or closed. */
 export function createOpenSpaces(deps: TabSpaceDeps, onChange: () => void): OpenSpaces {
   const spaces = new Map<SpaceId, TabSpace>()
 

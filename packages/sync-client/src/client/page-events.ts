@@ -1,17 +1,17 @@
 import type { WakeCause } from '../link/index.ts'
 
 export interface PageListener {
-  /** Someone looks at the page again, or the browser says that there is a network again. */
+  /** Somebody looks at the page again, or the browser reports a network. */
   wake(cause: WakeCause): void
-  /** The browser says that there is no network. */
+  /** The browser reports no network. */
   offline(): void
-  /** The page may be gone in a moment. */
+  /** The page is hidden, and may be closed without another event. */
   hide(): void
-  /** The page was frozen, and may have missed what other tabs said, and that the connection went. */
+  /** The page was frozen. It may have missed messages of other tabs, and the end of the connection. */
   thaw(): void
 }
 
-/** What a page is told by its browser. Elsewhere, nothing. Returns what stops it. */
+/** Listens to the events of the page, where there is one. Returns a function that stops listening. */
 export function onPageEvents(listener: PageListener): () => void {
   if (typeof document === 'undefined') return () => {}
   const stop = new AbortController()
@@ -29,6 +29,6 @@ export function onPageEvents(listener: PageListener): () => void {
   return () => stop.abort()
 }
 
-export function isLookedAt(): boolean {
+export function isVisible(): boolean {
   return typeof document !== 'undefined' && document.visibilityState === 'visible'
 }

@@ -30,17 +30,17 @@ export interface SpaceCallsDeps {
   readonly directory: SpaceDirectory
   readonly spaces: OpenSpaces
   readonly tell: Tell
-  /** Stops syncing the space, if this tab leads. */
+  /** Stops syncing the space if this tab leads. */
   readonly stopSync: (spaceId: SpaceId) => Promise<void>
 }
 
 export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
   const { storage, account, directory, spaces, tell } = deps
 
-  /** Deletes the space at the server, if the server has it and the user may. */
+  /** Deletes the space from the server, if it is there and the user may delete it. */
   async function deleteEverywhere(spaceId: SpaceId, found: StoredSpace | undefined): Promise<void> {
     if (found?.userId === null || (found !== undefined && isLocalUri(found.uri))) return
-    // Not for a space that only the server has: the server says whether the user may delete it.
+    // If only the server has the space, the server decides whether the user may delete it.
     if (found !== undefined && !rightsOf(directory.roleOf(spaceId)).delete) return
     if (account.user === null) return
     await account
@@ -64,7 +64,7 @@ export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
       return space
     },
     async openSpace(spaceId) {
-      // The last edits of a space that is being closed are not on the disk yet.
+      // If the space is being closed, its last edits may not be on the disk yet.
       await spaces.get(spaceId)?.closing?.catch(() => {})
       const before = spaces.get(spaceId)
       if (before !== undefined) return before.space
@@ -73,8 +73,8 @@ export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
     },
     async deleteSpace(spaceId) {
       const found = await storage.getSpace(spaceId)
-      const mayBeThere = found?.userId !== null
-      if (mayBeThere && directory.roleOf(spaceId) === null) await directory.list()
+      const mayBeOnServer = found?.userId !== null
+      if (mayBeOnServer && directory.roleOf(spaceId) === null) await directory.list()
       await deleteEverywhere(spaceId, found)
       spaces.get(spaceId)?.abandon()
       await deps.stopSync(spaceId)

@@ -23,10 +23,10 @@ import {
 import { createLeading } from './leading.ts'
 import { createOpenSpaces } from './open-spaces.ts'
 import type { SyncClientOptions } from './options.ts'
-import { isLookedAt, onPageEvents } from './page-events.ts'
+import { isVisible, onPageEvents } from './page-events.ts'
 import { createSpaceCalls, type SpaceCalls } from './space-calls.ts'
 
-/** What one tab runs once its storage is there: the account, the open spaces, and the engine while it leads. */
+/** What one tab runs once its storage is open: the account, the open spaces, and the engine while it leads. */
 export interface Tab extends SpaceCalls {
   readonly storage: ClientStorage
   readonly account: Account
@@ -34,7 +34,7 @@ export interface Tab extends SpaceCalls {
   close(): Promise<void>
 }
 
-/** What the tab tells the app. */
+/** What the app hears from the tab. */
 export interface TabListener {
   userChanged(user: User | null): void
   spacesChanged(): void
@@ -53,7 +53,7 @@ export async function createTab(
     transport = createSocketIoTransport(url, { now: () => runtime.now() }),
   } = options
   const http = createHttp(url, options.fetch ?? ((input, init) => fetch(input, init)), runtime)
-  // A page that keeps nothing is likely refused cookies as well, and would leave one behind if not.
+  // A page that may not store anything is probably refused cookies as well. If it is not, it must not leave one behind.
   const hasCookies = typeof document !== 'undefined' && storage.volatileReason === null
   const line = createTabLine(tabs)
   let closed = false
@@ -93,7 +93,7 @@ export async function createTab(
     takeOver: (spaceId) => spaces.get(spaceId)?.takeOver(),
   })
 
-  /** To every party that the message concerns, in this tab and in the others. */
+  /** Sends a message to every party that it concerns, in this tab and in the others. */
   function tell(message: TabMessage): void {
     if (closed) return
     line.send(message)
@@ -115,10 +115,10 @@ export async function createTab(
       case 'leader-here':
         return watch.heard()
       case 'edited':
-        // The tab that leads has something to do for this one now, and is to show that it is alive.
+        // The leader now has work to do for this tab, so it has to show that it is alive.
         return isOwn && leading.engine === null ? watch.expect() : undefined
       case 'session-stored':
-        // A storage that cannot be read keeps what is known; the next message reads it again.
+        // If the storage cannot be read, the session stays as it is until the next message.
         return isOwn ? undefined : void account.load().catch(() => {})
       case 'spaces-changed':
       case 'space-deleted':
@@ -132,17 +132,17 @@ export async function createTab(
     tell({ type: 'opened', tab: tabs.id, spaceIds: spaces.ids() })
   }
 
-  /** Someone looks at this tab: the leader is to show every few seconds that it is alive. */
+  /** While somebody looks at this tab, the leader has to show every few seconds that it is alive. */
   function look(): void {
-    if (leading.engine === null && isLookedAt()) watch.look()
+    if (leading.engine === null && isVisible()) watch.look()
   }
 
   const stopEmptied = storage.onEmptied(() => {
-    // What fails here fails as it would for any edit, and the next one says so.
+    // If the storage fails here, it fails for the next edit as well, which reports it.
     for (const space of spaces.all()) void space.putBack().catch(() => {})
   })
   await tabs.join()
-  // What a page before this one could not store.
+  // Edits that an earlier page could not store.
   const { stored } = await journal.recover(storage)
   await account.load()
   line.onMessage((message) => hear(message, false))
@@ -154,7 +154,7 @@ export async function createTab(
     wake(cause) {
       leading.engine?.wake(cause)
       look()
-      // The person may come from a tab of an older t69.
+      // The user may come from a tab of an older t69, which stores edits without telling anyone.
       void leading.sweep(spaces.ids())
     },
     offline: () => leading.engine?.doubt(),

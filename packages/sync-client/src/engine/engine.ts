@@ -10,18 +10,16 @@ import { createWatchList } from './watch-list.ts'
 import { watchSpace } from './watched-space.ts'
 
 /**
- * Syncs spaces for all tabs of a browser, over one connection. Runs in the tab that leads, and talks with the tabs,
- * its own included, in `TabMessage`s.
+ * Syncs spaces for all tabs of a browser, over one connection. It runs in the tab that leads, and exchanges
+ * `TabMessage`s with the tabs, its own included.
  */
 export interface SyncEngine {
   hear(message: LeaderMessage): void
-  /** Another user is signed in, or a space has another owner. */
-  refresh(): Promise<void>
   /** Stops syncing a space that is about to be deleted. */
   forget(spaceId: SpaceId): Promise<void>
-  /** Someone looks at the page again, or the network is back. */
+  /** Somebody looks at the page again, or the browser reports a network: retries and checks the connection. */
   wake(cause: WakeCause): void
-  /** The browser says that there is no network. */
+  /** The browser reports no network: gives an open connection up. */
   doubt(): void
   stop(): Promise<void>
 }
@@ -35,11 +33,11 @@ export interface SyncEngineDeps {
   readonly tell: Tell
 }
 
-/** `onSuperseded`: another tab has begun to lead, whatever this one believes. */
+/** `onSuperseded` is called when another tab has begun to lead and this one was not told. */
 export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void): SyncEngine {
   const { url, runtime, account, tell } = deps
   const storage = deps.storage.forLeader()
-  /** What the tabs show of themselves in each space. Outlives a space's watch: it is shown again after each join. */
+  /** The presence state of each space, shown again after each join. Kept when the space is not watched for a while. */
   const presence = new Map<SpaceId, JsonValue>()
   let userId = account.user?.id ?? null
   let link: Link | null = null
@@ -97,7 +95,7 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
     },
   })
 
-  /** Registers a space made on this device. From then on its address in the storage is the server's. */
+  /** Registers a space that was created on this device, and stores the server's address as its own. */
   async function register(spaceId: SpaceId): Promise<void> {
     const space = await storage.getSpace(spaceId)
     if (space === undefined) return
@@ -110,15 +108,15 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
 
   function opened(tab: string, spaceIds: readonly SpaceId[]): void {
     for (const spaceId of spaces.opened(tab, spaceIds)) {
-      // Edits of it may still be waiting, but no tab shows it any more.
+      // The space may stay watched for the sake of its unsent edits, but nobody is in it any more.
       if (presence.delete(spaceId)) spaces.get(spaceId)?.showPresence(null)
     }
-    // A tab that has just opened a space knows nothing of it yet.
+    // A tab that has just opened a space has heard nothing about it yet.
     for (const spaceId of spaceIds) spaces.get(spaceId)?.repeat()
   }
 
   async function judge(spaceId: SpaceId, tab: string, tree: ShownTree): Promise<void> {
-    // A storage that fails gives no verdict; the tab asks again.
+    // If the storage fails there is no verdict, and the tab asks again.
     const verdict = await spaces
       .get(spaceId)
       ?.judge(tree)
@@ -134,6 +132,7 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
     await spaces.setUser(userId)
   }
 
+  /** Follows a change of the user, or of a space's owner. */
   async function refresh(): Promise<void> {
     if ((account.user?.id ?? null) === userId) return spaces.align()
     connector.stop()
@@ -181,7 +180,6 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
           return message satisfies never
       }
     },
-    refresh,
     forget,
     wake(cause) {
       connector.wake(cause)

@@ -4,28 +4,29 @@ import type { Link } from '../link/index.ts'
 import type { SyncMachine } from '../machine/index.ts'
 import type { ClientStorage } from '../storage/index.ts'
 
-/** A tree as a tab shows it: the digest of its replica while the tab's cursor was there. */
+/** A tree as a tab shows it: the digest of its replica when the device was at this cursor. */
 export interface ShownTree {
   readonly treeId: TreeId
   readonly cursor: number
   readonly digest: string
 }
 
-/** What the server's log says of a tree; `matches` is null when it could not be asked at that cursor. */
+/** The result of comparing a tree with the server's log. */
 export interface TreeVerdict {
   readonly treeId: TreeId
   readonly cursor: number
+  /** Null when the tree could not be compared at that cursor. */
   readonly matches: boolean | null
-  /** The log's digest, where it was asked. */
+  /** The log's digest; empty when the tree could not be compared. */
   readonly digest: string
 }
 
-/** What a tab found when it showed a tree anew. */
+/** How a tree that did not match the log differed from its rebuilt replica. */
 export type Divergence = Omit<SignalPayload<'divergence:report'>, 'spaceId' | 'logId'>
 
 /**
- * Asks the server about a tree, unless the tab's replica may hold what the log does not have up to the cursor:
- * an edit of another tab on its way, or a refused one.
+ * Asks the server to compare a tree at the tab's cursor. Does not ask if the tab's replica may hold operations that the
+ * log does not have at that cursor: an unsent edit of another tab, or a refused edit.
  */
 export async function judgeTree(
   spaceId: SpaceId,
@@ -39,7 +40,7 @@ export async function judgeTree(
   const refused = await storage.readRejected(spaceId)
   if (refused.some(({ op }) => op.treeId === treeId)) return unknown
   if ((await storage.countPending(spaceId)).pending > 0) return unknown
-  // Read last: what was settled since the digest was made has moved the cursor.
+  // Read last: an edit that was settled since the digest was computed has moved the cursor.
   const state = await storage.getSyncState(spaceId)
   if (state === undefined || state.logId !== logId || state.cursor !== cursor || state.reconciling)
     return unknown

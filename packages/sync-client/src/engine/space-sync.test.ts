@@ -17,7 +17,7 @@ import type { ClientStorage } from '../storage/client-storage.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
 import { createSpaceSync } from './space-sync.ts'
 
-/** A server with an empty log, over connections that each break once they have carried so many bytes. */
+/** A server with an empty log, reached over connections that break after `carries` bytes each. */
 function brokenLink(carries: number) {
   const { epoch } = range(0, [])
   const logId = logIdNumber(1)
@@ -69,7 +69,7 @@ function syncOf(
   )
 }
 
-it('[CL11] sends a large edit over connections none of which lasts for all of it', async () => {
+it('[CL11] sends a large edit over several connections when none of them carries all of it', async () => {
   const storage = memoryStorage()
   const time = createManualTime()
   await storage.putSyncState(spaceId, unsynced)
@@ -92,10 +92,10 @@ it('[CL11] sends a large edit over connections none of which lasts for all of it
   await sync.stop()
 })
 
-it('shows what it has stored, though it was stopped meanwhile', async () => {
+it('shows operations that it stored while it was being stopped', async () => {
   const storage = memoryStorage()
   await storage.putSyncState(spaceId, unsynced)
-  const { promise: disk, resolve: goOn } = Promise.withResolvers<void>()
+  const { promise: disk, resolve: finishWrite } = Promise.withResolvers<void>()
   const append = storage.appendRemote.bind(storage)
   storage.appendRemote = async (...page) => {
     await disk
@@ -109,7 +109,7 @@ it('shows what it has stored, though it was stopped meanwhile', async () => {
   const { logId, epoch, after, cursor, ops } = range(0, [op(1), op(2)])
   sync.appended({ spaceId, logId, epoch, after, cursor, batch: encodeBatch({ spaceId, ops }) })
   const stopping = sync.stop()
-  goOn()
+  finishWrite()
   await stopping
   expect(await storage.getSyncState(spaceId)).toMatchObject({ cursor: 2 })
   expect(shown).toEqual([1, 2])

@@ -28,19 +28,19 @@ import { type ClientStorage, SupersededError, type SyncState } from '../storage/
 export interface SpaceSyncDeps {
   readonly storage: ClientStorage
   readonly runtime: Runtime
-  /** Makes the space on the server and notes it in the storage. Repeating it is harmless. */
+  /** Registers the space on the server and stores that it is registered. Repeating it is harmless. */
   readonly register: () => Promise<void>
   readonly renewSession: () => void
-  /** Operations from the server, which are stored by now. In the log's order. */
+  /** Called with operations from the server after they are stored, in the log's order. */
   readonly onShow: (ops: readonly TreeOperation[]) => void
   readonly onChange: (machine: SyncMachine) => void
-  /** The outbox, or what was refused, may have changed. */
+  /** Called when the outbox, or the list of refused edits, may have changed. */
   readonly onSettled: () => void
-  /** Another tab leads, and has written. */
+  /** Called when a write failed because another tab leads, and has written. */
   readonly onSuperseded: () => void
 }
 
-/** Runs one space's sync machine: carries out its effects and tells it what became of them. */
+/** Runs one space's sync machine: carries out its effects and feeds the results back as events. */
 export interface SpaceSync {
   readonly machine: SyncMachine
   connected(link: Link): void
@@ -48,11 +48,11 @@ export interface SpaceSync {
   edited(): void
   appended(payload: NotificationPayload<'ops:appended'>): void
   closed(reason: NotificationPayload<'space:closed'>['reason']): void
-  /** Forgets a refusal and joins anew: the user was let in again, say. */
+  /** Forgets a refusal and rejoins, for example after the user was invited again. */
   retry(): void
-  /** What is stored is not what the log has: reads it anew from its start. */
+  /** The stored operations do not match the log: reads the log again from its start. */
   distrust(): void
-  /** Leaves the space; waits for a transaction that is under way. */
+  /** Leaves the space. Resolves when a transaction that is under way has ended. */
   stop(): Promise<void>
 }
 
@@ -66,12 +66,12 @@ export function createSpaceSync(
   let link: Link | null = null
   let stopped = false
   let writing: Promise<void> = Promise.resolve()
-  let requests = 0
+  let latestRequest = 0
   let cancelRetry = (): void => {}
   let restMs = 0
   let endRest = (): void => {}
 
-  // Events that come while an event is being handled wait for their turn, so that effects run in order.
+  // Events that arrive while an event is being handled are queued, so that effects run in order.
   const queue: SyncEvent[] = []
   let handling = false
   function dispatch(event: SyncEvent): void {
@@ -124,7 +124,7 @@ export function createSpaceSync(
     }
   }
 
-  /** Lets the page be a page between merges that take long, while what comes gathers in the inbox. */
+  /** Leaves time for the page between merges that take long. Operations that arrive gather in the inbox. */
   function rest(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const cancel = runtime.setTimer(resolve, restMs)
@@ -145,7 +145,7 @@ export function createSpaceSync(
       dispatch({ type: 'write-failed', error: storageError(error) })
       return
     }
-    // Stored all the same, and covered by the cursor: nobody will fetch it again.
+    // The operations are stored and covered by the cursor, so nobody will fetch them again: show them.
     if (stopped && write.kind === 'append') deps.onShow(write.ops)
     dispatch({ type: 'written' })
     if (write.kind === 'settle' || write.kind === 'queue-missing') deps.onSettled()
@@ -165,18 +165,20 @@ export function createSpaceSync(
   }
 
   async function request(request: Request): Promise<void> {
-    const asked = link
-    const number = ++requests
-    if (asked === null) return
-    const event = await answer(asked, request).catch((error: unknown): SyncEvent => ({
+    const askedOver = link
+    const number = ++latestRequest
+    if (askedOver === null) return
+    const event = await send(askedOver, request).catch((error: unknown): SyncEvent => ({
       type: 'refused',
       error: errorBodyFrom(error),
     }))
-    // An answer that the machine no longer waits for (it joined anew, the connection broke) says nothing.
-    if (link === asked && number === requests && machine.request === request.kind) dispatch(event)
+    // Drop a reply that the machine no longer waits for: it rejoined, or the connection broke.
+    const isAwaited = number === latestRequest && machine.request === request.kind
+    if (link === askedOver && isAwaited) dispatch(event)
   }
 
-  async function answer(asked: Link, request: Request): Promise<SyncEvent> {
+  /** Sends a request. Returns its reply, or its refusal, as an event. */
+  async function send(over: Link, request: Request): Promise<SyncEvent> {
     switch (request.kind) {
       case 'register':
         await deps.register()
@@ -184,12 +186,12 @@ export function createSpaceSync(
       case 'join': {
         const { logId, epoch, cursor } = request.from
         const known = logId === null || epoch === null ? {} : { logId, epoch, cursor }
-        const ack = await asked.request('space:join', { spaceId, ...known })
+        const ack = await over.request('space:join', { spaceId, ...known })
         return ack.ok ? { type: 'joined', reply: ack } : { type: 'refused', error: ack.error }
       }
       case 'pull': {
         const { after, maxBytes } = request
-        const ack = await asked.request('ops:pull', {
+        const ack = await over.request('ops:pull', {
           spaceId,
           after,
           ...(maxBytes < limits.batchBudgetBytes && { maxBytes }),
@@ -199,7 +201,7 @@ export function createSpaceSync(
       }
       case 'push': {
         const batch = encodeBatch({ spaceId, ops: request.ops })
-        const ack = await asked.request('ops:push', { spaceId, batch })
+        const ack = await over.request('ops:push', { spaceId, batch })
         return ack.ok ? { type: 'pushed', ack } : { type: 'refused', error: ack.error }
       }
     }
@@ -209,7 +211,7 @@ export function createSpaceSync(
     const { logId, epoch, after, cursor, batch } = page
     const decoded = decodeBatch(batch)
     if (decoded.spaceId !== spaceId)
-      throw new SyncError('internal', 'The server sent the batch of another space')
+      throw new SyncError('internal', 'The server sent a batch of another space')
     return { logId, epoch, after, cursor, ops: decoded.ops }
   }
 
@@ -231,7 +233,7 @@ export function createSpaceSync(
       try {
         range = rangeOf(payload)
       } catch {
-        // A batch that cannot be read is as good as lost: without the operations it is a gap, to be pulled.
+        // A batch that cannot be read counts as lost: a range without operations leaves a gap, which is pulled.
         range = { ...payload, ops: [], after: payload.cursor }
       }
       dispatch({ type: 'appended', range })

@@ -4,14 +4,14 @@ import type { SyncPhase } from '../api.ts'
 import type { LinkReport } from '../link/index.ts'
 import type { SyncMachine } from '../machine/index.ts'
 
-/** What the tab that holds the connection tells the others of a space. */
+/** The sync state of a space, as the tab that leads reports it to all tabs. */
 export interface SyncReport {
   readonly phase: SyncPhase
   readonly role: RoleName | null
   readonly cursor: number
   readonly head: number
   readonly error: ErrorBody | null
-  /** Why edits are not taken, though all else goes on. Of interest while there are any. */
+  /** Why edits are not pushed although everything else works, or null. Matters only while edits are pending. */
   readonly pushError: ErrorBody | null
 }
 
@@ -26,7 +26,7 @@ export function reportOf(machine: SyncMachine, link: LinkReport): SyncReport {
   }
 }
 
-/** To say the same twice wakes every tab for nothing. */
+/** Whether two reports say the same. Repeating a report would wake every tab for nothing. */
 export function sameReport(a: SyncReport | undefined, b: SyncReport): boolean {
   return (
     a !== undefined &&
@@ -42,7 +42,7 @@ export function sameReport(a: SyncReport | undefined, b: SyncReport): boolean {
 function phaseOf(machine: SyncMachine, link: LinkReport): SyncPhase {
   if (link.phase !== 'open') return link.phase
   if (machine.blocked !== null) return 'blocked'
-  // A disk that takes nothing is as good as no connection: nobody is to read that all is well.
+  // With a disk that takes nothing the space is not up to date, and must not be shown as live.
   if (machine.link !== 'joined' || machine.pause?.code === 'storage_failed') return 'connecting'
   return machine.caughtUp ? 'live' : 'catching-up'
 }

@@ -11,20 +11,20 @@ import {
 import type { WatchedSpace } from './watched-space.ts'
 
 /**
- * Decides which spaces are synced: those that a tab has open, and those that no tab has open any more until the
- * server has all of their edits. Only spaces of the user who is signed in.
+ * Decides which spaces of the signed-in user are synced: those that a tab has open, and the others until the server
+ * has all of their edits.
  */
 export interface WatchList {
   get(spaceId: SpaceId): WatchedSpace | undefined
   all(): Iterable<WatchedSpace>
   isOpen(spaceId: SpaceId): boolean
-  /** The spaces that a tab has open: all of them, each time. Returns those that no tab has open any more. */
+  /** Sets all spaces that a tab has open. Returns those that no tab has open any more. */
   opened(tab: string, spaceIds: readonly SpaceId[]): readonly SpaceId[]
-  /** There may be something new in the space's outbox. */
+  /** The space's outbox may hold a new edit. */
   edited(spaceId: SpaceId): void
-  /** Watches the spaces that are wanted, and no others. Never rejects: what fails is tried again. */
+  /** Starts and stops watching spaces as needed. Never rejects: a failure is retried. */
   align(): Promise<void>
-  /** Watches the spaces of this user from now on; those of nobody for null. */
+  /** Watches the spaces of this user from now on; none for null. */
   setUser(userId: UserId | null): Promise<void>
   /** Stops watching a space that is about to be deleted. */
   forget(spaceId: SpaceId): Promise<void>
@@ -36,9 +36,9 @@ export interface WatchListDeps {
   readonly storage: ClientStorage
   readonly runtime: Runtime
   readonly watch: (found: StoredSpace, saved: SyncState) => WatchedSpace
-  /** The space is in the list now. */
+  /** Called when the space is in the list. */
   readonly onWatched: (space: WatchedSpace) => void
-  /** Another tab leads, and has written. */
+  /** Called when a write failed because another tab leads, and has written. */
   readonly onSuperseded: () => void
 }
 
@@ -46,14 +46,14 @@ export function createWatchList(deps: WatchListDeps): WatchList {
   const { storage, runtime } = deps
   const openIn = new Map<string, readonly SpaceId[]>()
   const watched = new Map<SpaceId, WatchedSpace>()
-  /** Spaces that are not watched, though the server may lack some of their edits: to be looked at. */
-  const doubtful = new Set<SpaceId>()
-  /** Every space of the user was looked at. */
-  let hasLooked = false
+  /** Spaces that are not watched and may have edits that the server lacks: they have to be checked. */
+  const unchecked = new Set<SpaceId>()
+  /** Every stored space has been checked, or is in `unchecked`. */
+  let hasListed = false
   let userId: UserId | null = null
   let stopped = false
-  /** One pass at a time. */
-  let turn: Promise<void> = Promise.resolve()
+  /** The last pass that was asked for. Passes run one at a time. */
+  let lastPass: Promise<void> = Promise.resolve()
   let failures = 0
   let cancelRetry = (): void => {}
 
@@ -66,7 +66,7 @@ export function createWatchList(deps: WatchListDeps): WatchList {
     return found !== undefined && found.userId !== null && found.userId === userId ? found : undefined
   }
 
-  /** The server lacks some of it: edits, or what a reconciliation would find. */
+  /** Whether the server may lack operations of the space: unsent edits, or those that a reconciliation would find. */
   async function isUnfinished(spaceId: SpaceId): Promise<boolean> {
     if ((await find(spaceId)) === undefined) return false
     if ((await storage.countPending(spaceId)).pending > 0) return true
@@ -94,23 +94,23 @@ export function createWatchList(deps: WatchListDeps): WatchList {
   }
 
   async function watchWanted(): Promise<void> {
-    const isOn = !stopped && userId !== null
+    const isActive = !stopped && userId !== null
     for (const spaceId of watched.keys()) {
-      if (!isOn || !(isOpen(spaceId) || (await isUnfinished(spaceId)))) await unwatch(spaceId)
+      if (!isActive || !(isOpen(spaceId) || (await isUnfinished(spaceId)))) await unwatch(spaceId)
     }
-    if (!isOn) return
+    if (!isActive) return
     for (const spaceIds of openIn.values()) {
       for (const spaceId of spaceIds) if (!watched.has(spaceId)) await watch(spaceId)
     }
-    if (!hasLooked) for (const { id } of await storage.listSpaces()) doubtful.add(id)
-    hasLooked = true
-    for (const spaceId of doubtful) {
-      // Before it is looked at: an edit that is stored meanwhile makes the space doubtful again.
-      doubtful.delete(spaceId)
+    if (!hasListed) for (const { id } of await storage.listSpaces()) unchecked.add(id)
+    hasListed = true
+    for (const spaceId of unchecked) {
+      // Deleted before the check: an edit that is stored during the check adds the space again.
+      unchecked.delete(spaceId)
       try {
         if (!watched.has(spaceId) && (await isUnfinished(spaceId))) await watch(spaceId)
       } catch (error) {
-        doubtful.add(spaceId)
+        unchecked.add(spaceId)
         throw error
       }
     }
@@ -118,7 +118,7 @@ export function createWatchList(deps: WatchListDeps): WatchList {
 
   function align(): Promise<void> {
     cancelRetry()
-    turn = turn.then(watchWanted).then(
+    lastPass = lastPass.then(watchWanted).then(
       () => void (failures = 0),
       (error: unknown) => {
         if (stopped) return
@@ -126,7 +126,7 @@ export function createWatchList(deps: WatchListDeps): WatchList {
         cancelRetry = runtime.setTimer(() => void align(), backoffMs(failures++, runtime))
       },
     )
-    return turn
+    return lastPass
   }
 
   return {
@@ -145,14 +145,15 @@ export function createWatchList(deps: WatchListDeps): WatchList {
       const space = watched.get(spaceId)
       space?.edited()
       if (isHere && space !== undefined) return
-      // Stored late, for a tab that is gone or of an older release; or the space may be closed before it is watched.
-      doubtful.add(spaceId)
+      // The edit was stored for a tab that is gone or of an older release; or the space may be closed before it is
+      // watched.
+      unchecked.add(spaceId)
       if (!isHere) void align()
     },
     align,
     setUser(next) {
       userId = next
-      hasLooked = false
+      hasListed = false
       return align()
     },
     async forget(spaceId) {
@@ -162,7 +163,7 @@ export function createWatchList(deps: WatchListDeps): WatchList {
           spaceIds.filter((id) => id !== spaceId),
         )
       }
-      turn = turn.then(() => unwatch(spaceId))
+      lastPass = lastPass.then(() => unwatch(spaceId))
       await align()
     },
     async stop() {

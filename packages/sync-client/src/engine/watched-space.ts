@@ -9,30 +9,30 @@ import { judgeTree, type Divergence, type ShownTree, type TreeVerdict } from './
 import { createSpaceSync } from './space-sync.ts'
 import { reportOf, sameReport, type SyncReport } from './sync-report.ts'
 
-/** A space while the engine syncs it: its sync, who is present in it, and what the tabs are told of both. */
+/** A space while the engine syncs it: runs its sync and its presence, and tells the tabs about both. */
 export interface WatchedSpace {
   connected(link: Link): void
   disconnected(): void
-  /** The connection's own report has changed. */
+  /** The state of the shared connection has changed. */
   linkChanged(): void
   appended(payload: NotificationPayload<'ops:appended'>): void
   presenceChanged(payload: NotificationPayload<'presence:changed'>): void
   closed(reason: NotificationPayload<'space:closed'>['reason']): void
 
-  /** Says again what is known, for a tab that has just opened the space. */
+  /** Tells the report and the presence again, for a tab that has just opened the space. */
   repeat(): void
-  /** There may be something new in the outbox. */
+  /** The outbox may hold a new edit. */
   edited(): void
   showPresence(state: JsonValue): void
   sendTransients(changes: readonly TransientChange[]): void
-  /** Joins anew, whatever the server said before. */
+  /** Joins again, even if the server refused the space before. */
   rejoin(): void
   /** Compares a tree that a tab shows with the server's log. */
   judge(shown: ShownTree): Promise<TreeVerdict>
   /** Reads the log again from its start, and then tells `rebuilt`. */
   distrust(): void
   reportDivergence(divergence: Divergence): void
-  /** Leaves the space; waits for a transaction that is under way. */
+  /** Leaves the space. Resolves when a transaction that is under way has ended. */
   stop(): Promise<void>
 }
 
@@ -43,11 +43,11 @@ export interface WatchedSpaceDeps {
   readonly register: () => Promise<void>
   readonly renewSession: () => void
   readonly linkReport: () => LinkReport
-  /** What the space's tabs show of themselves; undefined while they show nothing. */
+  /** The presence state that a tab has set; undefined while none has. */
   readonly presenceState: () => JsonValue | undefined
-  /** The outbox, or the list of refused edits, may have changed. */
+  /** Called when the outbox, or the list of refused edits, may have changed. */
   readonly onSettled: () => void
-  /** Another tab leads, and has written. */
+  /** Called when a write failed because another tab leads, and has written. */
   readonly onSuperseded: () => void
 }
 
@@ -62,7 +62,7 @@ export function watchSpace(
   let report: SyncReport | undefined
   let wasJoining = false
   let wasJoined = false
-  /** Stored operations are not trusted, and are being read from the log again. */
+  /** The stored operations do not match the log, which is being read again. */
   let isRebuilding = false
 
   const sync = createSpaceSync(spaceId, initial, {
@@ -81,7 +81,7 @@ export function watchSpace(
 
   function changed(machine: SyncMachine): void {
     const isJoining = machine.request === 'join'
-    // A join names everybody again; nobody is present while this device is not.
+    // The reply to a join is followed by everybody present. While this device is away, nobody is shown as present.
     const isAway = machine.link === 'down' || machine.blocked !== null
     if ((isJoining && !wasJoining) || isAway) clearPresent()
     wasJoining = isJoining
