@@ -160,7 +160,7 @@ export async function createTab(
     offline: () => leading.engine?.doubt(),
     hide() {
       watch.rest()
-      for (const space of spaces.all()) space.hurry()
+      for (const space of spaces.all()) space.writeNow()
     },
     thaw() {
       leading.engine?.wake('somebody')

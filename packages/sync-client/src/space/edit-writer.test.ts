@@ -36,8 +36,8 @@ function setUp() {
   return { time, disk, held, transactions, writer }
 }
 
-describe('Edits', () => {
-  it('of one turn are one transaction, and so is all that comes while it is under way', async () => {
+describe('The edit writer', () => {
+  it('stores the edits of one turn in one transaction, and those that come meanwhile in the next', async () => {
     const { disk, transactions, writer } = setUp()
     writer.add(op(1))
     writer.add(op(2))
@@ -59,7 +59,7 @@ describe('Edits', () => {
     expect(writer.unstored).toBe(0)
   })
 
-  it('that the disk does not take stay, in order, and are tried again', async () => {
+  it('keeps edits that the disk refuses, in order, and tries them again', async () => {
     const { time, disk, transactions, writer } = setUp()
     writer.add(op(1))
     await turns()
@@ -75,7 +75,7 @@ describe('Edits', () => {
     expect(writer.error).toBeNull()
   })
 
-  it('that are made while the disk takes nothing are noted at the end of their turn, all of them', async () => {
+  it('notes all waiting edits in the journal at the end of a turn while the disk refuses them', async () => {
     const { held, transactions, writer } = setUp()
     writer.add(op(1))
     await turns()
@@ -88,16 +88,16 @@ describe('Edits', () => {
     expect(held.at(-1)).toEqual([1, 2, 3])
   })
 
-  it('are on their way to the disk before the page goes, transaction under way or not', async () => {
+  it('writes waiting edits at once when the page is hidden, beside a transaction under way', async () => {
     const { transactions, writer } = setUp()
     writer.add(op(1))
     await turns()
     writer.add(op(2))
-    writer.hurry()
+    writer.writeNow()
     expect(transactions.map(({ ops }) => ops.map(({ clock }) => clock))).toEqual([[1], [2]])
   })
 
-  it('that are left at the end are tried once more, and the failure is told', async () => {
+  it('tries waiting edits once more when it is closed, and rejects if that fails', async () => {
     const { transactions, writer } = setUp()
     writer.add(op(1))
     await turns()

@@ -4,19 +4,19 @@ import { backoffMs, type Runtime } from '../runtime/index.ts'
 import type { ClientStorage, PageJournal } from '../storage/index.ts'
 
 export interface EditWriter {
-  /** Writes an edit at the end of this turn of the event loop, with all others that are made in it. */
+  /** Writes an edit at the end of this turn of the event loop, together with the turn's other edits. */
   add(op: TreeOperation): void
   /** Adds the edits that this writer does not already have. */
   adopt(ops: readonly TreeOperation[]): void
-  /** How many edits were made and are not known to be on disk yet. */
+  /** How many edits are not known to be on disk yet. */
   readonly unstored: number
-  /** Why the last attempt to write failed, or null. The edits are kept in memory, and written again later. */
+  /** Why the last write failed, or null. Its edits are kept in memory and written again later. */
   readonly error: unknown
   /** Resolves when every edit added so far is on disk. */
   stored(): Promise<void>
-  /** Starts to write what waits now, without a wait for its turn: the page may be gone in a moment. */
-  hurry(): void
-  /** Tries one last time; throws when the storage does not take what is left. */
+  /** Starts to write the waiting edits now, not at the end of the turn: the page may be closed at any moment. */
+  writeNow(): void
+  /** Tries to write the waiting edits one last time. Rejects if the storage refuses them. */
   close(): Promise<void>
 }
 
@@ -25,36 +25,36 @@ export interface EditWriterDeps {
   readonly runtime: Runtime
   readonly storage: Pick<ClientStorage, 'appendLocal'>
   readonly journal: Pick<PageJournal, 'around' | 'hold'>
-  /** They are on disk. Awaited before they stop counting as unstored. */
+  /** Called when edits are on disk. They count as unstored until its promise resolves. */
   readonly onStored: (ops: readonly TreeOperation[]) => Promise<void>
-  /** `unstored` or `error` has changed. */
+  /** Called when `unstored` or `error` has changed. */
   readonly onChange: () => void
 }
 
-/** Shorter than for a server: this waits for the device's own disk, and someone may lose what they write. */
-const patience = { baseMs: 500, capMs: 5_000 }
+/** Backoff between writes. Shorter than for a server: the disk is local, and the user may lose unstored edits. */
+const backoff = { baseMs: 500, capMs: 5_000 }
 
 /**
- * Puts edits on disk as they are made: all of one turn, and all that come while a transaction is under
- * way, in one transaction each. No timer is involved, so a tab in the background writes as fast as any.
+ * Stores edits as they are made. The edits of one turn are one transaction, and those made while a transaction is
+ * under way are the next. No timer is involved, so a background tab writes as fast as any other.
  */
 export function createEditWriter(deps: EditWriterDeps): EditWriter {
   const { spaceId, runtime, storage, journal, onStored, onChange } = deps
   let buffer: TreeOperation[] = []
-  /** The ids of the edits that are not on disk yet. */
-  const inHand = new Set<string>()
+  /** The keys of the edits that are not on disk yet. */
+  const unstoredKeys = new Set<string>()
   let unstored = 0
   let error: unknown = null
   let failures = 0
   let scheduled = false
-  /** Transactions under way: one, or more when hurried. */
+  /** The transactions under way: usually one, and more after `writeNow`. */
   const underWay = new Set<Promise<void>>()
   let cancelRetry: (() => void) | null = null
   let waiting: (() => void)[] = []
 
   function add(op: TreeOperation): void {
     buffer.push(op)
-    inHand.add(opKey(op))
+    unstoredKeys.add(opKey(op))
     unstored++
     if (unstored === 1) onChange()
     schedule()
@@ -88,13 +88,13 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
     } catch (thrown) {
       buffer = [...ops, ...buffer]
       error = thrown
-      cancelRetry ??= runtime.setTimer(retry, backoffMs(failures++, runtime, 0, patience))
+      cancelRetry ??= runtime.setTimer(retry, backoffMs(failures++, runtime, 0, backoff))
       onChange()
       return
     }
     error = null
     failures = 0
-    for (const op of ops) inHand.delete(opKey(op))
+    for (const op of ops) unstoredKeys.delete(opKey(op))
     await onStored(ops)
     unstored -= ops.length
     onChange()
@@ -113,7 +113,7 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
   return {
     add,
     adopt(ops) {
-      for (const op of ops) if (!inHand.has(opKey(op))) add(op)
+      for (const op of ops) if (!unstoredKeys.has(opKey(op))) add(op)
     },
     get unstored() {
       return unstored
@@ -122,7 +122,7 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
       return error
     },
     stored: () => (unstored === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
-    hurry: () => void flush(),
+    writeNow: () => void flush(),
     async close() {
       while (underWay.size > 0) await Promise.all(underWay)
       await flush()

@@ -42,7 +42,7 @@ export async function untilFlushed(parts: Parts): Promise<void> {
 
 async function isFlushed({ spaceId, storage, counter, writer }: Parts): Promise<boolean> {
   await writer.stored()
-  // In this order: what the server lacks is in the outbox once the reconciliation is over, not before.
+  // In this order: operations that the server lacks enter the outbox when the reconciliation ends, not before.
   const state = await storage.getSyncState(spaceId)
   const { pending } = await counter.countNow()
   return state?.reconciling === false && pending === 0 && writer.unstored === 0

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { op, spaceId } from '../machine/testing/machine-world.ts'
 import { createOpenTrees } from './open-trees.ts'
 
-it('shows what came while a tree was read, though that was more than a call takes arguments', async () => {
+it('shows 130,000 operations that arrived while a tree was being read', async () => {
   const read = Promise.withResolvers<TreeOperation[]>()
   const trees = createOpenTrees({
     spaceId,
@@ -16,6 +16,7 @@ it('shows what came while a tree was read, though that was more than a call take
   })
   const first = op(1)
   const opening = trees.open(first.treeId)
+  // More operations than a function call takes arguments.
   trees.show(Array.from({ length: 130_000 }, (_, index) => op(index + 2)))
   read.resolve([first])
   expect((await opening).getAllOps()).toHaveLength(130_001)

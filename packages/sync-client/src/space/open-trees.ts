@@ -1,13 +1,13 @@
 import type { JsonValue, SpaceId, TreeId, TreeOperation } from '@t69/protocol'
 import { Replica, toTreeOperation, toVertexOperation, type VertexOperation } from '@t69/replica'
 
-/** A value that is shown and not kept, made by an edit here. */
+/** A transient value that was set in this tab: it is shown, and never stored. */
 export interface LocalTransient {
   readonly treeId: TreeId
   readonly targetId: string
   readonly key: string
   readonly value: JsonValue | undefined
-  /** The tree's next operations have higher clocks. */
+  /** Later operations of this tree have higher clocks. */
   readonly opId: { readonly clock: number; readonly peerId: string }
 }
 
@@ -16,13 +16,13 @@ export interface OpenTreesDeps {
   readonly readTree: (treeId: TreeId) => Promise<TreeOperation[]>
   readonly onEdit: (op: TreeOperation) => void
   readonly onTransient: (change: LocalTransient) => void
-  /** A replica was filled, before anybody gets it, or filled up. */
+  /** Called when a replica was filled from storage: before `open` returns it, and after `reload`. */
   readonly onFilled: (treeId: TreeId) => void
-  /** Every edit made so far is on disk. */
+  /** Resolves when every edit made so far is on disk. */
   readonly stored: () => Promise<void>
 }
 
-/** The trees of a space that someone has open: one replica a tree, however often it is opened. */
+/** The open trees of a space: one replica per tree, however often it is opened. */
 export interface OpenTrees {
   open(treeId: TreeId): Promise<Replica>
   create(treeId: TreeId): Replica
@@ -32,17 +32,21 @@ export interface OpenTrees {
   ids(): TreeId[]
   /** Merges operations that came from elsewhere into the trees that they belong to. */
   show(ops: readonly TreeOperation[]): void
-  /** Merges what the storage holds: other tabs may have written unheard. */
+  /** Merges the stored operations into all open trees: this tab may have missed edits of other tabs. */
   reload(): Promise<void>
-  /** Another replica takes the place of the tree's, with what the storage holds: nothing is taken out of one. */
+  /**
+   * Replaces the tree's replica with a new one of the stored operations, and disposes the one before: operations
+   * cannot be removed from a replica.
+   */
   replace(treeId: TreeId): Promise<void>
   dispose(): void
 }
 
 interface OpenTree {
+  /** How often the tree is open. */
   users: number
   tree: Replica | undefined
-  /** What came, or was edited, while the tree was being read, which may have begun before that was stored. */
+  /** Operations that arrived, or were edits here, while the tree was being read: the read may not contain them. */
   missed: TreeOperation[]
   isReplaced: boolean
   loading: Promise<Replica>
@@ -95,7 +99,7 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
         }
         made.loading.catch(() => {})
         made.loading = load(treeId, made)
-        // A tree that could not be read is not open: the next attempt reads again.
+        // A tree that could not be read is not open: the next `open` reads again.
         made.loading.catch(() => void (trees.get(treeId) === made && trees.delete(treeId)))
         trees.set(treeId, made)
         entry = made
@@ -113,7 +117,7 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
       const entry = trees.get(treeId)
       if (entry === undefined || --entry.users > 0) return
       const tree = await entry.loading
-      // Whoever opens it next reads it from disk; what is not there yet would be missing.
+      // The next `open` reads the tree from disk, and would miss edits that are not there yet.
       await deps.stored()
       if (entry.users > 0 || trees.get(treeId) !== entry) return
       trees.delete(treeId)
@@ -131,7 +135,7 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
     },
     async reload() {
       for (const [treeId, { loading }] of trees) {
-        // What is being read now may have been read too early.
+        // A read that is under way may have begun too early.
         const tree = await loading.catch(() => undefined)
         if (tree === undefined) continue
         const ops = await deps.readTree(treeId)

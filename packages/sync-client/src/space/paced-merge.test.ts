@@ -4,7 +4,7 @@ import { op } from '../machine/testing/machine-world.ts'
 import { createManualTime } from '../runtime/testing/manual-time.ts'
 import { createPacedMerge } from './paced-merge.ts'
 
-it('[RE2] merges moves that come one by one in a fifth of the time, together, and loses none', async () => {
+it('[RE2] gathers slow moves that arrive one by one, merges them in a fifth of the time, and loses none', async () => {
   const time = createManualTime()
   let tookMs = 0
   let wasBehind = false
@@ -25,7 +25,7 @@ it('[RE2] merges moves that come one by one in a fifth of the time, together, an
   expect(tookMs).toBeLessThan(1_000 / 3)
 })
 
-it('merges at once what takes no time, and nothing after its end', async () => {
+it('merges at once while merging is fast, and merges nothing after `stop`', async () => {
   const time = createManualTime()
   const merged: number[] = []
   let tookMs = 0

@@ -2,11 +2,14 @@ import type { TreeOperation } from '@t69/protocol'
 
 import { restAfterMs, type Runtime } from '../runtime/index.ts'
 
-/** Merges what the tab that leads hands on, at this tab's own pace: that one may have no such tree open. */
+/**
+ * Merges operations that the leading tab passes on, at this tab's own pace: the leading tab may not have the tree open,
+ * and then does not slow down for it.
+ */
 export interface PacedMerge {
-  /** Merged at once, or with all else that gathers during a rest. */
+  /** Merges at once; during a rest, together with everything else that gathers. */
   add(ops: readonly TreeOperation[]): void
-  /** Something waits: what is shown lags behind what the tab that leads says of the log. */
+  /** Operations wait: the trees lag behind the cursor that the leading tab reports. */
   readonly isBehind: boolean
   stop(): void
 }

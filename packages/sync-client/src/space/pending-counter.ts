@@ -3,31 +3,32 @@ import type { SpaceId } from '@t69/protocol'
 import type { Runtime } from '../runtime/index.ts'
 import type { ClientStorage, PendingCounts } from '../storage/index.ts'
 
-/** What of a space waits for the server, or was refused, as last counted: the tab that leads changes it. */
+/** Counts the edits of a space that wait for the server or were refused. The leading tab changes both. */
 export interface PendingCounter {
+  /** The last counts. */
   readonly counts: PendingCounts
-  /** Never rejects: what the storage cannot count now is counted a while later. */
+  /** Counts again. Never rejects: if the storage fails, it is tried again later. */
   recount(): Promise<void>
-  /** What is stored now. Rejects where the storage fails. */
+  /** Counts again and returns the result. Rejects if the storage fails. */
   countNow(): Promise<PendingCounts>
   stop(): void
 }
 
-/** How long a storage is left alone that could not be read. */
-const againMs = 5_000
+/** Pause before a failed count is repeated, in ms. */
+const retryMs = 5_000
 
 export function createPendingCounter(
   spaceId: SpaceId,
   deps: {
     readonly storage: ClientStorage
     readonly runtime: Runtime
-    /** Counted, and perhaps as before. */
+    /** Called after a count, whether or not the result has changed. */
     readonly onCounted: () => void
   },
 ): PendingCounter {
   let counts: PendingCounts = { pending: 0, rejected: 0 }
-  /** A count that was overtaken by a later one says nothing. */
-  let number = 0
+  /** The number of the latest count. The result of an earlier one is ignored. */
+  let latestCount = 0
   let cancel = (): void => {}
 
   function take(latest: PendingCounts): void {
@@ -36,11 +37,11 @@ export function createPendingCounter(
   }
 
   async function recount(): Promise<void> {
-    const own = ++number
+    const number = ++latestCount
     cancel()
     const latest = await deps.storage.countPending(spaceId).catch(() => undefined)
-    if (own !== number) return
-    if (latest === undefined) cancel = deps.runtime.setTimer(() => void recount(), againMs)
+    if (number !== latestCount) return
+    if (latest === undefined) cancel = deps.runtime.setTimer(() => void recount(), retryMs)
     else take(latest)
   }
 
@@ -51,12 +52,12 @@ export function createPendingCounter(
     recount,
     async countNow() {
       const latest = await deps.storage.countPending(spaceId)
-      number++
+      latestCount++
       if (latest.pending !== counts.pending || latest.rejected !== counts.rejected) take(latest)
       return latest
     },
     stop() {
-      number++
+      latestCount++
       cancel()
     },
   }

@@ -5,13 +5,13 @@ import type { Tell } from '../tabs/index.ts'
 import type { OpenTrees } from './open-trees.ts'
 import type { PendingCounter } from './pending-counter.ts'
 
-/** The edits of a space that the server refused: they stay on this device until someone retries or discards them. */
+/** The edits of a space that the server refused. They stay on this device until they are retried or discarded. */
 export interface RefusedEdits {
   list(): Promise<RejectedEdit[]>
   retry(): Promise<void>
-  /** Discards them for good: out of the open trees, too, which other replicas replace. */
+  /** Removes them from the storage for good, and replaces the open trees that had some. */
   discard(): Promise<void>
-  /** They were discarded, here or in another tab: replaces the trees that had some. */
+  /** Another tab has discarded the refused edits of these trees: replaces those that are open. */
   discarded(treeIds: readonly TreeId[]): Promise<void>
 }
 

@@ -9,14 +9,14 @@ import { createPacedMerge } from './paced-merge.ts'
 import { createSpaceTransients, type SpaceTransients } from './space-transients.ts'
 import { createTreeChecks, type TreeChecks } from './tree-checks.ts'
 
-/** What a tab shows of a space: its open trees, with transient values over them, compared with the server's log. */
+/** The trees that a tab shows of a space, with transient values over them, and their checks against the log. */
 export interface ShownTrees {
   readonly trees: OpenTrees
   readonly transients: SpaceTransients
   readonly checks: TreeChecks
-  /** Merges stored operations that come from elsewhere: the server, or another tab. */
+  /** Merges stored operations of the server or another tab. */
   merge(ops: readonly TreeOperation[]): void
-  /** The same at this tab's own pace, for operations that the leader of another tab hands on. */
+  /** Merges at this tab's own pace. For operations that a leader in another tab passes on. */
   follow(ops: readonly TreeOperation[]): void
   stop(): void
 }
@@ -30,7 +30,7 @@ export interface ShownTreesDeps {
   readonly runtime: Runtime
   readonly tell: Tell
   readonly writer: EditWriter
-  /** The position of the log that the device has reached, or null while edits or operations are on their way. */
+  /** The position in the log that this device has reached, or null while edits or operations are under way. */
   readonly cursor: () => number | null
   readonly onReplaced: (treeId: TreeId) => void
 }
@@ -66,10 +66,10 @@ export function createShownTrees(deps: ShownTreesDeps): ShownTrees {
     onReplaced: deps.onReplaced,
   })
 
-  /** Edits that are noted are shown, too: they may wait for room on the disk since before this page was opened. */
+  /** Reads the stored and the noted operations: noted edits may have waited for room on the disk since an earlier page. */
   async function readTree(treeId: TreeId): Promise<TreeOperation[]> {
-    const kept = await storage.readTree(spaceId, treeId)
-    return [...kept, ...journal.noted(spaceId).filter((op) => op.treeId === treeId)]
+    const stored = await storage.readTree(spaceId, treeId)
+    return [...stored, ...journal.noted(spaceId).filter((op) => op.treeId === treeId)]
   }
 
   function merge(ops: readonly TreeOperation[]): void {

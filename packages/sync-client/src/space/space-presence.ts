@@ -3,17 +3,18 @@ import type { JsonValue, Presence, SpaceId } from '@t69/protocol'
 import { createListeners, type Listeners } from '../runtime/index.ts'
 import type { Tell } from '../tabs/index.ts'
 
-/** Who else is in a space, as far as the app is told (nobody while it is not live), and what this tab says of itself. */
+/** Who else is in a space, and the presence state that this tab has set. */
 export interface SpacePresence {
+  /** The presence that the app sees: empty while the space is not live. */
   readonly shown: readonly Presence[]
   readonly listeners: Pick<Listeners<readonly Presence[]>, 'add'>
-  /** What this tab shows to the others. */
+  /** Sets the state that this tab shows to the others. */
   set(state: JsonValue): void
-  /** Says it again: another tab leads now. */
+  /** Tells the state again, because another tab leads now. */
   repeat(): void
-  /** Takes everybody whom the leader names. True when somebody came. */
+  /** Records everybody whom the leader named. Returns whether somebody is new. */
   named(present: readonly Presence[]): boolean
-  /** Shows everybody who was named while the space is live, and nobody otherwise. */
+  /** Shows everybody who was named if the space is live, and nobody otherwise. */
   show(isLive: boolean): void
   forget(): void
 }

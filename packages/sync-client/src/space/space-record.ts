@@ -4,19 +4,19 @@ import type { Account, SpaceDirectory } from '../account/index.ts'
 import { isLocalUri, localUri, unsynced, type ClientStorage, type StoredSpace } from '../storage/index.ts'
 import type { Tell } from '../tabs/index.ts'
 
-/** What this device has stored of the space itself, whose it is, and what its user may do in it. */
+/** The stored record of a space: its name, its owner, and what the user may do in it. */
 export interface SpaceRecord {
   readonly stored: StoredSpace
-  /** Reads what is stored again: another tab, or the engine, may have changed it. */
+  /** Reads the record again: another tab or the engine may have changed it. */
   reread(): Promise<void>
-  /** Writes what is stored into a storage that was emptied. */
+  /** Writes the record into a storage that was emptied. */
   putBack(): Promise<void>
-  /** Null while local. */
+  /** The user's role; null while the space is local, or while no role is known. `reported` is the leader's. */
   role(reported: RoleName | null): RoleName | null
   rights(reported: RoleName | null): Rights
   /** Renames the space for everybody. */
   rename(name: string): Promise<void>
-  /** Makes a local space a synced one of the user who is signed in. `ready`: its edits so far are stored. */
+  /** Makes a local space a synced one of the signed-in user. `ready` resolves when its edits so far are stored. */
   enableSync(ready: () => Promise<void>): Promise<void>
 }
 
@@ -40,7 +40,7 @@ export function createSpaceRecord(found: StoredSpace, deps: SpaceRecordDeps): Sp
     deps.onChange()
   }
 
-  /** As the leader reports it, as the list of spaces has it, or the owner's where no server knows the space. */
+  // The role that the leader reports, or else that of the last known list, or else owner if no server has the space.
   function role(reported: RoleName | null): RoleName | null {
     if (stored.userId === null) return null
     return reported ?? directory.roleOf(spaceId) ?? (isLocalUri(stored.uri) ? 'owner' : null)

@@ -8,7 +8,7 @@ export type SpaceSharing = Pick<
   'members' | 'changeRole' | 'removeMember' | 'invite' | 'invites' | 'withdrawInvite'
 >
 
-/** Who is in a space, and by which links they come: asked of the server each time. */
+/** The members and the invite links of a space. Each call asks the server. */
 export function createSpaceSharing(spaceId: SpaceId, account: Account): SpaceSharing {
   const path = (rest: string): string => `/api/spaces/${spaceId}${rest}`
   return {

@@ -8,16 +8,17 @@ import type { PendingCounts, StoredSpace } from '../storage/index.ts'
 export interface SpaceFacts {
   readonly stored: StoredSpace
   readonly account: Pick<Account, 'user' | 'isGone'>
-  /** What the tab that leads says of the space. */
+  /** The last report of the tab that leads. */
   readonly report: SyncReport
-  /** What the storage has counted, and what waits to be stored. */
+  /** The edits in the outbox, and the refused ones. */
   readonly counts: PendingCounts
+  /** How many edits are not on disk yet. */
   readonly unstored: number
-  /** Why it waits, if the storage failed. */
+  /** Why they are not, if the storage failed; otherwise null. */
   readonly storageError: unknown
 }
 
-/** What the app is told of a space. */
+/** Returns the status of a space as the app sees it. */
 export function statusOf({
   stored,
   account,
@@ -41,5 +42,5 @@ export function statusOf({
 
 const accountGone: ErrorBody = {
   code: 'unauthenticated',
-  message: 'the account was deleted, and what is here stays on this device',
+  message: 'the account was deleted; its spaces stay on this device',
 }

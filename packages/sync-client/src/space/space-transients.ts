@@ -6,25 +6,27 @@ import type { LocalTransient, OpenTrees } from './open-trees.ts'
 import { createTransientReceiver } from './transient-receiver.ts'
 import { createTransientSender } from './transient-sender.ts'
 
-/** The values of a space that are shown and not stored: those made in this tab, and those of others. */
+/** The transient values of a space, which are shown and never stored: those of this tab, and those of others. */
 export interface SpaceTransients {
   /** A value was set in this tab. */
   made(change: LocalTransient): void
-  /** An edit made in this tab is about to be stored: a transient value of its property is over. */
+  /** An edit was made in this tab: it takes the place of a transient value of the same property. */
   edited(op: TreeOperation): void
-  /** A tree was filled: what is held for it can be shown. */
+  /** A tree was filled: the values held for it can be shown. */
   filled(treeId: TreeId): void
   /** Stored operations of others were merged. */
   merged(ops: readonly TreeOperation[]): void
-  /** Another tab of this device made changes. */
+  /** Another tab of this device set values. */
   heardFromTab(tab: string, changes: readonly TransientChange[]): void
+  /** Another device set values. */
   heardFromConnection(connectionId: string, changes: readonly TransientChange[]): void
-  /** Connections that are not among these show nothing any more. */
+  /** Removes the values of all connections that are not among these. */
   keepConnections(connectionIds: ReadonlySet<string>): void
+  /** Removes the values of a tab that closed. */
   tabLeft(tab: string): void
-  /** Another tab leads now: the tabs that are still there say again what they show. */
+  /** Another tab leads now: removes the values of other tabs, each of which sends its own again. */
   leaderChanged(): void
-  /** Somebody came who has heard nothing so far. */
+  /** Sends this tab's values again, for somebody who has just come. */
   repeat(): void
   stop(): void
 }
@@ -38,7 +40,7 @@ export interface SpaceTransientsDeps {
   readonly trees: Pick<OpenTrees, 'get'>
 }
 
-/** Other tabs are told apart from connections of other devices. */
+/** Distinguishes other tabs from the connections of other devices among the senders. */
 const tabPrefix = 'tab:'
 
 export function createSpaceTransients({
@@ -67,7 +69,7 @@ export function createSpaceTransients({
         if (op.key === undefined) grown.add(op.treeId)
         else receiver.stored(op)
       }
-      // A value may have come before the vertex that it belongs to.
+      // A value may have arrived before its vertex.
       for (const treeId of grown) receiver.showAgain(treeId)
     },
     heardFromTab: (from, changes) => receiver.apply(tabPrefix + from, changes),

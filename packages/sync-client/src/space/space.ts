@@ -15,7 +15,7 @@ import type { SpacePresence } from './space-presence.ts'
 import type { SpaceRecord } from './space-record.ts'
 import { createSpaceSharing } from './space-sharing.ts'
 
-/** What a space is made of; `openTabSpace` puts it together. */
+/** The parts of a space. `openTabSpace` puts them together. */
 export interface SpaceParts {
   readonly spaceId: SpaceId
   readonly root: () => Replica
@@ -29,7 +29,7 @@ export interface SpaceParts {
   readonly refused: RefusedEdits
   readonly statusListeners: Listeners<SpaceStatus>
   readonly replacedListeners: Listeners<TreeId>
-  /** What the tab that leads said last. */
+  /** The last report of the tab that leads. */
   readonly report: () => SyncReport
   readonly status: () => SpaceStatus
   readonly isClosed: () => boolean
@@ -37,7 +37,7 @@ export interface SpaceParts {
   readonly close: () => Promise<void>
 }
 
-/** The space as the app holds it. */
+/** Creates the space as the app sees it. */
 export function createSpace(parts: SpaceParts): Space {
   const { spaceId, record, presence, writer, trees, refused } = parts
   return {
@@ -56,12 +56,12 @@ export function createSpace(parts: SpaceParts): Space {
       return record.rights(parts.report().role)
     },
     openTree: (treeId) => trees.open(parseTreeId(treeId)),
-    // Does not wait for the disk: a person who asked for a new chat may type into it in this very turn.
+    // Does not wait for the disk: the user can type into a new chat at once.
     createTree: async () => trees.create(treeIdSchema.parse(randomHexId())),
     closeTree: (treeId) => trees.close(parseTreeId(treeId)),
     treeIdOf(tree) {
       const treeId = trees.treeIdOf(tree)
-      if (treeId === undefined) throw new SyncError('not_found', 'The tree is not one of this space')
+      if (treeId === undefined) throw new SyncError('not_found', 'The tree does not belong to this space')
       return treeId
     },
     enableSync: () => record.enableSync(() => writer.stored()),

@@ -16,23 +16,23 @@ import { createSpaceRecord } from './space-record.ts'
 import { statusOf } from './space-status.ts'
 import { createSpace } from './space.ts'
 
-/** A space that this tab has open: what the app holds, and what the rest of the client does with it. */
+/** A space that this tab has open: the app's `Space`, and the rest of the client's handle on it. */
 export interface TabSpace {
-  /** The space, once its tree is read. What comes meanwhile is not missed. */
+  /** Resolves when the space's tree is read. Operations that arrive meanwhile are not missed. */
   readonly space: Promise<Space>
-  /** Settles once the space is closed; null as long as nobody closes it. */
+  /** Settles when the space is closed; null until somebody closes it. */
   readonly closing: Promise<void> | null
   /** `isOwn`: the message was told in this tab. */
   hear(message: SpaceMessage, isOwn: boolean): void
-  /** Takes over the edits that a page before this one, or a tab that is gone, noted and could not store. */
+  /** Takes over the edits that an earlier page or a closed tab noted and could not store. */
   takeOver(): void
-  /** The storage was emptied: writes into it what this tab has. Syncing begins anew from there. */
+  /** The storage was emptied: writes everything that this tab has into it. Syncing starts over from there. */
   putBack(): Promise<void>
-  /** The page may be gone in a moment: starts to write what waits. */
-  hurry(): void
-  /** The page was frozen, and has not heard the other tabs: reads what they stored. */
+  /** Starts to write the waiting edits: the page may be closed at any moment. */
+  writeNow(): void
+  /** Reads the stored operations again: the page was frozen, and has missed what other tabs told. */
   reload(): Promise<void>
-  /** The space was deleted: releases it without storing anything. */
+  /** Releases the space without storing anything: it was deleted. */
   abandon(): void
 }
 
@@ -48,7 +48,7 @@ export interface TabSpaceDeps {
   readonly onClosed: () => void
 }
 
-/** What is assumed until the tab that leads has said something. */
+/** The report that is assumed until the tab that leads has made one. */
 const unreported: SyncReport = {
   phase: 'connecting',
   role: null,
@@ -58,8 +58,8 @@ const unreported: SyncReport = {
   pushError: null,
 }
 
-/** A storage that cannot be read now shows nothing new. It is read again at the next change, and an edit says why. */
-const ifRead = (reading: Promise<unknown>): void => void reading.catch(() => {})
+/** Ignores a storage that cannot be read: the next change reads it again, and the next edit reports the failure. */
+const ignoreFailure = (reading: Promise<unknown>): void => void reading.catch(() => {})
 
 export function openTabSpace(
   found: StoredSpace,
@@ -138,7 +138,7 @@ export function openTabSpace(
     presence.show(status().phase === 'live')
   }
 
-  /** Another tab leads from now on. The one before may not have told all that it had stored. */
+  /** Another tab leads from now on. The one before may have stored operations without telling the tabs. */
   async function leaderChanged(): Promise<void> {
     report = unreported
     presence.repeat()
@@ -149,13 +149,13 @@ export function openTabSpace(
 
   async function putBack(): Promise<void> {
     const spacePut = record.putBack()
-    // All of it is noted before any is stored: the page may be reloaded while this goes on.
+    // Everything is noted before anything is stored: the page may be reloaded in between.
     const treesPut = trees.ids().map((treeId) => {
       const ops = (trees.get(treeId)?.getAllOps() ?? []).map((op) => toTreeOperation(op, { spaceId, treeId }))
       return journal.around(spaceId, ops, () => spacePut.then(() => storage.appendLocal(spaceId, ops)))
     })
     await Promise.all(treesPut)
-    // After the operations: reading the log again finds which of them it lacks.
+    // Stored after the operations. Reading the log again finds which of them the log lacks.
     if (record.stored.userId !== null) await storage.putSyncState(spaceId, unsynced)
     tell({ type: 'distrusted', spaceId })
     tell({ type: 'spaces-changed' })
@@ -219,7 +219,7 @@ export function openTabSpace(
     hear(message, isOwn) {
       switch (message.type) {
         case 'leading':
-          return ifRead(leaderChanged())
+          return ignoreFailure(leaderChanged())
         case 'left':
           return transients.tabLeft(message.tab)
         case 'edited':
@@ -227,19 +227,19 @@ export function openTabSpace(
           shown.merge(message.ops)
           return void counter.recount()
         case 'received':
-          // The tab that leads rests between merges before it stores more; another tab sets its own pace.
+          // The leading tab rests between slow merges before it stores more. Other tabs set their own pace.
           return isOwn ? shown.merge(message.ops) : shown.follow(message.ops)
         case 'settled':
           return void counter.recount()
         case 'discarded':
-          return isOwn ? undefined : ifRead(refused.discarded(message.treeIds))
+          return isOwn ? undefined : ignoreFailure(refused.discarded(message.treeIds))
         case 'reported':
           report = message.report
           return changed()
         case 'judged':
           return message.tab === tab ? checks.compared(message.verdict) : undefined
         case 'rebuilt':
-          return ifRead(checks.rebuilt())
+          return ignoreFailure(checks.rebuilt())
         case 'present':
           return showPresent(message)
         case 'transients-made':
@@ -247,7 +247,7 @@ export function openTabSpace(
         case 'transients-heard':
           return transients.heardFromConnection(message.connectionId, message.changes)
         case 'spaces-changed':
-          return ifRead(record.reread())
+          return ignoreFailure(record.reread())
         case 'space-deleted':
           return isOwn ? undefined : abandon()
         default:
@@ -260,7 +260,7 @@ export function openTabSpace(
       writer.adopt(ops)
     },
     putBack,
-    hurry: () => writer.hurry(),
+    writeNow: () => writer.writeNow(),
     reload: () => trees.reload(),
     abandon,
   }

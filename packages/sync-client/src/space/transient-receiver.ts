@@ -9,12 +9,13 @@ import {
 import { slotOf } from './transient-slot.ts'
 
 export interface TransientReceiver {
+  /** Takes the changes of a sender, and shows them. */
   apply(from: string, changes: readonly TransientChange[]): void
-  /** A stored value came: what was shown over it is history, unless it is newer (TR5). */
+  /** A value was stored: it takes the place of a transient one, unless that one is newer (TR5). */
   stored(op: PropertyOperation): void
-  /** Shows once more what is held for a tree: it was not open, or it lacked the vertices. */
+  /** Shows the values held for a tree again: it was not open before, or lacked the vertices. */
   showAgain(treeId: TreeId): void
-  /** Who is not here any more shows nothing. */
+  /** Removes the values of senders that are not present any more. */
   keepOnly(isPresent: (from: string) => boolean): void
 }
 
@@ -22,14 +23,14 @@ interface Held {
   readonly from: string
   readonly change: TransientChange
   readonly value: JsonValue
-  /** About what it takes in memory. */
+  /** Approximate size in memory, in UTF-16 code units. */
   readonly size: number
 }
 
-/** What is held of one sender, as `Held.size`. Of who sends more, the oldest is taken away. */
+/** The most that is held of one sender, in units of `Held.size`. Beyond it, its oldest values are removed. */
 const maxHeld = 4 * limits.maxValueBytes
 
-/** Puts the parts together that a sender sent, and shows the result. */
+/** Assembles the parts of values that senders sent, and calls `show` with the whole ones. */
 export function createTransientReceiver(
   show: (change: TransientChange, value: JsonValue | undefined) => void,
 ): TransientReceiver {
@@ -98,7 +99,7 @@ export function createTransientReceiver(
   }
 }
 
-/** A part that does not follow what is here is of no use: a whole value comes in a while. */
+/** Appends a part to the text before it. Undefined if a part was missed: a whole value comes in a few seconds. */
 function continued(before: JsonValue | undefined, offset: number, part: JsonValue): string | undefined {
   const follows = typeof before === 'string' && typeof part === 'string' && before.length === offset
   return follows ? before + part : undefined

@@ -12,32 +12,35 @@ import type { Runtime } from '../runtime/index.ts'
 import type { LocalTransient } from './open-trees.ts'
 import { slotOf } from './transient-slot.ts'
 
-/** The latest value wins; between two messages at least this long passes. */
+/** Least time between two messages, in ms. Only the latest value of a property is sent. */
 const throttleMs = 50
-/** Whoever missed a part catches up with the next whole value. */
+/** Time after which a growing text is sent whole again, in ms. A receiver that missed a part then catches up. */
 const wholeEveryMs = 5_000
 
 export interface TransientSender {
+  /** Sends a value with the next message. Undefined removes it at the receivers. */
   set(change: LocalTransient): void
-  /** A stored value has taken its place, for everybody who gets the operation. */
+  /** A stored value has taken the place of the transient one, which is not sent any more. */
   stored(op: PropertyOperation): void
-  /** Somebody came who has none of what was said so far. */
+  /** Sends all values again, whole, for somebody who has just come. */
   repeatWhole(): void
   stop(): void
 }
 
 interface Outgoing {
   readonly change: LocalTransient
-  /** What the others show, as far as they heard everything. */
+  /** The value that receivers show if they have missed nothing. */
   sent: JsonValue | undefined
+  /** False if a part would mean nothing to some receiver, which needs the whole value first. */
   sentAny: boolean
+  /** When it was last sent whole, in Unix milliseconds. */
   wholeAt: number
   dirty: boolean
 }
 
 /**
- * Sends what is shown and not stored. Text that grows travels as what was added, so that a reply of
- * 300 chunks costs its length once, not 150 times.
+ * Sends the transient values that are set in this tab. For a text that grows only the added part is sent, so that a
+ * reply of 300 chunks costs its length once, not 150 times.
  */
 export function createTransientSender(
   runtime: Runtime,
@@ -90,7 +93,7 @@ export function createTransientSender(
   }
 }
 
-/** As few messages as their limits allow. */
+/** Splits changes into as few messages as the limits allow. */
 function* inMessages(changes: readonly TransientChange[]): Generator<TransientChange[]> {
   let message: TransientChange[] = []
   let bytes = 0
@@ -122,7 +125,7 @@ function messageFor(entry: Outgoing, now: number): TransientChange | undefined {
   const recent = now - entry.wholeAt < wholeEveryMs
   const whole = text ?? value
   const part = grows ? text.slice(sent.length) : undefined
-  // A text too long to be sent whole goes on in parts; whoever comes late sees it once it is stored.
+  // A text too long to be sent whole is continued in parts. A late receiver sees it once it is stored.
   const asPart = part !== undefined && (recent || !fits(whole))
   const sendable = asPart ? part : whole
   if (!fits(sendable) || jsonValueProblem(sendable) !== undefined) return undefined
@@ -136,7 +139,7 @@ function messageFor(entry: Outgoing, now: number): TransientChange | undefined {
 
 const fits = (value: JsonValue): boolean => utf8Length(JSON.stringify(value)) <= limits.maxTransientBytes
 
-/** Without a last half of a surrogate pair, whose other half is still to come. */
+/** Cuts off the first half of a surrogate pair at the end: its other half is still to come. */
 function wellFormedStart(text: string): string {
   const last = text.charCodeAt(text.length - 1)
   return last >= 0xd800 && last < 0xdc00 ? text.slice(0, -1) : text

@@ -1,4 +1,4 @@
-/** The property that a transient change is about, as a key for maps. */
+/** Returns a map key for the property that a transient change sets. */
 export const slotOf = (change: {
   readonly treeId: string
   readonly targetId: string

@@ -27,7 +27,7 @@ const stored = (clock: number, peer = '7'): PropertyOperation => ({
   value: 'stored',
 })
 
-/** A sender and a receiver, with everything that was sent between them. */
+/** A sender and a receiver, with a record of everything that was sent. */
 function setUp() {
   const time = createManualTime()
   const sent: TransientChange[] = []
@@ -45,8 +45,8 @@ function setUp() {
   return { time, sent, shown, receiver, sender, set, hear, text: () => shown.get('message.text') }
 }
 
-describe('A text that streams in', () => {
-  it('[TR3] costs what was added, and arrives whole', async () => {
+describe('A text that grows', () => {
+  it('[TR3] is sent as its added parts, and arrives whole', async () => {
     const { time, sent, set, text } = setUp()
     let reply = ''
     for (let chunk = 0; chunk < 300; chunk++) {
@@ -61,7 +61,7 @@ describe('A text that streams in', () => {
     expect(bytes).toBeLessThan(reply.length * (wholes + 2))
   })
 
-  it('is sent at most once in 50 ms, the latest value of each', async () => {
+  it('is sent at most once in 50 ms, with its latest value', async () => {
     const { time, sent, set } = setUp()
     for (let length = 1; length <= 100; length++) set('x'.repeat(length))
     expect(sent).toEqual([])
@@ -69,7 +69,7 @@ describe('A text that streams in', () => {
     expect(sent).toMatchObject([{ value: 'x'.repeat(100) }])
   })
 
-  it('[TR3] is ignored by whoever missed a part, until a whole value comes', async () => {
+  it('[TR3] is not continued by a receiver that missed a part, until a whole value arrives', async () => {
     const { time, set, text, hear, sender } = setUp()
     set('one')
     await time.pass(60)
@@ -85,7 +85,7 @@ describe('A text that streams in', () => {
     expect(text()).toBe('one two three')
   })
 
-  it('comes whole again every few seconds', async () => {
+  it('is sent whole again every few seconds', async () => {
     const { time, set, sent } = setUp()
     set('a')
     await time.pass(6_000)
@@ -104,7 +104,7 @@ describe('A text that streams in', () => {
     expect(text()).toBe('smile \ud83d\ude00!')
   })
 
-  it('goes on in parts when it is too long to be sent whole', async () => {
+  it('is sent in parts only when it is too long to be sent whole', async () => {
     const { time, set, sent, text } = setUp()
     let reply = ''
     for (let chunk = 0; chunk < 30; chunk++) {
@@ -117,8 +117,8 @@ describe('A text that streams in', () => {
   })
 })
 
-describe('What is shown', () => {
-  it('[TR4] goes when it is taken away', async () => {
+describe('A transient value', () => {
+  it('[TR4] disappears when it is removed', async () => {
     const { time, set, text, sent } = setUp()
     set(1)
     await time.pass(60)
@@ -129,7 +129,7 @@ describe('What is shown', () => {
     expect(text()).toBeUndefined()
   })
 
-  it('is not sent any more once a stored value has taken its place', async () => {
+  it('is not sent once a stored value has taken its place', async () => {
     const { time, set, sent, sender } = setUp()
     set('draft')
     sender.stored(stored(11))
@@ -137,7 +137,7 @@ describe('What is shown', () => {
     expect(sent).toEqual([])
   })
 
-  it('is shown once more to whoever opens its tree later, until it goes', async () => {
+  it('is shown again when its tree is opened later, until a stored value takes its place', async () => {
     const { time, set, shown, text, receiver } = setUp()
     set('half a rep')
     await time.pass(60)
@@ -152,7 +152,7 @@ describe('What is shown', () => {
     expect(text()).toBeUndefined()
   })
 
-  it('[TR5] goes on after what the same peer stored before it, and with whatever others store', async () => {
+  it('[TR5] stays when its peer stored an older value, and gives way to any value of another peer', async () => {
     const { time, set, text, receiver, shown } = setUp()
     const again = (): JsonValue | undefined => {
       shown.clear()
@@ -169,7 +169,7 @@ describe('What is shown', () => {
     expect(again()).toBeUndefined()
   })
 
-  it('goes with the connection that it came from', async () => {
+  it('disappears with the connection that sent it', async () => {
     const { time, set, text, receiver } = setUp()
     set('half a rep')
     await time.pass(60)
@@ -178,7 +178,7 @@ describe('What is shown', () => {
   })
 })
 
-it('holds so much of one sender, in whatever pieces, and what others sent for as long as they are here', () => {
+it('holds a bounded amount of one sender, in any number of pieces, and keeps the values of others', () => {
   const shown = new Map<string, JsonValue>()
   const receiver = createTransientReceiver(({ targetId }, value) => {
     if (value === undefined) shown.delete(targetId)
@@ -210,7 +210,7 @@ it('holds so much of one sender, in whatever pieces, and what others sent for as
   expect([...shown.keys()]).toEqual(['hers'])
 })
 
-it('[LI3] many changes at once travel in messages that the server takes', async () => {
+it('[LI3] many changes at once are sent in messages within the limits', async () => {
   const time = createManualTime()
   const messages: (readonly TransientChange[])[] = []
   const sender = createTransientSender(time, (changes) => messages.push(changes))

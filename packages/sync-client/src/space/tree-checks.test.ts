@@ -6,7 +6,7 @@ import { createManualTime } from '../runtime/testing/manual-time.ts'
 import type { OpenTrees } from './open-trees.ts'
 import { createTreeChecks } from './tree-checks.ts'
 
-it('[DV2] asks seldom about a tree of which the log says nothing, and about the others meanwhile', () => {
+it('[DV2] compares a tree that gets no verdict ever more rarely, and the other trees meanwhile', () => {
   const ids = ['large', 'small'].map((id) => treeIdSchema.parse(id))
   const trees = new Map(ids.map((id) => [id, Replica.create(id)]))
   let due = (): void => {}
@@ -40,12 +40,12 @@ it('[DV2] asks seldom about a tree of which the log says nothing, and about the 
   while (elapsed < day) due()
   expect(asked.filter(({ treeId }) => treeId === 'small')).toHaveLength(1)
   expect(asked.length).toBeGreaterThan(10)
-  // Every ten minutes: as seldom as if it matched and changed.
+  // Every ten minutes: as rarely as if it matched and changed.
   expect(asked.length).toBeLessThan(day / (10 * 60_000) + 20)
   for (const tree of trees.values()) tree.dispose()
 })
 
-/** Checks of one tree, and how many of its digests were asked for. */
+/** The checks of one tree, with the digests that were sent to be compared. */
 function checkOne(tree: Replica, cursor: () => number | null) {
   const time = createManualTime(0)
   const between = { slices: 0, does: (): void => {} }
@@ -71,7 +71,7 @@ function checkOne(tree: Replica, cursor: () => number | null) {
   return { time, checks, asked, between, changed: () => checks.changed(id) }
 }
 
-it('sets no timer for a space that does not sync, nor while there is no connection', async () => {
+it('sets no timer while there is no cursor: for a local space, or without a connection', async () => {
   using tree = Replica.create('tree')
   let cursor: number | null = null
   const { time, checks, asked, changed } = checkOne(tree, () => cursor)
@@ -86,7 +86,7 @@ it('sets no timer for a space that does not sync, nor while there is no connecti
   expect(asked).toEqual([tree.digest()])
 })
 
-it('reads a large tree in slices, and begins anew when it changes in between', async () => {
+it('digests a large tree in slices, and starts over when it changes in between', async () => {
   using tree = Replica.create('tree')
   for (let n = 0; n < 100; n++) tree.root!.newChild({ text: 'x'.repeat(20_000) })
   const { time, asked, between, changed } = checkOne(tree, () => 7)

@@ -9,52 +9,54 @@ export interface TreeChecksDeps {
   readonly runtime: Runtime
   readonly trees: OpenTrees
   readonly readTree: (treeId: TreeId) => Promise<TreeOperation[]>
-  /** The position of the log at which all open trees are, or null while edits or operations are on their way. */
+  /** The position in the log at which all open trees are, or null while edits or operations are under way. */
   readonly cursor: () => number | null
-  /** Has the tab that leads compare a tree; `compared` is called with what came of it, unless that tab goes. */
+  /** Asks the leading tab to compare a tree. `compared` is called with its verdict, unless that tab closes. */
   readonly compare: (treeId: TreeId, cursor: number, digest: string) => void
-  /** Has the log read anew from its start; `rebuilt` is called once it was. */
+  /** Asks the leading tab to read the log again from its start. `rebuilt` is called when that is done. */
   readonly distrust: () => void
   readonly report: (divergence: Divergence) => void
-  /** Another replica has taken the place of the tree's. */
+  /** Called when another replica has taken the tree's place. */
   readonly onReplaced: (treeId: TreeId) => void
 }
 
 /**
- * Compares the open trees with the server's log, each after it has changed and all was quiet for a while. A
- * tree that is not as the log has it is shown anew from what is stored; and if that is wrong as well, all is
- * stored anew from the log. To be wrong here would be a bug: this is how it comes to light, and is healed.
+ * Compares each open tree with the server's log, after it has changed and the space has been quiet for a while. A tree
+ * that does not match the log is rebuilt from storage; if the storage does not match either, the whole log is read and
+ * stored again. A mismatch is always a bug: this is how it is noticed, reported and repaired.
  */
 export interface TreeChecks {
-  /** A tree was filled, edited or merged into: it is to be compared. */
+  /** A tree was filled, edited or merged into, and has to be compared. */
   changed(treeId: TreeId): void
-  /** `cursor` may have become other than null. */
+  /** `cursor` may be a number again. */
   resumed(): void
+  /** The verdict on a tree has arrived. */
   compared(verdict: TreeVerdict): void
+  /** The log was read again: replaces the open trees that do not match it. */
   rebuilt(): Promise<void>
   stop(): void
 }
 
-/** Nothing may happen in the space for this long (half as much again, by chance) before trees are compared. */
+/** How long the space must be quiet before trees are compared, in ms. Chance adds up to half as much again. */
 const quietMs = 30_000
-/** How long an answer is waited for: longer than a request takes at most. The tab that was asked may be gone. */
+/** How long to wait for a verdict, in ms: longer than any request takes. The tab that was asked may have closed. */
 const answerMs = 60_000
-/** How long to the next time; a digest reads the whole tree. */
+/** Pause after all trees matched, in ms. A digest reads a whole tree. */
 const intervalMs = 10 * 60_000
-/** Of a digest, at once: a page has a frame of 16 ms. */
+/** Steps of a digest that are made at once. A page has a frame of 16 ms. */
 const stepsAtOnce = 4
-/** A tree that is wrong after this many rebuilds is left to whoever reads the server's log. */
+/** Rebuilds of a tree. If it still does not match after them, it is left to people who read the server's log. */
 const maxRebuilds = 2
 
 export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
   const { runtime, trees } = deps
-  /** Changed since they last matched. */
+  /** The trees that have changed since they last matched. */
   const due = new Set<TreeId>()
   const suspects = new Map<TreeId, { readonly cursor: number; rebuilds: number }>()
   let asked: { readonly treeId: TreeId; readonly cursor: number; readonly changes: number } | null = null
   let changes = 0
   let changesBefore = -1
-  /** In a row, without a word of the log. */
+  /** How many comparisons in a row got no verdict. */
   let unjudged = 0
   let cancel: (() => void) | null = null
   let stopped = false
@@ -62,16 +64,16 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
   function wait(delayMs: number): void {
     if (stopped) return
     cancel?.()
-    cancel = runtime.setTimer(look, delayMs * (1 + runtime.random() / 2))
+    cancel = runtime.setTimer(compareNext, delayMs * (1 + runtime.random() / 2))
   }
 
-  /** Compares the next tree, if nothing has happened since the last look. */
-  function look(): void {
+  /** Compares the next tree, if nothing has changed since the last call. */
+  function compareNext(): void {
     cancel = null
     const isQuiet = changes === changesBefore
     changesBefore = changes
     const cursor = deps.cursor()
-    // Nothing is to be compared for now, perhaps for ever: `resumed` starts it again.
+    // Nothing can be compared now, and perhaps never: `resumed` starts it again.
     if (cursor === null) return
     if (!isQuiet) return wait(quietMs)
     for (const treeId of due) {
@@ -79,13 +81,13 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
       if (tree !== undefined) return compare(treeId, tree, cursor)
       due.delete(treeId)
     }
-    // Nothing is left: the next change starts it again.
+    // No tree is left to compare: the next change starts it again.
   }
 
   function compare(treeId: TreeId, tree: Replica, cursor: number): void {
     const before = changes
     const steps = tree.digestSteps()
-    function goOn(): void {
+    function digestSlice(): void {
       cancel = null
       if (changes !== before || trees.get(treeId) !== tree || deps.cursor() !== cursor) return wait(quietMs)
       for (let count = 0; count < stepsAtOnce; count++) {
@@ -95,12 +97,13 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
         wait(answerMs)
         return deps.compare(treeId, cursor, step.value)
       }
-      cancel = runtime.setTimer(goOn, 0)
+      cancel = runtime.setTimer(digestSlice, 0)
     }
-    goOn()
+    digestSlice()
   }
 
-  async function mend(treeId: TreeId, cursor: number, expected: string): Promise<void> {
+  /** Rebuilds a tree that does not match the log, from storage or from the log. */
+  async function repair(treeId: TreeId, cursor: number, expected: string): Promise<void> {
     const shown = trees.get(treeId)
     const before = changes
     using stored = await read(treeId)
@@ -150,7 +153,7 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
       const isSame = asked.changes === changes
       asked = null
       if (matches === null) {
-        // Others first. And a tree that is too large to be compared must not cost a digest every minute.
+        // Other trees go first. And a tree that is too large to be compared must not cost a digest every minute.
         if (due.delete(treeId)) due.add(treeId)
         return wait(Math.min(quietMs * 2 ** unjudged++, intervalMs))
       }
@@ -158,13 +161,13 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
       if (!isSame) return wait(quietMs)
       if (!matches) {
         wait(quietMs)
-        // A storage that fails says so elsewhere; the tree is compared again later.
-        void mend(treeId, cursor, digest).catch(() => {})
+        // A failing storage is reported elsewhere. The tree is compared again later.
+        void repair(treeId, cursor, digest).catch(() => {})
         return
       }
       due.delete(treeId)
       suspects.delete(treeId)
-      if (due.size > 0) look()
+      if (due.size > 0) compareNext()
       else wait(intervalMs)
     },
     async rebuilt() {
