@@ -38,7 +38,7 @@ async function readTree(): Promise<TreeOperation[]> {
 }
 
 describe('compacting a tree', () => {
-  test('folds rows into few segments, and what is read stays the same', async () => {
+  test('folds rows into few segments, and the tree reads the same', async () => {
     await writeRows(someOps({ count: 5000 }))
     const before = await readTree()
     await compactTree(db, spaceId, chat, 'tail')
@@ -47,7 +47,7 @@ describe('compacting a tree', () => {
     expect(await readTree()).toEqual(before)
   })
 
-  test('leaves what waits in the outbox there', async () => {
+  test('leaves the outbox as it is', async () => {
     await storage.putSyncState(spaceId, state)
     await storage.appendLocal(spaceId, someOps({ count: 20 }))
     await compactTree(db, spaceId, chat, 'tail')
@@ -55,7 +55,7 @@ describe('compacting a tree', () => {
     expect(await db.treeOps.count()).toBe(0)
   })
 
-  test('keeps as rows what no batch takes', async () => {
+  test('keeps rows that no batch accepts', async () => {
     await db.table('treeOps').bulkPut(someOps({ count: 600 }))
     await db.table('treeOps').put({ ...someOps({ from: 700 })[0], value: Number.NaN })
     await db.table('treeOps').put({ ...someOps({ from: 1.5 })[0] })
@@ -66,7 +66,7 @@ describe('compacting a tree', () => {
     expect(read.at(-1)?.value).toBeNaN()
   })
 
-  test('merges small segments, and the content that came last still counts', async () => {
+  test('merges small segments, and the latest content of an operation still counts', async () => {
     for (let from = 1; from <= 30; from++) {
       await storage.appendRemote(spaceId, someOps({ from, count: 100, value: from }), state)
     }
@@ -80,7 +80,7 @@ describe('compacting a tree', () => {
     expect(before[99]?.value).toBe(30)
   })
 
-  test('leaves large segments alone, unless the tree is held twice', async () => {
+  test('leaves large segments alone, unless the tree is stored twice', async () => {
     const large = someOps({ count: 300, value: 'x'.repeat(800) })
     await storage.appendRemote(spaceId, large, state)
     await storage.appendRemote(spaceId, someOps({ from: 1000, count: 100 }), state)
@@ -97,7 +97,7 @@ describe('compacting a tree', () => {
     expect(await readTree()).toEqual(before)
   })
 
-  test('waits for a reconciliation to end, so that nothing is queued that was received', async () => {
+  test('does nothing during a reconciliation, which has to know the operations that were received', async () => {
     await writeRows(someOps({ count: 600 }))
     await storage.putSyncState(spaceId, { ...state, reconciling: true })
     await storage.appendRemote(spaceId, someOps({ count: 550 }), { ...state, reconciling: true })
@@ -106,7 +106,7 @@ describe('compacting a tree', () => {
     expect(await storage.queueMissing(spaceId, log)).toBe(50)
   })
 
-  test('happens when the page is idle, after a tree was read that is worth it', async () => {
+  test('runs when the page is idle, after reading a tree that is worth compacting', async () => {
     await storage.appendLocal(spaceId, someOps({ count: 60 }))
     await storage.readTree(spaceId, chat)
     expect(idle).toHaveLength(0)
@@ -115,7 +115,7 @@ describe('compacting a tree', () => {
     await storage.readTree(spaceId, chat)
     expect(idle).toHaveLength(1)
     idle[0]!()
-    // Transactions on the same stores run in order: this one after the compaction's.
+    // Transactions on the same stores run in order, so the count comes after the compaction.
     await expect.poll(() => db.treeOps.count()).toBe(0)
     expect(await readTree()).toEqual(someOps({ count: 600 }))
   })

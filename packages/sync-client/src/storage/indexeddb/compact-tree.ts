@@ -5,19 +5,22 @@ import { operationFromRow, rowKey, type TreeOperationRow } from './operation-row
 import { isStray } from './strays.ts'
 import { addSegments, mergeTree, type StoredTree } from './tree-ops.ts'
 
+/** Rows of a tree beyond which it is compacted. */
 const maxLooseRows = 512
+/** Small segments at the end of a tree beyond which it is compacted. */
 const maxSmallSegments = 16
+/** Size up to which a segment is small, in bytes. */
 const smallSegmentBytes = limits.batchBudgetBytes / 4
-/** Deleting a row costs a quarter of a millisecond in Chromium; an edit waits for one transaction at most. */
+/** Rows folded in one transaction. Deleting one takes 0.25 ms in Chromium; an edit waits for one transaction at most. */
 const rowsPerTransaction = 256
 
 /**
- * What would make a tree quicker to read: `tail` folds its rows and its last, small segments into one;
- * `all` rewrites it, since most of it is held twice (a log that was read from its start again).
+ * How to make a tree faster to read: `tail` folds its rows and its last, small segments into one; `all` rewrites the
+ * tree, because most of it is stored twice (the log was read again from its start).
  */
 export type Compaction = 'tail' | 'all'
 
-/** `distinct`: how many operations the tree has, each counted once. */
+/** Returns the compaction that a tree needs, if any. `distinct` counts each of its operations once. */
 export function worthwhileCompaction(
   { rows, segments }: StoredTree,
   distinct: number,
@@ -29,8 +32,8 @@ export function worthwhileCompaction(
 }
 
 /**
- * Rows are folded a bounded piece a transaction, while edits go on between. The outbox has its own copy of
- * what waits in it. Does nothing during a reconciliation, which needs to know how an operation came.
+ * Compacts a tree, a bounded number of rows per transaction, so that edits need not wait. Leaves the outbox alone, which
+ * has its own copy of the operations. Does nothing during a reconciliation, which has to know how an operation arrived.
  */
 export async function compactTree(
   db: LocalDb,
@@ -56,10 +59,10 @@ async function compactStep(
   const sync = await db.sync.get(spaceId)
   if (sync?.reconciling === true) return false
   const treeRows = db.treeOps.where('[spaceId+treeId]').equals([spaceId, treeId])
-  // What was written past the outbox stays in sight until it is in there.
-  const isLeft = (row: TreeOperationRow): boolean => sync !== undefined && isStray(row)
+  // Strays stay rows until they are in the outbox: nobody would find them in a segment.
+  const staysRow = (row: TreeOperationRow): boolean => sync !== undefined && isStray(row)
   const rows = await treeRows
-    .filter((row) => !isLeft(row))
+    .filter((row) => !staysRow(row))
     .limit(rowsPerTransaction)
     .toArray()
   const folded: TreeOperation[] = []
@@ -68,7 +71,7 @@ async function compactStep(
     if (op !== undefined && operationProblem(op) === undefined) folded.push(op)
   }
   const segments = await db.segments.where('[spaceId+treeId]').equals([spaceId, treeId]).toArray()
-  // Only ever a run that ends in the last one: the new segment comes after all others, and counts before them.
+  // Only segments up to the last one are merged: the new segment comes after all others, and takes precedence.
   const merged = compaction === 'all' ? segments : smallTail(segments)
   if (folded.length === 0 && merged.length < 2) return false
 

@@ -17,13 +17,13 @@ function browser() {
   return { indexedDB: new IDBFactory(), IDBKeyRange }
 }
 
-describe('a connection', () => {
-  test('that the browser ended is replaced, and the work done once more', async () => {
+describe('a connection to the database', () => {
+  test('is replaced when the browser has ended it, and the work repeated', async () => {
     const db = new LocalDb('localDb', browser())
     await db.open()
     const connection = new Connection(db)
     const handle = db.backendDB()
-    // What Safari does to a page in the background: no event, and every transaction fails.
+    // Safari does this to a page in the background: there is no event, and every transaction fails.
     handle.close()
     await connection.run((open) => open.config.put({ key: 'k', value: 1 }))
     expect(db.backendDB()).not.toBe(handle)
@@ -31,12 +31,12 @@ describe('a connection', () => {
     connection.close()
   })
 
-  test('that the browser ended fails none of the work that meets it at once', async () => {
+  test('fails none of ten concurrent transactions when the browser has ended it', async () => {
     const db = new LocalDb('localDb', browser())
     await db.open()
     const connection = new Connection(db)
     db.backendDB().close()
-    // Dexie reopens it too, for the first that meets it, and lets the others fail.
+    // Dexie itself reopens for the first of them, and lets the others fail.
     const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
     await Promise.all(
       keys.map((key) =>
@@ -71,7 +71,7 @@ describe('a connection', () => {
     connection.close()
   })
 
-  test('that fails again is one error, with its cause', async () => {
+  test('rejects with one error and its cause when the repeated work fails too', async () => {
     const db = new LocalDb('localDb', browser())
     const connection = new Connection(db)
     let tries = 0
@@ -85,13 +85,13 @@ describe('a connection', () => {
     connection.close()
   })
 
-  test('that was closed on purpose stays closed', async () => {
+  test('stays closed when it was closed on purpose', async () => {
     const storage = await openIndexedDbStorage({ ...browser(), whenIdle })
     await storage.close()
     await expect(storage.readTree(spaceId, chat)).rejects.toMatchObject({ code: 'storage_failed' })
   })
 
-  test('lets go when another tab brings a newer version, and still reads', async () => {
+  test('does not block a tab that upgrades the database, and still reads afterwards', async () => {
     const { indexedDB, IDBKeyRange: keyRange } = browser()
     const storage = await openIndexedDbStorage({ indexedDB, IDBKeyRange: keyRange, whenIdle })
     await storage.appendLocal(spaceId, someOps({ count: 3 }))
@@ -107,7 +107,7 @@ describe('a connection', () => {
     await storage.close()
   })
 
-  test('that has to wait for another tab says so, and goes on when that lets go', async () => {
+  test('reports that another tab blocks its opening, and opens when that tab releases the database', async () => {
     const { indexedDB, IDBKeyRange: keyRange } = browser()
     const holder = await new Promise<IDBDatabase>((resolve) => {
       const request = indexedDB.open('localDb', 5)
@@ -130,7 +130,7 @@ describe('a connection', () => {
 })
 
 describe('a storage error', () => {
-  test('says that there is no room, however deep Dexie put it', () => {
+  test('says that there is no room when Dexie has wrapped a quota error', () => {
     const quota = Object.assign(new Error('full'), { name: 'QuotaExceededError' })
     const aborted = Object.assign(new Error('aborted'), { name: 'AbortError', inner: quota })
     const bulk = Object.assign(new Error('bulk'), { name: 'BulkError', failures: [quota] })
@@ -141,7 +141,7 @@ describe('a storage error', () => {
     }
   })
 
-  test('passes a SyncError on as it is', () => {
+  test('is a SyncError unchanged', () => {
     const error = new SyncError('too_large', 'much')
     expect(storageError(error)).toBe(error)
   })

@@ -4,8 +4,8 @@ import type { LocalDb } from './local-db-schema.ts'
 import { isDeadConnection, storageError } from './storage-error.ts'
 
 /**
- * Runs work on the database, and once more on a fresh connection when the one at hand turns out dead.
- * Work is one transaction, or several that may be repeated: one that failed has changed nothing.
+ * Runs work on the database, and repeats it once on a fresh connection if the present one turns out to be dead. Work is
+ * one transaction, which has changed nothing if it failed, or several that may be repeated.
  */
 export class Connection {
   readonly db: LocalDb
@@ -39,13 +39,13 @@ export class Connection {
     this.db.close()
   }
 
-  /** Of many that fail together on one connection, the first replaces it. */
+  /** Replaces the connection once, for the first of the calls that fail on it together. */
   #reopen(generation: number): void {
     if (generation !== this.#generation) return
     this.#generation += 1
     this.db.close({ disableAutoOpen: false })
     this.#reopening = Promise.resolve(this.db.open())
-    // Whoever awaits it gets the error; nobody else should hear of it.
+    // The calls that await it get the error. Without any, it is no unhandled rejection.
     this.#reopening.catch(() => undefined)
   }
 }

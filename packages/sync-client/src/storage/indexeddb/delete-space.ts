@@ -1,6 +1,6 @@
 import type { LocalDb } from './local-db-schema.ts'
 
-/** Removes a space and all that belongs to it. Runs inside a transaction over every store. */
+/** Removes a space and everything that belongs to it. Runs inside a transaction over all stores. */
 export async function deleteSpaceRows(db: LocalDb, spaceId: string): Promise<void> {
   await db.spaces.delete(spaceId)
   await db.sync.delete(spaceId)

@@ -5,8 +5,8 @@ import type { LocalDb } from './local-db-schema.ts'
 import { operationFromRow, rowKey } from './operation-row.ts'
 
 /**
- * Takes operations out of their trees, rows and segments alike. What a log holds under the same id
- * with another content stays. Runs inside a transaction.
+ * Removes operations from their trees, from rows and segments. An operation of the log with the same id and another
+ * content stays. Runs inside a transaction.
  */
 export async function discardOps(
   db: LocalDb,

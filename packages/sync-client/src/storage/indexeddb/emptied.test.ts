@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { createSyncClient } from '../../client/create-sync-client.ts'
 import { openIndexedDbStorage } from './indexeddb-storage.ts'
 
-/** A browser's IndexedDB, and what its settings do when somebody clears the site's data. */
+/** A site's IndexedDB. `clear` does what a browser does when somebody clears the site's data. */
 function site() {
   const indexedDB = new IDBFactory()
   return {
@@ -18,7 +18,7 @@ function site() {
   }
 }
 
-test('a page whose database is deleted hears of it, however often, and its settings are there again', async () => {
+test('a page notices each deletion of its database, and puts its settings into the new one', async () => {
   const { open, clear } = site()
   const storage = await open()
   const other = await open()
@@ -34,7 +34,7 @@ test('a page whose database is deleted hears of it, however often, and its setti
     const others = Promise.withResolvers<void>()
     const stop = other.onEmptied(() => others.resolve())
     await clear()
-    // The one that makes the new database, and the one that finds it made.
+    // The first page creates the new database, and the other one finds it.
     expect(await storage.getConfig('a')).toBe(1)
     expect(await other.getConfig('a')).toBe(1)
     await Promise.all([emptied.promise, others.promise])
@@ -45,7 +45,7 @@ test('a page whose database is deleted hears of it, however often, and its setti
   await other.close()
 })
 
-test('what a page has open is stored again after its database was deleted, and what is written then', async () => {
+test('open trees are stored again after the database was deleted, with the edits made since', async () => {
   const { open, clear } = site()
   const storage = await open()
   const client = createSyncClient({ url: 'http://127.0.0.1:9', storage, session: 'storage' })
@@ -55,7 +55,7 @@ test('what a page has open is stored again after its database was deleted, and w
   chat.root?.newNamedChild('said before')
   await space.stored()
   await clear()
-  // The space is in the list of this device once more.
+  // The space is in this device's list again.
   const isBack = new Promise<void>((resolve) => void client.onSpaces(resolve))
   space.root.root?.newNamedChild('after')
   await space.stored()

@@ -6,16 +6,15 @@ import type { ConfigEntry, LocalDb } from './local-db-schema.ts'
 const key = 'syncDatabaseId'
 
 /**
- * Notices that the database was deleted under an open page: somebody cleared the site's data, or the browser
- * lost them. IndexedDB opens a new one then, without a word, in whichever tab comes first. So each database
- * has a random name of its own, looked at each time that it is opened. One that bears another name gets
- * `kept`, the values of `config` as this page knows them, before anything else reads it; then `listener` is
- * called.
+ * Notices that the database was deleted under an open page: somebody cleared the site's data, or the browser lost it.
+ * IndexedDB then silently opens a new one, in whichever tab comes first. So each database stores a random id, which is
+ * compared each time the database is opened. A database with another id first gets `kept`, the `config` values that
+ * this page knows, before anything else reads it; then `listener` is called.
  */
 export function watchEmptied(db: LocalDb, kept: ReadonlyMap<string, unknown>, listener: () => void): void {
   let known: unknown
 
-  async function look(opening: Dexie): Promise<void> {
+  async function compareIds(opening: Dexie): Promise<void> {
     const config = opening.table<ConfigEntry, string>('config')
     const found = (await config.get(key))?.value
     if (found !== undefined && (known === undefined || found === known)) {
@@ -24,7 +23,7 @@ export function watchEmptied(db: LocalDb, kept: ReadonlyMap<string, unknown>, li
     }
     const isAnother = known !== undefined
     known = await opening.transaction('rw', [config], async () => {
-      // Another tab may have come first.
+      // Another tab may have set the id first.
       const id = (await config.get(key))?.value ?? randomHexId()
       await config.put({ key, value: id })
       if (!isAnother) return id
@@ -34,10 +33,10 @@ export function watchEmptied(db: LocalDb, kept: ReadonlyMap<string, unknown>, li
       }
       return id
     })
-    // Whoever listens uses the database, which is not open before this has ended.
+    // The listener uses the database, which is not open before this function has ended.
     if (isAnother) setTimeout(listener, 0)
   }
 
-  // A database in which this fails can be opened all the same; whoever writes next hears of it.
-  db.on('ready', (opening) => look(opening).catch(() => undefined), true)
+  // If this fails, the database opens all the same, and the next write fails with the reason.
+  db.on('ready', (opening) => compareIds(opening).catch(() => undefined), true)
 }

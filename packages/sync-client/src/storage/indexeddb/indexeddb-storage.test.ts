@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { clientStorageCases, type Device } from '../client-storage.contract.ts'
 import { openIndexedDbStorage } from './indexeddb-storage.ts'
 
-/** A browser profile of its own. Idle never comes, unless a test says so. */
+/** A new browser profile. Its page is never idle. */
 function browserDevice(): Device {
   const indexedDB = new IDBFactory()
   return { open: () => openIndexedDbStorage({ indexedDB, IDBKeyRange, whenIdle: () => undefined }) }
@@ -15,7 +15,7 @@ describe('IndexedDB storage', () => {
     await expect(storageCase.run(browserDevice())).resolves.toBeUndefined()
   })
 
-  test('says what is lost, and goes on, where the browser has no storage', async () => {
+  test('falls back to memory and says why when the browser has no storage', async () => {
     const storage = await openIndexedDbStorage({ whenIdle: () => undefined })
     expect(storage.volatileReason).toMatch(/private window/)
     await storage.putConfig('key', 1)

@@ -26,20 +26,23 @@ import { dequeue, enqueue, fileRejected, moveState, takeRejected } from './sync-
 import { loadTree, mergeTree, writeOps } from './tree-ops.ts'
 
 export interface IndexedDbStorageOptions {
-  /** The database's name: t69's `localDb`. */
+  /** The database's name. Default: t69's `localDb`. */
   readonly name?: string
-  /** For tests: a browser's IndexedDB of their own. */
+  /** Default: the browser's. Tests pass their own. */
   readonly indexedDB?: IDBFactory
   readonly IDBKeyRange?: typeof IDBKeyRange
-  /** Another tab holds an older version open and does not let go; opening goes on once it does. Ask to close it. */
+  /**
+   * Called when a tab of an older version keeps the database open. Ask the user to close that tab: opening continues
+   * when it releases the database.
+   */
   readonly onBlocked?: () => void
-  /** Runs housekeeping when the page has nothing better to do. */
+  /** Runs housekeeping when the page is idle. Default: `requestIdleCallback`, where there is one. */
   readonly whenIdle?: (work: () => void) => void
 }
 
 /**
- * Opens this device's `localDb`, from whatever version of t69 left it. Where the browser refuses storage, a
- * memory storage whose `volatileReason` says so: the app goes on, and shows it.
+ * Opens this device's `localDb`, and upgrades it from any version of t69. Where the browser refuses storage, returns a
+ * memory storage whose `volatileReason` says why, so that the app works and can show it. Never rejects.
  */
 export async function openIndexedDbStorage(options: IndexedDbStorageOptions = {}): Promise<ClientStorage> {
   const db = new LocalDb(options.name, {
@@ -58,9 +61,9 @@ export async function openIndexedDbStorage(options: IndexedDbStorageOptions = {}
   return new IndexedDbStorage(new Connection(db), page, options.whenIdle ?? whenIdle, null)
 }
 
-/** What outlives the database, for as long as the page does. */
+/** Data that lives as long as the page, and outlives a deleted database. */
 interface PageMemory {
-  /** As last read or written here. */
+  /** The values of `config` as this page last read or wrote them. */
   readonly config: Map<string, unknown>
   readonly emptied: Listeners<void>
 }
@@ -71,7 +74,7 @@ class IndexedDbStorage implements ClientStorage {
   readonly #page: PageMemory
   readonly #term: LeaderTerm | null
   readonly #whenIdle: (work: () => void) => void
-  /** Trees whose compaction waits or runs. */
+  /** The trees whose compaction is scheduled or running. */
   readonly #compacting = new Set<string>()
 
   constructor(
@@ -158,7 +161,7 @@ class IndexedDbStorage implements ClientStorage {
       const rows: OutboxRow[] = []
       let bytes = 0
       let count = 0
-      // A cursor, since entries may be many or large: what does not fit is not read.
+      // A cursor, because entries may be many or large: those that do not fit are not read.
       const isFull = (row: OutboxRow): boolean => {
         bytes += row.batch.length
         count += row.count
@@ -190,7 +193,7 @@ class IndexedDbStorage implements ClientStorage {
       const settled = await dequeue(db, spaceId, entries)
       await fileRejected(db, spaceId, rejected)
       if (!state.reconciling) return
-      // Committed, so the log that is being compared with ours holds them.
+      // The server has committed them, so the log that is being reconciled has them.
       const refused = new Set(rejected.map((edit) => opKey(edit.op)))
       const taken = settled.filter((op) => !refused.has(opKey(op)))
       await writeOps(db, spaceId, taken, receivedUnder(state))
@@ -269,14 +272,14 @@ class IndexedDbStorage implements ClientStorage {
   }
 
   /**
-   * One transaction over all stores, resolved when it has completed: until then, nothing is on disk. The scope
-   * must be an async function itself: by that Dexie knows to hold the transaction through native awaits.
+   * Runs one transaction over all stores. Resolves when it has completed: until then, nothing is on disk. The scope must
+   * itself be an async function: this tells Dexie to keep the transaction open through native awaits.
    */
   #write<T>(work: (db: LocalDb) => Promise<T>): Promise<T> {
     return this.#connection.run((db) => db.transaction('rw', db.tables, async () => work(db)))
   }
 
-  /** A transaction that moves a sync state. */
+  /** Runs a transaction that moves a sync state. Rejects with `SupersededError` if another tab has begun to lead. */
   async #lead<T>(work: (db: LocalDb) => Promise<T>): Promise<T> {
     const term = this.#term
     if (term === null) return this.#write(work)
@@ -294,7 +297,7 @@ class IndexedDbStorage implements ClientStorage {
     if (this.#compacting.has(key)) return
     this.#compacting.add(key)
     this.#whenIdle(() => {
-      // What fails has changed nothing, and is tried again when the tree is next read.
+      // A failure changes nothing. It is tried again when the tree is next read.
       this.#connection
         .run((db) => compactTree(db, spaceId, treeId, compaction))
         .catch(() => undefined)
@@ -305,13 +308,13 @@ class IndexedDbStorage implements ClientStorage {
 
 const termKey = 'syncTerm'
 
-/** The log that is seen to hold what is written with this state, while one is compared with what is here. */
+/** The log that is known to have the operations stored with this state; null unless a reconciliation is running. */
 function receivedUnder(state: SyncState): LogId | null {
   return state.reconciling ? state.logId : null
 }
 
 function whenIdle(work: () => void): void {
-  // Safari has no requestIdleCallback; two seconds are past the rush of opening a tree.
+  // Safari has no requestIdleCallback. After two seconds, the work of opening a tree is done.
   if ('requestIdleCallback' in globalThis) requestIdleCallback(work, { timeout: 30_000 })
   else setTimeout(work, 2_000)
 }

@@ -4,7 +4,7 @@ import { Dexie, type DexieOptions, type Table } from 'dexie'
 import type { SyncState } from '../client-storage.ts'
 import type { TreeOperationRow } from './operation-row.ts'
 
-/** A space as t69 keeps it on a device. Layout, theme, colours and drafts never leave it. */
+/** A space as t69 stores it on a device. Layout, theme, colours and drafts never leave the device. */
 export interface SpaceSetup {
   id: string
   /** `browser://<id>` or `local://<id>` while local, the server's address once synced. */
@@ -23,25 +23,25 @@ export interface ConfigEntry {
   value: unknown
 }
 
-/** An API key. Never an operation, so never on a server. */
+/** An API key. It is never an operation, so it never reaches a server. */
 export interface SecretRecord {
   spaceId: string
   key: string
   value: string
 }
 
-/** Operations of one tree that came in bulk, or were folded, as a batch. */
+/** A batch of operations of one tree, which arrived in bulk or were folded from rows. */
 export interface SegmentRow {
   id: number
   spaceId: SpaceId
   treeId: TreeId
-  /** The log that was seen to hold them, while a reconciliation with it ran; else null. */
+  /** The log from which they were received during a reconciliation; otherwise null. */
   logId: string | null
   count: number
   batch: Uint8Array
 }
 
-/** Edits that wait for the server, one row for each append: a batch of their own, whatever becomes of the tree. */
+/** A batch of edits that wait for the server. It is a copy, independent of what happens to the tree's rows. */
 export interface OutboxRow {
   order: number
   spaceId: SpaceId
@@ -59,18 +59,18 @@ export interface RejectedRow {
 
 export interface SyncRow extends SyncState {
   spaceId: SpaceId
-  /** Operations in the outbox: kept here, so that showing it reads one row. */
+  /** How many operations are in the outbox. Kept here, so that counting them reads one row. */
   pending: number
-  /** In a reconciliation, only segments with a higher id count as received. */
+  /** During a reconciliation, only segments with a higher id count as received. */
   receivedAfter: number
 }
 
-/** Segments and outbox rows get their key from the database. */
+/** A row to be added: the database gives it its key. */
 type Keyless<T, K extends keyof T> = Omit<T, K>
 
 /**
- * t69's own database, opened in place. Versions 1 and 2 are t69's, word for word; 3 adds stores. Versions
- * must stay cumulative: Dexie deletes a store that the version it upgrades through does not name.
+ * t69's own database, opened in place. Versions 1 and 2 are t69's, unchanged; version 3 adds stores. Versions must stay
+ * cumulative: Dexie deletes a store that a version on the way of an upgrade does not name.
  */
 export class LocalDb extends Dexie {
   declare readonly spaces: Table<SpaceSetup, string>
@@ -83,15 +83,15 @@ export class LocalDb extends Dexie {
   declare readonly sync: Table<SyncRow, string>
 
   /**
-   * `relaxed` is what Chrome and Firefox do by default: a commit survives a killed tab, browser or process,
-   * but not a power cut in the seconds after it. A power cut takes whole transactions from the end, cursor and
-   * operations alike, so what is left is consistent; flushing the disk at each keystroke would cost more than it saves.
+   * `relaxed` is the default of Chrome and Firefox: a commit survives a killed tab, browser or process, but not a power
+   * cut in the seconds after it. A power cut loses whole transactions from the end, cursor and operations together, so
+   * the rest is consistent. Flushing the disk at each keystroke would cost more than it saves.
    */
   constructor(name = 'localDb', options: DexieOptions = {}) {
     super(name, { chromeTransactionDurability: 'relaxed', cache: 'disabled', ...options })
 
-    // t69 added `secrets` without a new version, so a version 1 database may have it or not. Named
-    // here it is created where it lacks and kept where it is.
+    // t69 added `secrets` without a new version, so a version 1 database may or may not have it. Naming it here creates
+    // it where it is missing, and keeps it where it exists.
     this.version(1).stores({
       spaces: '&id, uri, name, createdAt',
       config: '&key',
@@ -121,7 +121,7 @@ export class LocalDb extends Dexie {
         for (const { id, secrets: kept } of await spaces.toArray()) {
           if (typeof kept !== 'object') continue
           for (const [key, value] of Object.entries(kept ?? {})) {
-            // A row is newer than what t69 once kept inside the space.
+            // An existing row is newer than the value that t69 once kept inside the space.
             if ((await secrets.get([id, key])) === undefined) await secrets.put({ spaceId: id, key, value })
           }
           await spaces

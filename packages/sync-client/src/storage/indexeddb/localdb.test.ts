@@ -32,7 +32,7 @@ function edits(count: number, from = 1): VertexOperation[] {
   }))
 }
 
-describe("a database that t69's version 2 left", () => {
+describe("a database of t69's version 2", () => {
   test('is opened in place, with everything in it', async () => {
     const seeded = await seedT69V2()
     const { pointers, currentSpaceId, config } = await localdb.initializeDatabase()
@@ -55,7 +55,7 @@ describe("a database that t69's version 2 left", () => {
     expect(after).toHaveLength(seeded.reduce((sum, space) => sum + space.operations, 0))
   })
 
-  test('shows its chats in a replica: each message hangs on the one before', async () => {
+  test('loads its chats into a replica, each message as a child of the one before', async () => {
     for (const space of await seedT69V2()) {
       for (const chat of space.chats) {
         using tree = new Replica({ ops: await localdb.getTreeOps(space.id, chat.treeId) })
@@ -69,7 +69,7 @@ describe("a database that t69's version 2 left", () => {
     }
   })
 
-  test('shows the chats through the storage of a client, and syncs all of them', async () => {
+  test('gives a client all its chats, and queues all of them when their spaces sync', async () => {
     const seeded = await seedT69V2()
     const storage = await openIndexedDbStorage({ whenIdle: () => undefined })
     expect(storage.volatileReason).toBeNull()
@@ -92,13 +92,13 @@ describe("a database that t69's version 2 left", () => {
   })
 })
 
-test('the seed works from its text alone, as in a page that it is handed to', async () => {
+test('the seed function works from its source text alone, as in a browser page', async () => {
   const url = `data:text/javascript,${encodeURIComponent(`export default ${seedT69V2.toString()}`)}`
   const module: { default: typeof seedT69V2 } = await import(/* @vite-ignore */ url)
   expect(await module.default()).toEqual(await reseeded())
 })
 
-describe("a database that t69's version 1 left", () => {
+describe("a database of t69's version 1", () => {
   const stores = {
     spaces: '&id, uri, name, createdAt',
     config: '&key',
@@ -107,7 +107,7 @@ describe("a database that t69's version 1 left", () => {
   const row = { clock: 1, peerId: 'p', treeId, spaceId, targetId: treeId, parentId: null }
   const space = { id: spaceId, uri: `browser://${spaceId}`, name: 'Old', createdAt: new Date(0) }
 
-  test('has its secrets moved out of the space, and its spaces without an owner', async () => {
+  test('is upgraded: secrets move out of the spaces, which get no owner', async () => {
     const old = new Dexie('localDb')
     old.version(1).stores(stores)
     await old.table('spaces').add({ ...space, secrets: { 'api-key-openai': 'sk-1' }, drafts: { a: 'draft' } })
@@ -122,7 +122,7 @@ describe("a database that t69's version 1 left", () => {
     expect(await localdb.getTreeOps(spaceId, treeId)).toHaveLength(1)
   })
 
-  test('keeps its secrets where t69 had added their table without a new version', async () => {
+  test('keeps its secrets if t69 had added their table without a new version', async () => {
     const old = new Dexie('localDb')
     old.version(1).stores({ ...stores, secrets: '&[spaceId+key], spaceId' })
     await old.table('spaces').add({ ...space, secrets: { old: 'from the space', both: 'old' } })
@@ -131,7 +131,7 @@ describe("a database that t69's version 1 left", () => {
     expect(await localdb.getAllSecrets(spaceId)).toEqual({ old: 'from the space', both: 'from the table' })
   })
 
-  test('keeps its secrets where Dexie had patched their table into an existing database', async () => {
+  test('keeps its secrets if Dexie had patched their table into an existing database', async () => {
     const first = new Dexie('localDb')
     first.version(1).stores(stores)
     await first.table('spaces').add(space)
@@ -182,7 +182,7 @@ describe("t69's functions", () => {
     expect(await localdb.getAllConfig()).toEqual({ a: 1, b: { c: true }, currentSpaceId: spaceId })
   })
 
-  test('secrets are rows of their own: saving some keeps the others', async () => {
+  test('saving some secrets keeps the others', async () => {
     await localdb.saveAllSecrets(spaceId, { a: '1', b: '2' })
     await localdb.saveAllSecrets(spaceId, { b: '3' })
     await localdb.setSecret(spaceId, 'c', '4')
@@ -192,7 +192,7 @@ describe("t69's functions", () => {
     expect(await localdb.getAllSecrets(treeId)).toBeUndefined()
   })
 
-  test('ownership changes only where it may', async () => {
+  test('a space with an owner, or one that does not exist, cannot be associated with a user', async () => {
     await localdb.savePointers([pointer, { ...pointer, id: treeId, userId: 'u' }])
     await localdb.associateLocalSpaceWithUser(spaceId, 'v')
     await expect(localdb.associateLocalSpaceWithUser(spaceId, 'w')).rejects.toThrow(/already belongs/)
@@ -208,7 +208,7 @@ describe("t69's functions", () => {
     ])
   })
 
-  test('operations come back oldest first, from rows and segments alike, without transient ones', async () => {
+  test('operations are read oldest first, from rows and segments, without transient ones', async () => {
     const [first] = edits(1, 2000)
     const removal: VertexOperation = {
       id: { counter: 2001, peerId: '7' },
@@ -232,7 +232,7 @@ describe("t69's functions", () => {
     expect(await localdb.getTreeOpCount(spaceId, treeId)).toBe(0)
   })
 
-  test('edits of a space that syncs wait in its outbox', async () => {
+  test('edits of a synced space wait in its outbox', async () => {
     const storage = await openIndexedDbStorage({ whenIdle: () => undefined })
     const space = spaceId as SpaceId
     await storage.putSyncState(space, { logId: null, epoch: null, cursor: 0, reconciling: false })
@@ -241,7 +241,7 @@ describe("t69's functions", () => {
     await storage.close()
   })
 
-  test('a deleted space is gone with all that belongs to it, and is no longer the current one', async () => {
+  test('deleting a space removes everything of it, and it is no longer the current space', async () => {
     await localdb.savePointers([pointer])
     await localdb.saveCurrentSpaceId(spaceId)
     await localdb.setSecret(spaceId, 'k', 'v')
@@ -253,7 +253,7 @@ describe("t69's functions", () => {
     expect(await localdb.getCurrentSpaceId()).toBeNull()
   })
 
-  test('what t69 left in rows that is no operation is passed over, and the rest is read', async () => {
+  test('rows that are not operations are skipped, and the rest is read', async () => {
     const row = { clock: 1, peerId: 'p', treeId, spaceId, targetId: treeId }
     await localdb.db.table('treeOps').bulkAdd([
       { ...row, key: 'nan', value: Number.NaN },
@@ -294,7 +294,7 @@ async function expectKept(space: SeededSpace): Promise<void> {
   expect(counts.reduce((sum, count) => sum + count, 0)).toBe(space.operations)
 }
 
-/** The vertices below, one under the other. */
+/** Returns the first child, its first child, and so on. */
 function chain(vertex: Vertex | undefined): Vertex[] {
   const next = vertex?.children[0]
   return next === undefined ? [] : [next, ...chain(next)]
@@ -305,7 +305,7 @@ async function reseeded(): Promise<readonly SeededSpace[]> {
   return seedT69V2()
 }
 
-/** The operations' rows, read without our code, and without raising the version. */
+/** Reads the rows of operations without our code, and without raising the version. */
 async function allRows(name: string, version: number): Promise<unknown[]> {
   const request = indexedDB.open(name, version * 10)
   const db = await new Promise<IDBDatabase>((resolve, reject) => {

@@ -9,9 +9,9 @@ import { enqueue } from './sync-rows.ts'
 import { listTreeIds, loadTree, mergeTree, writeOps } from './tree-ops.ts'
 
 /**
- * t69's `localdb.ts`: its functions, by its names, on its database (local-db-schema.ts). They see
- * what syncing has stored, and edits written through them to a synced space go up as any other. Unlike t69's,
- * they reject when the database fails, reads too: an empty answer reads as an empty space, and is then written over.
+ * t69's `localdb.ts`: its functions, with its names, on its database (local-db-schema.ts). They read what syncing has
+ * stored, and an edit that they write to a synced space is sent like any other. Unlike t69's, they reject when the
+ * database fails, on reads as well: an empty result would look like an empty space, which would then be overwritten.
  */
 
 export type { ConfigEntry, SecretRecord, SpaceSetup } from './local-db-schema.ts'
@@ -19,7 +19,7 @@ export { LocalDb } from './local-db-schema.ts'
 
 export type SpacePointer = Pick<SpaceSetup, 'id' | 'uri' | 'name' | 'createdAt' | 'userId'>
 
-/** The page's connection; opens with the first call. */
+/** The page's connection. The first call opens it. */
 export const db = new LocalDb()
 
 const currentSpaceKey = 'currentSpaceId'
@@ -28,7 +28,7 @@ export async function getAllPointers(): Promise<SpacePointer[]> {
   return (await db.spaces.toArray()).map(toPointer)
 }
 
-/** Local spaces and the user's own. */
+/** Returns the local spaces, and those of the user. */
 export async function getPointersForUser(userId: string | null): Promise<SpacePointer[]> {
   const pointers = await getAllPointers()
   return pointers.filter((pointer) => pointer.userId === null || pointer.userId === userId)
@@ -43,7 +43,7 @@ export async function getAllConfig(): Promise<Record<string, unknown>> {
   return Object.fromEntries((await db.config.toArray()).map(({ key, value }) => [key, value]))
 }
 
-/** Adds or replaces what a pointer names; layout, theme and drafts of a known space stay. */
+/** Adds spaces, or replaces their pointers. Layout, theme and drafts of known spaces stay. */
 export async function savePointers(pointers: SpacePointer[]): Promise<void> {
   await db.transaction('rw', db.spaces, async () => {
     for (const { id, uri, name, createdAt, userId } of pointers) {
@@ -58,12 +58,12 @@ export async function saveConfig(config: Record<string, unknown>): Promise<void>
   await db.config.bulkPut(Object.entries(config).map(([key, value]) => ({ key, value })))
 }
 
-/** Null changes nothing, as in t69. */
+/** Null is ignored, as in t69. */
 export async function saveCurrentSpaceId(id: string | null): Promise<void> {
   if (id !== null) await db.config.put({ key: currentSpaceKey, value: id })
 }
 
-/** Never deletes the database when it fails, as t69's did. */
+/** Opens the database. Unlike t69's, does not delete it when that fails. */
 export async function initializeDatabase(): Promise<{
   pointers: SpacePointer[]
   currentSpaceId: string | null
@@ -111,13 +111,13 @@ export async function deleteDraft(spaceId: string, draftId: string): Promise<voi
   )
 }
 
-/** Oldest clock first. */
+/** Returns the operations of a tree, oldest clock first. */
 export async function getTreeOps(spaceId: string, treeId: string): Promise<VertexOperation[]> {
   const tree = await db.transaction('r', [db.treeOps, db.segments], async () => loadTree(db, spaceId, treeId))
   return [...mergeTree(tree).values()].toSorted(byClock).map(toVertexOperation)
 }
 
-/** Stores edits, and queues them when the space syncs. Transient ones are dropped; writing one again replaces it. */
+/** Stores edits, and queues them if the space syncs. Drops transient ones. An edit that is stored again is replaced. */
 export async function appendTreeOps(
   spaceId: string,
   treeId: string,
@@ -139,7 +139,7 @@ export async function getAllSpaceTreeOps(spaceId: string): Promise<Map<string, V
   return trees
 }
 
-/** From this device only; what waits in the outbox still goes up. */
+/** Deletes a tree's operations from this device only. Edits that wait in the outbox are still sent. */
 export async function deleteTreeOps(spaceId: string, treeId: string): Promise<void> {
   await db.transaction('rw', [db.treeOps, db.segments], async () => {
     for (const table of [db.treeOps, db.segments]) {
@@ -156,14 +156,14 @@ export async function deleteSpace(spaceId: string): Promise<void> {
   await db.transaction('rw', db.tables, async () => deleteSpaceRows(db, spaceId))
 }
 
-/** Undefined when there is none. */
+/** Returns undefined when the space has no secrets. */
 export async function getAllSecrets(spaceId: string): Promise<Record<string, string> | undefined> {
   const records = await db.secrets.where('spaceId').equals(spaceId).toArray()
   if (records.length === 0) return undefined
   return Object.fromEntries(records.map(({ key, value }) => [key, value]))
 }
 
-/** Adds or replaces these; others stay. */
+/** Adds or replaces these secrets. Others stay. */
 export async function saveAllSecrets(spaceId: string, secrets: Record<string, string>): Promise<void> {
   await db.secrets.bulkPut(Object.entries(secrets).map(([key, value]) => ({ spaceId, key, value })))
 }
@@ -180,12 +180,12 @@ export async function deleteSecret(spaceId: string, key: string): Promise<void> 
   await db.secrets.delete([spaceId, key])
 }
 
-/** Makes every space without an owner the user's. */
+/** Makes the user the owner of every space without one. */
 export async function associateSpacesWithUser(userId: string): Promise<void> {
   await db.spaces.filter((space) => (space.userId ?? null) === null).modify({ userId })
 }
 
-/** Rejects when there is no such space, or it has an owner. */
+/** Rejects when there is no such space, or when it has an owner. */
 export async function associateLocalSpaceWithUser(spaceId: string, userId: string): Promise<void> {
   await changeOwner(spaceId, userId, (owner) => {
     if (owner !== null) throw new Error(`Space ${spaceId} already belongs to a user`)
@@ -197,7 +197,7 @@ export async function makeSpaceLocal(spaceId: string): Promise<void> {
   await changeOwner(spaceId, null)
 }
 
-/** A space that is not there is left at that. */
+/** Does nothing when there is no such space. */
 export async function updateSpaceUserId(spaceId: string, userId: string | null): Promise<void> {
   await db.spaces.update(spaceId, { userId })
 }

@@ -35,10 +35,10 @@ async function piecesOf(): Promise<TreeOperation[][]> {
   return pieces
 }
 
-describe('what a log lacks of a long chat', () => {
-  test('comes in pieces that together are all of it, each once, by clock, however it was stored', async () => {
+describe('the operations of a long chat that a log lacks', () => {
+  test('are read in pieces by clock, each operation once, however they were stored', async () => {
     const [ours, theirs] = [someOps({ count: 24_000 }), someOps({ count: 24_000, peer: '99' })]
-    // The end before the beginning, some of it twice, and the last as rows.
+    // The end before the beginning, some of them twice, and the last ones as rows.
     for (const from of [16_000, 0, 12_000]) await storage.appendLocal(spaceId, ours.slice(from, from + 8_000))
     await storage.appendLocal(spaceId, ours.slice(8_000, 12_000))
     await storage.appendLocal(spaceId, theirs.slice(0, 20_000))
@@ -57,7 +57,7 @@ describe('what a log lacks of a long chat', () => {
     for (const piece of pieces) expect(piece.length).toBeLessThanOrEqual(12_000)
   })
 
-  test('is cut where its values are large', async () => {
+  test('are cut into smaller pieces where values are large', async () => {
     const text = 'x'.repeat(100_000)
     const ops = someOps({ count: 200 }).map((op, index) =>
       index < 100 || op.key === undefined ? op : { ...op, value: text },
@@ -71,7 +71,7 @@ describe('what a log lacks of a long chat', () => {
     expect(pieces.flat()).toHaveLength(200)
   })
 
-  test('is queued while edits go on', async () => {
+  test('are queued without holding up edits', async () => {
     await storage.appendLocal(spaceId, someOps({ count: 40_000 }))
     await storage.putSyncState(spaceId, reconciling)
     const queueing = storage.queueMissing(spaceId, log)

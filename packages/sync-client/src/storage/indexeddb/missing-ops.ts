@@ -6,30 +6,34 @@ import { OpIdSet } from './op-id-set.ts'
 import { operationFromRow } from './operation-row.ts'
 
 /**
- * What a log lacks of a tree is found in two steps, so that a chat of a million operations is neither held in
- * memory nor queued in one transaction, for which edits would wait: first by ids alone, then a piece at a time.
+ * The operations of a tree that a log lacks. They are found in two steps: first by their ids alone, then their contents a
+ * piece at a time. So a chat of a million operations is neither held in memory nor queued in one transaction, for which
+ * edits would have to wait.
  */
 export interface MissingOps {
-  /** Stretches of clocks, both ends included, ascending: some thousand operations each. */
-  readonly pieces: readonly Stretch[]
-  /** Where they lie besides in rows, by the segments' ids. */
-  readonly segments: readonly (Stretch & { readonly id: number })[]
+  /** Ranges of clocks, ascending, each with a few thousand missing operations. */
+  readonly pieces: readonly ClockRange[]
+  /** The segments that have missing operations, with the range of their clocks. Others are in rows. */
+  readonly segments: readonly (ClockRange & { readonly id: number })[]
   readonly isMissing: (op: OpId) => boolean
 }
 
-interface Stretch {
+/** Both ends are included. */
+interface ClockRange {
   readonly from: number
   readonly to: number
 }
 
 type OpId = Parameters<OpIdSet['has']>[0]
 
+/** Operations after which a piece is cut. */
 const maxPieceOps = 10_000
+/** Bytes of large values after which a piece is cut. */
 const maxPieceBytes = 2 * 1024 * 1024
-/** What a value's text takes beyond this counts; less is no matter, ten thousand times. */
+/** Length of a value's text above which it counts as large. Ten thousand smaller ones still fit a piece. */
 const largeText = 256
 
-/** Finds what this reconciliation has neither received nor queued. Within a transaction. */
+/** Finds the operations that this reconciliation has neither received nor queued. Runs inside a transaction. */
 export async function findMissing(
   db: LocalDb,
   spaceId: SpaceId,
@@ -46,7 +50,7 @@ export async function findMissing(
   const treeRows = db.treeOps.where('[spaceId+treeId]').equals([spaceId, treeId])
   const clocks: number[] = []
   const largeAt = new Map<number, number>()
-  const segments: (Stretch & { id: number })[] = []
+  const segments: (ClockRange & { id: number })[] = []
 
   await treeSegments.each((segment) => {
     if (isReceived(segment)) for (const op of decodeBatch(segment.batch).ops) received.add(op)
@@ -70,19 +74,19 @@ export async function findMissing(
   return { pieces: cut(clocks, largeAt), segments, isMissing }
 }
 
-/** One piece's operations, each once, oldest clock first. Within a transaction. */
+/** Reads the operations of one piece, each once, oldest clock first. Runs inside a transaction. */
 export async function readMissing(
   db: LocalDb,
   spaceId: SpaceId,
   treeId: TreeId,
   { segments, isMissing }: MissingOps,
-  { from, to }: Stretch,
+  { from, to }: ClockRange,
 ): Promise<TreeOperation[]> {
   const ops = new Map<string, TreeOperation>()
   function take(op: TreeOperation | undefined): void {
     if (op !== undefined && op.clock >= from && op.clock <= to && isMissing(op)) ops.set(opIdInTree(op), op)
   }
-  // In the order in which they count: a later segment before an earlier one, a row before both.
+  // In order of precedence: a later segment replaces an earlier one, and a row replaces both.
   for (const { id } of segments.filter((segment) => segment.from <= to && segment.to >= from)) {
     const segment = await db.segments.get(id)
     if (segment !== undefined) decodeBatch(segment.batch).ops.forEach(take)
@@ -95,9 +99,9 @@ export async function readMissing(
   return [...ops.values()].toSorted(byClock)
 }
 
-/** Cuts between clocks only: what has one clock stays together. */
-function cut(clocks: readonly number[], largeAt: ReadonlyMap<number, number>): Stretch[] {
-  const pieces: Stretch[] = []
+/** Cuts clocks into pieces. Operations with the same clock stay in one piece. */
+function cut(clocks: readonly number[], largeAt: ReadonlyMap<number, number>): ClockRange[] {
+  const pieces: ClockRange[] = []
   let [from, to, count, bytes] = [-Infinity, -Infinity, 0, 0]
   for (const clock of Float64Array.from(clocks).sort()) {
     if (clock !== to) {

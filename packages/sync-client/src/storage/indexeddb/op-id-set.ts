@@ -4,7 +4,7 @@ interface OpId {
   readonly clock: number
 }
 
-/** A set of operation ids, at some 30 bytes each: a space of a million operations is compared without its contents. */
+/** A set of operation ids, at about 30 bytes each: enough to compare a space of a million operations. */
 export class OpIdSet {
   readonly #trees = new Map<string, Map<string, Set<number>>>()
 

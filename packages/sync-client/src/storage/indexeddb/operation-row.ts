@@ -1,6 +1,6 @@
 import type { JsonValue, PeerId, SpaceId, TreeId, TreeOperation, VertexId } from '@t69/protocol'
 
-/** An operation as t69's `treeOps` table holds it: whatever t69 once wrote, so nothing is certain but the names. */
+/** A row of t69's `treeOps` table. It may hold anything that t69 once wrote, so only the field names are certain. */
 export interface TreeOperationRow {
   clock: number
   peerId: string
@@ -13,9 +13,8 @@ export interface TreeOperationRow {
 }
 
 /**
- * The row as an operation that a replica can show, or undefined when it is none. It may still be one
- * that no server takes (NaN for a value, an old key): `operationProblem` tells. As in t69, whatever has
- * a parent is a move.
+ * Converts a row to an operation that a replica can show. Returns undefined if it is none. No server may accept it all
+ * the same (NaN as a value, an old key): `operationProblem` says so. As in t69, a row with a parent is a move.
  */
 export function operationFromRow(row: TreeOperationRow): TreeOperation | undefined {
   const { clock, peerId, treeId, spaceId, targetId, parentId, key, value } = row
@@ -36,7 +35,7 @@ export function operationFromRow(row: TreeOperationRow): TreeOperation | undefin
   return value === undefined ? { ...base, key } : { ...base, key, value: value as JsonValue }
 }
 
-/** The row as t69 writes it: a removal has a `value` that is undefined. */
+/** Converts an operation to a row, as t69 writes it: a removal has an undefined `value`. */
 export function rowFromOperation(op: TreeOperation): TreeOperationRow {
   const { clock, peerId, treeId, spaceId, targetId } = op
   const base = { clock, peerId, treeId, spaceId, targetId }
@@ -45,7 +44,7 @@ export function rowFromOperation(op: TreeOperation): TreeOperationRow {
     : { ...base, parentId: op.parentId }
 }
 
-/** The row's primary key. */
+/** Returns the primary key of an operation's row. */
 export function rowKey(op: TreeOperation): [number, string, string, string] {
   return [op.clock, op.peerId, op.treeId, op.spaceId]
 }

@@ -9,14 +9,14 @@ import { listTreeIds } from './tree-ops.ts'
 
 type Store = 'outbox' | 'rejected' | 'segments' | 'sync' | 'treeOps'
 
-/** One transaction each. */
+/** Each call runs one transaction. */
 export interface Transactions {
   readonly read: <T>(stores: readonly Store[], work: (db: LocalDb) => Promise<T>) => Promise<T>
-  /** Of the tab that leads: rejects once another one does. */
+  /** Writes as the tab that leads. Rejects with `SupersededError` once another tab leads. */
   readonly lead: <T>(work: (db: LocalDb) => Promise<T>) => Promise<T>
 }
 
-/** `ClientStorage.queueMissing`: ends a reconciliation, a piece at a time. */
+/** Ends a reconciliation, a piece at a time: see `ClientStorage.queueMissing`. */
 export async function queueMissing(
   spaceId: SpaceId,
   logId: LogId,
@@ -34,11 +34,11 @@ export async function queueMissing(
   }))
   const { queued } = start
   let { order } = start
-  // Edits made since the transaction before are in the outbox already.
+  // Edits made since the previous transaction are already in the outbox.
   const noteEdits = (db: LocalDb): Promise<void> => addQueued(db, spaceId, queued, order)
   const strays = Map.groupBy(start.strays, ([, , treeId]) => treeId)
   let count = 0
-  // A transaction for each piece: edits made meanwhile do not wait for the whole space, nor for a long chat.
+  // One transaction per piece, so that edits wait neither for the whole space nor for a long chat.
   for (const treeId of spaceTreeFirst(spaceId, start.treeIds)) {
     const missing = await read(['sync', 'outbox', 'segments', 'treeOps'], async (db) => {
       await noteEdits(db)
@@ -53,7 +53,7 @@ export async function queueMissing(
         return added
       })
     }
-    // A stray that is written from here on is in none of these pieces.
+    // Only the strays that were there at the start: a stray written later has not been queued.
     for (const piece of inPieces(strays.get(treeId) ?? [])) {
       await lead(async (db) => void ((await isOver(db)) || (await foldStrays(db, spaceId, piece))))
     }

@@ -3,7 +3,7 @@ import { spaceIdSchema, userIdSchema } from '@t69/protocol'
 import type { StoredSpace } from '../client-storage.ts'
 import type { SpaceSetup } from './local-db-schema.ts'
 
-/** A row of t69's `spaces` as a stored space, or undefined when its id could name no space here. */
+/** Converts a row of t69's `spaces` table to a stored space. Returns undefined if its id is not a space id. */
 export function parseSpaceRow(row: SpaceSetup): StoredSpace | undefined {
   const id = spaceIdSchema.safeParse(row.id)
   if (!id.success) return undefined
@@ -17,14 +17,14 @@ export function parseSpaceRow(row: SpaceSetup): StoredSpace | undefined {
   }
 }
 
-/** The row with what `StoredSpace` names replaced, and the rest as it was. */
+/** Returns the row of a space: the fields of `StoredSpace`, and the rest of the existing row. */
 export function spaceRow(space: StoredSpace, existing: SpaceSetup | undefined): SpaceSetup {
   const { id, uri, name, createdAt, userId } = space
   const kept = existing ?? { ttabsLayout: null, theme: null, colorScheme: null, drafts: null }
   return { ...kept, id, uri, name, createdAt, userId }
 }
 
-/** t69 kept dates, and for a while what JSON makes of them. */
+/** Converts a stored date. t69 stored dates, and for a while their JSON. */
 export function asDate(value: unknown): Date {
   const date = value instanceof Date ? value : new Date(typeof value === 'number' ? value : String(value))
   return Number.isNaN(date.getTime()) ? new Date(0) : date

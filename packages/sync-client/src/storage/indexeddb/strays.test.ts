@@ -13,7 +13,7 @@ const logId = '1'.repeat(32) as LogId
 const following: SyncState = { logId, epoch: null, cursor: 1, reconciling: false }
 const june = (from: number, count = 1) => someOps({ from, count, peer: 'f00d' })
 
-/** A storage, and the same database as a tab of June 2025 writes into it. */
+/** A storage, and the same database as a t69 tab of June 2025 has it open. */
 async function setUp(): Promise<{
   readonly storage: ClientStorage
   readonly old: LocalDb
@@ -39,8 +39,8 @@ const clocks = (ops: readonly TreeOperation[] = []): number[] =>
 const queued = async (storage: ClientStorage): Promise<number[]> =>
   clocks((await storage.readOutbox(spaceId, 1_000_000))?.ops)
 
-describe('what a tab of an old t69 writes past the outbox', () => {
-  test('is put into it once, with what breaks the rules aside, and stays in the tree', async () => {
+describe('an edit that a tab of an old t69 stored without the outbox', () => {
+  test('is put into the outbox once, or set aside if it breaks the rules, and stays in the tree', async () => {
     const { storage, old } = await setUp()
     await storage.putSyncState(spaceId, following)
     await storage.appendLocal(spaceId, someOps({ count: 3 }))
@@ -55,21 +55,21 @@ describe('what a tab of an old t69 writes past the outbox', () => {
     expect(await storage.countPending(spaceId)).toEqual({ pending: 304, rejected: 1 })
   })
 
-  test('is left alone in a space that does not sync, or is being compared with its log', async () => {
+  test('is left alone in a space that does not sync, or during a reconciliation', async () => {
     const { storage, old } = await setUp()
     await old.treeOps.bulkPut(june(1, 3))
     expect(await storage.takeStrays(spaceId)).toEqual([])
     await storage.putSyncState(spaceId, { ...following, cursor: 0, reconciling: true })
     expect(await storage.takeStrays(spaceId)).toEqual([])
     expect(await storage.queueMissing(spaceId, logId)).toBe(3)
-    // Now that they are in the outbox they are strays no more.
+    // They are in the outbox now, and not strays any more.
     expect(await storage.takeStrays(spaceId)).toEqual([])
     await old.treeOps.bulkPut(june(4))
     expect(clocks(await storage.takeStrays(spaceId))).toEqual([4])
     expect(await queued(storage)).toEqual([1, 2, 3, 4])
   })
 
-  test('is not taken for what came from the log, however little of that comes', async () => {
+  test('is told apart from operations of the log, however few of those arrive', async () => {
     const { storage } = await setUp()
     await storage.putSyncState(spaceId, following)
     await storage.appendRemote(spaceId, june(1, 3), { ...following, cursor: 4 })
@@ -77,7 +77,7 @@ describe('what a tab of an old t69 writes past the outbox', () => {
     expect(await storage.readTree(spaceId, chat)).toHaveLength(3)
   })
 
-  test('is not folded away before it was seen', async () => {
+  test('is not folded into a segment before it is in the outbox', async () => {
     const { storage, old, idle } = await setUp()
     await storage.putSyncState(spaceId, following)
     await storage.appendRemote(spaceId, someOps({ count: 60 }), { ...following, cursor: 61 })

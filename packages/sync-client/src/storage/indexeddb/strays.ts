@@ -6,20 +6,20 @@ import { enqueue, queuedIds } from './sync-rows.ts'
 import { addSegments } from './tree-ops.ts'
 
 /**
- * A tab of an old t69 that is left open goes on writing rows after the upgrade, and knows of no outbox. Its
- * peers have letters in their ids, ours are digits. So once a space that syncs has met its log, and the rows
- * of such peers were folded into segments, one that turns up was written past the outbox.
+ * Whether a row is a stray: an edit that was stored without the outbox. A tab of an old t69 that is left open keeps
+ * writing rows after the upgrade, and knows no outbox. Its peer ids contain letters, ours only digits. When a synced
+ * space is reconciled with its log, the rows of such peers are folded into segments; one that turns up later is a stray.
  */
 export function isStray(row: { readonly peerId: string }): boolean {
   return !/^\d+$/.test(row.peerId)
 }
 
-/** Deleting a row costs a quarter of a millisecond in Chromium, and an edit waits for one transaction at most. */
+/** Rows handled in one transaction. Deleting one takes 0.25 ms in Chromium; an edit waits for one transaction at most. */
 const rowsPerTransaction = 256
 
 type RowKey = ReturnType<typeof rowKey>
 
-/** The keys of a space's strays, of one tree or of all. */
+/** Returns the keys of the strays of a space, in one tree or in all. */
 export async function strayKeys(db: LocalDb, spaceId: SpaceId, treeId?: TreeId): Promise<RowKey[]> {
   const rows =
     treeId === undefined
@@ -35,7 +35,10 @@ export function inPieces(keys: readonly RowKey[]): RowKey[][] {
   )
 }
 
-/** Turns rows into segments. What no batch takes stays a row. Within a transaction; returns what was folded. */
+/**
+ * Folds rows into segments, and returns the operations that were folded. A row that no batch accepts stays a row. Runs
+ * inside a transaction.
+ */
 export async function foldStrays(
   db: LocalDb,
   spaceId: SpaceId,
@@ -50,14 +53,14 @@ export async function foldStrays(
   return plain
 }
 
-/** Puts strays into the outbox, each once, and folds them. Within a transaction; returns those that are new. */
+/** Puts strays into the outbox, each once, folds them, and returns the new ones. Runs inside a transaction. */
 export async function takeStrays(
   db: LocalDb,
   spaceId: SpaceId,
   keys: readonly RowKey[],
 ): Promise<TreeOperation[]> {
   const sync = await db.sync.get(spaceId)
-  // A reconciliation sees them all.
+  // A reconciliation finds all of them.
   if (sync === undefined || sync.reconciling) return []
   const queued = await queuedIds(db, spaceId)
   const found = (await readRows(db, keys)).filter((op) => !queued.has(op))

@@ -6,9 +6,9 @@ import { beginsReconciliation } from '../reconciliation.ts'
 import type { LocalDb } from './local-db-schema.ts'
 import { OpIdSet } from './op-id-set.ts'
 
-/** What the stores of version 3 hold beside the trees. These functions run inside a transaction. */
+/** Reads and writes the sync state, the outbox and the refused edits. All functions run inside a transaction. */
 
-/** Moves the state, and marks where a reconciliation begins: a segment written later was received in it. */
+/** Stores the state, and marks where a reconciliation begins: segments written later were received in it. */
 export async function moveState(db: LocalDb, spaceId: SpaceId, state: SyncState): Promise<void> {
   const row = await db.sync.get(spaceId)
   const { logId, epoch, cursor, reconciling } = state
@@ -21,7 +21,7 @@ export async function moveState(db: LocalDb, spaceId: SpaceId, state: SyncState)
   await db.sync.put({ spaceId, logId, epoch, cursor, reconciling, pending, receivedAfter })
 }
 
-/** Puts edits of a synced space into the outbox, and what no server takes aside. Returns how many went in. */
+/** Puts edits of a synced space into the outbox, and files those that no server accepts. Returns how many it queued. */
 export async function enqueue(db: LocalDb, spaceId: SpaceId, ops: readonly TreeOperation[]): Promise<number> {
   const { entries, refused } = packEdits(spaceId, ops)
   let count = 0
@@ -34,7 +34,7 @@ export async function enqueue(db: LocalDb, spaceId: SpaceId, ops: readonly TreeO
   return count
 }
 
-/** Takes entries out, and returns the operations that were in those still there. */
+/** Removes entries from the outbox, and returns their operations. Ignores entries that are no longer there. */
 export async function dequeue(
   db: LocalDb,
   spaceId: SpaceId,
@@ -46,7 +46,7 @@ export async function dequeue(
   return rows.flatMap((row) => decodeBatch(row.batch).ops)
 }
 
-/** Files refused edits, each once, however often the server's answer is handled. */
+/** Files refused edits, each once, even if the server's reply is handled again. */
 export async function fileRejected(
   db: LocalDb,
   spaceId: SpaceId,
@@ -72,7 +72,7 @@ export async function takeRejected(db: LocalDb, spaceId: SpaceId): Promise<TreeO
   return rows.map((row) => row.op)
 }
 
-/** The ids that wait in the outbox or were refused. */
+/** Returns the ids of the operations that wait in the outbox or were refused. */
 export async function queuedIds(db: LocalDb, spaceId: SpaceId): Promise<OpIdSet> {
   const ids = new OpIdSet()
   await addQueued(db, spaceId, ids, 0)
@@ -83,7 +83,7 @@ export async function queuedIds(db: LocalDb, spaceId: SpaceId): Promise<OpIdSet>
   return ids
 }
 
-/** Adds the ids of the entries after `order`. */
+/** Adds the ids of the operations in outbox entries after `order`. */
 export async function addQueued(db: LocalDb, spaceId: SpaceId, ids: OpIdSet, order: number): Promise<void> {
   await db.outbox
     .where('order')

@@ -12,12 +12,12 @@ import type { LocalDb, SegmentRow } from './local-db-schema.ts'
 import { operationFromRow, rowFromOperation, rowKey, type TreeOperationRow } from './operation-row.ts'
 
 /**
- * A tree's operations rest in two places: rows, one each, as t69 writes them; and segments, a batch of
- * many. One id may be in both, or twice, when the same page came again. A row counts before segments, a later
- * segment before an earlier one, so that what came last is what is read. These functions run inside a transaction.
+ * A tree's operations are stored in two places: in rows, one operation each, as t69 writes them; and in segments, a
+ * batch of many. One id may be in both, or in two segments if a page came twice. A row takes precedence over segments,
+ * and a later segment over an earlier one, so that the latest content is read. All functions run inside a transaction.
  */
 
-/** From here on, a segment is quicker to write than rows (measured: some 25 times, at 100,000). */
+/** Number of operations from which a segment is faster to write than rows (measured: about 25 times, at 100,000). */
 const minSegmentOps = 64
 
 export interface StoredTree {
@@ -25,14 +25,14 @@ export interface StoredTree {
   readonly rows: readonly TreeOperationRow[]
 }
 
-/** Segments in the order of their ids, rows in that of their clocks: an index lists equal keys by primary key. */
+/** Loads segments by id and rows by clock: an index lists equal keys in the order of their primary keys. */
 export async function loadTree(db: LocalDb, spaceId: string, treeId: string): Promise<StoredTree> {
   const segments = await db.segments.where('[spaceId+treeId]').equals([spaceId, treeId]).toArray()
   const rows = await db.treeOps.where('[spaceId+treeId]').equals([spaceId, treeId]).toArray()
   return { segments, rows }
 }
 
-/** Each operation once, the content that counts. */
+/** Returns each operation of a tree once, with its latest content. */
 export function mergeTree({ segments, rows }: StoredTree): Map<string, TreeOperation> {
   const ops = new Map<string, TreeOperation>()
   for (const { batch } of segments) {
@@ -46,8 +46,8 @@ export function mergeTree({ segments, rows }: StoredTree): Map<string, TreeOpera
 }
 
 /**
- * Few operations become rows; many, or any that a log was just seen to hold (`logId`) or that would be taken
- * for strays as rows (`asSegments`), segments. What no batch takes stays a row.
+ * Stores operations: a few as rows, many as segments. Operations that are received in a reconciliation (`logId`), or
+ * would be taken for strays as rows (`asSegments`), always become segments. One that no batch accepts becomes a row.
  */
 export async function writeOps(
   db: LocalDb,
@@ -81,7 +81,7 @@ export async function addSegments(
   }
 }
 
-/** Takes away the rows that a segment replaces: by their keys, or by the tree's when those are fewer. */
+/** Deletes the rows that a segment replaces: by the keys of its operations, or of the tree's rows if those are fewer. */
 async function removeRows(
   db: LocalDb,
   spaceId: SpaceId,
@@ -100,7 +100,7 @@ async function removeRows(
   await db.treeOps.bulkDelete(keys.filter(([clock, peerId]) => replaced.has(`${clock}@${peerId}`)))
 }
 
-/** Every tree of which there is a row or a segment. */
+/** Returns the ids of all trees that have a row or a segment. */
 export async function listTreeIds(db: LocalDb, spaceId: string): Promise<TreeId[]> {
   const treeIds = new Set<TreeId>()
   for (const table of [db.segments, db.treeOps]) {

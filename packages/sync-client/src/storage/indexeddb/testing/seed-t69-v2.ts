@@ -1,4 +1,4 @@
-/** What `seedT69V2` left in the browser, in the words that the screen showed. */
+/** A space that `seedT69V2` has stored, as t69's screen would have shown it. */
 export interface SeededSpace {
   readonly id: string
   readonly name: string
@@ -17,15 +17,15 @@ export interface SeededChat {
 }
 
 /**
- * Makes the `localDb` that t69 of June 2025 (Dexie version 2, RepTree 0.2) left in a browser after a few days
- * of use: two spaces, three chats. Fails when there is one already. It holds no reference to anything outside
- * itself, so that a browser test can hand its text to a page.
+ * Creates the `localDb` that t69 of June 2025 (Dexie version 2, RepTree 0.2) left in a browser after a few days of use:
+ * two spaces, three chats. Rejects if there is one already. The function refers to nothing outside itself, so that a
+ * browser test can pass its source text to a page.
  */
 export async function seedT69V2(factory: IDBFactory = indexedDB): Promise<readonly SeededSpace[]> {
   const start = Date.UTC(2025, 5, 24, 9, 0, 0)
   let made = 0
 
-  /** 32 hex digits, always the same ones. */
+  /** Returns 32 hex digits. Every run makes the same ids. */
   const newId = (): string => {
     made += 1
     let state = made * 0x9e3779b1
@@ -36,7 +36,7 @@ export async function seedT69V2(factory: IDBFactory = indexedDB): Promise<readon
     return word() + word() + word() + word()
   }
 
-  /** A tree as June's RepTree wrote it: the null vertex first, `_c` the time of creation, `_n` a name. */
+  /** A tree as RepTree 0.2 wrote it: the null vertex first, `_c` the time of creation, `_n` a name. */
   const newTree = (spaceId: string, treeId: string, peerId: string) => {
     const rows: Record<string, unknown>[] = []
     const add = (targetId: string, fields: Record<string, unknown>) => {
@@ -87,7 +87,7 @@ export async function seedT69V2(factory: IDBFactory = indexedDB): Promise<readon
       chat.put(newId(), treeId, { _n: 'jobs' })
       for (const [index, { role, text }] of messages.entries()) {
         const createdAt = new Date(start + index * 60_000).toISOString()
-        // Each message hangs on the one before it.
+        // Each message is a child of the one before it.
         parent = chat.put(newId(), parent, {
           _n: 'message',
           createdAt,
