@@ -17,15 +17,15 @@ import type { ClientStorage, RejectedEdit, StoredSpace, SyncState } from './clie
 import { SupersededError } from './leader-term.ts'
 
 /**
- * What every `ClientStorage` does, as cases that need no test runner: they run under vitest on memory and
- * on a simulated IndexedDB, and in a browser's page on its own.
+ * The contract of `ClientStorage`, as cases that need no test runner: they run under vitest on memory and on a simulated
+ * IndexedDB, and in a browser's page on its real one.
  */
 export interface StorageCase {
   readonly name: string
   readonly run: (device: Device) => Promise<void>
 }
 
-/** One device. Opening it again is what a reload does. */
+/** One device. Opening it again stands for a reload. */
 export interface Device {
   open(): Promise<ClientStorage>
 }
@@ -98,12 +98,12 @@ export function sorted(ops: readonly TreeOperation[]): TreeOperation[] {
   return ops.toSorted((a, b) => (text(a) < text(b) ? -1 : 1))
 }
 
-/** Everything in the outbox, in order, without taking it out. */
+/** Returns everything in the outbox, in order, and leaves it there. */
 async function outboxOf(storage: ClientStorage): Promise<readonly TreeOperation[]> {
   return (await storage.readOutbox(spaceId, Number.MAX_SAFE_INTEGER))?.ops ?? []
 }
 
-/** Sends the whole outbox off, slice by slice, and returns what was sent. */
+/** Reads and settles the whole outbox, slice by slice, and returns its operations. */
 async function drain(storage: ClientStorage, state: SyncState): Promise<TreeOperation[]> {
   const sent: TreeOperation[] = []
   for (;;) {
@@ -114,7 +114,7 @@ async function drain(storage: ClientStorage, state: SyncState): Promise<TreeOper
   }
 }
 
-/** Compares by value: objects by their sorted keys, a field that is undefined as one that is missing. */
+/** Compares by value: objects by their sorted keys, an undefined field like a missing one. */
 function same(actual: unknown, expected: unknown, what = 'value'): void {
   const [left, right] = [canonical(actual), canonical(expected)]
   if (left !== right) throw new Error(`${what}: expected ${brief(right)}, got ${brief(left)}`)
@@ -151,7 +151,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'a space comes back as it was put last, after a reload too',
+    name: 'a space is read as it was last put, also after a reload',
     async run(device) {
       const storage = await device.open()
       await storage.putSpace({ ...space, name: 'Old' })
@@ -170,7 +170,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'edits of a local space are in their trees after a reload, and wait for nobody',
+    name: 'edits of a local space are in their trees after a reload, and not in an outbox',
     async run(device) {
       const storage = await device.open()
       const ofChat = someOps({ count: 3 })
@@ -200,7 +200,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'moves, values, null and removals come back as they were, from few and from many',
+    name: 'moves, values, null and removals are read as they were written, from few and from many',
     async run(device) {
       const storage = await device.open()
       await storage.putSyncState(spaceId, following(0))
@@ -228,7 +228,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'edits of a synced space wait in the outbox, oldest first, through a reload',
+    name: 'edits of a synced space wait in the outbox, oldest first, also after a reload',
     async run(device) {
       const storage = await device.open()
       await storage.putSyncState(spaceId, following(0))
@@ -243,7 +243,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'edits appended at once, without waiting, are all stored and all wait',
+    name: 'edits appended at the same time are all stored and all in the outbox',
     async run(device) {
       const storage = await device.open()
       await storage.putSyncState(spaceId, following(0))
@@ -269,7 +269,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'many edits at once become entries of one batch each',
+    name: 'many edits at once become several entries, each of one batch',
     async run(device) {
       const storage = await device.open()
       await storage.putSyncState(spaceId, following(0))
@@ -311,7 +311,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'settling takes out what is named, files what was refused and moves the state; twice is as once',
+    name: 'settling removes the entries, files the refused edits and moves the state; repeating it is harmless',
     async run(device) {
       const storage = await device.open()
       await storage.putSyncState(spaceId, following(0))
@@ -331,7 +331,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'operations from the log and the state that covers them arrive together; twice is as once',
+    name: 'operations from the log are stored with the state that covers them; repeating it is harmless',
     async run(device) {
       const storage = await device.open()
       let from = 1
@@ -349,7 +349,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'what the log holds under an id replaces what was here, from few and from many',
+    name: 'an operation of the log replaces one with the same id, from few and from many',
     async run(device) {
       const storage = await device.open()
       for (const local of sizes) {
@@ -365,7 +365,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'what no server takes is kept and set aside, and holds up nothing',
+    name: 'an edit that no server would accept is kept and set aside, and holds up no other',
     async run(device) {
       const storage = await device.open()
       await storage.putSyncState(spaceId, following(0))
@@ -405,7 +405,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'refused edits that are discarded leave the tree, unless the log holds another under that id',
+    name: 'discarded edits leave the tree, unless the log has another operation with that id',
     async run(device) {
       const storage = await device.open()
       await storage.putSyncState(spaceId, following(0))
@@ -429,7 +429,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'a deleted space leaves nothing behind, and others alone',
+    name: 'deleting a space removes all of it, and nothing of other spaces',
     async run(device) {
       const storage = await device.open()
       for (const id of [spaceId, otherSpaceId]) {
@@ -449,7 +449,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'attaching a local space queues all of it: the space tree first, each tree from its oldest clock',
+    name: 'attaching a local space queues all of it, the space tree first, each tree from its oldest clock',
     async run(device) {
       const storage = await device.open()
       const ofSpace = someOps({ tree: spaceTree, from: 50, count: 10 })
@@ -465,7 +465,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'a reconciliation queues what was neither received, nor queued, nor refused',
+    name: 'a reconciliation queues the operations that were neither received, nor queued, nor refused',
     async run(device) {
       const storage = await device.open()
       const held = someOps({ count: 300 })
@@ -487,7 +487,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'what was committed while a reconciliation ran is not queued again, what was refused neither',
+    name: 'edits that were committed or refused during a reconciliation are not queued again',
     async run(device) {
       const storage = await device.open()
       const edits = someOps({ count: 4 })
@@ -500,7 +500,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'a reconciliation goes on after a reload where it was',
+    name: 'a reconciliation continues after a reload',
     async run(device) {
       const storage = await device.open()
       const held = someOps({ count: 150 })
@@ -516,7 +516,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'a server that lost history gets back what another log, or the same one from its start, lacks',
+    name: 'what a new log lacks is queued, and what the same log lacks when it is read again from its start',
     async run(device) {
       const storage = await device.open()
       const held = someOps({ count: 200 })
@@ -558,14 +558,14 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'once another leader has written, the one before changes nothing more, whatever it tries',
+    name: 'once another leader has written, every write of the one before is rejected and changes nothing',
     async run(device) {
       const storage = await device.open()
       const first = storage.forLeader()
       await first.putSyncState(spaceId, reconciling(0))
       await first.appendRemote(spaceId, someOps({ count: 2 }), reconciling(2))
       await storage.appendLocal(spaceId, someOps({ count: 3, peer: '5' }))
-      // From another tab, with a connection of its own where there is one.
+      // From another tab, over its own connection where there are connections.
       const second = (await device.open()).forLeader()
       await first.appendRemote(spaceId, someOps({ from: 3 }), reconciling(3))
       await second.putSyncState(spaceId, reconciling(0, newLog))
@@ -582,13 +582,13 @@ export const clientStorageCases: readonly StorageCase[] = [
           () => 'done',
           (error: unknown) => error instanceof SupersededError,
         )
-        same(outcome, true, 'what became of it')
+        same(outcome, true, 'rejected with a SupersededError')
       }
       same(await storage.getSyncState(spaceId), reconciling(0, newLog))
       same(await storage.countPending(spaceId), { pending: 3, rejected: 0 })
       same((await treeOf(storage)).length, 6)
       same(await second.queueMissing(spaceId, newLog), 3)
-      // Edits are everybody's to make, and whoever leads anew leads.
+      // Any tab may store edits, and a tab that begins to lead again may write.
       await first.appendLocal(spaceId, edit)
       const third = storage.forLeader()
       await third.settleOutbox(spaceId, entries, [], following(4, newLog))
@@ -596,7 +596,7 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
-    name: 'small values of the client are kept by key',
+    name: 'config values are kept by key, also after a reload',
     async run(device) {
       const storage = await device.open()
       await storage.putConfig('session', { user: { id: 'u' }, list: [1, null] })

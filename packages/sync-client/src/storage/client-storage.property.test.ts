@@ -11,7 +11,7 @@ import { memoryStorage } from './memory-storage.ts'
 const spaceId = 'a'.repeat(32) as SpaceId
 const trees = [spaceId as string, 'b'.repeat(32), 'c'.repeat(32)] as TreeId[]
 
-/** What a device holds, as plain maps by operation id. */
+/** The expected content of a storage, as plain maps by operation id. */
 interface Model {
   readonly held: Map<string, TreeOperation>
   readonly outbox: Map<string, TreeOperation>
@@ -50,7 +50,7 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
 
 interface Subject {
   open(): Promise<ClientStorage>
-  /** Housekeeping that the storage asked for. */
+  /** Runs the housekeeping that the storage has scheduled. */
   idle(): Promise<void>
 }
 
@@ -150,7 +150,7 @@ async function applyStep(storage: ClientStorage, model: Model, step: Step): Prom
   }
 }
 
-/** A server that has every `every`th operation, and one of its own a page, under a new log id. */
+/** Reconciles with a server that has every `every`th operation, and one of its own per page, under a new log id. */
 async function reconcile(
   storage: ClientStorage,
   model: Model,
@@ -215,12 +215,12 @@ function keys(ops: Iterable<TreeOperation>): string[] {
 
 const steps = fc.array(stepArbitrary, { minLength: 1, maxLength: 14 })
 
-test('memory storage holds what a plain map of operations holds, whatever happens', async () => {
+test('memory storage matches a plain map of operations after any sequence of calls', async () => {
   const property = fc.asyncProperty(steps, (some) => holdsModel(memorySubject(), some))
   await expect(fc.assert(property, { numRuns: 200 })).resolves.toBeUndefined()
 })
 
-test('IndexedDB storage holds what a plain map of operations holds, whatever happens', async () => {
+test('IndexedDB storage matches a plain map of operations after any sequence of calls', async () => {
   const property = fc.asyncProperty(steps, (some) => holdsModel(indexedDbSubject(), some))
   await expect(fc.assert(property, { numRuns: 60 })).resolves.toBeUndefined()
 }, 60_000)

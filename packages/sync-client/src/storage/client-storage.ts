@@ -1,13 +1,13 @@
 import type { Epoch, ErrorCode, LogId, SpaceId, TreeId, TreeOperation, UserId } from '@t69/protocol'
 
-/** A space as this device knows it. Continues t69's `SpaceSetup`; layout, theme and drafts stay beside it. */
+/** A space as this device has stored it. Part of t69's `SpaceSetup` row, which also has layout, theme and drafts. */
 export interface StoredSpace {
   readonly id: SpaceId
-  /** `browser://<id>` while local, the server's address once synced. As t69 has it. */
+  /** `browser://<id>` while local, the server's address once synced, as in t69. */
   readonly uri: string
   readonly name: string | null
   readonly createdAt: Date
-  /** Whose synced space it is; null for a space that is only local. */
+  /** The user as whose space it syncs; null for a local space. */
   readonly userId: UserId | null
 }
 
@@ -16,75 +16,83 @@ export interface SyncState {
   /** Null until the first join. */
   readonly logId: LogId | null
   readonly epoch: Epoch | null
+  /** The position up to which the log's operations are stored here. */
   readonly cursor: number
   /**
-   * True from the moment that the log is new to this device (a local space attached, a server that lost
-   * history) until `queueMissing` has run: what it lacks of ours is not known before its end is reached.
+   * True from the time that the log is new to this device (a local space was attached, or a server lost history) until
+   * `queueMissing` has run: which of our operations the log lacks is not known before its end is reached.
    */
   readonly reconciling: boolean
 }
 
-/** The state of a space that has not met its log yet. */
+/** The state of a space that syncs and has not joined its log yet. */
 export const unsynced: SyncState = { logId: null, epoch: null, cursor: 0, reconciling: true }
 
+/** The oldest entries of the outbox, with their operations in order. */
 export interface OutboxSlice {
-  /** To be handed back to `settleOutbox`. */
+  /** The entries' names, for `settleOutbox`. */
   readonly entries: readonly number[]
   readonly ops: readonly TreeOperation[]
 }
 
+/** An edit that was refused, with the reason. */
 export interface RejectedEdit {
   readonly op: TreeOperation
   readonly code: ErrorCode
+  /** For people. */
   readonly message: string
 }
 
 export interface PendingCounts {
   /** Operations in the outbox. */
   readonly pending: number
+  /** Refused operations. */
   readonly rejected: number
 }
 
 /**
- * Where a device keeps its spaces: IndexedDB in a browser, memory elsewhere. Each method is one
- * transaction: it is on disk when the promise resolves, or it changed nothing and rejects.
+ * Where a device keeps its spaces: IndexedDB in a browser, memory elsewhere. Each method is one transaction: when its
+ * promise resolves, the change is on disk; when it rejects, nothing has changed. `queueMissing` and `takeStrays` use
+ * several transactions, and may be repeated.
  */
 export interface ClientStorage {
   listSpaces(): Promise<StoredSpace[]>
   getSpace(spaceId: SpaceId): Promise<StoredSpace | undefined>
-  /** Adds or replaces what `StoredSpace` names, and leaves drafts, layout, theme and secrets alone. */
+  /** Adds the space or replaces the fields of `StoredSpace`. Drafts, layout, theme and secrets stay as they are. */
   putSpace(space: StoredSpace): Promise<void>
-  /** Removes the space and all that belongs to it, secrets and drafts included. */
+  /** Removes the space and everything that belongs to it, secrets and drafts included. */
   deleteSpace(spaceId: SpaceId): Promise<void>
 
-  /** Every operation of a tree that this device holds, each once, in no particular order. */
+  /** Returns every operation of a tree that this device has, each once, in no particular order. */
   readTree(spaceId: SpaceId, treeId: TreeId): Promise<TreeOperation[]>
   /**
-   * Edits made here. With a sync state, they go into the outbox in the same transaction; those that
-   * break the protocol's rules (`operationProblem`) are filed as refused instead, and held all the same.
+   * Stores edits made on this device. In a space with a sync state they go into the outbox in the same transaction.
+   * Edits that break the protocol's rules (`operationProblem`) are filed as refused instead, and stored all the same.
    */
   appendLocal(spaceId: SpaceId, ops: readonly TreeOperation[]): Promise<void>
   /**
-   * Operations from the server's log, and the state that covers them. Repeating it is harmless. What
-   * the log holds under an id replaces what was held under it.
+   * Stores operations from the server's log together with the state that covers them. Repeating it is harmless. An
+   * operation of the log replaces one that was stored with the same id.
    */
   appendRemote(spaceId: SpaceId, ops: readonly TreeOperation[], state: SyncState): Promise<void>
 
   getSyncState(spaceId: SpaceId): Promise<SyncState | undefined>
   /**
-   * A `reconciling` state begins a reconciliation where none ran, where it names another log, or where its
-   * cursor goes back: what was received before then says nothing of the log. So it is in `appendRemote` too.
+   * Stores the state. A `reconciling` state begins a reconciliation when none was running, when it names another log, or
+   * when its cursor goes back: operations received before that say nothing about the log. The same holds for the state
+   * in `appendRemote`.
    */
   putSyncState(spaceId: SpaceId, state: SyncState): Promise<void>
 
   /**
-   * The oldest outbox entries that fit one batch of `budgetBytes` (at least one entry), or undefined when
-   * the outbox is empty. An entry is never larger than one batch.
+   * Returns the oldest outbox entries that fit one batch of `budgetBytes`, but at least one entry; undefined when the
+   * outbox is empty. An entry is never larger than one batch.
    */
   readOutbox(spaceId: SpaceId, budgetBytes: number): Promise<OutboxSlice | undefined>
   /**
-   * Takes entries out, files what was refused, and moves the state, all at once. While reconciling, the
-   * rest of the entries counts as received under `state.logId`. Entries no longer there are passed over.
+   * Removes entries from the outbox, files the refused edits, and stores the state, all in one transaction. During a
+   * reconciliation, the other operations of the entries count as received under `state.logId`. Entries that are no
+   * longer there are ignored.
    */
   settleOutbox(
     spaceId: SpaceId,
@@ -93,44 +101,46 @@ export interface ClientStorage {
     state: SyncState,
   ): Promise<void>
   /**
-   * Puts into the outbox what was written past it: a tab of an older t69 that is still open does that. Returns
-   * what was found, which open trees lack. Nothing where the space does not sync, or is reconciled anyway.
+   * Finds edits that were stored without the outbox, as a tab of an older t69 does, and puts them into it. Returns the
+   * edits found, which open trees lack. Does nothing in a space that does not sync, or during a reconciliation, which
+   * finds them anyway.
    */
   takeStrays(spaceId: SpaceId): Promise<TreeOperation[]>
   countPending(spaceId: SpaceId): Promise<PendingCounts>
   readRejected(spaceId: SpaceId): Promise<RejectedEdit[]>
-  /** Puts refused edits back into the outbox, to be tried again. */
+  /** Moves refused edits back into the outbox, to be sent again. */
   retryRejected(spaceId: SpaceId): Promise<void>
-  /** Lets go of refused edits for good: out of the trees too. */
+  /** Removes refused edits for good, from their trees as well. */
   discardRejected(spaceId: SpaceId): Promise<void>
 
   /**
-   * Ends a reconciliation: every operation held here that was not received under `logId` and is not in
-   * the outbox or refused goes into the outbox; then `reconciling` is false. The space tree goes first, each
-   * tree from its oldest clock. Returns how many. A transaction for some thousand operations, so that edits go on
-   * between: interrupted, it is repeated in full, and passes over what is queued. Does nothing when no reconciliation with that log runs.
+   * Ends a reconciliation: puts every stored operation into the outbox that was not received under `logId`, is not in the
+   * outbox and was not refused; then sets `reconciling` to false. The space tree goes first, each tree from its oldest
+   * clock. Returns how many operations were queued. Uses one transaction for every few thousand operations, so that
+   * edits need not wait: after an interruption it is repeated in full, and skips what is already queued. Does nothing
+   * unless a reconciliation with that log is running.
    */
   queueMissing(spaceId: SpaceId, logId: LogId): Promise<number>
 
-  /** Small values of the client itself (t69's `config` table), JSON. */
+  /** Returns a small JSON value of the client itself, from t69's `config` table; undefined when there is none. */
   getConfig(key: string): Promise<unknown>
   putConfig(key: string, value: unknown): Promise<void>
 
   /**
-   * The same storage for a tab that begins to lead. What moves a sync state (`appendRemote`, `putSyncState`,
-   * `settleOutbox`, `queueMissing`) rejects with a `SupersededError`, and changes nothing, once another tab
-   * that began to lead has done any of these. So two that lead at once do no harm.
+   * Returns the same storage for a tab that begins to lead. The methods that move a sync state (`appendRemote`,
+   * `putSyncState`, `settleOutbox`, `queueMissing`) reject with a `SupersededError`, and change nothing, once another tab
+   * that began to lead has called any of them since. So two tabs that lead at once do no harm.
    */
   forLeader(): ClientStorage
 
   /**
-   * Called when what was stored is gone while it was open (somebody cleared the site's data), and a new storage
-   * has taken its place. It has the `config` of before and nothing else; whoever still has a space writes it
-   * anew. Until then, what is written of it is held without a sync state.
+   * Calls back when the stored data is gone while the storage was open (somebody cleared the site's data), and a new
+   * storage has taken its place. The new one has the `config` of before and nothing else. A client that has a space open
+   * has to write it again; until then, its edits are stored without a sync state.
    */
   onEmptied(listener: () => void): () => void
 
-  /** Why nothing is kept beyond this page (storage refused by the browser), or null when it is. */
+  /** Why nothing outlives this page (the browser refuses storage), or null when it does. A sentence for people. */
   readonly volatileReason: string | null
   close(): Promise<void>
 }

@@ -1,6 +1,6 @@
 import { randomHexId, SyncError } from '@t69/protocol'
 
-/** Another tab leads now, and has written: what this one believes of the log is not to be stored any more. */
+/** Another tab leads now, and has written: this tab's view of the log must not be stored any more. */
 export class SupersededError extends SyncError {
   constructor() {
     super('unavailable', 'Another tab syncs now')
@@ -8,17 +8,20 @@ export class SupersededError extends SyncError {
 }
 
 /**
- * The time for which one tab leads. Its first write ends every other term, in the transaction that it is of;
- * from then on a write of an earlier term changes nothing. A lock alone cannot see to that: a tab that was
- * frozen finds out late that it was taken.
+ * The time during which one tab leads. The first write of a term ends every other term, within the same transaction:
+ * from then on a write of an earlier term changes nothing. A lock alone cannot ensure that, because a frozen tab learns
+ * late that it has lost the lock.
  */
 export class LeaderTerm {
   readonly id = randomHexId()
   #hasBegun = false
 
-  /** Within the transaction that writes: whether its term is to be noted, given the one that is noted. */
-  begins(noted: unknown): boolean {
-    if (noted === this.id) return false
+  /**
+   * Called within a transaction that writes, with the term that is stored. Returns whether this term has to be stored
+   * instead. Throws `SupersededError` if another tab's term has begun since.
+   */
+  begins(storedId: unknown): boolean {
+    if (storedId === this.id) return false
     if (this.#hasBegun) throw new SupersededError()
     return true
   }

@@ -13,7 +13,7 @@ describe('memory storage', () => {
     await expect(storageCase.run(memoryDevice())).resolves.toBeUndefined()
   })
 
-  test('says that nothing is kept only when it was not the choice', () => {
+  test('has a `volatileReason` only if it was given one', () => {
     expect(memoryStorage().volatileReason).toBeNull()
     expect(memoryStorage({ volatileReason: 'Refused.' }).volatileReason).toBe('Refused.')
   })

@@ -14,13 +14,16 @@ import { fitsSlice, packEdits } from './outbox-entries.ts'
 import { beginsReconciliation } from './reconciliation.ts'
 
 export interface MemoryStorageOptions {
-  /** Shown by the app when memory was not its choice. */
+  /** Why memory is used although the app did not choose it. The app shows it. */
   readonly volatileReason?: string
 }
 
 /**
- * A `ClientStorage` that lives as long as the object: for bots, tests and pages whose browser refuses
- * storage. `close()` keeps everything, so a client made anew over the same object has "reloaded".
+ * Creates a `ClientStorage` in memory: for bots, for tests, and for pages whose browser refuses storage. It lives as
+ * long as the object. `close()` keeps everything, so that a new client over the same object stands for a reload.
+ *
+ *     const storage = memoryStorage()
+ *     await using client = createSyncClient({ url, storage })
  */
 export function memoryStorage(options: MemoryStorageOptions = {}): ClientStorage {
   return new MemoryStorage(options.volatileReason ?? null, new Memory(), null)
@@ -28,7 +31,7 @@ export function memoryStorage(options: MemoryStorageOptions = {}): ClientStorage
 
 interface HeldOp {
   readonly op: TreeOperation
-  /** The reconciliation in which the server's log was seen to hold it; 0 for none. */
+  /** The number of the reconciliation in which the operation was received from the server's log; 0 for none. */
   readonly receivedIn: number
 }
 
@@ -46,7 +49,7 @@ interface SpaceRecord {
   reconciliation: number
 }
 
-/** What storages for several leaders share. */
+/** The data that the storages of several leaders share. */
 class Memory {
   readonly spaces = new Map<SpaceId, StoredSpace>()
   readonly records = new Map<SpaceId, SpaceRecord>()
@@ -152,7 +155,7 @@ class MemoryStorage implements ClientStorage {
     for (const edit of rejected) record.rejected.set(opKey(edit.op), edit)
   }
 
-  /** No older release writes into an object of this one. */
+  /** An older release cannot write into this object. */
   async takeStrays(): Promise<TreeOperation[]> {
     return []
   }

@@ -1,17 +1,17 @@
 import type { TreeOperation } from '@t69/protocol'
 
-/** An operation's id within its tree. */
+/** Returns an operation's id within its tree, as a map key. */
 export function opIdInTree(op: Pick<TreeOperation, 'clock' | 'peerId'>): string {
   return `${op.clock}@${op.peerId}`
 }
 
-/** Oldest clock first; peers by code unit, as everywhere. */
+/** Sorts by clock, oldest first; equal clocks by the code units of the peer id, as everywhere. */
 export function byClock(a: TreeOperation, b: TreeOperation): number {
   if (a.clock !== b.clock) return a.clock - b.clock
   return a.peerId < b.peerId ? -1 : a.peerId > b.peerId ? 1 : 0
 }
 
-/** Whether two operations of one id say the same. Values compare as JSON, as the codec keeps key order. */
+/** Whether two operations with one id have the same content. Compares values as JSON: the codec keeps key order. */
 export function sameContent(a: TreeOperation, b: TreeOperation): boolean {
   return (
     a.targetId === b.targetId &&
@@ -21,7 +21,7 @@ export function sameContent(a: TreeOperation, b: TreeOperation): boolean {
   )
 }
 
-/** Operations by tree, each list in the given order. */
+/** Groups operations by tree, each list in the given order. */
 export function groupByTree(ops: Iterable<TreeOperation>): Map<TreeOperation['treeId'], TreeOperation[]> {
   const trees = new Map<TreeOperation['treeId'], TreeOperation[]>()
   for (const op of ops) {
@@ -32,7 +32,7 @@ export function groupByTree(ops: Iterable<TreeOperation>): Map<TreeOperation['tr
   return trees
 }
 
-/** The space's own tree first: it names the others, so whoever receives them sees them appear. */
+/** Sorts the space's own tree first. It names the other trees, so that they appear at a receiver as they arrive. */
 export function spaceTreeFirst<T extends string>(spaceId: string, treeIds: Iterable<T>): T[] {
   return [...treeIds].toSorted(
     (a, b) => Number((b as string) === spaceId) - Number((a as string) === spaceId),

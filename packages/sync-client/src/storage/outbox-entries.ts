@@ -2,10 +2,10 @@ import { limits, operationProblem, packBatches, type SpaceId, type TreeOperation
 
 import type { RejectedEdit } from './client-storage.ts'
 
-/** Whatever was sent of an entry is sent again if the connection breaks before its end. */
+/** Target size of an entry, in bytes. A small one, because it is sent again in full if the connection breaks. */
 const entryBytes = 16_384
 
-/** What one outbox entry carries: a run of operations, and their batch, small unless it is of a single one. */
+/** The content of an outbox entry: operations in order, and their batch. Only a single operation may make it large. */
 export interface PackedEntry {
   readonly ops: readonly TreeOperation[]
   readonly batch: Uint8Array
@@ -13,13 +13,13 @@ export interface PackedEntry {
 
 export interface PackedEdits {
   readonly entries: readonly PackedEntry[]
-  /** Operations that no server takes, whatever it holds: they would wedge the outbox. */
+  /** Operations that no server accepts. They would block the outbox. */
   readonly refused: readonly RejectedEdit[]
 }
 
 /**
- * Turns edits into outbox entries, in order. What breaks the protocol's own rules (NaN as a value, a
- * key of t69's past with an "@") is refused here, with the reason, rather than by a server for ever.
+ * Packs edits into outbox entries, in order. Edits that break the protocol's rules (NaN as a value, an old t69 key with
+ * an "@") are refused here, with the reason, so that they are never sent.
  */
 export function packEdits(spaceId: SpaceId, ops: readonly TreeOperation[]): PackedEdits {
   const sendable: TreeOperation[] = []
@@ -39,7 +39,7 @@ export function packEdits(spaceId: SpaceId, ops: readonly TreeOperation[]): Pack
   return { entries, refused }
 }
 
-/** Whether a slice of `entries` entries may grow to `bytes` and `ops`: the first entry always may. */
+/** Whether a slice that has `entries` entries may grow to `bytes` and `ops`. The first entry always fits. */
 export function fitsSlice(entries: number, bytes: number, ops: number, budgetBytes: number): boolean {
   return entries === 0 || (bytes <= budgetBytes && ops <= limits.maxBatchOps)
 }

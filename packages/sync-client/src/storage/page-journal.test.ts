@@ -12,7 +12,7 @@ function edit(clock: number, value?: string): TreeOperation {
   return { ...ids, clock, key: 'text', ...(value === undefined ? {} : { value }) }
 }
 
-/** What `localStorage` does, in memory; `room` bounds its entries. */
+/** A `localStorage` in memory, with room for `room` entries. */
 function store(room = 100): JournalStore & { readonly texts: Map<string, string> } {
   const texts = new Map<string, string>()
   return {
@@ -36,14 +36,14 @@ async function storageWithSpace() {
   return storage
 }
 
-test('an edit is noted before it is written, and forgotten afterwards', async () => {
+test('an edit is noted before it is written, and its note removed afterwards', async () => {
   const there = store()
   const journal = createPageJournal(there)
   await journal.around(spaceId, [edit(1, 'x')], async () => expect(there.texts.size).toBe(1))
   expect(there.texts.size).toBe(0)
 })
 
-test('what a page could not finish is stored by the next one, removals included', async () => {
+test('edits that a page could not store are stored by the next page, removals included', async () => {
   const there = store()
   const page = createPageJournal(there)
   void page.around(spaceId, [edit(1, 'x'), edit(2)], () => new Promise(() => {}))
@@ -57,7 +57,7 @@ test('what a page could not finish is stored by the next one, removals included'
   expect(there.texts.size).toBe(0)
 })
 
-test('notes of a deleted space, spoiled notes and what is not ours are not stored', async () => {
+test('notes of deleted spaces and unreadable notes are removed without being stored', async () => {
   const there = store()
   there.texts.set('t69-edits/1', JSON.stringify({ spaceId: 'b'.repeat(32), ops: [edit(1, 'x')] }))
   there.texts.set('t69-edits/2', '{"spaceId":')
@@ -69,7 +69,7 @@ test('notes of a deleted space, spoiled notes and what is not ours are not store
   expect(Array.from(there.texts.keys())).toEqual(['theme'])
 })
 
-test('what the storage does not take stays noted', async () => {
+test('edits that the storage refuses during recovery stay noted', async () => {
   const there = store()
   void createPageJournal(there).around(spaceId, [edit(1, 'x')], () => new Promise(() => {}))
   const storage = await storageWithSpace()
@@ -79,7 +79,7 @@ test('what the storage does not take stays noted', async () => {
   expect(journal.noted(spaceId)).toEqual([edit(1, 'x')])
 })
 
-test('what a tab notes while another stores its note before is not forgotten', async () => {
+test('an edit that a tab adds to its note while another tab stores the note stays noted', async () => {
   const there = store()
   const writing = createPageJournal(there)
   writing.hold(spaceId, [edit(1, 'x')])
@@ -94,14 +94,14 @@ test('what a tab notes while another stores its note before is not forgotten', a
   expect(starting.noted(spaceId)).toContainEqual(edit(2, 'y'))
 })
 
-test('a full store does not keep an edit from being written', async () => {
+test('an edit is written even if the journal is full', async () => {
   const written: string[] = []
   const journal = createPageJournal(store(0))
   await journal.around(spaceId, [edit(1, 'x')], async () => void written.push('x'))
   expect(written).toEqual(['x'])
 })
 
-test('a write that failed is noted still, once, until an attempt succeeds', async () => {
+test('edits whose write failed stay noted, once each, until a write succeeds', async () => {
   const there = store()
   const journal = createPageJournal(there)
   const full = () => Promise.reject(new Error('disk full'))
@@ -113,7 +113,7 @@ test('a write that failed is noted still, once, until an attempt succeeds', asyn
   expect(there.texts.size).toBe(0)
 })
 
-test('edits that wait for a write are noted, as many as there are, until it succeeds', async () => {
+test('any number of waiting edits are noted, in notes of bounded size, until their write succeeds', async () => {
   const there = store()
   const journal = createPageJournal(there)
   const edits = Array.from({ length: 30 }, (_, index) => edit(index + 1, 'x'.repeat(20_000)))
@@ -124,7 +124,7 @@ test('edits that wait for a write are noted, as many as there are, until it succ
   expect(there.texts.size).toBe(0)
 })
 
-test('whoever takes over what several pages noted forgets all of it when it is written', async () => {
+test('a page that takes over the notes of several pages removes all of them when their edits are written', async () => {
   const there = store()
   const before = createPageJournal(there)
   for (const clock of [1, 2, 3]) before.hold(spaceId, [edit(clock, 'x')])

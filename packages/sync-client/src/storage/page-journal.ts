@@ -4,34 +4,37 @@ import { z } from 'zod'
 import type { ClientStorage } from './client-storage.ts'
 
 /**
- * Edits on their way into IndexedDB, kept in `localStorage` for those milliseconds. A page that is reloaded
- * or killed takes its unfinished transactions with it; what `localStorage` was given is kept by the browser
- * at once. The next page stores what it finds. An edit that is stored twice is the same edit.
+ * Notes edits in `localStorage` for the milliseconds until IndexedDB has them. A page that is reloaded or killed loses
+ * its unfinished transactions, while `localStorage` is kept by the browser at once. The next page stores the noted
+ * edits. Storing an edit twice is harmless.
  */
 export interface PageJournal {
-  /** Notes the edits before `write` begins, and forgets them when it has ended well. */
+  /** Notes the edits, calls `write`, and removes the notes when it has succeeded. Rejects as `write` does. */
   around(spaceId: SpaceId, ops: readonly TreeOperation[], write: () => Promise<void>): Promise<void>
-  /** Notes edits whose write has to wait: the same ones, and those that followed, will come to `around`. */
+  /** Notes edits whose write has to wait. A later `around` must be given them again, together with those after them. */
   hold(spaceId: SpaceId, ops: readonly TreeOperation[]): void
-  /** Every edit of the space that is noted now. */
+  /** Returns every noted edit of the space. */
   noted(spaceId: SpaceId): TreeOperation[]
-  /** The same, noted anew as what one call of `hold` was given: whoever calls it goes on to write them. */
+  /** Returns every noted edit of the space, noted again as by one call of `hold`. The caller has to write them. */
   takeOver(spaceId: SpaceId): TreeOperation[]
-  /** Puts into the storage what a page before this one could not finish. Never rejects. */
+  /** Stores the edits that an earlier page noted and could not store. Never rejects. */
   recover(storage: ClientStorage): Promise<Recovered>
 }
 
 export interface Recovered {
   readonly stored: readonly NotedEdits[]
-  /** Spaces whose edits the storage did not take. They stay noted. */
+  /** The spaces whose edits the storage refused. Those stay noted. */
   readonly left: ReadonlySet<SpaceId>
 }
 
-/** As `localStorage` has it. */
+/** The part of `localStorage` that a journal needs. */
 export type JournalStore = Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>
 
 const prefix = 't69-edits/'
-/** Larger edits come from programs, which await `stored()`. `localStorage` has 5 MB for everything. */
+/**
+ * The longest note, in UTF-16 code units. A larger edit is not noted: it comes from a program, which can await
+ * `stored()`. `localStorage` has 5 MB for everything.
+ */
 const maxNoteLength = 100_000
 
 const noteSchema = z.object({ spaceId: spaceIdSchema, ops: z.array(treeOperationSchema) })
@@ -46,11 +49,11 @@ export function createPageJournal(store: JournalStore): PageJournal {
       .map(({ key, text }) => ({ key, text, note: parse(text) }))
   }
 
-  /** Notes edits in as many pieces as it takes. A piece that is repeated, with more edits, replaces its note. */
+  /** Notes edits in as many pieces as needed. A piece that is noted again, with more edits, replaces its note. */
   function write(spaceId: SpaceId, ops: readonly TreeOperation[]): string[] {
     const keys: string[] = []
     for (const piece of pieces(ops)) {
-      // Named for its first edit.
+      // A note is named for its first edit.
       const key = prefix + spaceId + '/' + piece.name
       if (set(store, key, `{"spaceId":"${spaceId}","ops":[${piece.texts.join()}]}`)) keys.push(key)
     }
@@ -72,8 +75,8 @@ export function createPageJournal(store: JournalStore): PageJournal {
       const before = notes().filter(({ note }) => note?.spaceId === spaceId)
       const ops = before.flatMap(({ note }) => note?.ops ?? [])
       const keys = new Set(write(spaceId, ops))
-      const isNotedAnew = keys.size === pieces(ops).length
-      for (const { key } of before) if (isNotedAnew && !keys.has(key)) store.removeItem(key)
+      const isComplete = keys.size === pieces(ops).length
+      for (const { key } of before) if (isComplete && !keys.has(key)) store.removeItem(key)
       return ops
     },
     async recover(storage) {
@@ -85,10 +88,10 @@ export function createPageJournal(store: JournalStore): PageJournal {
             await storage.appendLocal(note.spaceId, note.ops)
             stored.push(note)
           }
-          // Unless the tab that made it, which may live, has added to it.
+          // The tab that made the note may still be open, and have added to it: then it stays.
           if (store.getItem(key) === text) store.removeItem(key)
         } catch {
-          // The storage does not take it now.
+          // The storage refuses the edits now: their note stays.
           if (note !== null) left.add(note.spaceId)
         }
       }
@@ -97,7 +100,7 @@ export function createPageJournal(store: JournalStore): PageJournal {
   }
 }
 
-/** Where there is no such store, nothing is noted. */
+/** The journal of a page without `localStorage`: it notes nothing. */
 export const noJournal: PageJournal = {
   around: (_spaceId, _ops, write) => write(),
   hold: () => {},
@@ -125,7 +128,7 @@ function set(store: JournalStore, key: string, text: string): boolean {
     store.setItem(key, text)
     return true
   } catch {
-    // Full, or refused: the edit is on its way into IndexedDB all the same.
+    // The store is full or refuses: the edit is written to IndexedDB all the same.
     return false
   }
 }

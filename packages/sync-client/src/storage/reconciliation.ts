@@ -1,8 +1,8 @@
 import type { SyncState } from './client-storage.ts'
 
 /**
- * Whether `next` starts a reconciliation, so that what was received before says nothing of the log's content:
- * the log is another one, or the same one is read from an earlier position since it lost its end.
+ * Whether storing `next` begins a reconciliation: none was running, the log is another one, or the same one is read from
+ * an earlier position. Operations received before that say nothing about the content of the log.
  */
 export function beginsReconciliation(previous: SyncState | undefined, next: SyncState): boolean {
   if (!next.reconciling) return false
