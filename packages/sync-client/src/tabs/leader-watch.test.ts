@@ -13,8 +13,8 @@ function setUp() {
   return { time, said, watch }
 }
 
-describe('The watch over the tab that leads', () => {
-  it('asks twice before it says that nobody answers', async () => {
+describe('The leader watch', () => {
+  it('asks twice before it reports that the leader is silent', async () => {
     const { time, said, watch } = setUp()
     watch.expect()
     watch.expect()
@@ -29,7 +29,7 @@ describe('The watch over the tab that leads', () => {
     expect(said).toHaveLength(3)
   })
 
-  it('is content with an answer, and asks again when there is something to do again', async () => {
+  it('stops asking after an answer, and asks again when there is new work for the leader', async () => {
     const { time, said, watch } = setUp()
     watch.expect()
     watch.heard()
@@ -39,7 +39,7 @@ describe('The watch over the tab that leads', () => {
     expect(said).toEqual(['asked', 'asked'])
   })
 
-  it('asks every few seconds for as long as somebody looks', async () => {
+  it('asks every few seconds while somebody looks at the tab', async () => {
     const { time, said, watch } = setUp()
     watch.look()
     for (let round = 1; round <= 5; round++) {
@@ -53,7 +53,7 @@ describe('The watch over the tab that leads', () => {
     expect(said).toHaveLength(6)
   })
 
-  it('says nothing after it is stopped', async () => {
+  it('reports nothing after it is stopped', async () => {
     const { time, said, watch } = setUp()
     watch.look()
     watch.stop()

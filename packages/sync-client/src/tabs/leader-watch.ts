@@ -1,26 +1,31 @@
 import type { Runtime } from '../runtime/index.ts'
 
 /**
- * Notices that the tab that leads does not answer. A browser may freeze a tab while it leads, or be about to
- * end it; until then nothing that the other tabs write would go up, and nothing would come down.
+ * Notices that the leading tab does not answer. A browser may freeze a tab while it leads, or be about to end it. Until
+ * another tab leads, no edit of any tab is sent, and nothing is received.
  */
 export interface LeaderWatch {
-  /** The tab that leads has answered. */
+  /** The leader has answered. */
   heard(): void
-  /** It has something to do for this tab now: it is to answer. */
+  /** The leader has work to do for this tab now, and has to answer. */
   expect(): void
-  /** Somebody looks at this tab: it is to answer every few seconds, until `rest`. */
+  /** Somebody looks at this tab: the leader has to answer every few seconds, until `rest`. */
   look(): void
+  /** Nobody looks at this tab any more. */
   rest(): void
   stop(): void
 }
 
-/** Even a tab that merges a large page answers sooner; one that does not loses the lead, which harms nothing. */
+/**
+ * How long to wait for an answer, in ms. Even a tab that merges a large page answers sooner. If it does not, it loses the
+ * lead, which is harmless.
+ */
 const answerMs = 3_000
+/** Pause between an answer and the next question while somebody looks, in ms. */
 const betweenMs = 10_000
 /**
- * A watch that was frozen itself finds its own time run out before it reads what came meanwhile. So it asks
- * again before it says anything.
+ * Questions before the leader counts as silent. A watch that was frozen itself finds its time run out before it has read
+ * the messages that came meanwhile, so it asks again.
  */
 const attempts = 2
 

@@ -1,10 +1,17 @@
-/** Nobody holds the lock for a task this long (two requests of 20 s) but a tab that was frozen in the midst. */
+/**
+ * The longest wait for the lock, in ms. A task takes two requests of 20 s at most, so a tab that holds the lock for longer
+ * was frozen during its task.
+ */
 const longestTaskMs = 60_000
 
 /**
- * Runs a task while no other tab of this origin runs one under the same lock. A tab that is frozen in the midst
- * of its own is not waited for longer than a minute. Where the browser has no Web Locks (a page that came over
- * plain HTTP, from elsewhere than this machine), or refuses them with all other site data, the task runs at once.
+ * Runs a task while no other tab of this origin runs one under the same lock. Waits at most a minute for a tab that was
+ * frozen during its own task. Where the browser has no Web Locks (in a page from another machine over plain HTTP), or
+ * refuses them together with all site data, the task runs at once.
+ *
+ *     await oneTabAtATime('first-space', async () => {
+ *       if ((await client.listSpaces()).length === 0) await client.createSpace({ name: 'Home' })
+ *     })
  */
 export async function oneTabAtATime<T>(lock: string, task: () => Promise<T>): Promise<T> {
   if (!('locks' in navigator)) return task()

@@ -9,7 +9,7 @@ interface Candidate {
   readonly onLost: () => void
 }
 
-/** Tabs in one process. Messages are cloned and arrive in a later microtask, as a browser's do. */
+/** Creates tabs in one process, for tests. Messages are cloned and arrive in a later microtask, as in a browser. */
 export function createTabGroup(): { tab(): Tabs } {
   const turns = createTurns()
   const open = new Map<Tabs, Set<(message: unknown) => void>>()

@@ -21,14 +21,14 @@ import { z } from 'zod'
 import type { Tabs } from './tabs.ts'
 
 /**
- * The one conversation inside the client. Every party (the tab that leads, each open space, each tab) tells and
- * hears these messages, in its own tab and across tabs alike. A new message needs its line in `messages`, somebody
- * who tells it, and a case in the `hear` of each party that the line names: without the case it does not compile.
+ * The messages that the parts of the client exchange. Every party (the tab that leads, each open space, each tab) tells
+ * and hears them, within its own tab and across tabs alike. A new message needs a line in `messages`, a party that tells
+ * it, and a case in the `hear` of each party that the line names: without the case it does not compile.
  *
- * Tabs may run different releases of an app, so what comes from another tab is parsed on arrival.
+ * Tabs may run different releases of an app, so a message from another tab is parsed on arrival.
  */
 
-/** Who can hear a message: the sync engine of the tab that leads, the spaces that a tab has open, a tab itself. */
+/** The parties that hear messages: the engine of the tab that leads, the spaces that a tab has open, and a tab itself. */
 export type Hearer = 'leader' | 'space' | 'tab'
 
 const reportSchema = z.object({
@@ -49,7 +49,7 @@ const verdictSchema = z.object({
 })
 const divergenceSchema = signals['divergence:report'].omit({ spaceId: true, logId: true })
 
-/** Operations travel as batches, which are validated as they are decoded. */
+/** Operations are sent as batches, which are validated as they are decoded. */
 const opsSchema = z.array(batchBytesSchema).transform((batches, context): readonly TreeOperation[] => {
   try {
     return batches.flatMap((bytes) => [...decodeBatch(bytes).ops])
@@ -60,7 +60,7 @@ const opsSchema = z.array(batchBytesSchema).transform((batches, context): readon
 })
 
 const spaceId = spaceIdSchema
-const changes = z.array(transientChangeSchema).transform((it): readonly TransientChange[] => it)
+const changes = z.array(transientChangeSchema).transform((list): readonly TransientChange[] => list)
 
 function message<Type extends string, By extends Hearer, Fields extends z.core.$ZodLooseShape>(
   type: Type,
@@ -72,20 +72,20 @@ function message<Type extends string, By extends Hearer, Fields extends z.core.$
 
 const messages = [
   // Who leads, and what the tabs have open.
-  /** From the tab that leads now: every tab says again what the leader has to know. */
+  /** From the tab that leads now: every tab tells again what the leader has to know. */
   message('leading', ['space', 'tab'], {}),
-  /** To the leader: is it alive? It answers `leader-here` at once. */
+  /** To the leader, to see whether it is alive: it answers `leader-here` at once. */
   message('leader-asked', ['leader'], {}),
   message('leader-here', ['tab'], {}),
-  /** The spaces that a tab has open: all of them, each time. None when the tab goes. */
+  /** All spaces that a tab has open. None when the tab closes. */
   message('opened', ['leader'], { tab: z.string(), spaceIds: z.array(spaceId) }),
-  /** From the leader: the tab is gone, and may not have said so. */
+  /** From the leader: the tab has closed, perhaps without telling anyone. */
   message('left', ['leader', 'space'], { tab: z.string() }),
 
   // Operations.
-  /** Edits that are stored. Without operations: there is something new in the outbox. */
+  /** Edits were stored. Without operations: the outbox may hold something new. */
   message('edited', ['leader', 'space', 'tab'], { spaceId, ops: opsSchema }),
-  /** From the leader: operations of others, which are stored. */
+  /** From the leader: operations of others were stored. */
   message('received', ['space'], { spaceId, ops: opsSchema }),
   /** From the leader: the outbox, or the list of refused edits, has changed. */
   message('settled', ['space'], { spaceId }),
@@ -97,17 +97,19 @@ const messages = [
   // Comparing trees with the server's log.
   /** To the leader: a tree as the tab shows it, to be compared with the log. */
   message('shown', ['leader'], { spaceId, tab: z.string(), tree: shownTreeSchema }),
-  /** From the leader, to the tab that showed the tree. */
+  /** From the leader: the result, for the tab that showed the tree. */
   message('judged', ['space'], { spaceId, tab: z.string(), verdict: verdictSchema }),
-  /** To the leader: what is stored does not match the log. */
+  /** To the leader: the stored operations do not match the log. */
   message('distrusted', ['leader'], { spaceId }),
   /** From the leader: the whole space was read from the log again. */
   message('rebuilt', ['space'], { spaceId }),
-  /** To the leader: what differed, for the server's log. */
+  /** To the leader: how a tree differed, to be reported to the server. */
   message('diverged', ['leader'], { spaceId, divergence: divergenceSchema }),
 
-  // What is shown and never stored.
+  // Presence and transient values, which are shown and never stored.
+  /** To the leader: what this device shows to the others. */
   message('presence-set', ['leader'], { spaceId, state: jsonValueSchema }),
+  /** From the leader: everybody else who is in the space. */
   message('present', ['space'], { spaceId, present: z.array(presenceSchema) }),
   /** Transient changes made in a tab, for the other tabs and for the server. */
   message('transients-made', ['leader', 'space'], { spaceId, tab: z.string(), changes }),
@@ -117,10 +119,10 @@ const messages = [
   // Accounts and the list of spaces.
   /** The stored session has changed. */
   message('session-stored', ['tab'], {}),
-  /** The list of spaces, or what is stored of one (its name, its owner), may have changed. */
+  /** The list of spaces, or the record of one (its name, its owner), may have changed. */
   message('spaces-changed', ['leader', 'space', 'tab'], {}),
   message('space-deleted', ['leader', 'space', 'tab'], { spaceId }),
-  /** To the leader: try again to enter a space, whatever the server said before. */
+  /** To the leader: join a space again, even if the server refused it before. */
   message('rejoin', ['leader'], { spaceId }),
 ]
 
@@ -153,7 +155,7 @@ export const concernsLeader = (told: TabMessage): told is LeaderMessage => conce
 export const concernsSpaces = (told: TabMessage): told is SpaceMessage => concerns('space', told)
 export const concernsTab = (told: TabMessage): told is OwnTabMessage => concerns('tab', told)
 
-/** The conversation with the other tabs. */
+/** Exchanges messages with the other tabs. Messages that cannot be parsed are dropped. */
 export interface TabLine {
   send(message: TabMessage): void
   onMessage(listener: (message: TabMessage) => void): void
