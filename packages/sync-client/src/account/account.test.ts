@@ -65,7 +65,7 @@ function setUp(
 ) {
   const { storage = memoryStorage(), tabs = soloTabs(), server = createAuthServer() } = options
   const time = createManualTime()
-  const session = createAccount({
+  const account = createAccount({
     http: createHttp('http://sync.example', server.fetch, time),
     storage,
     runtime: time,
@@ -74,36 +74,36 @@ function setUp(
     onStored: () => {},
   })
   const users: (string | null)[] = []
-  session.onUser((user) => users.push(user?.name ?? null))
-  return { storage, server, time, session, users }
+  account.onUser((user) => users.push(user?.name ?? null))
+  return { storage, server, time, account, users }
 }
 
 describe('A session', () => {
   it('is known after a reload without a network', async () => {
-    const { storage, server, session } = setUp()
-    await session.signIn(credentials)
+    const { storage, server, account } = setUp()
+    await account.signIn(credentials)
     server.state.isReachable = false
     const again = setUp({ storage, server })
-    await again.session.load()
-    expect(again.session.user).toEqual(anna)
+    await again.account.load()
+    expect(again.account.user).toEqual(anna)
   })
 
   it('reuses its access token for most of its lifetime, and fetches the next one before it expires', async () => {
-    const { server, time, session } = setUp()
-    await session.signIn(credentials)
-    expect(await session.accessToken()).toEqual({ token: 'access-1', renewInMs: 75_000 })
+    const { server, time, account } = setUp()
+    await account.signIn(credentials)
+    expect(await account.accessToken()).toEqual({ token: 'access-1', renewInMs: 75_000 })
     await time.pass(74_000)
-    expect(await session.accessToken()).toEqual({ token: 'access-1', renewInMs: 1_000 })
+    expect(await account.accessToken()).toEqual({ token: 'access-1', renewInMs: 1_000 })
     await time.pass(1_000)
-    expect(await session.accessToken()).toMatchObject({ token: 'access-2' })
+    expect(await account.accessToken()).toMatchObject({ token: 'access-2' })
     expect(server.state.calls).toEqual(['/api/auth/login', '/api/auth/refresh'])
   })
 
   it('refreshes once for several calls at the same time', async () => {
-    const { server, session } = setUp()
-    await session.signIn(credentials)
-    session.invalidate()
-    const tokens = await Promise.all([session.accessToken(), session.accessToken(), session.accessToken()])
+    const { server, account } = setUp()
+    await account.signIn(credentials)
+    account.invalidate()
+    const tokens = await Promise.all([account.accessToken(), account.accessToken(), account.accessToken()])
     expect(new Set(tokens.map(({ token }) => token))).toEqual(new Set(['access-2']))
     expect(server.state.calls).toHaveLength(2)
   })
@@ -111,128 +111,128 @@ describe('A session', () => {
   it('survives two tabs that refresh at the same time', async () => {
     const group = createTabGroup()
     const one = setUp({ tabs: group.tab() })
-    await one.session.signIn(credentials)
+    await one.account.signIn(credentials)
     const other = setUp({ storage: one.storage, server: one.server, tabs: group.tab() })
-    await other.session.load()
-    one.session.invalidate()
-    await Promise.all([one.session.accessToken(), other.session.accessToken()])
-    expect(one.session.user).toEqual(anna)
-    expect(other.session.user).toEqual(anna)
+    await other.account.load()
+    one.account.invalidate()
+    await Promise.all([one.account.accessToken(), other.account.accessToken()])
+    expect(one.account.user).toEqual(anna)
+    expect(other.account.user).toEqual(anna)
   })
 
   it('outlasts a network failure during a refresh', async () => {
-    const { server, session, users } = setUp()
-    await session.signIn(credentials)
-    session.invalidate()
+    const { server, account, users } = setUp()
+    await account.signIn(credentials)
+    account.invalidate()
     server.state.isReachable = false
-    await expect(session.accessToken()).rejects.toMatchObject({ code: 'unavailable' })
-    expect(session.user).toEqual(anna)
+    await expect(account.accessToken()).rejects.toMatchObject({ code: 'unavailable' })
+    expect(account.user).toEqual(anna)
     server.state.isReachable = true
-    expect(await session.accessToken()).toMatchObject({ token: 'access-2' })
+    expect(await account.accessToken()).toMatchObject({ token: 'access-2' })
     expect(users).toEqual(['Anna'])
   })
 
   it('ends when the server refuses a refresh, and remembers whose spaces to list', async () => {
-    const { server, session, users } = setUp()
-    await session.signIn(credentials)
-    session.invalidate()
+    const { server, account, users } = setUp()
+    await account.signIn(credentials)
+    account.invalidate()
     server.state.sessionsEnded = true
-    await expect(session.accessToken()).rejects.toMatchObject({ code: 'unauthenticated' })
-    expect(session.user).toBeNull()
-    expect(session.ownerId).toBe(anna.id)
+    await expect(account.accessToken()).rejects.toMatchObject({ code: 'unauthenticated' })
+    expect(account.user).toBeNull()
+    expect(account.ownerId).toBe(anna.id)
     expect(users).toEqual(['Anna', null])
   })
 
   it('repeats a call once with a fresh token', async () => {
-    const { server, session } = setUp()
-    await session.signIn(credentials)
+    const { server, account } = setUp()
+    await account.signIn(credentials)
     const schema = { safeParse: (data: unknown) => ({ success: true as const, data }) }
     // The server has forgotten the first access token.
     const stale = setUp({ storage: memoryStorage(), server })
-    await stale.session.signIn(credentials)
+    await stale.account.signIn(credentials)
     server.state.refreshToken = 'refresh-1'
-    expect(await session.call({ method: 'GET', path: '/api/me' }, schema)).toEqual(anna)
+    expect(await account.call({ method: 'GET', path: '/api/me' }, schema)).toEqual(anna)
     expect(server.state.calls.slice(-3)).toEqual(['/api/me', '/api/auth/refresh', '/api/me'])
   })
 
   it('ends here after a sign-out without a network, and the server is told later, once', async () => {
-    const { storage, server, session } = setUp()
-    await session.signIn(credentials)
+    const { storage, server, account } = setUp()
+    await account.signIn(credentials)
     server.state.isReachable = false
-    await session.signOut(false)
-    expect(session.user).toBeNull()
-    expect(session.ownerId).toBeNull()
+    await account.signOut(false)
+    expect(account.user).toBeNull()
+    expect(account.ownerId).toBeNull()
     server.state.isReachable = true
     const again = setUp({ storage, server })
-    await again.session.load()
-    expect(again.session.user).toBeNull()
-    await again.session.finishSignOut()
-    await again.session.finishSignOut()
+    await again.account.load()
+    expect(again.account.user).toBeNull()
+    await again.account.finishSignOut()
+    await again.account.finishSignOut()
     expect(server.state.calls.filter((path) => path === '/api/auth/logout')).toHaveLength(1)
   })
 
   it('continues under a new password, even if the socket is cut before the answer arrives', async () => {
-    const { storage, server, session, users } = setUp()
-    await session.signIn(credentials)
-    await expect(session.changePassword({ password: 'wrong', newPassword: 'better' })).rejects.toMatchObject({
+    const { storage, server, account, users } = setUp()
+    await account.signIn(credentials)
+    await expect(account.changePassword({ password: 'wrong', newPassword: 'better' })).rejects.toMatchObject({
       code: 'wrong_credentials',
     })
     let meanwhile: Promise<unknown> = Promise.resolve()
     server.state.beforeAnswer = async () => {
       // The connection does this when the server refuses its token.
-      session.invalidate()
-      meanwhile = session.accessToken()
+      account.invalidate()
+      meanwhile = account.accessToken()
     }
-    await session.changePassword({ password: credentials.password, newPassword: 'better' })
+    await account.changePassword({ password: credentials.password, newPassword: 'better' })
     expect(await meanwhile).toMatchObject({ token: 'access-3' })
-    expect(session.user).toEqual(anna)
+    expect(account.user).toEqual(anna)
     expect(users).toEqual(['Anna'])
     const again = setUp({ storage, server })
-    await again.session.load()
-    expect(await again.session.accessToken()).toMatchObject({ token: 'access-4' })
+    await again.account.load()
+    expect(await again.account.accessToken()).toMatchObject({ token: 'access-4' })
   })
 
   it('ends once the account is deleted, and remembers that its spaces are never sent again', async () => {
-    const { storage, server, session, users } = setUp()
-    await session.signIn(credentials)
-    await expect(session.deleteAccount('wrong')).rejects.toMatchObject({ code: 'wrong_credentials' })
-    expect(session.user).toEqual(anna)
+    const { storage, server, account, users } = setUp()
+    await account.signIn(credentials)
+    await expect(account.deleteAccount('wrong')).rejects.toMatchObject({ code: 'wrong_credentials' })
+    expect(account.user).toEqual(anna)
     let meanwhile: Promise<unknown> = Promise.resolve()
     server.state.beforeAnswer = async () => {
-      session.invalidate()
-      meanwhile = session.accessToken().catch((error: unknown) => error)
+      account.invalidate()
+      meanwhile = account.accessToken().catch((error: unknown) => error)
     }
-    await session.deleteAccount(credentials.password)
+    await account.deleteAccount(credentials.password)
     expect(await meanwhile).toMatchObject({ code: 'unauthenticated' })
     expect(users).toEqual(['Anna', null])
-    expect(session.isGone(anna.id)).toBe(true)
+    expect(account.isGone(anna.id)).toBe(true)
     // A reload, the next sign-in and the next sign-out do not forget it.
     server.state.sessionsEnded = false
     const again = setUp({ storage, server })
-    await again.session.load()
-    expect(again.session.ownerId).toBeNull()
-    await again.session.signIn(credentials)
-    await again.session.signOut(false)
-    expect(again.session.isGone(anna.id)).toBe(true)
+    await again.account.load()
+    expect(again.account.ownerId).toBeNull()
+    await again.account.signIn(credentials)
+    await again.account.signOut(false)
+    expect(again.account.isGone(anna.id)).toBe(true)
   })
 
   it('is not used to delete the account of somebody who signed in meanwhile in another tab', async () => {
     const group = createTabGroup()
     const one = setUp({ tabs: group.tab() })
-    await one.session.signIn(credentials)
+    await one.account.signIn(credentials)
     const ben = { ...anna, id: userIdSchema.parse('bb'.repeat(16)), name: 'Ben' }
     await one.storage.putConfig('syncSession', { user: ben, refreshToken: 'x' })
-    await expect(one.session.deleteAccount(credentials.password)).rejects.toMatchObject({ code: 'forbidden' })
-    expect(one.session.user).toEqual(ben)
+    await expect(one.account.deleteAccount(credentials.password)).rejects.toMatchObject({ code: 'forbidden' })
+    expect(one.account.user).toEqual(ben)
     expect(one.server.state.calls).not.toContain('/api/auth/delete-account')
   })
 
   it('is ignored when what is stored is not a session', async () => {
     const storage = memoryStorage()
     await storage.putConfig('syncSession', { user: { id: '../../etc', name: 7 }, refreshToken: {} })
-    const { session } = setUp({ storage })
-    await session.load()
-    expect(session.user).toBeNull()
-    await expect(session.accessToken()).rejects.toMatchObject({ code: 'unauthenticated' })
+    const { account } = setUp({ storage })
+    await account.load()
+    expect(account.user).toBeNull()
+    await expect(account.accessToken()).rejects.toMatchObject({ code: 'unauthenticated' })
   })
 })

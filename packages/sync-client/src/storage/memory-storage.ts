@@ -40,7 +40,7 @@ interface Entry {
   readonly bytes: number
 }
 
-interface SpaceRecord {
+interface SpaceData {
   readonly trees: Map<TreeId, Map<string, HeldOp>>
   /** By order; the map's own order is the same. */
   readonly outbox: Map<number, Entry>
@@ -52,7 +52,7 @@ interface SpaceRecord {
 /** The data that the storages of several leaders share. */
 class Memory {
   readonly spaces = new Map<SpaceId, StoredSpace>()
-  readonly records = new Map<SpaceId, SpaceRecord>()
+  readonly records = new Map<SpaceId, SpaceData>()
   readonly config = new Map<string, unknown>()
   lastOrder = 0
   term: string | null = null
@@ -228,7 +228,7 @@ class MemoryStorage implements ClientStorage {
     term.committed()
   }
 
-  #record(spaceId: SpaceId): SpaceRecord {
+  #record(spaceId: SpaceId): SpaceData {
     let record = this.#memory.records.get(spaceId)
     if (record === undefined) {
       record = {
@@ -243,7 +243,7 @@ class MemoryStorage implements ClientStorage {
     return record
   }
 
-  #enqueue(spaceId: SpaceId, record: SpaceRecord, ops: readonly TreeOperation[]): number {
+  #enqueue(spaceId: SpaceId, record: SpaceData, ops: readonly TreeOperation[]): number {
     const { entries, refused } = packEdits(spaceId, ops)
     for (const { ops, batch } of entries)
       record.outbox.set(++this.#memory.lastOrder, { ops, bytes: batch.length })
@@ -252,7 +252,7 @@ class MemoryStorage implements ClientStorage {
   }
 }
 
-function hold(record: SpaceRecord, ops: readonly TreeOperation[], receivedIn: number): void {
+function hold(record: SpaceData, ops: readonly TreeOperation[], receivedIn: number): void {
   for (const [treeId, treeOps] of groupByTree(ops)) {
     let tree = record.trees.get(treeId)
     if (tree === undefined) record.trees.set(treeId, (tree = new Map<string, HeldOp>()))
@@ -260,7 +260,7 @@ function hold(record: SpaceRecord, ops: readonly TreeOperation[], receivedIn: nu
   }
 }
 
-function moveState(record: SpaceRecord, state: SyncState): void {
+function moveState(record: SpaceData, state: SyncState): void {
   if (beginsReconciliation(record.sync, state)) record.reconciliation += 1
   record.sync = { ...state }
 }

@@ -4,7 +4,7 @@ import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
 import { describe, expect, test } from 'vitest'
 
 import { someOps } from '../client-storage.contract.ts'
-import { Connection } from './database-connection.ts'
+import { DatabaseConnection } from './database-connection.ts'
 import { openIndexedDbStorage } from './indexeddb-storage.ts'
 import { LocalDb } from './local-db-schema.ts'
 import { isDeadConnection, storageError } from './storage-error.ts'
@@ -21,7 +21,7 @@ describe('a connection to the database', () => {
   test('is replaced when the browser has ended it, and the work repeated', async () => {
     const db = new LocalDb('localDb', browser())
     await db.open()
-    const connection = new Connection(db)
+    const connection = new DatabaseConnection(db)
     const handle = db.backendDB()
     // Safari does this to a page in the background: there is no event, and every transaction fails.
     handle.close()
@@ -34,7 +34,7 @@ describe('a connection to the database', () => {
   test('fails none of ten concurrent transactions when the browser has ended it', async () => {
     const db = new LocalDb('localDb', browser())
     await db.open()
-    const connection = new Connection(db)
+    const connection = new DatabaseConnection(db)
     db.backendDB().close()
     // Dexie itself reopens for the first of them, and lets the others fail.
     const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
@@ -52,7 +52,7 @@ describe('a connection to the database', () => {
   test('is replaced once for all the work that failed on it', async () => {
     const db = new LocalDb('localDb', browser())
     await db.open()
-    const connection = new Connection(db)
+    const connection = new DatabaseConnection(db)
     let closed = 0
     db.on('close', () => void closed++)
     let failing = 5
@@ -73,7 +73,7 @@ describe('a connection to the database', () => {
 
   test('rejects with one error and its cause when the repeated work fails too', async () => {
     const db = new LocalDb('localDb', browser())
-    const connection = new Connection(db)
+    const connection = new DatabaseConnection(db)
     let tries = 0
     const cause = Object.assign(new Error('gone'), { name: 'InvalidStateError' })
     const failed = connection.run(async () => {

@@ -7,7 +7,7 @@ import { isDeadConnection, storageError } from './storage-error.ts'
  * Runs work on the database, and repeats it once on a fresh connection if the present one turns out to be dead. Work is
  * one transaction, which has changed nothing if it failed, or several that may be repeated.
  */
-export class Connection {
+export class DatabaseConnection {
   readonly db: LocalDb
   #generation = 0
   #reopening: Promise<unknown> = Promise.resolve()

@@ -13,7 +13,7 @@ import { LeaderTerm } from '../leader-term.ts'
 import { memoryStorage } from '../memory-storage.ts'
 import { fitsSlice } from '../outbox-entries.ts'
 import { type Compaction, compactTree, worthwhileCompaction } from './compact-tree.ts'
-import { Connection } from './database-connection.ts'
+import { DatabaseConnection } from './database-connection.ts'
 import { deleteSpaceRows } from './delete-space.ts'
 import { discardOps } from './discard-ops.ts'
 import { watchEmptied } from './emptied.ts'
@@ -58,7 +58,7 @@ export async function openIndexedDbStorage(options: IndexedDbStorageOptions = {}
     db.close()
     return memoryStorage({ volatileReason: refusalReason(error) })
   }
-  return new IndexedDbStorage(new Connection(db), page, options.whenIdle ?? whenIdle, null)
+  return new IndexedDbStorage(new DatabaseConnection(db), page, options.whenIdle ?? whenIdle, null)
 }
 
 /** Data that lives as long as the page, and outlives a deleted database. */
@@ -70,7 +70,7 @@ interface PageMemory {
 
 class IndexedDbStorage implements ClientStorage {
   readonly volatileReason = null
-  readonly #connection: Connection
+  readonly #connection: DatabaseConnection
   readonly #page: PageMemory
   readonly #term: LeaderTerm | null
   readonly #whenIdle: (work: () => void) => void
@@ -78,7 +78,7 @@ class IndexedDbStorage implements ClientStorage {
   readonly #compacting = new Set<string>()
 
   constructor(
-    connection: Connection,
+    connection: DatabaseConnection,
     page: PageMemory,
     whenIdle: (work: () => void) => void,
     term: LeaderTerm | null,
