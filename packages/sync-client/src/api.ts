@@ -147,7 +147,7 @@ export interface SpaceStatus {
   readonly cursor: number
   /** How many operations the log has, as far as is known. */
   readonly head: number
-  /** Why syncing, pushing or storing does not go on, or null. Errors that pass are retried without a call. */
+  /** Why syncing, pushing or storing is held up, or null. Temporary errors are retried without a call. */
   readonly error: ErrorBody | null
   /**
    * Why edits are not on this device's disk yet (the disk is full, say), or null. They are retried, but until then
@@ -185,7 +185,7 @@ export interface Space {
   openTree(treeId: string): Promise<Replica>
   /**
    * Creates a tree with a root, open and ready to edit. Does not wait for the disk: its first operations are edits
-   * like all others (see `stored`). Keep its id in the space's tree, or nobody finds it again.
+   * like all others (see `stored`). Keep its id in the space's tree: nothing else lists the trees of a space.
    *
    *     const chat = await space.createTree()
    *     space.root.root?.newChild({ name: 'Chat', tree: space.treeIdOf(chat) })
@@ -264,7 +264,7 @@ export interface Space {
   invite(role: InviteRole): Promise<Invite>
   /** The active invites, newest first, without their links. Throws `forbidden` without the right to invite. */
   invites(): Promise<InviteSummary[]>
-  /** Ends an invite link; who has joined stays. Throws `not_found` if it no longer works. */
+  /** Ends an invite link. People who have joined by it stay. Throws `not_found` if it no longer works. */
   withdrawInvite(inviteId: InviteId): Promise<void>
 
   /** The other connections in the space now, with what each of them shows of itself. Empty while not `live`. */

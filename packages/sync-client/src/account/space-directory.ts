@@ -31,7 +31,7 @@ export interface SpaceDirectoryDeps {
   readonly storage: ClientStorage
   readonly account: Account
   readonly runtime: Runtime
-  /** Called when a space got another name on the server, and now has it here too. */
+  /** Called when a stored space has taken over a new name from the server. */
   readonly onRenamed: () => void
 }
 
@@ -115,6 +115,7 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
       return infos.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1))
     },
     async find(spaceId) {
+      // Loads the last known list, from which `roleOf` answers once the space is open.
       await remembered()
       const found = await storage.getSpace(spaceId)
       if (found !== undefined) return found

@@ -73,10 +73,10 @@ export function openLink(
     return ack
   }
 
-  /** Shows the server a valid token; a newly fetched one with `anew`. */
-  async function showToken({ deadlineMs, anew }: { deadlineMs: number; anew: boolean }): Promise<void> {
+  /** Shows the server a valid token; with `isFresh`, one that is fetched for this. */
+  async function showToken({ deadlineMs, isFresh }: { deadlineMs: number; isFresh: boolean }): Promise<void> {
     try {
-      if (anew) account.invalidate()
+      if (isFresh) account.invalidate()
       const access = await account.accessToken()
       if (isOver) return
       const ack = await request('auth:renew', { token: access.token }, deadlineMs)
@@ -91,7 +91,7 @@ export function openLink(
     }
   }
 
-  const renewToken = (): Promise<void> => showToken({ deadlineMs: requestDeadlineMs, anew: true })
+  const renewToken = (): Promise<void> => showToken({ deadlineMs: requestDeadlineMs, isFresh: true })
 
   function renewIn(delayMs: number): void {
     timers.set('renew', () => void renewToken(), delayMs)
@@ -131,7 +131,7 @@ export function openLink(
       const silence = connection.silence?.()
       if (silence !== undefined && silence.forMs >= 0 && silence.forMs < heardLatelyMs) return
       // Any request would do: the server has to answer it.
-      void showToken({ deadlineMs: signOfLifeDeadlineMs, anew: false })
+      void showToken({ deadlineMs: signOfLifeDeadlineMs, isFresh: false })
     },
     end() {
       isOver = true
