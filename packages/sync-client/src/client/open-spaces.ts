@@ -1,7 +1,7 @@
 import type { SpaceId } from '@t69/protocol'
 
 import type { Space } from '../api.ts'
-import { openTabSpace, type TabSpace } from '../space/index.ts'
+import { openTabSpace, type TabSpace, type TabSpaceDeps } from '../space/index.ts'
 import type { StoredSpace } from '../storage/index.ts'
 import type { SpaceMessage } from '../tabs/index.ts'
 
@@ -17,10 +17,8 @@ export interface OpenSpaces {
   close(): Promise<unknown[]>
 }
 
-type TabSpaceDeps = Omit<Parameters<typeof openTabSpace>[1], 'onClosed'>
-
 /** `onChange` is called when a space was opened or closed. */
-export function createOpenSpaces(deps: TabSpaceDeps, onChange: () => void): OpenSpaces {
+export function createOpenSpaces(deps: Omit<TabSpaceDeps, 'onClosed'>, onChange: () => void): OpenSpaces {
   const spaces = new Map<SpaceId, TabSpace>()
 
   function remove(spaceId: SpaceId): void {

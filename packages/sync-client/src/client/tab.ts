@@ -8,7 +8,7 @@ import {
   type SpaceDirectory,
 } from '../account/index.ts'
 import { createSocketIoTransport } from '../link/index.ts'
-import { contain, systemRuntime } from '../runtime/index.ts'
+import { reportUncaught, systemRuntime } from '../runtime/index.ts'
 import type { ClientStorage, PageJournal } from '../storage/index.ts'
 import {
   concernsLeader,
@@ -204,11 +204,7 @@ export async function createTab(
       stopEmptied()
       tabs.close()
       await storage.close()
-      for (const error of errors) {
-        contain(() => {
-          throw error
-        })
-      }
+      for (const error of errors) reportUncaught(error)
     },
   }
 }

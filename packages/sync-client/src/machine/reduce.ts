@@ -2,34 +2,32 @@ import { limits, rightsOf, type ErrorBody, type NotificationPayload, type Reques
 
 import { paceKept } from './pace.ts'
 import type { Effect, LogRange, Step, SyncEvent, SyncMachine, Write } from './state.ts'
-import { block, disconnected, later, refused, rejoin } from './transitions.ts'
+import { block, disconnected, later, refused, rejoin, withoutEffects } from './transitions.ts'
 
 /** The most ranges in the inbox. Further appends are dropped, and pulled once the storage has caught up. */
 const maxInbox = 64
 /** The most operations in the inbox. */
 const maxInboxOps = 2 * limits.maxBatchOps
 
-const only = (machine: SyncMachine): Step => ({ machine, effects: [] })
-
 /** Returns the machine with the facts of an event recorded. `decide` then says what to do about them. */
 export function reduce(machine: SyncMachine, event: SyncEvent): Step {
   switch (event.type) {
     case 'connected':
-      return only({ ...disconnected(machine), link: 'up' })
+      return withoutEffects({ ...disconnected(machine), link: 'up' })
     case 'disconnected':
-      return only(disconnected(machine))
+      return withoutEffects(disconnected(machine))
     case 'registered':
-      return only({ ...machine, request: null, registered: true })
+      return withoutEffects({ ...machine, request: null, registered: true })
     case 'joined':
       return joined(machine, event.reply)
     case 'pulled':
-      return only(pulled({ ...machine, request: null }, event.range, event.head))
+      return withoutEffects(pulled({ ...machine, request: null }, event.range, event.head))
     case 'pushed':
-      return only(pushed({ ...machine, request: null }, event.ack))
+      return withoutEffects(pushed({ ...machine, request: null }, event.ack))
     case 'refused':
       return refused({ ...machine, request: null }, machine.request, event.error)
     case 'appended':
-      return only(appended(machine, event.range))
+      return withoutEffects(appended(machine, event.range))
     case 'closed':
       return closed(machine, event.reason)
     case 'written':
@@ -37,7 +35,7 @@ export function reduce(machine: SyncMachine, event: SyncEvent): Step {
     case 'write-failed':
       return later({ ...unwritten(machine), write: null }, event.error)
     case 'outbox-read':
-      return only({
+      return withoutEffects({
         ...machine,
         readingOutbox: false,
         // The outbox may hold more. An edit that came during the read has set `unsent` again as well.
@@ -47,11 +45,11 @@ export function reduce(machine: SyncMachine, event: SyncEvent): Step {
     case 'outbox-failed':
       return later({ ...machine, readingOutbox: false, unsent: true }, event.error)
     case 'edited':
-      return only({ ...machine, unsent: true })
+      return withoutEffects({ ...machine, unsent: true })
     case 'distrusted':
-      return only({ ...rejoin(machine), distrusted: true })
+      return withoutEffects({ ...rejoin(machine), distrusted: true })
     case 'retry':
-      return only({
+      return withoutEffects({
         ...machine,
         pause: null,
         pushPause: machine.pushPause?.until === 'retry' ? null : machine.pushPause,
@@ -72,7 +70,7 @@ function joined(machine: SyncMachine, { logId, epoch, cursor, head, role }: Join
     pushPause: rightsOf(role).edit ? null : { until: 'join', error: mayOnlyRead },
   }
   const isSame = logId === machine.saved.logId && cursor === machine.saved.cursor
-  if (isSame && !machine.distrusted) return only(inside)
+  if (isSame && !machine.distrusted) return withoutEffects(inside)
   // Another log: which of our operations it holds is known once it is read to its end. Store that first, before the
   // first page: a crash in between would otherwise leave a cursor without its reconciliation.
   const from = machine.distrusted ? 0 : cursor
@@ -159,7 +157,7 @@ function pushed(machine: SyncMachine, ack: RequestReply<'ops:push'>): SyncMachin
 
 function written(machine: SyncMachine): Step {
   const { write } = machine
-  if (write === null) return only(machine)
+  if (write === null) return withoutEffects(machine)
   const after: SyncMachine = {
     ...machine,
     // Adopting a log begins to read it from its start, which is what distrust asks for.
@@ -177,15 +175,17 @@ function written(machine: SyncMachine): Step {
 function closed(machine: SyncMachine, reason: NotificationPayload<'space:closed'>['reason']): Step {
   switch (reason) {
     case 'changed':
-      return only(rejoin(machine))
+      return withoutEffects(rejoin(machine))
     case 'unavailable':
       return later(rejoin(machine), {
         code: 'unavailable',
         message: 'The server cannot serve this space now',
       })
     case 'removed':
-      return only(block(machine, { code: 'forbidden', message: 'You are no longer a member of this space' }))
+      return withoutEffects(
+        block(machine, { code: 'forbidden', message: 'You are no longer a member of this space' }),
+      )
     case 'deleted':
-      return only(block(machine, { code: 'not_found', message: 'This space was deleted' }))
+      return withoutEffects(block(machine, { code: 'not_found', message: 'This space was deleted' }))
   }
 }

@@ -3,7 +3,7 @@ import { errorCodes, type ErrorBody } from '@t69/protocol'
 import { paceLost } from './pace.ts'
 import type { Effect, Push, Request, Step, SyncMachine } from './state.ts'
 
-const only = (machine: SyncMachine): Step => ({ machine, effects: [] })
+export const withoutEffects = (machine: SyncMachine): Step => ({ machine, effects: [] })
 
 /** Handles a refused request by its error code: wait, rejoin, renew the session, or set an operation aside. */
 export function refused(machine: SyncMachine, request: Request['kind'] | null, error: ErrorBody): Step {
@@ -11,11 +11,11 @@ export function refused(machine: SyncMachine, request: Request['kind'] | null, e
     case 'later':
       return request === 'push' ? pushLater(machine, error) : later(machine, error)
     case 'rejoin':
-      return only(rejoin(machine))
+      return withoutEffects(rejoin(machine))
     case 'renew':
       return { machine: disconnected(machine), effects: [{ do: 'renew-session' }] }
     case 'never':
-      return only(request === 'push' ? pushRefused(machine, error) : block(machine, error))
+      return withoutEffects(request === 'push' ? pushRefused(machine, error) : block(machine, error))
   }
 }
 

@@ -1,5 +1,5 @@
 export { backoffMs } from './backoff.ts'
-export { contain, createListeners, type Listeners } from './listeners.ts'
+export { createListeners, reportUncaught, type Listeners } from './listeners.ts'
 export { restAfterMs } from './merge-pace.ts'
 export { createNamedTimers } from './named-timers.ts'
 export { systemRuntime, type Runtime } from './runtime.ts'

@@ -16,22 +16,20 @@ export function createListeners<T>(): Listeners<T> {
     },
     emit(value) {
       // A copy, so that a listener added by a listener is first called for the next event.
-      for (const { call } of Array.from(listeners)) contain(() => call(value))
+      for (const { call } of Array.from(listeners)) {
+        try {
+          call(value)
+        } catch (error) {
+          reportUncaught(error)
+        }
+      }
     },
     clear: () => listeners.clear(),
   }
 }
 
-/** Calls the app's code. An error that it throws surfaces as an uncaught error, after our own code is done. */
-export function contain(call: () => void): void {
-  try {
-    call()
-  } catch (error) {
-    reportLater(error)
-  }
-}
-
-function reportLater(error: unknown): void {
+/** Reports an error as an uncaught one, without throwing it in the middle of our own code. */
+export function reportUncaught(error: unknown): void {
   if (typeof reportError === 'function') reportError(error)
   else
     queueMicrotask(() => {

@@ -1,1 +1,1 @@
-export { openTabSpace, type TabSpace } from './tab-space.ts'
+export { openTabSpace, type TabSpace, type TabSpaceDeps } from './tab-space.ts'

@@ -42,13 +42,16 @@ export interface OpenTrees {
   dispose(): void
 }
 
-interface OpenTree {
+interface LoadingTree {
   /** How often the tree is open. */
   users: number
   tree: Replica | undefined
   /** Operations that arrived, or were edits here, while the tree was being read: the read may not contain them. */
   missed: TreeOperation[]
   isReplaced: boolean
+}
+
+interface OpenTree extends LoadingTree {
   loading: Promise<Replica>
 }
 
@@ -73,11 +76,11 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
     })
   }
 
-  async function load(treeId: TreeId, entry: OpenTree): Promise<Replica> {
+  async function load(treeId: TreeId, entry: LoadingTree): Promise<Replica> {
     return fill(treeId, entry, await deps.readTree(treeId))
   }
 
-  function fill(treeId: TreeId, entry: OpenTree, ops: readonly TreeOperation[]): Replica {
+  function fill(treeId: TreeId, entry: LoadingTree, ops: readonly TreeOperation[]): Replica {
     const tree = new Replica({ treeId, ops: [...ops, ...entry.missed].map(toVertexOperation) })
     entry.missed = []
     entry.tree = tree
@@ -90,15 +93,8 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
     open(treeId) {
       let entry = trees.get(treeId)
       if (entry === undefined) {
-        const made: OpenTree = {
-          users: 0,
-          tree: undefined,
-          missed: [],
-          isReplaced: false,
-          loading: Promise.reject(new Error('unset')),
-        }
-        made.loading.catch(() => {})
-        made.loading = load(treeId, made)
+        const loaded: LoadingTree = { users: 0, tree: undefined, missed: [], isReplaced: false }
+        const made = Object.assign(loaded, { loading: load(treeId, loaded) })
         // A tree that could not be read is not open: the next `open` reads again.
         made.loading.catch(() => void (trees.get(treeId) === made && trees.delete(treeId)))
         trees.set(treeId, made)

@@ -2,7 +2,7 @@ import { limits, operationProblem, type SpaceId, type TreeId, type TreeOperation
 
 import type { LocalDb, SegmentRow } from './local-db-schema.ts'
 import { operationFromRow, rowKey, type TreeOperationRow } from './operation-row.ts'
-import { isStray } from './strays.ts'
+import { isStray, rowsPerTransaction } from './strays.ts'
 import { addSegments, mergeTree, type StoredTree } from './tree-ops.ts'
 
 /** Rows of a tree beyond which it is compacted. */
@@ -11,8 +11,6 @@ const maxLooseRows = 512
 const maxSmallSegments = 16
 /** Size up to which a segment is small, in bytes. */
 const smallSegmentBytes = limits.batchBudgetBytes / 4
-/** Rows folded in one transaction. Deleting one takes 0.25 ms in Chromium; an edit waits for one transaction at most. */
-const rowsPerTransaction = 256
 
 /**
  * How to make a tree faster to read: `tail` folds its rows and its last, small segments into one; `all` rewrites the

@@ -1,6 +1,7 @@
 import { spaceIdSchema, userIdSchema } from '@t69/protocol'
 
 import type { StoredSpace } from '../client-storage.ts'
+import { localUri } from '../space-uri.ts'
 import type { SpaceSetup } from './local-db-schema.ts'
 
 /** Converts a row of t69's `spaces` table to a stored space. Returns undefined if its id is not a space id. */
@@ -10,7 +11,7 @@ export function parseSpaceRow(row: SpaceSetup): StoredSpace | undefined {
   const userId = userIdSchema.safeParse(row.userId)
   return {
     id: id.data,
-    uri: typeof row.uri === 'string' ? row.uri : `browser://${id.data}`,
+    uri: typeof row.uri === 'string' ? row.uri : localUri(id.data),
     name: typeof row.name === 'string' ? row.name : null,
     createdAt: asDate(row.createdAt),
     userId: userId.success ? userId.data : null,
