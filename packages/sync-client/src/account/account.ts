@@ -180,15 +180,17 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
     )
   }
 
-  const logout = (refreshToken: string | null, everywhere: boolean): Promise<null> =>
-    http.call(
-      {
-        method: 'POST',
-        path: '/api/auth/logout',
-        body: { everywhere, ...(refreshToken === null ? {} : { refreshToken }) },
-      },
-      noReply,
-    )
+  /** Reports a sign-out that is stored. If the server cannot be reached, it stays to be reported later. */
+  async function reportSignOut(everywhere: boolean): Promise<void> {
+    const { refreshToken } = stored
+    const body = { everywhere, ...(refreshToken === null ? {} : { refreshToken }) }
+    try {
+      await http.call({ method: 'POST', path: '/api/auth/logout', body }, noReply)
+    } catch (error) {
+      if (error instanceof SyncError && error.code === 'unavailable') return
+    }
+    await store(signedOut(stored))
+  }
 
   return {
     get user() {
@@ -209,14 +211,9 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
         adopt(await readStored())
         const { refreshToken, user } = stored
         if (user === null) return
+        // Stored first: this device is signed out in any case.
         await store({ ...signedOut(stored), refreshToken, owesSignOut: true })
-        try {
-          await logout(refreshToken, everywhere)
-        } catch (error) {
-          // This device is signed out in any case. `finishSignOut` tells the server later.
-          if (error instanceof SyncError && error.code === 'unavailable') return
-        }
-        await store(signedOut(stored))
+        await reportSignOut(everywhere)
       }),
     changePassword: (input) =>
       endingSession(
@@ -232,14 +229,8 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
       ),
     finishSignOut: () =>
       exclusive(async () => {
-        const { owesSignOut, refreshToken } = await readStored()
-        if (!owesSignOut) return
-        try {
-          await logout(refreshToken, false)
-        } catch (error) {
-          if (error instanceof SyncError && error.code === 'unavailable') return
-        }
-        await store(signedOut(await readStored()))
+        adopt(await readStored())
+        if (stored.owesSignOut) await reportSignOut(false)
       }).catch(() => {}),
     accessToken,
     invalidate() {
