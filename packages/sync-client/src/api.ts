@@ -60,7 +60,10 @@ export interface SyncClient {
   signUp(input: Credentials & { readonly name: string }): Promise<User>
   /** Throws `wrong_credentials`. Spaces that are local stay local: see `Space.enableSync`. */
   signIn(input: Credentials): Promise<User>
-  /** Ends the session on this device, or on all devices. Spaces stay here. Offline, the server hears of it later. */
+  /**
+   * Ends the session on this device, or on all devices. Spaces stay here. Without a network, this device is signed out
+   * at once and the server is told later; other devices stay signed in then.
+   */
   signOut(options?: { readonly everywhere?: boolean }): Promise<void>
   /** Also signs out every other device. Throws `wrong_credentials` when `password` is not the current one. */
   changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>

@@ -4,7 +4,7 @@ import { createSyncEngine, type SyncEngine, type SyncEngineDeps } from '../engin
 import type { PageJournal } from '../storage/index.ts'
 import type { LeaderMessage, Tabs } from '../tabs/index.ts'
 
-/** What a tab does while it leads: it syncs for all tabs, and stores the edits that closed tabs left behind. */
+/** The work of the leading tab: it syncs for all tabs, and stores the edits that closed tabs left behind. */
 export interface Leading {
   /** Null while another tab leads. */
   readonly engine: SyncEngine | null

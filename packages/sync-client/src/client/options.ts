@@ -4,7 +4,7 @@ import type { ClientStorage } from '../storage/index.ts'
 import type { Tabs } from '../tabs/index.ts'
 
 /**
- * What `createSyncClient` is given. Only `url` is required in a browser; elsewhere, `storage` as well.
+ * The options of `createSyncClient`. Only `url` is required in a browser; elsewhere, `storage` as well.
  *
  *     createSyncClient({ url: 'https://sync.example.org', storage: memoryStorage() })
  */

@@ -26,7 +26,7 @@ import type { SyncClientOptions } from './options.ts'
 import { isVisible, onPageEvents } from './page-events.ts'
 import { createSpaceCalls, type SpaceCalls } from './space-calls.ts'
 
-/** What one tab runs once its storage is open: the account, the open spaces, and the engine while it leads. */
+/** The parts of the client in one tab: the account, the open spaces, and the engine while the tab leads. */
 export interface Tab extends SpaceCalls {
   readonly storage: ClientStorage
   readonly account: Account
@@ -34,7 +34,7 @@ export interface Tab extends SpaceCalls {
   close(): Promise<void>
 }
 
-/** What the app hears from the tab. */
+/** The events of a tab that the app hears of. */
 export interface TabListener {
   userChanged(user: User | null): void
   spacesChanged(): void

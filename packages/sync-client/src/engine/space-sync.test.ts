@@ -69,7 +69,7 @@ function syncOf(
   )
 }
 
-it('[CL11] sends a large edit over several connections when none of them carries all of it', async () => {
+it('[CL11] a large edit is sent over several connections when none of them carries all of it', async () => {
   const storage = memoryStorage()
   const time = createManualTime()
   await storage.putSyncState(spaceId, unsynced)
@@ -92,7 +92,7 @@ it('[CL11] sends a large edit over several connections when none of them carries
   await sync.stop()
 })
 
-it('shows operations that it stored while it was being stopped', async () => {
+it('a sync that is stopped during a write still shows the operations of that write', async () => {
   const storage = memoryStorage()
   await storage.putSyncState(spaceId, unsynced)
   const { promise: disk, resolve: finishWrite } = Promise.withResolvers<void>()

@@ -21,7 +21,7 @@ const isNotificationName = (name: string): name is NotificationName => name in n
 /** The names of all notifications, from the protocol's own table: a new one needs no second list. */
 export const notificationNames = Object.keys(notifications).filter(isNotificationName)
 
-/** Returns undefined for a payload that cannot be read. It is dropped: the next one shows the gap, a pull fills it. */
+/** Returns undefined for a payload that cannot be read. Drop it: the next one reveals the gap, and a pull fills it. */
 export function readNotification<N extends NotificationName>(
   name: N,
   payload: unknown,

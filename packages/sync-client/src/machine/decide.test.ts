@@ -67,7 +67,7 @@ describe('The inbox', () => {
   })
 })
 
-it('rests after merges that took long for their number of operations, and not after a page', () => {
+it('merging rests after merges that took long for their number of operations, and not after a page', () => {
   expect(restAfterMs(1, 1)).toBe(0)
   expect(restAfterMs(100, 20_000)).toBe(0)
   expect(restAfterMs(6, 1)).toBe(24)

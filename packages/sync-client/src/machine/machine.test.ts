@@ -470,7 +470,7 @@ describe('A connection that breaks under large messages', () => {
     expect(world.saved.cursor).toBe(100)
   })
 
-  it('[CL8] sets aside only the operation that the server cannot take, however large its entry', () => {
+  it('[CL8] does not have an entry set aside for one operation that the server cannot take', () => {
     const world = withOneEntry('small')
     world.settle(() => {
       while (world.request?.kind === 'push' && world.request.ops.some(({ clock }) => clock === 2)) {

@@ -2,7 +2,7 @@ import { limits } from '@t69/protocol'
 
 /**
  * How much is sent or asked for at once over a connection that may be very slow. A message that does not get through
- * in time costs the connection, and without this would be tried again forever, just as large.
+ * in time costs the connection, and would otherwise be tried again forever at the same size.
  */
 export interface Pace {
   /** How often in a row the connection was lost while a message was under way. */
@@ -13,7 +13,7 @@ export interface Pace {
 
 export const fullPace: Pace = { lost: 0, kept: 0 }
 
-/** Losses that count. With 4, the budget is at the smallest page. */
+/** The most losses that count. At 4, the budget is down to the smallest page. */
 const maxLost = 4
 /** Messages that must get through before a larger one is tried: finding out that it is too large costs a connection. */
 const keptForMore = 16

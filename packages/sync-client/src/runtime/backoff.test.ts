@@ -5,17 +5,17 @@ import { backoffMs } from './backoff.ts'
 
 const chance = (value: number) => ({ random: () => value })
 
-it('doubles the longest possible wait at each attempt, up to the cap', () => {
+it('the longest possible backoff doubles at each attempt, up to the cap', () => {
   const most = Array.from({ length: 9 }, (_, attempt) => backoffMs(attempt, chance(1)))
   expect(most).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000, 30_000])
 })
 
-it('spreads waits over the whole range, and waits at least a tenth of the base', () => {
+it('a backoff is spread over the whole range, and is at least a tenth of the base', () => {
   expect(backoffMs(3, chance(0))).toBe(100)
   expect(backoffMs(3, chance(0.5))).toBe(4000)
 })
 
-it('[ER3] never retries before the time that the server named', () => {
+it('[ER3] a backoff never ends before the time that the server named', () => {
   fc.assert(
     fc.property(
       fc.nat(2000),
@@ -30,13 +30,13 @@ it('[ER3] never retries before the time that the server named', () => {
   )
 })
 
-it('caps the time that a server names at an hour: a timer over 2^31 ms fires at once', () => {
+it('a backoff respects at most an hour that a server names: a timer over 2^31 ms would fire at once', () => {
   const delay = backoffMs(0, chance(1), Number.MAX_SAFE_INTEGER)
   expect(delay).toBeGreaterThanOrEqual(3_600_000)
   expect(delay).toBeLessThan(2 ** 31)
 })
 
-it('spreads clients that were told the same time over half as much again', () => {
+it('the backoffs of clients that were told the same time spread over half as much again', () => {
   expect(backoffMs(0, chance(0), 20_000)).toBe(20_000)
   expect(backoffMs(0, chance(1), 20_000)).toBe(30_000)
   expect(backoffMs(0, chance(1), 600_000)).toBe(630_000)

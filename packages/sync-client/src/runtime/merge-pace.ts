@@ -4,7 +4,7 @@ const fairMsPerOp = 0.1
 const fairMs = 4
 /** Rest for each ms of a slow merge, in ms. Merging then takes a fifth of the time. */
 const restFactor = 4
-/** The longest merge that is believed, in ms. Beyond it, the device slept during the merge, or its clock was set. */
+/** The longest merge time that counts, in ms. Beyond it, the device slept during the merge, or its clock was set. */
 const maxTookMs = 2_000
 
 /**

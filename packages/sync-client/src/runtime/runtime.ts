@@ -1,6 +1,6 @@
 /** Time and chance, passed in so that a test or a simulation can control them. `systemRuntime` is the real one. */
 export interface Runtime {
-  /** Unix milliseconds by this device's clock, which may be wrong, and may be set back. Never sent as an order. */
+  /** Unix milliseconds by this device's clock, which may be wrong or set back: it never decides an order. */
   now(): number
   /** A number in [0, 1), for jitter. */
   random(): number

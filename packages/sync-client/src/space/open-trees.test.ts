@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { op, spaceId } from '../machine/testing/machine-world.ts'
 import { createOpenTrees } from './open-trees.ts'
 
-it('shows 130,000 operations that arrived while a tree was being read', async () => {
+it('an opened tree shows 130,000 operations that arrived while it was being read', async () => {
   const read = Promise.withResolvers<TreeOperation[]>()
   const trees = createOpenTrees({
     spaceId,

@@ -4,7 +4,7 @@ import { op } from '../machine/testing/machine-world.ts'
 import { createManualTime } from '../runtime/testing/manual-time.ts'
 import { createPacedMerge } from './paced-merge.ts'
 
-it('[RE2] gathers slow moves that arrive one by one, merges them in a fifth of the time, and loses none', async () => {
+it('[RE2] moves that merge slowly are gathered, merged together in a fifth of the time, and none is lost', async () => {
   const time = createManualTime()
   let tookMs = 0
   let wasBehind = false
@@ -25,7 +25,7 @@ it('[RE2] gathers slow moves that arrive one by one, merges them in a fifth of t
   expect(tookMs).toBeLessThan(1_000 / 3)
 })
 
-it('merges at once while merging is fast, and merges nothing after `stop`', async () => {
+it('a paced merge is made at once while merging is fast, and not at all after `stop`', async () => {
   const time = createManualTime()
   const merged: number[] = []
   let tookMs = 0

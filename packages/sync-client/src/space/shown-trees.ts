@@ -23,7 +23,7 @@ export interface ShownTrees {
 
 export interface ShownTreesDeps {
   readonly spaceId: SpaceId
-  /** Names this tab to the others. */
+  /** The id by which other tabs know this tab. */
   readonly tab: string
   readonly storage: ClientStorage
   readonly journal: PageJournal

@@ -33,7 +33,7 @@ export interface SpaceTransients {
 
 export interface SpaceTransientsDeps {
   readonly spaceId: SpaceId
-  /** Names this tab to the others. */
+  /** The id by which other tabs know this tab. */
   readonly tab: string
   readonly runtime: Runtime
   readonly tell: Tell

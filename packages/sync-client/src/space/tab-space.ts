@@ -42,7 +42,7 @@ export interface TabSpaceDeps {
   readonly runtime: Runtime
   readonly account: Account
   readonly directory: SpaceDirectory
-  /** Names this tab to the others. */
+  /** The id by which other tabs know this tab. */
   readonly tab: string
   readonly tell: Tell
   readonly onClosed: () => void

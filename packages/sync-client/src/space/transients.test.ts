@@ -104,7 +104,7 @@ describe('A text that grows', () => {
     expect(text()).toBe('smile \ud83d\ude00!')
   })
 
-  it('is sent in parts only when it is too long to be sent whole', async () => {
+  it('is continued in parts when it is too long to be sent whole', async () => {
     const { time, set, sent, text } = setUp()
     let reply = ''
     for (let chunk = 0; chunk < 30; chunk++) {
@@ -178,7 +178,7 @@ describe('A transient value', () => {
   })
 })
 
-it('holds a bounded amount of one sender, in any number of pieces, and keeps the values of others', () => {
+it('a receiver holds a bounded amount of one sender, in any number of pieces, and keeps that of others', () => {
   const shown = new Map<string, JsonValue>()
   const receiver = createTransientReceiver(({ targetId }, value) => {
     if (value === undefined) shown.delete(targetId)

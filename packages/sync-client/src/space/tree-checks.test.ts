@@ -6,7 +6,7 @@ import { createManualTime } from '../runtime/testing/manual-time.ts'
 import type { OpenTrees } from './open-trees.ts'
 import { createTreeChecks } from './tree-checks.ts'
 
-it('[DV2] compares a tree that gets no verdict ever more rarely, and the other trees meanwhile', () => {
+it('[DV2] a tree that gets no verdict is compared ever more rarely, and the other trees meanwhile', () => {
   const ids = ['large', 'small'].map((id) => treeIdSchema.parse(id))
   const trees = new Map(ids.map((id) => [id, Replica.create(id)]))
   let due = (): void => {}
@@ -71,7 +71,7 @@ function checkOne(tree: Replica, cursor: () => number | null) {
   return { time, checks, asked, between, changed: () => checks.changed(id) }
 }
 
-it('sets no timer while there is no cursor: for a local space, or without a connection', async () => {
+it('tree checks set no timer while there is no cursor: for a local space, or without a connection', async () => {
   using tree = Replica.create('tree')
   let cursor: number | null = null
   const { time, checks, asked, changed } = checkOne(tree, () => cursor)
@@ -86,7 +86,7 @@ it('sets no timer while there is no cursor: for a local space, or without a conn
   expect(asked).toEqual([tree.digest()])
 })
 
-it('digests a large tree in slices, and starts over when it changes in between', async () => {
+it('a large tree is digested in slices, which start over when it changes in between', async () => {
   using tree = Replica.create('tree')
   for (let n = 0; n < 100; n++) tree.root!.newChild({ text: 'x'.repeat(20_000) })
   const { time, asked, between, changed } = checkOne(tree, () => 7)

@@ -25,7 +25,7 @@ export function packEdits(spaceId: SpaceId, ops: readonly TreeOperation[]): Pack
   const sendable: TreeOperation[] = []
   const refused: RejectedEdit[] = []
   for (const op of ops) {
-    const problem = op.spaceId === spaceId ? operationProblem(op) : 'it is of another space'
+    const problem = op.spaceId === spaceId ? operationProblem(op) : 'it belongs to another space'
     if (problem === undefined) sendable.push(op)
     else refused.push({ op, code: 'invalid_batch', message: problem })
   }
