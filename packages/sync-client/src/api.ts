@@ -238,7 +238,7 @@ export interface Space {
    * and its observers are gone. The tree stays open as often as it was.
    *
    *     space.onReplaced(async (treeId) => {
-   *       if (treeId === space.id) return showSpace(space.root)
+   *       if (treeId === space.treeIdOf(space.root)) return showSpace(space.root)
    *       const chat = await space.openTree(treeId)
    *       await space.closeTree(treeId) // for the `openTree` that gave the replica before
    *       showChat(chat)
