@@ -211,6 +211,7 @@ export interface Space {
   enableSync(): Promise<void>
   /** True once the space was deleted, here or in another tab. Its trees are disposed. `onSpaces` tells of it. */
   readonly isDeleted: boolean
+  /** The present status, worked out at each read. `onStatus` tells of changes. */
   readonly status: SpaceStatus
   /** Called whenever `status`, `name`, `role` or `rights` may have changed. Not called for the present status. */
   onStatus(listener: (status: SpaceStatus) => void): Unsubscribe
@@ -253,13 +254,13 @@ export interface Space {
   rename(name: string): Promise<void>
   /** Who is in the space, asked of the server each time. Throws `not_found` if the server does not know the space. */
   members(): Promise<Member[]>
-  /** Throws `forbidden` without the right to manage members, and for the last owner. */
+  /** Changes the role of a member. Throws `forbidden` without the right, and for the last owner. */
   changeRole(userId: UserId, role: Role): Promise<void>
   /** Removes a member, or lets the user leave. Throws `forbidden` without the right, and for the last owner. */
   removeMember(userId: UserId): Promise<void>
   /**
-   * Creates an invite link. Anyone with the link can join with this role, as often as it is used, until
-   * `expiresAt` (Unix milliseconds). The server does not show the link again. Throws `forbidden` without the right
+   * Creates an invite link. Any number of people with the link can join with this role until `expiresAt` (Unix
+   * milliseconds). The server does not show the link again. Throws `forbidden` without the right
    * to invite, and `quota_exceeded` when the space has too many links.
    *
    *     const { url, expiresAt } = await space.invite('editor')
@@ -280,6 +281,7 @@ export interface Space {
    *     space.onPresence((present) => showAvatars(present.map(({ user, state }) => ({ user, state }))))
    */
   setPresence(state: JsonValue): void
+  /** Called when `presence` has changed. */
   onPresence(listener: (present: readonly Presence[]) => void): Unsubscribe
 
   /**
