@@ -177,14 +177,14 @@ describe('A session', () => {
     await expect(account.changePassword({ password: 'wrong', newPassword: 'better' })).rejects.toMatchObject({
       code: 'wrong_credentials',
     })
-    let meanwhile: Promise<unknown> = Promise.resolve()
+    let refreshing: Promise<unknown> = Promise.resolve()
     server.state.beforeAnswer = async () => {
       // The connection does this when the server refuses its token.
       account.invalidate()
-      meanwhile = account.accessToken()
+      refreshing = account.accessToken()
     }
     await account.changePassword({ password: credentials.password, newPassword: 'better' })
-    expect(await meanwhile).toMatchObject({ token: 'access-3' })
+    expect(await refreshing).toMatchObject({ token: 'access-3' })
     expect(account.user).toEqual(anna)
     expect(users).toEqual(['Anna'])
     const again = setUp({ storage, server })
@@ -197,13 +197,13 @@ describe('A session', () => {
     await account.signIn(credentials)
     await expect(account.deleteAccount('wrong')).rejects.toMatchObject({ code: 'wrong_credentials' })
     expect(account.user).toEqual(anna)
-    let meanwhile: Promise<unknown> = Promise.resolve()
+    let refreshing: Promise<unknown> = Promise.resolve()
     server.state.beforeAnswer = async () => {
       account.invalidate()
-      meanwhile = account.accessToken().catch((error: unknown) => error)
+      refreshing = account.accessToken().catch((error: unknown) => error)
     }
     await account.deleteAccount(credentials.password)
-    expect(await meanwhile).toMatchObject({ code: 'unauthenticated' })
+    expect(await refreshing).toMatchObject({ code: 'unauthenticated' })
     expect(users).toEqual(['Anna', null])
     expect(account.isGone(anna.id)).toBe(true)
     // A reload, the next sign-in and the next sign-out do not forget it.

@@ -43,8 +43,8 @@ export function createLeading(deps: LeadingDeps): Leading {
 
   /** Stores the edits that a closed tab noted and could not store. */
   async function pickUp(): Promise<void> {
-    const { stored, left } = await journal.recover(storage)
-    for (const spaceId of left) deps.takeOver(spaceId)
+    const { stored, unstored } = await journal.recover(storage)
+    for (const spaceId of unstored) deps.takeOver(spaceId)
     for (const { spaceId, ops } of stored) tellFound(spaceId, ops)
   }
 

@@ -62,8 +62,8 @@ const wakeSpreadMs: Readonly<Record<WakeCause, number>> = { somebody: 200, netwo
 /** Lifetime of a connection after which the next failure counts as the first, in ms. */
 const stableAfterMs = 10_000
 
-/** `told` is set while the time that the server named for the next attempt has not come. */
-type TimerName = 'retry' | 'wake' | 'told' | 'stable'
+/** `retry-after` is set while the time that the server named for the next attempt has not come. */
+type TimerName = 'retry' | 'wake' | 'retry-after' | 'stable'
 
 export function createConnector(deps: ConnectorDeps, listener: ConnectorListener): Connector {
   const { transport, runtime, account } = deps
@@ -142,7 +142,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     const { retryAfterMs = 0 } = error
     const delayMs = backoffMs(failures++, runtime, retryAfterMs)
     timers.set('retry', () => void attempt(), delayMs)
-    if (retryAfterMs > 0) timers.set('told', () => {}, Math.min(retryAfterMs, delayMs))
+    if (retryAfterMs > 0) timers.set('retry-after', () => {}, Math.min(retryAfterMs, delayMs))
   }
 
   /** Closes what there is, without a report. Returns whether a connection was open. */
@@ -174,7 +174,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
     wake(cause) {
       link?.check()
       // Set beside the pending attempt, which may come sooner; and only once, however often somebody looks.
-      if (!isWaiting || timers.has('told') || timers.has('wake')) return
+      if (!isWaiting || timers.has('retry-after') || timers.has('wake')) return
       timers.set('wake', () => void attempt(), runtime.random() * wakeSpreadMs[cause])
     },
     doubt() {

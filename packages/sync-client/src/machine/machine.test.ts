@@ -209,9 +209,9 @@ describe('Appends and pages', () => {
     world.connect()
     world.serve()
     world.deliver()
-    let asked = 0
+    let pulls = 0
     for (let attempt = 0; attempt < 20; attempt++) {
-      if (world.request !== null) asked++
+      if (world.request !== null) pulls++
       world.serve()
       while (world.wire.length > 0) world.deliver()
       world.finishWrite(failing('storage_failed'))
@@ -222,7 +222,7 @@ describe('Appends and pages', () => {
       })
       world.send({ type: 'retry' })
     }
-    expect(asked).toBeLessThan(3)
+    expect(pulls).toBeLessThan(3)
     expect(world.saved.cursor).toBe(0)
     expect(world.shown.size).toBe(0)
     world.settle()
@@ -454,19 +454,19 @@ describe('A connection that breaks under large messages', () => {
     const world = settled()
     world.disconnect()
     for (let edit = 0; edit < 100; edit++) world.editElsewhere()
-    const asked: number[] = []
+    const pageSizes: number[] = []
     let cuts = 0
     world.settle(() => {
       if (world.request?.kind !== 'pull') return
-      asked.push(world.request.maxBytes)
+      pageSizes.push(world.request.maxBytes)
       if (cuts === 3) return
       cuts++
       world.disconnect()
       world.connect()
     })
-    expect(asked.slice(0, 4)).toEqual([262_144, 262_144, 65_536, 16_384])
-    expect(new Set(asked.slice(3))).toEqual(new Set([16_384, 65_536, 262_144]))
-    expect(asked.slice(3)).toEqual(asked.slice(3).toSorted((a, b) => a - b))
+    expect(pageSizes.slice(0, 4)).toEqual([262_144, 262_144, 65_536, 16_384])
+    expect(new Set(pageSizes.slice(3))).toEqual(new Set([16_384, 65_536, 262_144]))
+    expect(pageSizes.slice(3)).toEqual(pageSizes.slice(3).toSorted((a, b) => a - b))
     expect(world.saved.cursor).toBe(100)
   })
 

@@ -21,12 +21,12 @@ export interface SpacePresence {
 
 export function createSpacePresence(spaceId: SpaceId, tell: Tell): SpacePresence {
   const listeners = createListeners<readonly Presence[]>()
-  let own: JsonValue | undefined
+  let ownState: JsonValue | undefined
   let named: readonly Presence[] = []
   let shown: readonly Presence[] = []
 
   function repeat(): void {
-    if (own !== undefined) tell({ type: 'presence-set', spaceId, state: own })
+    if (ownState !== undefined) tell({ type: 'presence-set', spaceId, state: ownState })
   }
 
   return {
@@ -35,7 +35,7 @@ export function createSpacePresence(spaceId: SpaceId, tell: Tell): SpacePresence
     },
     listeners,
     set(state) {
-      own = state
+      ownState = state
       repeat()
     },
     repeat,

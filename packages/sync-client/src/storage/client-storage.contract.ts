@@ -371,9 +371,9 @@ export const clientStorageCases: readonly StorageCase[] = [
       await storage.putSyncState(spaceId, following(0))
       for (const count of sizes) {
         const tree = `t-${count}` as TreeId
-        const [odd] = someOps({ tree, from: 5000 })
-        if (odd === undefined) throw new Error('no operation')
-        const edits = [{ ...odd, value: Number.NaN }, ...someOps({ tree, count })]
+        const [invalid] = someOps({ tree, from: 5000 })
+        if (invalid === undefined) throw new Error('no operation')
+        const edits = [{ ...invalid, value: Number.NaN }, ...someOps({ tree, count })]
         await storage.appendLocal(spaceId, edits)
         same(await drain(storage, following(count)), someOps({ tree, count }))
         const kept = await treeOf(storage, tree)
@@ -472,11 +472,11 @@ export const clientStorageCases: readonly StorageCase[] = [
       await storage.appendLocal(spaceId, held)
       await storage.putSyncState(spaceId, reconciling(0))
       await storage.appendLocal(spaceId, someOps({ from: 301 }))
-      const [odd] = someOps({ from: 302 })
-      if (odd === undefined) throw new Error('no operation')
-      await storage.settleOutbox(spaceId, [], [refused(odd)], reconciling(0))
+      const [rejectedOp] = someOps({ from: 302 })
+      if (rejectedOp === undefined) throw new Error('no operation')
+      await storage.settleOutbox(spaceId, [], [refused(rejectedOp)], reconciling(0))
       await storage.appendLocal(otherSpaceId, someOps({ space: otherSpaceId }))
-      await storage.appendRemote(spaceId, [...held.slice(0, 200), odd], reconciling(201))
+      await storage.appendRemote(spaceId, [...held.slice(0, 200), rejectedOp], reconciling(201))
       await storage.appendRemote(spaceId, held.slice(200, 203), reconciling(204))
       same(await storage.queueMissing(spaceId, log), 97)
       same(await outboxOf(storage), [...someOps({ from: 301 }), ...held.slice(203)])

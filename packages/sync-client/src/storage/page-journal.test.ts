@@ -13,7 +13,7 @@ function edit(clock: number, value?: string): TreeOperation {
 }
 
 /** A `localStorage` in memory, with room for `room` entries. */
-function store(room = 100): JournalStore & { readonly texts: Map<string, string> } {
+function createStore(room = 100): JournalStore & { readonly texts: Map<string, string> } {
   const texts = new Map<string, string>()
   return {
     texts,
@@ -37,51 +37,51 @@ async function storageWithSpace() {
 }
 
 test('an edit is noted before it is written, and its note removed afterwards', async () => {
-  const there = store()
-  const journal = createPageJournal(there)
-  await journal.around(spaceId, [edit(1, 'x')], async () => expect(there.texts.size).toBe(1))
-  expect(there.texts.size).toBe(0)
+  const store = createStore()
+  const journal = createPageJournal(store)
+  await journal.around(spaceId, [edit(1, 'x')], async () => expect(store.texts.size).toBe(1))
+  expect(store.texts.size).toBe(0)
 })
 
 test('edits that a page could not store are stored by the next page, removals included', async () => {
-  const there = store()
-  const page = createPageJournal(there)
+  const store = createStore()
+  const page = createPageJournal(store)
   void page.around(spaceId, [edit(1, 'x'), edit(2)], () => new Promise(() => {}))
   void page.around(spaceId, [edit(3, 'y')], () => new Promise(() => {}))
   const storage = await storageWithSpace()
-  const { stored, left } = await createPageJournal(there).recover(storage)
-  expect(left.size).toBe(0)
+  const { stored, unstored } = await createPageJournal(store).recover(storage)
+  expect(unstored.size).toBe(0)
   expect(stored.map(({ ops }) => ops.length)).toEqual([2, 1])
   const kept = await storage.readTree(spaceId, treeId)
   expect(kept.toSorted((a, b) => a.clock - b.clock)).toEqual([edit(1, 'x'), edit(2), edit(3, 'y')])
-  expect(there.texts.size).toBe(0)
+  expect(store.texts.size).toBe(0)
 })
 
 test('notes of deleted spaces and unreadable notes are removed without being stored', async () => {
-  const there = store()
-  there.texts.set('t69-edits/1', JSON.stringify({ spaceId: 'b'.repeat(32), ops: [edit(1, 'x')] }))
-  there.texts.set('t69-edits/2', '{"spaceId":')
-  there.texts.set('t69-edits/3', JSON.stringify({ spaceId, ops: [{ clock: 0 }] }))
-  there.texts.set('theme', 'dark')
+  const store = createStore()
+  store.texts.set('t69-edits/1', JSON.stringify({ spaceId: 'b'.repeat(32), ops: [edit(1, 'x')] }))
+  store.texts.set('t69-edits/2', '{"spaceId":')
+  store.texts.set('t69-edits/3', JSON.stringify({ spaceId, ops: [{ clock: 0 }] }))
+  store.texts.set('theme', 'dark')
   const storage = await storageWithSpace()
-  await createPageJournal(there).recover(storage)
+  await createPageJournal(store).recover(storage)
   expect(await storage.readTree(spaceId, treeId)).toEqual([])
-  expect(Array.from(there.texts.keys())).toEqual(['theme'])
+  expect(Array.from(store.texts.keys())).toEqual(['theme'])
 })
 
 test('edits that the storage refuses during recovery stay noted', async () => {
-  const there = store()
-  void createPageJournal(there).around(spaceId, [edit(1, 'x')], () => new Promise(() => {}))
+  const store = createStore()
+  void createPageJournal(store).around(spaceId, [edit(1, 'x')], () => new Promise(() => {}))
   const storage = await storageWithSpace()
   storage.appendLocal = () => Promise.reject(new Error('full'))
-  const journal = createPageJournal(there)
-  expect(await journal.recover(storage)).toEqual({ stored: [], left: new Set([spaceId]) })
+  const journal = createPageJournal(store)
+  expect(await journal.recover(storage)).toEqual({ stored: [], unstored: new Set([spaceId]) })
   expect(journal.noted(spaceId)).toEqual([edit(1, 'x')])
 })
 
 test('an edit that a tab adds to its note while another tab stores the note stays noted', async () => {
-  const there = store()
-  const writing = createPageJournal(there)
+  const store = createStore()
+  const writing = createPageJournal(store)
   writing.hold(spaceId, [edit(1, 'x')])
   const storage = await storageWithSpace()
   const append = storage.appendLocal.bind(storage)
@@ -89,50 +89,50 @@ test('an edit that a tab adds to its note while another tab stores the note stay
     writing.hold(spaceId, [edit(1, 'x'), edit(2, 'y')])
     await append(...edits)
   }
-  const starting = createPageJournal(there)
+  const starting = createPageJournal(store)
   await starting.recover(storage)
   expect(starting.noted(spaceId)).toContainEqual(edit(2, 'y'))
 })
 
 test('an edit is written even if the journal is full', async () => {
   const written: string[] = []
-  const journal = createPageJournal(store(0))
+  const journal = createPageJournal(createStore(0))
   await journal.around(spaceId, [edit(1, 'x')], async () => void written.push('x'))
   expect(written).toEqual(['x'])
 })
 
 test('edits whose write failed stay noted, once each, until a write succeeds', async () => {
-  const there = store()
-  const journal = createPageJournal(there)
+  const store = createStore()
+  const journal = createPageJournal(store)
   const full = () => Promise.reject(new Error('disk full'))
   await expect(journal.around(spaceId, [edit(1, 'x')], full)).rejects.toThrow('disk full')
   await expect(journal.around(spaceId, [edit(1, 'x'), edit(2, 'y')], full)).rejects.toThrow('disk full')
-  expect(there.texts.size).toBe(1)
-  expect(Array.from(there.texts.values())[0]).toContain('"y"')
+  expect(store.texts.size).toBe(1)
+  expect(Array.from(store.texts.values())[0]).toContain('"y"')
   await journal.around(spaceId, [edit(1, 'x'), edit(2, 'y')], async () => {})
-  expect(there.texts.size).toBe(0)
+  expect(store.texts.size).toBe(0)
 })
 
 test('any number of waiting edits are noted, in notes of bounded size, until their write succeeds', async () => {
-  const there = store()
-  const journal = createPageJournal(there)
+  const store = createStore()
+  const journal = createPageJournal(store)
   const edits = Array.from({ length: 30 }, (_, index) => edit(index + 1, 'x'.repeat(20_000)))
   for (const count of [1, 7, 30]) journal.hold(spaceId, edits.slice(0, count))
   expect(journal.noted(spaceId).toSorted((a, b) => a.clock - b.clock)).toEqual(edits)
-  expect(Math.max(...Array.from(there.texts.values(), (text) => text.length))).toBeLessThan(101_000)
+  expect(Math.max(...Array.from(store.texts.values(), (text) => text.length))).toBeLessThan(101_000)
   await journal.around(spaceId, edits, async () => {})
-  expect(there.texts.size).toBe(0)
+  expect(store.texts.size).toBe(0)
 })
 
 test('a page that takes over the notes of several pages removes all of them when their edits are written', async () => {
-  const there = store()
-  const before = createPageJournal(there)
+  const store = createStore()
+  const before = createPageJournal(store)
   for (const clock of [1, 2, 3]) before.hold(spaceId, [edit(clock, 'x')])
-  expect(there.texts.size).toBe(3)
-  const journal = createPageJournal(there)
+  expect(store.texts.size).toBe(3)
+  const journal = createPageJournal(store)
   const ops = journal.takeOver(spaceId)
   expect(ops).toHaveLength(3)
-  expect(there.texts.size).toBe(1)
+  expect(store.texts.size).toBe(1)
   await journal.around(spaceId, [...ops, edit(4, 'y')], async () => {})
-  expect(there.texts.size).toBe(0)
+  expect(store.texts.size).toBe(0)
 })

@@ -24,7 +24,7 @@ export interface PageJournal {
 export interface Recovered {
   readonly stored: readonly NotedEdits[]
   /** The spaces whose edits the storage refused. Those stay noted. */
-  readonly left: ReadonlySet<SpaceId>
+  readonly unstored: ReadonlySet<SpaceId>
 }
 
 /** The part of `localStorage` that a journal needs. */
@@ -81,7 +81,7 @@ export function createPageJournal(store: JournalStore): PageJournal {
     },
     async recover(storage) {
       const stored: NotedEdits[] = []
-      const left = new Set<SpaceId>()
+      const unstored = new Set<SpaceId>()
       for (const { key, text, note } of notes()) {
         try {
           if (note !== null && (await storage.getSpace(note.spaceId)) !== undefined) {
@@ -92,10 +92,10 @@ export function createPageJournal(store: JournalStore): PageJournal {
           if (store.getItem(key) === text) store.removeItem(key)
         } catch {
           // The storage refuses the edits now: their note stays.
-          if (note !== null) left.add(note.spaceId)
+          if (note !== null) unstored.add(note.spaceId)
         }
       }
-      return { stored, left }
+      return { stored, unstored }
     },
   }
 }
@@ -106,7 +106,7 @@ export const noJournal: PageJournal = {
   hold: () => {},
   noted: () => [],
   takeOver: () => [],
-  recover: async () => ({ stored: [], left: new Set() }),
+  recover: async () => ({ stored: [], unstored: new Set() }),
 }
 
 function pieces(ops: readonly TreeOperation[]): { readonly name: string; readonly texts: string[] }[] {

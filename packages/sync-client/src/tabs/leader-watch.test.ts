@@ -5,59 +5,59 @@ import { createLeaderWatch } from './leader-watch.ts'
 
 function setUp() {
   const time = createManualTime()
-  const said: string[] = []
+  const calls: string[] = []
   const watch = createLeaderWatch(time, {
-    ask: () => said.push('asked'),
-    onSilent: () => said.push('silent'),
+    ask: () => calls.push('asked'),
+    onSilent: () => calls.push('silent'),
   })
-  return { time, said, watch }
+  return { time, calls, watch }
 }
 
 describe('The leader watch', () => {
   it('asks twice before it reports that the leader is silent', async () => {
-    const { time, said, watch } = setUp()
+    const { time, calls, watch } = setUp()
     watch.expect()
     watch.expect()
-    expect(said).toEqual(['asked'])
+    expect(calls).toEqual(['asked'])
     await time.pass(3_000)
-    expect(said).toEqual(['asked', 'asked'])
+    expect(calls).toEqual(['asked', 'asked'])
     await time.pass(2_999)
-    expect(said).toEqual(['asked', 'asked'])
+    expect(calls).toEqual(['asked', 'asked'])
     await time.pass(1)
-    expect(said).toEqual(['asked', 'asked', 'silent'])
+    expect(calls).toEqual(['asked', 'asked', 'silent'])
     await time.pass(60_000)
-    expect(said).toHaveLength(3)
+    expect(calls).toHaveLength(3)
   })
 
   it('stops asking after an answer, and asks again when there is new work for the leader', async () => {
-    const { time, said, watch } = setUp()
+    const { time, calls, watch } = setUp()
     watch.expect()
     watch.heard()
     await time.pass(60_000)
-    expect(said).toEqual(['asked'])
+    expect(calls).toEqual(['asked'])
     watch.expect()
-    expect(said).toEqual(['asked', 'asked'])
+    expect(calls).toEqual(['asked', 'asked'])
   })
 
   it('asks every few seconds while somebody looks at the tab', async () => {
-    const { time, said, watch } = setUp()
+    const { time, calls, watch } = setUp()
     watch.look()
     for (let round = 1; round <= 5; round++) {
-      expect(said).toEqual(Array.from({ length: round }, () => 'asked'))
+      expect(calls).toEqual(Array.from({ length: round }, () => 'asked'))
       watch.heard()
       await time.pass(10_000)
     }
     watch.heard()
     watch.rest()
     await time.pass(60_000)
-    expect(said).toHaveLength(6)
+    expect(calls).toHaveLength(6)
   })
 
   it('reports nothing after it is stopped', async () => {
-    const { time, said, watch } = setUp()
+    const { time, calls, watch } = setUp()
     watch.look()
     watch.stop()
     await time.pass(60_000)
-    expect(said).toEqual(['asked'])
+    expect(calls).toEqual(['asked'])
   })
 })

@@ -60,10 +60,10 @@ export async function writeOps(
     await db.treeOps.bulkPut(ops.map(rowFromOperation))
     return
   }
-  const odd = ops.filter((op) => operationProblem(op) !== undefined)
-  const plain = odd.length === 0 ? ops : ops.filter((op) => operationProblem(op) === undefined)
-  await db.treeOps.bulkPut(odd.map(rowFromOperation))
-  for (const [treeId, treeOps] of groupByTree(plain)) {
+  const unbatchable = ops.filter((op) => operationProblem(op) !== undefined)
+  const batchable = unbatchable.length === 0 ? ops : ops.filter((op) => operationProblem(op) === undefined)
+  await db.treeOps.bulkPut(unbatchable.map(rowFromOperation))
+  for (const [treeId, treeOps] of groupByTree(batchable)) {
     await removeRows(db, spaceId, treeId, treeOps)
     await addSegments(db, spaceId, treeId, treeOps, logId)
   }
