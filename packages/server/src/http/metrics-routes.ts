@@ -5,7 +5,7 @@ import { SyncError } from '@t69/protocol'
 import { bearerTokenOf } from './authenticate.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 
-/** The route of Prometheus metrics, for anyone with the operator's token. Without a configured token it does not exist. */
+/** The route of Prometheus metrics, for anyone with the operator's token. It exists only if one is configured. */
 export function metricsRoutes(app: HttpApp, { config, metrics }: RouteDeps): void {
   const { metricsToken } = config
   if (metricsToken === undefined) return

@@ -21,7 +21,7 @@ export function requireMember(access: Access, spaceId: SpaceId, { userId }: Call
   return role
 }
 
-/** Checks a right by the caller's role as it is now. Throws `forbidden` without it, and `not_found` like `requireMember`. */
+/** Checks a right by the caller's role as it is now. Throws `forbidden`, and `not_found` like `requireMember`. */
 export function requireRight(access: Access, spaceId: SpaceId, caller: Caller, right: Right): void {
   const role = requireMember(access, spaceId, caller)
   if (rightsOf(role)[right]) return

@@ -18,9 +18,9 @@ export function clearSessionCookie(request: FastifyRequest, reply: FastifyReply)
 
 /**
  * The refresh token from the cookie, if there is one. Throws `forbidden` when a page of another origin sent the
- * request. `SameSite=Strict` keeps the cookie from other sites, but other ports and subdomains are the same site, so the
- * browser's headers about the page are checked too. A program other than a browser sends neither header, and nobody
- * else can use its cookie.
+ * request. `SameSite=Strict` keeps the cookie from other sites, but other ports and subdomains are the same site, so
+ * the browser's headers about the page are checked too. A program other than a browser sends neither header, and
+ * nobody else can use its cookie.
  */
 export function sessionCookieOf(
   request: FastifyRequest,

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 
 import { SyncError, type UserId } from '@t69/protocol'
 
-/** Large answers that may wait for one user. Two devices may read at once; unread answers of any size wait in memory. */
+/** Large answers that may wait for one user, in memory and of any size. Two devices may read at once. */
 const maxUnread = 2
 
 /** Large answers that are sent and not read yet. */

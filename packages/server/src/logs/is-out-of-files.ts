@@ -2,7 +2,7 @@ import { SyncError } from '@t69/protocol'
 
 import { StorageFailure } from '../sqlite/storage-failure.ts'
 
-/** Whether `OpLogs.open` seems to have failed for lack of file handles. SQLite does not say why it cannot open a file. */
+/** Whether `OpLogs.open` seems to have failed for lack of file handles: SQLite does not say why it failed. */
 export function isOutOfFiles(error: unknown): boolean {
   if (!(error instanceof SyncError) || !(error.cause instanceof StorageFailure)) return false
   const { cause } = error.cause

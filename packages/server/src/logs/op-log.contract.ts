@@ -204,7 +204,7 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       log.close()
     })
 
-    it('[LC5] keeps its operations, its log id and the epoch of the newest operation when it is closed and opened', () => {
+    it('[LC5] keeps operations, log id and newest epoch when it is closed and opened', () => {
       const logs = create()
       const first = newEpoch()
       const log = logs.open(spaceId, first)

@@ -112,8 +112,8 @@ function lastOwnerMessage(names: readonly string[]): string {
 }
 
 /**
- * Empties the write-ahead log, which still has the deleted pages. Does not wait for a reader of the database, which keeps
- * it from being emptied: the next checkpoint empties it then.
+ * Empties the write-ahead log, which still has the deleted pages. Does not wait for a reader of the database, which
+ * keeps it from being emptied: the next checkpoint empties it then.
  */
 function emptyWal(db: Database): void {
   const waitMs = Number(db.pragma('busy_timeout', { simple: true }))

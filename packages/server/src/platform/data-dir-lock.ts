@@ -14,7 +14,8 @@ export class DataDirLockedError extends Error {
 /**
  * Keeps a second server out of the directory: two would number the same log. The lock is SQLite's own
  * exclusive lock on an empty file, which the operating system releases however the process ends. Waits
- * a moment for a predecessor that is just going. Throws `DataDirLockedError`. Returns what releases it.
+ * up to `waitMs` for a predecessor that is shutting down. The returned function releases the lock. Throws
+ * `DataDirLockedError`.
  */
 export function lockDataDir(dataDir: string, waitMs = 2000): () => void {
   const db = new Sqlite(join(dataDir, 'server.lock'), { timeout: waitMs })

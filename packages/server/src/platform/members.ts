@@ -31,7 +31,7 @@ export interface Members extends Access {
   changeRole(spaceId: SpaceId, userId: UserId, role: Role, now: number): void
   /** Removes a member who leaves. Throws like `changeRole`. */
   remove(spaceId: SpaceId, userId: UserId): void
-  /** Removes a member and withdraws every invite of the space, which would let them in again. Throws like `changeRole`. */
+  /** Removes a member, and withdraws every invite: a link would let them in again. Throws like `changeRole`. */
   expel(spaceId: SpaceId, userId: UserId, now: number): void
 }
 

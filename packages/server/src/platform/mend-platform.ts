@@ -9,7 +9,8 @@ export class DamagedPlatformError extends Error {
 /**
  * Examines the database before SQLite replays a write-ahead log beside it. The log that a crash left does not belong to
  * an older copy that was restored since: together they would give a state that never was. Such a log is set aside;
- * returns its new path. Throws `DamagedPlatformError`: it does not start over with empty accounts, since no device could fill them.
+ * returns its new path. Throws `DamagedPlatformError` rather than start over with no accounts, since no device could
+ * restore them.
  */
 export function mendPlatform(path: string, now: number): string | undefined {
   const damage = damageOf(path)

@@ -13,8 +13,8 @@ export interface PasswordCost {
 }
 
 /**
- * Hashes at once, and hashes that may wait. Each takes 19 MiB and a core for tens of milliseconds, on the thread pool of
- * four that files and name look-ups use too. When the queue is full, a refusal is better than a longer wait.
+ * Hashes at once, and hashes that may wait. Each takes 19 MiB and a core for tens of milliseconds, on the thread pool
+ * of four that files and name look-ups use too. When the queue is full, a refusal is better than a longer wait.
  */
 const maxAtOnce = 2
 const maxWaiting = 64

@@ -19,7 +19,7 @@ export interface PlatformTables {
     id: string
     user_id: UserId
     created_at: number
-    /** Moves with every refresh. */
+    /** Postponed by every refresh. */
     expires_at: number
     /** The generation whose refresh tokens are valid. */
     generation: number
@@ -60,7 +60,7 @@ export interface PlatformTables {
     /** How many people joined by it. */
     uses: number
   }
-  /** Deleted spaces whose file may still be there, until it is removed: survives a crash in between. */
+  /** Deleted spaces whose file is not removed yet, so that a crash in between loses none of them. */
   space_deletions: {
     space_id: SpaceId
     deleted_at: number

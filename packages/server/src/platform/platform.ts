@@ -53,7 +53,7 @@ export interface PlatformOptions {
   readonly now?: () => number
 }
 
-/** Opens the platform. Throws also `LostAccountsError`, `DamagedPlatformError`, `NewerSchemaError`, and what SQLite throws. */
+/** Opens the platform. Throws also `LostAccountsError`, `DamagedPlatformError`, `NewerSchemaError` and SQLite's errors. */
 export function openPlatform(options: PlatformOptions): Platform {
   const { dataDir, synchronous, refreshTokenTtlMs, now = Date.now } = options
   // Nobody else on the machine may read it.

@@ -20,8 +20,8 @@ export class SigningSecretError extends Error {
 }
 
 /**
- * The secret that signs access tokens, kept in `<dataDir>/signing-secret` (mode 0600) and made at the first start. If it
- * is lost, every client renews its access token once. Throws `SigningSecretError`.
+ * The secret that signs access tokens, kept in `<dataDir>/signing-secret` (mode 0600) and made at the first start. If
+ * it is lost, every client renews its access token once. Throws `SigningSecretError`.
  */
 export function readOrMakeSigningSecret(dataDir: string): string {
   const path = join(dataDir, 'signing-secret')

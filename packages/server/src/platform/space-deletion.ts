@@ -15,9 +15,9 @@ export interface SpaceDeletion {
 }
 
 /**
- * Deletes in an order that a crash cannot harm: first the row, with a note of the file, then the sockets, then the file,
- * then the note. While the note is there the id cannot be registered again, or its new owner would read the old
- * content.
+ * Deletes in an order that a crash cannot harm: first the row, with a note of the file, then the sockets, then the
+ * file, then the note. While the note is there the id cannot be registered again, or its new owner would read the
+ * old content.
  */
 export function createSpaceDeletion(deps: {
   readonly records: SpaceRecords

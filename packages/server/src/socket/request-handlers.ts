@@ -18,7 +18,7 @@ import { requireRight, requireRightInJoined } from './require-right.ts'
 import type { Rooms } from './rooms.ts'
 import type { UserConnection } from './user-connection.ts'
 
-/** Each handler calls `ack` once, or else throws or rejects before it does. An error that is not a `SyncError` is a bug. */
+/** Each handler calls `ack` once, or throws or rejects before it does. Any error but a `SyncError` is a bug. */
 export type RequestHandlers = {
   [N in RequestName]: (
     connection: UserConnection,

@@ -29,7 +29,7 @@ export interface Occupant {
   readonly missedPresence: Map<string, boolean>
 }
 
-/** The sockets in one space. The bytes that wait for a slow reader are bounded: it gets the rest once it has drained. */
+/** The sockets in one space. Bounds the bytes that wait for a slow reader, which gets the rest once it has drained. */
 export interface Room {
   readonly size: number
   occupants(): IterableIterator<Occupant>

@@ -8,7 +8,7 @@ import { requireRightInJoined } from './require-right.ts'
 import type { Rooms } from './rooms.ts'
 import type { UserConnection } from './user-connection.ts'
 
-/** Each handler drops a malformed payload, acts, or throws: nobody waits for an answer. An error that is not a `SyncError` is a bug. */
+/** Each handler drops a malformed payload, acts, or throws. Nobody is answered. Any error but a `SyncError` is a bug. */
 export type SignalHandlers = Readonly<
   Record<SignalName, (connection: UserConnection, payload: unknown) => void>
 >

@@ -263,7 +263,7 @@ it('[AU5] serves no socket whose session ended between its handshake and its fir
   await answer.catch(() => {})
 })
 
-it('[AP4] keeps little in memory for a client that reads nothing, and tells it to pull once it reads again', async () => {
+it('[AP4] keeps little for a client that reads nothing, and tells it to pull once it reads again', async () => {
   await using server = await startServer()
   const [writer, slow] = [server.connect(goodAuth()), server.connect(goodAuth())]
   for (const client of [writer, slow]) await client.timeout(5_000).emitWithAck('space:join', { spaceId })

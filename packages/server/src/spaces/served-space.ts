@@ -16,7 +16,7 @@ import { admit, createStage, type LogView } from './admit.ts'
 import type { Quotas } from './quotas.ts'
 import type { LogState, Publish, Push, PushOutcome, Space } from './space.ts'
 
-/** Bytes that an operation takes in a file besides its value: ids in two rows, one in the table and one in its index. */
+/** Bytes that an operation takes in a file besides its value: ids in a row of the table and in one of its index. */
 const bytesPerOp = 250
 
 /** Trees of a space whose highest clock is remembered. Finding a clock again costs microseconds. */

@@ -70,6 +70,6 @@ export interface Space {
    * the commit, in log order with the publishing of other pushes: on one socket, acks and appends keep the log's order.
    */
   push(push: Push, settle: (outcome: PushOutcome) => void): void
-  /** The page that begins after `after`. Throws `storage_failed`, and `invalid_request` for a position after the head. */
+  /** The page after `after`. Throws `storage_failed`, and `invalid_request` for a position after the head. */
   pull(after: number, maxBytes?: number): Page
 }

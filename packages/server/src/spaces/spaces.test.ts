@@ -22,8 +22,8 @@ import type { Commit, PushOutcome } from './space.ts'
 import { createSpaces, type Spaces, type SpacesOptions } from './spaces.ts'
 
 /**
- * Logs that count their calls, and fail when told to. A log is displaced once `inner` is no longer the store that it was
- * opened in.
+ * Logs that count their calls, and fail when told to. A log is displaced once `inner` is no longer the store that it
+ * was opened in.
  */
 function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
   const watched = {
