@@ -175,7 +175,7 @@ export default defineConfig({
         socket: { imports: ['spaces', 'limits', 'ports'], forbids: [sql, fastify] },
         trees: { imports: ['spaces/tree-reader', 'logs/read-only-log'], forbids: [sql, fastify, sockets] },
         spaces: {
-          imports: ['logs/op-log', 'logs/same-content', 'logs/is-out-of-files', 'limits', 'ports'],
+          imports: ['logs/op-log', 'logs/is-out-of-files', 'limits', 'ports'],
           forbids: [sql, fastify, sockets],
         },
         platform: { imports: ['sqlite', 'ports'], forbids: [fastify, sockets] },

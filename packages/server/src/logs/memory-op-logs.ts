@@ -1,4 +1,5 @@
 import {
+  hasSameContent,
   type Epoch,
   type LogId,
   nullVertexId,
@@ -11,7 +12,6 @@ import {
 } from '@t69/protocol'
 
 import type { OpLog, OpLogs } from './op-log.ts'
-import { hasSameContent } from './same-content.ts'
 
 /** About how many bytes an operation takes in a file, besides its value. */
 const bytesPerOp = 250

@@ -1,4 +1,5 @@
 import {
+  hasSameContent,
   limits,
   nullVertexId,
   type ErrorBody,
@@ -9,7 +10,6 @@ import {
 } from '@t69/protocol'
 
 import type { OpLog, VertexName } from '../logs/op-log.ts'
-import { hasSameContent } from '../logs/same-content.ts'
 
 /** The part of a log that admission asks. */
 export type LogView = Pick<OpLog, 'compare' | 'maxClock' | 'wasDeleted'>

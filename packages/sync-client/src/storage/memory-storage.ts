@@ -1,4 +1,11 @@
-import { opKey, type LogId, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
+import {
+  hasSameContent,
+  opKey,
+  type LogId,
+  type SpaceId,
+  type TreeId,
+  type TreeOperation,
+} from '@t69/protocol'
 
 import type {
   ClientStorage,
@@ -9,7 +16,7 @@ import type {
   SyncState,
 } from './client-storage.ts'
 import { LeaderTerm } from './leader-term.ts'
-import { byClock, groupByTree, opIdInTree, sameContent, spaceTreeFirst } from './op-order.ts'
+import { byClock, groupByTree, opIdInTree, spaceTreeFirst } from './op-order.ts'
 import { fitsSlice, packEdits } from './outbox-entries.ts'
 import { beginsReconciliation } from './reconciliation.ts'
 
@@ -187,7 +194,7 @@ class MemoryStorage implements ClientStorage {
     for (const { op } of record.rejected.values()) {
       const tree = record.trees.get(op.treeId)
       const held = tree?.get(opIdInTree(op))
-      if (held !== undefined && sameContent(held.op, op)) tree?.delete(opIdInTree(op))
+      if (held !== undefined && hasSameContent(held.op, op)) tree?.delete(opIdInTree(op))
     }
     record.rejected.clear()
   }

@@ -11,16 +11,6 @@ export function byClock(a: TreeOperation, b: TreeOperation): number {
   return a.peerId < b.peerId ? -1 : a.peerId > b.peerId ? 1 : 0
 }
 
-/** Whether two operations with one id have the same content. Compares values as JSON: the codec keeps key order. */
-export function sameContent(a: TreeOperation, b: TreeOperation): boolean {
-  return (
-    a.targetId === b.targetId &&
-    a.parentId === b.parentId &&
-    a.key === b.key &&
-    JSON.stringify(a.value) === JSON.stringify(b.value)
-  )
-}
-
 /** Groups operations by tree, each list in the given order. */
 export function groupByTree(ops: Iterable<TreeOperation>): Map<TreeOperation['treeId'], TreeOperation[]> {
   const trees = new Map<TreeOperation['treeId'], TreeOperation[]>()

@@ -1,6 +1,6 @@
-import { decodeBatch, encodeBatch, type SpaceId, type TreeOperation } from '@t69/protocol'
+import { decodeBatch, encodeBatch, hasSameContent, type SpaceId, type TreeOperation } from '@t69/protocol'
 
-import { groupByTree, opIdInTree, sameContent } from '../op-order.ts'
+import { groupByTree, opIdInTree } from '../op-order.ts'
 import type { LocalDb } from './local-db-schema.ts'
 import { operationFromRow, rowKey } from './operation-row.ts'
 
@@ -17,7 +17,7 @@ export async function discardOps(
     const discarded = new Map(treeOps.map((op) => [opIdInTree(op), op]))
     const isDiscarded = (op: TreeOperation): boolean => {
       const other = discarded.get(opIdInTree(op))
-      return other !== undefined && sameContent(op, other)
+      return other !== undefined && hasSameContent(op, other)
     }
     for (const row of await db.treeOps.bulkGet(treeOps.map(rowKey))) {
       const op = row === undefined ? undefined : operationFromRow(row)
