@@ -105,6 +105,30 @@ const guards: readonly Guard[] = [
     project: 'packages/sync-client',
     fails: ['packages/sync-client/src'],
   },
+  {
+    change: 'a column that the op log does not read',
+    edits: [{ within: 'packages/server/src/logs', find: "  'value',\n] as const", replace: '] as const' }],
+    project: 'packages/server',
+    fails: ['packages/server/src/logs/space-queries.ts'],
+  },
+  {
+    change: 'a column that the op log does not write',
+    edits: [{ within: 'packages/server/src/logs', find: '      value: given.value,\n', replace: '' }],
+    project: 'packages/server',
+    fails: ['packages/server/src/logs/space-queries.ts'],
+  },
+  {
+    change: 'a kind of dialog that says neither what it is about nor how it is drawn',
+    edits: [
+      {
+        within: 'apps/t69/src/lib/state/ui.svelte.ts',
+        find: '  readonly deleted: object\n',
+        replace: '  readonly deleted: object\n  readonly report: object\n',
+      },
+    ],
+    project: 'apps/t69',
+    fails: ['apps/t69/src/lib/state/ui.svelte.ts', 'apps/t69/src/lib/ui/dialogs/dialog-components.ts'],
+  },
 ]
 
 let copy: WorkspaceCopy
