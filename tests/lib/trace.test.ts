@@ -1,5 +1,5 @@
 import { Replica } from '@t69/replica'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
 import { applyEdit, filesOf } from './file-tree.ts'
 import { finalFiles, readTrace } from './trace.ts'
@@ -24,13 +24,4 @@ test('a moved file keeps its vertex, gets its new name, and leaves no file at it
   expect(filesOf(tree)).toEqual(new Map([['lib/deep/new.ts', file]]))
   applyEdit(tree, { kind: 'delete', path: 'lib/deep/new.ts' })
   expect(filesOf(tree)).toEqual(new Map())
-})
-
-test('a missing history is an error that names the file and where it was expected', () => {
-  vi.stubEnv('T69_SHARED_DATA', '/nowhere')
-  try {
-    expect(() => readTrace('kysely')).toThrow(/kysely\.ndjson\.gz is not there: looked for \/nowhere\/traces/)
-  } finally {
-    vi.unstubAllEnvs()
-  }
 })

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 
@@ -23,16 +23,11 @@ export interface FileContent {
   readonly bytes: number
 }
 
-/** Reads the history called `name`, in topological order. Throws if it is not on this machine. */
+const dataFolder = join(import.meta.dirname, '../data')
+
+/** Reads the history called `name` from `tests/data`, in topological order. */
 export function readTrace(name: string): TraceCommit[] {
-  const folder = process.env['T69_SHARED_DATA'] ?? join(import.meta.dirname, '../../../shared/data')
-  const file = join(folder, 'traces', `${name}.ndjson.gz`)
-  if (!existsSync(file)) {
-    throw new Error(
-      `the history ${name}.ndjson.gz is not there: looked for ${file}. ` +
-        'It is looked for in ../shared/data beside the repository; T69_SHARED_DATA names another folder.',
-    )
-  }
+  const file = join(dataFolder, `${name}.ndjson.gz`)
   const lines = gunzipSync(readFileSync(file)).toString('utf8').trimEnd().split('\n')
   return lines.map((line, index) => parseCommit(JSON.parse(line), `${file}:${index + 1}`))
 }
