@@ -44,51 +44,48 @@ function layer(files: string | string[], ...patterns: Forbidden[]) {
   return { files: [files].flat(), rules: { 'eslint/no-restricted-imports': rule } }
 }
 
-/**
- * Rooms of a package on floors, the uppermost first: a room imports from the floors below its own, through each
- * room's door (`index.ts`), and from nothing else. A room is a folder, or a file beside them (`api.ts`).
- */
-function floors(folder: string, plan: readonly (readonly string[])[], ...also: Forbidden[]) {
-  const all = plan.flat()
-  const order = plan.map((floor) => floor.join(', ')).join(' > ')
-  return all.map((room) => {
-    const floor = plan.findIndex((it) => it.includes(room))
-    const closed = plan.slice(0, floor + 1).flat()
-    return layer(
-      [`${folder}/${room}/**`, `${folder}/${room}.ts`],
-      ...also,
-      {
-        regex: `^\\.{1,2}/(\\.\\./)*(${closed.filter((it) => it !== room).join('|') || 'none'})(/|\\.ts$)`,
-        message: `A room imports from those below it: ${order}.`,
-      },
-      {
-        group: [...all.flatMap((it) => (it === room ? [] : [`../**/${it}/**`])), '!../**/index.ts'],
-        message: 'Enter a room by its door, index.ts.',
-      },
-    )
-  })
-}
-
 /** A folder of a package: the rooms, or single files, that its files may import, and what else they must not. */
 interface Room {
   readonly imports: readonly string[]
   readonly forbids?: readonly Forbidden[]
 }
 
+/** Of what lies under `out`, only these folders and files. */
+function onlyThese(out: string, imports: readonly string[], message: string): Forbidden {
+  const allowed = imports.map((it) => `!${out}${it.endsWith('.ts') ? it : `${it}/**`}`)
+  return { group: [`${out}**`, ...allowed], message }
+}
+
 /**
  * Layers for the rooms of `src`. A file imports what it likes of its own room, and of the rest of the package only
- * what its room states: a room (`socket`) or one file (`logs/op-log`). Types count too.
+ * what its room states: a room (`socket`) or one file (`logs/op-log.ts`). Types count too.
  */
 function rooms(src: string, table: Readonly<Record<string, Room>>, ...always: Forbidden[]) {
   return Object.entries(table).flatMap(([room, { imports, forbids = [] }]) => {
     const message = `${room}/ imports ${imports.join(', ') || 'no other room'}.`
     // The way out of the room is `../` for a file in it, and `../../` for one in a folder in it.
     return ['../', '../../'].map((out) => {
-      const allowed = imports.map((it) => `!${out}${it.includes('/') ? `${it}.ts` : `${it}/**`}`)
-      const others: Forbidden = { group: [`${out}**`, ...allowed], message }
       const files = out === '../' ? `${src}/${room}/*` : `${src}/${room}/*/**`
-      return layer(files, ...always, ...forbids, others)
+      return layer(files, ...always, ...forbids, onlyThese(out, imports, message))
     })
+  })
+}
+
+/**
+ * Rooms on floors, the uppermost first: each imports from the floors below its own, through a room's door (`index.ts`,
+ * and that of a room inside it). A room is a folder, or a file at the top (`api.ts`).
+ */
+function floors(src: string, plan: readonly (readonly string[])[], ...always: Forbidden[]) {
+  const doors = plan.map((floor) =>
+    floor.map((room) => (room.endsWith('.ts') ? room : `${room}/**/index.ts`)),
+  )
+  return plan.flatMap((floor, level) => {
+    const below = doors.slice(level + 1).flat()
+    return floor.flatMap((room) =>
+      room.endsWith('.ts')
+        ? layer(`${src}/${room}`, ...always, onlyThese('./', below, `${room} imports ${below.join(', ')}.`))
+        : rooms(src, { [room]: { imports: below } }, ...always),
+    )
   })
 }
 
@@ -155,7 +152,7 @@ export default defineConfig({
         ['engine'],
         ['link'],
         ['account'],
-        ['api', 'machine'],
+        ['api.ts', 'machine'],
         ['storage', 'tabs'],
         ['runtime'],
       ],
@@ -173,9 +170,12 @@ export default defineConfig({
       {
         http: { imports: ['platform', 'spaces', 'limits', 'ports'], forbids: [sql, sockets] },
         socket: { imports: ['spaces', 'limits', 'ports'], forbids: [sql, fastify] },
-        trees: { imports: ['spaces/tree-reader', 'logs/read-only-log'], forbids: [sql, fastify, sockets] },
+        trees: {
+          imports: ['spaces/tree-reader.ts', 'logs/read-only-log.ts'],
+          forbids: [sql, fastify, sockets],
+        },
         spaces: {
-          imports: ['logs/op-log', 'logs/is-out-of-files', 'limits', 'ports'],
+          imports: ['logs/op-log.ts', 'logs/is-out-of-files.ts', 'limits', 'ports'],
           forbids: [sql, fastify, sockets],
         },
         platform: { imports: ['sqlite', 'ports'], forbids: [fastify, sockets] },

@@ -1,10 +1,6 @@
 import {
-  decodeBatch,
-  encodeBatch,
   errorBodyFrom,
-  limits,
   messageOf,
-  SyncError,
   type ErrorBody,
   type NotificationPayload,
   type SpaceId,
@@ -14,16 +10,17 @@ import {
 import type { Link } from '../link/index.ts'
 import {
   createSyncMachine,
+  step,
   type Effect,
   type LogRange,
   type Request,
-  step,
   type SyncEvent,
   type SyncMachine,
   type Write,
 } from '../machine/index.ts'
 import { backoffMs, restAfterMs, type Runtime } from '../runtime/index.ts'
-import { type ClientStorage, SupersededError, type SyncState } from '../storage/index.ts'
+import { SupersededError, type ClientStorage, type SyncState } from '../storage/index.ts'
+import { logRangeOf, sendRequest } from './space-requests.ts'
 
 export interface SpaceSyncDeps {
   readonly storage: ClientStorage
@@ -168,51 +165,15 @@ export function createSpaceSync(
     const askedOver = link
     const number = ++latestRequest
     if (askedOver === null) return
-    const event = await send(askedOver, request).catch((error: unknown): SyncEvent => ({
-      type: 'refused',
-      error: errorBodyFrom(error),
-    }))
+    const event = await sendRequest(spaceId, request, askedOver, deps.register).catch(
+      (error: unknown): SyncEvent => ({
+        type: 'refused',
+        error: errorBodyFrom(error),
+      }),
+    )
     // Drop a reply that the machine no longer waits for: it rejoined, or the connection broke.
     const isAwaited = number === latestRequest && machine.request === request.kind
     if (link === askedOver && isAwaited) dispatch(event)
-  }
-
-  /** Sends a request. Returns its reply, or its refusal, as an event. */
-  async function send(over: Link, request: Request): Promise<SyncEvent> {
-    switch (request.kind) {
-      case 'register':
-        await deps.register()
-        return { type: 'registered' }
-      case 'join': {
-        const { logId, epoch, cursor } = request.from
-        const known = logId === null || epoch === null ? {} : { logId, epoch, cursor }
-        const ack = await over.request('space:join', { spaceId, ...known })
-        return ack.ok ? { type: 'joined', reply: ack } : { type: 'refused', error: ack.error }
-      }
-      case 'pull': {
-        const { after, maxBytes } = request
-        const ack = await over.request('ops:pull', {
-          spaceId,
-          after,
-          ...(maxBytes < limits.batchBudgetBytes && { maxBytes }),
-        })
-        if (!ack.ok) return { type: 'refused', error: ack.error }
-        return { type: 'pulled', range: rangeOf(ack), head: ack.head }
-      }
-      case 'push': {
-        const batch = encodeBatch({ spaceId, ops: request.ops })
-        const ack = await over.request('ops:push', { spaceId, batch })
-        return ack.ok ? { type: 'pushed', ack } : { type: 'refused', error: ack.error }
-      }
-    }
-  }
-
-  function rangeOf(page: Omit<LogRange, 'ops'> & { readonly batch: Uint8Array }): LogRange {
-    const { logId, epoch, after, cursor, batch } = page
-    const decoded = decodeBatch(batch)
-    if (decoded.spaceId !== spaceId)
-      throw new SyncError('internal', 'The server sent a batch of another space')
-    return { logId, epoch, after, cursor, ops: decoded.ops }
   }
 
   return {
@@ -231,7 +192,7 @@ export function createSpaceSync(
     appended(payload) {
       let range: LogRange
       try {
-        range = rangeOf(payload)
+        range = logRangeOf(spaceId, payload)
       } catch {
         // A batch that cannot be read counts as lost: a range without operations leaves a gap, which is pulled.
         range = { ...payload, ops: [], after: payload.cursor }

@@ -5,9 +5,9 @@ import { createOtherTabs } from './other-tabs.ts'
 import type { Tabs } from './tabs.ts'
 
 /**
- * Tabs of one origin, over Web Locks and a BroadcastChannel. Each tab holds a lock of its own for as long as
- * it lives, and the one that leads another; the browser gives a lock to whoever waits for it when the tab
- * that holds it goes, however it goes. A tab that is frozen is not gone, so its lock can be taken from it.
+ * Tabs of one origin, over Web Locks and a BroadcastChannel. Each tab holds a lock of its own while it lives, and the
+ * tab that leads holds another. When a tab closes or dies, the browser gives its locks to the next that waits for
+ * them. A frozen tab keeps its locks, so the lead can be taken from it.
  */
 export function browserTabs(name: string): Tabs {
   const channel = new BroadcastChannel(name)
@@ -18,8 +18,8 @@ export function browserTabs(name: string): Tabs {
   const lockOf = (tab: string): string => lockPrefix + tab
   /** This tab holds its own lock, or was refused it. */
   const entered = Promise.withResolvers<boolean>()
-  /** Said before this tab holds its own lock: whoever hears of it by then would find it gone. */
-  let unsaid: unknown[] | null = []
+  /** Posted before this tab holds its own lock; without the lock, the other tabs would take this one to be gone. */
+  let unsent: unknown[] | null = []
 
   let candidate: { readonly onLead: () => void; readonly onLost: () => void } | null = null
   let leads = false
@@ -27,7 +27,7 @@ export function browserTabs(name: string): Tabs {
   let waiting = new AbortController()
 
   const request = (lock: string, granted: () => Promise<void>, refused = (): void => {}): void => {
-    // Fails when this tab is closed while it is still in the queue, and where the browser refuses locks.
+    // Rejects when this tab closes while it is still in the queue, and where the browser refuses locks.
     navigator.locks.request(lock, { signal }, granted).catch(refused)
   }
   const untilClosed = (): Promise<void> =>
@@ -39,7 +39,7 @@ export function browserTabs(name: string): Tabs {
   async function tryToLead(how: { signal: AbortSignal } | { steal: true }): Promise<void> {
     let isLost = false
     const held = navigator.locks.request(`${name}-lead`, how, async () => {
-      // A tab that was frozen may hear late that it leads, and of its loss right after: both are here by then.
+      // A tab that was frozen may be told late that it leads, and right after that it lost the lead. Wait for both.
       await navigator.locks.query()
       if (signal.aborted || isLost) return
       leads = true
@@ -50,7 +50,7 @@ export function browserTabs(name: string): Tabs {
       await held
     } catch {
       isLost = true
-      // Given up while it waited; else it was taken from it, and it waits again.
+      // It gave up waiting; otherwise the lead was taken from it, and it waits again.
       if (signal.aborted || ('signal' in how && how.signal.aborted && !leads)) return
       if (leads) candidate?.onLost()
       leads = false
@@ -65,8 +65,8 @@ export function browserTabs(name: string): Tabs {
   request(
     lockOf(id),
     () => {
-      if (!signal.aborted) for (const message of unsaid ?? []) channel.postMessage(message)
-      unsaid = null
+      if (!signal.aborted) for (const message of unsent ?? []) channel.postMessage(message)
+      unsent = null
       entered.resolve(true)
       return untilClosed()
     },
@@ -77,7 +77,7 @@ export function browserTabs(name: string): Tabs {
     request(lockOf(tab), async () => void (signal.aborted || onGone()))
   }
 
-  /** The tabs that live now, by the locks that they hold. */
+  /** The ids of the tabs that live now, from the locks that they hold. */
   async function living(): Promise<string[]> {
     const { held = [] } = await navigator.locks.query()
     return held.flatMap(({ name: lock }) =>
@@ -104,8 +104,8 @@ export function browserTabs(name: string): Tabs {
     },
     post(message) {
       if (signal.aborted) return
-      if (unsaid === null) channel.postMessage(message)
-      else unsaid.push(structuredClone(message))
+      if (unsent === null) channel.postMessage(message)
+      else unsent.push(structuredClone(message))
     },
     onMessage: (listener) => channel.addEventListener('message', (event) => listener(event.data)),
     watch,

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
-/** Which other tabs there are, so that a tab that is alone need not serialise what nobody reads. */
+/** Knows which other tabs there are, so that a tab that is alone need not serialise messages that no one reads. */
 export interface OtherTabs {
-  /** True only while it is certain: nobody is here, and whoever comes says so before it reads anything. */
+  /** True only while that is certain: no other tab lives, and one that opens makes itself known first. */
   readonly alone: boolean
   join(): Promise<void>
 }
@@ -19,8 +19,8 @@ export interface OtherTabsDeps {
 }
 
 /**
- * In milliseconds: how long a newcomer waits for the answers. A tab that is frozen gives none; it stores nothing
- * meanwhile, and never takes itself to be alone again.
+ * How long a tab that opens waits for the answers of the others, in milliseconds. A frozen tab does not answer; it
+ * stores nothing meanwhile, and never counts itself alone again.
  */
 const answerMs = 300
 
@@ -55,7 +55,7 @@ export function createOtherTabs({ name, id, signal, entered, living, watch }: Ot
     channel.close()
     answered.resolve()
   })
-  // A page that was put aside has missed greetings.
+  // A page that was frozen or set aside may have missed greetings.
   const doubt = (): void => {
     isCertain = false
   }
@@ -72,7 +72,7 @@ export function createOtherTabs({ name, id, signal, entered, living, watch }: Ot
       meet(tab)
       awaited.add(tab)
     }
-    // Whoever comes after this look has the lock of this tab to see, and greets.
+    // A tab that opens after this look sees the lock of this tab, and greets it.
     isCertain = true
     if (awaited.size === 0) return
     greet(null)

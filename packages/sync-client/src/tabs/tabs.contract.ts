@@ -1,8 +1,8 @@
 import type { Tabs } from './tabs.ts'
 
 /**
- * What every `Tabs` that has others does, as cases that need no test runner: they run under vitest on the
- * group in one process and on Web Locks, and in the pages of a browser.
+ * What every implementation of `Tabs` with more than one tab does. The cases need no test runner: they run under
+ * vitest on the group in one process and on Web Locks, and in the pages of a browser.
  */
 export interface TabsCase {
   readonly name: string
@@ -15,7 +15,7 @@ function noLoss(): void {
   throw new Error('nobody took the lead')
 }
 
-/** What happened so far, in order; `until` waits for more of it. */
+/** A list of what happened, in order. `until` waits until it has so many entries. */
 function createRecord<Entry>() {
   const entries: Entry[] = []
   const waiting = new Set<() => void>()
@@ -47,7 +47,7 @@ function equal(actual: unknown, expected: unknown, what: string): void {
   if (got !== wanted) throw new Error(`${what}: ${got}, not ${wanted}`)
 }
 
-/** Whatever was on its way between two tabs has arrived: a word there and back comes after it. */
+/** Resolves when everything that two tabs have posted has arrived: a message there and back comes after it. */
 async function settled(one: Tabs, other: Tabs): Promise<void> {
   const heard = createRecord<unknown>()
   const word = `settled ${Math.random()}`
@@ -59,7 +59,7 @@ async function settled(one: Tabs, other: Tabs): Promise<void> {
 
 export const tabsCases: readonly TabsCase[] = [
   {
-    name: 'one leads at a time, in the order in which they asked, and the next when it goes',
+    name: 'one tab leads at a time, in the order in which they asked, and the next when it closes',
     async run(group) {
       const leaders = createRecord<string>()
       const tabs = ['a', 'b', 'c'].map((name) => {
@@ -81,7 +81,7 @@ export const tabsCases: readonly TabsCase[] = [
     },
   },
   {
-    name: 'who goes before its turn never leads, and holds up nobody',
+    name: 'a tab that closes before its turn never leads, and delays no other',
     async run(group) {
       const leaders = createRecord<string>()
       const [a, b, c, late] = [group.tab(), group.tab(), group.tab(), group.tab()]
@@ -104,7 +104,7 @@ export const tabsCases: readonly TabsCase[] = [
     },
   },
   {
-    name: 'who goes in the very moment in which it comes to lead leaves the lead to the next',
+    name: 'a tab that closes at the moment it begins to lead leaves the lead to the next',
     async run(group) {
       const leaders = createRecord<string>()
       const [a, b] = [group.tab(), group.tab()]
@@ -119,7 +119,7 @@ export const tabsCases: readonly TabsCase[] = [
     },
   },
   {
-    name: 'who takes the lead has it at once; who had it hears so, and waits in line again',
+    name: 'a tab that takes the lead has it at once; the one before is told, and waits in line again',
     async run(group) {
       const heard = createRecord<string>()
       const tabs = ['a', 'b', 'c'].map((name) => {
@@ -150,7 +150,7 @@ export const tabsCases: readonly TabsCase[] = [
     },
   },
   {
-    name: 'of two that take the lead at once one has it in the end',
+    name: 'of two tabs that take the lead at the same time, one has it in the end',
     async run(group) {
       const leading = new Set<string>()
       const changes = createRecord<string>()
@@ -179,7 +179,7 @@ export const tabsCases: readonly TabsCase[] = [
     },
   },
   {
-    name: 'each hears all others and not itself, in order, and gets copies',
+    name: 'each tab receives the messages of all others, in order and as copies, and not its own',
     async run(group) {
       const [a, b, c] = [group.tab(), group.tab(), group.tab()]
       const heard = { a: createRecord<unknown>(), b: createRecord<unknown>(), c: createRecord<unknown>() }
@@ -204,7 +204,7 @@ export const tabsCases: readonly TabsCase[] = [
     },
   },
   {
-    name: 'who is closed hears nothing more, and what it says reaches nobody',
+    name: 'a closed tab receives nothing, and its messages reach no one',
     async run(group) {
       const [a, b, c] = [group.tab(), group.tab(), group.tab()]
       const heard = createRecord<unknown>()
@@ -231,7 +231,7 @@ export const tabsCases: readonly TabsCase[] = [
     },
   },
   {
-    name: 'tasks never overlap, whichever tab they are of, and a failed one holds up nobody',
+    name: 'exclusive tasks never overlap, in whichever tab, and a failed one delays no other',
     async run(group) {
       const tabs = [group.tab(), group.tab(), group.tab()]
       const running = { now: 0, most: 0, ran: 0 }
@@ -261,7 +261,7 @@ export const tabsCases: readonly TabsCase[] = [
     },
   },
   {
-    name: 'none is alone once another has joined, and the last one is alone again',
+    name: 'a tab is alone until another joins, and again once it is the last',
     async run(group) {
       const a = group.tab()
       await a.join()
@@ -285,7 +285,7 @@ export const tabsCases: readonly TabsCase[] = [
     },
   },
   {
-    name: 'of tabs that join at the same time, each knows that it is not alone',
+    name: 'tabs that join at the same time all know that they are not alone',
     async run(group) {
       const tabs = [group.tab(), group.tab(), group.tab()]
       await Promise.all(tabs.map((tab) => tab.join()))
@@ -298,7 +298,7 @@ export const tabsCases: readonly TabsCase[] = [
     },
   },
   {
-    name: 'who watches another hears once that it is gone, even if it was gone before',
+    name: 'a tab that watches another is told once that it is gone, even if it was gone before',
     async run(group) {
       const [a, b, c] = [group.tab(), group.tab(), group.tab()]
       equal(new Set([a.id, b.id, c.id]).size, 3, 'names of tabs')

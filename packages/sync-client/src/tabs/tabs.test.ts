@@ -36,7 +36,7 @@ async function locksOf(name: string): Promise<(string | undefined)[]> {
   return [...held, ...pending].map((lock) => lock.name).filter((lock) => lock?.startsWith(name))
 }
 
-describe('A tab that is alone', () => {
+describe('A client without other tabs', () => {
   it('leads at once, and runs one task at a time', async () => {
     const tab = soloTabs()
     let leads = false
@@ -61,10 +61,10 @@ describe('A tab that is alone', () => {
   })
 })
 
-describe('What tabs tell each other', () => {
+describe('A message between tabs', () => {
   const spaceId = spaceIdSchema.parse('aa'.repeat(16))
 
-  it('comes as it was, operations as well', async () => {
+  it('arrives unchanged, operations included', async () => {
     const group = createTabGroup()
     const [a, b] = [group.tab(), group.tab()]
     const heard: TabMessage[] = []
@@ -79,7 +79,7 @@ describe('What tabs tell each other', () => {
     expect(heard).toEqual(sent)
   })
 
-  it('is not even serialised while nobody else is there', async () => {
+  it('is not serialised while there is no other tab', async () => {
     const group = createTabGroup()
     const a = group.tab()
     const posted: unknown[] = []
@@ -97,7 +97,7 @@ describe('What tabs tell each other', () => {
     expect(posted).toHaveLength(1)
   })
 
-  it('is dropped when it is of a release that says other things', async () => {
+  it('is dropped when it comes from a release with other messages', async () => {
     const group = createTabGroup()
     const [a, b] = [group.tab(), group.tab()]
     const heard: TabMessage[] = []
