@@ -16,9 +16,9 @@ import {
 } from '../lib/t69-page.ts'
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
-/** Reloads the page with a newer server, which says "commenter" wherever this one says "viewer". */
+/** Reloads the page with a newer server, which says "newer-role" wherever this one says "viewer". */
 async function meetNewerServer(page: Page): Promise<void> {
-  const renamed = (text: string): string => text.replaceAll('"role":"viewer"', '"role":"commenter"')
+  const renamed = (text: string): string => text.replaceAll('"role":"viewer"', '"role":"newer-role"')
   await page.route('**/api/spaces**', async (route) => {
     const response = await route.fetch()
     await route.fulfill({ response, body: renamed(await response.text()) })
@@ -63,8 +63,8 @@ story('a member whose role this version does not know reads along and is offered
 
   await openShareDialog(other)
   const own = page.getByTestId('member').filter({ hasText: 'Ben' })
-  expect(await own.getAttribute('data-role')).toBe('commenter')
-  expect(await own.innerText()).toContain('commenter')
+  expect(await own.getAttribute('data-role')).toBe('newer-role')
+  expect(await own.innerText()).toContain('newer-role')
   for (const control of ['create-invite', 'member-role'])
     expect(await page.getByTestId(control).count()).toBe(0)
   await stage.shot(other, 'with a role that is not known here')
@@ -77,14 +77,14 @@ story('an owner sees a role that this version does not know, and can only replac
   await openShareDialog(laptop)
   const row = laptop.page.getByTestId('member').filter({ hasText: 'Ben' })
   const role = row.getByTestId('member-role')
-  expect(await role.inputValue()).toBe('commenter')
+  expect(await role.inputValue()).toBe('newer-role')
   expect(await role.locator('option').evaluateAll((all) => all.map((one) => one.textContent))).toEqual([
-    'commenter',
+    'newer-role',
     'Owner',
     'Editor',
     'Viewer',
   ])
-  expect(await role.locator('option[value=commenter]').isDisabled()).toBe(true)
+  expect(await role.locator('option[value=newer-role]').isDisabled()).toBe(true)
   await stage.shot(laptop, 'a role that is not known here')
 
   await role.selectOption('editor')

@@ -34,32 +34,6 @@ export interface Rights {
 }
 export type Right = keyof Rights
 
-/**
- * Who may do what in a space: the one table that the gateway, the HTTP routes, the client and the app ask.
- * What is not in it is not allowed.
- */
-export const rightsByRole = {
-  owner: { read: true, edit: true, rename: true, invite: true, manageMembers: true, delete: true, own: true },
-  editor: {
-    read: true,
-    edit: true,
-    rename: true,
-    invite: false,
-    manageMembers: false,
-    delete: false,
-    own: false,
-  },
-  viewer: {
-    read: true,
-    edit: false,
-    rename: false,
-    invite: false,
-    manageMembers: false,
-    delete: false,
-    own: false,
-  },
-} as const satisfies Record<Role, Rights>
-
 /** The rights of anyone who is not a member, and of a role that is not in the table. */
 export const noRights: Rights = {
   read: false,
@@ -70,6 +44,16 @@ export const noRights: Rights = {
   delete: false,
   own: false,
 }
+
+/**
+ * Who may do what in a space: the one table that the gateway, the HTTP routes, the client and the app ask.
+ * What is not in it is not allowed.
+ */
+export const rightsByRole = {
+  owner: { read: true, edit: true, rename: true, invite: true, manageMembers: true, delete: true, own: true },
+  editor: { ...noRights, read: true, edit: true, rename: true },
+  viewer: { ...noRights, read: true },
+} as const satisfies Record<Role, Rights>
 
 /**
  * The rights of a role, by its name; `noRights` for nobody (`null`, `undefined`) and for an unknown role.

@@ -97,13 +97,13 @@ describe('deleting a space', () => {
 
 describe('who may do what', () => {
   type Outcome = 'yes' | 'forbidden' | 'not found'
-  // `commenter` stands for a role of a newer server's database (RO1).
-  type Expected = Record<Role | 'commenter' | 'removed' | 'stranger', Outcome>
+  // `newer-role` stands for a role of a newer server's database (RO1).
+  type Expected = Record<Role | 'newer-role' | 'removed' | 'stranger', Outcome>
   const forAll: Expected = {
     owner: 'yes',
     editor: 'yes',
     viewer: 'yes',
-    commenter: 'forbidden',
+    'newer-role': 'forbidden',
     removed: 'not found',
     stranger: 'not found',
   }
@@ -116,7 +116,7 @@ describe('who may do what', () => {
     ['PATCH', '/members/:other', { role: 'viewer' }, forOwners],
     ['DELETE', '/members/:other', undefined, forOwners],
     // Every member may leave.
-    ['DELETE', '/members/:self', undefined, { ...forAll, owner: 'forbidden', commenter: 'yes' }],
+    ['DELETE', '/members/:self', undefined, { ...forAll, owner: 'forbidden', 'newer-role': 'yes' }],
     ['POST', '/invites', { role: 'editor' }, forOwners],
     ['GET', '/invites', undefined, forOwners],
     ['DELETE', '/invites/:invite', undefined, forOwners],
@@ -139,9 +139,9 @@ describe('who may do what', () => {
         const person = who === 'owner' ? owner : somebody
         const members: [Person, Role][] = [[other, 'editor']]
         if (who === 'editor' || who === 'viewer') members.push([person, who])
-        if (who === 'commenter' || who === 'removed') members.push([person, 'editor'])
+        if (who === 'newer-role' || who === 'removed') members.push([person, 'editor'])
         const spaceId = harness.space(owner, members)
-        if (who === 'commenter') harness.setUnknownRole(spaceId, person, who)
+        if (who === 'newer-role') harness.setUnknownRole(spaceId, person, who)
         if (who === 'removed') harness.platform.members.remove(spaceId, person.user.id)
         harness.trees.set('notes', treeOf(spaceId, 'notes'))
         const invite = { spaceId, role: 'editor', createdBy: owner.user.id } as const
@@ -161,16 +161,16 @@ describe('who may do what', () => {
     await using harness = await createHttpHarness()
     const [owner, person] = [await harness.signUp('Owner'), await harness.signUp('Person')]
     const spaceId = harness.space(owner, [[person, 'editor']])
-    harness.setUnknownRole(spaceId, person, 'commenter')
+    harness.setUnknownRole(spaceId, person, 'newer-role')
     const forbidden = { status: 403, body: { error: { code: 'forbidden' } } }
     const { spaces } = spaceListSchema.parse((await person.call('GET', '/api/spaces')).body)
-    expect(spaces).toMatchObject([{ id: spaceId, role: 'commenter' }])
+    expect(spaces).toMatchObject([{ id: spaceId, role: 'newer-role' }])
     const registration = { id: spaceId, name: 'Mine' }
     expect(await person.call('POST', '/api/spaces', registration)).toMatchObject(forbidden)
     const invite = { spaceId, role: 'editor', createdBy: owner.user.id } as const
     const { token } = harness.platform.invites.add(invite, harness.clock.now)
     expect(await person.call('POST', `/api/invites/${token}/accept`)).toMatchObject(forbidden)
-    expect(harness.platform.members.roleOf(spaceId, person.user.id)).toBe('commenter')
+    expect(harness.platform.members.roleOf(spaceId, person.user.id)).toBe('newer-role')
     // An invite that such a member made lets nobody in.
     const byPerson = harness.platform.invites.add({ ...invite, createdBy: person.user.id }, harness.clock.now)
     const stranger = await harness.signUp('Stranger')

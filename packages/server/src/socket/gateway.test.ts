@@ -296,7 +296,7 @@ describe('who may do what', () => {
 
     it('may not join, and so sends nothing to the space', async () => {
       const { connect } = createGatewayHarness()
-      const [unknown, other] = [connect({ role: 'commenter' }), connect()]
+      const [unknown, other] = [connect({ role: 'newer-role' }), connect()]
       other.join()
       other.forget()
       for (const [name, payload] of Object.entries(requestsOfSpace)) {
@@ -314,7 +314,7 @@ describe('who may do what', () => {
         const { connect, setRole, spaces } = createGatewayHarness()
         const client = connect({ role: 'owner' })
         client.join()
-        setRole(client.userId, 'commenter')
+        setRole(client.userId, 'newer-role')
         const ack = await new Promise((resolve) =>
           client.connection.request(name as RequestName, payload, resolve),
         )
@@ -348,7 +348,7 @@ describe('who may do what', () => {
       const { connect, setRole, warnings, errors } = createGatewayHarness()
       const [editor, client, other] = [connect(), connect(), connect()]
       for (const each of [editor, client, other]) each.join()
-      setRole(client.userId, 'commenter')
+      setRole(client.userId, 'newer-role')
       other.forget()
       client.connection.signal(name, payload)
       expect([other.seen, warnings, errors]).toEqual([[], [], []])
@@ -361,7 +361,7 @@ describe('who may do what', () => {
       const { connect, gateway, setRole } = createGatewayHarness()
       const [client, other] = [connect(), connect()]
       for (const each of [client, other]) each.join()
-      setRole(client.userId, 'commenter')
+      setRole(client.userId, 'newer-role')
       gateway.memberChanged(spaceId, client.userId)
       client.forget()
       other.push(opsFrom(1, 1))

@@ -141,7 +141,9 @@ export async function createTab(
     // If the storage fails here, it fails for the next edit as well, which reports it.
     for (const space of spaces.all()) void space.putBack().catch(() => {})
   })
-  await tabs.join()
+  await tabs.join(() => {
+    for (const space of spaces.all()) void space.reload().catch(() => {})
+  })
   // Edits that an earlier page could not store.
   const { stored } = await journal.recover(storage)
   await account.load()

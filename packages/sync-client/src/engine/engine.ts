@@ -1,4 +1,4 @@
-import { spaceSchema, type JsonValue, type SpaceId } from '@t69/protocol'
+import { spaceSchema, type JsonValue, type SpaceId, type UserId } from '@t69/protocol'
 
 import type { Account } from '../account/index.ts'
 import { createConnector, type Link, type Transport, type WakeCause } from '../link/index.ts'
@@ -39,7 +39,7 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
   const storage = deps.storage.forLeader()
   /** The presence state of each space, shown again after each join. Kept when the space is not watched for a while. */
   const presence = new Map<SpaceId, JsonValue>()
-  let userId = account.user?.id ?? null
+  let userId: UserId | null = null
   let link: Link | null = null
   let stopped = false
 
@@ -126,10 +126,13 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
 
   /** Connects for the user who is signed in, if any. */
   async function start(): Promise<void> {
-    userId = account.user?.id ?? null
-    if (userId === null) return void account.finishSignOut()
+    const next = account.user?.id ?? null
+    // Stopped, or started by another change of the account, while this one waited.
+    if (stopped || (next !== null && next === userId)) return
+    userId = next
+    if (next === null) return void account.finishSignOut()
     connector.start()
-    await spaces.setUser(userId)
+    await spaces.setUser(next)
   }
 
   /** Follows a change of the user, or of a space's owner. */

@@ -2,7 +2,7 @@ import { SyncError, type Ack, type ErrorBody, type RequestName, type RequestRepl
 import { describe, expect, it } from 'vitest'
 
 import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
-import { createConnector } from './connector.ts'
+import { createConnector, type ConnectorListener } from './connector.ts'
 import type { Link } from './open-link.ts'
 import type { ConnectionListener, Transport } from './transport.ts'
 
@@ -60,6 +60,29 @@ function setUp(chance = 1) {
   return { time, attempts, silence, answers, auth, links, log, connector }
 }
 
+const signedIn = { accessToken: async () => ({ token: 'token', renewInMs: 60_000 }), invalidate() {} }
+const unheard: ConnectorListener = {
+  opened() {},
+  lost() {},
+  notified: {
+    'ops:appended'() {},
+    'ops:transient'() {},
+    'presence:changed'() {},
+    'space:closed'() {},
+  },
+  changed() {},
+}
+
+/** A transport whose connections are open before `connect` returns. */
+function openingAtOnce(onClose: () => void): Transport {
+  return {
+    connect(_handshake, listener) {
+      listener.opened()
+      return { request: async () => ({ ok: false, error: unavailable }), signal() {}, close: onClose }
+    },
+  }
+}
+
 async function opened(world: ReturnType<typeof setUp>): Promise<void> {
   world.connector.start()
   await turns()
@@ -67,6 +90,32 @@ async function opened(world: ReturnType<typeof setUp>): Promise<void> {
 }
 
 describe('The connector', () => {
+  it('that opens before connect returns is used', async () => {
+    const log: string[] = []
+    const connector = createConnector(
+      { transport: openingAtOnce(() => {}), runtime: createManualTime(1), account: signedIn },
+      { ...unheard, opened: () => log.push('opened') },
+    )
+    connector.start()
+    await turns()
+    expect(connector.report.phase).toBe('open')
+    expect(log).toEqual(['opened'])
+  })
+
+  it('is closed when the connector is started again', async () => {
+    const log: string[] = []
+    const connector = createConnector(
+      { transport: openingAtOnce(() => log.push('closed')), runtime: createManualTime(1), account: signedIn },
+      { ...unheard, opened: () => log.push('opened'), lost: () => log.push('lost') },
+    )
+    connector.start()
+    await turns()
+    connector.start()
+    await turns()
+    expect(log.toSorted()).toEqual(['closed', 'lost', 'opened', 'opened'])
+    connector.stop()
+  })
+
   it('reconnects after growing pauses when the connection breaks', async () => {
     const world = setUp()
     world.connector.start()

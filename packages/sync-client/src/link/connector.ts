@@ -101,10 +101,15 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
       return
     }
     if (number !== current) return
+    let openedEarly = false
     const made = transport.connect(
       { token: access.token, protocolVersion },
       {
-        opened: () => void (number === current && opened(access)),
+        opened() {
+          if (number !== current) return
+          if (connection === null) openedEarly = true
+          else opened(access)
+        },
         notified(name, payload) {
           if (number === current) handlers[name](payload)
         },
@@ -112,8 +117,9 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
       },
     )
     // It may have failed before `connect` returned.
-    if (number === current) connection = made
-    else made.close()
+    if (number !== current) return made.close()
+    connection = made
+    if (openedEarly) opened(access)
   }
 
   function opened(access: AccessToken): void {
@@ -163,6 +169,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
       return report
     },
     start() {
+      if (drop()) listener.lost()
       failures = 0
       refusals = 0
       setPhase('connecting')

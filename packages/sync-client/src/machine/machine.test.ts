@@ -346,12 +346,12 @@ describe('Pushing', () => {
 
   it('[RO2] still receives, pushes nothing and keeps the edits in a role that it does not know', () => {
     const world = settled()
-    world.role = 'commenter'
+    world.role = 'newer-role'
     world.send({ type: 'closed', reason: 'changed' })
     world.edit()
     world.editElsewhere()
     world.settle()
-    expect(world.machine).toMatchObject({ link: 'joined', role: 'commenter', caughtUp: true })
+    expect(world.machine).toMatchObject({ link: 'joined', role: 'newer-role', caughtUp: true })
     expect(world.shown.size).toBe(1)
     expect(world.log).toHaveLength(1)
     expect(world.outbox).toHaveLength(1)

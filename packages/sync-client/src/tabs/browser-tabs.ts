@@ -87,11 +87,13 @@ export function browserTabs(name: string): Tabs {
 
   const others = createOtherTabs({ name, id, signal, entered: entered.promise, living, watch })
 
+  channel.addEventListener('message', () => others.heard())
+
   return {
     get alone() {
       return others.alone
     },
-    join: () => others.join(),
+    join: (onLate) => others.join(onLate),
     id,
     lead(onLead, onLost) {
       candidate = { onLead, onLost }

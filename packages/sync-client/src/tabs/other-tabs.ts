@@ -4,7 +4,9 @@ import { z } from 'zod'
 export interface OtherTabs {
   /** True only while that is certain: no other tab lives, and one that opens makes itself known first. */
   readonly alone: boolean
-  join(): Promise<void>
+  join(onLate: () => void): Promise<void>
+  /** A message of another tab has arrived. A tab of an older release does not make itself known otherwise. */
+  heard(): void
 }
 
 export interface OtherTabsDeps {
@@ -19,8 +21,8 @@ export interface OtherTabsDeps {
 }
 
 /**
- * How long a tab that opens waits for the answers of the others, in milliseconds. A frozen tab does not answer; it
- * stores nothing meanwhile, and never counts itself alone again.
+ * How long a tab that opens waits for the answers of the others, in milliseconds. A tab that is frozen or busy answers
+ * later: until then, it may store edits without posting them.
  */
 const answerMs = 300
 
@@ -32,6 +34,8 @@ export function createOtherTabs({ name, id, signal, entered, living, watch }: Ot
   const awaited = new Set<string>()
   const answered = Promise.withResolvers<void>()
   let isCertain = false
+  /** Set once `join` has stopped waiting. */
+  let tellLate: (() => void) | null = null
 
   function meet(tab: string): void {
     if (known.has(tab)) return
@@ -48,7 +52,7 @@ export function createOtherTabs({ name, id, signal, entered, living, watch }: Ot
     if (greeting === undefined || (greeting.to !== null && greeting.to !== id)) return
     meet(greeting.from)
     if (greeting.to === null) greet(greeting.from)
-    awaited.delete(greeting.from)
+    if (awaited.delete(greeting.from)) tellLate?.()
     if (awaited.size === 0) answered.resolve()
   })
   signal.addEventListener('abort', () => {
@@ -83,10 +87,23 @@ export function createOtherTabs({ name, id, signal, entered, living, watch }: Ot
     get alone() {
       return isCertain && known.size === 0
     },
-    async join() {
+    async join(onLate) {
       const timer = setTimeout(answered.resolve, answerMs)
       await Promise.race([greetLiving().catch(() => {}), answered.promise])
       clearTimeout(timer)
+      tellLate = onLate
+    },
+    heard() {
+      if (!isCertain || known.size > 0) return
+      isCertain = false
+      living().then(
+        (tabs) => {
+          for (const tab of tabs) if (tab !== id) meet(tab)
+          isCertain = true
+        },
+        // Without a look at the locks it stays uncertain, and everything is posted.
+        () => {},
+      )
     },
   }
 }

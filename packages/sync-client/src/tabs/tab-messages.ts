@@ -64,7 +64,7 @@ const changes = z.array(transientChangeSchema).transform((list): readonly Transi
 
 function message<Type extends string, By extends Hearer, Fields extends z.core.$ZodLooseShape>(
   type: Type,
-  heardBy: readonly By[],
+  heardBy: readonly [By, ...By[]],
   fields: Fields,
 ) {
   return { type, heardBy, schema: z.object({ type: z.literal(type), ...fields }) }

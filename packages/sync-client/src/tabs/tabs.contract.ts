@@ -11,6 +11,10 @@ export interface TabsCase {
 
 const deadlineMs = 5_000
 
+function noLateAnswer(): void {
+  throw new Error('a tab answered late')
+}
+
 function noLoss(): void {
   throw new Error('nobody took the lead')
 }
@@ -264,13 +268,13 @@ export const tabsCases: readonly TabsCase[] = [
     name: 'a tab is alone until another joins, and again once it is the last',
     async run(group) {
       const a = group.tab()
-      await a.join()
+      await a.join(noLateAnswer)
       equal(a.alone, true, 'a is alone at first')
       const b = group.tab()
-      await b.join()
+      await b.join(noLateAnswer)
       equal([a.alone, b.alone], [false, false], 'who is alone, of two')
       const c = group.tab()
-      await c.join()
+      await c.join(noLateAnswer)
       a.close()
       const gone = createRecord<string>()
       b.watch(a.id, () => gone.add('a'))
@@ -288,7 +292,7 @@ export const tabsCases: readonly TabsCase[] = [
     name: 'tabs that join at the same time all know that they are not alone',
     async run(group) {
       const tabs = [group.tab(), group.tab(), group.tab()]
-      await Promise.all(tabs.map((tab) => tab.join()))
+      await Promise.all(tabs.map((tab) => tab.join(noLateAnswer)))
       equal(
         tabs.map(({ alone }) => alone),
         [false, false, false],

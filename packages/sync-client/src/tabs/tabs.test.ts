@@ -36,6 +36,41 @@ async function locksOf(name: string): Promise<(string | undefined)[]> {
   return [...held, ...pending].map((lock) => lock.name).filter((lock) => lock?.startsWith(name))
 }
 
+describe('A tab in a browser', () => {
+  it('is not alone once it hears a tab that never joined, as those of older releases do not', async () => {
+    const tab = browserTabs('older-release')
+    await tab.join(() => {})
+    expect(tab.alone).toBe(true)
+    const heard: unknown[] = []
+    tab.onMessage((message) => heard.push(message))
+    const older = browserTabs('older-release')
+    older.post({ type: 'leader-asked' })
+    await expect.poll(() => heard.length).toBe(1)
+    expect(tab.alone).toBe(false)
+    older.close()
+    await expect.poll(() => tab.alone).toBe(true)
+    tab.close()
+  })
+
+  it('is told of a tab that answers only after it stopped waiting', async () => {
+    const lock = Promise.withResolvers<void>()
+    const name = 'late-answer'
+    // A tab that lives, by its lock, and is too busy to answer.
+    void navigator.locks.request(`${name}-tab-busy`, () => lock.promise)
+    const tab = browserTabs(name)
+    const late = Promise.withResolvers<void>()
+    await tab.join(late.resolve)
+    expect(tab.alone).toBe(false)
+    const channel = new BroadcastChannel(`${name}-join`)
+    channel.postMessage({ from: 'busy', to: tab.id })
+    await late.promise
+    lock.resolve()
+    await expect.poll(() => tab.alone).toBe(true)
+    channel.close()
+    tab.close()
+  })
+})
+
 describe('A client without other tabs', () => {
   it('leads at once, and runs one task at a time', async () => {
     const tab = soloTabs()

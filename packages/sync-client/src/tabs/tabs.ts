@@ -12,9 +12,10 @@ export interface Tabs {
   readonly alone: boolean
   /**
    * Makes this tab known to the others: none of them is `alone` from then on. Await it before reading anything that
-   * other tabs may change. Never rejects. Takes 0.3 s at most.
+   * other tabs may change. Never rejects. Takes 0.3 s at most: calls `onLate` when a tab, frozen or busy, answers only
+   * after that, and may have stored edits meanwhile that it did not post.
    */
-  join(): Promise<void>
+  join(onLate: () => void): Promise<void>
   /** Names this tab to the others. */
   readonly id: string
   /**

@@ -11,9 +11,9 @@ test('every role of the protocol has a title and can be chosen', () => {
 })
 
 test('a role that only a newer server knows is shown by its name and cannot be chosen', () => {
-  expect(roleTitle('commenter')).toBe('commenter')
-  expect(roleChoices('commenter')[0]).toEqual({ role: 'commenter', title: 'commenter', disabled: true })
-  expect(roleChoices('commenter').slice(1)).toEqual(roleChoices('owner'))
+  expect(roleTitle('newer-role')).toBe('newer-role')
+  expect(roleChoices('newer-role')[0]).toEqual({ role: 'newer-role', title: 'newer-role', disabled: true })
+  expect(roleChoices('newer-role').slice(1)).toEqual(roleChoices('owner'))
 })
 
 test('the name of an inherited property is not a role', () => {
