@@ -20,17 +20,17 @@ interface Guard {
 const role: Edit = {
   within: 'packages/protocol/src/rights.ts',
   find: "z.enum(['owner', 'editor', 'viewer'])",
-  replace: "z.enum(['owner', 'editor', 'viewer', 'commenter'])",
+  replace: "z.enum(['owner', 'editor', 'viewer', 'guard-role'])",
 }
 const rightsOfRole: Edit = {
   within: 'packages/protocol/src/rights.ts',
   find: '} as const satisfies Record<Role, Rights>',
-  replace: '  commenter: { ...noRights, read: true },\n} as const satisfies Record<Role, Rights>',
+  replace: '  'guard-role': { ...noRights, read: true },\n} as const satisfies Record<Role, Rights>',
 }
 const newEvent = (kind: 'requests' | 'signals' | 'notifications', schema: string): Edit => ({
   within: 'packages/protocol/src/events.ts',
   find: `export const ${kind} = {`,
-  replace: `export const ${kind} = {\n  'space:renamed': ${schema},`,
+  replace: `export const ${kind} = {\n  'guard:event': ${schema},`,
 })
 const payload = 'z.object({ spaceId: spaceIdSchema, name: z.string() })'
 const request = newEvent('requests', `{ payload: ${payload}, reply: z.object({}) }`)
@@ -39,8 +39,14 @@ const notification = newEvent('notifications', payload)
 const route: Edit = {
   within: 'packages/server/src',
   find: "  'GET /api/me',",
-  replace: "  'GET /api/me',\n  'GET /api/everything',",
+  replace: "  'GET /api/me',\n  'GET /api/guard',",
 }
+
+const tabMessage = (heardBy: string): Edit => ({
+  within: 'packages/sync-client/src/tabs/tab-messages.ts',
+  find: 'const messages = [',
+  replace: `const messages = [\n  message('renamed', ${heardBy}, {}),`,
+})
 
 const guards: readonly Guard[] = [
   {
@@ -56,9 +62,25 @@ const guards: readonly Guard[] = [
     fails: ['tests/lib/cast.ts', 'tests/system/access-http.test.ts', 'tests/system/access-socket.test.ts'],
   },
   {
+    change: 'a tab message that its hearers do not hear',
+    edits: [tabMessage("['leader', 'space', 'tab']")],
+    project: 'packages/sync-client',
+    fails: [
+      'packages/sync-client/src/engine/engine.ts',
+      'packages/sync-client/src/space/tab-space.ts',
+      'packages/sync-client/src/client/tab.ts',
+    ],
+  },
+  {
+    change: 'a tab message that nobody hears',
+    edits: [tabMessage('[]')],
+    project: 'packages/sync-client',
+    fails: ['packages/sync-client/src/tabs/tab-messages.ts'],
+  },
+  {
     change: 'a route that is not in the list of routes',
     edits: [
-      { within: 'packages/server/src', find: "app.get('/api/me',", replace: "app.get('/api/everything'," },
+      { within: 'packages/server/src', find: "app.get('/api/me',", replace: "app.get('/api/guard'," },
     ],
     project: 'packages/server',
     fails: ['packages/server/src/http'],

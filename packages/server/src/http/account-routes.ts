@@ -63,7 +63,7 @@ export function accountRoutes(
       summary: 'Change the password',
       description:
         'Ends every session of the account, the caller’s included, with their sockets, and answers with a new ' +
-        'session. Tokens of the old sessions are void, whoever has them.',
+        'session. Nobody can use tokens of the old sessions any more.',
       body: changePasswordBodySchema,
       response: { 200: sessionSchema, ...errorResponses('unauthenticated', 'wrong_credentials') },
     },

@@ -61,8 +61,10 @@ type AddRoute<Method extends string> = <const Schema extends FastifySchema>(
   >,
 ) => void
 
+type AddsRoutes = 'all' | 'delete' | 'get' | 'head' | 'options' | 'patch' | 'post' | 'put' | 'route' | 'trace'
+
 /** `App` with methods that add the routes of `apiRoutes` and no others. */
-export type ListedRoutes<App> = Omit<App, 'delete' | 'get' | 'patch' | 'post'> & {
+export type ListedRoutes<App> = Omit<App, AddsRoutes> & {
   readonly delete: AddRoute<'DELETE'>
   readonly get: AddRoute<'GET'>
   readonly patch: AddRoute<'PATCH'>

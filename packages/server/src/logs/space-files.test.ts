@@ -261,7 +261,7 @@ describe('a file that cannot be used', () => {
 })
 
 describe('a file that was there before its space', () => {
-  it('does not go to whoever registers its id: it is set aside, and the space begins a new log', () => {
+  it('does not go to the next user who registers its id: it is set aside, and the space begins a new log', () => {
     const { options, opLogs, path, commit, warnings } = setUp()
     commit(newEpoch(), opsFrom(1, 20))
     // The restored accounts do not know the space.

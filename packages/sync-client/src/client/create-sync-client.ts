@@ -27,10 +27,16 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     const tabs = options.tabs ?? (shared ? browserTabs('t69-sync-1') : soloTabs())
     const journalStore = onDisk ? browserJournalStore() : undefined
     const journal = journalStore === undefined ? noJournal : createPageJournal(journalStore)
-    tab = await createTab(options, storage, journal, tabs, {
-      userChanged: (user) => userListeners.emit(user),
-      spacesChanged: () => spacesListeners.emit(),
-    })
+    try {
+      tab = await createTab(options, storage, journal, tabs, {
+        userChanged: (user) => userListeners.emit(user),
+        spacesChanged: () => spacesListeners.emit(),
+      })
+    } catch (error) {
+      // Otherwise the other tabs would count this one among them for as long as the page lives.
+      tabs.close()
+      throw error
+    }
     return tab
   }
 

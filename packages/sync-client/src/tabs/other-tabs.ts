@@ -68,16 +68,19 @@ export function createOtherTabs({ name, id, signal, entered, living, watch }: Ot
     addEventListener('pagehide', doubt, { signal })
   }
 
+  /** Meets every tab that lives, and returns them. */
+  async function meetLiving(): Promise<readonly string[]> {
+    const others = (await living()).filter((tab) => tab !== id)
+    for (const tab of others) meet(tab)
+    // A tab that opens after this look sees the lock of this tab, and greets it.
+    isCertain = true
+    return others
+  }
+
   /** Meets every tab that lives, and waits until each has answered. */
   async function greetLiving(): Promise<void> {
     if (!(await entered)) return
-    for (const tab of await living()) {
-      if (tab === id) continue
-      meet(tab)
-      awaited.add(tab)
-    }
-    // A tab that opens after this look sees the lock of this tab, and greets it.
-    isCertain = true
+    for (const tab of await meetLiving()) awaited.add(tab)
     if (awaited.size === 0) return
     greet(null)
     await answered.promise
@@ -96,14 +99,8 @@ export function createOtherTabs({ name, id, signal, entered, living, watch }: Ot
     heard() {
       if (!isCertain || known.size > 0) return
       isCertain = false
-      living().then(
-        (tabs) => {
-          for (const tab of tabs) if (tab !== id) meet(tab)
-          isCertain = true
-        },
-        // Without a look at the locks it stays uncertain, and everything is posted.
-        () => {},
-      )
+      // Without a look at the locks it stays uncertain, and everything is posted.
+      void meetLiving().catch(() => {})
     },
   }
 }

@@ -11,7 +11,7 @@ import { edit, isTime, nameOf, type Tree } from './tree.ts'
  * deletes it. A deletion without a mark was by someone, at some time.
  */
 
-/** Who deleted an item. `own`: this page, whoever its user is. Null: unknown. */
+/** Who deleted an item. `own`: this page, with or without a user. Null: unknown. */
 export type Deleter = Author | 'own' | null
 
 /** Items that were deleted together. */

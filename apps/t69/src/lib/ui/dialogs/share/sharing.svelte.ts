@@ -43,8 +43,9 @@ export class Sharing {
     await this.#change(() => this.#view.space.withdrawInvite(id))
   }
 
-  async changeRole(userId: UserId, role: Role): Promise<void> {
-    await this.#change(() => this.#view.space.changeRole(userId, role))
+  /** Resolves with whether the member has the role now. */
+  changeRole(userId: UserId, role: Role): Promise<boolean> {
+    return this.#change(() => this.#view.space.changeRole(userId, role))
   }
 
   async remove(userId: UserId): Promise<void> {
@@ -59,9 +60,10 @@ export class Sharing {
   }
 
   /** A refusal stays on screen while the lists are read again. */
-  async #change(action: () => Promise<void>): Promise<void> {
-    await this.attempt(action)
+  async #change(action: () => Promise<void>): Promise<boolean> {
+    const hasChanged = await this.attempt(action)
     await this.#try(() => this.#load())
+    return hasChanged
   }
 
   async #try(action: () => Promise<void>): Promise<boolean> {
