@@ -25,7 +25,7 @@ const role: Edit = {
 const rightsOfRole: Edit = {
   within: 'packages/protocol/src/rights.ts',
   find: '} as const satisfies Record<Role, Rights>',
-  replace: '  'guard-role': { ...noRights, read: true },\n} as const satisfies Record<Role, Rights>',
+  replace: "  'guard-role': { ...noRights, read: true },\n} as const satisfies Record<Role, Rights>",
 }
 const newEvent = (kind: 'requests' | 'signals' | 'notifications', schema: string): Edit => ({
   within: 'packages/protocol/src/events.ts',
@@ -79,9 +79,7 @@ const guards: readonly Guard[] = [
   },
   {
     change: 'a route that is not in the list of routes',
-    edits: [
-      { within: 'packages/server/src', find: "app.get('/api/me',", replace: "app.get('/api/guard'," },
-    ],
+    edits: [{ within: 'packages/server/src', find: "app.get('/api/me',", replace: "app.get('/api/guard'," }],
     project: 'packages/server',
     fails: ['packages/server/src/http'],
   },

@@ -20,7 +20,7 @@ import {
   type SyncClient,
   type Transport,
 } from '@t69/sync-client'
-import { readAck, readNotification } from '@t69/sync-client/testing/read-message'
+import { notificationNames, readAck, readNotification } from '@t69/sync-client/testing/read-message'
 
 import { createVirtualTime, type VirtualTime } from '../../system/simulation/time.ts'
 import { drawOps } from '../draw-ops.ts'
@@ -29,15 +29,9 @@ import type { FuzzTarget } from '../fuzz-target.ts'
 import { mutateBytes } from '../mutate-bytes.ts'
 
 const spaceId = spaceIdSchema.parse('a1'.repeat(16))
+/** Appends twice as often as the others. */
+const names: readonly NotificationName[] = ['ops:appended', ...notificationNames]
 const user = { id: 'b2'.repeat(16), email: 'a@example.org', name: 'Anna' }
-const names: readonly NotificationName[] = [
-  'ops:appended',
-  'ops:appended',
-  'ops:transient',
-  'presence:changed',
-  'space:closed',
-  'auth:expiring',
-]
 
 /**
  * Whatever a server sends, the client does not crash and keeps every edit. Once it talks to an honest server, every edit
