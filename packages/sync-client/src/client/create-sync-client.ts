@@ -41,8 +41,9 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
   }
 
   const starting = start()
-  // A failure rejects `ready` and every call. Without either, it is no unhandled rejection.
-  starting.catch(() => {})
+  const ready = starting.then(() => undefined)
+  // A failure rejects `ready` and every call. A caller may catch it at either, so neither is an unhandled rejection.
+  ready.catch(() => {})
   const started = async (): Promise<Tab> => {
     if (closing !== null) throw new SyncError('unavailable', 'The client is closed')
     return starting
@@ -63,7 +64,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     },
     onUser: (listener) => userListeners.add(listener),
     onSpaces: (listener) => spacesListeners.add(listener),
-    ready: starting.then(() => undefined),
+    ready,
     signUp: async (input) => (await started()).account.signUp(input),
     signIn: async (input) => (await started()).account.signIn(input),
     signOut: async (how) => (await started()).account.signOut(how?.everywhere ?? false),

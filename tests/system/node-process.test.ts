@@ -1,0 +1,36 @@
+import { spawnSync } from 'node:child_process'
+
+import { describe, expect, it } from 'vitest'
+
+/** Runs a module in a Node process of its own, from source, and returns how it ended and what it printed. */
+function run(source: string): { readonly status: number | null; readonly printed: string } {
+  const args = ['--conditions=source', '--input-type=module', '--eval', source]
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: import.meta.dirname,
+    encoding: 'utf8',
+  })
+  return { status, printed: stdout + stderr }
+}
+
+describe('A Node process', () => {
+  it('goes on when a client cannot start and the caller has caught the error of a call', () => {
+    const ended = run(`
+      import { createSyncClient } from '@t69/sync-client'
+      const client = createSyncClient({ url: 'http://localhost:1' })
+      await client.signIn({ email: 'a@b.cc', password: 'correct horse' }).catch(({ code }) => console.log(code))
+      setImmediate(() => console.log('alive'))
+    `)
+    expect(ended).toEqual({ status: 0, printed: 'storage_failed\nalive\n' })
+  })
+
+  it('goes on when it ignores a client that cannot start, and a client that is closed', () => {
+    const ended = run(`
+      import { createSyncClient, memoryStorage } from '@t69/sync-client'
+      createSyncClient({ url: 'http://localhost:1' })
+      await createSyncClient({ url: 'http://localhost:1' }).close()
+      await createSyncClient({ url: 'http://localhost:1', storage: memoryStorage() }).close()
+      setImmediate(() => console.log('alive'))
+    `)
+    expect(ended).toEqual({ status: 0, printed: 'alive\n' })
+  })
+})
