@@ -253,14 +253,20 @@ export function ackSchema<N extends RequestName>(name: N) {
   return schema as z.ZodType<Ack<RequestReply<N>>>
 }
 
+/** A message before it is parsed: Socket.io gives its bytes as an ArrayBuffer in a browser, and as a Buffer in Node. */
+type Unparsed<T> = { [K in keyof T]: T[K] extends Uint8Array ? Uint8Array | ArrayBuffer : T[K] }
+
 export type ClientToServerEvents = {
-  [N in RequestName]: (payload: RequestPayload<N>, ack: (reply: Ack<RequestReply<N>>) => void) => void
+  [N in RequestName]: (
+    payload: RequestPayload<N>,
+    ack: (reply: Ack<Unparsed<RequestReply<N>>>) => void,
+  ) => void
 } & {
   [N in SignalName]: (payload: SignalPayload<N>) => void
 }
 
 export type ServerToClientEvents = {
-  [N in NotificationName]: (payload: NotificationPayload<N>) => void
+  [N in NotificationName]: (payload: Unparsed<NotificationPayload<N>>) => void
 }
 
 /** What the server keeps about a socket. */

@@ -31,6 +31,26 @@ describe('round trip', () => {
     )
   })
 
+  test('[BA10] a batch decodes from an ArrayBuffer, from any view of its bytes, and from those of another realm', () => {
+    fc.assert(
+      fc.property(batches(), (batch) => {
+        const bytes = encodeBatch(batch)
+        const padded = new Uint8Array(bytes.length + 11)
+        padded.set(bytes, 3)
+        const { buffer } = padded
+        expect(decodeBatch(bytes.slice().buffer)).toEqual(batch)
+        expect(decodeBatch(new Uint8Array(buffer, 3, bytes.length))).toEqual(batch)
+        expect(decodeBatch(new DataView(buffer, 3, bytes.length))).toEqual(batch)
+        expect(decodeBatch(new Int8Array(buffer, 3, bytes.length))).toEqual(batch)
+        const foreign = bytes.slice().buffer
+        // A buffer of another realm has the tag of its class, and not this realm's prototype.
+        Object.setPrototypeOf(foreign, { [Symbol.toStringTag]: 'ArrayBuffer' })
+        expect(decodeBatch(foreign)).toEqual(batch)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
   test('[BA10] a batch with the largest number of operations decodes', () => {
     const { spaceId, ops } = manyOps(limits.maxBatchOps)
     const decoded = decodeBatch(encodeBatch({ spaceId, ops }))
@@ -40,6 +60,16 @@ describe('round trip', () => {
 })
 
 describe('bytes that are not a batch', () => {
+  test.each([undefined, null, 'text', 7, [1, 0], { length: 3 }])(
+    '[BA12] %j is refused as no bytes, with one SyncError',
+    (value) => {
+      // Plain JavaScript can pass anything.
+      expect(() => decodeBatch(value as never)).toThrow(
+        expect.objectContaining({ code: 'invalid_batch', message: expect.stringContaining('bytes') }),
+      )
+    },
+  )
+
   test('[BA12] random bytes are refused with one SyncError', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {

@@ -14,11 +14,13 @@ import { readValues } from './values-column.ts'
 /**
  * Decodes a batch that `encodeBatch` encoded. Decoding validates: every operation passes `treeOperationSchema`. Throws
  * only `SyncError`s: `invalid_batch` (`at` is the index of an operation, if one is to blame) or `too_large`. Reserves
- * memory in proportion to the bytes that are there, whatever counts they claim.
+ * memory in proportion to the bytes that are there, whatever counts they claim. Takes the bytes as Socket.io gives them:
+ * in an `ArrayBuffer` in a browser, and in a view in Node.
  *
  *     const { spaceId, ops } = decodeBatch(reply.batch)
  */
-export function decodeBatch(bytes: Uint8Array): Batch {
+export function decodeBatch(batch: ArrayBuffer | ArrayBufferView): Batch {
+  const bytes = bytesOf(batch)
   if (bytes.length > limits.maxBatchBytes) {
     throw new SyncError('too_large', `${bytes.length} bytes, more than ${limits.maxBatchBytes}`)
   }
@@ -42,6 +44,20 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   refuseProblems(dictionaries, columns)
   return { spaceId, ops: readOps(reader, spaceId, dictionaries, columns) }
 }
+
+/** The bytes, without a copy. A buffer of another realm (a frame, a vm context) is no instance of this realm's class. */
+function bytesOf(batch: unknown): Uint8Array {
+  if (batch instanceof Uint8Array) return batch
+  if (ArrayBuffer.isView(batch)) return new Uint8Array(batch.buffer, batch.byteOffset, batch.byteLength)
+  if (isBuffer(batch)) return new Uint8Array(batch)
+  throw new SyncError(
+    'invalid_batch',
+    `A batch is bytes, not ${batch === null ? 'null' : `a value of type ${typeof batch}`}`,
+  )
+}
+
+const isBuffer = (value: unknown): value is ArrayBuffer =>
+  Object.prototype.toString.call(value) === '[object ArrayBuffer]'
 
 interface Dictionaries {
   readonly peers: Names<PeerId>
