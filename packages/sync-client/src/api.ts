@@ -47,7 +47,7 @@ export type Unsubscribe = () => void
 
 /** One per tab in a browser, one per bot elsewhere. */
 export interface SyncClient {
-  /** Who is signed in, offline too; null when nobody is. Null until `ready` resolves. */
+  /** Who is signed in, offline too; null when nobody is. Null until `ready` resolves. The same object until `onUser`. */
   readonly user: User | null
   /** Called when somebody has signed in or out, here or in another tab, and when the user's name has changed. */
   onUser(listener: (user: User | null) => void): Unsubscribe
@@ -211,7 +211,12 @@ export interface Space {
   enableSync(): Promise<void>
   /** True once the space was deleted, here or in another tab. Its trees are disposed. `onSpaces` tells of it. */
   readonly isDeleted: boolean
-  /** The present status, worked out at each read. `onStatus` tells of changes. */
+  /**
+   * The present status: the same object until something in it changes, as frameworks expect of a snapshot. `onStatus`
+   * tells of changes.
+   *
+   *     const status = useSyncExternalStore(space.onStatus, () => space.status) // in React
+   */
   readonly status: SpaceStatus
   /** Called whenever `status`, `name`, `role` or `rights` may have changed. Not called for the present status. */
   onStatus(listener: (status: SpaceStatus) => void): Unsubscribe
@@ -271,7 +276,10 @@ export interface Space {
   /** Ends an invite link. People who have joined by it stay. Throws `not_found` if it no longer works. */
   withdrawInvite(inviteId: InviteId): Promise<void>
 
-  /** The other connections in the space now, with what each of them shows of itself. Empty while not `live`. */
+  /**
+   * The other connections in the space now, with what each of them shows of itself. Empty while not `live`. The same
+   * array until `onPresence` tells of a change.
+   */
   readonly presence: readonly Presence[]
   /**
    * Shows something of this user to the others: any JSON up to 64 KiB, null for nothing. It is sent again after

@@ -99,6 +99,24 @@ describe('A session', () => {
     expect(server.state.calls).toEqual(['/api/auth/login', '/api/auth/refresh'])
   })
 
+  it('has the same user object after a refresh and a reload, and a new one when the name has changed', async () => {
+    const { account, storage } = setUp()
+    await account.signIn(credentials)
+    const { user } = account
+    const told: unknown[] = []
+    account.onUser((next) => told.push(next))
+    account.invalidate()
+    await account.accessToken()
+    await account.load()
+    expect(account.user).toBe(user)
+    expect(told).toEqual([])
+    const stored = await storage.getConfig('syncSession')
+    await storage.putConfig('syncSession', { ...(stored as object), user: { ...anna, name: 'Anne' } })
+    await account.load()
+    expect(account.user).toEqual({ ...anna, name: 'Anne' })
+    expect(told).toEqual([account.user])
+  })
+
   it('refreshes once for several calls at the same time', async () => {
     const { server, account } = setUp()
     await account.signIn(credentials)

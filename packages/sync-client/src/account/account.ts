@@ -85,9 +85,11 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
 
   function adopt(next: StoredSession): void {
     const before = stored.user
-    stored = next
+    // The same object until something about the user changes: a framework compares it by identity.
+    const isSame = JSON.stringify(before) === JSON.stringify(next.user)
+    stored = isSame ? { ...next, user: before } : next
     if (before?.id !== next.user?.id) access = null
-    if (before?.id !== next.user?.id || before?.name !== next.user?.name) listeners.emit(next.user)
+    if (!isSame) listeners.emit(next.user)
   }
 
   const tokenKind = kind === 'cookie' ? 'cookie' : 'body'

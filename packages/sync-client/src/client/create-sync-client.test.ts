@@ -104,6 +104,30 @@ describe('A signed-out client', () => {
     })
   })
 
+  it('shows the same status object until something in it changes', async () => {
+    const storage = memoryStorage()
+    const append = storage.appendLocal.bind(storage)
+    const time = createManualTime()
+    await using client = createSyncClient({ ...offline, storage, runtime: time })
+    const space = await client.createSpace({ name: 'Notes' })
+    const rest = space.status
+    expect(space.status).toBe(rest)
+    storage.appendLocal = () => Promise.reject(new Error('no room'))
+    const told: unknown[] = []
+    space.onStatus((status) => told.push(status === space.status))
+    space.root.root!.setProperty('n', 1)
+    await turns()
+    const { status } = space
+    expect(status).toMatchObject({ unstored: 'no room', error: { code: 'storage_failed' } })
+    // Tried again, and refused again.
+    await time.pass(10_000)
+    expect(space.status).toBe(status)
+    storage.appendLocal = append
+    await time.pass(10_000)
+    expect(space.status).toEqual(rest)
+    expect(told).not.toContain(false)
+  })
+
   it('counts pending edits again after the storage could not be read', async () => {
     const storage = memoryStorage()
     const time = createManualTime()

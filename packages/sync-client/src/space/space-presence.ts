@@ -41,7 +41,8 @@ export function createSpacePresence(spaceId: SpaceId, tell: Tell): SpacePresence
     repeat,
     named(present) {
       const known = new Set(named.map(({ connectionId }) => connectionId))
-      named = present
+      // The leader repeats it for a tab that opens the space. Whoever is shown already stays the same object.
+      if (!samePresence(named, present)) named = present
       return present.some(({ connectionId }) => !known.has(connectionId))
     },
     show(isLive) {
@@ -55,4 +56,10 @@ export function createSpacePresence(spaceId: SpaceId, tell: Tell): SpacePresence
       shown = []
     },
   }
+}
+
+function samePresence(before: readonly Presence[], after: readonly Presence[]): boolean {
+  const isSame = (one: Presence, at: number): boolean =>
+    one === before[at] || JSON.stringify(one) === JSON.stringify(before[at])
+  return before.length === after.length && after.every(isSame)
 }

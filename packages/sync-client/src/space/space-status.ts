@@ -40,6 +40,11 @@ export function statusOf({
   return { ...base, phase: report.phase, error }
 }
 
+/** Whether two statuses say the same. The objects of their errors may differ: other tabs and the storage make new ones. */
+export function sameStatus(a: SpaceStatus, b: SpaceStatus): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
 const accountGone: ErrorBody = {
   code: 'unauthenticated',
   message: 'the account was deleted; its spaces stay on this device',

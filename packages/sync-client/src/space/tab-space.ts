@@ -13,7 +13,7 @@ import { createRefusedEdits } from './refused-edits.ts'
 import { createShownTrees } from './shown-trees.ts'
 import { createSpacePresence } from './space-presence.ts'
 import { createSpaceRecord } from './space-record.ts'
-import { statusOf } from './space-status.ts'
+import { sameStatus, statusOf } from './space-status.ts'
 import { createSpace } from './space.ts'
 
 /** A space that this tab has open: the app's `Space`, and the rest of the client's handle on it. */
@@ -72,6 +72,7 @@ export function openTabSpace(
   const statusListeners = createListeners<SpaceStatus>()
   const replacedListeners = createListeners<TreeId>()
   let report = unreported
+  let shownStatus: SpaceStatus | null = null
   let closed: Promise<void> | null = null
   let isDeleted = false
 
@@ -114,10 +115,13 @@ export function openTabSpace(
     onReplaced: replaced,
   })
 
+  /** Worked out at each read, and the same object until it says something else: a framework compares it by identity. */
   function status(): SpaceStatus {
     const { counts } = counter
     const { unstored, error: storageError } = writer
-    return statusOf({ stored: record.stored, account, report, counts, unstored, storageError })
+    const next = statusOf({ stored: record.stored, account, report, counts, unstored, storageError })
+    if (shownStatus === null || !sameStatus(shownStatus, next)) shownStatus = next
+    return shownStatus
   }
 
   function changed(): void {
