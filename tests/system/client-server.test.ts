@@ -117,6 +117,13 @@ async function namedIn(space: Space, count: number): Promise<void> {
   })
 }
 
+/** Why a wait ended; undefined if what it waited for came. Handles the rejection from now on. */
+const endOf = (wait: Promise<unknown>): Promise<unknown> =>
+  wait.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+
 const live = (space: Space) => until(space, ({ phase }) => phase === 'live')
 
 /** Waits until the edits of both are committed, and both have read the log to its end. */
@@ -239,6 +246,7 @@ describe('a client and the server', () => {
     expect(there.status.pending).toBeGreaterThan(0)
 
     await here.changeRole(benUser.id, 'editor')
+    await until(there, () => there.rights.edit)
     await agree(here, there)
     expect(here.root.getVertexByPath('mine')).toBeDefined()
 
@@ -249,6 +257,93 @@ describe('a client and the server', () => {
     expect(there.presence).toEqual([])
     expect(there.status.error?.code).toBe('forbidden')
     await expect(there.members()).rejects.toBeInstanceOf(SyncError)
+  })
+
+  it('whoever waits for the server is told when it will not come to that', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Ours' })
+    await here.flushed()
+    const { token } = await here.invite('viewer')
+    const net = createCuttable(url)
+    const phone = device(net)
+    const benUser = await phone.signUp(ben)
+    await phone.acceptInvite(token)
+    const there = await phone.openSpace(here.id)
+
+    // Nothing waits: a viewer has nothing to send.
+    await there.flushed()
+    ;(await there.loaded()).newNamedChild('mine')
+    await expect(there.flushed()).rejects.toMatchObject({ code: 'forbidden' })
+
+    await here.changeRole(benUser.id, 'editor')
+    await until(there, () => there.rights.edit)
+    await there.flushed()
+
+    net.cut()
+    await until(there, ({ phase }) => phase === 'offline')
+    there.root.root!.newNamedChild('offline')
+    const leaving = new AbortController()
+    const given = endOf(there.flushed({ signal: leaving.signal }))
+    leaving.abort()
+    expect(await given).toMatchObject({ name: 'AbortError' })
+
+    // A space that one is removed from looks like one that does not exist.
+    const waiting = endOf(there.flushed())
+    await here.removeMember(benUser.id)
+    net.mend()
+    expect(await waiting).toMatchObject({ code: 'not_found' })
+  })
+
+  it('whoever waits for the server or for a root is told when the space is closed or deleted', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const made = await laptop.createSpace({ name: 'Ours' })
+    await made.flushed()
+    const net = createCuttable(url)
+    const phone = device(net)
+    await phone.signIn(anna)
+    await phone.listSpaces()
+    net.cut()
+    const there = await phone.openSpace(made.id)
+    expect(there.root.root).toBeUndefined()
+    const closed = { code: 'unavailable', message: 'The space was closed' }
+    const waiting = [endOf(there.flushed()), endOf(there.loaded())]
+    await there.close()
+    expect(await Promise.all(waiting)).toMatchObject([closed, closed])
+    expect(await endOf(there.flushed())).toMatchObject(closed)
+
+    const again = await phone.openSpace(made.id)
+    const gone = { code: 'not_found' }
+    const waitingAgain = [endOf(again.flushed()), endOf(again.loaded())]
+    await laptop.deleteSpace(made.id)
+    net.mend()
+    expect(await Promise.all(waitingAgain)).toMatchObject([gone, gone])
+    expect(await endOf(again.flushed())).toMatchObject(gone)
+    expect(await endOf(again.loaded())).toMatchObject(gone)
+  })
+
+  it('a space that only the server has can be edited once its root is loaded', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Notes' })
+    const chat = await here.createTree()
+    await here.flushed()
+    const treeId = here.treeIdOf(chat)
+
+    const phone = device()
+    await phone.signIn(anna)
+    const there = await phone.openSpace(here.id)
+    const chatThere = await there.openTree(treeId)
+    expect(there.root.root).toBeUndefined()
+    expect(() => there.root.newVertex(here.id)).toThrow(/no vertex/)
+    expect(await endOf(there.loaded({ signal: AbortSignal.abort() }))).toMatchObject({ name: 'AbortError' })
+    const [root, chatRoot] = await Promise.all([there.loaded(), there.loaded({ treeId })])
+    root.newNamedChild('folder')
+    chatRoot.newNamedChild('messages')
+    expect(chatThere.root?.id).toBe(chatRoot.id)
+    await agree(here, there)
+    expect(here.root.getVertexByPath('folder')).toBeDefined()
   })
 
   it('a client shows who is present, and a text as it streams in, without storing it', async () => {

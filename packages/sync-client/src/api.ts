@@ -16,7 +16,7 @@ import type {
   User,
   UserId,
 } from '@t69/protocol'
-import type { Replica } from '@t69/replica'
+import type { Replica, Vertex } from '@t69/replica'
 
 import type { RejectedEdit } from './storage/index.ts'
 
@@ -26,7 +26,8 @@ import type { RejectedEdit } from './storage/index.ts'
  *     const client = createSyncClient({ url: location.origin })
  *     await client.ready
  *     const space = await client.createSpace({ name: 'Notes' })
- *     space.root.root?.newNamedChild('folder') // a RepTree: edit it, observe it
+ *     const root = await space.loaded() // the root of `space.root`, a RepTree: edit it, observe it
+ *     root.newNamedChild('folder')
  *
  * Editing never waits: an edit shows at once, is on this device's disk within a frame (`stored`), and goes to the
  * server when there is a connection (`flushed`).
@@ -89,9 +90,10 @@ export interface SyncClient {
   onSpaces(listener: () => void): Unsubscribe
   /**
    * Opens a space; an open space is returned as the same object. One that is only on the server starts empty and
-   * fills. Throws `not_found`, and `invalid_request` for text that is not an id.
+   * fills: `Space.loaded` awaits its root. Throws `not_found`, and `invalid_request` for text that is not an id.
    *
    *     const space = await client.openSpace(spaceId)
+   *     const root = await space.loaded()
    *     const stop = space.onStatus(({ phase, pending, error }) => show(phase, pending, error))
    */
   openSpace(spaceId: string): Promise<Space>
@@ -159,6 +161,11 @@ export interface SpaceStatus {
   readonly unstored: string | null
 }
 
+/** Ends a wait: the call rejects with the signal's reason, and nothing else changes. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
 export interface Space {
   readonly id: SpaceId
   readonly name: string
@@ -174,10 +181,21 @@ export interface Space {
   readonly rights: Rights
   /** The space's own tree, whose id is the space's. The same object until `onReplaced` names it. */
   readonly root: Replica
+  /**
+   * Resolves with the root of `root`, or of the open tree `treeId`, once this device has it: at once for what it has
+   * stored, and otherwise when it has arrived from the server. Until then there is nothing to edit. Waits for as long as
+   * there is no network: pass a `signal` to give up. Throws the error of `status` while the space is `blocked` and the
+   * root is missing, `not_found` for a tree that is not open, and `unavailable` once the space is closed.
+   *
+   *     const space = await client.openSpace(spaceId)
+   *     const root = await space.loaded({ signal: AbortSignal.timeout(10_000) })
+   *     root.newNamedChild('folder')
+   */
+  loaded(options?: WaitOptions & { readonly treeId?: string }): Promise<Vertex>
 
   /**
    * Opens a tree of the space, read from this device; an open tree is returned as the same object. Each call needs
-   * a `closeTree`. A tree that this device does not have is empty, and fills when its operations arrive.
+   * a `closeTree`. A tree that this device does not have is empty, and fills when its operations arrive: see `loaded`.
    *
    *     const chat = await space.openTree(treeId)
    *     const stop = chat.observeVertexMove(render)
@@ -191,8 +209,8 @@ export interface Space {
    * like all others (see `stored`). Keep its id in the space's tree: nothing else lists the trees of a space.
    *
    *     const chat = await space.createTree()
-   *     space.root.root?.newChild({ name: 'Chat', tree: space.treeIdOf(chat) })
-   *     chat.root?.newNamedChild('messages')
+   *     const root = await space.loaded()
+   *     root.newNamedChild('Chat', { tree: space.treeIdOf(chat) })
    */
   createTree(): Promise<Replica>
   /**
@@ -220,17 +238,23 @@ export interface Space {
   readonly status: SpaceStatus
   /** Called whenever `status`, `name`, `role` or `rights` may have changed. Not called for the present status. */
   onStatus(listener: (status: SpaceStatus) => void): Unsubscribe
-  /** Resolves when every edit made so far is on this device's disk. Waits for as long as the disk refuses them. */
-  stored(): Promise<void>
+  /**
+   * Resolves when every edit made so far is on this device's disk. Waits for as long as the disk refuses them. Throws
+   * `unavailable` if the space is closed before that.
+   */
+  stored(options?: WaitOptions): Promise<void>
   /**
    * Resolves when every edit made so far is committed on the server, or refused. Waits for as long as there is no
-   * network. Throws `invalid_request` for a local space, and `unavailable` once the space is closed.
+   * network, and while nobody is signed in: pass a `signal` to give up. Edits that wait stay on this device, and are
+   * sent when they can be. Throws `invalid_request` for a local space; `forbidden` when edits wait and
+   * `rights.edit` is false; the error of `status` while the space is `blocked`; and `unavailable` once the space is
+   * closed.
    *
    *     chat.root?.setProperty('title', 'Groceries')
    *     await space.flushed()
    *     if (space.status.rejected > 0) showRefused(await space.rejectedEdits())
    */
-  flushed(): Promise<void>
+  flushed(options?: WaitOptions): Promise<void>
 
   /** The edits that the server refused, each with the reason. They are shown, and stay on this device. */
   rejectedEdits(): Promise<RejectedEdit[]>

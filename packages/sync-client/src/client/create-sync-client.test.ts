@@ -146,6 +146,45 @@ describe('A signed-out client', () => {
     expect(space.status.pending).toBe(0)
   })
 
+  it('ends the wait for a full disk when the space is closed, or when the caller gives up', async () => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.createSpace({ name: 'Notes' })
+    storage.appendLocal = () => Promise.reject(new Error('no room'))
+    space.root.root!.setProperty('n', 1)
+    const leaving = new AbortController()
+    const given = space.stored({ signal: leaving.signal }).catch((error: unknown) => error)
+    leaving.abort(new Error('given up'))
+    expect(await given).toEqual(new Error('given up'))
+    await expect(space.stored({ signal: leaving.signal })).rejects.toThrow('given up')
+    const waiting = space.stored().catch((error: unknown) => error)
+    await expect(space.close()).rejects.toThrow('no room')
+    expect(await waiting).toMatchObject({ code: 'unavailable' })
+    await expect(space.stored()).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(space.loaded()).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
+  it('resolves `stored` when the space is closed and its last edits are on disk', async () => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const space = await client.createSpace({ name: 'Notes' })
+    space.root.root!.setProperty('n', 1)
+    const waiting = space.stored()
+    await space.close()
+    expect(await Promise.all([waiting, space.stored()])).toEqual([undefined, undefined])
+  })
+
+  it('has loaded the root of every space and tree that was made here', async () => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const space = await client.createSpace({ name: 'Notes' })
+    expect((await space.loaded()).id).toBe(space.root.root!.id)
+    const chat = await space.createTree()
+    const treeId = space.treeIdOf(chat)
+    expect((await space.loaded({ treeId })).id).toBe(treeId)
+    await space.closeTree(treeId)
+    await expect(space.loaded({ treeId })).rejects.toMatchObject({ code: 'not_found' })
+    await expect(space.loaded({ treeId: '../etc' })).rejects.toMatchObject({ code: 'invalid_request' })
+  })
+
   it('neither lists nor edits a deleted space', async () => {
     await using client = createSyncClient({ ...offline, storage: memoryStorage() })
     const space = await client.createSpace({ name: 'Notes' })

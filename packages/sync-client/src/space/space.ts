@@ -7,7 +7,8 @@ import type { SyncReport } from '../engine/index.ts'
 import type { Listeners } from '../runtime/index.ts'
 import type { ClientStorage } from '../storage/index.ts'
 import type { EditWriter } from './edit-writer.ts'
-import { untilFlushed } from './flushed.ts'
+import { untilFlushed, untilStored } from './flushed.ts'
+import { untilLoaded } from './loaded.ts'
 import type { OpenTrees } from './open-trees.ts'
 import type { PendingCounter } from './pending-counter.ts'
 import type { RefusedEdits } from './refused-edits.ts'
@@ -32,7 +33,8 @@ export interface SpaceParts {
   /** The last report of the tab that leads. */
   readonly report: () => SyncReport
   readonly status: () => SpaceStatus
-  readonly isClosed: () => boolean
+  /** Aborts, with an `unavailable`, once the space is closed. */
+  readonly released: AbortSignal
   readonly isDeleted: () => boolean
   readonly close: () => Promise<void>
 }
@@ -55,6 +57,7 @@ export function createSpace(parts: SpaceParts): Space {
     get rights() {
       return record.rights(parts.report().role)
     },
+    loaded: async ({ treeId = spaceId, signal } = {}) => untilLoaded(parts, parseTreeId(treeId), signal),
     openTree: (treeId) => trees.open(parseTreeId(treeId)),
     // Does not wait for the disk: the user can type into a new chat at once.
     createTree: async () => trees.create(treeIdSchema.parse(randomHexId())),
@@ -72,8 +75,8 @@ export function createSpace(parts: SpaceParts): Space {
       return parts.status()
     },
     onStatus: (listener) => parts.statusListeners.add(listener),
-    stored: () => writer.stored(),
-    flushed: () => untilFlushed(parts),
+    stored: ({ signal } = {}) => untilStored(parts, signal),
+    flushed: ({ signal } = {}) => untilFlushed(parts, signal),
     rejectedEdits: () => refused.list(),
     retryRejected: () => refused.retry(),
     discardRejected: () => refused.discard(),

@@ -1,4 +1,4 @@
-import { treeIdSchema, type TreeId } from '@t69/protocol'
+import { SyncError, treeIdSchema, type TreeId } from '@t69/protocol'
 import { toTreeOperation } from '@t69/replica'
 
 import type { Account, SpaceDirectory } from '../account/index.ts'
@@ -75,6 +75,7 @@ export function openTabSpace(
   let shownStatus: SpaceStatus | null = null
   let closed: Promise<void> | null = null
   let isDeleted = false
+  const released = new AbortController()
 
   const record = createSpaceRecord(found, { ...deps, onChange: changed })
   const presence = createSpacePresence(spaceId, tell)
@@ -167,6 +168,7 @@ export function openTabSpace(
   }
 
   function release(): void {
+    released.abort(new SyncError('unavailable', isDeleted ? 'The space was deleted' : 'The space was closed'))
     shown.stop()
     counter.stop()
     presence.forget()
@@ -209,7 +211,7 @@ export function openTabSpace(
       replacedListeners,
       report: () => report,
       status,
-      isClosed: () => closed !== null,
+      released: released.signal,
       isDeleted: () => isDeleted,
       close: () => (closed ??= close()),
     })
