@@ -259,6 +259,20 @@ describe('a client and the server', () => {
     await expect(there.members()).rejects.toBeInstanceOf(SyncError)
   })
 
+  it('a space whose name is longer than the server takes syncs under the beginning of it', async () => {
+    const storage = memoryStorage()
+    const laptop = device({ storage })
+    const space = await laptop.createSpace({ name: 'Notes' })
+    const [stored] = await storage.listSpaces()
+    // As t69 stored it before it synced. The server's last character would be half of one.
+    await storage.putSpace({ ...stored!, name: `${'x'.repeat(199)}😀 and more` })
+    await laptop.signUp(anna)
+    await space.enableSync()
+    await space.flushed()
+    const [listed] = await laptop.listSpaces()
+    expect(listed).toMatchObject({ id: space.id, name: 'x'.repeat(199), role: 'owner' })
+  })
+
   it('whoever waits for the server is told when it will not come to that', async () => {
     const laptop = device()
     await laptop.signUp(anna)

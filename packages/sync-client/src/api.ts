@@ -77,7 +77,8 @@ export interface SyncClient {
 
   /**
    * Creates a space and resolves once it is on this device's disk. Needs no network. While somebody is signed in,
-   * the space is theirs, and syncs as soon as there is a connection; otherwise it is local (see `enableSync`).
+   * the space is theirs, and syncs as soon as there is a connection; otherwise it is local (see `enableSync`). Throws
+   * `invalid_request` for a name that is empty or longer than 200 characters.
    */
   createSpace(input: { readonly name: string }): Promise<Space>
   /**
@@ -277,8 +278,8 @@ export interface Space {
   onReplaced(listener: (treeId: TreeId) => void): Unsubscribe
 
   /**
-   * Renames the space for everybody. Throws `forbidden` without the right. Works offline only while the server does
-   * not know the space yet.
+   * Renames the space for everybody. Throws `forbidden` without the right, and `invalid_request` for a name that is empty
+   * or longer than 200 characters. Works offline only while the server does not know the space yet.
    */
   rename(name: string): Promise<void>
   /** Who is in the space, asked of the server each time. Throws `not_found` if the server does not know the space. */
@@ -307,7 +308,8 @@ export interface Space {
   readonly presence: readonly Presence[]
   /**
    * Shows something of this user to the others: any JSON up to 64 KiB, null for nothing. It is sent again after
-   * each reconnect. The tabs of a browser share one connection, so the last call in any of them wins.
+   * each reconnect. The tabs of a browser share one connection, so the last call in any of them wins. Throws
+   * `invalid_request` for what is not JSON, or is too large.
    *
    *     space.setPresence({ tree: treeId, cursor: vertexId })
    *     space.onPresence((present) => showAvatars(present.map(({ user, state }) => ({ user, state }))))

@@ -128,6 +128,54 @@ describe('A signed-out client', () => {
     expect(told).not.toContain(false)
   })
 
+  it.each(['', '  ', 'x'.repeat(201), undefined as never, { name: 'x' } as never])(
+    'refuses %j as the name of a space at the call, and stores nothing',
+    async (name) => {
+      const storage = memoryStorage()
+      await using client = createSyncClient({ ...offline, storage })
+      const refusal = {
+        code: 'invalid_request',
+        message: expect.stringMatching(/^name: /),
+        body: { at: 'name' },
+      }
+      await expect(client.createSpace({ name })).rejects.toMatchObject(refusal)
+      expect(await storage.listSpaces()).toEqual([])
+      const space = await client.createSpace({ name: ' Notes ' })
+      await expect(space.rename(name)).rejects.toMatchObject(refusal)
+      expect(space.name).toBe('Notes')
+      await space.rename(` ${'x'.repeat(200)} `)
+      expect(space.name).toBe('x'.repeat(200))
+    },
+  )
+
+  it.each([
+    ['is too large', 'x'.repeat(65_536)],
+    ['is not JSON', [Number.NaN]],
+    ['is not given', undefined],
+  ])('refuses a presence state that %s at the call', async (_, state) => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const space = await client.createSpace({ name: 'Notes' })
+    const refusal = expect.objectContaining({
+      code: 'invalid_request',
+      message: expect.stringMatching(/^state: /),
+    })
+    expect(() => space.setPresence(state as never)).toThrow(refusal)
+    space.setPresence('x'.repeat(65_534))
+  })
+
+  it('refuses text that is no id before there is a request', async () => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const space = await client.createSpace({ name: 'Notes' })
+    const id = '..' as never
+    for (const call of [
+      () => space.removeMember(id),
+      () => space.changeRole(id, 'viewer'),
+      () => space.withdrawInvite(id),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: 'invalid_request' })
+    }
+  })
+
   it('counts pending edits again after the storage could not be read', async () => {
     const storage = memoryStorage()
     const time = createManualTime()

@@ -1,4 +1,5 @@
 import {
+  createSpaceBodySchema,
   randomHexId,
   rightsOf,
   spaceIdSchema,
@@ -10,7 +11,7 @@ import {
 
 import { noReply, type Account, type SpaceDirectory } from '../account/index.ts'
 import type { Space } from '../api.ts'
-import type { Runtime } from '../runtime/index.ts'
+import { parseInput, type Runtime } from '../runtime/index.ts'
 import { isLocalUri, localUri, unsynced, type ClientStorage, type StoredSpace } from '../storage/index.ts'
 import type { Tell } from '../tabs/index.ts'
 import type { OpenSpaces } from './open-spaces.ts'
@@ -52,11 +53,12 @@ export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
   }
 
   return {
-    async createSpace(name) {
+    async createSpace(given) {
+      const name = parseInput(createSpaceBodySchema.shape.name, given, 'name')
       const id = spaceIdSchema.parse(randomHexId())
       const userId = account.user?.id ?? null
       const createdAt = new Date(deps.runtime.now())
-      const made: StoredSpace = { id, uri: localUri(id), name: name.trim(), createdAt, userId }
+      const made: StoredSpace = { id, uri: localUri(id), name, createdAt, userId }
       await storage.putSpace(made)
       if (userId !== null) await storage.putSyncState(id, unsynced)
       const space = await spaces.open(made, true)

@@ -1,9 +1,9 @@
-import { spaceSchema, type JsonValue, type SpaceId, type UserId } from '@t69/protocol'
+import { createSpaceBodySchema, spaceSchema, type JsonValue, type SpaceId, type UserId } from '@t69/protocol'
 
 import type { Account } from '../account/index.ts'
 import { createConnector, type Link, type Transport, type WakeCause } from '../link/index.ts'
 import type { Runtime } from '../runtime/index.ts'
-import { isLocalUri, serverUri, type ClientStorage } from '../storage/index.ts'
+import { isLocalUri, serverUri, type ClientStorage, type StoredSpace } from '../storage/index.ts'
 import type { LeaderMessage, Tell } from '../tabs/index.ts'
 import type { ShownTree } from './judge-tree.ts'
 import { createWatchList } from './watch-list.ts'
@@ -99,7 +99,7 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
   async function register(spaceId: SpaceId): Promise<void> {
     const space = await storage.getSpace(spaceId)
     if (space === undefined) return
-    const body = { id: spaceId, name: space.name?.trim() || 'Untitled' }
+    const body = { id: spaceId, name: nameFor(space) }
     await account.call({ method: 'POST', path: '/api/spaces', body }, spaceSchema)
     const latest = await storage.getSpace(spaceId)
     if (latest !== undefined) await storage.putSpace({ ...latest, uri: serverUri(url, spaceId) })
@@ -195,4 +195,17 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
       connector.stop()
     },
   }
+}
+
+/**
+ * The name under which the server takes a space. t69 had no limit before it synced, and a refusal would keep the space
+ * from syncing for good.
+ */
+function nameFor({ name }: StoredSpace): string {
+  const { maxLength } = createSpaceBodySchema.shape.name
+  const given = name?.trim() || 'Untitled'
+  if (maxLength === null || given.length <= maxLength) return given
+  // Never half a surrogate pair.
+  const isPair = (given.codePointAt(maxLength - 1) ?? 0) > 0xffff
+  return given.slice(0, isPair ? maxLength - 1 : maxLength)
 }

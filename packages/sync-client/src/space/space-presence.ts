@@ -1,6 +1,6 @@
-import type { JsonValue, Presence, SpaceId } from '@t69/protocol'
+import { presenceSchema, type JsonValue, type Presence, type SpaceId } from '@t69/protocol'
 
-import { createListeners, type Listeners } from '../runtime/index.ts'
+import { createListeners, parseInput, type Listeners } from '../runtime/index.ts'
 import type { Tell } from '../tabs/index.ts'
 
 /** Who else is in a space, and the presence state that this tab has set. */
@@ -8,7 +8,7 @@ export interface SpacePresence {
   /** The presence that the app sees: empty while the space is not live. */
   readonly shown: readonly Presence[]
   readonly listeners: Pick<Listeners<readonly Presence[]>, 'add'>
-  /** Sets the state that this tab shows to the others. */
+  /** Sets the state that this tab shows to the others. Throws `invalid_request` for what is no JSON, or too large. */
   set(state: JsonValue): void
   /** Tells the state again, because another tab leads now. */
   repeat(): void
@@ -35,7 +35,7 @@ export function createSpacePresence(spaceId: SpaceId, tell: Tell): SpacePresence
     },
     listeners,
     set(state) {
-      ownState = state
+      ownState = parseInput(presenceSchema.shape.state, state, 'state')
       repeat()
     },
     repeat,

@@ -1,6 +1,15 @@
-import { rightsByRole, rightsOf, spaceSchema, SyncError, type Rights, type RoleName } from '@t69/protocol'
+import {
+  renameSpaceBodySchema,
+  rightsByRole,
+  rightsOf,
+  spaceSchema,
+  SyncError,
+  type Rights,
+  type RoleName,
+} from '@t69/protocol'
 
 import type { Account, SpaceDirectory } from '../account/index.ts'
+import { parseInput } from '../runtime/index.ts'
 import { isLocalUri, localUri, unsynced, type ClientStorage, type StoredSpace } from '../storage/index.ts'
 import type { Tell } from '../tabs/index.ts'
 
@@ -58,13 +67,14 @@ export function createSpaceRecord(found: StoredSpace, deps: SpaceRecordDeps): Sp
     role,
     rights: (reported) =>
       stored.userId === null ? rightsByRole.owner : rightsOf(role(reported) ?? 'editor'),
-    async rename(name) {
+    async rename(given) {
+      const name = parseInput(renameSpaceBodySchema.shape.name, given, 'name')
       if (stored.userId !== null && !isLocalUri(stored.uri)) {
         const path = `/api/spaces/${spaceId}`
         const summary = await account.call({ method: 'PATCH', path, body: { name } }, spaceSchema)
         await directory.remember(summary)
       }
-      await put({ ...stored, name: name.trim() })
+      await put({ ...stored, name })
     },
     async enableSync(ready) {
       const { user } = account
