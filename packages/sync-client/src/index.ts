@@ -1,5 +1,35 @@
+// What an app meets in this package's calls, so that it need not depend on the packages below.
+export { errorCodes, limits, SyncError } from '@t69/protocol'
+export type {
+  ErrorBody,
+  ErrorCode,
+  Invite,
+  InviteId,
+  InviteRole,
+  InviteSummary,
+  JsonValue,
+  Member,
+  Presence,
+  Rights,
+  Role,
+  RoleName,
+  SpaceId,
+  SpaceSummary,
+  TreeId,
+  TreeOperation,
+  User,
+  UserId,
+} from '@t69/protocol'
 export { deletionsOf, restoreDeletion, stillDeleted, watchDeletions } from '@t69/replica'
-export type { DeletedRoot, Deletion, DeletedVertex } from '@t69/replica'
+export type {
+  DeletedRoot,
+  DeletedVertex,
+  Deletion,
+  Replica,
+  Vertex,
+  VertexChangeEvent,
+  VertexOperation,
+} from '@t69/replica'
 
 export * from './api.ts'
 export * from './client/index.ts'
