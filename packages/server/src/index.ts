@@ -1,5 +1,6 @@
 export { ConfigError, parseConfig, type Config } from './config.ts'
 export { apiRoutes, type ApiRoute } from './http/api-routes.ts'
+export type { OwnRoutes } from './http/route.ts'
 export { createServer, type Server, type ServerOptions } from './server.ts'
 export type { Gateway } from './socket/gateway.ts'
 export { createGateway, type GatewayOptions } from './socket/gateway.ts'

@@ -7,8 +7,9 @@ import { io, type Socket } from 'socket.io-client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { parseConfig } from './config.ts'
+import type { OwnRoutes } from './http/route.ts'
 import { DataDirLockedError } from './platform/data-dir-lock.ts'
-import { createServer, type Server } from './server.ts'
+import { createServer, type Server, type ServerOptions } from './server.ts'
 import { cheapPasswords, password } from './testing/http-harness.ts'
 
 const deadlineMs = 10_000
@@ -20,9 +21,9 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(dataDir, { recursive: true, force: true }))
 
-function create(): Promise<Server> {
+function create(options: Pick<ServerOptions, 'routes'> = {}): Promise<Server> {
   const config = parseConfig({ DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'silent' })
-  return createServer(config, { passwordCost: cheapPasswords })
+  return createServer(config, { passwordCost: cheapPasswords, ...options })
 }
 
 async function call(server: Server, token: string | undefined, path: string, body?: object, method = 'POST') {
@@ -106,6 +107,53 @@ describe('the server', () => {
     expect(me.statusCode).toBe(200)
     await again.close()
   })
+
+  it('serves routes of its operator at any path that is free, which change nothing of its own', async () => {
+    const server = await create({
+      routes(app) {
+        app.addHook('onRequest', async (_request, reply) => void reply.header('x-own', 'yes'))
+        app.addContentTypeParser('text/csv', { parseAs: 'string' }, (_request, body, done) =>
+          done(null, body),
+        )
+        app.get('/hello', async () => ({ hello: 'world' }))
+        app.post('/hooks/:name', async ({ params, body }) => ({ params, body }))
+        app.delete('/api/own', async () => {
+          throw Object.assign(new Error('No'), { statusCode: 409 })
+        })
+      },
+    })
+    await server.listen()
+    try {
+      const hello = await call(server, undefined, '/hello', undefined, 'GET')
+      expect([hello.status, await hello.json()]).toEqual([200, { hello: 'world' }])
+      expect(hello.headers.get('x-own')).toBe('yes')
+      expect(hello.headers.get('content-security-policy')).toContain("default-src 'self'")
+      const init = { method: 'POST', headers: { 'content-type': 'text/csv' }, body: 'a,b' }
+      const hook = await fetch(`${server.url}/hooks/github`, init)
+      expect(await hook.json()).toEqual({ params: { name: 'github' }, body: 'a,b' })
+      const refused = await call(server, undefined, '/api/own', undefined, 'DELETE')
+      expect(await refused.json()).toEqual({ error: { code: 'invalid_request', message: 'No' } })
+
+      const health = await call(server, undefined, '/health', undefined, 'GET')
+      expect([health.status, health.headers.get('x-own')]).toEqual([200, null])
+      const login = await fetch(`${server.url}/api/auth/login`, init)
+      expect(login.status).toBe(400)
+      expect(await signUp(server)).toBeTypeOf('string')
+    } finally {
+      await server.close()
+    }
+  })
+
+  it.each([
+    [/GET.*\/api\/me/, (app) => void app.get('/api/me', async () => ({}))],
+    [/no route/, () => Promise.reject(new Error('no route today'))],
+  ] satisfies [RegExp, OwnRoutes][])(
+    'does not start when adding routes of its operator ends in %s, and releases its files',
+    async (problem, routes) => {
+      await expect(create({ routes })).rejects.toThrow(problem)
+      await (await create()).close()
+    },
+  )
 
   it('refuses a data directory that another server uses', async () => {
     const server = await create()

@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 
 import type { Config } from './config.ts'
 import { createHttpApp } from './http/http-app.ts'
-import type { HttpApp } from './http/route.ts'
+import type { HttpApp, OwnRoutes } from './http/route.ts'
 import { registerRoutes } from './http/routes.ts'
 import { watchTcpConnections } from './http/tcp-connections.ts'
 import { createUserLimits } from './limits/user-limits.ts'
@@ -32,7 +32,7 @@ const backlog = 4_096
 const closeGraceMs = 3_000
 
 export interface Server {
-  /** Fastify, for `inject` and for additional routes, which must be added before `listen`. */
+  /** Fastify, for `inject` and its log. It has all of its routes: see `ServerOptions.routes` for your own. */
   readonly http: HttpApp
   /** The server's URL on this machine. Known once it listens. */
   readonly url: string
@@ -56,6 +56,15 @@ export interface ServerOptions {
   readonly runtime?: ServerRuntime
   /** Cost of hashing a password, for tests. Default: `owaspCost`. */
   readonly passwordCost?: PasswordCost
+  /**
+   * Adds routes of your own, at any path that is free. They have the server's limits per address, headers, error bodies
+   * and shutdown, and check no session. `app` is Fastify with zod schemas; what else you add to it (hooks, parsers) stays
+   * among your routes. `createServer` rejects with what this throws, and for a path that is taken.
+   *
+   *     const routes = (app) => void app.get('/hello', async () => ({ hello: 'world' }))
+   *     const server = await createServer(config, { routes })
+   */
+  readonly routes?: OwnRoutes
 }
 
 /**
@@ -152,19 +161,23 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   })
   spaceDeletion.finishAll()
   const passwords = createPasswords(options.passwordCost)
-  await registerRoutes(app, {
-    config,
-    platform,
-    passwords,
-    tokens,
-    spaces,
-    userLimits,
-    spaceDeletion,
-    liveSockets: gateway,
-    now,
-    metrics,
-    lifecycle,
-  })
+  await registerRoutes(
+    app,
+    {
+      config,
+      platform,
+      passwords,
+      tokens,
+      spaces,
+      userLimits,
+      spaceDeletion,
+      liveSockets: gateway,
+      now,
+      metrics,
+      lifecycle,
+    },
+    options.routes,
+  )
   await app.ready()
 
   opening.defer(keepTidy(platform, runtime))

@@ -13,10 +13,20 @@ import type { TreeQuestions } from '../spaces/tree-questions.ts'
 import type { ListedRoutes } from './api-routes.ts'
 import type { HttpConfig } from './http-config.ts'
 
-/** Fastify, with zod schemas for requests and responses. It takes only the routes that `apiRoutes` lists. */
-export type HttpApp = ListedRoutes<
-  FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
+/** Fastify, with zod schemas for requests and responses. */
+type ZodFastify = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
 >
+
+/** It takes only the routes that `apiRoutes` lists. */
+export type HttpApp = ListedRoutes<ZodFastify>
+
+/** Adds an operator's own routes, at any path that is free. */
+export type OwnRoutes = (app: ZodFastify) => void | Promise<void>
 
 /** The server's figures as text, in the format that `contentType` names. */
 export interface MetricsExposition {

@@ -3,13 +3,17 @@ import { SyncError } from '@t69/protocol'
 import { authRoutes } from './auth-routes.ts'
 import { healthRoutes } from './health-routes.ts'
 import { metricsRoutes } from './metrics-routes.ts'
-import type { HttpApp, RouteDeps } from './route.ts'
+import type { HttpApp, OwnRoutes, RouteDeps } from './route.ts'
 import { sharingRoutes } from './sharing-routes.ts'
 import { spaceRoutes } from './space-routes.ts'
 import { serveStaticApp } from './static-app.ts'
 
-/** Adds every route, and the app. */
-export async function registerRoutes(app: HttpApp, deps: RouteDeps): Promise<void> {
+/** Adds every route, the operator's own among them, and the app. */
+export async function registerRoutes(
+  app: HttpApp,
+  deps: RouteDeps,
+  ownRoutes: OwnRoutes = () => {},
+): Promise<void> {
   app.addHook('onRequest', async (request) => {
     const isAboutHealth = request.routeOptions.url === '/health' || request.routeOptions.url === '/ready'
     if (!deps.lifecycle.isClosing || isAboutHealth) return
@@ -31,5 +35,7 @@ export async function registerRoutes(app: HttpApp, deps: RouteDeps): Promise<voi
   authRoutes(app, deps)
   spaceRoutes(app, deps)
   sharingRoutes(app, deps)
+  // In a scope of their own: what they add besides (hooks, parsers, an error handler) does not change ours.
+  await app.register(async (scope) => ownRoutes(scope))
   await serveStaticApp(app, deps.config.staticDir)
 }
