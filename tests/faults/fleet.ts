@@ -53,19 +53,19 @@ export async function createFleet(serverUrl: string): Promise<Fleet> {
         const connection = inner.connect(handshake, listener)
         return {
           ...connection,
-          async request(name, payload) {
-            const ack = await connection.request(name, payload)
-            if (name === 'ops:push' && ack.ok && 'batch' in payload && 'rejected' in ack) {
-              const batch = new Uint8Array(payload.batch)
-              const rejected = new Set(ack.rejected.map(({ index }) => index))
-              for (const [index, op] of decodeBatch(batch).ops.entries()) {
-                if (!rejected.has(index)) acked.set(opKey(op), op)
+          request: (name, payload, answered) =>
+            connection.request(name, payload, (ack) => {
+              if (name === 'ops:push' && ack.ok && 'batch' in payload && 'rejected' in ack) {
+                const batch = new Uint8Array(payload.batch)
+                const rejected = new Set(ack.rejected.map(({ index }) => index))
+                for (const [index, op] of decodeBatch(batch).ops.entries()) {
+                  if (!rejected.has(index)) acked.set(opKey(op), op)
+                }
+                heard.resolve()
+                heard = Promise.withResolvers<void>()
               }
-              heard.resolve()
-              heard = Promise.withResolvers<void>()
-            }
-            return ack
-          },
+              answered(ack)
+            }),
         }
       },
     }

@@ -64,7 +64,11 @@ function createCuttable(url: string): {
         const lost = { code: 'unavailable', message: 'cut' } as const
         if (isCut) {
           queueMicrotask(() => listener.closed(lost))
-          return { request: async () => ({ ok: false, error: lost }), signal() {}, close() {} }
+          return {
+            request: (_name, _payload, answered) => answered({ ok: false, error: lost }),
+            signal() {},
+            close() {},
+          }
         }
         const connection = transport.connect(handshake, listener)
         open.add(() => {
@@ -360,6 +364,41 @@ describe('a client and the server', () => {
     expect(here.root.getVertexByPath('folder')).toBeDefined()
   })
 
+  it('two clients that write at once pull nothing that they are sent anyway', async () => {
+    const pulled: number[] = []
+    const counted: Transport = {
+      connect(handshake, listener) {
+        const connection = createSocketIoTransport(url).connect(handshake, listener)
+        return {
+          ...connection,
+          request(name, payload, answered) {
+            if (name === 'ops:pull' && 'after' in payload) pulled.push(payload.after)
+            connection.request(name, payload, answered)
+          },
+        }
+      },
+    }
+    const [laptop, phone] = [device({ transport: counted }), device({ transport: counted })]
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Notes' })
+    await here.flushed()
+    await phone.signIn(anna)
+    const there = await phone.openSpace(here.id)
+    await live(there)
+    await agree(here, there)
+
+    pulled.length = 0
+    const write = async (space: Space): Promise<void> => {
+      for (let edit = 0; edit < 30; edit++) {
+        space.root.root!.setProperty('edit', edit)
+        await space.flushed()
+      }
+    }
+    await Promise.all([write(here), write(there)])
+    await agree(here, there)
+    expect(pulled).toEqual([])
+  })
+
   it('a client shows who is present, and a text as it streams in, without storing it', async () => {
     const laptop = device()
     await laptop.signUp(anna)
@@ -402,9 +441,10 @@ describe('a client and the server', () => {
           const connection = inner.connect(handshake, listener)
           return {
             ...connection,
-            async request(name, payload) {
-              if (isHeld && name === 'ops:push') await gate.promise
-              return connection.request(name, payload)
+            request(name, payload, answered) {
+              const send = (): void => connection.request(name, payload, answered)
+              if (isHeld && name === 'ops:push') void gate.promise.then(send)
+              else send()
             },
           }
         },

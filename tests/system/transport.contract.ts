@@ -15,6 +15,8 @@ import {
 import type { Connection, Transport } from '@t69/sync-client'
 import { describe, expect, it } from 'vitest'
 
+import { ask } from '../lib/ask.ts'
+
 /** A device's network to a server with one space. */
 export interface TransportWorld extends AsyncDisposable {
   readonly transport: Transport
@@ -49,7 +51,7 @@ export function describeTransport(
       await using world = await open()
       const end = connect(world)
       await end.opened()
-      expect(await end.ask((it) => it.request('space:join', { spaceId: world.spaceId }))).toMatchObject({
+      expect(await end.ask((it) => ask(it, 'space:join', { spaceId: world.spaceId }))).toMatchObject({
         ok: true,
         head: 0,
         role: 'owner',
@@ -80,7 +82,7 @@ export function describeTransport(
       await using world = await open()
       const end = connect(world)
       const { spaceId } = world
-      const leave = (it: Connection) => it.request('space:leave', { spaceId })
+      const leave = (it: Connection) => ask(it, 'space:leave', { spaceId })
       const early = leave(end.connection)
       end.connection.signal('presence:set', { spaceId, state: 'early' })
       expect(await early).toMatchObject(unavailable)
@@ -101,12 +103,12 @@ export function describeTransport(
       const { spaceId } = world
       for (const end of [writer, reader]) {
         await end.opened()
-        await end.ask((it) => it.request('space:join', { spaceId }))
+        await end.ask((it) => ask(it, 'space:join', { spaceId }))
       }
       const count = 20
       for (let clock = 1; clock <= count; clock++) {
         const batch = encodeBatch({ spaceId, ops: [operation(spaceId, clock)] })
-        const pushed = await writer.ask((it) => it.request('ops:push', { spaceId, batch }))
+        const pushed = await writer.ask((it) => ask(it, 'ops:push', { spaceId, batch }))
         expect(pushed).toMatchObject({ ok: true, cursor: clock })
       }
       const appended = () =>
@@ -117,18 +119,49 @@ export function describeTransport(
         expect(batch).toBeInstanceOf(Uint8Array)
         expect(decodeBatch(batch).ops).toEqual([operation(spaceId, index + 1)])
       }
-      const page = await reader.ask((it) => it.request('ops:pull', { spaceId, after: 0 }))
+      const page = await reader.ask((it) => ask(it, 'ops:pull', { spaceId, after: 0 }))
       if (!page.ok) throw new Error(page.error.message)
       expect(page.batch).toBeInstanceOf(Uint8Array)
       expect(decodeBatch(page.batch).ops).toHaveLength(count)
       for (const end of [writer, reader]) end.connection.close()
     })
 
+    it('acks and notifications come in the order in which the server sent them', async () => {
+      await using world = await open()
+      const { spaceId } = world
+      const ends = [connect(world), connect(world)]
+      for (const end of ends) {
+        await end.opened()
+        await end.ask((it) => ask(it, 'space:join', { spaceId }))
+      }
+      const count = 20
+      /** The positions in the log, as each end heard of them: its own by an ack, those of the other by a notification. */
+      const orders = ends.map((end, index) => {
+        const order: number[] = []
+        end.onAppended = (cursor) => order.push(cursor)
+        for (let clock = 1; clock <= count; clock++) {
+          const op = operation(spaceId, index * count + clock)
+          end.connection.request(
+            'ops:push',
+            { spaceId, batch: encodeBatch({ spaceId, ops: [op] }) },
+            (ack) => {
+              if (ack.ok) order.push(ack.cursor)
+            },
+          )
+        }
+        return order
+      })
+      await world.until(() => orders.every((order) => order.length === 2 * count))
+      const inOrder = Array.from({ length: 2 * count }, (_, index) => index + 1)
+      expect(orders).toEqual([inOrder, inOrder])
+      for (const end of ends) end.connection.close()
+    })
+
     it('a connection closed by the client tells nothing more, and answers pending requests with unavailable', async () => {
       await using world = await open()
       const end = connect(world)
       await end.opened()
-      const underWay = end.connection.request('space:join', { spaceId: world.spaceId })
+      const underWay = ask(end.connection, 'space:join', { spaceId: world.spaceId })
       end.connection.close()
       expect(await underWay).toMatchObject(unavailable)
       const opening = connect(world)
@@ -145,7 +178,7 @@ export function describeTransport(
       const end = connect(world)
       await end.opened()
       world.stall()
-      const asked = end.connection.request('space:join', { spaceId: world.spaceId })
+      const asked = ask(end.connection, 'space:join', { spaceId: world.spaceId })
       world.cut()
       await end.closed()
       expect(await asked).toMatchObject(unavailable)
@@ -160,9 +193,7 @@ export function describeTransport(
       await end.closed()
       // Whether the reason is given depends on the transport. The refusal of the next handshake has it in any case.
       expect(end.log).toHaveLength(2)
-      expect(await end.connection.request('space:leave', { spaceId: world.spaceId })).toMatchObject(
-        unavailable,
-      )
+      expect(await ask(end.connection, 'space:leave', { spaceId: world.spaceId })).toMatchObject(unavailable)
     })
 
     if (!canSay) return
@@ -191,7 +222,7 @@ export function describeTransport(
         { name: 'auth:expiring', payload: { expiresInMs: 1 } },
         { name: 'auth:expiring', payload: { expiresInMs: 2 } },
       ])
-      expect(await end.ask((it) => it.request('space:join', { spaceId: world.spaceId }))).toMatchObject({
+      expect(await end.ask((it) => ask(it, 'space:join', { spaceId: world.spaceId }))).toMatchObject({
         ok: true,
       })
       end.connection.close()
@@ -218,12 +249,16 @@ const unavailable = { ok: false, error: { code: 'unavailable' } }
 function connect(world: TransportWorld, handshake = world.handshake) {
   const log: string[] = []
   const heard: Heard[] = []
+  const end = { onAppended: (_cursor: number): void => {} }
   const connection = world.transport.connect(handshake, {
     opened: () => void log.push('opened'),
     closed: ({ code }: ErrorBody) => void log.push(`closed: ${code}`),
-    notified: (name, payload) => void heard.push({ name, payload } as Heard),
+    notified(name, payload) {
+      heard.push({ name, payload } as Heard)
+      if (name === 'ops:appended' && 'cursor' in payload) end.onAppended(payload.cursor)
+    },
   })
-  return {
+  return Object.assign(end, {
     connection,
     log,
     heard,
@@ -236,7 +271,7 @@ function connect(world: TransportWorld, handshake = world.handshake) {
       if (answer === undefined) throw new Error('no answer')
       return answer
     },
-  }
+  })
 }
 
 /** Waits for everything in flight, by opening another connection and making a request on it. */
@@ -244,7 +279,7 @@ async function settled(world: TransportWorld, before = () => {}): Promise<void> 
   before()
   const end = connect(world)
   await end.opened()
-  await end.ask((it) => it.request('space:leave', { spaceId: world.spaceId }))
+  await end.ask((it) => ask(it, 'space:leave', { spaceId: world.spaceId }))
   end.connection.close()
 }
 

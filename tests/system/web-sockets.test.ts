@@ -2,6 +2,7 @@ import { protocolVersion, randomHexId, type Ack, type SpaceId } from '@t69/proto
 import { createSocketIoTransport, type Connection } from '@t69/sync-client'
 import { expect, it } from 'vitest'
 
+import { ask } from '../lib/ask.ts'
 import { startLiveServer } from '../lib/live-server.ts'
 import { createNetworkLink, type NetworkLink, type WebSocketFate } from '../lib/network-link.ts'
 
@@ -54,7 +55,7 @@ async function openWorld(fates: WebSocketFate[], openingTimeoutMs = 20_000): Pro
           { opened: () => resolve(connection), closed: () => resolve(undefined), notified() {} },
         )
       }),
-    join: (connection) => connection.request('space:join', { spaceId }),
+    join: (connection) => ask(connection, 'space:join', { spaceId }),
     async [Symbol.asyncDispose]() {
       await link[Symbol.asyncDispose]()
       await live[Symbol.asyncDispose]()

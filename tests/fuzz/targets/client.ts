@@ -244,17 +244,17 @@ function createServer(time: VirtualTime, draw: Draw | undefined) {
         for (const fail of waiting) fail()
       }
       return {
-        request: async (name, payload) =>
-          new Promise((resolve) => {
-            const fail = (): void => resolve({ ok: false, error: { code: 'unavailable', message: 'gone' } })
-            if (isDead) return fail()
-            waiting.add(fail)
-            time.setTimer(() => {
-              if (isDead) return
-              waiting.delete(fail)
-              resolve(readAck(name, reply(name, payload)))
-            }, 5)
-          }),
+        request(name, payload, answered) {
+          const fail = (): void =>
+            queueMicrotask(() => answered({ ok: false, error: { code: 'unavailable', message: 'gone' } }))
+          if (isDead) return fail()
+          waiting.add(fail)
+          time.setTimer(() => {
+            if (isDead) return
+            waiting.delete(fail)
+            answered(readAck(name, reply(name, payload)))
+          }, 5)
+        },
         signal: () => {},
         close: die,
       }

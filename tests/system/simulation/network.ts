@@ -140,28 +140,27 @@ export function createNetwork(time: VirtualTime, random: Random, server: SimServ
     )
 
     return {
-      request: async (name, payload) =>
-        new Promise((resolve) => {
-          if (state !== 'open') return resolve({ ok: false, error: broken })
-          let answered = false
-          const answer = (ack: Ack<RequestReply<typeof name>>): void => {
-            if (answered) return
-            answered = true
-            waiting.delete(fail)
-            resolve(ack)
-          }
-          const fail = (): void => answer({ ok: false, error: broken })
-          waiting.add(fail)
-          const sent = structuredClone(payload)
-          const arrive = (): void =>
-            remote?.request(name, sent, (ack) => {
-              network.onAck(name, sent, ack)
-              const replied = structuredClone(ack)
-              down(() => answer(replied))
-            })
-          up(arrive)
-          if (random.chance(network.faults.repeat)) up(arrive)
-        }),
+      request(name, payload, answered) {
+        let isAnswered = false
+        const answer = (ack: Ack<RequestReply<typeof name>>): void => {
+          if (isAnswered) return
+          isAnswered = true
+          waiting.delete(fail)
+          answered(ack)
+        }
+        const fail = (): void => queueMicrotask(() => answer({ ok: false, error: broken }))
+        if (state !== 'open') return fail()
+        waiting.add(fail)
+        const sent = structuredClone(payload)
+        const arrive = (): void =>
+          remote?.request(name, sent, (ack) => {
+            network.onAck(name, sent, ack)
+            const replied = structuredClone(ack)
+            down(() => answer(replied))
+          })
+        up(arrive)
+        if (random.chance(network.faults.repeat)) up(arrive)
+      },
       signal: (name, payload) => {
         if (state === 'open') up(() => remote?.signal(name, structuredClone(payload)))
       },

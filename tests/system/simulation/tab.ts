@@ -116,7 +116,8 @@ export async function startTab(options: TabOptions): Promise<Tab> {
         })
         connections.add(() => connection.close())
         return {
-          request: (name, payload) => handed(connection.request(name, payload)),
+          request: (name, payload, answered) =>
+            connection.request(name, payload, (ack) => hand(() => answered(ack))),
           signal: (name, payload) => connection.signal(name, payload),
           close: () => connection.close(),
         }
@@ -134,7 +135,11 @@ export async function startTab(options: TabOptions): Promise<Tab> {
     tree.onLocalOp((op) => {
       if ('transient' in op && op.transient) return
       const id = opKey(toTreeOperation(op, { spaceId, treeId }))
-      void here.stored().then(() => options.onKept(id))
+      // Rejects if the tab dies before its disk has the edit, which nobody was promised then.
+      void here.stored().then(
+        () => options.onKept(id),
+        () => {},
+      )
     })
   }
 

@@ -1,4 +1,4 @@
-import type { SignalPayload, SpaceId, TreeId } from '@t69/protocol'
+import type { Ack, RequestReply, SignalPayload, SpaceId, TreeId } from '@t69/protocol'
 
 import type { Link } from '../link/index.ts'
 import type { SyncMachine } from '../machine/index.ts'
@@ -44,6 +44,8 @@ export async function judgeTree(
   const state = await storage.getSyncState(spaceId)
   if (state === undefined || state.logId !== logId || state.cursor !== cursor || state.reconciling)
     return unknown
-  const ack = await link.request('tree:compare', { spaceId, treeId, logId, cursor, digest })
+  const { promise, resolve } = Promise.withResolvers<Ack<RequestReply<'tree:compare'>>>()
+  link.request('tree:compare', { spaceId, treeId, logId, cursor, digest }, resolve)
+  const ack = await promise
   return ack.ok ? { treeId, cursor, matches: ack.matches, digest: ack.digest } : unknown
 }

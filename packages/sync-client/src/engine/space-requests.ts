@@ -1,43 +1,79 @@
-import { decodeBatch, encodeBatch, limits, SyncError, type SpaceId } from '@t69/protocol'
+import {
+  decodeBatch,
+  encodeBatch,
+  errorBodyFrom,
+  limits,
+  SyncError,
+  type Ack,
+  type SpaceId,
+} from '@t69/protocol'
 
 import type { Link } from '../link/index.ts'
 import type { LogRange, Request, SyncEvent } from '../machine/index.ts'
 
 /**
- * Sends a request of the sync machine. Returns the reply, or the refusal, as the event that the machine waits for.
- * Rejects where a reply cannot be read. `register`: makes the space on the server, over HTTP.
+ * Sends a request of the sync machine. `answered` is called once, in the order of the wire, with the event that the
+ * machine waits for: the reply, or the refusal. A reply that cannot be read is a refusal. `register`: makes the space on
+ * the server, over HTTP.
  */
-export async function sendRequest(
+export function sendRequest(
   spaceId: SpaceId,
   request: Request,
   link: Link,
   register: () => Promise<void>,
-): Promise<SyncEvent> {
+  answered: (event: SyncEvent) => void,
+): void {
   switch (request.kind) {
     case 'register':
-      await register()
-      return { type: 'registered' }
+      void register().then(
+        () => answered({ type: 'registered' }),
+        (error: unknown) => answered(refusal(error)),
+      )
+      return
     case 'join': {
       const { logId, epoch, cursor } = request.from
       const known = logId === null || epoch === null ? {} : { logId, epoch, cursor }
-      const ack = await link.request('space:join', { spaceId, ...known })
-      return ack.ok ? { type: 'joined', reply: ack } : { type: 'refused', error: ack.error }
+      link.request('space:join', { spaceId, ...known }, (ack) =>
+        answered(eventOf(ack, (reply) => ({ type: 'joined', reply }))),
+      )
+      return
     }
     case 'pull': {
       const { after, maxBytes } = request
-      const ack = await link.request('ops:pull', {
-        spaceId,
-        after,
-        ...(maxBytes < limits.batchBudgetBytes && { maxBytes }),
-      })
-      if (!ack.ok) return { type: 'refused', error: ack.error }
-      return { type: 'pulled', range: logRangeOf(spaceId, ack), head: ack.head }
+      const page = { spaceId, after, ...(maxBytes < limits.batchBudgetBytes && { maxBytes }) }
+      link.request('ops:pull', page, (ack) =>
+        answered(
+          eventOf(ack, (reply) => ({
+            type: 'pulled',
+            range: logRangeOf(spaceId, reply),
+            head: reply.head,
+          })),
+        ),
+      )
+      return
     }
     case 'push': {
-      const batch = encodeBatch({ spaceId, ops: request.ops })
-      const ack = await link.request('ops:push', { spaceId, batch })
-      return ack.ok ? { type: 'pushed', ack } : { type: 'refused', error: ack.error }
+      let batch: ReturnType<typeof encodeBatch>
+      try {
+        batch = encodeBatch({ spaceId, ops: request.ops })
+      } catch (error) {
+        return answered(refusal(error))
+      }
+      link.request('ops:push', { spaceId, batch }, (ack) =>
+        answered(eventOf(ack, (reply) => ({ type: 'pushed', ack: reply }))),
+      )
     }
+  }
+}
+
+const refusal = (error: unknown): SyncEvent => ({ type: 'refused', error: errorBodyFrom(error) })
+
+function eventOf<Reply>(ack: Ack<Reply>, read: (reply: Reply) => SyncEvent): SyncEvent {
+  if (!ack.ok) return { type: 'refused', error: ack.error }
+  try {
+    return read(ack)
+  } catch (error) {
+    return refusal(error)
   }
 }
 

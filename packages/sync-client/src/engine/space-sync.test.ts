@@ -36,13 +36,18 @@ function brokenLink(carries: number) {
       return { ...position, cursor: log.size, head: log.size, duplicates, rejected: [] }
     }
     return {
-      request: async <N extends RequestName>(name: N, payload: object) => {
+      request<N extends RequestName>(
+        name: N,
+        payload: object,
+        answered: (ack: Ack<RequestReply<N>>) => void,
+      ): void {
         left -= 'batch' in payload && payload.batch instanceof Uint8Array ? payload.batch.length : 0
         if (left < 0) {
           onBroken()
-          return { ok: false, error: { code: 'unavailable', message: 'broken' } }
+          return
         }
-        return { ok: true, ...(answer(name, payload) as RequestReply<N>) } as Ack<RequestReply<N>>
+        const ack = { ok: true, ...(answer(name, payload) as RequestReply<N>) } as Ack<RequestReply<N>>
+        queueMicrotask(() => answered(ack))
       },
       signal() {},
     }

@@ -1,5 +1,4 @@
 import {
-  errorBodyFrom,
   messageOf,
   type ErrorBody,
   type NotificationPayload,
@@ -94,7 +93,7 @@ export function createSpaceSync(
         writing = write(effect.write)
         return
       case 'request':
-        void request(effect.request)
+        request(effect.request)
         return
       case 'read-outbox':
         void storage.readOutbox(spaceId, effect.budgetBytes).then(
@@ -161,19 +160,15 @@ export function createSpaceSync(
     }
   }
 
-  async function request(request: Request): Promise<void> {
+  function request(request: Request): void {
     const askedOver = link
     const number = ++latestRequest
     if (askedOver === null) return
-    const event = await sendRequest(spaceId, request, askedOver, deps.register).catch(
-      (error: unknown): SyncEvent => ({
-        type: 'refused',
-        error: errorBodyFrom(error),
-      }),
-    )
-    // Drop a reply that the machine no longer waits for: it rejoined, or the connection broke.
-    const isAwaited = number === latestRequest && machine.request === request.kind
-    if (link === askedOver && isAwaited) dispatch(event)
+    sendRequest(spaceId, request, askedOver, deps.register, (event) => {
+      // Drop a reply that the machine no longer waits for: it rejoined, or the connection broke.
+      const isAwaited = number === latestRequest && machine.request === request.kind
+      if (link === askedOver && isAwaited) dispatch(event)
+    })
   }
 
   return {
@@ -210,7 +205,7 @@ export function createSpaceSync(
       link = null
       cancelRetry()
       endRest()
-      if (left !== null) void left.request('space:leave', { spaceId })
+      if (left !== null) left.request('space:leave', { spaceId }, () => {})
       await writing
     },
   }

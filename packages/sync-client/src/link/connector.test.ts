@@ -19,9 +19,9 @@ function setUp(chance = 1) {
       const attempt = { listener, token, isClosed: false, asked: [] as string[] }
       attempts.push(attempt)
       return {
-        async request(name) {
+        request(name, _payload, answered) {
           attempt.asked.push(name)
-          return answers.reply()
+          void answers.reply().then((ack) => answered(ack as Parameters<typeof answered>[0]))
         },
         signal() {},
         silence: () => silence,
@@ -256,7 +256,7 @@ describe('The connector', () => {
   it('gives up a connection that does not answer a request within 30 s', async () => {
     const world = setUp()
     await opened(world)
-    void world.links[0]!.request('space:leave', { spaceId: 'aa'.repeat(16) })
+    world.links[0]!.request('space:leave', { spaceId: 'aa'.repeat(16) }, () => {})
     await world.time.pass(30_000)
     expect(world.log).toEqual(['opened', 'lost'])
     expect(world.attempts[0]!.isClosed).toBe(true)

@@ -15,7 +15,12 @@ import type { Connection } from './transport.ts'
 
 /** An open connection, until it is lost. */
 export interface Link {
-  request<N extends RequestName>(name: N, payload: RequestPayload<N>): Promise<Ack<RequestReply<N>>>
+  /** `answered` is called once, and in the order of the wire: see `Connection.request`. */
+  request<N extends RequestName>(
+    name: N,
+    payload: RequestPayload<N>,
+    answered: (ack: Ack<RequestReply<N>>) => void,
+  ): void
   signal<N extends SignalName>(name: N, payload: SignalPayload<N>): void
 }
 
@@ -58,19 +63,21 @@ export function openLink(
     if (!isOver) onFailed(error)
   }
 
-  async function request<N extends RequestName>(
+  function request<N extends RequestName>(
     name: N,
     payload: RequestPayload<N>,
+    answered: (ack: Ack<RequestReply<N>>) => void,
     deadlineMs = requestDeadlineMs,
-  ): Promise<Ack<RequestReply<N>>> {
-    if (isOver) return { ok: false, error: lost }
+  ): void {
+    if (isOver) return queueMicrotask(() => answered({ ok: false, error: lost }))
     const cancel = runtime.setTimer(
       () => fail({ code: 'unavailable', message: `The server did not answer ${name} in time` }),
       deadlineMs,
     )
-    const ack = await connection.request(name, payload)
-    cancel()
-    return ack
+    connection.request(name, payload, (ack) => {
+      cancel()
+      answered(ack)
+    })
   }
 
   /** Shows the server a valid token; with `isFresh`, one that is fetched for this. */
@@ -79,7 +86,9 @@ export function openLink(
       if (isFresh) account.invalidate()
       const access = await account.accessToken()
       if (isOver) return
-      const ack = await request('auth:renew', { token: access.token }, deadlineMs)
+      const { promise, resolve } = Promise.withResolvers<Ack<RequestReply<'auth:renew'>>>()
+      request('auth:renew', { token: access.token }, resolve, deadlineMs)
+      const ack = await promise
       if (isOver) return
       if (ack.ok) renewIn(access.renewInMs)
       else if (ack.error.code === 'forbidden' || ack.error.code === 'unauthenticated') fail(ack.error)
@@ -121,7 +130,7 @@ export function openLink(
   watchSilence()
 
   return {
-    request: (name, payload) => request(name, payload),
+    request: (name, payload, answered) => request(name, payload, answered),
     signal(name, payload) {
       if (!isOver) connection.signal(name, payload)
     },

@@ -53,8 +53,11 @@ export function createSocketIoTransport(
         ended = true
         socket.removeAllListeners()
         socket.disconnect()
-        for (const fail of waiting) fail(error)
+        const unanswered = Array.from(waiting)
         waiting.clear()
+        queueMicrotask(() => {
+          for (const fail of unanswered) fail(error)
+        })
         return true
       }
       const close = (error: ErrorBody): void => void (end(error) && listener.closed(error))
@@ -80,16 +83,14 @@ export function createSocketIoTransport(
       socket.io.engine.on('upgrade', () => void (first = 'websocket'))
 
       return {
-        request: (name, payload) =>
-          new Promise((resolve) => {
-            const fail = (error: ErrorBody): void => resolve({ ok: false, error })
-            if (ended || !socket.connected) return fail(lost)
-            waiting.add(fail)
-            socket.emit(name, payload, (reply: unknown) => {
-              waiting.delete(fail)
-              resolve(readAck(name, reply))
-            })
-          }),
+        request(name, payload, answered) {
+          const fail = (error: ErrorBody): void => answered({ ok: false, error })
+          if (ended || !socket.connected) return queueMicrotask(() => fail(lost))
+          waiting.add(fail)
+          socket.emit(name, payload, (reply: unknown) => {
+            if (waiting.delete(fail)) answered(readAck(name, reply))
+          })
+        },
         signal(name, payload) {
           // A disconnected socket would buffer the signal and send it when it is no longer true.
           if (!ended && socket.connected) socket.emit(name, payload)

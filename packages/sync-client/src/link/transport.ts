@@ -13,8 +13,16 @@ import type {
 
 /** One attempt at a connection. It opens at most once and closes once; it is not used again after `closed`. */
 export interface Connection {
-  /** Sends a request and resolves with its ack; with `unavailable` if the connection closes first. Never rejects. */
-  request<N extends RequestName>(name: N, payload: RequestPayload<N>): Promise<Ack<RequestReply<N>>>
+  /**
+   * Sends a request. `answered` is called once: with its ack, or with `unavailable` after the connection has closed. Acks
+   * and notifications come in the order in which the server sent them. A promise could not promise that: where several
+   * messages arrive at once, its reactions run after the notifications that follow the ack.
+   */
+  request<N extends RequestName>(
+    name: N,
+    payload: RequestPayload<N>,
+    answered: (ack: Ack<RequestReply<N>>) => void,
+  ): void
   /** Sends a signal, which nobody acknowledges. It is dropped if the connection is not open. */
   signal<N extends SignalName>(name: N, payload: SignalPayload<N>): void
   /**
