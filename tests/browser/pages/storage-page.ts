@@ -1,5 +1,5 @@
 import type { LogId, SpaceId, TreeId } from '@t69/protocol'
-import { openIndexedDbStorage, type SyncState } from '@t69/sync-client'
+import { createSyncClient, openIndexedDbStorage, type SyncState } from '@t69/sync-client'
 import { clientStorageCases, someOps } from '@t69/sync-client/testing/client-storage-contract'
 import { seedT69V2 } from '@t69/sync-client/testing/seed-t69-v2'
 
@@ -11,6 +11,7 @@ import { openJune2025, typeOn } from './june-2025.ts'
  */
 const lab = {
   clientStorageCases,
+  createSyncClient,
   openIndexedDbStorage,
   openJune2025,
   seedT69V2,

@@ -128,6 +128,17 @@ describe('A signed-out client', () => {
     expect(told).not.toContain(false)
   })
 
+  it.each(['', '\ud800', 7 as never])('refuses %j as the name of its database', async (name) => {
+    await using client = createSyncClient({ ...offline, name })
+    const refusal = {
+      code: 'invalid_request',
+      message: expect.stringMatching(/^name: /),
+      body: { at: 'name' },
+    }
+    await expect(client.ready).rejects.toMatchObject(refusal)
+    await expect(client.listSpaces()).rejects.toMatchObject(refusal)
+  })
+
   it.each(['', '  ', 'x'.repeat(201), undefined as never, { name: 'x' } as never])(
     'refuses %j as the name of a space at the call, and stores nothing',
     async (name) => {

@@ -1,8 +1,9 @@
 import { spaceIdSchema, SyncError, type SpaceId, type User } from '@t69/protocol'
+import { z } from 'zod'
 
 import type { SyncClient } from '../api.ts'
-import { createListeners } from '../runtime/index.ts'
-import { type ClientStorage, createPageJournal, noJournal, type JournalStore } from '../storage/index.ts'
+import { createListeners, parseInput } from '../runtime/index.ts'
+import { createPageJournal, noJournal, type ClientStorage, type JournalStore } from '../storage/index.ts'
 import { browserTabs, hasBrowserTabs, soloTabs } from '../tabs/index.ts'
 import type { SyncClientOptions } from './options.ts'
 import { createTab, type Tab } from './tab.ts'
@@ -20,13 +21,14 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
   let closing: Promise<void> | null = null
 
   async function start(): Promise<Tab> {
-    const storage = options.storage ?? (await openBrowserStorage(options.onBlocked))
-    // Tabs share IndexedDB. A storage that the app passes is assumed to be used by this client alone.
-    const onDisk = options.storage === undefined && storage.volatileReason === null
-    const shared = onDisk && hasBrowserTabs()
-    const tabs = options.tabs ?? (shared ? browserTabs('t69-sync-1') : soloTabs())
-    const journalStore = onDisk ? browserJournalStore() : undefined
-    const journal = journalStore === undefined ? noJournal : createPageJournal(journalStore)
+    const storage = await openStorage(options)
+    const { database } = storage
+    // Tabs share a database of the browser. Any other storage is assumed to be used by this client alone.
+    const names = database === undefined || storage.volatileReason !== null ? null : namesFor(database)
+    const tabs = options.tabs ?? (names !== null && hasBrowserTabs() ? browserTabs(names.tabs) : soloTabs())
+    const journalStore = names === null ? undefined : browserJournalStore()
+    const journal =
+      names === null || journalStore === undefined ? noJournal : createPageJournal(journalStore, names.notes)
     try {
       tab = await createTab(options, storage, journal, tabs, {
         userChanged: (user) => userListeners.emit(user),
@@ -80,8 +82,28 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
   }
 }
 
+async function openStorage({ storage, name, onBlocked }: SyncClientOptions): Promise<ClientStorage> {
+  const given = name === undefined ? undefined : parseInput(databaseNameSchema, name, 'name')
+  if (storage === undefined) return openBrowserStorage(given, onBlocked)
+  const { database } = storage
+  if (given !== undefined && database !== undefined && given !== database) {
+    throw new SyncError('invalid_request', `name: the storage that is passed is named "${database}"`, {
+      at: 'name',
+    })
+  }
+  return storage
+}
+
+const databaseNameSchema = z
+  .string()
+  .min(1)
+  .refine((name) => name.isWellFormed(), 'it holds half a surrogate pair')
+
 /** Opens IndexedDB. Its code is loaded here, so that a bot without it loads none. */
-async function openBrowserStorage(onBlocked = (): void => {}): Promise<ClientStorage> {
+async function openBrowserStorage(
+  name: string = defaultDatabase,
+  onBlocked = (): void => {},
+): Promise<ClientStorage> {
   if (typeof document === 'undefined' && typeof indexedDB === 'undefined') {
     throw new SyncError(
       'storage_failed',
@@ -89,7 +111,16 @@ async function openBrowserStorage(onBlocked = (): void => {}): Promise<ClientSto
     )
   }
   const { openIndexedDbStorage } = await import('../storage/indexeddb/index.ts')
-  return openIndexedDbStorage({ onBlocked })
+  return openIndexedDbStorage({ name, onBlocked })
+}
+
+/** t69's own database, as its other versions open it. */
+const defaultDatabase = 'localDb'
+
+/** What the clients over a database call themselves, and their notes. No name begins with another. */
+function namesFor(database: string): { readonly tabs: string; readonly notes: string } {
+  const suffix = database === defaultDatabase ? '' : `[${encodeURIComponent(database)}]`
+  return { tabs: `t69-sync-1${suffix}`, notes: `t69-edits${suffix}/` }
 }
 
 /** Returns localStorage, or undefined. Where cookies are blocked, reading the global throws. */

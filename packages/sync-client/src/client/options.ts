@@ -11,6 +11,12 @@ import type { Tabs } from '../tabs/index.ts'
 export interface SyncClientOptions {
   /** The server's origin, such as `https://sync.example.org`; `location.origin` in a page that it serves. */
   readonly url: string
+  /**
+   * The name of this app's own database. Tabs whose clients have the same name share it; clients of another name on the
+   * same origin know nothing of them. They do share the cookie of their server: pass `session: 'storage'` if different
+   * people are to be signed in. Default: t69's database.
+   */
+  readonly name?: string
   /** Where spaces are kept. Default: IndexedDB, where there is one. Pass `memoryStorage()` elsewhere. */
   readonly storage?: ClientStorage
   /**

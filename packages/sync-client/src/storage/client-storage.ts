@@ -140,6 +140,11 @@ export interface ClientStorage {
    */
   onEmptied(listener: () => void): () => void
 
+  /**
+   * The name of the browser's database, which every tab of this origin can open; absent for a storage that one client has
+   * to itself. Clients over one database find each other by it, and note their edits in `localStorage` under it.
+   */
+  readonly database?: string | undefined
   /** Why nothing outlives this page (the browser refuses storage), or null when it does. A sentence for people. */
   readonly volatileReason: string | null
   close(): Promise<void>

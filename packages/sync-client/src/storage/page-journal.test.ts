@@ -4,6 +4,8 @@ import { expect, test } from 'vitest'
 import { memoryStorage } from './memory-storage.ts'
 import { createPageJournal, type JournalStore } from './page-journal.ts'
 
+/** Begins the keys of the notes. */
+const prefix = 't69-edits/'
 const spaceId = spaceIdSchema.parse('a'.repeat(32))
 const treeId = treeIdSchema.parse(spaceId)
 
@@ -38,18 +40,18 @@ async function storageWithSpace() {
 
 test('an edit is noted before it is written, and its note removed afterwards', async () => {
   const store = createStore()
-  const journal = createPageJournal(store)
+  const journal = createPageJournal(store, prefix)
   await journal.around(spaceId, [edit(1, 'x')], async () => expect(store.texts.size).toBe(1))
   expect(store.texts.size).toBe(0)
 })
 
 test('edits that a page could not store are stored by the next page, removals included', async () => {
   const store = createStore()
-  const page = createPageJournal(store)
+  const page = createPageJournal(store, prefix)
   void page.around(spaceId, [edit(1, 'x'), edit(2)], () => new Promise(() => {}))
   void page.around(spaceId, [edit(3, 'y')], () => new Promise(() => {}))
   const storage = await storageWithSpace()
-  const { stored, unstored } = await createPageJournal(store).recover(storage)
+  const { stored, unstored } = await createPageJournal(store, prefix).recover(storage)
   expect(unstored.size).toBe(0)
   expect(stored.map(({ ops }) => ops.length)).toEqual([2, 1])
   const kept = await storage.readTree(spaceId, treeId)
@@ -59,29 +61,29 @@ test('edits that a page could not store are stored by the next page, removals in
 
 test('notes of deleted spaces and unreadable notes are removed without being stored', async () => {
   const store = createStore()
-  store.texts.set('t69-edits/1', JSON.stringify({ spaceId: 'b'.repeat(32), ops: [edit(1, 'x')] }))
-  store.texts.set('t69-edits/2', '{"spaceId":')
-  store.texts.set('t69-edits/3', JSON.stringify({ spaceId, ops: [{ clock: 0 }] }))
+  store.texts.set(`${prefix}1`, JSON.stringify({ spaceId: 'b'.repeat(32), ops: [edit(1, 'x')] }))
+  store.texts.set(`${prefix}2`, '{"spaceId":')
+  store.texts.set(`${prefix}3`, JSON.stringify({ spaceId, ops: [{ clock: 0 }] }))
   store.texts.set('theme', 'dark')
   const storage = await storageWithSpace()
-  await createPageJournal(store).recover(storage)
+  await createPageJournal(store, prefix).recover(storage)
   expect(await storage.readTree(spaceId, treeId)).toEqual([])
   expect(Array.from(store.texts.keys())).toEqual(['theme'])
 })
 
 test('edits that the storage refuses during recovery stay noted', async () => {
   const store = createStore()
-  void createPageJournal(store).around(spaceId, [edit(1, 'x')], () => new Promise(() => {}))
+  void createPageJournal(store, prefix).around(spaceId, [edit(1, 'x')], () => new Promise(() => {}))
   const storage = await storageWithSpace()
   storage.appendLocal = () => Promise.reject(new Error('full'))
-  const journal = createPageJournal(store)
+  const journal = createPageJournal(store, prefix)
   expect(await journal.recover(storage)).toEqual({ stored: [], unstored: new Set([spaceId]) })
   expect(journal.noted(spaceId)).toEqual([edit(1, 'x')])
 })
 
 test('an edit that a tab adds to its note while another tab stores the note stays noted', async () => {
   const store = createStore()
-  const writing = createPageJournal(store)
+  const writing = createPageJournal(store, prefix)
   writing.hold(spaceId, [edit(1, 'x')])
   const storage = await storageWithSpace()
   const append = storage.appendLocal.bind(storage)
@@ -89,21 +91,21 @@ test('an edit that a tab adds to its note while another tab stores the note stay
     writing.hold(spaceId, [edit(1, 'x'), edit(2, 'y')])
     await append(...edits)
   }
-  const starting = createPageJournal(store)
+  const starting = createPageJournal(store, prefix)
   await starting.recover(storage)
   expect(starting.noted(spaceId)).toContainEqual(edit(2, 'y'))
 })
 
 test('an edit is written even if the journal is full', async () => {
   const written: string[] = []
-  const journal = createPageJournal(createStore(0))
+  const journal = createPageJournal(createStore(0), prefix)
   await journal.around(spaceId, [edit(1, 'x')], async () => void written.push('x'))
   expect(written).toEqual(['x'])
 })
 
 test('edits whose write failed stay noted, once each, until a write succeeds', async () => {
   const store = createStore()
-  const journal = createPageJournal(store)
+  const journal = createPageJournal(store, prefix)
   const full = () => Promise.reject(new Error('disk full'))
   await expect(journal.around(spaceId, [edit(1, 'x')], full)).rejects.toThrow('disk full')
   await expect(journal.around(spaceId, [edit(1, 'x'), edit(2, 'y')], full)).rejects.toThrow('disk full')
@@ -115,7 +117,7 @@ test('edits whose write failed stay noted, once each, until a write succeeds', a
 
 test('any number of waiting edits are noted, in notes of bounded size, until their write succeeds', async () => {
   const store = createStore()
-  const journal = createPageJournal(store)
+  const journal = createPageJournal(store, prefix)
   const edits = Array.from({ length: 30 }, (_, index) => edit(index + 1, 'x'.repeat(20_000)))
   for (const count of [1, 7, 30]) journal.hold(spaceId, edits.slice(0, count))
   expect(journal.noted(spaceId).toSorted((a, b) => a.clock - b.clock)).toEqual(edits)
@@ -126,13 +128,23 @@ test('any number of waiting edits are noted, in notes of bounded size, until the
 
 test('a page that takes over the notes of several pages removes all of them when their edits are written', async () => {
   const store = createStore()
-  const before = createPageJournal(store)
+  const before = createPageJournal(store, prefix)
   for (const clock of [1, 2, 3]) before.hold(spaceId, [edit(clock, 'x')])
   expect(store.texts.size).toBe(3)
-  const journal = createPageJournal(store)
+  const journal = createPageJournal(store, prefix)
   const ops = journal.takeOver(spaceId)
   expect(ops).toHaveLength(3)
   expect(store.texts.size).toBe(1)
   await journal.around(spaceId, [...ops, edit(4, 'y')], async () => {})
   expect(store.texts.size).toBe(0)
+})
+
+test('the notes of one database are not those of another', async () => {
+  const store = createStore()
+  void createPageJournal(store, 't69-edits[mine]/').around(spaceId, [edit(1)], () => new Promise(() => {}))
+  const journal = createPageJournal(store, prefix)
+  expect(journal.noted(spaceId)).toEqual([])
+  // It has no such space, and would remove a note of its own.
+  expect(await journal.recover(memoryStorage())).toEqual({ stored: [], unstored: new Set() })
+  expect(createPageJournal(store, 't69-edits[mine]/').noted(spaceId)).toEqual([edit(1)])
 })

@@ -30,7 +30,6 @@ export interface Recovered {
 /** The part of `localStorage` that a journal needs. */
 export type JournalStore = Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>
 
-const prefix = 't69-edits/'
 /**
  * The longest note, in UTF-16 code units. A larger edit is not noted: it comes from a program, which can await
  * `stored()`. `localStorage` has 5 MB for everything.
@@ -40,7 +39,8 @@ const maxNoteLength = 100_000
 const noteSchema = z.object({ spaceId: spaceIdSchema, ops: z.array(treeOperationSchema) })
 export type NotedEdits = z.infer<typeof noteSchema>
 
-export function createPageJournal(store: JournalStore): PageJournal {
+/** `prefix` begins the keys of all notes. Every database has a prefix of its own. */
+export function createPageJournal(store: JournalStore, prefix: string): PageJournal {
   function notes(): { key: string; text: string | null; note: NotedEdits | null }[] {
     const keys = Array.from({ length: store.length }, (_, index) => store.key(index) ?? '')
     return keys

@@ -50,7 +50,9 @@ export async function openIndexedDbStorage(options: IndexedDbStorageOptions = {}
     ...(options.IDBKeyRange === undefined ? {} : { IDBKeyRange: options.IDBKeyRange }),
   })
   db.on('blocked', () => options.onBlocked?.())
-  const page: PageMemory = { config: new Map(), emptied: createListeners() }
+  // A factory that is passed is not the one that the other tabs have.
+  const database = options.indexedDB === undefined ? db.name : undefined
+  const page: PageMemory = { database, config: new Map(), emptied: createListeners() }
   watchEmptied(db, page.config, () => page.emptied.emit())
   try {
     await db.open()
@@ -63,6 +65,8 @@ export async function openIndexedDbStorage(options: IndexedDbStorageOptions = {}
 
 /** Data that lives as long as the page, and outlives a deleted database. */
 interface PageMemory {
+  /** The name of the browser's database. */
+  readonly database: string | undefined
   /** The values of `config` as this page last read or wrote them. */
   readonly config: Map<string, unknown>
   readonly emptied: Listeners<void>
@@ -70,6 +74,7 @@ interface PageMemory {
 
 class IndexedDbStorage implements ClientStorage {
   readonly volatileReason = null
+  readonly database: string | undefined
   readonly #connection: DatabaseConnection
   readonly #page: PageMemory
   readonly #term: LeaderTerm | null
@@ -83,6 +88,7 @@ class IndexedDbStorage implements ClientStorage {
     whenIdle: (work: () => void) => void,
     term: LeaderTerm | null,
   ) {
+    this.database = page.database
     this.#connection = connection
     this.#page = page
     this.#whenIdle = whenIdle
