@@ -26,8 +26,8 @@ const sql: Forbidden = {
 const protocolValues: Forbidden = {
   regex: '^@t69/protocol$',
   allowTypeImports: true,
-  allowImportNames: ['limits', 'utf8Length'],
-  message: 'Of the protocol, the app takes types and limits only.',
+  allowImportNames: ['limits', 'utf8Length', 'startOfText', 'firstCharacter'],
+  message: 'Of the protocol, the app takes types, limits, and what measures and cuts text.',
 }
 const appLibraries: Forbidden = {
   regex: '^(reptree|dexie|socket\\.io-client)$',

@@ -9,12 +9,15 @@ export interface FakeProvider {
   /** Streams a piece to all requests that wait for a reply, once there is one. */
   stream(piece: string): Promise<void>
   finish(): void
+  /** Answers all requests that come from now on with an error, and `body` as its text. */
+  refuse(status: number, body: string): void
   [Symbol.dispose](): void
 }
 
 export async function startFakeProvider(): Promise<FakeProvider> {
   const asked: string[] = []
   const waiting = new Set<ServerResponse>()
+  let refusal: { readonly status: number; readonly body: string } | undefined
   let requested = Promise.withResolvers<void>()
 
   const server = createServer((request, response) => {
@@ -25,6 +28,11 @@ export async function startFakeProvider(): Promise<FakeProvider> {
       return
     }
     asked.push(request.headers.authorization ?? '')
+    if (refusal !== undefined) {
+      response.statusCode = refusal.status
+      response.end(refusal.body)
+      return
+    }
     response.setHeader('content-type', 'text/event-stream')
     response.flushHeaders()
     waiting.add(response)
@@ -47,6 +55,9 @@ export async function startFakeProvider(): Promise<FakeProvider> {
       for (const response of waiting) response.end('data: [DONE]\n\n')
       waiting.clear()
       requested = Promise.withResolvers()
+    },
+    refuse(status, body) {
+      refusal = { status, body }
     },
     [Symbol.dispose]() {
       server.close()

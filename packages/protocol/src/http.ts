@@ -12,7 +12,9 @@ export const userSchema = z.object({ id: userIdSchema, email: z.string(), name: 
 export type User = z.infer<typeof userSchema>
 
 const email = z.string().trim().toLowerCase().max(254).pipe(z.email())
-const displayName = z.string().trim().min(1).max(100)
+/** Half a surrogate pair, which cut text may hold, would come back from the database as another character. */
+const toWellFormed = (text: string): string => text.toWellFormed()
+const displayName = z.string().trim().overwrite(toWellFormed).min(1).max(100)
 const newPassword = z.string().min(8).max(256)
 /** A password to compare. The rules apply to new passwords only, so that older ones still work. */
 const presentPassword = z.string().max(256)
@@ -57,7 +59,7 @@ export const changePasswordBodySchema = z.object({
 })
 export const deleteAccountBodySchema = z.object({ password: presentPassword })
 
-const spaceName = z.string().trim().min(1).max(200)
+const spaceName = z.string().trim().overwrite(toWellFormed).min(1).max(200)
 
 export const spaceSchema = z.object({
   id: spaceIdSchema,

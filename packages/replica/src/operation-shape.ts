@@ -1,3 +1,4 @@
+import { startOfText } from '@t69/protocol'
 import type { MoveVertex, VertexOperation } from 'reptree'
 
 /** Whether an operation is a move. If it is not, it is a property. */
@@ -34,7 +35,7 @@ function shapeProblem(op: unknown): string | undefined {
 
 function describe(op: unknown): string {
   try {
-    return JSON.stringify(op)?.slice(0, 200) ?? String(op)
+    return startOfText(JSON.stringify(op) ?? String(op), 200)
   } catch {
     return String(op)
   }

@@ -26,6 +26,14 @@ describe('signing up and in', () => {
     expect(sessionSchema.parse(login.body).user).toEqual(session.user)
   })
 
+  it('answers with the name that it stores: half a character is replaced in both', async () => {
+    await using harness = await createHttpHarness()
+    const body = { email: 'anna@example.org', password, name: 'Anna \ud83d' }
+    const registered = await harness.anonymous('POST', '/api/auth/register', body)
+    expect(sessionSchema.parse(registered.body).user.name).toBe('Anna \ufffd')
+    expect(harness.platform.users.byEmail('anna@example.org')?.name).toBe('Anna \ufffd')
+  })
+
   it('keeps neither password nor refresh token in the database', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')

@@ -1,6 +1,7 @@
 import {
   jsonValueProblem,
   limits,
+  startOfText,
   transientChangeSchema,
   utf8Length,
   type JsonValue,
@@ -119,7 +120,7 @@ function messageFor(entry: Outgoing, now: number): TransientChange | undefined {
   if (value === undefined) return where
 
   const { sent } = entry
-  const text = typeof value === 'string' ? wellFormedStart(value) : undefined
+  const text = typeof value === 'string' ? startOfText(value) : undefined
   const grows = entry.sentAny && text !== undefined && typeof sent === 'string' && text.startsWith(sent)
   if (grows && text.length === sent.length) return undefined
   const recent = now - entry.wholeAt < wholeEveryMs
@@ -138,9 +139,3 @@ function messageFor(entry: Outgoing, now: number): TransientChange | undefined {
 }
 
 const fits = (value: JsonValue): boolean => utf8Length(JSON.stringify(value)) <= limits.maxTransientBytes
-
-/** Cuts off the first half of a surrogate pair at the end: its other half is still to come. */
-function wellFormedStart(text: string): string {
-  const last = text.charCodeAt(text.length - 1)
-  return last >= 0xd800 && last < 0xdc00 ? text.slice(0, -1) : text
-}

@@ -23,7 +23,7 @@ const key = 'authorBeforeSync'
 
 export function recordEarlierAuthor(tree: Tree, author: EarlierAuthor): void {
   const { id, name, until } = author
-  edit(tree, () => tree.root?.setProperty(key, { id, name, until }))
+  edit(tree, () => tree.root?.setProperty(key, { id, name: name.toWellFormed(), until }))
 }
 
 export function earlierAuthorOf(tree: Tree): EarlierAuthor | undefined {

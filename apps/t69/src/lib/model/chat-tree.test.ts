@@ -177,3 +177,24 @@ test('a time that cannot be shown counts as no time', async () => {
     expect(texts(it.tree)).toEqual(['hello'])
   }
 })
+
+test.each([
+  ['an odd run of emoji', `a${'😂'.repeat(40)}`, `a${'😂'.repeat(29)}…`],
+  ['letters and an emoji at the limit', `${'漢'.repeat(59)}😀${'字'.repeat(10)}`, `${'漢'.repeat(59)}…`],
+  ['a family at the limit', `${'x'.repeat(55)}👨‍👩‍👧 and more`, `${'x'.repeat(55)}…`],
+])('a title is cut where a character ends: %s', (_what, text, title) => {
+  expect(titleFrom(text)).toBe(title)
+})
+
+test('text with half a character is stored, with a sign in its place', async () => {
+  await using it = await chat()
+  const id = addMessage(it.tree, {
+    role: 'user',
+    text: 'so \ud83d far',
+    createdAt: now,
+    author: 'Anna \ud83d',
+  })
+  expect(messageOf(it.tree.getVertex(id)!)).toMatchObject({ text: 'so \ufffd far', author: 'Anna \ufffd' })
+  layOutChat(it.tree, 'Half \ude02')
+  expect(it.tree.root?.getProperty('title')).toBe('Half \ufffd')
+})

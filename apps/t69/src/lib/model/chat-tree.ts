@@ -1,3 +1,5 @@
+import { startOfText } from '@t69/protocol'
+
 import { byId, childNamed, childrenNamed, edit, isTime, createdTimeOf, rootOf, textOf } from './tree.ts'
 import { unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
 
@@ -41,7 +43,12 @@ export interface ThreadEntry {
 export function layOutChat(tree: Tree, title: string): void {
   edit(tree, () => {
     const root = rootOf(tree)
-    root.setProperties({ name: 'app-tree', appId: 'default-chat', configId: 'default', title })
+    root.setProperties({
+      name: 'app-tree',
+      appId: 'default-chat',
+      configId: 'default',
+      title: title.toWellFormed(),
+    })
     childNamed(root, 'messages')
     childNamed(root, 'jobs')
   })
@@ -178,17 +185,17 @@ function propertiesOf(message: NewMessage): Record<string, string | number> {
     createdAt,
     role,
     // A reply begins without a text: an empty one that arrives late would replace the text that is already shown.
-    ...(text === '' ? {} : { text }),
-    ...(author === undefined ? {} : { author }),
+    ...(text === '' ? {} : { text: text.toWellFormed() }),
+    ...(author === undefined ? {} : { author: author.toWellFormed() }),
     ...(authorId === undefined ? {} : { authorId }),
   }
 }
 
-/** The title of a chat from its first message: the first line, cut at a word. */
+/** The title of a chat from its first message: the first line, cut at a word, or where a character ends. */
 export function titleFrom(text: string): string {
   const line = text.trim().split('\n', 1)[0]?.trim() ?? ''
   if (line.length <= 60) return line
-  const cut = line.slice(0, 60)
+  const cut = startOfText(line, 60)
   const space = cut.lastIndexOf(' ')
   return `${(space > 30 ? cut.slice(0, space) : cut).trimEnd()}…`
 }

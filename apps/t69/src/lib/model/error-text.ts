@@ -4,8 +4,8 @@ import type { ErrorCode } from '@t69/protocol'
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return 'Something went wrong.'
   const code = codeOf(error)
-  if (code === undefined) return error.message || 'Something went wrong.'
-  return words[code] ?? error.message
+  if (code === undefined) return error.message.toWellFormed() || 'Something went wrong.'
+  return words[code] ?? error.message.toWellFormed()
 }
 
 /** The same, for an action that asks for the password again. */

@@ -111,3 +111,11 @@ test('items without a legible creation time are listed', async () => {
   for (const id of chats) it.tree.setVertexProperty(id, '_c', { toString: 1, valueOf: 1 })
   expect(lines(it.tree).toSorted()).toEqual(['chat One', 'chat Two'])
 })
+
+test('a title with half a character is stored, with a sign in its place', async () => {
+  await using it = await space()
+  const id = addItem(it.tree, { title: 'Half \ud83d' })
+  expect(lines(it.tree)).toEqual(['folder Half \ufffd'])
+  renameItem(it.tree, id, '\ude02 of it')
+  expect(lines(it.tree)).toEqual(['folder \ufffd of it'])
+})

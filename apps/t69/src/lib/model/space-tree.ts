@@ -135,14 +135,15 @@ export function addItem(
 ): string {
   return edit(tree, () => {
     const folder = item.folderId ? tree.getVertex(item.folderId) : undefined
-    const { title, treeId } = item
+    const { treeId } = item
+    const title = item.title.toWellFormed()
     const parent = folder && isShown(tree, folder.id) ? folder : forest(tree)
     return parent.newChild(treeId === undefined ? { title } : { tid: treeId, title }).id
   })
 }
 
 export function renameItem(tree: Tree, id: string, title: string): void {
-  edit(tree, () => tree.getVertex(id)?.setProperty('title', title))
+  edit(tree, () => tree.getVertex(id)?.setProperty('title', title.toWellFormed()))
 }
 
 /** Whether the vertex is in the sidebar: neither deleted nor inside something deleted. */

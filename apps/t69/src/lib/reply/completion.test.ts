@@ -44,6 +44,36 @@ test('a refusal has the text that the provider gave', async () => {
   await expect(collect(refuse)).rejects.toThrow('The provider answered 404: no such model')
 })
 
+test.each([
+  ['OpenAI’s form', '{"error":{"message":"Incorrect API key provided.","code":"invalid_api_key"}}'],
+  ['an error that is a text', '{"error":"Incorrect API key provided."}'],
+  ['a message at the top', '{"message":"Incorrect API key provided.","status":401}'],
+  ['a detail at the top', '{"detail":"Incorrect API key provided."}'],
+])('a refusal in JSON is shown as the sentence in it: %s', async (_form, body) => {
+  const refuse = () => Promise.resolve(new Response(body, { status: 401 }))
+  await expect(collect(refuse)).rejects.toThrow(/^The provider answered 401: Incorrect API key provided\.$/)
+})
+
+test.each([
+  ['a proxy’s page', '<!doctype html><title>502 Bad Gateway</title>'],
+  ['JSON without a message', '{"error":{"code":7}}'],
+  ['nothing', ''],
+])('a refusal that says nothing to a person is shown as its status alone: %s', async (_what, body) => {
+  const refuse = () => Promise.resolve(new Response(body, { status: 502 }))
+  await expect(collect(refuse)).rejects.toThrow(/^The provider answered 502$/)
+})
+
+test('a long refusal is cut where a character ends, and is well-formed', async () => {
+  const refuse = (body: string) => () => Promise.resolve(new Response(body, { status: 500 }))
+  const start = 'The provider answered 500: '
+  await expect(collect(refuse(`${'x'.repeat(299)}😂 and more`))).rejects.toThrow(
+    new Error(start + 'x'.repeat(299)),
+  )
+  await expect(collect(refuse('{"error":{"message":"half \\ud83d of it"}}'))).rejects.toThrow(
+    new Error(`${start}half \ufffd of it`),
+  )
+})
+
 test('the key is sent in the header, to the completions path of the address', async () => {
   let seen: { url: string; authorization: string | null } | undefined
   await collect((input, init) => {

@@ -1,4 +1,9 @@
+import { startOfText } from '@t69/protocol'
+
 /** A streamed chat completion from an endpoint that is compatible with OpenAI's API. */
+
+/** How much of a refusal the chat shows, in UTF-16 code units. */
+const maxRefusalLength = 300
 
 export interface CompletionRequest {
   /** Such as `https://api.openai.com/v1`; `/chat/completions` is added. */
@@ -35,8 +40,18 @@ export async function* streamCompletion(
 }
 
 async function refusal(response: Response): Promise<string> {
-  const text = (await response.text().catch(() => '')).slice(0, 300)
+  const text = refusalIn(await response.text().catch(() => ''))
   return `The provider answered ${response.status}${text === '' ? '' : `: ${text}`}`
+}
+
+/** What a refusal says, in its own words: the `message` of JSON in OpenAI's form or one like it, or a short text. */
+function refusalIn(body: string): string {
+  const json = parsed(body)
+  const error = field(json, 'error') ?? json
+  const message = typeof error === 'string' ? error : (field(error, 'message') ?? field(error, 'detail'))
+  if (typeof message === 'string') return startOfText(message.trim(), maxRefusalLength)
+  // Other JSON and a proxy's page say nothing to a person.
+  return json === undefined && !/^\s*</.test(body) ? startOfText(body.trim(), maxRefusalLength) : ''
 }
 
 /** The `data` of each server-sent event, however the bytes were split. */
@@ -60,15 +75,19 @@ async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<stri
 
 /** `choices[0].delta.content` of a chunk; empty for chunks of other kinds. */
 function textOfChunk(data: string): string {
-  let chunk: unknown
-  try {
-    chunk = JSON.parse(data)
-  } catch {
-    return ''
-  }
+  const chunk = parsed(data)
   const choices = field(chunk, 'choices')
   const content = field(field(Array.isArray(choices) ? choices[0] : undefined, 'delta'), 'content')
   return typeof content === 'string' ? content : ''
+}
+
+/** Undefined for what is not JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 function field(value: unknown, key: string): unknown {

@@ -1,3 +1,4 @@
+import { startOfText } from '@t69/protocol'
 import { SvelteMap } from 'svelte/reactivity'
 
 import { addMessage, messageOf, threadOf } from '../model/chat-tree.ts'
@@ -76,7 +77,7 @@ async function writeReply(
   const show = (): void => {
     showing = undefined
     try {
-      vertex.setTransientProperty('text', text)
+      vertex.setTransientProperty('text', startOfText(text))
     } catch {
       // The space was closed meanwhile.
     }
@@ -84,11 +85,12 @@ async function writeReply(
   try {
     const apiKey = keyFor(provider, secrets)
     for await (const piece of streamCompletion({ baseUrl, model, apiKey, messages }, signal)) {
+      // Pieces are joined as they come: a provider may split a character between two of them.
       text += piece
       // A timer, so that the last piece before a pause is shown too.
       showing ??= setTimeout(show, showEveryMs)
       if (performance.now() - keptAt <= keepEveryMs) continue
-      vertex.setProperty('text', text)
+      vertex.setProperty('text', startOfText(text))
       keptAt = performance.now()
     }
   } catch (error) {
@@ -103,7 +105,7 @@ async function writeReply(
     clearTimeout(showing)
   }
   // A stored value replaces the transient one.
-  vertex.setProperty('text', text === '' ? '(Stopped)' : text)
+  vertex.setProperty('text', text === '' ? '(Stopped)' : text.toWellFormed())
   vertex.setProperty('inProgress', false)
   tree.flushEvents()
 }

@@ -193,7 +193,7 @@ export class SpaceView {
 
   async #renameTree(treeId: string, title: string): Promise<void> {
     const tree = await this.space.openTree(treeId)
-    edit(tree, () => tree.root?.setProperty('title', title))
+    edit(tree, () => tree.root?.setProperty('title', title.toWellFormed()))
     await this.space.closeTree(treeId)
   }
 
