@@ -3,7 +3,19 @@ import { expect } from 'vitest'
 
 import { startFakeProvider } from '../lib/fake-provider.ts'
 import { story } from '../lib/story.ts'
-import { messages, moment, openT69, ready, setUpProvider } from '../lib/t69-page.ts'
+import {
+  messages,
+  moment,
+  newChat,
+  newFolder,
+  newSpace,
+  openT69,
+  ready,
+  renameItem,
+  say,
+  setUpProvider,
+  treeItem,
+} from '../lib/t69-page.ts'
 
 /** Text as people write it all over the world. */
 
@@ -61,3 +73,136 @@ story('emoji are never cut in half: not in titles, replies, or what a provider s
   await expect.poll(() => page.getByTestId('notice').count()).toBe(0)
   laptop.expectErrors(/500/)
 })
+
+/**
+ * Confirms a word of an input method with Enter, or gives it up with Escape, in the order of events of an engine.
+ * Returns whether the page took the browser's own action for the key away.
+ */
+async function endWord(
+  page: Page,
+  testid: string,
+  engine: 'Safari' | 'others',
+  key: 'Enter' | 'Escape' = 'Enter',
+): Promise<boolean> {
+  return await page.getByTestId(testid).evaluate(
+    (field: HTMLElement, { engine, key }) => {
+      field.focus()
+      const end = new CompositionEvent('compositionend', { bubbles: true, data: '本' })
+      const isComposing = engine === 'others'
+      field.dispatchEvent(new CompositionEvent('compositionstart', { bubbles: true }))
+      if (!isComposing) field.dispatchEvent(end)
+      const pressed = new KeyboardEvent('keydown', {
+        key,
+        keyCode: 229,
+        bubbles: true,
+        cancelable: true,
+        isComposing,
+      })
+      const isLeft = field.dispatchEvent(pressed)
+      if (isComposing) field.dispatchEvent(end)
+      return !isLeft
+    },
+    { engine, key },
+  )
+}
+
+for (const engine of ['Safari', 'others'] as const) {
+  story(
+    `the key that ends a word of an input method ends nothing else, as it is in ${engine}`,
+    async (stage) => {
+      const laptop = await stage.device("Anna's laptop")
+      const { page } = laptop
+      await openT69(page, laptop.url)
+      await newChat(page, 'First')
+      await say(page, 'はじめ')
+      const isFocused = (testid: string) =>
+        page.getByTestId(testid).evaluate((field) => field === document.activeElement)
+
+      // Each field is still there with its text; a second Enter, after the word, does what it says.
+      await page.getByTestId('composer').fill('日本')
+      await endWord(page, 'composer', engine)
+      expect(await page.getByTestId('composer').inputValue()).toBe('日本')
+      await page.getByTestId('composer').press('Enter')
+      await expect.poll(() => messages(page)).toEqual(['はじめ', '日本'])
+
+      await page.getByTestId('message').first().hover()
+      await page.getByTestId('edit-message').first().click()
+      await page.getByTestId('edit-input').fill('はじめ2')
+      await endWord(page, 'edit-input', engine)
+      await endWord(page, 'edit-input', engine, 'Escape')
+      expect(await page.getByTestId('edit-input').inputValue()).toBe('はじめ2')
+      await page.getByTestId('edit-cancel').click()
+
+      await page.getByTestId('chat-title').fill('にほん')
+      for (const key of ['Enter', 'Escape'] as const) {
+        await endWord(page, 'chat-title', engine, key)
+        expect(await isFocused('chat-title')).toBe(true)
+      }
+      await page.getByTestId('chat-title').press('Enter')
+      await treeItem(page, { title: 'にほん' }).waitFor()
+
+      await treeItem(page, { title: 'にほん' }).dblclick()
+      await page.getByTestId('tree-rename').fill('日本')
+      for (const key of ['Enter', 'Escape'] as const) {
+        await endWord(page, 'tree-rename', engine, key)
+        expect(await isFocused('tree-rename')).toBe(true)
+      }
+      await page.getByTestId('tree-rename').press('Enter')
+      await treeItem(page, { title: '日本' }).waitFor()
+
+      // In a form the browser itself would act on the key.
+      await page.getByTestId('space-switcher').click()
+      await page.getByTestId('create-space').click()
+      await page.getByTestId('name-input').fill('日本')
+      expect(await endWord(page, 'name-input', engine)).toBe(true)
+      expect(await isFocused('name-input')).toBe(true)
+      await page.getByTestId('name-input').press('Enter')
+      await expect.poll(() => page.getByTestId('space-name').innerText()).toBe('日本')
+    },
+  )
+}
+
+const shalom = 'שלום'
+
+story(
+  'what people write in Hebrew or Arabic runs from right to left, and the app’s own words do not',
+  async (stage) => {
+    const laptop = await stage.device("Anna's laptop")
+    const { page } = laptop
+    await openT69(page, laptop.url)
+    const directionOf = (selector: string) =>
+      page
+        .locator(selector)
+        .first()
+        .evaluate((element) => getComputedStyle(element).direction)
+
+    await newSpace(page, `${shalom} 1`)
+    await newFolder(page, `${shalom} 2`)
+    await newChat(page, `${shalom} 3`)
+    await page.getByTestId('composer').fill(`${shalom}, Anna`)
+    expect(await directionOf('[data-testid=composer]')).toBe('rtl')
+    await say(page, `${shalom}, Anna`)
+    for (const testid of ['message-text', 'chat-title', 'tree-title', 'space-name'])
+      expect(await directionOf(`[data-testid=${testid}]`), testid).toBe('rtl')
+    expect(await directionOf('[data-testid=message-author]')).toBe('ltr')
+
+    await renameItem(page, treeItem(page, { title: `${shalom} 3` }), 'Garden')
+    expect(await directionOf('[data-testid=chat-title]')).toBe('ltr')
+
+    // A quoted name has its own direction, and leaves that of the sentence.
+    await treeItem(page, { title: `${shalom} 2` }).hover()
+    await treeItem(page, { title: `${shalom} 2` })
+      .getByTestId('tree-menu')
+      .click()
+    await page.getByTestId('menu-delete').click()
+    expect(await page.getByTestId('notice').locator('span').innerText()).toBe(`“${shalom} 2” was deleted.`)
+    expect(await directionOf('[data-testid=notice] span')).toBe('ltr')
+    expect(await directionOf('[data-testid=notice] bdi')).toBe('rtl')
+    await stage.shot(laptop, 'words from right to left')
+
+    await page.getByTestId('space-switcher').click()
+    expect(await directionOf('[data-testid=space-item][data-current=true] bdi')).toBe('rtl')
+    await page.getByTestId('rename-space').click()
+    expect(await directionOf('[data-testid=name-input]')).toBe('rtl')
+  },
+)

@@ -44,6 +44,7 @@ export function dragItems(dragging: Dragging): (box: HTMLElement) => () => void 
       const row = box.querySelector<HTMLElement>(`[data-id="${CSS.escape(pressed.id)}"]`)
       ghost = document.createElement('div')
       ghost.className = 'drag-ghost'
+      ghost.dir = 'auto'
       ghost.textContent = row?.getAttribute('aria-label') ?? ''
       document.body.append(ghost)
       place(pressed.x, pressed.y)
