@@ -1,9 +1,11 @@
 import { z } from 'zod'
 
+import { emailPattern, normalEmail } from './email.ts'
 import { errorBodySchema } from './errors.ts'
 import { seqSchema } from './events.ts'
 import { inviteIdSchema, spaceIdSchema, treeIdSchema, userIdSchema } from './ids.ts'
 import { jsonValueSchema } from './json-value.ts'
+import { hasLength } from './password-length.ts'
 import { inviteRoleSchema, roleNameSchema, roleSchema } from './rights.ts'
 
 /** The bodies of HTTP requests and responses, shared by the server's routes and the client. `/docs` shows them. */
@@ -11,13 +13,25 @@ import { inviteRoleSchema, roleNameSchema, roleSchema } from './rights.ts'
 export const userSchema = z.object({ id: userIdSchema, email: z.string(), name: z.string() })
 export type User = z.infer<typeof userSchema>
 
-const email = z.string().trim().toLowerCase().max(254).pipe(z.email())
+/** Compared and stored in its normal form: see `normalEmail`. */
+const email = z
+  .string()
+  .overwrite(normalEmail)
+  .max(254)
+  .pipe(z.email({ pattern: emailPattern }))
 /** Half a surrogate pair, which cut text may hold, would come back from the database as another character. */
 const toWellFormed = (text: string): string => text.toWellFormed()
 const displayName = z.string().trim().overwrite(toWellFormed).min(1).max(100)
-const newPassword = z.string().min(8).max(256)
+/** Counted in characters, since a code unit is half an emoji. `minLength` and `maxLength` of JSON Schema count so too. */
+const newPassword = z
+  .string()
+  .refine(hasLength(8, 256), 'must have 8 to 256 characters')
+  .meta({ minLength: 8, maxLength: 256 })
 /** A password to compare. The rules apply to new passwords only, so that older ones still work. */
-const presentPassword = z.string().max(256)
+const presentPassword = z
+  .string()
+  .refine(hasLength(0, 256), 'must have at most 256 characters')
+  .meta({ maxLength: 256 })
 
 /** Where the refresh token goes: into the body of the reply, or into an httpOnly cookie that scripts cannot read. */
 export const sessionKindSchema = z.enum(['body', 'cookie']).default('body')

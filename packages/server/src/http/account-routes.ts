@@ -49,7 +49,8 @@ export function accountRoutes(
     const { email } = callingUser(request)
     await limitAccount(request, email)
     const account = users.byEmail(email)
-    if (!(await passwords.verify(account?.passwordHash, password)) || account === undefined) {
+    const match = await passwords.verify(account?.passwordHash, password)
+    if (match === undefined || account === undefined) {
       throw new SyncError('wrong_credentials', 'This is not the password of the account', { at: 'password' })
     }
     return account

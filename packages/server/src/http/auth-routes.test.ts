@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 
+import { hash } from '@node-rs/argon2'
 import { sessionSchema } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
-import { createHttpHarness, password, type HttpHarness } from '../testing/http-harness.ts'
+import { cheapPasswords, createHttpHarness, password, type HttpHarness } from '../testing/http-harness.ts'
 
 const minute = 60_000
 
@@ -52,6 +53,41 @@ describe('signing up and in', () => {
       status: 409,
       body: { error: { code: 'already_exists' } },
     })
+  })
+
+  it.each([
+    ['spaces around it', ' anna@xn--bcher-kva.example '],
+    ['its domain in Unicode', 'ANNA@Bücher.example'],
+    ['its domain in another normal form', 'anna@bu\u0308cher.example'],
+    ['letters of full width', 'ａｎｎａ@bücher.example'],
+  ])('takes an address for the same with %s, in signing in and up', async (_what, email) => {
+    await using harness = await createHttpHarness()
+    const body = { email: 'anna@bücher.example', password, name: 'Anna' }
+    expect((await harness.anonymous('POST', '/api/auth/register', body)).status).toBe(201)
+    expect((await harness.anonymous('POST', '/api/auth/login', { email, password })).status).toBe(200)
+    expect(await harness.anonymous('POST', '/api/auth/register', { ...body, email })).toMatchObject({
+      status: 409,
+      body: { error: { code: 'already_exists' } },
+    })
+  })
+
+  it('renews a hash of another form of the password, made by an older server, when its owner signs in', async () => {
+    await using harness = await createHttpHarness()
+    const { user } = await harness.signUp('Anna')
+    const { users } = harness.platform
+    const [typed, other] = ['pa\u00dfwort caf\u00e9 \ufb01n', 'pa\u00dfwort cafe\u0301 fin']
+    const made = await hash(typed, cheapPasswords)
+    users.changePassword(user.id, users.byEmail(user.email)!.passwordHash, made)
+
+    const signIn = async (entered: string) =>
+      (await harness.anonymous('POST', '/api/auth/login', { email: user.email, password: entered })).status
+    expect(await signIn(other)).toBe(401)
+    expect(users.byEmail(user.email)?.passwordHash).toBe(made)
+    // Two devices at once: neither is refused because the other renewed the hash.
+    expect(await Promise.all([signIn(typed), signIn(typed)])).toEqual([200, 200])
+    expect(users.byEmail(user.email)?.passwordHash).not.toBe(made)
+    expect(await signIn(other)).toBe(200)
+    expect(await signIn(typed)).toBe(200)
   })
 
   it('lets one of two simultaneous sign-ups with an address win', async () => {

@@ -12,6 +12,7 @@ import {
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
+import type { NewUser } from '../platform/users.ts'
 import { accountRoutes } from './account-routes.ts'
 import { createSessionAnswer } from './answer-session.ts'
 import { authenticateBy, bearerTokenOf, callerOf } from './authenticate.ts'
@@ -63,18 +64,36 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
     handler: async (request, reply) => {
       const { email, password, session } = request.body
       await limitAccount(request, email)
-      const account = users.byEmail(email)
-      const isRight = await passwords.verify(account?.passwordHash, password)
-      // Verifying takes a while: the password may have changed meanwhile, and the account may be gone.
-      const isStill = users.byEmail(email)?.passwordHash === account?.passwordHash
-      if (!isRight || account === undefined || !isStill) {
-        throw new SyncError('wrong_credentials', 'E-mail and password do not match an account')
-      }
+      const { account, isOutdated } = await accountWith(email, password)
       const user = { id: account.id, email: account.email, name: account.name }
       const issued = sessions.start(user.id, now())
+      if (isOutdated) await renewHash(account, password)
       return answer(request, reply, { ...issued, user, kind: session })
     },
   })
+
+  /** The account with this address and password. Throws `wrong_credentials` if there is none. */
+  async function accountWith(
+    email: string,
+    password: string,
+  ): Promise<{ readonly account: NewUser; readonly isOutdated: boolean }> {
+    const account = users.byEmail(email)
+    const match = await passwords.verify(account?.passwordHash, password)
+    // Verifying takes a while: the password may have changed meanwhile, and the account may be gone.
+    const isStill = users.byEmail(email)?.passwordHash === account?.passwordHash
+    // Or another sign-in has renewed the hash, which this one would have done.
+    if (!isStill && match?.isOutdated === true) return accountWith(email, password)
+    if (match === undefined || account === undefined || !isStill) {
+      throw new SyncError('wrong_credentials', 'E-mail and password do not match an account')
+    }
+    return { account, isOutdated: match.isOutdated }
+  }
+
+  /** Makes the hash that of the password's normal form, while there is time for it. */
+  async function renewHash({ id, passwordHash }: NewUser, password: string): Promise<void> {
+    const next = await passwords.hash(password).catch(() => undefined)
+    if (next !== undefined) users.changePassword(id, passwordHash, next)
+  }
 
   app.post('/api/auth/refresh', {
     config: {

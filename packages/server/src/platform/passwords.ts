@@ -20,10 +20,33 @@ const maxAtOnce = 2
 const maxWaiting = 64
 
 export interface Passwords {
-  /** Hashes a password. Throws `unavailable` when too many wait. */
+  /** Hashes a password in its normal form. Throws `unavailable` when too many wait. */
   hash(password: string): Promise<string>
-  /** Checks a password. Takes as long without an account (`undefined`) as with one. Throws like `hash`. */
-  verify(passwordHash: string | undefined, password: string): Promise<boolean>
+  /**
+   * Checks a password; undefined if it is wrong. Takes as long without an account (`undefined`) as with one. Throws like
+   * `hash`.
+   */
+  verify(passwordHash: string | undefined, password: string): Promise<PasswordMatch | undefined>
+}
+
+export interface PasswordMatch {
+  /** The hash is of another form of the password than `hash` makes: it was made before passwords had a normal form. */
+  readonly isOutdated: boolean
+}
+
+/**
+ * The form of a password that is hashed. The same password reaches us in different code points: keyboards write é as
+ * one or as two, and input methods write digits and spaces of full width. As RFC 8265 has it for passwords
+ * (OpaqueString), every space is the plain one and letter case counts; unlike there, the normal form is NFKC, as NIST SP
+ * 800-63B has it, so that width and ligatures do not count.
+ */
+function normalForm(password: string): string {
+  return password.replaceAll(/\p{Zs}/gu, ' ').normalize('NFKC')
+}
+
+/** The forms that a hash may have been made of, the normal one first. For most passwords it is the only one. */
+function formsOf(password: string): Set<string> {
+  return new Set([normalForm(password), password, password.normalize('NFC'), password.normalize('NFD')])
 }
 
 export function createPasswords(cost: PasswordCost = owaspCost): Passwords {
@@ -40,12 +63,17 @@ export function createPasswords(cost: PasswordCost = owaspCost): Passwords {
   }
 
   return {
-    hash: async (password) => limited(() => hash(password, cost)),
+    hash: async (password) => limited(() => hash(normalForm(password), cost)),
     verify: async (passwordHash, password) =>
       limited(async () => {
         decoy ??= hash('nobody has this password', cost)
-        const isRight = await verify(passwordHash ?? (await decoy), password)
-        return isRight && passwordHash !== undefined
+        const against = passwordHash ?? (await decoy)
+        let isOutdated = false
+        for (const form of formsOf(password)) {
+          if (await verify(against, form)) return passwordHash === undefined ? undefined : { isOutdated }
+          isOutdated = true
+        }
+        return undefined
       }),
   }
 }

@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { hash } from '@node-rs/argon2'
 import Sqlite from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -262,9 +263,49 @@ describe('passwords', () => {
     const passwords = createPasswords(cheapPasswords)
     const hash = await passwords.hash('correct horse')
     expect(hash).toMatch(/^\$argon2id\$v=19\$m=8,t=1,p=1\$/)
-    expect(await passwords.verify(hash, 'correct horse')).toBe(true)
-    expect(await passwords.verify(hash, 'Correct horse')).toBe(false)
-    expect(await passwords.verify(undefined, 'nobody has this password')).toBe(false)
+    expect(await passwords.verify(hash, 'correct horse')).toEqual({ isOutdated: false })
+    expect(await passwords.verify(hash, 'Correct horse')).toBeUndefined()
+    expect(await passwords.verify(undefined, 'nobody has this password')).toBeUndefined()
+  })
+
+  it.each([
+    ['é as one code point or as two', 'caf\u00e9 au lait', 'cafe\u0301 au lait'],
+    ['letters and digits of full width', 'Ｐａｓｓ１２３４', 'Pass1234'],
+    ['a ligature', 'e\ufb03cient', 'efficient'],
+    ['a space that does not break', 'correct\u00a0horse', 'correct horse'],
+    ['a space of full width', 'correct\u3000horse', 'correct horse'],
+    ['a space that NFKC leaves alone', 'correct\u1680horse', 'correct horse'],
+    ['Hangul as syllables or as letters', '비밀번호', '비밀번호'.normalize('NFD')],
+  ])('match however a keyboard writes them: %s', async (_what, one, other) => {
+    const passwords = createPasswords(cheapPasswords)
+    for (const [first, second] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      expect(await passwords.verify(await passwords.hash(first), second)).toEqual({ isOutdated: false })
+    }
+    // A hash from before there was a normal form, of what the same keyboard writes today.
+    const raw = await hash(one, cheapPasswords)
+    expect(await passwords.verify(raw, one)).toEqual({ isOutdated: one !== normal(one) })
+  })
+
+  it('match a hash of either form of é, made before passwords had a normal form', async () => {
+    const passwords = createPasswords(cheapPasswords)
+    const [one, two] = ['ﬁancée'.normalize('NFC'), 'ﬁancée'.normalize('NFD')]
+    for (const [old, typed] of [
+      [one, two],
+      [two, one],
+    ] as const) {
+      expect(await passwords.verify(await hash(old, cheapPasswords), typed)).toEqual({ isOutdated: true })
+      expect(await passwords.verify(await hash(old, cheapPasswords), 'fiance')).toBeUndefined()
+    }
+  })
+
+  it('tell letter case, accents and trailing spaces apart', async () => {
+    const passwords = createPasswords(cheapPasswords)
+    const kept = await passwords.hash('Straße café ')
+    for (const other of ['straße café ', 'Strasse café ', 'Straße cafe ', 'Straße café'])
+      expect(await passwords.verify(kept, other), other).toBeUndefined()
   })
 
   it('are hashed at the cost that OWASP recommends', async () => {
@@ -280,3 +321,7 @@ describe('passwords', () => {
     expect(await passwords.hash('x')).toMatch(/^\$argon2id/)
   })
 })
+
+function normal(password: string): string {
+  return password.replaceAll(/\p{Zs}/gu, ' ').normalize('NFKC')
+}
