@@ -48,6 +48,12 @@ export async function createDevice(
     locale: 'en-GB',
     ...options.context,
   })
+  // The browser says nothing on the console of code from text that the page tried and did without.
+  await context.addInitScript(() =>
+    addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sourceFile }) =>
+      console.error(`The page broke its content policy: ${violatedDirective} ${blockedURI} ${sourceFile}`),
+    ),
+  )
   return await deviceIn(context, link, options.name)
 }
 

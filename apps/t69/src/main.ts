@@ -1,3 +1,4 @@
+import './zod-without-eval.ts'
 import './app.css'
 import { createSyncClient } from '@t69/sync-client'
 import { mount } from 'svelte'
