@@ -1,6 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defaultClientConditions, defineConfig } from 'vite'
 
+import { precompress } from './precompress.ts'
 import { serviceWorker } from './service-worker.ts'
 
 const server = process.env['T69_SERVER'] ?? 'http://localhost:3000'
@@ -14,5 +15,5 @@ export default defineConfig({
     host: '127.0.0.1',
     proxy: { '/api': server, '/socket.io': { target: server, ws: true } },
   },
-  plugins: [svelte({ compilerOptions: { runes: true } }), serviceWorker()],
+  plugins: [svelte({ compilerOptions: { runes: true } }), serviceWorker(), precompress()],
 })

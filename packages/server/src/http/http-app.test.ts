@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib'
 
 import Sqlite from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -197,6 +198,8 @@ describe('the app', () => {
     mkdirSync(join(staticDir, 'assets'))
     writeFileSync(join(staticDir, 'index.html'), '<!doctype html><title>t69</title>')
     writeFileSync(join(staticDir, 'assets', 'main-abc123.js'), 'export {}')
+    writeFileSync(join(staticDir, 'assets', 'main-abc123.js.br'), brotliCompressSync('export {}'))
+    writeFileSync(join(staticDir, 'assets', 'main-abc123.js.gz'), gzipSync('export {}'))
     writeFileSync(join(staticDir, 'sw.js'), '// worker')
     harness = await createHttpHarness({ STATIC_DIR: staticDir })
   })
@@ -221,6 +224,26 @@ describe('the app', () => {
     expect(response.headers['cache-control']).toBe(cacheControl)
     const isPage = cacheControl === 'no-cache' && url !== '/sw.js'
     expect(response.body.includes('<title>t69</title>')).toBe(isPage)
+  })
+
+  it.each([
+    ['br, gzip', 'br', brotliDecompressSync],
+    ['gzip, deflate', 'gzip', gunzipSync],
+    ['identity', undefined, (body: Buffer) => body],
+  ])('sends what the build compressed to a browser that takes %s', async (accepted, encoding, decoded) => {
+    const ask = (url: string) =>
+      harness.app.inject({ url, headers: { ...page, 'accept-encoding': accepted } })
+    const script = await ask('/assets/main-abc123.js')
+    expect(script.headers['content-encoding']).toBe(encoding)
+    expect(script.headers['content-type']).toMatch(/^application\/javascript/)
+    expect(script.headers['cache-control']).toBe('public, max-age=31536000, immutable')
+    expect(script.headers['vary']).toMatch(/accept-encoding/i)
+    expect(decoded(script.rawPayload).toString()).toBe('export {}')
+    // What is too small to compress is sent as it is.
+    for (const url of ['/', '/invite/some-token', '/sw.js']) {
+      const response = await ask(url)
+      expect([response.statusCode, response.headers['content-encoding']]).toEqual([200, undefined])
+    }
   })
 
   it('comes with a policy that lets only its own scripts run', async () => {

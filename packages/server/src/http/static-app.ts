@@ -8,7 +8,7 @@ import type { HttpApp } from './route.ts'
 
 /**
  * Serves the built app. A request for a page that is not a file gets `index.html`, since the app routes its own URLs
- * (`/invite/…`). Browsers cache files that are named by their content for good, and revalidate all others.
+ * (`/invite/…`). Large files are sent as the build compressed them, to browsers that take that. Browsers cache files that are named by their content for good, and revalidate all others.
  */
 export async function serveStaticApp(app: HttpApp, staticDir: string): Promise<void> {
   const isBuilt = existsSync(join(staticDir, 'index.html'))
@@ -17,6 +17,7 @@ export async function serveStaticApp(app: HttpApp, staticDir: string): Promise<v
     await app.register(staticFiles, {
       root: staticDir,
       cacheControl: false,
+      preCompressed: true,
       setHeaders: (reply, path) => {
         const isHashed = path.startsWith(hashed)
         void reply.header('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache')
