@@ -4,8 +4,13 @@ import type { ErrorCode } from '@t69/protocol'
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return 'Something went wrong.'
   const code = codeOf(error)
-  if (code === undefined) return error.message.toWellFormed() || 'Something went wrong.'
-  return words[code] ?? error.message.toWellFormed()
+  const own = isSentence(error.message) ? error.message.toWellFormed() : 'Something went wrong.'
+  return code === undefined ? own : (words[code] ?? own)
+}
+
+/** Whether a message is for people. Those of schemas are JSON, and a proxy answers with a page. */
+function isSentence(message: string): boolean {
+  return message !== '' && !/^\s*[[{<]/.test(message)
 }
 
 /** The same, for an action that asks for the password again. */
