@@ -99,3 +99,12 @@ export async function saveColorScheme(spaceId: string, scheme: ColorScheme): Pro
   if (scheme !== 'system') return orElse(undefined, () => localdb.saveSpaceColorScheme(spaceId, scheme))
   await orElse(0, () => localdb.db.spaces.update(spaceId, { colorScheme: null }))
 }
+
+/** Notes the colours on screen where public/theme.js finds them before the next page is painted. */
+export function noteColorScheme(scheme: ColorScheme): void {
+  try {
+    localStorage.setItem('t69-color-scheme', scheme)
+  } catch {
+    // The browser refuses storage.
+  }
+}

@@ -1,0 +1,191 @@
+import type { Page } from 'playwright-core'
+import { expect } from 'vitest'
+
+import { startFakeProvider } from '../lib/fake-provider.ts'
+import { story } from '../lib/story.ts'
+import {
+  accountOf,
+  enableSync,
+  invite,
+  messages,
+  newChat,
+  openT69,
+  ready,
+  say,
+  setUpProvider,
+  showSidebar,
+  signUp,
+} from '../lib/t69-page.ts'
+
+const anna = accountOf('Anna')
+const home = { name: 'Home', model: 'small', key: 'key-of-anna' }
+
+/** The fields on screen that have no name for a screen reader, or none for the browser's own help. */
+async function namelessFields(page: Page): Promise<string[]> {
+  return await page.evaluate(() =>
+    [...document.querySelectorAll<HTMLInputElement>('input:not([hidden]), textarea, select')]
+      .filter(
+        ({ name, labels, ariaLabel }) => name === '' || (ariaLabel ?? labels?.[0]?.innerText ?? '') === '',
+      )
+      .map((field) => field.outerHTML),
+  )
+}
+
+story(
+  'the page has a title, one heading, and fields with names, and keeps its content policy',
+  async (stage) => {
+    using provider = await startFakeProvider()
+    const laptop = await stage.device("Anna's laptop")
+    const { page } = laptop
+    const encodings: (string | undefined)[] = []
+    page.on('response', (response) => {
+      if (/\/assets\/.*\.(?:js|css)$/.test(response.url()))
+        void response.allHeaders().then((headers) => encodings.push(headers['content-encoding']))
+    })
+    // The stage fails the story if the page breaks its policy anywhere.
+    await openT69(page, laptop.url)
+    const heading = page.getByRole('heading', { level: 1 })
+    expect(await page.title()).toBe('My space · t69')
+    await expect.poll(() => encodings).toEqual(['br', 'br'])
+    expect(await heading.allInnerTexts()).toEqual(['My space'])
+    expect(await page.getByRole('tree').count()).toBe(0)
+    expect(await page.getByRole('button', { name: 'My space' }).count()).toBe(1)
+
+    await say(page, 'Bread baking')
+    await expect.poll(() => page.title()).toBe('Bread baking · t69')
+    expect(await heading.allInnerTexts()).toEqual(['Bread baking'])
+    expect(await page.getByRole('tree').getByRole('treeitem').count()).toBe(1)
+    expect(await namelessFields(page)).toEqual([])
+    await newChat(page, 'Sourdough')
+    await expect.poll(() => page.title()).toBe('Sourdough · t69')
+
+    await page.getByTestId('sign-up').click()
+    expect(await namelessFields(page)).toEqual([])
+    await page.getByTestId('close-dialog').click()
+    await signUp(page, anna)
+    await enableSync(page)
+    await setUpProvider(page, { ...home, baseUrl: provider.baseUrl })
+    expect(await namelessFields(page)).toEqual([])
+    await page.getByTestId('close-dialog').click()
+    await say(page, 'How long?')
+    await provider.stream('A day.')
+    provider.finish()
+    await expect.poll(() => messages(page)).toEqual(['How long?', 'A day.'])
+    await invite(page, 'editor')
+    await page.getByTestId('share').click()
+    await page.getByTestId('member').waitFor()
+    expect(await namelessFields(page)).toEqual([])
+    await page.getByTestId('close-dialog').click()
+    for (const item of ['change-password', 'delete-account']) {
+      await page.getByTestId('account').click()
+      await page.getByTestId(item).click()
+      expect(await namelessFields(page)).toEqual([])
+      await page.getByTestId('close-dialog').click()
+    }
+  },
+)
+
+story(
+  'somebody who scrolls up while a reply grows stays there, and follows it again from the end',
+  async (stage) => {
+    using provider = await startFakeProvider()
+    const laptop = await stage.device("Anna's laptop", { viewport: { width: 1000, height: 600 } })
+    const { page } = laptop
+    await openT69(page, laptop.url)
+    await setUpProvider(page, { ...home, baseUrl: provider.baseUrl })
+    await page.getByTestId('close-dialog').click()
+    await say(page, 'Go')
+    const list = page.getByTestId('chat').locator('..')
+    const place = () =>
+      list.evaluate(({ scrollTop, scrollHeight, clientHeight }) => ({
+        top: Math.round(scrollTop),
+        fromEnd: Math.round(scrollHeight - scrollTop - clientHeight),
+      }))
+    let lines = 0
+    async function grow(): Promise<void> {
+      const last = `line ${(lines += 20)}`
+      await provider.stream(`${'and more\n'.repeat(19)}${last}\n`)
+      await expect.poll(async () => (await messages(page)).at(-1)).toMatch(new RegExp(`${last}$`))
+    }
+
+    for (let i = 0; i < 4; i++) await grow()
+    await expect.poll(async () => (await place()).fromEnd).toBe(0)
+    // One notch of a mouse wheel, which is less than what counted as "still at the end".
+    await list.hover()
+    const { top } = await place()
+    await page.mouse.wheel(0, -100)
+    await expect.poll(async () => (await place()).top).toBeLessThan(top)
+    const left = await place()
+    await grow()
+    expect((await place()).top).toBe(left.top)
+    // Small steps of a touchpad, each while the reply grows.
+    for (let i = 0; i < 4; i++) {
+      const before = await place()
+      await page.mouse.wheel(0, -10)
+      await grow()
+      await expect.poll(async () => (await place()).top).toBeLessThan(before.top)
+    }
+
+    await page.mouse.wheel(0, 100_000)
+    await expect.poll(async () => (await place()).fromEnd).toBe(0)
+    await grow()
+    await expect.poll(async () => (await place()).fromEnd).toBe(0)
+    provider.finish()
+  },
+)
+
+story('the settings with a provider fit the narrowest phone, and so do the other dialogs', async (stage) => {
+  const phone = await stage.device("Ben's phone", {
+    viewport: { width: 320, height: 640 },
+    isMobile: true,
+    hasTouch: true,
+  })
+  const { page } = phone
+  const long = 'a-model-with-a-name-that-is-far-too-long-for-one-line-of-a-phone'
+  await openT69(page, phone.url)
+  // The fonts of other machines are wider, and some readers set larger ones.
+  await page.addStyleTag({ content: 'input, select, button { font-size: 21px !important }' })
+  const tooWide = () =>
+    page.locator('dialog[open]').evaluate((dialog) => ({
+      dialog: dialog.scrollWidth - dialog.clientWidth,
+      page: document.documentElement.scrollWidth - innerWidth,
+    }))
+  await showSidebar(page)
+  await setUpProvider(page, { ...home, model: long, baseUrl: `https://${long}.example/v1` })
+  expect(await tooWide()).toEqual({ dialog: 0, page: 0 })
+  await stage.shot(phone, 'settings')
+  await page.getByTestId('close-dialog').click()
+  await signUp(page, { ...anna, name: long, email: `${long.slice(0, 60)}@example.org` })
+  await enableSync(page)
+  await page.getByTestId('close-sidebar').click()
+  await page.getByTestId('share').click()
+  await page.getByTestId('create-invite').click()
+  await page.getByTestId('invite').waitFor()
+  expect(await tooWide()).toEqual({ dialog: 0, page: 0 })
+  await stage.shot(phone, 'sharing')
+})
+
+story('a page that is dark on a light system is dark from its first paint', async (stage) => {
+  const laptop = await stage.device("Anna's laptop", { colorScheme: 'light' })
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await page.getByTestId('settings').click()
+  await page.getByTestId('color-scheme').selectOption('dark')
+  await page.getByTestId('close-dialog').click()
+  const isDark = () => page.evaluate(() => document.documentElement.dataset['scheme'])
+  await expect.poll(isDark).toBe('dark')
+  // Every frame from the first on, in the page that a service worker serves too.
+  await page.addInitScript(() => {
+    const seen = new Set<string>()
+    Object.assign(globalThis, { seen })
+    requestAnimationFrame(function look() {
+      if (document.body) seen.add(getComputedStyle(document.body).backgroundColor)
+      requestAnimationFrame(look)
+    })
+  })
+  await page.reload()
+  await ready(page)
+  expect(await isDark()).toBe('dark')
+  const seen = await page.evaluate(() => [...(Reflect.get(globalThis, 'seen') as Set<string>)])
+  expect(seen.filter((colour) => colour !== 'rgba(0, 0, 0, 0)')).toEqual(['rgb(23, 22, 20)'])
+})
