@@ -14,6 +14,8 @@ import {
   renameItem,
   say,
   setUpProvider,
+  signIn,
+  signUp,
   treeItem,
 } from '../lib/t69-page.ts'
 
@@ -204,5 +206,23 @@ story(
     expect(await directionOf('[data-testid=space-item][data-current=true] bdi')).toBe('rtl')
     await page.getByTestId('rename-space').click()
     expect(await directionOf('[data-testid=name-input]')).toBe('rtl')
+  },
+)
+
+story(
+  'an account opens on another keyboard, which writes its address and password in other code points',
+  async (stage) => {
+    const laptop = await stage.device("Anna's laptop")
+    await openT69(laptop.page, laptop.url)
+    await signUp(laptop.page, {
+      name: 'Anna',
+      email: 'Anna@Bücher.example',
+      password: 'cafe\u0301 \ufb01n １２３',
+    })
+    const phone = await stage.device("Anna's phone")
+    await openT69(phone.page, phone.url)
+    const account = { name: 'Anna', email: 'anna@xn--bcher-kva.example', password: 'caf\u00e9 fin 123' }
+    await signIn(phone.page, account)
+    expect(await phone.page.getByTestId('user-name').innerText()).toBe('Anna')
   },
 )
