@@ -215,12 +215,29 @@ describe('A signed-out client', () => {
     const given = space.stored({ signal: leaving.signal }).catch((error: unknown) => error)
     leaving.abort(new Error('given up'))
     expect(await given).toEqual(new Error('given up'))
+    const chat = await space.createTree()
+    const treeId = space.treeIdOf(chat)
+    const closing = [space.closeTree(treeId), space.discardRejected()].map((call) => call.catch(String))
     await expect(space.stored({ signal: leaving.signal })).rejects.toThrow('given up')
     const waiting = space.stored().catch((error: unknown) => error)
     await expect(space.close()).rejects.toThrow('no room')
     expect(await waiting).toMatchObject({ code: 'unavailable' })
+    expect(await Promise.all(closing)).toEqual(Array(2).fill('SyncError: The space was closed'))
     await expect(space.stored()).rejects.toMatchObject({ code: 'unavailable' })
     await expect(space.loaded()).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
+  it('can be closed while a full disk holds up a new space, whose creation ends', async () => {
+    const storage = memoryStorage()
+    const append = storage.appendLocal.bind(storage)
+    storage.appendLocal = () => Promise.reject(new Error('no room'))
+    // Time stands still, so nothing is tried again before the end.
+    await using client = createSyncClient({ ...offline, storage, runtime: createManualTime() })
+    const creating = client.createSpace({ name: 'Notes' }).catch(String)
+    await turns()
+    storage.appendLocal = append
+    await client.close()
+    expect(await creating).toBe('SyncError: The space was closed')
   })
 
   it('resolves `stored` when the space is closed and its last edits are on disk', async () => {

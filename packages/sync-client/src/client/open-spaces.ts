@@ -47,8 +47,8 @@ export function createOpenSpaces(deps: Omit<TabSpaceDeps, 'onClosed'>, onChange:
     },
     async close() {
       const errors: unknown[] = []
-      for (const { space } of Array.from(spaces.values())) {
-        await space.then((opened) => opened.close()).catch((error: unknown) => errors.push(error))
+      for (const space of Array.from(spaces.values())) {
+        await space.close().catch((error: unknown) => errors.push(error))
       }
       return errors
     },

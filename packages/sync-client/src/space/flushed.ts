@@ -13,7 +13,8 @@ interface Parts {
   readonly storage: Pick<ClientStorage, 'getSyncState'>
   readonly record: Pick<SpaceRecord, 'stored' | 'rights'>
   readonly counter: Pick<PendingCounter, 'countNow'>
-  readonly writer: Pick<EditWriter, 'stored' | 'unstored'>
+  readonly writer: Pick<EditWriter, 'unstored'>
+  readonly stored: (signal?: AbortSignal) => Promise<void>
   readonly statusListeners: Pick<Listeners<SpaceStatus>, 'add'>
   readonly report: () => SyncReport
   readonly status: () => SpaceStatus
@@ -23,7 +24,10 @@ interface Parts {
 
 /** Resolves when every edit made so far is on disk. Throws `unavailable` if the space is closed before that. */
 export async function untilStored(
-  { writer, released }: Pick<Parts, 'writer' | 'released'>,
+  {
+    writer,
+    released,
+  }: { readonly writer: Pick<EditWriter, 'stored' | 'unstored'>; readonly released: AbortSignal },
   signal: AbortSignal | undefined,
 ): Promise<void> {
   signal?.throwIfAborted()
@@ -47,7 +51,7 @@ export async function untilFlushed(parts: Parts, signal: AbortSignal | undefined
       changed.resolve()
     })
     try {
-      await untilStored(parts, signal)
+      await parts.stored(signal)
       const flushed = await isFlushed(parts).catch((error: unknown) => {
         // The storage of a closed client refuses as well.
         ended.throwIfAborted()

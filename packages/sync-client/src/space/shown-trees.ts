@@ -29,7 +29,9 @@ export interface ShownTreesDeps {
   readonly journal: PageJournal
   readonly runtime: Runtime
   readonly tell: Tell
-  readonly writer: EditWriter
+  readonly writer: Pick<EditWriter, 'add'>
+  /** Resolves when every edit made so far is on disk; rejects once the space is closed. */
+  readonly stored: () => Promise<void>
   /** The position in the log that this device has reached, or null while edits or operations are under way. */
   readonly cursor: () => number | null
   readonly onReplaced: (treeId: TreeId) => void
@@ -50,7 +52,7 @@ export function createShownTrees(deps: ShownTreesDeps): ShownTrees {
       transients.filled(treeId)
       checks.changed(treeId)
     },
-    stored: () => writer.stored(),
+    stored: deps.stored,
   })
   const transients = createSpaceTransients({ spaceId, tab, runtime, tell, trees })
   const pace = createPacedMerge(runtime, merge)

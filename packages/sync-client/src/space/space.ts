@@ -7,7 +7,7 @@ import type { SyncReport } from '../engine/index.ts'
 import type { Listeners } from '../runtime/index.ts'
 import type { ClientStorage } from '../storage/index.ts'
 import type { EditWriter } from './edit-writer.ts'
-import { untilFlushed, untilStored } from './flushed.ts'
+import { untilFlushed } from './flushed.ts'
 import { untilLoaded } from './loaded.ts'
 import type { OpenTrees } from './open-trees.ts'
 import type { PendingCounter } from './pending-counter.ts'
@@ -26,6 +26,8 @@ export interface SpaceParts {
   readonly presence: SpacePresence
   readonly counter: PendingCounter
   readonly writer: EditWriter
+  /** Resolves when every edit made so far is on disk; rejects once the space is closed. */
+  readonly stored: (signal?: AbortSignal) => Promise<void>
   readonly trees: OpenTrees
   readonly refused: RefusedEdits
   readonly statusListeners: Listeners<SpaceStatus>
@@ -41,7 +43,7 @@ export interface SpaceParts {
 
 /** Creates the space as the app sees it. */
 export function createSpace(parts: SpaceParts): Space {
-  const { spaceId, record, presence, writer, trees, refused } = parts
+  const { spaceId, record, presence, trees, refused } = parts
   return {
     ...createSpaceSharing(spaceId, parts.account),
     id: spaceId,
@@ -67,7 +69,7 @@ export function createSpace(parts: SpaceParts): Space {
       if (treeId === undefined) throw new SyncError('not_found', 'The tree does not belong to this space')
       return treeId
     },
-    enableSync: () => record.enableSync(() => writer.stored()),
+    enableSync: () => record.enableSync(() => parts.stored()),
     get isDeleted() {
       return parts.isDeleted()
     },
@@ -75,7 +77,7 @@ export function createSpace(parts: SpaceParts): Space {
       return parts.status()
     },
     onStatus: (listener) => parts.statusListeners.add(listener),
-    stored: ({ signal } = {}) => untilStored(parts, signal),
+    stored: ({ signal } = {}) => parts.stored(signal),
     flushed: ({ signal } = {}) => untilFlushed(parts, signal),
     rejectedEdits: () => refused.list(),
     retryRejected: () => refused.retry(),

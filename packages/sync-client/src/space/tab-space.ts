@@ -8,6 +8,7 @@ import { createListeners, type Runtime } from '../runtime/index.ts'
 import { unsynced, type ClientStorage, type PageJournal, type StoredSpace } from '../storage/index.ts'
 import type { SpaceMessage, Tell } from '../tabs/index.ts'
 import { createEditWriter } from './edit-writer.ts'
+import { untilStored } from './flushed.ts'
 import { createPendingCounter } from './pending-counter.ts'
 import { createRefusedEdits } from './refused-edits.ts'
 import { createShownTrees } from './shown-trees.ts'
@@ -32,6 +33,8 @@ export interface TabSpace {
   writeNow(): void
   /** Reads the stored operations again: the page was frozen, and has missed what other tabs told. */
   reload(): Promise<void>
+  /** As `Space.close`, also while the space is still being opened, which ends with `unavailable` then. */
+  close(): Promise<void>
   /** Releases the space without storing anything: it was deleted. */
   abandon(): void
 }
@@ -91,6 +94,8 @@ export function openTabSpace(
     },
     onChange: changed,
   })
+  const stored = (signal?: AbortSignal): Promise<void> =>
+    untilStored({ writer, released: released.signal }, signal)
   const shown = createShownTrees({
     spaceId,
     tab,
@@ -99,6 +104,7 @@ export function openTabSpace(
     runtime,
     tell,
     writer,
+    stored,
     cursor() {
       const { phase, pending, cursor, head } = status()
       return phase === 'live' && pending === 0 && cursor === head ? cursor : null
@@ -112,7 +118,7 @@ export function openTabSpace(
     trees,
     counter,
     tell,
-    stored: () => writer.stored(),
+    stored,
     onReplaced: replaced,
   })
 
@@ -194,8 +200,9 @@ export function openTabSpace(
 
   async function open(): Promise<Space> {
     const root = await rootTree
-    if (options.isNew === true) await writer.stored()
+    if (options.isNew === true) await stored()
     await counter.recount()
+    released.signal.throwIfAborted()
     return createSpace({
       spaceId,
       root: () => trees.get(rootId) ?? root,
@@ -205,6 +212,7 @@ export function openTabSpace(
       presence,
       counter,
       writer,
+      stored,
       trees,
       refused,
       statusListeners,
@@ -268,6 +276,7 @@ export function openTabSpace(
     putBack,
     writeNow: () => writer.writeNow(),
     reload: () => trees.reload(),
+    close: () => (closed ??= close()),
     abandon,
   }
 }
