@@ -86,3 +86,30 @@ describe('with the address of the proxy', () => {
     expect(await from('2001:db8:1:3::1')).toBe('ok')
   })
 })
+
+describe('with a number of proxies', () => {
+  test('[LI7] with TRUST_PROXY=1, each visitor of the one proxy has separate limits, for HTTP and for sockets', async () => {
+    await using server = await startLiveServer({ ...strict, TRUST_PROXY: '1' })
+    const { token } = await server.signUp('Anna')
+    const anna = '198.51.100.7'
+    expect(await signIns(server.url, 4, () => through(anna))).toEqual([401, 401, 401, 429])
+    // Only the nearest address is the proxy's own word. What comes before it, the visitor may have invented.
+    expect(await signIns(server.url, 1, (index) => through(`203.0.113.${index}`, anna))).toEqual([429])
+    expect(await signIns(server.url, 1, () => through('198.51.100.8'))).toEqual([401])
+
+    using stack = new DisposableStack()
+    const from = (...addresses: string[]) =>
+      connect(stack, { url: server.url, token, headers: through(...addresses) })
+    expect(await from(anna)).toBe('ok')
+    expect(await from('203.0.113.1', anna)).toBe('rate_limited true')
+    expect(await from('198.51.100.8')).toBe('ok')
+  })
+
+  test('[LI7] with TRUST_PROXY=2, the visitor is whom the first of two proxies saw', async () => {
+    await using server = await startLiveServer({ ...strict, TRUST_PROXY: '2' })
+    const inner = '10.1.2.3'
+    expect(await signIns(server.url, 3, () => through('198.51.100.7', inner))).toEqual([401, 401, 401])
+    expect(await signIns(server.url, 1, () => through('203.0.113.9', '198.51.100.7', inner))).toEqual([429])
+    expect(await signIns(server.url, 1, () => through('198.51.100.8', inner))).toEqual([401])
+  })
+})

@@ -33,10 +33,26 @@ export function wholeNumber(min: number, max: number) {
     .refine((value) => value >= min && value <= max, message)
 }
 
-/** Without slashes at the end. */
-export const httpUrl = z
+const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be a URL with http or https' })
-  .transform((url) => url.replace(/\/+$/, ''))
+  .transform((text) => new URL(text))
+
+/** An origin, as browsers send it. */
+export const httpOrigin = httpUrl
+  .refine((url) => url.href === `${url.origin}/`, 'must be scheme, host and port only, without a path')
+  .transform((url) => url.origin)
+
+/** The server's own first path segments. A proxy that strips one of them would leave another path of the server. */
+const ownPath = /^\/(?:api|assets|docs|health|invite|metrics|ready|socket\.io)(?:\/|$)/
+
+/** Without slashes at the end. Its path ends up in a cookie, in HTML and in URLs, and needs no escaping in any. */
+export const publicUrl = httpUrl
+  .refine((url) => url.href === url.origin + url.pathname, 'must have no user, no query and no fragment')
+  .refine((url) => /^[\w/.~-]*$/.test(url.pathname) && !url.pathname.includes('//'), {
+    error: 'must have a path of letters, digits and . _ ~ - only',
+  })
+  .refine((url) => !ownPath.test(url.pathname), 'must not have a path that is one of the server’s own')
+  .transform((url) => url.href.replace(/\/+$/, ''))
 
 const secretLength = `must have ${minSecretLength} characters or more`
 
@@ -63,10 +79,21 @@ const proxyAddress = z.union([
   z.enum(['loopback', 'linklocal', 'uniquelocal']),
 ])
 
-/** Nobody, everybody, or proxies by address. Not a number of hops: a client nearby can fake that. */
-export const trustProxy = z.union([
-  z.enum(['true', 'false']).transform((text) => text === 'true'),
-  list.refine((items) => items.every((item) => proxyAddress.safeParse(item).success), {
-    error: 'must be true, false, or addresses with commas between (also: loopback, linklocal, uniquelocal)',
-  }),
-])
+/** Nobody, everybody, the nearest proxies by their number, or proxies by address. See `TrustedProxies`. */
+export const trustProxy = z
+  .string()
+  .transform((text) => text.trim().toLowerCase())
+  .pipe(
+    z.union([
+      z.enum(['true', 'false']).transform((text) => text === 'true'),
+      wholeNumber(0, 99),
+      list.refine(
+        (items) => items.length > 0 && items.every((item) => proxyAddress.safeParse(item).success),
+        {
+          error:
+            'must be true, false, a number of proxies up to 99, or addresses with commas between ' +
+            '(also: loopback, linklocal, uniquelocal)',
+        },
+      ),
+    ]),
+  )

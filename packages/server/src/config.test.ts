@@ -33,7 +33,57 @@ describe('the configuration', () => {
       trustProxy: ['10.0.0.0/8', 'loopback'],
       corsOrigins: ['https://a.example', 'https://b.example'],
     })
-    expect(parseConfig({ TRUST_PROXY: 'true' }).trustProxy).toBe(true)
+  })
+
+  it.each([
+    ['true', true],
+    ['False', false],
+    ['1', 1],
+    ['0', 0],
+    [' 127.0.0.1 ', ['127.0.0.1']],
+    ['Loopback,10.0.0.0/8,fd00::/8', ['loopback', '10.0.0.0/8', 'fd00::/8']],
+  ])('takes %s for TRUST_PROXY', (text, trustProxy) => {
+    expect(parseConfig({ TRUST_PROXY: text }).trustProxy).toEqual(trustProxy)
+  })
+
+  it.each(['caddy', '1, 127.0.0.1', '-1', '1.5', 'yes please', '10.0.0.0/99', ','])(
+    'says in one sentence what TRUST_PROXY may be instead of "%s"',
+    (text) => {
+      const given = JSON.stringify(text)
+      expect(complaintAbout({ TRUST_PROXY: text })).toBe(
+        'the configuration is wrong:\n  TRUST_PROXY: must be true, false, a number of proxies up to 99, or addresses ' +
+          `with commas between (also: loopback, linklocal, uniquelocal) (is ${given})`,
+      )
+    },
+  )
+
+  it.each([
+    ['https://t69.example/chat/', 'https://t69.example/chat'],
+    ['HTTP://NAS.home:80/a/b/', 'http://nas.home/a/b'],
+    ['http://[::1]:3000', 'http://[::1]:3000'],
+  ])('takes a path in PUBLIC_URL: %s', (text, publicUrl) => {
+    expect(parseConfig({ PUBLIC_URL: text }).publicUrl).toBe(publicUrl)
+  })
+
+  it.each([
+    ['https://t69.example/?a=1', 'no query'],
+    ['https://t69.example/#a', 'no fragment'],
+    ['https://me@t69.example/', 'no user'],
+    ['https://t69.example/a b', 'a path of letters'],
+    ['https://t69.example/"><script>', 'a path of letters'],
+    ['https://t69.example/a//b', 'a path of letters'],
+    ['https://t69.example/api', 'one of the server’s own'],
+    ['https://t69.example/docs/t69', 'one of the server’s own'],
+  ])('refuses PUBLIC_URL %s', (text, why) => {
+    expect(complaintAbout({ PUBLIC_URL: text })).toContain(why)
+  })
+
+  it('takes the origins of CORS_ORIGIN as browsers write them, and no paths', () => {
+    expect(parseConfig({ CORS_ORIGIN: 'https://A.example:443/,http://b.example:80' }).corsOrigins).toEqual([
+      'https://a.example',
+      'http://b.example',
+    ])
+    expect(complaintAbout({ CORS_ORIGIN: 'https://a.example/app' })).toContain('without a path')
   })
 
   it('counts empty values as absent, as Compose passes them', () => {

@@ -21,8 +21,11 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(dataDir, { recursive: true, force: true }))
 
-function create(options: Pick<ServerOptions, 'routes'> = {}): Promise<Server> {
-  const config = parseConfig({ DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'silent' })
+function create(
+  env: Readonly<Record<string, string>> = {},
+  options: Pick<ServerOptions, 'routes'> = {},
+): Promise<Server> {
+  const config = parseConfig({ DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'silent', ...env })
   return createServer(config, { passwordCost: cheapPasswords, ...options })
 }
 
@@ -87,6 +90,36 @@ describe('the server', () => {
     }
   })
 
+  it('serves HTTP and sockets below the path of PUBLIC_URL, and where a proxy takes that off', async () => {
+    const server = await create({ PUBLIC_URL: 'https://example.org/chat/' })
+    await server.listen()
+    const token = await signUp(server)
+    const statusOf = async (path: string): Promise<number> =>
+      (await call(server, token, path, undefined, 'GET')).status
+    const sockets: Socket[] = []
+    try {
+      for (const path of ['/chat/api/me', '/api/me', '/chat/health', '/health', '/chat/docs']) {
+        expect([path, await statusOf(path)]).toEqual([path, 200])
+      }
+      // No part of the path counts as the whole, and it is taken off once.
+      for (const path of ['/cha/api/me', '/chatty/api/me', '/chat/chat/api/me', '/chatapi/me']) {
+        expect([path, await statusOf(path)]).toEqual([path, 404])
+      }
+      const auth = { token, protocolVersion }
+      for (const path of ['/chat/socket.io/', '/socket.io/']) {
+        for (const transport of ['websocket', 'polling']) {
+          const how = { auth, path, transports: [transport], reconnection: false, forceNew: true }
+          const socket = io(server.url, how)
+          sockets.push(socket)
+          await next(socket, 'connect')
+        }
+      }
+    } finally {
+      for (const socket of sockets) socket.disconnect()
+      await server.close()
+    }
+  })
+
   it('tells clients and releases its files when it closes, and can start again on them', async () => {
     const server = await create()
     await server.listen()
@@ -109,19 +142,22 @@ describe('the server', () => {
   })
 
   it('serves routes of its operator at any path that is free, which change nothing of its own', async () => {
-    const server = await create({
-      routes(app) {
-        app.addHook('onRequest', async (_request, reply) => void reply.header('x-own', 'yes'))
-        app.addContentTypeParser('text/csv', { parseAs: 'string' }, (_request, body, done) =>
-          done(null, body),
-        )
-        app.get('/hello', async () => ({ hello: 'world' }))
-        app.post('/hooks/:name', async ({ params, body }) => ({ params, body }))
-        app.delete('/api/own', async () => {
-          throw Object.assign(new Error('No'), { statusCode: 409 })
-        })
+    const server = await create(
+      {},
+      {
+        routes(app) {
+          app.addHook('onRequest', async (_request, reply) => void reply.header('x-own', 'yes'))
+          app.addContentTypeParser('text/csv', { parseAs: 'string' }, (_request, body, done) =>
+            done(null, body),
+          )
+          app.get('/hello', async () => ({ hello: 'world' }))
+          app.post('/hooks/:name', async ({ params, body }) => ({ params, body }))
+          app.delete('/api/own', async () => {
+            throw Object.assign(new Error('No'), { statusCode: 409 })
+          })
+        },
       },
-    })
+    )
     await server.listen()
     try {
       const hello = await call(server, undefined, '/hello', undefined, 'GET')
@@ -150,7 +186,7 @@ describe('the server', () => {
   ] satisfies [RegExp, OwnRoutes][])(
     'does not start when adding routes of its operator ends in %s, and releases its files',
     async (problem, routes) => {
-      await expect(create({ routes })).rejects.toThrow(problem)
+      await expect(create({}, { routes })).rejects.toThrow(problem)
       await (await create()).close()
     },
   )

@@ -2,6 +2,7 @@ import { epochSchema, randomHexId } from '@t69/protocol'
 import type { FastifyBaseLogger } from 'fastify'
 
 import type { Config } from './config.ts'
+import { basePathOf, stripBasePath } from './http/base-path.ts'
 import { createHttpApp } from './http/http-app.ts'
 import type { HttpApp, OwnRoutes } from './http/route.ts'
 import { registerRoutes } from './http/routes.ts'
@@ -149,6 +150,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     attachSocketIo(app.server, { gateway, tokens, corsOrigin, addressLimits, pings, logger }),
     (it) => it.close(),
   )
+  stripBasePath(app.server, basePathOf(config.publicUrl))
   opening.adopt(gateway, (it) => it.close())
   // Closed before the gateway, which waits for the requests under way.
   opening.adopt(trees, (it) => it.close())

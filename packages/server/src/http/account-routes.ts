@@ -12,12 +12,13 @@ import type { AnswerSession } from './answer-session.ts'
 import { authenticateBy, callerOf } from './authenticate.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
-import { clearSessionCookie } from './session-cookie.ts'
+import type { SessionCookie } from './session-cookie.ts'
 
 export interface AccountRoutesDeps {
   /** Shares its budget with sign-in, or these routes would be a way around that limit. */
   readonly limitAccount: (request: FastifyRequest, email: string) => Promise<void>
   readonly answer: AnswerSession
+  readonly cookie: Pick<SessionCookie, 'clear'>
 }
 
 /**
@@ -27,7 +28,7 @@ export interface AccountRoutesDeps {
 export function accountRoutes(
   app: HttpApp,
   deps: RouteDeps,
-  { limitAccount, answer }: AccountRoutesDeps,
+  { limitAccount, answer, cookie }: AccountRoutesDeps,
 ): void {
   const { platform, passwords, tokens, spaceDeletion, liveSockets, now } = deps
   const { users, accounts } = platform
@@ -100,7 +101,7 @@ export function accountRoutes(
       const { sessionIds, spaceIds } = accounts.delete(callingUser(request).id, now())
       for (const id of sessionIds) liveSockets.sessionEnded(id)
       for (const id of spaceIds) spaceDeletion.clear(id)
-      clearSessionCookie(request, reply)
+      cookie.clear(request, reply)
       return reply.code(204).send()
     },
   })

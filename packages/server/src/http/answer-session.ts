@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { IssuedRefresh } from '../platform/sessions.ts'
 import type { RouteDeps } from './route.ts'
-import { setSessionCookie } from './session-cookie.ts'
+import type { SessionCookie } from './session-cookie.ts'
 
 export type AnswerSession = (
   request: FastifyRequest,
@@ -12,11 +12,11 @@ export type AnswerSession = (
 ) => SessionReply
 
 /** Answers with a session. The refresh token goes into the body or a cookie, as the client asked. */
-export function createSessionAnswer({ config, tokens }: Pick<RouteDeps, 'config' | 'tokens'>): AnswerSession {
+export function createSessionAnswer(tokens: RouteDeps['tokens'], cookie: SessionCookie): AnswerSession {
   return (request, reply, { user, sessionId, refreshToken, kind }) => {
     const session = { user, ...tokens.issue(user, sessionId) }
     if (kind === 'body') return { ...session, refreshToken }
-    setSessionCookie(request, reply, refreshToken, config.refreshTokenTtlMs)
+    cookie.set(request, reply, refreshToken)
     return session
   }
 }

@@ -258,12 +258,13 @@ describe('a session in a cookie', () => {
     const url = '/api/auth/register'
     const response = await harness.app.inject({ method: 'POST', url, payload: body, headers })
     const [cookie] = response.cookies
-    const refresh = (more: Record<string, string>) =>
+    const refresh = (more: Record<string, string>, payload?: object) =>
       harness.app.inject({
         method: 'POST',
         url: '/api/auth/refresh',
         headers: { ...host, ...more },
         cookies: { [cookie!.name]: cookie!.value },
+        ...(payload !== undefined && { payload }),
       })
     return { harness, response, cookie: cookie!, refresh }
   }
@@ -303,6 +304,69 @@ describe('a session in a cookie', () => {
     const response = await refresh(headers)
     expect(response.statusCode).toBe(status)
     expect(response.cookies).toHaveLength(status === 200 ? 1 : 0)
+  })
+
+  // Over plain HTTP browsers send no `Sec-Fetch-Site`. Another origin's page cannot send JSON, which CORS has to allow.
+  it.each([
+    ['nginx leaves the port out', { host: 'nas.home', origin: 'http://nas.home:8080' }, 200],
+    ['a proxy ends TLS and is not trusted', { host: 'nas.home', origin: 'https://nas.home' }, 200],
+    ['a proxy puts its upstream’s address', { host: '127.0.0.1:3000', origin: 'http://nas.home:8080' }, 200],
+    ['a proxy puts its upstream’s IPv6 address', { host: '[::1]:3000', origin: 'http://nas.home' }, 200],
+    ['a proxy puts its upstream’s name', { host: 'backend', origin: 'https://t69.example' }, 200],
+    ['another name', { host: 't69.example', origin: 'http://evil.t69.example' }, 403],
+    ['no origin at all', { host: '127.0.0.1:3000', origin: 'null' }, 403],
+    ['a browser that says where the page is', { host: 'backend', 'sec-fetch-site': 'same-site' }, 403],
+  ])('is good for a JSON request behind a proxy: %s', async (_, headers, status) => {
+    const { harness, refresh } = await signedUp()
+    await using __ = harness
+    expect((await refresh(headers, {})).statusCode).toBe(status)
+  })
+
+  it.each([
+    ['at PUBLIC_URL', { origin: 'https://t69.example' }, undefined, 200],
+    ['at PUBLIC_URL, with JSON', { origin: 'https://t69.example' }, {}, 200],
+    ['at the address of the machine', { origin: 'http://10.0.0.7:3000', host: '10.0.0.7:3000' }, {}, 200],
+    ['elsewhere', { origin: 'http://nas.home' }, {}, 403],
+    ['at another port of PUBLIC_URL', { origin: 'https://t69.example:8443' }, {}, 403],
+  ])(
+    'is good for pages at PUBLIC_URL, whatever the proxy says: a page %s',
+    async (_, given, payload, status) => {
+      const { harness, refresh } = await signedUp({ PUBLIC_URL: 'https://t69.example/chat/' })
+      await using __ = harness
+      expect((await refresh({ host: '127.0.0.1:3000', ...given }, payload)).statusCode).toBe(status)
+    },
+  )
+
+  it('is not for a page of another port that sends what a form can send', async () => {
+    const { harness, refresh } = await signedUp()
+    await using _ = harness
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'text/plain; application/json']) {
+      const response = await refresh({ origin: 'http://t69.example:8080', 'content-type': type })
+      expect(response.statusCode).toBeGreaterThanOrEqual(400)
+      expect(response.cookies).toEqual([])
+    }
+  })
+
+  it('is refused with a warning that says what was seen, once a minute', async () => {
+    const { harness, refresh } = await signedUp({ PUBLIC_URL: 'https://t69.example' })
+    await using _ = harness
+    const origin = `http://nas.home/${'x'.repeat(1000)}`
+    for (let time = 0; time < 3; time++) await refresh({ origin, host: 'backend' }, {})
+    expect(harness.warnings).toEqual([
+      { origin: origin.slice(0, 200), host: 'backend', publicUrl: 'https://t69.example' },
+    ])
+    harness.clock.now += 60_000
+    await refresh({ 'sec-fetch-site': 'same-site', host: 'backend' })
+    expect(harness.warnings[1]).toMatchObject({ site: 'same-site', host: 'backend' })
+  })
+
+  it('is for the path of PUBLIC_URL, and secure in a page that came by HTTPS', async () => {
+    const { harness, cookie } = await signedUp(
+      { PUBLIC_URL: 'https://t69.example/chat/' },
+      { origin: 'https://t69.example' },
+    )
+    await using _ = harness
+    expect(cookie).toMatchObject({ path: '/chat/api/auth', secure: true })
   })
 
   it('is cleared on signing out, and when it is no longer valid', async () => {

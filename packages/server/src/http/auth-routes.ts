@@ -19,15 +19,16 @@ import { authenticateBy, bearerTokenOf, callerOf } from './authenticate.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import { createAccountLimit, createRenewalLimit, createSignInLimit } from './rate-limits.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
-import { clearSessionCookie, sessionCookieOf } from './session-cookie.ts'
+import { createSessionCookie } from './session-cookie.ts'
 
 /** The routes of sign-up, sign-in, renewal and sign-out. */
 export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   const { config, platform, passwords, tokens, liveSockets, now } = deps
   const { users, sessions } = platform
+  const cookie = createSessionCookie(config, now)
   const limitAddress = createSignInLimit(app, config)
   const limitAccount = createAccountLimit(app, config)
-  const answer = createSessionAnswer(deps)
+  const answer = createSessionAnswer(tokens, cookie)
   const tags = ['auth']
 
   app.post('/api/auth/register', {
@@ -99,7 +100,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
     config: {
       rateLimit: createRenewalLimit(app, config, (request) => {
         const { refreshToken } = refreshBodySchema.parse(request.body)
-        const token = refreshToken ?? sessionCookieOf(request, config.corsOrigins)
+        const token = refreshToken ?? cookie.of(request)
         const sessionId = token === undefined ? undefined : sessions.idByToken(token, now())
         return sessionId === undefined ? undefined : sessions.userOf(sessionId, now())
       }),
@@ -115,7 +116,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
     },
     handler: async (request, reply) => {
       const fromBody = request.body.refreshToken
-      const token = fromBody ?? sessionCookieOf(request, config.corsOrigins)
+      const token = fromBody ?? cookie.of(request)
       const kind = fromBody === undefined ? 'cookie' : 'body'
       const refreshed = token === undefined ? undefined : sessions.refresh(token, now())
       if (refreshed !== undefined && 'userId' in refreshed) {
@@ -129,7 +130,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
         )
         liveSockets.sessionEnded(refreshed.ended)
       }
-      if (kind === 'cookie') clearSessionCookie(request, reply)
+      if (kind === 'cookie') cookie.clear(request, reply)
       throw new SyncError('unauthenticated', 'The session has ended: sign in again')
     },
   })
@@ -152,13 +153,13 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
         sessions.end(sessionId)
         for (const id of ended) liveSockets.sessionEnded(id)
       }
-      clearSessionCookie(request, reply)
+      cookie.clear(request, reply)
       return reply.code(204).send()
     },
   })
 
   function sessionToEnd(request: FastifyRequest, fromBody: string | undefined): string | undefined {
-    const refreshToken = fromBody ?? sessionCookieOf(request, config.corsOrigins)
+    const refreshToken = fromBody ?? cookie.of(request)
     const byRefresh = refreshToken === undefined ? undefined : sessions.idByToken(refreshToken, now())
     if (byRefresh !== undefined) return byRefresh
     const accessToken = bearerTokenOf(request)
@@ -186,5 +187,5 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
     },
   })
 
-  accountRoutes(app, deps, { limitAccount, answer })
+  accountRoutes(app, deps, { limitAccount, answer, cookie })
 }

@@ -246,6 +246,29 @@ describe('the app', () => {
     }
   })
 
+  it('is told by its base where it is in the browser', async () => {
+    writeFileSync(join(staticDir, 'index.html'), '<base href="/" /><title>t69</title>')
+    await using below = await createHttpHarness({
+      STATIC_DIR: staticDir,
+      PUBLIC_URL: 'https://t69.example/chat',
+    })
+    for (const url of ['/', '/index.html', '/invite/some-token']) {
+      const atRoot = await harness.app.inject({ url, headers: page })
+      const atPath = await below.app.inject({ url, headers: page })
+      expect([atRoot.body, atPath.body]).toEqual([
+        '<base href="/" /><title>t69</title>',
+        '<base href="/chat/" /><title>t69</title>',
+      ])
+    }
+    // As a service worker fetches it.
+    expect((await below.app.inject({ url: '/' })).body).toContain('<base href="/chat/" />')
+    expect((await below.app.inject({ method: 'HEAD', url: '/' })).statusCode).toBe(200)
+    expect((await below.app.inject({ url: '/docs' })).body).toContain('src="/chat/docs/static/')
+    expect((await below.app.inject({ url: '/docs/json' })).json()).toMatchObject({
+      servers: [{ url: '/chat' }],
+    })
+  })
+
   it('comes with a policy that lets only its own scripts run', async () => {
     const { headers } = await harness.app.inject({ url: '/', headers: page })
     expect(headers['content-security-policy']).toContain("script-src 'self';")

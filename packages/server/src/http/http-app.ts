@@ -6,6 +6,8 @@ import rateLimit from '@fastify/rate-limit'
 import Fastify, { LogController, type FastifyBaseLogger } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 
+import { createIsTrustedProxy } from '../ports/trusted-proxies.ts'
+import { basePathOf } from './base-path.ts'
 import { contentSecurityPolicy } from './content-security-policy.ts'
 import { handleError } from './error-handler.ts'
 import type { HttpConfig } from './http-config.ts'
@@ -25,7 +27,7 @@ export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOption
     ...(logger === undefined ? { logger: { level: config.logLevel } } : { loggerInstance: logger }),
     // The hook below logs requests instead, without the URL, which may hold an invite's token.
     logController: new LogController({ disableRequestLogging: true }),
-    trustProxy: config.trustProxy,
+    trustProxy: createIsTrustedProxy(config.trustProxy),
     // The largest body is a name and a password.
     bodyLimit: 64 * 1024,
     requestTimeout: 60_000,
@@ -69,7 +71,7 @@ export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOption
     })
   }
   await app.register(rateLimit, rateLimitDefaults(app, config))
-  await registerOpenApi(app)
+  await registerOpenApi(app, basePathOf(config.publicUrl))
   return app
 }
 

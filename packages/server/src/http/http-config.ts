@@ -1,11 +1,16 @@
+import type { TrustedProxies } from '../ports/trusted-proxies.ts'
+
 /** The configuration of the HTTP side. */
 export interface HttpConfig {
-  /** Base URL of invite links, without a slash at the end. Default: the request's own origin. */
+  /**
+   * Where the server is in the browser, without a slash at the end: the base of invite links, and the path of the app
+   * and of the session cookie. Default: the origin of each request, without a path.
+   */
   readonly publicUrl: string | undefined
   /** How long a session lasts without being used. */
   readonly refreshTokenTtlMs: number
   /** Which proxies' `X-Forwarded-*` headers count. */
-  readonly trustProxy: boolean | string[]
+  readonly trustProxy: TrustedProxies
   /** Other origins whose pages may call the server. */
   readonly corsOrigins: readonly string[]
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'

@@ -5,8 +5,11 @@ import { jsonSchemaTransform } from 'fastify-type-provider-zod'
 
 import type { HttpApp } from './route.ts'
 
-/** Describes the HTTP API at `/docs`, and as JSON at `/docs/json`. Register it before any route: it records each. */
-export async function registerOpenApi(app: HttpApp): Promise<void> {
+/**
+ * Describes the HTTP API at `/docs`, and as JSON at `/docs/json`. Register it before any route: it records each.
+ * `basePath` is where both are in the browser, such as `/t69`, or an empty text.
+ */
+export async function registerOpenApi(app: HttpApp, basePath: string): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -17,6 +20,7 @@ export async function registerOpenApi(app: HttpApp): Promise<void> {
           'Accounts, spaces, members and invites. Operations themselves travel over Socket.io: see SPEC.md of ' +
           'the protocol package. Every error is `{"error": {"code", "message", "retryAfterMs"?, "at"?}}`.',
       },
+      ...(basePath !== '' && { servers: [{ url: basePath }] }),
       tags: [
         { name: 'auth', description: 'Accounts and sessions' },
         { name: 'spaces', description: 'Spaces and their trees' },
@@ -30,7 +34,7 @@ export async function registerOpenApi(app: HttpApp): Promise<void> {
     hideUntagged: true,
     transform: jsonSchemaTransform,
   })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
+  await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath })
 }
 
 /** The `security` of a route that takes an access token. */

@@ -1,6 +1,7 @@
 import { SyncError } from '@t69/protocol'
 
 import { authRoutes } from './auth-routes.ts'
+import { basePathOf } from './base-path.ts'
 import { healthRoutes } from './health-routes.ts'
 import { metricsRoutes } from './metrics-routes.ts'
 import type { HttpApp, OwnRoutes, RouteDeps } from './route.ts'
@@ -37,5 +38,6 @@ export async function registerRoutes(
   sharingRoutes(app, deps)
   // In a scope of their own: what they add besides (hooks, parsers, an error handler) does not change ours.
   await app.register(async (scope) => ownRoutes(scope))
-  await serveStaticApp(app, deps.config.staticDir)
+  const { staticDir, publicUrl } = deps.config
+  await serveStaticApp(app, { staticDir, basePath: basePathOf(publicUrl) })
 }

@@ -41,6 +41,27 @@ describe('invites', () => {
     expect(url).toBe(`https://t69.example/invite/${token}`)
   })
 
+  it('has links to where the page that asks is, and not to what a proxy makes of it', async () => {
+    await using harness = await createHttpHarness({ CORS_ORIGIN: 'https://app.example' })
+    const anna = await harness.signUp('Anna')
+    const spaceId = harness.space(anna)
+    const linkFor = async (headers: Record<string, string>): Promise<string> => {
+      const { accessToken } = anna.session
+      const response = await harness.app.inject({
+        method: 'POST',
+        url: `/api/spaces/${spaceId}/invites`,
+        headers: { authorization: `Bearer ${accessToken}`, ...headers },
+        payload: { role: 'viewer' },
+      })
+      return new URL(inviteSchema.parse(response.json()).url).origin
+    }
+    expect(await linkFor({ host: 'nas.home', origin: 'http://nas.home:8080' })).toBe('http://nas.home:8080')
+    expect(await linkFor({ host: '127.0.0.1:3000', origin: 'https://t69.home' })).toBe('https://t69.home')
+    expect(await linkFor({ host: 't69.home', origin: 'https://app.example' })).toBe('http://t69.home')
+    expect(await linkFor({ host: 't69.home', origin: 'null' })).toBe('http://t69.home')
+    expect(await linkFor({ host: 't69.home:3000' })).toBe('http://t69.home:3000')
+  })
+
   it('never lower or raise the role of a member', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')

@@ -15,6 +15,7 @@ import { z } from 'zod'
 
 import { authenticateBy, callerOf } from './authenticate.ts'
 import { bearer, errorResponses } from './openapi.ts'
+import { ownOrigin } from './own-pages.ts'
 import { requireMember, requireRight } from './require-right.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 
@@ -121,8 +122,8 @@ export function sharingRoutes(app: HttpApp, deps: RouteDeps): void {
       const { userId } = callerOf(request)
       requireRight(members, spaceId, { userId }, 'invite')
       const invite = invites.add({ spaceId, role: request.body.role, createdBy: userId }, now())
-      const origin = config.publicUrl ?? `${request.protocol}://${request.host}`
-      return reply.code(201).send({ ...invite, url: `${origin}/invite/${invite.token}` })
+      const base = config.publicUrl ?? ownOrigin(request, config.corsOrigins)
+      return reply.code(201).send({ ...invite, url: `${base}/invite/${invite.token}` })
     },
   })
 

@@ -3,14 +3,14 @@ import type { IncomingMessage } from 'node:http'
 import proxyAddr from '@fastify/proxy-addr'
 import ipaddr from 'ipaddr.js'
 
+import { createIsTrustedProxy, type TrustedProxies } from '../ports/trusted-proxies.ts'
+
 /**
  * Finds the address whose limits a handshake counts against: the nearest one that is not a trusted proxy, as Fastify
  * finds it for HTTP. An IPv6 network of 64 bits counts as one address, since one household has that many.
  */
-export function createClientAddress(
-  trustProxy: boolean | readonly string[],
-): (from: IncomingMessage) => string {
-  const isProxy = typeof trustProxy === 'boolean' ? () => trustProxy : proxyAddr.compile([...trustProxy])
+export function createClientAddress(trustProxy: TrustedProxies): (from: IncomingMessage) => string {
+  const isProxy = createIsTrustedProxy(trustProxy)
   return (request) => {
     // A connection that has closed has no address any more.
     if (request.socket.remoteAddress === undefined) return ''

@@ -3,12 +3,13 @@ import type { IncomingMessage } from 'node:http'
 import { SyncError } from '@t69/protocol'
 import type { Server } from 'socket.io'
 
+import type { TrustedProxies } from '../ports/trusted-proxies.ts'
 import { createAddressCounts } from './address-counts.ts'
 import { createClientAddress } from './client-address.ts'
 
 export interface AddressLimits {
   /** As for HTTP: whether, or from which proxies, `X-Forwarded-For` counts. */
-  readonly trustProxy: boolean | readonly string[]
+  readonly trustProxy: TrustedProxies
   /** Open connections of one address. A whole office may be behind one. */
   readonly perAddress: number
 }

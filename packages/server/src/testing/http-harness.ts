@@ -15,6 +15,7 @@ import {
   type User,
 } from '@t69/protocol'
 import Sqlite from 'better-sqlite3'
+import type { FastifyBaseLogger } from 'fastify'
 
 import { parseConfig, type Config } from '../config.ts'
 import { createHttpApp } from '../http/http-app.ts'
@@ -52,6 +53,8 @@ export interface HttpHarness extends AsyncDisposable {
   readonly dataDir: string
   /** Calls to live sockets and removed files, in order. */
   readonly told: string[]
+  /** The details of each warning that was logged. */
+  readonly warnings: object[]
   readonly trees: Map<string, TreeSnapshot>
   readonly lifecycle: { isClosing: boolean }
   readonly clock: { now: number }
@@ -86,6 +89,7 @@ export async function createHttpHarness(
   }
   const clock = { now: Date.parse('2026-01-01') }
   const told: string[] = []
+  const warnings: object[] = []
   const trees = new Map<string, TreeSnapshot>()
   const lifecycle = { isClosing: false }
   const passwords = createPasswords(cheapPasswords)
@@ -97,7 +101,11 @@ export async function createHttpHarness(
     synchronous: config.sqliteSynchronous,
     refreshTokenTtlMs: config.refreshTokenTtlMs,
   })
-  const app = await createHttpApp({ config, jwtSecret: 'a secret for tests, 32 characters' })
+  const app = await createHttpApp({
+    config,
+    jwtSecret: 'a secret for tests, 32 characters',
+    logger: loggerOf((details) => void warnings.push(details)),
+  })
   const now = () => clock.now
   const tokens = createAccessTokens({
     jwt: app.jwt,
@@ -168,6 +176,7 @@ export async function createHttpHarness(
     platform,
     dataDir,
     told,
+    warnings,
     trees,
     lifecycle,
     clock,
@@ -208,4 +217,20 @@ export function treeOf(spaceId: SpaceId, name: string): TreeSnapshot {
   const treeId = treeIdSchema.parse(name)
   const vertices = [{ id: treeId, parentId: null, properties: { name } }]
   return { spaceId, treeId, cursor: 1, digest: 'd', vertices }
+}
+
+function loggerOf(warn: (details: object) => void): FastifyBaseLogger {
+  const nothing = (): void => {}
+  const logger: FastifyBaseLogger = {
+    level: 'warn',
+    silent: nothing,
+    trace: nothing,
+    debug: nothing,
+    info: nothing,
+    warn: (details: unknown) => void (typeof details === 'object' && details !== null && warn(details)),
+    error: nothing,
+    fatal: nothing,
+    child: () => logger,
+  }
+  return logger
 }
