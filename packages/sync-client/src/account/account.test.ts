@@ -6,7 +6,7 @@ import type { ClientStorage } from '../storage/client-storage.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
 import { createTabGroup, soloTabs, type Tabs } from '../tabs/index.ts'
 import { createAccount } from './account.ts'
-import { createHttp } from './http.ts'
+import { createHttp, noReply } from './http.ts'
 
 const anna = { id: userIdSchema.parse('aa'.repeat(16)), email: 'anna@example.org', name: 'Anna' }
 const credentials = { email: anna.email, password: 'correct horse' }
@@ -19,6 +19,8 @@ function createAuthServer() {
     calls: [] as string[],
     isReachable: true,
     sessionsEnded: false,
+    /** As a server behind a proxy that hides its address. */
+    refusesPage: false,
     beforeAnswer: async () => {},
   }
   const json = (status: number, body: unknown) => new Response(JSON.stringify(body), { status })
@@ -53,6 +55,8 @@ function createAuthServer() {
     const token = new Headers(init?.headers).get('authorization')
     if (pathname === '/api/me')
       return token === `Bearer access-${issued}` ? json(200, anna) : unauthenticated()
+    if (state.refusesPage)
+      return json(403, { error: { code: 'forbidden', message: 'pages of this server only' } })
     const isGood = JSON.stringify(body).includes(`"${state.refreshToken}"`) && !state.sessionsEnded
     return isGood ? session() : unauthenticated()
   }
@@ -115,6 +119,19 @@ describe('A session', () => {
     await account.load()
     expect(account.user).toEqual({ ...anna, name: 'Anne' })
     expect(told).toEqual([account.user])
+  })
+
+  it('that the server refuses to renew stays, and is not told as a lack of rights', async () => {
+    const { server, account } = setUp()
+    await account.signIn(credentials)
+    account.invalidate()
+    server.state.refusesPage = true
+    const refusal = { code: 'internal', message: expect.stringContaining('pages of this server only') }
+    await expect(account.accessToken()).rejects.toMatchObject(refusal)
+    await expect(account.call({ method: 'GET', path: '/api/me' }, noReply)).rejects.toMatchObject(refusal)
+    expect(account.user).toEqual(anna)
+    server.state.refusesPage = false
+    expect(await account.accessToken()).toMatchObject({ token: 'access-2' })
   })
 
   it('refreshes once for several calls at the same time', async () => {

@@ -66,6 +66,14 @@ export interface AccountDeps {
  */
 const usedLife = 0.8
 
+/**
+ * A server that does not know its own address may refuse the session of its page. That says nothing about any space, as
+ * `forbidden` would, and does not end the session: the operator can mend it, so it is tried again.
+ */
+function notRenewed({ message }: SyncError): SyncError {
+  return new SyncError('internal', `The server does not renew the session of this page (“${message}”)`)
+}
+
 export function createAccount({ http, storage, runtime, kind, exclusive, onStored }: AccountDeps): Account {
   const listeners = createListeners<User | null>()
   let stored: StoredSession = nobody
@@ -132,7 +140,7 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
         if (error instanceof SyncError && error.code === 'unauthenticated') {
           await store({ ...signedOut(stored), lastUserId: stored.user?.id ?? null })
         }
-        throw error
+        throw error instanceof SyncError && error.code === 'forbidden' ? notRenewed(error) : error
       }
     })
 

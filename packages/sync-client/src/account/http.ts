@@ -1,6 +1,6 @@
 import { errorResponseSchema, messageOf, SyncError } from '@t69/protocol'
 
-import type { Runtime } from '../runtime/index.ts'
+import { onServer, type Runtime } from '../runtime/index.ts'
 
 export interface HttpCall {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
@@ -33,7 +33,7 @@ export function createHttp(url: string, fetchImpl: typeof fetch, runtime: Runtim
   return {
     async call({ method, path, body, token }, reply) {
       const { status, ok, json } = await withDeadline(runtime, async (signal) => {
-        const response = await fetchImpl(new URL(path, url), {
+        const response = await fetchImpl(onServer(url, path), {
           method,
           signal,
           credentials: 'include',

@@ -2,7 +2,7 @@ import { spaceIdSchema, SyncError, type SpaceId, type User } from '@t69/protocol
 import { z } from 'zod'
 
 import type { SyncClient } from '../api.ts'
-import { createListeners, parseInput } from '../runtime/index.ts'
+import { createListeners, parseInput, parseServerUrl } from '../runtime/index.ts'
 import { createPageJournal, noJournal, type ClientStorage, type JournalStore } from '../storage/index.ts'
 import { browserTabs, hasBrowserTabs, soloTabs } from '../tabs/index.ts'
 import type { SyncClientOptions } from './options.ts'
@@ -21,6 +21,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
   let closing: Promise<void> | null = null
 
   async function start(): Promise<Tab> {
+    parseServerUrl(options.url)
     const storage = await openStorage(options)
     const { database } = storage
     // Tabs share a database of the browser. Any other storage is assumed to be used by this client alone.

@@ -9,7 +9,10 @@ import type { Tabs } from '../tabs/index.ts'
  *     createSyncClient({ url: 'https://sync.example.org', storage: memoryStorage() })
  */
 export interface SyncClientOptions {
-  /** The server's origin, such as `https://sync.example.org`; `location.origin` in a page that it serves. */
+  /**
+   * The server's address, such as `https://sync.example.org` or `https://example.org/t69`. In a page that it serves at
+   * its root: `location.origin`.
+   */
   readonly url: string
   /**
    * The name of this app's own database. Tabs whose clients have the same name share it; clients of another name on the

@@ -91,7 +91,9 @@ export function openLink(
       const ack = await promise
       if (isOver) return
       if (ack.ok) renewIn(access.renewInMs)
-      else if (ack.error.code === 'forbidden' || ack.error.code === 'unauthenticated') fail(ack.error)
+      // `forbidden` is about the token, which is another user's by now, and not about a space.
+      else if (ack.error.code === 'forbidden') fail({ code: 'unauthenticated', message: ack.error.message })
+      else if (ack.error.code === 'unauthenticated') fail(ack.error)
     } catch (error) {
       const body = errorBodyFrom(error)
       if (body.code === 'unauthenticated') fail(body)

@@ -1,6 +1,7 @@
 import { errorBodySchema, type ErrorBody } from '@t69/protocol'
 import { io } from 'socket.io-client'
 
+import { onServer } from '../runtime/index.ts'
 import { lost } from './open-link.ts'
 import { notificationNames, readAck, readNotification } from './read-message.ts'
 import type { Transport } from './transport.ts'
@@ -33,7 +34,10 @@ export function createSocketIoTransport(
   let first: keyof typeof transportOrders = 'websocket'
   return {
     connect(handshake, listener) {
-      const socket = io(url, {
+      // Socket.io takes a path in its URL for the name of a namespace.
+      const { origin, pathname } = onServer(url, '/socket.io/')
+      const socket = io(origin, {
+        path: pathname,
         auth: handshake,
         forceNew: true,
         reconnection: false,
