@@ -7,6 +7,8 @@ import { serviceWorker } from './service-worker.ts'
 const server = process.env['T69_SERVER'] ?? 'http://localhost:3000'
 
 export default defineConfig({
+  // Every path in the page is relative to its `<base>`, which the server fills in.
+  base: './',
   // Workspace packages resolve to their source, so the app builds before they are built.
   resolve: { conditions: ['source', ...defaultClientConditions] },
   // One script, so that a service worker that takes over from an older one takes nothing from open tabs.

@@ -4,10 +4,11 @@ import { createSyncClient } from '@t69/sync-client'
 import { mount } from 'svelte'
 
 import App from './App.svelte'
+import { appBase } from './lib/state/address.ts'
 import { AppState } from './lib/state/app-state.svelte.ts'
 
 const client = createSyncClient({
-  url: location.origin,
+  url: appBase().href,
   onBlocked() {
     const text = 'An older version of t69 is open in another tab. Close that tab to continue here.'
     app.ui.show({ kind: 'error', text })
@@ -23,4 +24,6 @@ void app.ui.attempt(() => app.start())
 
 // Vite's development server has no service worker.
 if (import.meta.env.PROD && 'serviceWorker' in navigator)
-  void navigator.serviceWorker.register('/sw.js', { updateViaCache: 'none' }).catch(() => undefined)
+  void navigator.serviceWorker
+    .register(new URL('sw.js', appBase()), { updateViaCache: 'none' })
+    .catch(() => undefined)

@@ -27,6 +27,15 @@ test('the status names the phase and counts the edits that wait', () => {
   expect(syncText({ ...synced, phase: 'blocked', error }, true)).toBe('Not synced: The space was deleted')
 })
 
+test('a session that the server does not renew is told as that, and not as a space that one may not write in', () => {
+  const message = 'The server does not renew the session of this page'
+  const status = { ...synced, phase: 'offline', pending: 2, error: { code: 'internal', message } } as const
+  expect(syncText(status, true)).toBe(`Not synced: ${message}`)
+  expect(syncTone(status)).toBe('bad')
+  expect(syncDetails(status)).toContain(`The last attempt failed: ${message}.`)
+  expect(syncDetails(status)).not.toContain('no longer write')
+})
+
 test('an empty chat says where messages are kept and whether they sync', () => {
   expect(emptyChatText(synced, true)).toBe('What you write is kept on this device, works offline, and syncs.')
   expect(emptyChatText({ ...synced, phase: 'local' }, false)).toContain('and syncs once you sign in.')

@@ -15,6 +15,7 @@ export function syncText(status: SpaceStatus, signedIn: boolean): string {
     case 'signed-out':
       return waiting === null ? 'Sign in to sync' : `Sign in to sync — ${waiting}`
     case 'offline':
+      if (status.error?.code === 'internal') return `Not synced: ${status.error.message}`
       return waiting === null ? 'Offline' : `Offline — ${waiting}`
     case 'connecting':
       if (status.error?.code === 'storage_failed' || status.error?.code === 'quota_exceeded') {
@@ -80,6 +81,7 @@ export type SyncTone = 'good' | 'busy' | 'quiet' | 'bad'
 export function syncTone(status: SpaceStatus): SyncTone {
   if (status.phase === 'blocked' || status.rejected > 0 || status.unstored !== null) return 'bad'
   if (status.phase === 'connecting' && status.error?.code === 'quota_exceeded') return 'bad'
+  if (status.phase === 'offline' && status.error?.code === 'internal') return 'bad'
   if (status.phase === 'live' && isHeldUp(status)) return 'bad'
   if (status.phase === 'live') return status.pending === 0 ? 'good' : 'busy'
   return status.phase === 'connecting' || status.phase === 'catching-up' ? 'busy' : 'quiet'

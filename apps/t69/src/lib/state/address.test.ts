@@ -2,21 +2,18 @@ import { expect, test } from 'vitest'
 
 import { addressOf, readAddress } from './address.ts'
 
-test('an address names a space and a chat', () => {
-  const address = { invite: null, spaceId: 'a1', treeId: 'b2' }
-  expect(readAddress({ pathname: '/', hash: addressOf('a1', 'b2').slice(1) })).toEqual(address)
-  expect(readAddress({ pathname: '/', hash: addressOf('a1', null).slice(1) })).toEqual({
-    ...address,
-    treeId: null,
-  })
-  expect(readAddress({ pathname: '/', hash: '' })).toEqual({ invite: null, spaceId: null, treeId: null })
+const nothing = { invite: null, spaceId: null, treeId: null }
+
+test.each(['/', '/t69/', '/a/b/'])('an address names a space and a chat, in an app at %s', (base) => {
+  const read = (address: string) => readAddress(new URL(address, 'https://example.org'), base)
+  expect(read(addressOf('a1', 'b2', base))).toEqual({ invite: null, spaceId: 'a1', treeId: 'b2' })
+  expect(read(addressOf('a1', null, base))).toEqual({ ...nothing, spaceId: 'a1' })
+  expect(read(base)).toEqual(nothing)
+  expect(read(`${base}invite/tok-en_1`)).toEqual({ ...nothing, invite: 'tok-en_1' })
+  expect(read(`${base}elsewhere/invite/tok-en_1`)).toEqual(nothing)
 })
 
-test('reads the token of an invite link, and ignores text that is not an id', () => {
-  expect(readAddress({ pathname: '/invite/tok-en_1', hash: '' }).invite).toBe('tok-en_1')
-  expect(readAddress({ pathname: '/', hash: '#<script>/x y' })).toEqual({
-    invite: null,
-    spaceId: null,
-    treeId: null,
-  })
+test('reads no invite outside the app, and ignores text that is not an id', () => {
+  expect(readAddress({ pathname: '/invite/tok-en_1', hash: '' }, '/t69/').invite).toBe(null)
+  expect(readAddress({ pathname: '/', hash: '#<script>/x y' }, '/')).toEqual(nothing)
 })

@@ -5,8 +5,10 @@ export interface PageAddress {
   readonly treeId: string | null
 }
 
-export function readAddress(location: Pick<Location, 'pathname' | 'hash'>): PageAddress {
-  const invite = /^\/invite\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? null
+/** `base` is the path of the app, with a slash at the end: see `appBase`. */
+export function readAddress(location: Pick<Location, 'pathname' | 'hash'>, base: string): PageAddress {
+  const path = location.pathname.startsWith(base) ? location.pathname.slice(base.length) : ''
+  const invite = /^invite\/([^/]+)\/?$/.exec(path)?.[1] ?? null
   const [spaceId = '', treeId = ''] = location.hash.slice(1).split('/')
   return { invite, spaceId: idOrNull(spaceId), treeId: idOrNull(treeId) }
 }
@@ -15,6 +17,9 @@ function idOrNull(text: string): string | null {
   return /^[0-9A-Za-z_-]{1,64}$/.test(text) ? text : null
 }
 
-export function addressOf(spaceId: string, treeId: string | null): string {
-  return treeId === null ? `/#${spaceId}` : `/#${spaceId}/${treeId}`
+export function addressOf(spaceId: string, treeId: string | null, base: string): string {
+  return treeId === null ? `${base}#${spaceId}` : `${base}#${spaceId}/${treeId}`
 }
+
+/** Where the app is: the server writes it into the page's `<base>`, and the API and all files are below it. */
+export const appBase = (): URL => new URL('.', document.baseURI)

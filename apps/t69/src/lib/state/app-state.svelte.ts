@@ -4,7 +4,7 @@ import type { SpaceInfo, SyncClient } from '@t69/sync-client'
 import type { Reader } from '../model/authorship.ts'
 import type { NewMessage } from '../model/chat-tree.ts'
 import { layOutSpace } from '../model/space-tree.ts'
-import { addressOf, readAddress } from './address.ts'
+import { addressOf, appBase, readAddress } from './address.ts'
 import { readCurrentSpace, readFirstSpace, readSpaceIds, saveCurrentSpace } from './device-storage.ts'
 import { anySpaceId, blankFirstSpaceId } from './first-space.ts'
 import { SpaceView } from './space-view.svelte.ts'
@@ -14,6 +14,8 @@ import { Ui } from './ui.svelte.ts'
 export class AppState {
   readonly client: SyncClient
   readonly ui = new Ui()
+  /** The path of the app, with a slash at the end. */
+  readonly #base = appBase().pathname
   user = $state.raw<User | null>(null)
   /** The user who was signed in last on this page. Synced spaces stay theirs after signing out. */
   #lastUser = $state.raw<User | null>(null)
@@ -52,7 +54,7 @@ export class AppState {
     this.client.onSpaces(() => void this.ui.attempt(() => this.#spacesChanged()))
     addEventListener('hashchange', () => void this.ui.attempt(() => this.#follow()))
 
-    const address = readAddress(location)
+    const address = readAddress(location, this.#base)
     this.#invite = address.invite
     // A space on this device opens without waiting for the server's list, which may be slow to come.
     const listed = this.refreshSpaces()
@@ -229,7 +231,7 @@ export class AppState {
 
   /** Goes where the address says, after back, forward or typing. */
   async #follow(): Promise<void> {
-    const address = readAddress(location)
+    const address = readAddress(location, this.#base)
     if (address.spaceId === null) return
     if (address.spaceId !== this.view?.space.id) {
       if (this.spaces.some((space) => space.id === address.spaceId))
@@ -239,7 +241,7 @@ export class AppState {
 
   #showAddress(how: 'push' | 'replace'): void {
     if (this.view === null || this.#invite !== null) return
-    const address = addressOf(this.view.space.id, this.view.chatId)
+    const address = addressOf(this.view.space.id, this.view.chatId, this.#base)
     if (`${location.pathname}${location.hash}` === address) return
     if (how === 'push') history.pushState(null, '', address)
     else history.replaceState(null, '', address)
