@@ -33,10 +33,17 @@ export async function findChromium(): Promise<Chromium> {
   return path === undefined ? await carriedChromium() : { executablePath: path, env: {} }
 }
 
-/** Starts the browser for a run of stories. Each device is a context in it, with separate storage. */
-export async function launchChromium(found?: Chromium): Promise<Browser> {
+/**
+ * Starts the browser for a run of stories. Each device is a context in it, with separate storage. `more` adds to the
+ * command line.
+ */
+export async function launchChromium(found?: Chromium, more: readonly string[] = []): Promise<Browser> {
   const { executablePath, env } = found ?? (await findChromium())
-  return await chromium.launch({ executablePath, args: flags, env: { ...process.env, ...env } })
+  return await chromium.launch({
+    executablePath,
+    args: [...flags, ...more],
+    env: { ...process.env, ...env },
+  })
 }
 
 /** Starts a browser with its profile on disk, so that its process can be killed and started again. */
