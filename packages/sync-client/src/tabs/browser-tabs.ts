@@ -2,14 +2,17 @@ import { randomHexId } from '@t69/protocol'
 
 import { oneTabAtATime } from './one-tab-at-a-time.ts'
 import { createOtherTabs } from './other-tabs.ts'
+import { tabLocks } from './tab-locks.ts'
 import type { Tabs } from './tabs.ts'
 
 /**
- * Tabs of one origin, over Web Locks and a BroadcastChannel. Each tab holds a lock of its own while it lives, and the
+ * Tabs of one origin, over Web Locks (or our own: `tabLocks`) and a BroadcastChannel. Each tab holds a lock of its own while it lives, and the
  * tab that leads holds another. When a tab closes or dies, the browser gives its locks to the next that waits for
  * them. A frozen tab keeps its locks, so the lead can be taken from it.
  */
-export function browserTabs(name: string): Tabs {
+export function browserTabs(name: string, given = tabLocks()): Tabs {
+  if (given === undefined) throw new Error('This page has no locks to share with other tabs')
+  const locks = given
   const channel = new BroadcastChannel(name)
   const leaving = new AbortController()
   const { signal } = leaving
@@ -28,7 +31,7 @@ export function browserTabs(name: string): Tabs {
 
   const request = (lock: string, granted: () => Promise<void>, refused = (): void => {}): void => {
     // Rejects when this tab closes while it is still in the queue, and where the browser refuses locks.
-    navigator.locks.request(lock, { signal }, granted).catch(refused)
+    locks.request(lock, { signal }, granted).catch(refused)
   }
   const untilClosed = (): Promise<void> =>
     new Promise((resolve) => {
@@ -38,9 +41,9 @@ export function browserTabs(name: string): Tabs {
 
   async function tryToLead(how: { signal: AbortSignal } | { steal: true }): Promise<void> {
     let isLost = false
-    const held = navigator.locks.request(`${name}-lead`, how, async () => {
+    const held = locks.request(`${name}-lead`, how, async () => {
       // A tab that was frozen may be told late that it leads, and right after that it lost the lead. Wait for both.
-      await navigator.locks.query()
+      await locks.query()
       if (signal.aborted || isLost) return
       leads = true
       candidate?.onLead()
@@ -62,16 +65,25 @@ export function browserTabs(name: string): Tabs {
     void tryToLead({ signal: AbortSignal.any([signal, waiting.signal]) })
   }
 
-  request(
-    lockOf(id),
-    () => {
-      if (!signal.aborted) for (const message of unsent ?? []) channel.postMessage(message)
-      unsent = null
-      entered.resolve(true)
-      return untilClosed()
-    },
-    () => entered.resolve(false),
-  )
+  /** Holds this tab's own lock. Where other tabs could give this one up, because it was frozen, it takes it again. */
+  function enter(): void {
+    let holds = false
+    request(
+      lockOf(id),
+      () => {
+        holds = true
+        if (!signal.aborted) for (const message of unsent ?? []) channel.postMessage(message)
+        unsent = null
+        entered.resolve(true)
+        return untilClosed()
+      },
+      () => {
+        entered.resolve(false)
+        if (holds && !signal.aborted) enter()
+      },
+    )
+  }
+  enter()
 
   function watch(tab: string, onGone: () => void): void {
     request(lockOf(tab), async () => void (signal.aborted || onGone()))
@@ -79,7 +91,7 @@ export function browserTabs(name: string): Tabs {
 
   /** The ids of the tabs that live now, from the locks that they hold. */
   async function living(): Promise<string[]> {
-    const { held = [] } = await navigator.locks.query()
+    const { held = [] } = await locks.query()
     return held.flatMap(({ name: lock }) =>
       lock?.startsWith(lockPrefix) === true ? [lock.slice(lockPrefix.length)] : [],
     )
@@ -111,7 +123,7 @@ export function browserTabs(name: string): Tabs {
     },
     onMessage: (listener) => channel.addEventListener('message', (event) => listener(event.data)),
     watch,
-    exclusive: (task) => oneTabAtATime(`${name}-exclusive`, task),
+    exclusive: (task) => oneTabAtATime(`${name}-exclusive`, task, locks),
     close() {
       leaving.abort()
       channel.close()
@@ -120,5 +132,7 @@ export function browserTabs(name: string): Tabs {
 }
 
 export function hasBrowserTabs(): boolean {
-  return typeof document !== 'undefined' && typeof BroadcastChannel !== 'undefined' && 'locks' in navigator
+  return (
+    typeof document !== 'undefined' && typeof BroadcastChannel !== 'undefined' && tabLocks() !== undefined
+  )
 }

@@ -1,3 +1,5 @@
+import { tabLocks } from './tab-locks.ts'
+
 /**
  * The longest wait for the lock, in ms. A task takes two requests of 20 s at most, so a tab that holds the lock for longer
  * was frozen during its task.
@@ -6,15 +8,14 @@ const longestTaskMs = 60_000
 
 /**
  * Runs a task while no other tab of this origin runs one under the same lock. Waits at most a minute for a tab that was
- * frozen during its own task. Where the browser has no Web Locks (in a page from another machine over plain HTTP), or
- * refuses them together with all site data, the task runs at once.
+ * frozen during its own task. Where the browser refuses locks together with all site data, the task runs at once.
  *
  *     await oneTabAtATime('first-space', async () => {
  *       if ((await client.listSpaces()).length === 0) await client.createSpace({ name: 'Home' })
  *     })
  */
-export async function oneTabAtATime<T>(lock: string, task: () => Promise<T>): Promise<T> {
-  if (!('locks' in navigator)) return task()
+export async function oneTabAtATime<T>(lock: string, task: () => Promise<T>, locks = tabLocks()): Promise<T> {
+  if (locks === undefined) return task()
   const patience = AbortSignal.timeout(longestTaskMs)
   let began = false
   const begin = (): Promise<T> => {
@@ -22,9 +23,9 @@ export async function oneTabAtATime<T>(lock: string, task: () => Promise<T>): Pr
     return task()
   }
   try {
-    return await navigator.locks.request(lock, { signal: patience }, begin)
+    return await locks.request(lock, { signal: patience }, begin)
   } catch (error) {
     if (began) throw error
-    return patience.aborted ? navigator.locks.request(lock, { steal: true }, task) : task()
+    return patience.aborted ? locks.request(lock, { steal: true }, task) : task()
   }
 }

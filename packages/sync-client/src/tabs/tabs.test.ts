@@ -1,9 +1,10 @@
-import { spaceIdSchema } from '@t69/protocol'
+import { randomHexId, spaceIdSchema } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { op } from '../machine/testing/machine-world.ts'
 import { turns } from '../runtime/testing/manual-time.ts'
 import { browserTabs } from './browser-tabs.ts'
+import { type ChannelLocks, createChannelLocks } from './channel-locks.ts'
 import { createTabGroup } from './tab-group.ts'
 import { createTabLine, type TabMessage } from './tab-messages.ts'
 import { tabsCases } from './tabs.contract.ts'
@@ -24,6 +25,120 @@ describe('Tabs over Web Locks and a BroadcastChannel', () => {
     await expect.poll(openChannels).toBe(channels)
   })
 })
+
+/** What the tabs of an origin share without Web Locks. */
+function plainHttpOrigin(name: string) {
+  const listed = new Map<string, string>()
+  const registry = {
+    get length() {
+      return listed.size
+    },
+    key: (index: number) => [...listed.keys()][index] ?? null,
+    getItem: (key: string) => listed.get(key) ?? null,
+    setItem: (key: string, value: string) => void listed.set(key, value),
+    removeItem: (key: string) => void listed.delete(key),
+  }
+  const pages: ChannelLocks[] = []
+  return {
+    listed,
+    registry,
+    page(id = randomHexId()): ChannelLocks {
+      const locks = createChannelLocks(`${name}-locks`, { id, registry, askAgainMs: 20 })
+      pages.push(locks)
+      return locks
+    },
+    [Symbol.dispose]: () => {
+      for (const page of pages) page.close()
+    },
+  }
+}
+
+describe('Tabs over a BroadcastChannel alone, as over plain HTTP', () => {
+  it.each(tabsCases)('$name, and nothing is held afterwards', async (tabsCase) => {
+    const channels = openChannels()
+    {
+      using origin = plainHttpOrigin(tabsCase.name)
+      const group = { tab: () => browserTabs(tabsCase.name, origin.page()) }
+      await expect(tabsCase.run(group)).resolves.toBeUndefined()
+      const last = origin.page()
+      await expect.poll(() => last.query()).toEqual({ held: [] })
+    }
+    await expect.poll(openChannels).toBe(channels)
+  })
+
+  it('hand a lock on when its tab goes, or says nothing any more', async () => {
+    using origin = plainHttpOrigin('crash')
+    const [dying, other, third] = [origin.page(), origin.page(), origin.page()]
+    const held = Promise.withResolvers<void>()
+    void dying.request('lead', waitForever(), () => (held.resolve(), new Promise(() => {})))
+    await held.promise
+    const next = other.request('lead', waitForever(), async () => 'other')
+    const last = third.request('lead', waitForever(), async () => 'third')
+    expect(await other.query()).toEqual({ held: [{ name: 'lead' }] })
+    dying.close()
+    expect(await Promise.all([next, last])).toEqual(['other', 'third'])
+
+    // A tab that crashed is still listed, and answers nothing.
+    origin.registry.setItem('crash-locks:crashed', '')
+    expect(await other.request('lead', waitForever(), async () => 'after the crash')).toBe('after the crash')
+    expect([...origin.listed.keys()]).not.toContain('crash-locks:crashed')
+  })
+
+  it('never hold one lock at the same time, however many ask at once', async () => {
+    using origin = plainHttpOrigin('crowd')
+    const pages = Array.from({ length: 6 }, () => origin.page())
+    const running = { now: 0, most: 0, ran: 0 }
+    const task = async (): Promise<void> => {
+      running.most = Math.max(running.most, ++running.now)
+      await new Promise((resolve) => setTimeout(resolve))
+      running.now--
+      running.ran++
+    }
+    const asked = Array.from({ length: 10 }, () =>
+      pages.map((page) => page.request('one', waitForever(), task)),
+    )
+    await Promise.all(asked.flat())
+    expect(running).toEqual({ now: 0, most: 1, ran: 60 })
+  })
+
+  it('give up what they held when they wake and the others went on without them', async () => {
+    using origin = plainHttpOrigin('frozen')
+    const frozen = origin.page('frozen')
+    const held = Promise.withResolvers<void>()
+    const holding = frozen.request('lead', waitForever(), () => (held.resolve(), new Promise(() => {})))
+    await held.promise
+    const channel = new BroadcastChannel('frozen-locks')
+    channel.postMessage({ type: 'gone', from: 'another', tab: 'frozen' })
+    channel.close()
+    await expect(holding).rejects.toMatchObject({ name: 'AbortError' })
+    expect([...origin.listed.keys()]).toContain('frozen-locks:frozen')
+    expect(await frozen.request('lead', waitForever(), async () => 'again')).toBe('again')
+  })
+})
+
+describe('A tab that the others took to be gone', () => {
+  it('is there again, and they are told only once it really goes', async () => {
+    using origin = plainHttpOrigin('woken')
+    const woken = browserTabs('woken', origin.page('page-of-woken'))
+    const other = browserTabs('woken', origin.page())
+    await Promise.all([woken.join(), other.join()])
+    const channel = new BroadcastChannel('woken-locks')
+    channel.postMessage({ type: 'gone', from: 'another', tab: 'page-of-woken' })
+    channel.close()
+    const locks = origin.page()
+    const all = [{ name: `woken-tab-${other.id}` }, { name: `woken-tab-${woken.id}` }]
+    await expect.poll(() => locks.query()).toEqual({ held: expect.arrayContaining(all) })
+    const gone: string[] = []
+    other.watch(woken.id, () => gone.push('woken'))
+    await locks.query()
+    expect(gone).toEqual([])
+    woken.close()
+    await expect.poll(() => gone).toEqual(['woken'])
+    other.close()
+  })
+})
+
+const waitForever = () => ({ signal: new AbortController().signal })
 
 /** Node's, in a package that knows of browsers only. */
 declare const process: { getActiveResourcesInfo(): string[] }
