@@ -290,6 +290,17 @@ describe('The access token', () => {
     expect(world.log).toEqual(['opened'])
   })
 
+  it('of another user is replaced on a new connection, and nothing is said of a lack of rights', async () => {
+    const world = setUp()
+    await opened(world)
+    const error: ErrorBody = { code: 'forbidden', message: 'the token is another user’s: connect again' }
+    world.answers.reply = async () => ({ ok: false, error })
+    await world.time.pass(60_000)
+    expect(world.attempts).toHaveLength(2)
+    expect(world.attempts[1]!.token).not.toBe(world.attempts[0]!.token)
+    expect(world.connector.report.error?.code).not.toBe('forbidden')
+  })
+
   it('is fetched later, on the same connection, if there is no network when it is due', async () => {
     const world = setUp()
     await opened(world)
