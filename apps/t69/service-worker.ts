@@ -17,7 +17,13 @@ export function serviceWorker(): Plugin {
       for (const file of built) version.update(file.type === 'chunk' ? file.code : file.source)
       const template = await readFile(new URL('./src/service-worker.js', import.meta.url), 'utf8')
       version.update(template)
-      const shell = ['', 'icon.svg', 'manifest.webmanifest', 'theme.js', ...built.map((file) => file.fileName)]
+      const shell = [
+        '',
+        'icon.svg',
+        'manifest.webmanifest',
+        'theme.js',
+        ...built.map((file) => file.fileName),
+      ]
       this.emitFile({
         type: 'asset',
         fileName: 'sw.js',
