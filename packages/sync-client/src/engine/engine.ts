@@ -1,4 +1,11 @@
-import { createSpaceBodySchema, spaceSchema, type JsonValue, type SpaceId, type UserId } from '@t69/protocol'
+import {
+  createSpaceBodySchema,
+  spaceSchema,
+  startOfText,
+  type JsonValue,
+  type SpaceId,
+  type UserId,
+} from '@t69/protocol'
 
 import type { Account } from '../account/index.ts'
 import { createConnector, type Link, type Transport, type WakeCause } from '../link/index.ts'
@@ -203,9 +210,5 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
  */
 function nameFor({ name }: StoredSpace): string {
   const { maxLength } = createSpaceBodySchema.shape.name
-  const given = name?.trim() || 'Untitled'
-  if (maxLength === null || given.length <= maxLength) return given
-  // Never half a surrogate pair.
-  const isPair = (given.codePointAt(maxLength - 1) ?? 0) > 0xffff
-  return given.slice(0, isPair ? maxLength - 1 : maxLength)
+  return startOfText(name?.trim() || 'Untitled', maxLength ?? undefined)
 }

@@ -78,7 +78,11 @@ function openingAtOnce(onClose: () => void): Transport {
   return {
     connect(_handshake, listener) {
       listener.opened()
-      return { request: async () => ({ ok: false, error: unavailable }), signal() {}, close: onClose }
+      return {
+        request: (_name, _payload, answered) => answered({ ok: false, error: unavailable }),
+        signal() {},
+        close: onClose,
+      }
     },
   }
 }

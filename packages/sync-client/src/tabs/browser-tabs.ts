@@ -6,9 +6,9 @@ import { tabLocks } from './tab-locks.ts'
 import type { Tabs } from './tabs.ts'
 
 /**
- * Tabs of one origin, over Web Locks (or our own: `tabLocks`) and a BroadcastChannel. Each tab holds a lock of its own while it lives, and the
- * tab that leads holds another. When a tab closes or dies, the browser gives its locks to the next that waits for
- * them. A frozen tab keeps its locks, so the lead can be taken from it.
+ * Tabs of one origin, over Web Locks (or our own, see `tabLocks`) and a BroadcastChannel. Each tab holds a lock of its
+ * own while it lives, and the tab that leads holds another. When a tab closes or dies, its locks go to the next that
+ * waits for them. A frozen tab keeps its locks, so the lead can be taken from it.
  */
 export function browserTabs(name: string, given = tabLocks()): Tabs {
   if (given === undefined) throw new Error('This page has no locks to share with other tabs')

@@ -121,7 +121,7 @@ describe('A tab that the others took to be gone', () => {
     using origin = plainHttpOrigin('woken')
     const woken = browserTabs('woken', origin.page('page-of-woken'))
     const other = browserTabs('woken', origin.page())
-    await Promise.all([woken.join(), other.join()])
+    await Promise.all([woken.join(() => {}), other.join(() => {})])
     const channel = new BroadcastChannel('woken-locks')
     channel.postMessage({ type: 'gone', from: 'another', tab: 'page-of-woken' })
     channel.close()
