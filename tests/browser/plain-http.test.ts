@@ -1,8 +1,11 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+
 import type { Browser, BrowserContext } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { launchChromium } from '../lib/chromium.ts'
-import { startServer, type ServerProcess } from '../lib/server-process.ts'
+import { freePort, startServer, type ServerProcess } from '../lib/server-process.ts'
 import { accountOf, enableSync, message, openT69, say, signUp, spaceOf, synced } from '../lib/t69-page.ts'
 
 /**
@@ -77,3 +80,53 @@ test('an invite link is copied, and the page says that it needs its server', asy
   expect(await page.getByTestId('composer').inputValue()).toBe(link)
   expect(link.startsWith(`${url}invite/`)).toBe(true)
 })
+
+test('a page of another port, which shares the cookie, cannot use or end the session', async () => {
+  await using context = await browser.newContext()
+  const page = await openTab(context)
+  await signUp(page, accountOf('Cleo'))
+  const other = await context.newPage()
+  const program = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Another program</h1>')
+  })
+  const port = await freePort()
+  await once(program.listen(port, '127.0.0.1'), 'listening')
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => {
+    program.closeAllConnections()
+    program.close()
+  })
+  await other.goto(`http://t69.home:${port}/`)
+  const before = server.log().length
+  await other.evaluate(async (base) => {
+    const post = (path: string, headers: Record<string, string>, body?: string) =>
+      fetch(`${base}api/auth/${path}`, {
+        method: 'POST',
+        credentials: 'include',
+        mode: 'content-type' in headers ? 'cors' : 'no-cors',
+        headers,
+        ...(body === undefined ? {} : { body }),
+      }).catch(() => 'the answer is kept from it')
+    for (const path of ['logout', 'refresh']) {
+      await post(path, {})
+      await post(path, { 'content-type': 'application/json' }, '{}')
+    }
+  }, url)
+  // What it can send arrives, and is refused. JSON it cannot send.
+  for (const path of ['logout', 'refresh']) {
+    await expect.poll(() => answers(path, before)).toEqual([403])
+  }
+  expect(server.log()).toContain(`"origin":"http://t69.home:${port}"`)
+  const renewed = await page.evaluate(async () => {
+    const headers = { 'content-type': 'application/json' }
+    const response = await fetch('api/auth/refresh', { method: 'POST', headers, body: '{}' })
+    return response.status
+  })
+  expect(renewed).toBe(200)
+})
+
+/** The statuses that the server has answered with, from its log after a position in it. */
+function answers(path: string, after: number): number[] {
+  const pattern = new RegExp(`"method":"POST","route":"/api/auth/${path}","status":(\\d+)`, 'g')
+  return [...server.log().slice(after).matchAll(pattern)].map(([, status]) => Number(status))
+}
