@@ -283,6 +283,27 @@ describe('The access token', () => {
     expect(world.auth.invalidated).toBe(2)
   })
 
+  it('is replaced after pauses when each connection that opens is refused soon after', async () => {
+    const world = setUp()
+    world.connector.start()
+    const refuse = async (): Promise<void> => {
+      await turns()
+      world.attempts.at(-1)!.listener.opened()
+      world.attempts.at(-1)!.listener.closed({ code: 'unauthenticated', message: 'expired' })
+      await turns()
+    }
+    await refuse()
+    await refuse()
+    expect(world.attempts).toHaveLength(2)
+    await world.time.pass(1000)
+    expect(world.attempts).toHaveLength(3)
+    // A connection that lasted begins the count again.
+    world.attempts.at(-1)!.listener.opened()
+    await world.time.pass(10_000)
+    await refuse()
+    expect(world.attempts).toHaveLength(4)
+  })
+
   it('is renewed on the open connection before it runs out, and when the server asks', async () => {
     const world = setUp()
     await opened(world)

@@ -59,7 +59,7 @@ export interface ConnectorDeps {
  * behind it in the same moment.
  */
 const wakeSpreadMs: Readonly<Record<WakeCause, number>> = { somebody: 200, network: 2_000 }
-/** Lifetime of a connection after which the next failure counts as the first, in ms. */
+/** Lifetime of a connection after which the next failure or refusal counts as the first, in ms. */
 const stableAfterMs = 10_000
 
 /** `retry-after` is set while the time that the server named for the next attempt has not come. */
@@ -74,7 +74,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
   let connection: Connection | null = null
   let link: OpenLink | null = null
   let failures = 0
-  /** How often in a row the handshake refused the token. */
+  /** How often in a row the token was refused, at the handshake or soon after it. */
   let refusals = 0
   /** An attempt is scheduled. */
   let isWaiting = false
@@ -124,8 +124,7 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
 
   function opened(access: AccessToken): void {
     if (connection === null) return
-    refusals = 0
-    timers.set('stable', () => (failures = 0), stableAfterMs)
+    timers.set('stable', () => (failures = refusals = 0), stableAfterMs)
     link = openLink(connection, access, { runtime, account, onFailed: ended })
     setPhase('open')
     if (link !== null) listener.opened(link)

@@ -1,5 +1,7 @@
 import { randomHexId } from '@t69/protocol'
 
+import { systemRuntime } from '../runtime/index.ts'
+import { createLockRetries } from './lock-retries.ts'
 import { oneTabAtATime } from './one-tab-at-a-time.ts'
 import { createOtherTabs } from './other-tabs.ts'
 import { tabLocks } from './tab-locks.ts'
@@ -10,7 +12,7 @@ import type { Tabs } from './tabs.ts'
  * own while it lives, and the tab that leads holds another. When a tab closes or dies, its locks go to the next that
  * waits for them. A frozen tab keeps its locks, so the lead can be taken from it.
  */
-export function browserTabs(name: string, given = tabLocks()): Tabs {
+export function browserTabs(name: string, given = tabLocks(), runtime = systemRuntime): Tabs {
   if (given === undefined) throw new Error('This page has no locks to share with other tabs')
   const locks = given
   const channel = new BroadcastChannel(name)
@@ -28,8 +30,14 @@ export function browserTabs(name: string, given = tabLocks()): Tabs {
   let leads = false
   /** Ends the wait for the lead. */
   let waiting = new AbortController()
+  const leadRetries = createLockRetries(runtime, signal)
+  const ownRetries = createLockRetries(runtime, signal)
 
-  const request = (lock: string, granted: () => Promise<void>, refused = (): void => {}): void => {
+  const request = (
+    lock: string,
+    granted: () => Promise<void>,
+    refused: (reason: unknown) => void = () => {},
+  ): void => {
     // Rejects when this tab closes while it is still in the queue, and where the browser refuses locks.
     locks.request(lock, { signal }, granted).catch(refused)
   }
@@ -41,23 +49,23 @@ export function browserTabs(name: string, given = tabLocks()): Tabs {
 
   async function tryToLead(how: { signal: AbortSignal } | { steal: true }): Promise<void> {
     let isLost = false
-    const held = locks.request(`${name}-lead`, how, async () => {
-      // A tab that was frozen may be told late that it leads, and right after that it lost the lead. Wait for both.
-      await locks.query()
-      if (signal.aborted || isLost) return
-      leads = true
-      candidate?.onLead()
-      await untilClosed()
-    })
     try {
-      await held
-    } catch {
+      await locks.request(`${name}-lead`, how, async () => {
+        leadRetries.granted()
+        // A tab that was frozen may be told late that it leads, and right after that it lost the lead. Wait for both.
+        await locks.query()
+        if (signal.aborted || isLost) return
+        leads = true
+        candidate?.onLead()
+        await untilClosed()
+      })
+    } catch (reason) {
       isLost = true
-      // It gave up waiting; otherwise the lead was taken from it, and it waits again.
+      // It gave up waiting; otherwise the lead was taken from it, or the browser refuses it.
       if (signal.aborted || ('signal' in how && how.signal.aborted && !leads)) return
       if (leads) candidate?.onLost()
       leads = false
-      waitInLine()
+      leadRetries.refused(reason, waitInLine)
     }
   }
   function waitInLine(): void {
@@ -67,19 +75,18 @@ export function browserTabs(name: string, given = tabLocks()): Tabs {
 
   /** Holds this tab's own lock. Where other tabs could give this one up, because it was frozen, it takes it again. */
   function enter(): void {
-    let holds = false
     request(
       lockOf(id),
       () => {
-        holds = true
+        ownRetries.granted()
         if (!signal.aborted) for (const message of unsent ?? []) channel.postMessage(message)
         unsent = null
         entered.resolve(true)
         return untilClosed()
       },
-      () => {
+      (reason) => {
         entered.resolve(false)
-        if (holds && !signal.aborted) enter()
+        ownRetries.refused(reason, enter)
       },
     )
   }
@@ -114,6 +121,7 @@ export function browserTabs(name: string, given = tabLocks()): Tabs {
     takeLead() {
       if (candidate === null || leads || signal.aborted) return
       waiting.abort()
+      leadRetries.cancel()
       void tryToLead({ steal: true })
     },
     post(message) {

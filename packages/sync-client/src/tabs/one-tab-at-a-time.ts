@@ -8,7 +8,8 @@ const longestTaskMs = 60_000
 
 /**
  * Runs a task while no other tab of this origin runs one under the same lock. Waits at most a minute for a tab that was
- * frozen during its own task. Where the browser refuses locks together with all site data, the task runs at once.
+ * frozen during its own task. Where the browser refuses locks together with all site data, the task runs at once. In a
+ * page that goes, it does not run: rejects with the browser's `InvalidStateError`.
  *
  *     await oneTabAtATime('first-space', async () => {
  *       if ((await client.listSpaces()).length === 0) await client.createSpace({ name: 'Home' })
@@ -25,7 +26,12 @@ export async function oneTabAtATime<T>(lock: string, task: () => Promise<T>, loc
   try {
     return await locks.request(lock, { signal: patience }, begin)
   } catch (error) {
-    if (began) throw error
+    if (began || isOfGoingPage(error)) throw error
     return patience.aborted ? locks.request(lock, { steal: true }, task) : task()
   }
+}
+
+/** The browser refuses the locks of a document that is no longer active. Another tab may hold this one. */
+function isOfGoingPage(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'InvalidStateError'
 }

@@ -2,10 +2,12 @@ import { randomHexId, spaceIdSchema } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { op } from '../machine/testing/machine-world.ts'
-import { turns } from '../runtime/testing/manual-time.ts'
+import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
 import { browserTabs } from './browser-tabs.ts'
 import { type ChannelLocks, createChannelLocks } from './channel-locks.ts'
+import { oneTabAtATime } from './one-tab-at-a-time.ts'
 import { createTabGroup } from './tab-group.ts'
+import type { TabLocks } from './tab-locks.ts'
 import { createTabLine, type TabMessage } from './tab-messages.ts'
 import { tabsCases } from './tabs.contract.ts'
 import { soloTabs } from './tabs.ts'
@@ -183,6 +185,89 @@ describe('A tab in a browser', () => {
     await expect.poll(() => tab.alone).toBe(true)
     channel.close()
     tab.close()
+  })
+})
+
+describe('A tab whose locks the browser refuses', () => {
+  /** Web Locks that refuse every request, as `refusal` says, and note when they were asked for which. */
+  function refusingLocks(name: string, refusal: TabLocks['request']) {
+    const time = createManualTime()
+    const asked: { lock: string; at: number }[] = []
+    const start = time.now()
+    const locks: TabLocks = {
+      request(lock, how, granted) {
+        asked.push({ lock: lock.endsWith('-lead') ? 'lead' : 'own', at: time.now() - start })
+        return refusal(lock, how, granted)
+      },
+      query: async () => ({ held: [] }),
+    }
+    return { time, asked, tab: browserTabs(name, locks, time) }
+  }
+  const lead = { onLead: () => {}, onLost: () => {} }
+  const timesOf = (asked: { lock: string; at: number }[], of: string) =>
+    asked.filter(({ lock }) => lock === of).map(({ at }) => at)
+
+  const refusals: { how: string; refusal: TabLocks['request']; times: number[] }[] = [
+    {
+      how: 'because the page goes',
+      refusal: () => Promise.reject(new DOMException('The page is going away', 'InvalidStateError')),
+      times: [0, 50, 150, 350, 750, 1_550, 3_150, 5_650, 8_150],
+    },
+    {
+      how: 'by giving up the wait',
+      refusal: () => Promise.reject(new DOMException('The request was given up', 'AbortError')),
+      times: [0, 50, 150, 350, 750, 1_550, 3_150, 5_650, 8_150],
+    },
+    {
+      how: 'right after each grant',
+      refusal: async (_lock, _how, granted) => {
+        void granted()
+        throw new DOMException('The lock was stolen', 'AbortError')
+      },
+      // A lock that another tab took is asked for at once, but only once.
+      times: [0, 0, 100, 300, 700, 1_500, 3_100, 5_600, 8_100],
+    },
+  ]
+  it.each(refusals)(
+    'asks again after pauses that grow, when they are refused $how',
+    async ({ how, refusal, times }) => {
+      const { time, asked, tab } = refusingLocks(how, refusal)
+      tab.lead(lead.onLead, lead.onLost)
+      await time.pass(10_000)
+      expect(timesOf(asked, 'lead')).toEqual(times)
+      expect(timesOf(asked, 'own')).toEqual(times)
+      const before = asked.length
+      tab.close()
+      expect(time.waiting).toEqual([])
+      await time.pass(60_000)
+      expect(asked).toHaveLength(before)
+    },
+  )
+
+  it('does not stand in line a second time when it takes the lead during a pause', async () => {
+    const { time, asked, tab } = refusingLocks('takes during a pause', async (_lock, how) => {
+      if (!('steal' in how)) throw new DOMException('The page is going away', 'InvalidStateError')
+      return new Promise(() => {})
+    })
+    tab.lead(lead.onLead, lead.onLost)
+    await turns()
+    tab.takeLead()
+    await time.pass(10_000)
+    expect(timesOf(asked, 'lead')).toEqual([0, 0])
+    tab.close()
+  })
+
+  it('runs a task without a lock, except in a page that goes', async () => {
+    const refuse = (error: string): TabLocks => ({
+      request: async () => {
+        throw new DOMException('no', error)
+      },
+      query: async () => ({ held: [] }),
+    })
+    expect(await oneTabAtATime('one', async () => 'ran', refuse('SecurityError'))).toBe('ran')
+    await expect(oneTabAtATime('one', async () => 'ran', refuse('InvalidStateError'))).rejects.toMatchObject({
+      name: 'InvalidStateError',
+    })
   })
 })
 
