@@ -124,8 +124,28 @@ const notClient = [
 ]
 const notServer = packages('sync-client', 'server', 'app')
 
+/** What runs in browsers. */
+const browserCode = ['packages/{protocol,replica,sync-client}/src/**', 'apps/t69/src/**']
+const notInSafari = 'Safari does not have it: see "Browsers" in README.md.'
+const baseline = {
+  'baseline/no-using': 'error',
+  'eslint/no-restricted-properties': [
+    'error',
+    { object: 'Symbol', property: 'dispose', message: notInSafari },
+    { object: 'Symbol', property: 'asyncDispose', message: notInSafari },
+  ],
+  'eslint/no-restricted-globals': [
+    'error',
+    ...['DisposableStack', 'AsyncDisposableStack', 'SuppressedError'].map((name) => ({
+      name,
+      message: notInSafari,
+    })),
+  ],
+} as const
+
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'vitest'],
+  jsPlugins: ['./oxlint-baseline.js'],
   categories: { correctness: 'error', suspicious: 'error' },
   ignorePatterns: ['**/dist/**', '**/artifacts/**'],
   rules: {
@@ -212,6 +232,15 @@ export default defineConfig({
     appRoom('lib/ui/chat/**', 'sidebar', 'dialogs', 'testing'),
     appRoom('lib/ui/sidebar/**', 'reply', 'chat', 'dialogs', 'testing'),
     appRoom('lib/ui/dialogs/**', 'reply', 'chat', 'sidebar', 'testing'),
+    { files: browserCode, rules: baseline },
+    {
+      files: ['**/*.{test,contract}.ts', '**/testing/**'],
+      rules: {
+        'baseline/no-using': 'off',
+        'eslint/no-restricted-properties': 'off',
+        'eslint/no-restricted-globals': 'off',
+      },
+    },
     // Tests join layers on purpose: a fake socket over a real log.
     layer('{packages,apps}/*/src/**/*.{test,contract}.ts'),
     {

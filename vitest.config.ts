@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// Packages resolve each other's source, so that tests run without a build. Only the stories and faults
-// that start the server as a process, and the test that packs the packages, use what was built.
+// Packages resolve each other's source, so that tests run without a build. What was built is used only by the stories and
+// faults that start the server as a process, the test that packs the packages, and the one without Symbol.dispose.
 const source = { resolve: { conditions: ['source'] }, ssr: { resolve: { conditions: ['source'] } } }
 
 // A machine that is busy gets there later, and is not wrong. Vitest's own second is short for that.

@@ -24,6 +24,10 @@ import { reportListenerError, runListener } from './run-listener.ts'
  */
 const maxClock = Number.MAX_SAFE_INTEGER - 1_000_000
 
+/** Where there is no `Symbol.dispose`, as in Safari, a symbol of our own: the method must not be named "undefined". */
+// oxlint-disable-next-line eslint/no-restricted-properties
+const disposeKey: typeof Symbol.dispose = Symbol.dispose ?? Symbol('dispose')
+
 type OpListener = (op: VertexOperation) => void
 
 export interface ReplicaOptions {
@@ -192,7 +196,7 @@ export class Replica extends RepTree {
     this.#state.dispose()
   }
 
-  [Symbol.dispose](): void {
+  [disposeKey](): void {
     this.dispose()
   }
 

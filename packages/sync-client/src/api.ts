@@ -47,7 +47,7 @@ export interface Credentials {
 export type Unsubscribe = () => void
 
 /** One per tab in a browser, one per bot elsewhere. */
-export interface SyncClient {
+export interface SyncClient extends AsyncDisposable {
   /** Who is signed in, offline too; null when nobody is. Null until `ready` resolves. The same object until `onUser`. */
   readonly user: User | null
   /** Called when somebody has signed in or out, here or in another tab, and when the user's name has changed. */
@@ -117,7 +117,6 @@ export interface SyncClient {
    * it throw `unavailable`. Calling it again returns the same promise.
    */
   close(): Promise<void>
-  [Symbol.asyncDispose](): Promise<void>
 }
 
 export interface SpaceInfo {

@@ -8,6 +8,10 @@ import { browserTabs, hasBrowserTabs, soloTabs } from '../tabs/index.ts'
 import type { SyncClientOptions } from './options.ts'
 import { createTab, type Tab } from './tab.ts'
 
+/** Where there is no `Symbol.asyncDispose`, as in Safari, a symbol of our own: no method must be named "undefined". */
+// oxlint-disable-next-line eslint/no-restricted-properties
+const asyncDisposeKey: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol('asyncDispose')
+
 /**
  * Creates a client of one server: one per tab in a browser, one per bot elsewhere. Returns at once; `ready` resolves
  * when its storage is open.
@@ -79,7 +83,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     deleteSpace: async (spaceId) => (await started()).deleteSpace(parseSpaceId(spaceId)),
     acceptInvite: async (token) => (await started()).acceptInvite(token),
     close: () => (closing ??= close()),
-    [Symbol.asyncDispose]: () => (closing ??= close()),
+    [asyncDisposeKey]: () => (closing ??= close()),
   }
 }
 

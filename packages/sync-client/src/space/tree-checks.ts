@@ -106,17 +106,27 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
   async function repair(treeId: TreeId, cursor: number, expected: string): Promise<void> {
     const shown = trees.get(treeId)
     const before = changes
-    using stored = await read(treeId)
-    if (shown === undefined || changes !== before) return
-    if (stored.digest() === expected) return replace(treeId, shown, stored, { source: 'replica', cursor })
+    const isDone = await withStored(treeId, async (stored) => {
+      if (shown === undefined || changes !== before) return true
+      if (stored.digest() !== expected) return false
+      await replace(treeId, shown, stored, { source: 'replica', cursor })
+      return true
+    })
+    if (isDone) return
     const suspect = suspects.get(treeId) ?? { cursor, rebuilds: 0 }
     if (suspect.rebuilds >= maxRebuilds) return void due.delete(treeId)
     suspects.set(treeId, { cursor, rebuilds: suspect.rebuilds + 1 })
     deps.distrust()
   }
 
-  async function read(treeId: TreeId): Promise<Replica> {
-    return new Replica({ treeId, ops: (await deps.readTree(treeId)).map(toVertexOperation) })
+  /** Builds a tree from storage, for as long as `use` takes. */
+  async function withStored<T>(treeId: TreeId, use: (stored: Replica) => Promise<T>): Promise<T> {
+    const stored = new Replica({ treeId, ops: (await deps.readTree(treeId)).map(toVertexOperation) })
+    try {
+      return await use(stored)
+    } finally {
+      stored.dispose()
+    }
   }
 
   async function replace(
@@ -174,10 +184,11 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
       for (const treeId of trees.ids()) {
         const shown = trees.get(treeId)
         if (shown === undefined) continue
-        using stored = await read(treeId)
-        const cursor = suspects.get(treeId)?.cursor ?? 0
-        if (trees.get(treeId) !== shown || shown.digest() === stored.digest()) continue
-        await replace(treeId, shown, stored, { source: 'storage', cursor })
+        await withStored(treeId, async (stored) => {
+          const cursor = suspects.get(treeId)?.cursor ?? 0
+          if (trees.get(treeId) !== shown || shown.digest() === stored.digest()) return
+          await replace(treeId, shown, stored, { source: 'storage', cursor })
+        })
       }
     },
     stop() {
