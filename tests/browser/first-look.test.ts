@@ -189,3 +189,61 @@ story('a page that is dark on a light system is dark from its first paint', asyn
   const seen = await page.evaluate(() => [...(Reflect.get(globalThis, 'seen') as Set<string>)])
   expect(seen.filter((colour) => colour !== 'rgba(0, 0, 0, 0)')).toEqual(['rgb(23, 22, 20)'])
 })
+
+/** As in Firefox: a textarea has the height of its `rows`, and the browser says so. */
+function withoutFieldSizing(): void {
+  const supports = CSS.supports.bind(CSS)
+  CSS.supports = (...args: [string, string?]) =>
+    !args[0].includes('field-sizing') && supports(...(args as [string, string]))
+  const sheet = new CSSStyleSheet()
+  sheet.replaceSync('textarea { field-sizing: fixed !important }')
+  document.adoptedStyleSheets = [sheet]
+}
+
+story('a textarea is as high as its text, also where the browser has no field-sizing', async (stage) => {
+  const lines = (count: number): string => Array.from({ length: count }, (_, n) => `line ${n}`).join('\n')
+
+  /** The heights of the composer and the editor of a message, in px, while they hold more and less. */
+  async function heights(name: string, prepare: (page: Page) => Promise<void>): Promise<number[]> {
+    const laptop = await stage.device(name)
+    const { page } = laptop
+    await prepare(page)
+    await openT69(page, laptop.url)
+    await newChat(page, 'Long texts')
+    const seen: number[] = []
+    const measure = async (field: string): Promise<void> => {
+      const box = await page.getByTestId(field).boundingBox()
+      seen.push(Math.round(box?.height ?? 0))
+    }
+    const composer = page.getByTestId('composer')
+    for (const text of ['', lines(2), lines(5), lines(200), lines(3), 'word '.repeat(300)]) {
+      await composer.fill(text)
+      await measure('composer')
+    }
+    // The same words on a narrower page need more lines.
+    await page.setViewportSize({ width: 900, height: 2_000 })
+    await composer.fill('word '.repeat(300))
+    await measure('composer')
+    await page.setViewportSize({ width: 500, height: 2_000 })
+    await expect.poll(async () => (await composer.boundingBox())?.height).toBeGreaterThan(seen.at(-1) ?? 0)
+    await measure('composer')
+    await composer.fill(lines(9))
+    await composer.press('Enter')
+    await expect.poll(() => composer.inputValue()).toBe('')
+    await measure('composer')
+    await page.getByTestId('message').first().hover()
+    await page.getByTestId('edit-message').first().click()
+    await measure('edit-input')
+    await page.getByTestId('edit-input').fill(lines(12))
+    await measure('edit-input')
+    await stage.shot(laptop, 'a long edit')
+    return seen
+  }
+
+  const native = await heights("Anna's Chromium", async () => {})
+  expect(new Set(native.slice(0, 4)).size).toBe(4)
+  const fallback = await heights("Ben's Firefox", async (page) => {
+    await page.addInitScript(withoutFieldSizing)
+  })
+  expect(fallback).toEqual(native)
+})
