@@ -1,7 +1,7 @@
 import type { SpaceStatus } from '@t69/sync-client'
 import { expect, test } from 'vitest'
 
-import { isAccountGone, emptyChatText, syncDetails, syncTone, syncText } from './sync-text.ts'
+import { isAccountGone, emptyChatText, evictionText, syncDetails, syncTone, syncText } from './sync-text.ts'
 
 const synced: SpaceStatus = {
   phase: 'live',
@@ -83,4 +83,9 @@ test('a pause that the server asks for shows as waiting, and a full server as a 
   const full: SpaceStatus = { ...synced, phase: 'connecting', pending: 3, error }
   expect(syncText(full, true)).toBe('Not synced: You own 5 spaces')
   expect(syncTone(full)).toBe('bad')
+})
+
+test('what the browser answered is told as what it may do', () => {
+  expect(evictionText(true)).toBe('The browser may delete what is on this device when the disk runs full.')
+  expect(evictionText(false)).toBe('The browser keeps what is on this device, also when the disk runs full.')
 })

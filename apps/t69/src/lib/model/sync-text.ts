@@ -66,6 +66,13 @@ export function syncDetails(status: SpaceStatus): string {
   return `What you wrote is stored on this device, and is sent as soon as possible.${reason}`
 }
 
+/** What the browser answered when it was asked to keep what is on this device. */
+export function evictionText(isAllowed: boolean): string {
+  return isAllowed
+    ? 'The browser may delete what is on this device when the disk runs full.'
+    : 'The browser keeps what is on this device, also when the disk runs full.'
+}
+
 /** The warning that edits are in memory only. `why` is the storage's own sentence. */
 export function unstoredText(why: string): string {
   return `${why} What you write now may be lost if you close this page. It is stored as soon as there is room.`

@@ -6,6 +6,7 @@ import type { NewMessage } from '../model/chat-tree.ts'
 import { layOutSpace } from '../model/space-tree.ts'
 import { addressOf, appBase, readAddress } from './address.ts'
 import { readCurrentSpace, readFirstSpace, readSpaceIds, saveCurrentSpace } from './device-storage.ts'
+import { Eviction } from './eviction.svelte.ts'
 import { anySpaceId, blankFirstSpaceId } from './first-space.ts'
 import { SpaceView } from './space-view.svelte.ts'
 import { Ui } from './ui.svelte.ts'
@@ -14,6 +15,7 @@ import { Ui } from './ui.svelte.ts'
 export class AppState {
   readonly client: SyncClient
   readonly ui = new Ui()
+  readonly eviction = new Eviction()
   /** The path of the app, with a slash at the end. */
   readonly #base = appBase().pathname
   user = $state.raw<User | null>(null)
@@ -153,7 +155,13 @@ export class AppState {
     const isNew = view.chatId === null
     const treeId = await this.ui.attempt(() => view.write(this.newMessage(text)))
     if (treeId !== undefined && isNew) this.chatChanged()
+    if (treeId !== undefined) this.keep()
     return treeId
+  }
+
+  /** Something was written that should not get lost: asks the browser to keep it, where it keeps anything. */
+  keep(): void {
+    if (this.client.volatileReason === null) void this.eviction.refuse()
   }
 
   /** Updates the address after something else opened or closed a chat. */
