@@ -1,7 +1,24 @@
 import type { Database } from 'better-sqlite3'
+import { sql } from 'kysely'
 
 import { damageIn, integrityOf } from '../sqlite/damage.ts'
-import { spaceMigrations } from './space-schema.ts'
+import { createQueries } from '../sqlite/query.ts'
+import { spaceMigrations, type SpaceSchema } from './space-schema.ts'
+
+const query = createQueries<SpaceSchema>()
+
+const countedOps = query((q) =>
+  q
+    .selectFrom('tree_ops')
+    .select((ops) => [
+      ops.fn.countAll<number>().as('count'),
+      ops.fn.max('seq').as('head'),
+      sql<number>`count("value") - ifnull(sum(json_valid("value")), 0)`.as('garbled'),
+    ]),
+)
+const lastBeginning = query((q) =>
+  q.selectFrom('epochs').select('after').orderBy('after', 'desc').limit(sql.lit(1)),
+)
 
 const knownVersion = Math.max(...Object.keys(spaceMigrations).map(Number))
 
@@ -23,21 +40,12 @@ export function examineFile(path: string): string | undefined {
 }
 
 function damageOfLog(db: Database): string | undefined {
-  const ops = db.prepare<[], OpCount>(countOps).get()
+  const ops = countedOps(db).get({})
+  const begun = lastBeginning(db).get({})?.after ?? 0
   if (ops === undefined) return undefined
-  if (ops.count !== ops.head) return `${ops.head - ops.count} of ${ops.head} operations are missing`
-  if (ops.begun > ops.head) return `an epoch began after ${ops.begun}, and the log ends at ${ops.head}`
-  return ops.garbled > 0 ? `the values of ${ops.garbled} operations are not JSON` : undefined
+  const { count, garbled } = ops
+  const head = ops.head ?? 0
+  if (count !== head) return `${head - count} of ${head} operations are missing`
+  if (begun > head) return `an epoch began after ${begun}, and the log ends at ${head}`
+  return garbled > 0 ? `the values of ${garbled} operations are not JSON` : undefined
 }
-
-interface OpCount {
-  readonly count: number
-  readonly head: number
-  readonly garbled: number
-  readonly begun: number
-}
-
-const countOps = `
-  SELECT count(*) AS count, ifnull(max(seq), 0) AS head, count(value) - ifnull(sum(json_valid(value)), 0) AS garbled,
-    (SELECT ifnull(max("after"), 0) FROM epochs) AS begun
-  FROM tree_ops`
