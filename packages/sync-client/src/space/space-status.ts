@@ -40,9 +40,20 @@ export function statusOf({
   return { ...base, phase: report.phase, error }
 }
 
-/** Whether two statuses say the same. The objects of their errors may differ: other tabs and the storage make new ones. */
+/**
+ * Whether two statuses say the same. The objects of their errors may differ: other tabs and the storage make new ones.
+ * Asked at every change, several times an edit, so the numbers decide first.
+ */
 export function sameStatus(a: SpaceStatus, b: SpaceStatus): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
+  return (
+    a.cursor === b.cursor &&
+    a.head === b.head &&
+    a.pending === b.pending &&
+    a.rejected === b.rejected &&
+    a.phase === b.phase &&
+    a.unstored === b.unstored &&
+    (a.error === b.error || JSON.stringify(a.error) === JSON.stringify(b.error))
+  )
 }
 
 const accountGone: ErrorBody = {
