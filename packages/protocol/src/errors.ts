@@ -33,6 +33,16 @@ export const errorCodes = {
   quota_exceeded: { status: 507, retry: 'later' },
   /** The socket has not joined the space. Join it, then repeat. */
   not_joined: { status: 409, retry: 'rejoin' },
+  /**
+   * Another space has this id on the server now, and not the one that the device knows. Send nothing of it, and ask the
+   * user.
+   */
+  other_space: { status: 409, retry: 'never' },
+  /**
+   * The server lacks a change of the space's members that this device knows of: it was restored from an older copy.
+   * Show it the seal of the space, then join.
+   */
+  access_behind: { status: 409, retry: 'register' },
   /** The server no longer serves a client this old. Reload to update; the edits stay on the device. */
   unsupported_version: { status: 426, retry: 'never' },
   /** The storage of the space fails (disk full, corrupt file). Keep the edits, retry later. */
@@ -41,7 +51,10 @@ export const errorCodes = {
   unavailable: { status: 503, retry: 'later' },
   /** A bug in the server, which has logged it. Keep the edits, retry later. */
   internal: { status: 500, retry: 'later' },
-} as const satisfies Record<string, { status: number; retry: 'never' | 'later' | 'renew' | 'rejoin' }>
+} as const satisfies Record<
+  string,
+  { status: number; retry: 'never' | 'later' | 'renew' | 'rejoin' | 'register' }
+>
 
 export type ErrorCode = keyof typeof errorCodes
 

@@ -2,9 +2,11 @@ import { z } from 'zod'
 
 import { errorBodySchema, errorCodeSchema, type ErrorBody } from './errors.ts'
 import {
+  accessIdSchema,
   epochSchema,
   logIdSchema,
   peerIdSchema,
+  spaceIdentitySchema,
   spaceIdSchema,
   treeIdSchema,
   userIdSchema,
@@ -73,12 +75,42 @@ export type RejectedOp = z.infer<typeof rejectedOpSchema>
 /** The digest of a replica's state, in 32 hex digits. Equal states have equal digests (SPEC.md, "Divergence"). */
 export const digestSchema = z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits')
 
+/**
+ * Who committed operations, and when, as the server saw it: everything after position `after`, up to the next commit in
+ * the list, or to the `cursor` of the message. Nobody but the server can say so: what an operation itself says of its
+ * author is the word of the client that made it. `userId` is null, and `at` 0, for what was committed before servers
+ * kept account of it.
+ */
+export const commitSchema = z.object({
+  after: seqSchema,
+  userId: userIdSchema.nullable(),
+  /** When it was committed, by the server's clock, in Unix milliseconds. */
+  at: z.int().min(0),
+})
+export type Commit = z.infer<typeof commitSchema>
+
+const commitsSchema = z.array(commitSchema).max(limits.maxCommitsPerPage)
+
+/**
+ * The members of a space at one moment, sealed by the server: only the server that made it can read it or make another.
+ * A device keeps the newest one, and shows it to a server that was restored from an older copy (SPEC.md, "Identity").
+ */
+export const spaceSealSchema = z.object({
+  accessId: accessIdSchema,
+  seal: z.string().min(1).max(limits.maxSealLength),
+})
+export type SpaceSeal = z.infer<typeof spaceSealSchema>
+
 /** Events from the client to the server that are each answered by an ack. */
 export const requests = {
   /**
    * Enters a space. The reply's `cursor` is where to continue to pull: the cursor of the request if the log still holds
    * everything that it covers, and otherwise 0. If the reply's `logId` is not that of the request, the server has lost
    * or regained history: pull from 0, then push the operations that the log lacks.
+   *
+   * `identity` and `accessId` are those that the device has stored. A space with another identity is refused
+   * `other_space`; members that the server does not know of, `access_behind`. The reply has the seal of the present
+   * members, unless `accessId` names them already.
    */
   'space:join': {
     payload: z.object({
@@ -86,13 +118,17 @@ export const requests = {
       logId: logIdSchema.optional(),
       epoch: epochSchema.optional(),
       cursor: seqSchema.optional(),
+      identity: spaceIdentitySchema.optional(),
+      accessId: accessIdSchema.optional(),
     }),
     reply: z.object({
+      identity: spaceIdentitySchema,
       logId: logIdSchema,
       epoch: epochSchema,
       cursor: seqSchema,
       head: seqSchema,
       role: roleNameSchema,
+      seal: spaceSealSchema.optional(),
     }),
   },
   /** Leaves a space. Harmless if the socket has not joined it. */
@@ -113,6 +149,8 @@ export const requests = {
       after: seqSchema,
       cursor: seqSchema,
       head: seqSchema,
+      /** When it was committed, by the server's clock, in Unix milliseconds. */
+      at: z.int().min(0),
       duplicates: z.int().min(0),
       rejected: z.array(rejectedOpSchema),
     }),
@@ -134,6 +172,7 @@ export const requests = {
       cursor: seqSchema,
       head: seqSchema,
       batch: batchBytesSchema,
+      commits: commitsSchema,
     }),
   },
   /**
@@ -195,7 +234,10 @@ export const notifications = {
     after: seqSchema,
     cursor: seqSchema,
     batch: batchBytesSchema,
+    commits: commitsSchema,
   }),
+  /** The members of a space have changed. The device keeps the seal instead of the one that it has. */
+  'space:sealed': spaceSealSchema.extend({ spaceId: spaceIdSchema }),
   /** Somebody else, on the connection `connectionId`, shows changes. */
   'ops:transient': z.object({
     spaceId: spaceIdSchema,

@@ -3,8 +3,16 @@ import { z } from 'zod'
 import { emailPattern, normalEmail } from './email.ts'
 import { errorBodySchema } from './errors.ts'
 import { seqSchema } from './events.ts'
-import { inviteIdSchema, spaceIdSchema, treeIdSchema, userIdSchema } from './ids.ts'
+import {
+  inviteIdSchema,
+  registrationIdSchema,
+  spaceIdentitySchema,
+  spaceIdSchema,
+  treeIdSchema,
+  userIdSchema,
+} from './ids.ts'
 import { jsonValueSchema } from './json-value.ts'
+import { limits } from './limits.ts'
 import { hasLength } from './password-length.ts'
 import { inviteRoleSchema, roleNameSchema, roleSchema } from './rights.ts'
 
@@ -36,12 +44,41 @@ const presentPassword = z
 /** Where the refresh token goes: into the body of the reply, or into an httpOnly cookie that scripts cannot read. */
 export const sessionKindSchema = z.enum(['body', 'cookie']).default('body')
 
+/** What the server has sealed, for a device to keep and to show to it again. Opaque to everybody else. */
+const sealText = z.string().min(1).max(limits.maxSealLength)
+/** The token of an invite link, to a space or to the server. */
+const inviteToken = z.string().min(1).max(100)
+
 export const registerBodySchema = z.object({
   email,
   password: newPassword,
   name: displayName,
   session: sessionKindSchema,
+  /** The seal of an account with this address that this device had: if the server has lost it, it is made again. */
+  seal: sealText.optional(),
+  /** Admits to signing up where that takes an invite. It joins no space yet. */
+  invite: inviteToken.optional(),
 })
+
+/** Who may sign up: anyone, whoever has an invite, or nobody. */
+export const registrationModeSchema = z.enum(['open', 'invite', 'closed'])
+export type RegistrationMode = z.infer<typeof registrationModeSchema>
+
+/** What a sign-up takes on this server, for the form. */
+export const registrationSchema = z.object({
+  mode: registrationModeSchema,
+  /** Without accounts, the first needs no invite. */
+  hasAccounts: z.boolean(),
+})
+export type Registration = z.infer<typeof registrationSchema>
+/** With the seal that the device keeps of the account. */
+export const askAccountBodySchema = z.object({ seal: sealText })
+/**
+ * What the server knows of an account: it has it; it was deleted, or one that had its address later was; or else the server
+ * never had it, or has lost it.
+ */
+export const accountStateSchema = z.object({ state: z.enum(['here', 'deleted', 'lost']) })
+export type AccountState = z.infer<typeof accountStateSchema>['state']
 export const loginBodySchema = z.object({ email, password: presentPassword, session: sessionKindSchema })
 
 /**
@@ -54,6 +91,8 @@ export const sessionSchema = z.object({
   /** How long the access token is valid from now. A duration, so that a wrong clock of the device does no harm. */
   expiresInMs: z.int().min(0),
   refreshToken: z.string().optional(),
+  /** The account, sealed by the server, for the device to keep: see `registerBodySchema`. */
+  seal: sealText,
 })
 export type SessionReply = z.infer<typeof sessionSchema>
 
@@ -77,6 +116,7 @@ const spaceName = z.string().trim().overwrite(toWellFormed).min(1).max(200)
 
 export const spaceSchema = z.object({
   id: spaceIdSchema,
+  identity: spaceIdentitySchema,
   name: spaceName,
   role: roleNameSchema,
   /** Unix milliseconds. */
@@ -84,14 +124,52 @@ export const spaceSchema = z.object({
 })
 export type SpaceSummary = z.infer<typeof spaceSchema>
 
-/** The client chooses the id, so that a local space keeps its own. Repeating the request changes nothing. */
-export const createSpaceBodySchema = z.object({ id: spaceIdSchema, name: spaceName })
+/**
+ * The client chooses the id, so that a local space keeps its own. Repeating the request changes nothing.
+ *
+ * `registration` is a random id that a device makes and keeps before it registers a space of its own. With it, a space
+ * that somebody else has registered under this id is refused `already_exists`, also to its members: a device that repeats
+ * a request whose reply was lost learns whether the space is its own.
+ *
+ * `seal` is the seal of a space that the device has joined before. A server that lacks the space, or changes of its
+ * members, takes them from it.
+ */
+export const createSpaceBodySchema = z.object({
+  id: spaceIdSchema,
+  name: spaceName,
+  registration: registrationIdSchema.optional(),
+  seal: sealText.optional(),
+})
 export const renameSpaceBodySchema = z.object({ name: spaceName })
-export const spaceListSchema = z.object({ spaces: z.array(spaceSchema) })
+
+/** Which page of a list: at most `limit` entries, after the end of an earlier page. Without `limit`, as many as fit. */
+export const pageQuerySchema = z.object({
+  /** The `next` of the page before. */
+  after: z.string().max(100).optional(),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(limits.maxPageEntries)
+    .optional()
+    .meta({ type: 'integer', minimum: 1, maximum: limits.maxPageEntries }),
+})
+export type PageQuery = z.infer<typeof pageQuerySchema>
+/** Where the next page begins, if there may be one: see `pageQuerySchema`. Opaque to clients. */
+const next = z.string().min(1).max(100).optional()
+
+export const spaceListSchema = z.object({ spaces: z.array(spaceSchema), next })
 
 export const memberSchema = z.object({ user: userSchema, role: roleNameSchema, joinedAt: z.int() })
 export type Member = z.infer<typeof memberSchema>
-export const memberListSchema = z.object({ members: z.array(memberSchema) })
+/** A member whose account the server has lost. They are a member again once they sign up on a device that had it. */
+export const absentMemberSchema = z.object({ user: userSchema, role: roleNameSchema })
+export type AbsentMember = z.infer<typeof absentMemberSchema>
+export const memberListSchema = z.object({
+  members: z.array(memberSchema),
+  absent: z.array(absentMemberSchema),
+  next,
+})
 export const changeMemberBodySchema = z.object({ role: roleSchema })
 
 export const createInviteBodySchema = z.object({ role: inviteRoleSchema })
@@ -105,6 +183,23 @@ export const inviteSchema = z.object({
 })
 export type Invite = z.infer<typeof inviteSchema>
 
+/** In the body, not in the address: addresses are logged on the way. */
+export const previewInviteBodySchema = z.object({ token: z.string().min(1).max(100) })
+/** What an invite is, for anyone with its link, before they join. Names no e-mail address. */
+export const invitePreviewSchema = z.object({
+  /** The name of the space. */
+  space: spaceName,
+  /** The role that somebody who joins gets. A newer server may name one that this version does not know. */
+  role: roleNameSchema,
+  /** The name of the user who created the invite. */
+  invitedBy: z.string(),
+  /** Unix milliseconds. */
+  expiresAt: z.int(),
+  /** The id of the space, for a caller who is signed in and a member of it already. */
+  memberOf: spaceIdSchema.optional(),
+})
+export type InvitePreview = z.infer<typeof invitePreviewSchema>
+
 /** An active invite, as the list of invites shows it. */
 export const inviteSummarySchema = z.object({
   id: inviteIdSchema,
@@ -117,7 +212,7 @@ export const inviteSummarySchema = z.object({
   uses: z.int().min(0),
 })
 export type InviteSummary = z.infer<typeof inviteSummarySchema>
-export const inviteListSchema = z.object({ invites: z.array(inviteSummarySchema) })
+export const inviteListSchema = z.object({ invites: z.array(inviteSummarySchema), next })
 
 /** A tree as a list of its vertices, depth first. Not nested: a chat is a chain that would nest too deep. */
 export const treeSchema = z.object({

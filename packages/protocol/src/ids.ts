@@ -58,6 +58,9 @@ export const userIdSchema = uuidLike.brand<'UserId'>()
 export const inviteIdSchema = uuidLike.brand<'InviteId'>()
 export const logIdSchema = uuidLike.brand<'LogId'>()
 export const epochSchema = uuidLike.brand<'Epoch'>()
+export const spaceIdentitySchema = uuidLike.brand<'SpaceIdentity'>()
+export const registrationIdSchema = uuidLike.brand<'RegistrationId'>()
+export const accessIdSchema = uuidLike.brand<'AccessId'>()
 export const treeIdSchema = plainId.brand<'TreeId'>()
 export const vertexIdSchema = plainId.brand<'VertexId'>()
 export const peerIdSchema = plainId.brand<'PeerId'>()
@@ -70,6 +73,15 @@ export type InviteId = z.infer<typeof inviteIdSchema>
 export type LogId = z.infer<typeof logIdSchema>
 /** Identifies the part of a log that one server process wrote. See SPEC.md, "Log and cursor". */
 export type Epoch = z.infer<typeof epochSchema>
+/**
+ * Identifies one registration of a space. The server makes it up when the space is registered, so that nobody who
+ * registers the same space id anew can choose it. See SPEC.md, "Identity".
+ */
+export type SpaceIdentity = z.infer<typeof spaceIdentitySchema>
+/** Names one attempt of a device to register a space of its own, however often it is repeated. Random. */
+export type RegistrationId = z.infer<typeof registrationIdSchema>
+/** Identifies one state of a space's members: random, and new with each change of them. See SPEC.md, "Identity". */
+export type AccessId = z.infer<typeof accessIdSchema>
 export type TreeId = z.infer<typeof treeIdSchema>
 export type VertexId = z.infer<typeof vertexIdSchema>
 export type PeerId = z.infer<typeof peerIdSchema>

@@ -25,6 +25,14 @@ export const limits = {
   maxTransientBytes: 64 * 1024,
   /** The most transient changes in one message. */
   maxTransientChanges: 100,
+  /** The most members of a space. All of them fit into one seal. */
+  maxMembers: 500,
+  /** The longest seal, in characters. */
+  maxSealLength: 600_000,
+  /** The most commits that a page or an append tells of. A page ends before it would have more. */
+  maxCommitsPerPage: 1_000,
+  /** The most entries that a page of a list over HTTP may be asked for. */
+  maxPageEntries: 1_000,
   /** The most vertices that a report of a divergence names. */
   maxReportedVertices: 50,
 } as const

@@ -7,7 +7,7 @@ import * as events from './events.ts'
 import * as http from './http.ts'
 import { limits } from './limits.ts'
 import { treeOperationSchema } from './operation.ts'
-import { minProtocolVersion, protocolVersion } from './version.ts'
+import { compressedPagesVersion, minProtocolVersion, protocolVersion } from './version.ts'
 
 /** The hash of the wire at each version. The last entry is that of the current version. */
 const pinned: Readonly<Record<number, string>> = {
@@ -15,6 +15,9 @@ const pinned: Readonly<Record<number, string>> = {
   2: 'f820b4cd3d563f6f',
   3: '68e63e616b5a2537',
   4: '26106dd615f27f88',
+  5: '071c0a5e7b6cfd0c',
+  6: '69fe7cd3dae5dffc',
+  7: '39c320bd49bcc933',
 }
 
 test('[VE2] the wire has not changed since its version number was set', async () => {
@@ -51,6 +54,7 @@ function wire(): unknown {
     errorCodes,
     limits,
     batchVersion,
+    compressedPagesVersion,
   }
 }
 

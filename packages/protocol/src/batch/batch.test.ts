@@ -6,7 +6,7 @@ import { limits } from '../limits.ts'
 import { isMove, treeOperationSchema, type TreeOperation } from '../operation.ts'
 import { batches } from '../testing/arbitraries.ts'
 import type { Batch } from './batch.ts'
-import { decodeBatch } from './decode.ts'
+import { decodeBatch, readBatchHeader } from './decode.ts'
 import { encodeBatch } from './encode.ts'
 
 describe('round trip', () => {
@@ -16,6 +16,18 @@ describe('round trip', () => {
         expect(decodeBatch(encodeBatch(batch))).toEqual(batch)
       }),
       { numRuns: 500 },
+    )
+  })
+
+  test('[BA10] the header tells the space and the number of operations, without what follows', () => {
+    fc.assert(
+      fc.property(batches(), (batch) => {
+        const { spaceId, ops } = batch
+        const bytes = encodeBatch(batch)
+        expect(readBatchHeader(bytes)).toEqual({ spaceId, count: ops.length })
+        expect(() => readBatchHeader(bytes.subarray(0, 10))).toThrow(SyncError)
+      }),
+      { numRuns: 100 },
     )
   })
 

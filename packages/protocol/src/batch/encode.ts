@@ -38,23 +38,59 @@ export function encodeBatch({ spaceId, ops }: Batch): Uint8Array<ArrayBuffer> {
 export function* packBatches(
   spaceId: SpaceId,
   ops: Iterable<TreeOperation>,
-  options: { readonly budgetBytes?: number; readonly maxOps?: number } = {},
+  options: PackOptions = {},
 ): Generator<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly count: number }, void, undefined> {
-  const budgetBytes = Math.min(options.budgetBytes ?? limits.batchBudgetBytes, limits.maxBatchBytes)
-  const maxOps = Math.min(options.maxOps ?? limits.maxBatchOps, limits.maxBatchOps)
-  checkSpaceId(spaceId)
-  let builder = new BatchBuilder(spaceId)
+  let packer = createPacker(spaceId, options)
   let index = 0
   for (const op of ops) {
     const valueText = checkedValueText(op, spaceId, index++)
-    const isFull = builder.count >= maxOps || builder.maxBytes + maxBytesOf(op, valueText) > budgetBytes
-    if (builder.count > 0 && isFull) {
-      yield { bytes: builder.finish(), count: builder.count }
-      builder = new BatchBuilder(spaceId)
-    }
-    builder.add(op, valueText)
+    if (packer.add(op, valueText)) continue
+    yield { bytes: packer.finish(), count: packer.count }
+    packer = createPacker(spaceId, options)
+    packer.add(op, valueText)
   }
-  if (builder.count > 0) yield { bytes: builder.finish(), count: builder.count }
+  if (packer.count > 0) yield { bytes: packer.finish(), count: packer.count }
+}
+
+export interface PackOptions {
+  /** Default: `batchBudgetBytes`. */
+  readonly budgetBytes?: number
+  /** Default: `maxBatchOps`. */
+  readonly maxOps?: number
+}
+
+/** Packs operations that are known to be valid into one batch, until that is full. */
+export interface BatchPacker {
+  readonly count: number
+  /**
+   * Adds an operation of the space. `valueText` is its value as `JSON.stringify` writes it; undefined for a move and for a
+   * removal. Returns false, and adds nothing, when the batch is full. One operation always fits.
+   */
+  add(op: TreeOperation, valueText: string | undefined): boolean
+  finish(): Uint8Array<ArrayBuffer>
+}
+
+/**
+ * Packs operations that were checked before, such as those of a stored batch, without looking at them again. Throws
+ * `invalid_batch` for an id that is no space's.
+ */
+export function createPacker(spaceId: SpaceId, options: PackOptions = {}): BatchPacker {
+  const budgetBytes = Math.min(options.budgetBytes ?? limits.batchBudgetBytes, limits.maxBatchBytes)
+  const maxOps = Math.min(options.maxOps ?? limits.maxBatchOps, limits.maxBatchOps)
+  checkSpaceId(spaceId)
+  const builder = new BatchBuilder(spaceId)
+  return {
+    get count() {
+      return builder.count
+    },
+    add: (op, valueText) => {
+      const isFull = builder.count >= maxOps || builder.maxBytes + maxBytesOf(op, valueText) > budgetBytes
+      if (builder.count > 0 && isFull) return false
+      builder.add(op, valueText)
+      return true
+    },
+    finish: () => builder.finish(),
+  }
 }
 
 /** An upper bound for the bytes that an operation adds: all of its ids and keys are new, and it ends every run. */
