@@ -282,3 +282,14 @@ test('[DV1] differencesFrom lists the vertices that differ in properties or plac
   expect(tree.differencesFrom(copy)).toEqual([])
   expect(tree.digest()).toBe(copy.digest())
 })
+
+test('a replica says which move put a vertex where it is, and not one that had no effect', () => {
+  const tree = new Replica({ treeId: 'root', ops: [root] })
+  expect(tree.placerOf('a')).toBeUndefined()
+  tree.merge([move(2, '1', 'a', 'root'), move(3, '1', 'b', 'root'), move(4, '2', 'b', 'a')])
+  expect(tree.placerOf('b')).toEqual({ counter: 4, peerId: '2' })
+  // Under itself, and earlier than where it is.
+  tree.merge([move(5, '3', 'a', 'b'), move(2, '3', 'b', 'root')])
+  expect(tree.placerOf('a')).toEqual({ counter: 2, peerId: '1' })
+  expect(tree.placerOf('b')).toEqual({ counter: 4, peerId: '2' })
+})

@@ -213,6 +213,19 @@ export class Replica extends RepTree {
     })
   }
 
+  /**
+   * The id of the operation that wrote a property's stored value, or removed it; undefined if none has. Of two, the later
+   * one in the order of operations has written it. Transient values do not count.
+   */
+  writerOf(vertexId: string, key: string): OpId | undefined {
+    return this.#state.getVertex(vertexId)?.writer(key)?.id
+  }
+
+  /** The id of the move that put a vertex where it is; undefined for a vertex that is not known. */
+  placerOf(vertexId: string): OpId | undefined {
+    return this.#state.getVertex(vertexId)?.settled?.op.id
+  }
+
   /** Every known move in the order of the ids, moves without effect included. */
   override getMoveOps(): readonly MoveVertex[] {
     return this.#state.moveOps()
