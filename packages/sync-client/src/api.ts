@@ -2,15 +2,18 @@ import type {
   ErrorBody,
   Invite,
   InviteId,
+  InvitePreview,
   InviteRole,
   InviteSummary,
   JsonValue,
   Member,
   Presence,
+  Registration,
   Rights,
   Role,
   RoleName,
   SpaceId,
+  SpaceIdentity,
   SpaceSummary,
   TreeId,
   User,
@@ -18,7 +21,7 @@ import type {
 } from '@t69/protocol'
 import type { Replica, Vertex } from '@t69/replica'
 
-import type { RejectedEdit } from './storage/index.ts'
+import type { Attestation, RejectedEdit } from './storage/index.ts'
 
 /**
  * The API of `@t69/sync-client`, as an app sees it. `createSyncClient` makes a `SyncClient`:
@@ -50,30 +53,68 @@ export type Unsubscribe = () => void
 export interface SyncClient extends AsyncDisposable {
   /** Who is signed in, offline too; null when nobody is. Null until `ready` resolves. The same object until `onUser`. */
   readonly user: User | null
-  /** Called when somebody has signed in or out, here or in another tab, and when the user's name has changed. */
+  /**
+   * Called when somebody has signed in or out, here or in another tab, when the session has ended by itself, and when
+   * the user's name has changed. The spaces of the user before are locked as soon as the listeners have returned: what
+   * they write into those spaces without waiting is still kept there.
+   */
   onUser(listener: (user: User | null) => void): Unsubscribe
+  /**
+   * True while nobody is signed in because the last session ended by itself: it expired, was ended on another device, or
+   * the account was deleted there. Say so: signing in again opens the spaces. False after a sign-out.
+   */
+  readonly sessionEnded: boolean
   /** Resolves when the storage is open and the stored session is read. Needs no network. Every call awaits it. */
   readonly ready: Promise<void>
   /** Why nothing outlives this page (a private window, storage that the browser refuses), or null. Show it. */
   readonly volatileReason: string | null
 
-  /** Creates an account and signs in. Throws `already_exists` when the e-mail address has an account. */
-  signUp(input: Credentials & { readonly name: string }): Promise<User>
-  /** Throws `wrong_credentials`. Spaces that are local stay local: see `Space.enableSync`. */
+  /**
+   * Creates an account and signs in. Throws `already_exists` when the e-mail address has an account; `forbidden` where
+   * signing up takes an invite and there is none, or nobody may sign up; and like `acceptInvite` for one that is not
+   * valid. `invite` is the token of a link, to a space or to the server. One to a space still has to be accepted.
+   */
+  signUp(input: Credentials & { readonly name: string; readonly invite?: string | undefined }): Promise<User>
+  /** Who may sign up on the server. */
+  registration(): Promise<Registration>
+  /**
+   * Throws `wrong_credentials`. Resolves once the user's spaces that were locked here are open again (see `signOut`). Spaces
+   * that are local stay local: see `Space.enableSync`.
+   */
   signIn(input: Credentials): Promise<User>
   /**
-   * Ends the session on this device, or on all devices. Spaces stay here. Without a network, this device is signed out
-   * at once and the server is told later; other devices stay signed in then.
+   * Ends the session on this device, or on all devices. The user's spaces are locked: they stay on this device, with their
+   * unsent edits, and those that are open open again by themselves once the same account signs in. With `forget` they are removed from this
+   * device instead, with drafts and keys, and what `unsent` names is lost. Without a network, this device is signed out at
+   * once and the server is told later; other devices stay signed in then.
    */
-  signOut(options?: { readonly everywhere?: boolean }): Promise<void>
+  signOut(options?: { readonly everywhere?: boolean; readonly forget?: boolean }): Promise<void>
+  /**
+   * The user's spaces on this device with something that the server has not committed, or has refused: that is lost if
+   * this device forgets them. Ask before `forget`. Empty while nobody is signed in.
+   */
+  unsent(): Promise<UnsentSpace[]>
+  /**
+   * Accounts that had the address of the user who is signed in, that the server has lost, and whose spaces this device
+   * keeps locked. Such an account cannot sign in again: after the loss of its data and its secret, a server gives
+   * whoever signs up with that address another user id. Ask the person, and name both accounts, before `takeOver`. An
+   * account that the server has, or that was deleted, is not among them.
+   */
+  lostAccounts(): Promise<LostAccount[]>
+  /**
+   * Makes the spaces of a lost account the user's, with drafts, keys and unsent edits. The server gets them as spaces
+   * that were only ever on this device, and their other members have to be invited again. Throws `forbidden` for an
+   * account that `lostAccounts` does not list.
+   */
+  takeOver(userId: UserId): Promise<void>
   /** Also signs out every other device. Throws `wrong_credentials` when `password` is not the current one. */
   changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
   /**
-   * Deletes the account on the server, with the spaces that have no other member. Spaces on this device stay, and
-   * are never sent again. Throws `wrong_credentials`, or `forbidden` with a message that names the spaces that
-   * would be left without an owner.
+   * Deletes the account on the server, with the spaces that have no other member. Its spaces on this device are locked as
+   * by `signOut`, which nobody can undo; with `forget` they are removed. Throws `wrong_credentials`, or `forbidden` with
+   * a message that names the spaces that would be left without an owner.
    */
-  deleteAccount(input: { readonly password: string }): Promise<void>
+  deleteAccount(input: { readonly password: string; readonly forget?: boolean }): Promise<void>
 
   /**
    * Creates a space and resolves once it is on this device's disk. Needs no network. While somebody is signed in,
@@ -82,16 +123,18 @@ export interface SyncClient extends AsyncDisposable {
    */
   createSpace(input: { readonly name: string }): Promise<Space>
   /**
-   * The spaces to show, oldest first: local ones, the user's (also those that are only on the server so far), and
-   * those of accounts that were deleted on this device. Waits up to 4 s for the server's list, then uses the last
-   * known one.
+   * The spaces to show, oldest first: local ones and the user's, also those that are only on the server so far. Not those
+   * that this device keeps for other accounts, or of other servers. Waits up to 4 s for the server's list, then uses the
+   * last known one.
    */
   listSpaces(): Promise<SpaceInfo[]>
   /** Called when the result of `listSpaces` may have changed, through this tab, another tab or the server. */
   onSpaces(listener: () => void): Unsubscribe
   /**
    * Opens a space; an open space is returned as the same object. One that is only on the server starts empty and
-   * fills: `Space.loaded` awaits its root. Throws `not_found`, and `invalid_request` for text that is not an id.
+   * fills: `Space.loaded` awaits its root. Throws `not_found`, and `invalid_request` for text that is not an id; and for
+   * a space that this device keeps for an account that is not signed in `unauthenticated`, or `forbidden` while another
+   * account is.
    *
    *     const space = await client.openSpace(spaceId)
    *     const root = await space.loaded()
@@ -100,12 +143,39 @@ export interface SyncClient extends AsyncDisposable {
   openSpace(spaceId: string): Promise<Space>
   /**
    * Deletes the space from this device; and from the server, for everybody, if it is synced and the role of the user
-   * who is signed in may delete it. If the server cannot be reached then, nothing is deleted.
+   * who is signed in may delete it. If the server cannot be reached then, nothing is deleted. Throws for a locked space, as
+   * `openSpace` does.
    */
   deleteSpace(spaceId: string): Promise<void>
   /**
+   * Copies everything that this device has of a space into a new one, with an id of its own, and opens it. The original stays
+   * as it is. For a space that was deleted for everybody, that the user was removed from, or whose id another space has
+   * now. As with `createSpace`, the copy is the user's who is signed in. Throws `not_found` if this device does not have the
+   * space, and `invalid_request` for a name that is empty or longer than 200 characters.
+   */
+  copySpace(spaceId: string, input: { readonly name: string }): Promise<Space>
+  /**
+   * Creates a space that already has trees, such as one that was exported elsewhere, and resolves with its id once all of
+   * it is on this device's disk. Until then nobody sees anything of it, and if it fails or is aborted, nothing is left.
+   * The trees are asked for one after another, as fast as the disk takes them. Each begins with its root, and a vertex
+   * comes after its parent. As with `createSpace`, the space is the user's who is signed in. Throws `invalid_request` for
+   * what no space can hold, and the signal's reason.
+   */
+  importSpace(
+    input: { readonly name: string; readonly trees: AsyncIterable<ImportedTree> | Iterable<ImportedTree> },
+    options?: WaitOptions,
+  ): Promise<SpaceId>
+  /**
+   * What an invite link leads to, for a question before `acceptInvite`. Changes nothing, and needs nobody to be signed
+   * in. To a member, `memberOf` names the space: there is nothing to ask. Throws as `acceptInvite` does.
+   *
+   *     const { space, role, invitedBy } = await client.previewInvite(token)
+   */
+  previewInvite(token: string): Promise<InvitePreview>
+  /**
    * Joins the space of an invite link. A member keeps their role. Throws `not_found` for an unknown token, and
-   * `invite_expired` for one that no longer works.
+   * `invite_expired` for one that no longer works. Throws `other_space` if this device has another space under that id:
+   * the user is a member then, and sees the space once that other one was copied (`copySpace`) and deleted from this device.
    *
    *     const { id } = await client.acceptInvite(token) // `token` of `Space.invite`, the end of its `url`
    *     const space = await client.openSpace(id)
@@ -119,6 +189,38 @@ export interface SyncClient extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** A vertex of a tree that is imported. */
+export interface ImportedVertex {
+  /** 32 hex digits, new in the tree. That of a root is replaced by the id of its tree. */
+  readonly id: string
+  /** Null for the root. */
+  readonly parentId: string | null
+  readonly properties: Readonly<Record<string, JsonValue>>
+}
+
+/** A tree of a space that is imported: see `SyncClient.importSpace`. */
+export interface ImportedTree {
+  /** 32 hex digits, new in the space; undefined for the space's own tree. */
+  readonly id: string | undefined
+  readonly vertices: readonly ImportedVertex[]
+}
+
+/** A space with something that the server has not committed: see `SyncClient.unsent`. */
+export interface UnsentSpace {
+  readonly id: SpaceId
+  readonly name: string
+  /** How many edits wait or were refused. Null while that is not known: perhaps the server has nothing of the space. */
+  readonly edits: number | null
+}
+
+/** An account that the server has lost: see `SyncClient.lostAccounts`. */
+export interface LostAccount {
+  /** As it was when it was last signed in here. `name` is empty if an earlier release kept none. */
+  readonly user: User
+  /** The spaces that this device keeps for it. */
+  readonly spaces: readonly { readonly id: SpaceId; readonly name: string }[]
+}
+
 export interface SpaceInfo {
   readonly id: SpaceId
   readonly name: string
@@ -127,18 +229,25 @@ export interface SpaceInfo {
   readonly role: RoleName | null
   /** False for a local space. */
   readonly synced: boolean
+  /**
+   * True if this device keeps the space for another account that is a member too: each space is on a device once. It
+   * opens here once the other account has signed in and forgotten its spaces (see `signOut`).
+   */
+  readonly locked: boolean
 }
 
 /**
  * What syncing does now:
  * - `local`: the space does not sync.
- * - `signed-out`: it syncs, but its user is not signed in (nobody is, or somebody else).
+ * - `signed-out`: its user is not signed in any more. The space is locked: its trees are disposed, and calls reject with
+ *   `unauthenticated`. Once its user is signed in again, it opens again by itself: see `onReplaced`. If the disk cannot be
+ *   read then, it stays locked until `openSpace` opens it.
  * - `offline`: there is no connection; it is retried.
  * - `connecting`: connecting, or joining the space.
- * - `catching-up`: fetching what others wrote meanwhile.
+ * - `catching-up`: fetching what others wrote meanwhile, or merging it into the trees of this tab.
  * - `live`: up to date; changes come as they are made.
- * - `blocked`: the server refuses this space or this client (removed from it, deleted, client too old, account
- *   deleted). `error` says why. Edits stay on this device.
+ * - `blocked`: the server refuses this space or this client (removed from it, deleted, client too old), or has another
+ *   space in its place (`other_space`). `error` says why. Edits stay on this device.
  */
 export type SyncPhase = 'local' | 'signed-out' | 'offline' | 'connecting' | 'catching-up' | 'live' | 'blocked'
 
@@ -166,6 +275,13 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** The id of an operation within its space. In RepTree's own form, `id.counter` is the clock. */
+export interface OpName {
+  readonly treeId: string
+  readonly clock: number
+  readonly peerId: string
+}
+
 export interface Space {
   readonly id: SpaceId
   readonly name: string
@@ -179,7 +295,10 @@ export interface Space {
    *     shareButton.hidden = !space.rights.invite
    */
   readonly rights: Rights
-  /** The space's own tree, whose id is the space's. The same object until `onReplaced` names it. */
+  /**
+   * The space's own tree, whose id is the space's. The same object until `onReplaced` names it, disposed while the space is
+   * locked.
+   */
   readonly root: Replica
   /**
    * Resolves with the root of `root`, or of the open tree `treeId`, once this device has it: at once for what it has
@@ -222,11 +341,48 @@ export interface Space {
   treeIdOf(tree: Replica): TreeId
 
   /**
+   * Says which account committed an operation of an open tree, and when, as the server attested it. What an operation
+   * itself says of its author is only the word of the client that made it. What was written signed out is attributed to
+   * the account that first synced it. Null while that is not known: the operation has not been committed yet, or was
+   * before servers kept account of it; also for a tree that is not open. Once known, it stays, whatever becomes of the
+   * server's log.
+   *
+   *     const { counter: clock, peerId } = chat.writerOf(messageId, 'text')
+   *     const author = space.authorOf({ treeId: space.treeIdOf(chat), clock, peerId })
+   */
+  authorOf(op: OpName): Attestation | null
+  /** Called with the id of an open tree when `authorOf` knows more about it, or may. */
+  onAuthors(listener: (treeId: TreeId) => void): Unsubscribe
+  /**
+   * Says which connection of another device shows a transient value in place of a stored one, and whose it is, as the
+   * server attested it; `user` is null for one that shows no presence. Null when there is no such value, or when this
+   * device shows it. Anybody who may edit can show a value in any place.
+   */
+  transientBy(place: {
+    readonly treeId: string
+    readonly vertexId: string
+    readonly key: string
+  }): { readonly connectionId: string; readonly user: Presence['user'] | null } | null
+
+  /**
    * Makes a local space a synced one of the user who is signed in, and resolves once that is stored. Everything
    * written so far is then sent: `flushed` awaits that. Does nothing if the space already syncs for this user.
    * Throws `unauthenticated`, and `forbidden` for another user's space.
    */
   enableSync(): Promise<void>
+  /**
+   * The space that the server has in the place of this one, while `status` is `blocked` with `other_space`: somebody else
+   * has registered a space with the id of this one. Nothing of this one is sent there. Null otherwise, and if the user is
+   * not a member of that space. There are two ways on, and both are the user's to choose: `sendToOtherSpace`, and
+   * `SyncClient.copySpace`.
+   */
+  otherSpace(): Promise<SpaceSummary | null>
+  /**
+   * Makes this space the one that `otherSpace` gave, by its `identity`: everything that this device holds is sent there, for
+   * all of its members to read. Ask the user first, with the names of both. Resolves once that is stored: `flushed` awaits the rest.
+   * Throws `forbidden` unless `status` is `blocked` with `other_space`.
+   */
+  sendToOtherSpace(identity: SpaceIdentity): Promise<void>
   /** True once the space was deleted, here or in another tab. Its trees are disposed. `onSpaces` tells of it. */
   readonly isDeleted: boolean
   /**
@@ -240,15 +396,14 @@ export interface Space {
   onStatus(listener: (status: SpaceStatus) => void): Unsubscribe
   /**
    * Resolves when every edit made so far is on this device's disk. Waits for as long as the disk refuses them. Throws
-   * `unavailable` if the space is closed before that.
+   * `unavailable` if the space is closed before that, and `unauthenticated` if it is locked.
    */
   stored(options?: WaitOptions): Promise<void>
   /**
    * Resolves when every edit made so far is committed on the server, or refused. Waits for as long as there is no
-   * network, and while nobody is signed in: pass a `signal` to give up. Edits that wait stay on this device, and are
-   * sent when they can be. Throws `invalid_request` for a local space; `forbidden` when edits wait and
-   * `rights.edit` is false; the error of `status` while the space is `blocked`; and `unavailable` once the space is
-   * closed.
+   * network: pass a `signal` to give up. Edits that wait stay on this device, and are sent when they can be. Throws
+   * `invalid_request` for a local space; `forbidden` when edits wait and `rights.edit` is false; the error of `status`
+   * while the space is `blocked`; `unavailable` once the space is closed; and `unauthenticated` once it is locked.
    *
    *     chat.root?.setProperty('title', 'Groceries')
    *     await space.flushed()
@@ -258,14 +413,17 @@ export interface Space {
 
   /** The edits that the server refused, each with the reason. They are shown, and stay on this device. */
   rejectedEdits(): Promise<RejectedEdit[]>
-  /** Puts all refused edits back into the outbox, to be sent again. */
+  /**
+   * Puts all refused edits back into the outbox, to be sent again. Those whose id another operation has taken get a new
+   * one, as if they were made now: open trees of which there are such edits are replaced, see `onReplaced`.
+   */
   retryRejected(): Promise<void>
   /** Removes all refused edits for good, from this device and from its trees: see `onReplaced`. */
   discardRejected(): Promise<void>
   /**
    * Called when another replica has taken the place of an open tree: refused edits of it were discarded, here or in
-   * another tab, or it turned out not to match the server's log, and was rebuilt. The replica before is disposed,
-   * and its observers are gone. The tree stays open as often as it was.
+   * another tab, or it turned out not to match the server's log, and was rebuilt, or the space was locked and is open
+   * again. The replica before is disposed, and its observers are gone. The tree stays open as often as it was.
    *
    *     space.onReplaced(async (treeId) => {
    *       if (treeId === space.treeIdOf(space.root)) return showSpace(space.root)
@@ -318,8 +476,9 @@ export interface Space {
   onPresence(listener: (present: readonly Presence[]) => void): Unsubscribe
 
   /**
-   * Stores the edits that are not on disk yet, and disposes the space's trees. Rejects if the disk refuses them;
-   * the space is closed all the same. Edits that wait for the server are still sent.
+   * Stores the edits that are not on disk yet, and disposes the space's trees. Other calls reject from then on, also if the
+   * space was locked, and it does not open again. Rejects if the disk refuses the edits; the space is closed all the same.
+   * Edits that wait for the server are still sent, once the space's user is signed in.
    */
   close(): Promise<void>
 }

@@ -7,8 +7,11 @@ import { memoryStorage } from '../storage/memory-storage.ts'
 import { createTabGroup, soloTabs, type Tabs } from '../tabs/index.ts'
 import { createAccount } from './account.ts'
 import { createHttp, noReply } from './http.ts'
+import { createSessionStore } from './session-store.ts'
 
 const anna = { id: userIdSchema.parse('aa'.repeat(16)), email: 'anna@example.org', name: 'Anna' }
+/** Where the session with the server of these tests is stored. */
+const sessionKey = 'syncSession:http://sync.example/'
 const credentials = { email: anna.email, password: 'correct horse' }
 
 /** A server that issues each refresh token once, and accepts it once. */
@@ -17,6 +20,8 @@ function createAuthServer() {
   const state = {
     refreshToken: '',
     calls: [] as string[],
+    /** The seals that were shown at a sign-up; undefined for none. */
+    shownSeals: [] as unknown[],
     isReachable: true,
     sessionsEnded: false,
     /** As a server behind a proxy that hides its address. */
@@ -33,6 +38,7 @@ function createAuthServer() {
       accessToken: `access-${issued}`,
       expiresInMs: 100_000,
       refreshToken: state.refreshToken,
+      seal: `seal-${issued}`,
     })
   }
   const serve: typeof fetch = async (input, init) => {
@@ -41,6 +47,10 @@ function createAuthServer() {
     state.calls.push(pathname)
     const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : {}
     if (pathname === '/api/auth/login') return session()
+    if (pathname === '/api/auth/register') {
+      state.shownSeals.push(Object.entries(body ?? {}).find(([key]) => key === 'seal')?.[1])
+      return session()
+    }
     if (pathname === '/api/auth/change-password' || pathname === '/api/auth/delete-account') {
       if (!JSON.stringify(body).includes(`"password":"${credentials.password}"`)) {
         return refusal({ error: { code: 'wrong_credentials', message: 'no' } })
@@ -69,17 +79,20 @@ function setUp(
 ) {
   const { storage = memoryStorage(), tabs = soloTabs(), server = createAuthServer() } = options
   const time = createManualTime()
+  const forgotten: string[] = []
   const account = createAccount({
     http: createHttp('http://sync.example', server.fetch, time),
     storage,
+    sessions: createSessionStore({ storage, server: 'http://sync.example/', pageOrigin: null }),
     runtime: time,
     kind: 'storage',
     exclusive: (task) => tabs.exclusive(task),
+    forget: async (userId) => void forgotten.push(userId),
     onStored: () => {},
   })
   const users: (string | null)[] = []
   account.onUser((user) => users.push(user?.name ?? null))
-  return { storage, server, time, account, users }
+  return { storage, server, time, account, users, forgotten }
 }
 
 describe('A session', () => {
@@ -103,6 +116,15 @@ describe('A session', () => {
     expect(server.state.calls).toEqual(['/api/auth/login', '/api/auth/refresh'])
   })
 
+  it('gives whoever hears of a sign-in, and asks for a token at once, that of the sign-in', async () => {
+    const { account, server } = setUp()
+    const asked: Promise<unknown>[] = []
+    account.onUser(() => asked.push(account.accessToken()))
+    await account.signIn(credentials)
+    expect(await Promise.all(asked)).toMatchObject([{ token: 'access-1' }])
+    expect(server.state.calls).toEqual(['/api/auth/login'])
+  })
+
   it('has the same user object after a refresh and a reload, and a new one when the name has changed', async () => {
     const { account, storage } = setUp()
     await account.signIn(credentials)
@@ -114,8 +136,8 @@ describe('A session', () => {
     await account.load()
     expect(account.user).toBe(user)
     expect(told).toEqual([])
-    const stored = await storage.getConfig('syncSession')
-    await storage.putConfig('syncSession', { ...(stored as object), user: { ...anna, name: 'Anne' } })
+    const stored = await storage.getConfig(sessionKey)
+    await storage.putConfig(sessionKey, { ...(stored as object), user: { ...anna, name: 'Anne' } })
     await account.load()
     expect(account.user).toEqual({ ...anna, name: 'Anne' })
     expect(told).toEqual([account.user])
@@ -167,15 +189,17 @@ describe('A session', () => {
     expect(users).toEqual(['Anna'])
   })
 
-  it('ends when the server refuses a refresh, and remembers whose spaces to list', async () => {
+  it('ends when the server refuses a refresh, and says that nobody signed out', async () => {
     const { server, account, users } = setUp()
     await account.signIn(credentials)
     account.invalidate()
     server.state.sessionsEnded = true
     await expect(account.accessToken()).rejects.toMatchObject({ code: 'unauthenticated' })
     expect(account.user).toBeNull()
-    expect(account.ownerId).toBe(anna.id)
+    expect(account.hasEnded).toBe(true)
     expect(users).toEqual(['Anna', null])
+    await account.signIn(credentials)
+    expect(account.hasEnded).toBe(false)
   })
 
   it('repeats a call once with a fresh token', async () => {
@@ -194,9 +218,9 @@ describe('A session', () => {
     const { storage, server, account } = setUp()
     await account.signIn(credentials)
     server.state.isReachable = false
-    await account.signOut(false)
+    await account.signOut({ everywhere: false, forget: false })
     expect(account.user).toBeNull()
-    expect(account.ownerId).toBeNull()
+    expect(account.hasEnded).toBe(false)
     server.state.isReachable = true
     const again = setUp({ storage, server })
     await again.account.load()
@@ -219,36 +243,32 @@ describe('A session', () => {
       refreshing = account.accessToken()
     }
     await account.changePassword({ password: credentials.password, newPassword: 'better' })
-    expect(await refreshing).toMatchObject({ token: 'access-3' })
+    expect(await refreshing).toMatchObject({ token: 'access-2' })
     expect(account.user).toEqual(anna)
     expect(users).toEqual(['Anna'])
     const again = setUp({ storage, server })
     await again.account.load()
-    expect(await again.account.accessToken()).toMatchObject({ token: 'access-4' })
+    expect(await again.account.accessToken()).toMatchObject({ token: 'access-3' })
   })
 
-  it('ends once the account is deleted, and remembers that its spaces are never sent again', async () => {
+  it('ends once the account is deleted, also for a socket that was cut before the answer arrives', async () => {
     const { storage, server, account, users } = setUp()
     await account.signIn(credentials)
-    await expect(account.deleteAccount('wrong')).rejects.toMatchObject({ code: 'wrong_credentials' })
+    await expect(account.deleteAccount({ password: 'wrong', forget: false })).rejects.toMatchObject({
+      code: 'wrong_credentials',
+    })
     expect(account.user).toEqual(anna)
     let refreshing: Promise<unknown> = Promise.resolve()
     server.state.beforeAnswer = async () => {
       account.invalidate()
       refreshing = account.accessToken().catch((error: unknown) => error)
     }
-    await account.deleteAccount(credentials.password)
+    await account.deleteAccount({ password: credentials.password, forget: false })
     expect(await refreshing).toMatchObject({ code: 'unauthenticated' })
     expect(users).toEqual(['Anna', null])
-    expect(account.isGone(anna.id)).toBe(true)
-    // A reload, the next sign-in and the next sign-out do not forget it.
-    server.state.sessionsEnded = false
     const again = setUp({ storage, server })
     await again.account.load()
-    expect(again.account.ownerId).toBeNull()
-    await again.account.signIn(credentials)
-    await again.account.signOut(false)
-    expect(again.account.isGone(anna.id)).toBe(true)
+    expect([again.account.user, again.account.hasEnded]).toEqual([null, false])
   })
 
   it('is not used to delete the account of somebody who signed in meanwhile in another tab', async () => {
@@ -256,15 +276,44 @@ describe('A session', () => {
     const one = setUp({ tabs: group.tab() })
     await one.account.signIn(credentials)
     const ben = { ...anna, id: userIdSchema.parse('bb'.repeat(16)), name: 'Ben' }
-    await one.storage.putConfig('syncSession', { user: ben, refreshToken: 'x' })
-    await expect(one.account.deleteAccount(credentials.password)).rejects.toMatchObject({ code: 'forbidden' })
+    await one.storage.putConfig(sessionKey, { user: ben, refreshToken: 'x' })
+    await expect(
+      one.account.deleteAccount({ password: credentials.password, forget: false }),
+    ).rejects.toMatchObject({ code: 'forbidden' })
     expect(one.account.user).toEqual(ben)
     expect(one.server.state.calls).not.toContain('/api/auth/delete-account')
   })
 
+  it('[SI9] shows the seal of an account that this device had, when somebody signs up with its address', async () => {
+    const { storage, server, account } = setUp()
+    const signUp = { ...credentials, name: 'Anna' }
+    await account.signUp(signUp)
+    account.invalidate()
+    await account.accessToken()
+    // The server was restored from an older copy, and has lost the account.
+    server.state.sessionsEnded = true
+    account.invalidate()
+    await expect(account.accessToken()).rejects.toMatchObject({ code: 'unauthenticated' })
+    server.state.sessionsEnded = false
+    const again = setUp({ storage, server })
+    await again.account.load()
+    await again.account.signUp({ ...signUp, email: ' Anna@Example.org' })
+    await again.account.signUp({ ...signUp, email: 'berta@example.org' })
+    // The one of the renewal says the same as that of the sign-up, and was not stored.
+    expect(server.state.shownSeals).toEqual([undefined, 'seal-1', undefined])
+  })
+
+  it('[SI9] forgets the seal of an account that was deleted', async () => {
+    const { server, account } = setUp()
+    await account.signUp({ ...credentials, name: 'Anna' })
+    await account.deleteAccount({ password: credentials.password, forget: false })
+    await account.signUp({ ...credentials, name: 'Anna' })
+    expect(server.state.shownSeals).toEqual([undefined, undefined])
+  })
+
   it('is ignored when what is stored is not a session', async () => {
     const storage = memoryStorage()
-    await storage.putConfig('syncSession', { user: { id: '../../etc', name: 7 }, refreshToken: {} })
+    await storage.putConfig(sessionKey, { user: { id: '../../etc', name: 7 }, refreshToken: {} })
     const { account } = setUp({ storage })
     await account.load()
     expect(account.user).toBeNull()

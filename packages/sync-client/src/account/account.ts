@@ -1,16 +1,23 @@
-import { SyncError, sessionSchema, type SessionReply, type User, type UserId } from '@t69/protocol'
+import {
+  type Registration,
+  registrationSchema,
+  SyncError,
+  sessionSchema,
+  type SessionReply,
+  spaceListSchema,
+  type SpaceSummary,
+  type User,
+  type UserId,
+} from '@t69/protocol'
 
 import type { Credentials } from '../api.ts'
 import { createListeners, type Runtime } from '../runtime/index.ts'
-import type { ClientStorage } from '../storage/index.ts'
-import { noReply, type Http, type HttpCall, type ReplySchema } from './http.ts'
-import {
-  nobody,
-  parseStoredSession,
-  sessionConfigKey,
-  signedOut,
-  type StoredSession,
-} from './stored-session.ts'
+import type { ClientStorage, StoredSpace } from '../storage/index.ts'
+import { createAccountSeals, type KeptAccount } from './account-seals.ts'
+import { noReply, type Http, type HttpCall, type KeptReplies, type ReplySchema } from './http.ts'
+import { readPages } from './read-pages.ts'
+import type { SessionStore } from './session-store.ts'
+import { nobody, type StoredSession } from './stored-session.ts'
 
 export interface AccessToken {
   readonly token: string
@@ -25,37 +32,60 @@ export interface AccessToken {
  */
 export interface Account {
   readonly user: User | null
-  /** The user whose synced spaces are listed: also after the session has expired. Null after a sign-out. */
-  readonly ownerId: UserId | null
+  /** Nobody is signed in, and the last session ended by itself: nobody signed out here. */
+  readonly hasEnded: boolean
   onUser(listener: (user: User | null) => void): () => void
-  /** Whether this account was deleted on this device. Its spaces stay here, and are never sent again. */
-  isGone(userId: UserId): boolean
+  /** Whether a space may be shown, written and sent now: it is nobody's, or of the user who is signed in. */
+  mayUse(space: StoredSpace): boolean
+  /** Whether the space is of this user at this server. */
+  isOf(space: StoredSpace, userId: UserId): boolean
+  /** The name under which this server's values are stored in the storage's `config`. */
+  configKey(name: string): string
 
   /** Reads the stored session: at the start, and when another tab has signed in or out. */
   load(): Promise<void>
-  signUp(input: Credentials & { readonly name: string }): Promise<User>
+  signUp(input: Credentials & { readonly name: string; readonly invite?: string | undefined }): Promise<User>
+  registration(): Promise<Registration>
   signIn(input: Credentials): Promise<User>
-  signOut(everywhere: boolean): Promise<void>
+  /** With `forget`, also removes the user's spaces from this device, and rejects if the storage fails meanwhile. */
+  signOut(how: { readonly everywhere: boolean; readonly forget: boolean }): Promise<void>
   changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
-  deleteAccount(password: string): Promise<void>
+  deleteAccount(how: { readonly password: string; readonly forget: boolean }): Promise<void>
+  /** The users whose spaces are being removed from this device. */
+  readonly forgetting: readonly UserId[]
+  /** Removes what a page that was closed meanwhile has left. */
+  finishForgetting(): Promise<void>
   /** Reports a sign-out to the server that could not be reported at the time. Never rejects: it is tried again. */
   finishSignOut(): Promise<void>
+
+  /** Other accounts that had the user's address and were signed in on this device: see `LostAccounts`. */
+  formerAccounts(): Promise<KeptAccount[]>
+  /** Nothing of a former account is here any more, or nobody has a claim to it. */
+  forgetFormer(userId: UserId): Promise<void>
 
   /** Returns a token that is valid for a while. Throws `unauthenticated` when nobody is signed in. */
   accessToken(): Promise<AccessToken>
   /** Forgets the access token, because the server refused it. */
   invalidate(): void
-  /** Makes a call in the user's name. Repeats it once with a fresh token if the first is refused. */
+  /**
+   * Makes a call in the user's name. Repeats it once with a fresh token if the first is refused. Throws `unauthenticated`
+   * if the user was signed out meanwhile, whatever the server answered.
+   */
   call<T>(call: HttpCall, reply: ReplySchema<T>): Promise<T>
+  /** The user's spaces on the server, oldest first. Throws as `call` does. */
+  listSpaces(): Promise<SpaceSummary[]>
 }
 
 export interface AccountDeps {
   readonly http: Http
-  readonly storage: ClientStorage
+  readonly storage: Pick<ClientStorage, 'getConfig' | 'putConfig'>
+  readonly sessions: SessionStore
   readonly runtime: Runtime
   readonly kind: 'cookie' | 'storage'
   /** Runs one task at a time over all tabs: a refresh token can be used only once. */
   readonly exclusive: <T>(task: () => Promise<T>) => Promise<T>
+  /** Removes a user's spaces from this device. Repeating it is harmless. */
+  readonly forget: (userId: UserId) => Promise<void>
   /** Called when the stored session has changed and the other tabs have to load it. */
   readonly onStored: () => void
 }
@@ -74,19 +104,20 @@ function notRenewed({ message }: SyncError): SyncError {
   return new SyncError('internal', `The server does not renew the session of this page (“${message}”)`)
 }
 
-export function createAccount({ http, storage, runtime, kind, exclusive, onStored }: AccountDeps): Account {
+export function createAccount(deps: AccountDeps): Account {
+  const { http, storage, sessions, runtime, kind, exclusive, onStored } = deps
   const listeners = createListeners<User | null>()
+  const seals = createAccountSeals(storage, sessions)
   let stored: StoredSession = nobody
   let access: { token: string; fetchedAt: number; renewAfterMs: number } | null = null
   let refreshing: Promise<AccessToken> | null = null
-
-  const readStored = async (): Promise<StoredSession> =>
-    parseStoredSession(await storage.getConfig(sessionConfigKey))
+  /** The pages of the user's list of spaces. */
+  let keptPages: KeptReplies = new Map()
 
   async function store(next: StoredSession): Promise<void> {
     // With the refresh token in a cookie, a renewal changes nothing here, and must not fail on a full disk.
     if (JSON.stringify(next) === JSON.stringify(stored)) return
-    await storage.putConfig(sessionConfigKey, next)
+    await sessions.write(next)
     adopt(next)
     onStored()
   }
@@ -96,28 +127,40 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
     // The same object until something about the user changes: a framework compares it by identity.
     const isSame = JSON.stringify(before) === JSON.stringify(next.user)
     stored = isSame ? { ...next, user: before } : next
-    if (before?.id !== next.user?.id) access = null
+    if (before?.id !== next.user?.id) {
+      access = null
+      keptPages = new Map()
+    }
     if (!isSame) listeners.emit(next.user)
   }
+
+  const isOf = (space: StoredSpace, userId: UserId): boolean =>
+    space.userId === userId && sessions.isOurs(space)
 
   const tokenKind = kind === 'cookie' ? 'cookie' : 'body'
 
   async function authenticate(path: string, body: Credentials & { readonly name?: string }): Promise<User> {
     return exclusive(async () => {
-      adopt(await readStored())
+      adopt(await sessions.read())
+      // Only a server that has lost the account makes anything of its seal.
+      const seal = body.name === undefined ? undefined : await seals.find(body.email)
       const reply = await http.call(
-        { method: 'POST', path, body: { ...body, session: tokenKind } },
+        { method: 'POST', path, body: { ...body, session: tokenKind, ...(seal !== undefined && { seal }) } },
         sessionSchema,
       )
-      await accept(reply)
+      await accept(reply, true)
       return reply.user
     })
   }
 
-  async function accept(reply: SessionReply): Promise<AccessToken> {
+  async function accept(reply: SessionReply, isNew = false): Promise<AccessToken> {
     const { user, accessToken: token, expiresInMs } = reply
     const refreshToken = reply.refreshToken ?? null
-    await store({ ...stored, user, lastUserId: user.id, refreshToken, owesSignOut: false })
+    // Whoever signs in again before everything was forgotten keeps what is left.
+    const forgetting = stored.forgetting.filter((id) => id !== user.id)
+    await store({ ...stored, user, lastUserId: user.id, refreshToken, owesSignOut: false, forgetting })
+    // On a full disk, the next renewal tries again.
+    await seals.keep(reply, isNew).catch(() => {})
     access = {
       token,
       fetchedAt: runtime.now(),
@@ -129,7 +172,10 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
   const refresh = (): Promise<AccessToken> =>
     exclusive(async () => {
       // Another tab may have refreshed or signed out while this one waited for its turn.
-      adopt(await readStored())
+      adopt(await sessions.read())
+      // Whoever is told that somebody signed in asks for a token before the sign-in has put its own down.
+      const present = presentToken()
+      if (present !== undefined) return present
       if (stored.user === null) throw new SyncError('unauthenticated', 'Nobody is signed in')
       const body = stored.refreshToken === null ? {} : { refreshToken: stored.refreshToken }
       try {
@@ -138,35 +184,67 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
         )
       } catch (error) {
         if (error instanceof SyncError && error.code === 'unauthenticated') {
-          await store({ ...signedOut(stored), lastUserId: stored.user?.id ?? null })
+          await store({ ...signedOut(), lastUserId: stored.user?.id ?? null })
         }
         throw error instanceof SyncError && error.code === 'forbidden' ? notRenewed(error) : error
       }
     })
 
+  /** The token that is at hand, if it is not to be renewed. */
+  function presentToken(): AccessToken | undefined {
+    if (access === null) return undefined
+    const age = runtime.now() - access.fetchedAt
+    // A negative age means that the clock was set back, and says nothing about the token.
+    if (age < 0 || age >= access.renewAfterMs) return undefined
+    return { token: access.token, renewInMs: access.renewAfterMs - age }
+  }
+
   async function accessToken(): Promise<AccessToken> {
-    if (access !== null) {
-      const age = runtime.now() - access.fetchedAt
-      // A negative age means that the clock was set back, and says nothing about the token.
-      if (age >= 0 && age < access.renewAfterMs) {
-        return { token: access.token, renewInMs: access.renewAfterMs - age }
-      }
-    }
+    const present = presentToken()
+    if (present !== undefined) return present
     refreshing ??= refresh().finally(() => (refreshing = null))
     return refreshing
   }
 
-  /** Runs a call, and repeats it once with a fresh token if the first is refused. */
+  /** What was asked by one user is neither asked nor answered for another who has signed in meanwhile. */
+  function requireUser(asking: User): void {
+    if (stored.user?.id === asking.id) return
+    throw new SyncError('unauthenticated', `${asking.name} is no longer signed in on this device`)
+  }
+
+  /** Runs a call of the present user, and repeats it once with a fresh token if the first is refused. */
   async function withToken<T>(run: (token: string) => Promise<T>): Promise<T> {
-    const { token } = await accessToken()
+    const asking = stored.user
+    const ownToken = async (): Promise<string> => {
+      const { token } = await accessToken()
+      if (asking !== null) requireUser(asking)
+      return token
+    }
+    const token = await ownToken()
     try {
       return await run(token)
     } catch (error) {
       if (!(error instanceof SyncError) || error.code !== 'unauthenticated') throw error
       if (access?.token === token) access = null
-      return run((await accessToken()).token)
+      return run(await ownToken())
     }
   }
+
+  async function callAsUser<T>(call: HttpCall, reply: ReplySchema<T>): Promise<T> {
+    const asking = stored.user
+    const answer = await withToken((token) => http.call({ ...call, token }, reply))
+    if (asking !== null) requireUser(asking)
+    return answer
+  }
+
+  /** The session after its end. What is to be forgotten still is. */
+  const signedOut = (): StoredSession => ({ ...nobody, forgetting: stored.forgetting })
+
+  /** Those who are to be forgotten, with one more: what somebody asked before may not be done yet. */
+  const alsoForgetting = (userId: UserId): UserId[] => [
+    userId,
+    ...stored.forgetting.filter((id) => id !== userId),
+  ]
 
   /**
    * Makes a call that ends the present session, while no tab refreshes. The server cuts this device's socket before it
@@ -180,7 +258,7 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
     const asking = stored.user
     await withToken((token) =>
       exclusive(async () => {
-        adopt(await readStored())
+        adopt(await sessions.read())
         if (stored.user === null) throw new SyncError('unauthenticated', 'Nobody is signed in')
         if (stored.user.id !== asking?.id) {
           throw new SyncError('forbidden', 'Somebody else has signed in on this device')
@@ -188,6 +266,15 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
         await then(await http.call({ ...call, token }, reply), asking.id)
       }),
     )
+  }
+
+  /** Removes the spaces that are to be forgotten, then the note of it, one user after the other. */
+  async function forgetStored(): Promise<void> {
+    for (const userId of stored.forgetting) {
+      await deps.forget(userId)
+      await seals.forget(userId)
+      await store({ ...stored, forgetting: stored.forgetting.filter((id) => id !== userId) })
+    }
   }
 
   /** Reports a sign-out that is stored. If the server cannot be reached, it stays to be reported later. */
@@ -199,53 +286,82 @@ export function createAccount({ http, storage, runtime, kind, exclusive, onStore
     } catch (error) {
       if (error instanceof SyncError && error.code === 'unavailable') return
     }
-    await store(signedOut(stored))
+    await store(signedOut())
   }
 
   return {
     get user() {
       return stored.user
     },
-    get ownerId() {
-      return stored.user?.id ?? stored.lastUserId
+    get hasEnded() {
+      return stored.user === null && stored.lastUserId !== null
     },
     onUser: (listener) => listeners.add(listener),
-    isGone: (userId) => stored.goneUserIds.includes(userId),
+    mayUse: (space) => space.userId === null || (stored.user !== null && isOf(space, stored.user.id)),
+    isOf,
+    configKey: (name) => sessions.configKey(name),
     async load() {
-      adopt(await readStored())
+      adopt(await sessions.read())
     },
     signUp: (input) => authenticate('/api/auth/register', input),
+    registration: () => http.call({ method: 'GET', path: '/api/auth/registration' }, registrationSchema),
     signIn: (input) => authenticate('/api/auth/login', input),
-    signOut: (everywhere) =>
+    signOut: ({ everywhere, forget }) =>
       exclusive(async () => {
-        adopt(await readStored())
+        adopt(await sessions.read())
         const { refreshToken, user } = stored
         if (user === null) return
         // Stored first: this device is signed out in any case.
-        await store({ ...signedOut(stored), refreshToken, owesSignOut: true })
-        await reportSignOut(everywhere)
+        const forgetting = forget ? alsoForgetting(user.id) : stored.forgetting
+        await store({ ...nobody, refreshToken, owesSignOut: true, forgetting })
+        // The server may be slow to answer. Nothing here waits for it.
+        const [forgotten] = await Promise.allSettled([forgetStored(), reportSignOut(everywhere)])
+        if (forgotten.status === 'rejected') throw forgotten.reason
       }),
     changePassword: (input) =>
       endingSession(
         { method: 'POST', path: '/api/auth/change-password', body: { ...input, session: tokenKind } },
         sessionSchema,
-        async (reply) => void (await accept(reply)),
+        async (reply) => void (await accept(reply, true)),
       ),
-    deleteAccount: (password) =>
+    deleteAccount: ({ password, forget }) =>
       endingSession(
         { method: 'POST', path: '/api/auth/delete-account', body: { password } },
         noReply,
-        (_, userId) => store({ ...signedOut(stored), goneUserIds: [...stored.goneUserIds, userId] }),
+        async (_, userId) => {
+          await store({ ...nobody, forgetting: forget ? alsoForgetting(userId) : stored.forgetting })
+          await seals.forget(userId).catch(() => {})
+          await forgetStored()
+        },
       ),
+    get forgetting() {
+      return stored.forgetting
+    },
+    finishForgetting: () =>
+      exclusive(async () => {
+        adopt(await sessions.read())
+        await forgetStored()
+      }),
     finishSignOut: () =>
       exclusive(async () => {
-        adopt(await readStored())
+        adopt(await sessions.read())
         if (stored.owesSignOut) await reportSignOut(false)
       }).catch(() => {}),
+    formerAccounts: async () => (stored.user === null ? [] : seals.othersOf(stored.user)),
+    forgetFormer: (userId) => seals.forget(userId),
     accessToken,
     invalidate() {
       access = null
     },
-    call: (call, reply) => withToken((token) => http.call({ ...call, token }, reply)),
+    call: callAsUser,
+    async listSpaces() {
+      const asking = stored.user
+      const callAsBefore: typeof callAsUser = async (call, reply) => {
+        if (asking !== null) requireUser(asking)
+        return callAsUser(call, reply)
+      }
+      const pages = await readPages(callAsBefore, '/api/spaces', spaceListSchema, keptPages)
+      return pages.flatMap(({ spaces }) => spaces)
+    },
   }
 }

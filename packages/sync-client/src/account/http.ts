@@ -2,12 +2,17 @@ import { errorResponseSchema, messageOf, SyncError } from '@t69/protocol'
 
 import { onServer, type Runtime } from '../runtime/index.ts'
 
+/** Replies by path, with the ETag under which the server knows them. */
+export type KeptReplies = Map<string, { readonly etag: string; readonly json: unknown }>
+
 export interface HttpCall {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** Such as `/api/spaces`. */
   readonly path: string
   readonly body?: unknown
   readonly token?: string
+  /** Where the reply is kept: while it is the same, the server does not send it again. */
+  readonly kept?: KeptReplies
 }
 
 /** The part of a zod schema that parsing a reply needs. */
@@ -31,8 +36,9 @@ export const noReply: ReplySchema<null> = { safeParse: () => ({ success: true, d
 
 export function createHttp(url: string, fetchImpl: typeof fetch, runtime: Runtime): Http {
   return {
-    async call({ method, path, body, token }, reply) {
-      const { status, ok, json } = await withDeadline(runtime, async (signal) => {
+    async call({ method, path, body, token, kept }, reply) {
+      const known = kept?.get(path)
+      const { status, ok, etag, json } = await withDeadline(runtime, async (signal) => {
         const response = await fetchImpl(onServer(url, path), {
           method,
           signal,
@@ -40,10 +46,13 @@ export function createHttp(url: string, fetchImpl: typeof fetch, runtime: Runtim
           headers: {
             ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
             ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(known === undefined ? {} : { 'if-none-match': known.etag }),
           },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         })
-        return { status: response.status, ok: response.ok, json: await jsonOf(response) }
+        if (known !== undefined && response.status === 304) return { status: 304, ok: true, json: known.json }
+        const etag = response.headers.get('etag')
+        return { status: response.status, ok: response.ok, etag, json: await jsonOf(response) }
       })
       if (!ok) {
         const refusal = errorResponseSchema.safeParse(json)
@@ -51,7 +60,10 @@ export function createHttp(url: string, fetchImpl: typeof fetch, runtime: Runtim
         throw new SyncError('unavailable', `The server answered ${method} ${path} with status ${status}`)
       }
       const parsed = reply.safeParse(json)
-      if (parsed.success) return parsed.data
+      if (parsed.success) {
+        if (typeof etag === 'string') kept?.set(path, { etag, json })
+        return parsed.data
+      }
       throw new SyncError('unavailable', `The answer to ${method} ${path} is not from a t69 server`)
     },
   }

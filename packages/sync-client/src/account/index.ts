@@ -1,3 +1,5 @@
 export { createAccount, type AccessToken, type Account } from './account.ts'
-export { createHttp, noReply, type ReplySchema } from './http.ts'
-export { createSpaceDirectory, type SpaceDirectory } from './space-directory.ts'
+export { createSessionStore } from './session-store.ts'
+export { createHttp, noReply, type Http, type HttpCall, type ReplySchema } from './http.ts'
+export { readPages } from './read-pages.ts'
+export { createSpaceDirectory, refuseLocked, type SpaceDirectory } from './space-directory.ts'

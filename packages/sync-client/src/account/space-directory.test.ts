@@ -1,4 +1,4 @@
-import { userSchema, type SpaceId, type SpaceSummary } from '@t69/protocol'
+import { userSchema, type SpaceId, type SpaceIdentity, type SpaceSummary } from '@t69/protocol'
 import { expect, it } from 'vitest'
 
 import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
@@ -8,6 +8,7 @@ import { createSpaceDirectory } from './space-directory.ts'
 
 const space = (letter: string): SpaceSummary => ({
   id: letter.repeat(32) as SpaceId,
+  identity: letter.repeat(32) as SpaceIdentity,
   name: letter,
   role: 'owner',
   createdAt: letter.charCodeAt(0),
@@ -20,14 +21,12 @@ function setUp() {
   const questions: ((spaces: SpaceSummary[]) => void)[] = []
   const account = {
     user: user('a'),
-    get ownerId() {
-      return this.user.id
-    },
-    isGone: () => false,
-    call: () => new Promise((resolve) => questions.push((spaces) => resolve({ spaces }))),
+    mayUse: () => true,
+    configKey: (name: string) => name,
+    listSpaces: () => new Promise<SpaceSummary[]>((resolve) => questions.push(resolve)),
   }
   const directory = createSpaceDirectory({
-    url: 'http://127.0.0.1:1',
+    server: 'http://127.0.0.1:1/',
     storage: memoryStorage(),
     account: account as Partial<Account> as Account,
     runtime: createManualTime(0),

@@ -1,3 +1,4 @@
+import { spaceIdSchema } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import type { Space } from '../api.ts'
@@ -259,6 +260,134 @@ describe('A signed-out client', () => {
     await space.closeTree(treeId)
     await expect(space.loaded({ treeId })).rejects.toMatchObject({ code: 'not_found' })
     await expect(space.loaded({ treeId: '../etc' })).rejects.toMatchObject({ code: 'invalid_request' })
+  })
+
+  it('copies a space with all of its trees into one of its own, and leaves the original alone', async () => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.createSpace({ name: 'Notes' })
+    const chat = await space.createTree()
+    const treeId = space.treeIdOf(chat)
+    for (let n = 0; n < 100; n++) chat.root!.newNamedChild(`message ${n}`)
+    space.root.root!.newNamedChild('folder').newNamedChild('inside')
+    const before = [space.root.digest(), chat.digest()]
+    const copy = await client.copySpace(space.id, { name: 'My notes' })
+    expect(copy).toMatchObject({ name: 'My notes', status: { phase: 'local', pending: 0 } })
+    expect(copy.id).not.toBe(space.id)
+    expect(copy.root.root!.id).toBe(copy.id)
+    expect(copy.root.getVertexByPath('folder/inside')).toBeDefined()
+    expect((await copy.openTree(treeId)).digest()).toBe(chat.digest())
+    copy.root.root!.newNamedChild('only in the copy')
+    await copy.stored()
+    expect([space.root.digest(), chat.digest()]).toEqual(before)
+    expect((await client.listSpaces()).map(({ name }) => name)).toEqual(['Notes', 'My notes'])
+    await expect(client.copySpace('00'.repeat(16), { name: 'x' })).rejects.toMatchObject({
+      code: 'not_found',
+    })
+    await expect(client.copySpace(space.id, { name: ' ' })).rejects.toMatchObject({ code: 'invalid_request' })
+  })
+
+  it('lists no copy that was interrupted, and keeps the original', async () => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.createSpace({ name: 'Notes' })
+    await space.createTree()
+    await space.stored()
+    const append = storage.appendLocal.bind(storage)
+    let appends = 0
+    storage.appendLocal = async (...edits) => {
+      if (++appends > 1) throw new Error('the disk is full')
+      await append(...edits)
+    }
+    await expect(client.copySpace(space.id, { name: 'Copy' })).rejects.toThrow('the disk is full')
+    expect((await client.listSpaces()).map(({ name }) => name)).toEqual(['Notes'])
+    expect(space.root.root).toBeDefined()
+  })
+
+  it('imports trees into a new space, which opens like any other', async () => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const [chat, message, folder] = ['c', 'd', 'e'].map((digit) => digit.repeat(32)) as [
+      string,
+      string,
+      string,
+    ]
+    const id = await client.importSpace({
+      name: 'Notes',
+      trees: [
+        {
+          id: undefined,
+          vertices: [
+            { id: 'root', parentId: null, properties: { version: '0' } },
+            { id: folder, parentId: 'root', properties: { name: 'folder', tid: chat } },
+          ],
+        },
+        {
+          id: chat,
+          vertices: [
+            { id: 'root', parentId: null, properties: {} },
+            { id: message, parentId: 'root', properties: { text: 'Hello', at: { deep: [1, null] } } },
+          ],
+        },
+      ],
+    })
+    const space = await client.openSpace(id)
+    expect(space).toMatchObject({ name: 'Notes', status: { phase: 'local' } })
+    expect(space.root.root?.getProperty('version')).toBe('0')
+    expect(space.root.getVertexByPath('folder')?.getProperty('tid')).toBe(chat)
+    const tree = await space.openTree(chat)
+    expect(tree.root?.children.map((child) => child.getProperties())).toEqual([
+      { text: 'Hello', at: { deep: [1, null] } },
+    ])
+    tree.root?.newNamedChild('more')
+    await space.stored()
+  })
+
+  it.each([
+    [
+      'a vertex before its parent',
+      [
+        { id: 'root', parentId: null },
+        { id: 'a'.repeat(32), parentId: 'b' },
+      ],
+    ],
+    ['a key that no tree can hold', [{ id: 'root', parentId: null, properties: { 'a@b': 1 } }]],
+    [
+      'an id of another kind',
+      [
+        { id: 'root', parentId: null },
+        { id: '__proto__', parentId: 'root' },
+      ],
+    ],
+    ['no root', []],
+  ])('leaves nothing of an import with %s', async (_what, vertices) => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const good = { id: undefined, vertices: [{ id: 'root', parentId: null, properties: {} }] }
+    const bad = { id: 'c'.repeat(32), vertices: vertices.map((it) => ({ properties: {}, ...it })) }
+    const written = new Set<string>()
+    const append = storage.appendLocal.bind(storage)
+    storage.appendLocal = (spaceId, ops) => append(spaceId, ops).then(() => void written.add(spaceId))
+    await expect(client.importSpace({ name: 'Notes', trees: [good, bad] })).rejects.toMatchObject({
+      code: 'invalid_request',
+    })
+    expect(await client.listSpaces()).toEqual([])
+    for (const id of written) expect(await storage.listTrees(spaceIdSchema.parse(id))).toEqual([])
+    expect(written.size).toBe(1)
+  })
+
+  it('leaves nothing of an import that is aborted', async () => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const aborting = new AbortController()
+    function* trees() {
+      yield { id: undefined, vertices: [{ id: 'root', parentId: null, properties: {} }] }
+      aborting.abort(new Error('enough'))
+      yield { id: 'c'.repeat(32), vertices: [{ id: 'root', parentId: null, properties: {} }] }
+    }
+    await expect(
+      client.importSpace({ name: 'Notes', trees: trees() }, { signal: aborting.signal }),
+    ).rejects.toThrow('enough')
+    expect(await client.listSpaces()).toEqual([])
   })
 
   it('neither lists nor edits a deleted space', async () => {

@@ -1,6 +1,7 @@
 import { spaceIdSchema, SyncError, type SpaceId, type User } from '@t69/protocol'
 import { z } from 'zod'
 
+import type { Account } from '../account/index.ts'
 import type { SyncClient } from '../api.ts'
 import { createListeners, parseInput, parseServerUrl } from '../runtime/index.ts'
 import { createPageJournal, noJournal, type ClientStorage, type JournalStore } from '../storage/index.ts'
@@ -62,9 +63,20 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     spacesListeners.clear()
   }
 
+  /** Whoever has signed in can edit the spaces again that they held before. */
+  async function enter(signIn: (account: Account) => Promise<User>): Promise<User> {
+    const opened = await started()
+    const user = await signIn(opened.account)
+    await opened.unlocked()
+    return user
+  }
+
   return {
     get user() {
       return tab?.account.user ?? null
+    },
+    get sessionEnded() {
+      return tab?.account.hasEnded ?? false
     },
     get volatileReason() {
       return tab?.storage.volatileReason ?? null
@@ -72,15 +84,25 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     onUser: (listener) => userListeners.add(listener),
     onSpaces: (listener) => spacesListeners.add(listener),
     ready,
-    signUp: async (input) => (await started()).account.signUp(input),
-    signIn: async (input) => (await started()).account.signIn(input),
-    signOut: async (how) => (await started()).account.signOut(how?.everywhere ?? false),
+    signUp: (input) => enter((account) => account.signUp(input)),
+    registration: async () => (await started()).account.registration(),
+    signIn: (input) => enter((account) => account.signIn(input)),
+    signOut: async ({ everywhere = false, forget = false } = {}) =>
+      (await started()).account.signOut({ everywhere, forget }),
+    unsent: async () => (await started()).unsent(),
+    lostAccounts: async () => (await started()).lostAccounts.list(),
+    takeOver: async (userId) => (await started()).lostAccounts.takeOver(userId),
     changePassword: async (input) => (await started()).account.changePassword(input),
-    deleteAccount: async ({ password }) => (await started()).account.deleteAccount(password),
+    deleteAccount: async ({ password, forget = false }) =>
+      (await started()).account.deleteAccount({ password, forget }),
     createSpace: async ({ name }) => (await started()).createSpace(name),
     listSpaces: async () => (await started()).directory.list(),
     openSpace: async (spaceId) => (await started()).openSpace(parseSpaceId(spaceId)),
+    copySpace: async (spaceId, { name }) => (await started()).copySpace(parseSpaceId(spaceId), name),
+    importSpace: async ({ name, trees }, { signal } = {}) =>
+      (await started()).importSpace(name, trees, signal),
     deleteSpace: async (spaceId) => (await started()).deleteSpace(parseSpaceId(spaceId)),
+    previewInvite: async (token) => (await started()).previewInvite(token),
     acceptInvite: async (token) => (await started()).acceptInvite(token),
     close: () => (closing ??= close()),
     [asyncDisposeKey]: () => (closing ??= close()),

@@ -5,20 +5,36 @@ import { openTabSpace, type TabSpace, type TabSpaceDeps } from '../space/index.t
 import type { StoredSpace } from '../storage/index.ts'
 import type { SpaceMessage } from '../tabs/index.ts'
 
-/** The spaces that this tab has open. */
+/** The spaces that this tab has open, and those of them that are locked. */
 export interface OpenSpaces {
+  /** Also one that is locked. */
   get(spaceId: SpaceId): TabSpace | undefined
+  /** The ids of those that are not locked. */
   ids(): SpaceId[]
-  all(): Iterable<TabSpace>
+  /** Those that are not locked. */
+  all(): readonly TabSpace[]
   /** Opens a space that is stored here. `isNew`: it was just created, and has no tree yet. */
   open(found: StoredSpace, isNew: boolean): Promise<Space>
   hear(message: SpaceMessage, isOwn: boolean): void
+  /**
+   * Locks the spaces that the user who is signed in now may not use, and abandons those that are being forgotten.
+   * Resolves when the last edits are stored.
+   */
+  lock(): Promise<void>
+  /**
+   * Opens the locked spaces again that the user who is signed in now may use. Resolves when they are open. Never rejects: what
+   * cannot be read now is read when the app opens the space, and then reported.
+   */
+  unlock(): Promise<void>
   /** Closes all of them. Returns the errors of those whose last edits could not be stored. */
   close(): Promise<unknown[]>
 }
 
-/** `onChange` is called when a space was opened or closed. */
-export function createOpenSpaces(deps: Omit<TabSpaceDeps, 'onClosed'>, onChange: () => void): OpenSpaces {
+/** `onChange` is called when a space was opened or closed, locked or unlocked. */
+export function createOpenSpaces(
+  deps: Omit<TabSpaceDeps, 'onClosed' | 'onLockChanged'>,
+  onChange: () => void,
+): OpenSpaces {
   const spaces = new Map<SpaceId, TabSpace>()
 
   function remove(spaceId: SpaceId): void {
@@ -26,13 +42,19 @@ export function createOpenSpaces(deps: Omit<TabSpaceDeps, 'onClosed'>, onChange:
     onChange()
   }
 
+  const unlocked = (): [SpaceId, TabSpace][] => Array.from(spaces).filter(([, { isLocked }]) => !isLocked)
+
   return {
     get: (spaceId) => spaces.get(spaceId),
-    ids: () => [...spaces.keys()],
-    all: () => spaces.values(),
+    ids: () => unlocked().map(([spaceId]) => spaceId),
+    all: () => unlocked().map(([, space]) => space),
     open(found, isNew) {
       const spaceId = found.id
-      const made = openTabSpace(found, { ...deps, onClosed: () => remove(spaceId) }, { isNew })
+      const made = openTabSpace(
+        found,
+        { ...deps, onClosed: () => remove(spaceId), onLockChanged: onChange },
+        { isNew },
+      )
       spaces.set(spaceId, made)
       made.takeOver()
       onChange()
@@ -44,6 +66,20 @@ export function createOpenSpaces(deps: Omit<TabSpaceDeps, 'onClosed'>, onChange:
     hear(message, isOwn) {
       if ('spaceId' in message) spaces.get(message.spaceId)?.hear(message, isOwn)
       else for (const space of spaces.values()) space.hear(message, isOwn)
+    },
+    async lock() {
+      const { account } = deps
+      const { forgetting } = account
+      const locking: Promise<void>[] = []
+      for (const space of Array.from(spaces.values())) {
+        if (account.mayUse(space.record)) continue
+        if (forgetting.some((userId) => account.isOf(space.record, userId))) space.abandon()
+        else locking.push(space.lock())
+      }
+      await Promise.all(locking)
+    },
+    async unlock() {
+      await Promise.allSettled(Array.from(spaces.values(), (space) => space.unlock()))
     },
     async close() {
       const errors: unknown[] = []

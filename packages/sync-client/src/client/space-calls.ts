@@ -1,32 +1,56 @@
 import {
   createSpaceBodySchema,
+  invitePreviewSchema,
   randomHexId,
   rightsOf,
   spaceIdSchema,
   spaceSchema,
   SyncError,
+  type InvitePreview,
   type SpaceId,
   type SpaceSummary,
 } from '@t69/protocol'
 
-import { noReply, type Account, type SpaceDirectory } from '../account/index.ts'
-import type { Space } from '../api.ts'
+import { noReply, refuseLocked, type Account, type Http, type SpaceDirectory } from '../account/index.ts'
+import type { ImportedTree, Space } from '../api.ts'
 import { parseInput, type Runtime } from '../runtime/index.ts'
-import { isLocalUri, localUri, unsynced, type ClientStorage, type StoredSpace } from '../storage/index.ts'
+import {
+  isLocalUri,
+  localUri,
+  unsynced,
+  type ClientStorage,
+  type PageJournal,
+  type StoredSpace,
+} from '../storage/index.ts'
 import type { Tell } from '../tabs/index.ts'
+import { copyOps } from './copy-space.ts'
+import { importTrees } from './import-space.ts'
 import type { OpenSpaces } from './open-spaces.ts'
 
 /** The calls of the client's API that create, open, delete and join spaces. */
 export interface SpaceCalls {
   createSpace(name: string): Promise<Space>
   openSpace(spaceId: SpaceId): Promise<Space>
+  copySpace(spaceId: SpaceId, name: string): Promise<Space>
+  importSpace(
+    name: string,
+    trees: AsyncIterable<ImportedTree> | Iterable<ImportedTree>,
+    signal: AbortSignal | undefined,
+  ): Promise<SpaceId>
   deleteSpace(spaceId: SpaceId): Promise<void>
+  /** Removes a space from this device alone. */
+  removeHere(spaceId: SpaceId): Promise<void>
+  previewInvite(token: string): Promise<InvitePreview>
   acceptInvite(token: string): Promise<SpaceSummary>
 }
 
 export interface SpaceCallsDeps {
+  /** The server's normal address: see `parseServerUrl`. */
+  readonly server: string
   readonly storage: ClientStorage
+  readonly journal: PageJournal
   readonly runtime: Runtime
+  readonly http: Http
   readonly account: Account
   readonly directory: SpaceDirectory
   readonly spaces: OpenSpaces
@@ -36,13 +60,15 @@ export interface SpaceCallsDeps {
 }
 
 export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
-  const { storage, account, directory, spaces, tell } = deps
+  const { server, storage, journal, account, directory, spaces, tell } = deps
 
   /** Deletes the space from the server, if it is there and the user may delete it. */
   async function deleteEverywhere(spaceId: SpaceId, found: StoredSpace | undefined): Promise<void> {
     if (found?.userId === null || (found !== undefined && isLocalUri(found.uri))) return
-    // If only the server has the space, the server decides whether the user may delete it.
-    if (found !== undefined && !rightsOf(directory.roleOf(spaceId)).delete) return
+    // If only the server has the space, the server decides whether the user may delete it. The role is that in this space:
+    // another one that has its id there is not deleted.
+    const identity = (await storage.getSyncState(spaceId))?.identity ?? null
+    if (found !== undefined && !rightsOf(directory.roleOf(spaceId, identity)).delete) return
     if (account.user === null) return
     await account
       .call({ method: 'DELETE', path: `/api/spaces/${spaceId}` }, noReply)
@@ -52,36 +78,105 @@ export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
     await directory.forget(spaceId)
   }
 
+  async function removeHere(spaceId: SpaceId): Promise<void> {
+    spaces.get(spaceId)?.abandon()
+    await deps.stopSync(spaceId)
+    await storage.deleteSpace(spaceId)
+    journal.forget(spaceId)
+    tell({ type: 'space-deleted', spaceId })
+  }
+
+  /** Returns the record of a new space of the user, which is not stored yet. */
+  function newSpace(givenName: string): StoredSpace {
+    const name = parseInput(createSpaceBodySchema.shape.name, givenName, 'name')
+    const id = spaceIdSchema.parse(randomHexId())
+    const userId = account.user?.id ?? null
+    const owner = userId === null ? { userId } : { userId, server }
+    return { id, uri: localUri(id), name, createdAt: new Date(deps.runtime.now()), ...owner }
+  }
+
+  /** Stores a new space, last of all what belongs to it: one that is interrupted before is in no list. */
+  async function store(made: StoredSpace): Promise<void> {
+    if (made.userId !== null) await storage.putSyncState(made.id, unsynced)
+    await storage.putSpace(made)
+    // Somebody else has signed in or out meanwhile.
+    if (!account.mayUse(made)) await storage.deleteSpace(made.id)
+    refuseLocked(account, made)
+  }
+
+  /** Whether what this device has under the id of a space is certainly not that space. */
+  async function isOther(stored: StoredSpace, { id, identity }: SpaceSummary): Promise<boolean> {
+    const known = (await storage.getSyncState(id))?.identity ?? null
+    return stored.userId === null || (known !== null && known !== identity)
+  }
+
+  async function openSpace(spaceId: SpaceId): Promise<Space> {
+    // If the space is being closed, its last edits may not be on the disk yet.
+    await spaces.get(spaceId)?.closing?.catch(() => {})
+    await spaces.get(spaceId)?.unlock()
+    const before = spaces.get(spaceId)
+    if (before?.isLocked === false) return before.space
+    const found = await directory.find(spaceId)
+    refuseLocked(account, found)
+    const meanwhile = spaces.get(spaceId)
+    if (meanwhile === undefined) return spaces.open(found, false)
+    return meanwhile.isLocked ? openSpace(spaceId) : meanwhile.space
+  }
+
   return {
-    async createSpace(given) {
-      const name = parseInput(createSpaceBodySchema.shape.name, given, 'name')
-      const id = spaceIdSchema.parse(randomHexId())
-      const userId = account.user?.id ?? null
-      const createdAt = new Date(deps.runtime.now())
-      const made: StoredSpace = { id, uri: localUri(id), name, createdAt, userId }
-      await storage.putSpace(made)
-      if (userId !== null) await storage.putSyncState(id, unsynced)
+    async createSpace(name) {
+      const made = newSpace(name)
+      await store(made)
       const space = await spaces.open(made, true)
       tell({ type: 'spaces-changed' })
       return space
     },
-    async openSpace(spaceId) {
-      // If the space is being closed, its last edits may not be on the disk yet.
-      await spaces.get(spaceId)?.closing?.catch(() => {})
-      const before = spaces.get(spaceId)
-      if (before !== undefined) return before.space
-      const found = await directory.find(spaceId)
-      return spaces.get(spaceId)?.space ?? spaces.open(found, false)
+    openSpace,
+    async copySpace(spaceId, name) {
+      const made = newSpace(name)
+      await spaces.get(spaceId)?.stored()
+      const found = await storage.getSpace(spaceId)
+      if (found === undefined) throw new SyncError('not_found', 'This device has no such space')
+      refuseLocked(account, found)
+      await copyOps(storage, spaceId, made.id).catch(async (error: unknown) => {
+        await storage.deleteSpace(made.id).catch(() => {})
+        throw error
+      })
+      await store(made)
+      const space = await spaces.open(made, false)
+      tell({ type: 'spaces-changed' })
+      return space
+    },
+    async importSpace(name, trees, signal) {
+      const made = newSpace(name)
+      try {
+        await importTrees(storage, made.id, trees, signal)
+        signal?.throwIfAborted()
+      } catch (error) {
+        await storage.deleteSpace(made.id).catch(() => {})
+        throw error
+      }
+      await store(made)
+      tell({ type: 'spaces-changed' })
+      return made.id
     },
     async deleteSpace(spaceId) {
       const found = await storage.getSpace(spaceId)
+      if (found !== undefined) refuseLocked(account, found)
       const mayBeOnServer = found?.userId !== null
-      if (mayBeOnServer && directory.roleOf(spaceId) === null) await directory.list()
+      if (mayBeOnServer && directory.roleOf(spaceId, null) === null) await directory.list()
       await deleteEverywhere(spaceId, found)
-      spaces.get(spaceId)?.abandon()
-      await deps.stopSync(spaceId)
-      await storage.deleteSpace(spaceId)
-      tell({ type: 'space-deleted', spaceId })
+      await removeHere(spaceId)
+    },
+    removeHere,
+    async previewInvite(token) {
+      const call = { method: 'POST', path: '/api/invites/preview', body: { token } } as const
+      if (account.user === null) return deps.http.call(call, invitePreviewSchema)
+      // Whoever has lost the session meanwhile is answered as anybody.
+      return account.call(call, invitePreviewSchema).catch((error: unknown) => {
+        if (!(error instanceof SyncError) || error.code !== 'unauthenticated') throw error
+        return deps.http.call(call, invitePreviewSchema)
+      })
     },
     async acceptInvite(token) {
       const summary = await account.call(
@@ -91,6 +186,11 @@ export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
       await directory.remember(summary)
       tell({ type: 'rejoin', spaceId: summary.id })
       tell({ type: 'spaces-changed' })
+      const stored = await storage.getSpace(summary.id)
+      if (stored !== undefined && (await isOther(stored, summary))) {
+        const message = `This device has another space, “${stored.name ?? ''}”, in the place of “${summary.name}”`
+        throw new SyncError('other_space', message)
+      }
       return summary
     },
   }

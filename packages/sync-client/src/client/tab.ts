@@ -1,15 +1,17 @@
-import type { User } from '@t69/protocol'
+import type { User, UserId } from '@t69/protocol'
 
 import {
   createAccount,
   createHttp,
+  createSessionStore,
   createSpaceDirectory,
   type Account,
   type SpaceDirectory,
 } from '../account/index.ts'
-import { createSocketIoTransport } from '../link/index.ts'
-import { reportUncaught, systemRuntime } from '../runtime/index.ts'
-import type { ClientStorage, PageJournal } from '../storage/index.ts'
+import type { UnsentSpace } from '../api.ts'
+import { createLazySocketIo } from '../link/index.ts'
+import { parseServerUrl, reportUncaught, systemRuntime } from '../runtime/index.ts'
+import { isLocalUri, type ClientStorage, type PageJournal, type StoredSpace } from '../storage/index.ts'
 import {
   concernsLeader,
   concernsSpaces,
@@ -21,6 +23,7 @@ import {
   type Tabs,
 } from '../tabs/index.ts'
 import { createLeading } from './leading.ts'
+import { createLostAccounts, type LostAccounts } from './lost-accounts.ts'
 import { createOpenSpaces } from './open-spaces.ts'
 import type { SyncClientOptions } from './options.ts'
 import { isVisible, onPageEvents } from './page-events.ts'
@@ -31,6 +34,10 @@ export interface Tab extends SpaceCalls {
   readonly storage: ClientStorage
   readonly account: Account
   readonly directory: SpaceDirectory
+  /** Resolves when the locked spaces of the user who is signed in are open again. Never rejects. */
+  unlocked(): Promise<void>
+  unsent(): Promise<UnsentSpace[]>
+  readonly lostAccounts: LostAccounts
   close(): Promise<void>
 }
 
@@ -50,13 +57,18 @@ export async function createTab(
   const {
     url,
     runtime = systemRuntime,
-    transport = createSocketIoTransport(url, { now: () => runtime.now() }),
+    transport = createLazySocketIo(url, { now: () => runtime.now() }),
   } = options
+  const server = parseServerUrl(url).href
   const http = createHttp(url, options.fetch ?? ((input, init) => fetch(input, init)), runtime)
   // A page that may not store anything is probably refused cookies as well. If it is not, it must not leave one behind.
   const hasCookies = typeof document !== 'undefined' && storage.volatileReason === null
   const line = createTabLine(tabs)
   let closed = false
+  /** Resolves when the spaces of the user before are locked, and their last edits stored. */
+  let locked: Promise<void> = Promise.resolve()
+  /** Resolves when the locked spaces of the present user are open again. */
+  let unlocked: Promise<void> = Promise.resolve()
 
   const watch = createLeaderWatch(runtime, {
     ask: () => tell({ type: 'leader-asked' }),
@@ -65,24 +77,30 @@ export async function createTab(
   const account = createAccount({
     http,
     storage,
+    sessions: createSessionStore({
+      storage,
+      server,
+      pageOrigin: typeof location === 'undefined' ? null : location.origin,
+    }),
     runtime,
     kind: options.session ?? (hasCookies ? 'cookie' : 'storage'),
     exclusive: (task) => tabs.exclusive(task),
+    forget,
     onStored: () => tell({ type: 'session-stored' }),
   })
   const directory = createSpaceDirectory({
-    url,
+    server,
     storage,
     account,
     runtime,
     onRenamed: () => tell({ type: 'spaces-changed' }),
   })
   const spaces = createOpenSpaces(
-    { storage, journal, runtime, account, directory, tab: tabs.id, tell },
+    { server, storage, journal, runtime, account, directory, tab: tabs.id, tell, onUnusable },
     tellOpened,
   )
   const leading = createLeading({
-    url,
+    server,
     storage,
     transport,
     runtime,
@@ -92,6 +110,54 @@ export async function createTab(
     tell,
     takeOver: (spaceId) => spaces.get(spaceId)?.takeOver(),
   })
+
+  const calls = createSpaceCalls({
+    server,
+    storage,
+    journal,
+    http,
+    runtime,
+    account,
+    directory,
+    spaces,
+    tell,
+    stopSync: async (spaceId) => leading.engine?.forget(spaceId),
+  })
+
+  const spacesOf = async (userId: UserId): Promise<StoredSpace[]> =>
+    (await storage.listSpaces()).filter((space) => account.isOf(space, userId))
+
+  /** Removes the user's spaces, and the last known list of them, from this device. */
+  async function forget(userId: UserId): Promise<void> {
+    await locked
+    for (const { id } of await spacesOf(userId)) await calls.removeHere(id)
+    await directory.forgetUser(userId)
+  }
+
+  /** A space has become a user's in another tab. This tab may not have heard yet who is signed in. */
+  function onUnusable(): void {
+    void account
+      .load()
+      .then(() => spaces.lock())
+      .then(
+        () => listener.spacesChanged(),
+        () => {},
+      )
+  }
+
+  async function unsent(): Promise<UnsentSpace[]> {
+    const found: UnsentSpace[] = []
+    for (const { id, uri, name } of account.user === null ? [] : await spacesOf(account.user.id)) {
+      const shown = (await spaces.get(id)?.space.catch(() => undefined))?.status
+      const { pending, rejected } = await storage.countPending(id)
+      const state = await storage.getSyncState(id)
+      const isKnown = !isLocalUri(uri) && !(state?.reconciling === true && state.logId !== null)
+      // Edits that are not even on this device's disk are in the count of a space that is open.
+      const edits = isKnown ? Math.max(pending, shown?.pending ?? 0) + rejected : null
+      if (edits !== 0) found.push({ id, name: name ?? '', edits })
+    }
+    return found
+  }
 
   /** Sends a message to every party that it concerns, in this tab and in the others. */
   function tell(message: TabMessage): void {
@@ -148,9 +214,14 @@ export async function createTab(
   const { stored } = await journal.recover(storage)
   await account.load()
   line.onMessage((message) => hear(message, false))
+  // Not awaited: it waits for a tab that is still reporting a sign-out to the server. What fails is tried at the next start.
+  if (account.forgetting.length > 0) void account.finishForgetting().catch(() => {})
   account.onUser((user) => {
-    hear({ type: 'spaces-changed' }, true)
+    // The app first: what it stores before it returns is still in the spaces of the user before.
     listener.userChanged(user)
+    locked = spaces.lock()
+    unlocked = spaces.unlock()
+    hear({ type: 'spaces-changed' }, true)
   })
   const stopPageEvents = onPageEvents({
     wake(cause) {
@@ -165,6 +236,8 @@ export async function createTab(
       for (const space of spaces.all()) space.writeNow()
     },
     thaw() {
+      // Somebody may have signed out in another tab.
+      void account.load().catch(() => {})
       leading.engine?.wake('somebody')
       for (const space of spaces.all()) void space.reload().catch(() => {})
     },
@@ -187,15 +260,10 @@ export async function createTab(
     storage,
     account,
     directory,
-    ...createSpaceCalls({
-      storage,
-      runtime,
-      account,
-      directory,
-      spaces,
-      tell,
-      stopSync: async (spaceId) => leading.engine?.forget(spaceId),
-    }),
+    unlocked: () => unlocked,
+    unsent,
+    lostAccounts: createLostAccounts({ server, storage, account, tell }),
+    ...calls,
     async close() {
       const errors = await spaces.close()
       tellOpened()

@@ -1,16 +1,22 @@
 import {
   createSpaceBodySchema,
+  randomHexId,
+  registrationIdSchema,
+  rightsOf,
   spaceSchema,
   startOfText,
+  SyncError,
   type JsonValue,
+  type RegistrationId,
   type SpaceId,
+  type SpaceIdentity,
   type UserId,
 } from '@t69/protocol'
 
 import type { Account } from '../account/index.ts'
 import { createConnector, type Link, type Transport, type WakeCause } from '../link/index.ts'
 import type { Runtime } from '../runtime/index.ts'
-import { isLocalUri, serverUri, type ClientStorage, type StoredSpace } from '../storage/index.ts'
+import { serverUri, type ClientStorage, type KeptSeal, type StoredSpace } from '../storage/index.ts'
 import type { LeaderMessage, Tell } from '../tabs/index.ts'
 import type { ShownTree } from './judge-tree.ts'
 import { createWatchList } from './watch-list.ts'
@@ -32,7 +38,8 @@ export interface SyncEngine {
 }
 
 export interface SyncEngineDeps {
-  readonly url: string
+  /** The server's normal address: see `parseServerUrl`. */
+  readonly server: string
   readonly storage: ClientStorage
   readonly transport: Transport
   readonly runtime: Runtime
@@ -42,7 +49,7 @@ export interface SyncEngineDeps {
 
 /** `onSuperseded` is called when another tab has begun to lead and this one was not told. */
 export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void): SyncEngine {
-  const { url, runtime, account, tell } = deps
+  const { server, runtime, account, tell } = deps
   const storage = deps.storage.forLeader()
   /** The presence state of each space, shown again after each join. Kept when the space is not watched for a while. */
   const presence = new Map<SpaceId, JsonValue>()
@@ -55,6 +62,8 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
       link = next
       for (const space of spaces.all()) space.connected(next)
       void account.finishSignOut()
+      // Looked for again over the next connection.
+      void findLost().catch(() => {})
     },
     lost() {
       link = null
@@ -62,10 +71,9 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
     },
     notified: {
       'ops:appended': (payload) => spaces.get(payload.spaceId)?.appended(payload),
-      'ops:transient'(payload) {
-        if (spaces.get(payload.spaceId) !== undefined) tell({ type: 'transients-heard', ...payload })
-      },
+      'ops:transient': (payload) => spaces.get(payload.spaceId)?.transientsHeard(payload),
       'presence:changed': (payload) => spaces.get(payload.spaceId)?.presenceChanged(payload),
+      'space:sealed': (payload) => spaces.get(payload.spaceId)?.sealed(payload),
       'space:closed'({ spaceId, reason }) {
         spaces.get(spaceId)?.closed(reason)
         if (reason !== 'unavailable') tell({ type: 'spaces-changed' })
@@ -79,38 +87,67 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
   const spaces = createWatchList({
     storage,
     runtime,
+    isOf: (space, user) => account.isOf(space, user),
     onSuperseded,
-    watch: (found, saved) =>
-      watchSpace(
-        found.id,
-        { saved, registered: !isLocalUri(found.uri) },
-        {
-          storage,
-          runtime,
-          tell,
-          register: () => register(found.id),
-          renewSession: () => connector.renew(),
-          linkReport: () => connector.report,
-          presenceState: () => presence.get(found.id),
-          onSettled: () => void (spaces.isOpen(found.id) || spaces.align()),
-          onSuperseded: () => void (stopped || onSuperseded()),
-        },
-      ),
+    watch: (spaceId, start) =>
+      watchSpace(spaceId, start, {
+        storage,
+        runtime,
+        tell,
+        register: (seal) => register(spaceId, seal),
+        renewSession: () => connector.renew(),
+        linkReport: () => connector.report,
+        presenceState: () => presence.get(spaceId),
+        onRest: () => spaces.settled(spaceId),
+        onSettled: () => void (spaces.isOpen(spaceId) || spaces.align()),
+        onSuperseded: () => void (stopped || onSuperseded()),
+      }),
     onWatched(space) {
       space.linkChanged()
       if (link !== null) space.connected(link)
     },
   })
 
-  /** Registers a space that was created on this device, and stores the server's address as its own. */
-  async function register(spaceId: SpaceId): Promise<void> {
+  /** Registers a space that this device holds, and stores the server's address as its own. */
+  async function register(spaceId: SpaceId, seal: KeptSeal | null): Promise<SpaceIdentity> {
     const space = await storage.getSpace(spaceId)
-    if (space === undefined) return
-    const body = { id: spaceId, name: nameFor(space) }
-    await account.call({ method: 'POST', path: '/api/spaces', body }, spaceSchema)
-    const latest = await storage.getSpace(spaceId)
-    if (latest !== undefined) await storage.putSpace({ ...latest, uri: serverUri(url, spaceId) })
+    if (space === undefined) throw new SyncError('not_found', 'The space was deleted from this device')
+    const proof =
+      seal === null
+        ? { registration: await storage.keepRegistration(spaceId, newRegistration()) }
+        : { seal: seal.seal }
+    const body = { id: spaceId, name: nameFor(space), ...proof }
+    const { identity } = await account.call({ method: 'POST', path: '/api/spaces', body }, spaceSchema)
+    await storeServerUri(spaceId)
+    return identity
+  }
+
+  async function storeServerUri(spaceId: SpaceId): Promise<void> {
+    const space = await storage.getSpace(spaceId)
+    if (space !== undefined) await storage.putSpace({ ...space, uri: serverUri(server, spaceId) })
     tell({ type: 'spaces-changed' })
+  }
+
+  /** Registers the user's own spaces again that nobody has open and that a restored server has lost ([SI10]). */
+  async function findLost(): Promise<void> {
+    const owned: SpaceId[] = []
+    for (const { id, userId: owner } of await storage.listSpaces()) {
+      if (owner === null || owner !== userId || spaces.get(id) !== undefined) continue
+      const { seal } = await storage.getProof(id)
+      if (seal !== null && rightsOf(seal.role).own) owned.push(id)
+    }
+    if (owned.length === 0) return
+    const listed = await account.listSpaces()
+    const known = new Set(listed.map(({ id }) => id))
+    for (const id of owned) if (!known.has(id)) spaces.restore(id)
+  }
+
+  function choose(spaceId: SpaceId, identity: SpaceIdentity): void {
+    const space = spaces.get(spaceId)
+    if (space === undefined) return
+    space.choose(identity)
+    // If the storage fails here, the space has the address of a local one, and is registered all the same.
+    void storeServerUri(spaceId).catch(() => {})
   }
 
   function opened(tab: string, spaceIds: readonly SpaceId[]): void {
@@ -186,6 +223,8 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
           return void forget(message.spaceId)
         case 'rejoin':
           return spaces.get(message.spaceId)?.rejoin()
+        case 'other-chosen':
+          return choose(message.spaceId, message.identity)
         default:
           return message satisfies never
       }
@@ -203,6 +242,8 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
     },
   }
 }
+
+const newRegistration = (): RegistrationId => registrationIdSchema.parse(randomHexId())
 
 /**
  * The name under which the server takes a space. t69 had no limit before it synced, and a refusal would keep the space

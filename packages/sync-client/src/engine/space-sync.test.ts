@@ -1,6 +1,7 @@
 import {
   decodeBatch,
   encodeBatch,
+  userIdSchema,
   type Ack,
   type RequestName,
   type RequestReply,
@@ -9,13 +10,15 @@ import {
 import { expect, it } from 'vitest'
 
 import type { Link } from '../link/index.ts'
-import { logIdNumber, op, range, spaceId } from '../machine/testing/machine-world.ts'
+import { identityNumber, logIdNumber, op, range, spaceId } from '../machine/testing/machine-world.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { createManualTime, turns } from '../runtime/testing/manual-time.ts'
 import { unsynced } from '../storage/client-storage.ts'
 import type { ClientStorage } from '../storage/client-storage.ts'
 import { memoryStorage } from '../storage/memory-storage.ts'
 import { createSpaceSync } from './space-sync.ts'
+
+const identity = identityNumber(1)
 
 /** A server with an empty log, reached over connections that break after `carries` bytes each. */
 function brokenLink(carries: number) {
@@ -28,7 +31,7 @@ function brokenLink(carries: number) {
       const after = log.size
       const position = { logId, epoch, after, cursor: after, head: after }
       if (name === 'space:leave') return {}
-      if (name === 'space:join') return { ...position, cursor: after, role: 'editor' }
+      if (name === 'space:join') return { ...position, identity, cursor: after, role: 'editor' }
       if (!('batch' in payload) || !(payload.batch instanceof Uint8Array))
         throw new Error(`not asked: ${name}`)
       for (const { clock } of decodeBatch(payload.batch).ops) log.add(clock)
@@ -60,8 +63,9 @@ function syncOf(
   runtime: Runtime,
   onShow: (ops: readonly TreeOperation[]) => void = () => {},
 ) {
+  const userId = userIdSchema.parse('f'.repeat(32))
   const silent = {
-    register: async () => {},
+    register: async () => identity,
     renewSession() {},
     onChange() {},
     onSettled() {},
@@ -69,7 +73,7 @@ function syncOf(
   }
   return createSpaceSync(
     spaceId,
-    { saved: unsynced, registered: true },
+    { saved: { ...unsynced, identity }, registered: true, userId },
     { storage, runtime, onShow, ...silent },
   )
 }
@@ -112,7 +116,7 @@ it('a sync that is stopped during a write still shows the operations of that wri
   sync.connected(connect(() => {}))
   await turns()
   const { logId, epoch, after, cursor, ops } = range(0, [op(1), op(2)])
-  sync.appended({ spaceId, logId, epoch, after, cursor, batch: encodeBatch({ spaceId, ops }) })
+  sync.appended({ spaceId, logId, epoch, after, cursor, batch: encodeBatch({ spaceId, ops }), commits: [] })
   const stopping = sync.stop()
   finishWrite()
   await stopping

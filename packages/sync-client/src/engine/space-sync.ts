@@ -3,7 +3,10 @@ import {
   type ErrorBody,
   type NotificationPayload,
   type SpaceId,
+  type SpaceIdentity,
+  type SpaceSeal,
   type TreeOperation,
+  type UserId,
 } from '@t69/protocol'
 
 import type { Link } from '../link/index.ts'
@@ -12,26 +15,32 @@ import {
   step,
   type Effect,
   type LogRange,
+  type MachineStart,
   type Request,
   type SyncEvent,
   type SyncMachine,
   type Write,
 } from '../machine/index.ts'
 import { backoffMs, restAfterMs, type Runtime } from '../runtime/index.ts'
-import { SupersededError, type ClientStorage, type SyncState } from '../storage/index.ts'
-import { logRangeOf, sendRequest } from './space-requests.ts'
+import { SupersededError, type AttestedRun, type ClientStorage } from '../storage/index.ts'
+import { logRangeOf, sendRequest, type Register } from './space-requests.ts'
+
+/** What is known of a space when its syncing begins, and whose it is. */
+export type SyncStart = MachineStart & { readonly userId: UserId }
 
 export interface SpaceSyncDeps {
   readonly storage: ClientStorage
   readonly runtime: Runtime
-  /** Registers the space on the server and stores that it is registered. Repeating it is harmless. */
-  readonly register: () => Promise<void>
+  readonly register: Register
   readonly renewSession: () => void
-  /** Called with operations from the server after they are stored, in the log's order. */
-  readonly onShow: (ops: readonly TreeOperation[]) => void
+  /** Called with operations from the server, and who committed them, after they are stored, in the log's order. */
+  readonly onShow: (ops: readonly TreeOperation[], attested: readonly AttestedRun[]) => void
   readonly onChange: (machine: SyncMachine) => void
-  /** Called when the outbox, or the list of refused edits, may have changed. */
-  readonly onSettled: () => void
+  /**
+   * Called when the outbox, or the list of refused edits, may have changed, with the edits that the server has committed
+   * for this user.
+   */
+  readonly onSettled: (attested: readonly AttestedRun[]) => void
   /** Called when a write failed because another tab leads, and has written. */
   readonly onSuperseded: () => void
 }
@@ -43,6 +52,10 @@ export interface SpaceSync {
   disconnected(): void
   edited(): void
   appended(payload: NotificationPayload<'ops:appended'>): void
+  /** The space's members have changed. */
+  sealed(seal: SpaceSeal): void
+  /** The user has said that this device's copy is to go to the space of this identity. */
+  choose(identity: SpaceIdentity): void
   closed(reason: NotificationPayload<'space:closed'>['reason']): void
   /** Forgets a refusal and rejoins, for example after the user was invited again. */
   retry(): void
@@ -52,13 +65,9 @@ export interface SpaceSync {
   stop(): Promise<void>
 }
 
-export function createSpaceSync(
-  spaceId: SpaceId,
-  initial: { readonly saved: SyncState; readonly registered: boolean },
-  deps: SpaceSyncDeps,
-): SpaceSync {
+export function createSpaceSync(spaceId: SpaceId, initial: SyncStart, deps: SpaceSyncDeps): SpaceSync {
   const { storage, runtime } = deps
-  let machine = createSyncMachine(initial.saved, initial.registered)
+  let machine = createSyncMachine(initial)
   let link: Link | null = null
   let stopped = false
   let writing: Promise<void> = Promise.resolve()
@@ -103,7 +112,7 @@ export function createSpaceSync(
         return
       case 'show': {
         const startedAt = runtime.now()
-        deps.onShow(effect.ops)
+        deps.onShow(effect.ops, effect.attested)
         restMs = restAfterMs(runtime.now() - startedAt, effect.ops.length)
         return
       }
@@ -113,6 +122,9 @@ export function createSpaceSync(
           () => dispatch({ type: 'retry' }),
           backoffMs(effect.attempt, runtime, effect.retryAfterMs),
         )
+        return
+      case 'leave':
+        link?.request('space:leave', { spaceId }, () => {})
         return
       case 'renew-session':
         deps.renewSession()
@@ -134,29 +146,38 @@ export function createSpaceSync(
 
   async function write(write: Write): Promise<void> {
     if (write.kind === 'append' && restMs > 0) await rest()
+    let heldBack: boolean
     try {
-      await commit(write)
+      heldBack = await commit(write)
     } catch (error) {
       if (error instanceof SupersededError) deps.onSuperseded()
       dispatch({ type: 'write-failed', error: storageError(error) })
       return
     }
     // The operations are stored and covered by the cursor, so nobody will fetch them again: show them.
-    if (stopped && write.kind === 'append') deps.onShow(write.ops)
-    dispatch({ type: 'written' })
-    if (write.kind === 'settle' || write.kind === 'queue-missing') deps.onSettled()
+    if (stopped && write.kind === 'append') deps.onShow(write.ops, write.attested)
+    dispatch({ type: 'written', heldBack })
+    if (write.kind === 'settle') deps.onSettled(write.attested)
+    else if (write.kind === 'queue-missing') deps.onSettled([])
   }
 
-  async function commit(write: Write): Promise<void> {
+  /** Returns whether operations that the log lacks are held back. */
+  async function commit(write: Write): Promise<boolean> {
     switch (write.kind) {
       case 'adopt-log':
-        return storage.putSyncState(spaceId, write.state)
+        await storage.putSyncState(spaceId, write.state)
+        return false
       case 'append':
-        return storage.appendRemote(spaceId, write.ops, write.state)
+        await storage.appendRemote(spaceId, write.ops, write.state, write.attested)
+        return false
       case 'settle':
-        return storage.settleOutbox(spaceId, write.entries, write.refused, write.state)
+        await storage.settleOutbox(spaceId, write.entries, write.refused, write.state, write.attested)
+        return false
+      case 'keep-seal':
+        await storage.putSeal(spaceId, write.seal)
+        return false
       case 'queue-missing':
-        await storage.queueMissing(spaceId, write.logId)
+        return (await storage.queueMissing(spaceId, write.logId, write.mayQueue)) > 0 && !write.mayQueue
     }
   }
 
@@ -164,7 +185,9 @@ export function createSpaceSync(
     const askedOver = link
     const number = ++latestRequest
     if (askedOver === null) return
-    sendRequest(spaceId, request, askedOver, deps.register, (event) => {
+    const { register } = deps
+    const { userId } = initial
+    sendRequest(spaceId, request, askedOver, { register, userId }, (event) => {
       // Drop a reply that the machine no longer waits for: it rejoined, or the connection broke.
       const isAwaited = number === latestRequest && machine.request === request.kind
       if (link === askedOver && isAwaited) dispatch(event)
@@ -190,10 +213,12 @@ export function createSpaceSync(
         range = logRangeOf(spaceId, payload)
       } catch {
         // A batch that cannot be read counts as lost: a range without operations leaves a gap, which is pulled.
-        range = { ...payload, ops: [], after: payload.cursor }
+        range = { ...payload, ops: [], attested: [], after: payload.cursor }
       }
       dispatch({ type: 'appended', range })
     },
+    sealed: (seal) => dispatch({ type: 'sealed', seal }),
+    choose: (identity) => dispatch({ type: 'chosen', identity }),
     closed: (reason) => dispatch({ type: 'closed', reason }),
     distrust: () => dispatch({ type: 'distrusted' }),
     retry() {

@@ -1,4 +1,4 @@
-import type { ErrorBody, RoleName } from '@t69/protocol'
+import type { ErrorBody, RoleName, SpaceIdentity } from '@t69/protocol'
 
 import type { SyncPhase } from '../api.ts'
 import type { LinkReport } from '../link/index.ts'
@@ -8,6 +8,8 @@ import type { SyncMachine } from '../machine/index.ts'
 export interface SyncReport {
   readonly phase: SyncPhase
   readonly role: RoleName | null
+  /** Which space this is, as far as it is known. */
+  readonly identity: SpaceIdentity | null
   readonly cursor: number
   readonly head: number
   readonly error: ErrorBody | null
@@ -19,6 +21,7 @@ export function reportOf(machine: SyncMachine, link: LinkReport): SyncReport {
   return {
     phase: phaseOf(machine, link),
     role: machine.role,
+    identity: machine.saved.identity,
     cursor: machine.saved.cursor,
     head: Math.max(machine.head, machine.saved.cursor),
     error: machine.blocked ?? machine.pause ?? link.error,
@@ -32,6 +35,7 @@ export function sameReport(a: SyncReport | undefined, b: SyncReport): boolean {
     a !== undefined &&
     a.phase === b.phase &&
     a.role === b.role &&
+    a.identity === b.identity &&
     a.cursor === b.cursor &&
     a.head === b.head &&
     a.error === b.error &&

@@ -1,18 +1,20 @@
 import type { SpaceId, UserId } from '@t69/protocol'
 
+import type { MachineStart } from '../machine/index.ts'
 import { backoffMs, type Runtime } from '../runtime/index.ts'
 import {
+  isLocalUri,
   SupersededError,
   unsynced,
   type ClientStorage,
   type StoredSpace,
-  type SyncState,
 } from '../storage/index.ts'
+import type { SyncStart } from './space-sync.ts'
 import type { WatchedSpace } from './watched-space.ts'
 
 /**
  * Decides which spaces of the signed-in user are synced: those that a tab has open, and the others until the server
- * has all of their edits.
+ * has all of their edits, or has them back.
  */
 export interface WatchList {
   get(spaceId: SpaceId): WatchedSpace | undefined
@@ -22,6 +24,10 @@ export interface WatchList {
   opened(tab: string, spaceIds: readonly SpaceId[]): readonly SpaceId[]
   /** The space's outbox may hold a new edit. */
   edited(spaceId: SpaceId): void
+  /** The server has lost the space: watches it until `settled`, so that it is registered again. */
+  restore(spaceId: SpaceId): void
+  /** The space is up to date, or refused. */
+  settled(spaceId: SpaceId): void
   /** Starts and stops watching spaces as needed. Never rejects: a failure is retried. */
   align(): Promise<void>
   /** Watches the spaces of this user from now on; none for null. */
@@ -35,7 +41,9 @@ export interface WatchList {
 export interface WatchListDeps {
   readonly storage: ClientStorage
   readonly runtime: Runtime
-  readonly watch: (found: StoredSpace, saved: SyncState) => WatchedSpace
+  /** Whether the space is of this user at the server. */
+  readonly isOf: (space: StoredSpace, userId: UserId) => boolean
+  readonly watch: (spaceId: SpaceId, start: SyncStart) => WatchedSpace
   /** Called when the space is in the list. */
   readonly onWatched: (space: WatchedSpace) => void
   /** Called when a write failed because another tab leads, and has written. */
@@ -48,6 +56,8 @@ export function createWatchList(deps: WatchListDeps): WatchList {
   const watched = new Map<SpaceId, WatchedSpace>()
   /** Spaces that are not watched and may have edits that the server lacks: they have to be checked. */
   const unchecked = new Set<SpaceId>()
+  /** Spaces that the server has lost and that this device registers again. */
+  const lost = new Set<SpaceId>()
   /** Every stored space has been checked, or is in `unchecked`. */
   let hasListed = false
   let userId: UserId | null = null
@@ -63,26 +73,39 @@ export function createWatchList(deps: WatchListDeps): WatchList {
   /** The space, if it syncs for the user who is signed in. */
   async function find(spaceId: SpaceId): Promise<StoredSpace | undefined> {
     const found = await storage.getSpace(spaceId)
-    return found !== undefined && found.userId !== null && found.userId === userId ? found : undefined
+    return found !== undefined && userId !== null && deps.isOf(found, userId) ? found : undefined
   }
 
   /** Whether the server may lack operations of the space: unsent edits, or those that a reconciliation would find. */
   async function isUnfinished(spaceId: SpaceId): Promise<boolean> {
     if ((await find(spaceId)) === undefined) return false
-    if ((await storage.countPending(spaceId)).pending > 0) return true
+    if (lost.has(spaceId) || (await storage.countPending(spaceId)).pending > 0) return true
     return (await storage.getSyncState(spaceId))?.reconciling === true
   }
 
-  async function watch(spaceId: SpaceId): Promise<void> {
-    const found = await find(spaceId)
-    if (found === undefined) return
+  async function startOf({ id: spaceId, uri }: StoredSpace): Promise<MachineStart> {
     let saved = await storage.getSyncState(spaceId)
     if (saved === undefined) {
       saved = unsynced
       await storage.putSyncState(spaceId, saved)
     }
+    const { registration, seal } = await storage.getProof(spaceId)
+    const hasJoined = saved.identity !== null || saved.logId !== null
+    return {
+      saved,
+      seal,
+      // Registering is repeated until a join has stored the identity that the server gave.
+      registered: hasJoined || (registration === null && !isLocalUri(uri)),
+      isBare: !hasJoined && (await storage.listTrees(spaceId)).length === 0,
+    }
+  }
+
+  async function watch(spaceId: SpaceId): Promise<void> {
+    const found = await find(spaceId)
+    if (found === undefined || found.userId === null) return
+    const start = await startOf(found)
     if (stopped) return
-    const space = deps.watch(found, saved)
+    const space = deps.watch(spaceId, { ...start, userId: found.userId })
     watched.set(spaceId, space)
     deps.onWatched(space)
   }
@@ -150,9 +173,18 @@ export function createWatchList(deps: WatchListDeps): WatchList {
       unchecked.add(spaceId)
       if (!isHere) void align()
     },
+    restore(spaceId) {
+      lost.add(spaceId)
+      unchecked.add(spaceId)
+      void align()
+    },
+    settled(spaceId) {
+      if (lost.delete(spaceId)) void align()
+    },
     align,
     setUser(next) {
       userId = next
+      lost.clear()
       hasListed = false
       return align()
     },

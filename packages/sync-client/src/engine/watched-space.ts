@@ -1,12 +1,21 @@
-import type { JsonValue, NotificationPayload, Presence, SpaceId, TransientChange } from '@t69/protocol'
+import type {
+  JsonValue,
+  NotificationPayload,
+  Presence,
+  SpaceId,
+  SpaceIdentity,
+  SpaceSeal,
+  TransientChange,
+} from '@t69/protocol'
 
 import type { Link, LinkReport } from '../link/index.ts'
 import type { SyncMachine } from '../machine/index.ts'
 import type { Runtime } from '../runtime/index.ts'
-import type { ClientStorage, SyncState } from '../storage/index.ts'
+import type { AttestedRun, ClientStorage } from '../storage/index.ts'
 import type { Tell } from '../tabs/index.ts'
 import { judgeTree, type Divergence, type ShownTree, type TreeVerdict } from './judge-tree.ts'
-import { createSpaceSync } from './space-sync.ts'
+import type { Register } from './space-requests.ts'
+import { createSpaceSync, type SyncStart } from './space-sync.ts'
 import { reportOf, sameReport, type SyncReport } from './sync-report.ts'
 
 /** A space while the engine syncs it: runs its sync and its presence, and tells the tabs about both. */
@@ -17,6 +26,8 @@ export interface WatchedSpace {
   linkChanged(): void
   appended(payload: NotificationPayload<'ops:appended'>): void
   presenceChanged(payload: NotificationPayload<'presence:changed'>): void
+  transientsHeard(payload: NotificationPayload<'ops:transient'>): void
+  sealed(seal: SpaceSeal): void
   closed(reason: NotificationPayload<'space:closed'>['reason']): void
 
   /** Tells the report and the presence again, for a tab that has just opened the space. */
@@ -27,6 +38,8 @@ export interface WatchedSpace {
   sendTransients(changes: readonly TransientChange[]): void
   /** Joins again, even if the server refused the space before. */
   rejoin(): void
+  /** Sends this device's copy to the space of this identity: the user has said so. */
+  choose(identity: SpaceIdentity): void
   /** Compares a tree that a tab shows with the server's log. */
   judge(shown: ShownTree): Promise<TreeVerdict>
   /** Reads the log again from its start, and then tells `rebuilt`. */
@@ -40,22 +53,20 @@ export interface WatchedSpaceDeps {
   readonly storage: ClientStorage
   readonly runtime: Runtime
   readonly tell: Tell
-  readonly register: () => Promise<void>
+  readonly register: Register
   readonly renewSession: () => void
   readonly linkReport: () => LinkReport
   /** The presence state that a tab has set; undefined while none has. */
   readonly presenceState: () => JsonValue | undefined
   /** Called when the outbox, or the list of refused edits, may have changed. */
   readonly onSettled: () => void
+  /** Called when the space is up to date, or refused. */
+  readonly onRest: () => void
   /** Called when a write failed because another tab leads, and has written. */
   readonly onSuperseded: () => void
 }
 
-export function watchSpace(
-  spaceId: SpaceId,
-  initial: { readonly saved: SyncState; readonly registered: boolean },
-  deps: WatchedSpaceDeps,
-): WatchedSpace {
+export function watchSpace(spaceId: SpaceId, initial: SyncStart, deps: WatchedSpaceDeps): WatchedSpace {
   const { storage, tell } = deps
   const present = new Map<string, Presence>()
   let link: Link | null = null
@@ -70,14 +81,22 @@ export function watchSpace(
     runtime: deps.runtime,
     register: deps.register,
     renewSession: deps.renewSession,
-    onShow: (ops) => tell({ type: 'received', spaceId, ops }),
+    onShow(ops, attested) {
+      tellAttested(attested)
+      tell({ type: 'received', spaceId, ops })
+    },
     onChange: changed,
-    onSettled() {
+    onSettled(attested) {
+      tellAttested(attested)
       tell({ type: 'settled', spaceId })
       deps.onSettled()
     },
     onSuperseded: deps.onSuperseded,
   })
+
+  function tellAttested(attested: readonly AttestedRun[]): void {
+    if (attested.length > 0) tell({ type: 'attested', spaceId, runs: [...attested] })
+  }
 
   function changed(machine: SyncMachine): void {
     const isJoining = machine.request === 'join'
@@ -90,6 +109,7 @@ export function watchSpace(
     if (isJoined && !wasJoined && state !== undefined) link?.signal('presence:set', { spaceId, state })
     wasJoined = isJoined
     tellReport()
+    if (machine.caughtUp || machine.blocked !== null) deps.onRest()
     if (!isRebuilding || !machine.caughtUp) return
     isRebuilding = false
     tell({ type: 'rebuilt', spaceId })
@@ -124,10 +144,15 @@ export function watchSpace(
     linkChanged: tellReport,
     appended: (payload) => sync.appended(payload),
     presenceChanged(payload) {
+      if (!wasJoined) return
       for (const connectionId of payload.gone) present.delete(connectionId)
       for (const one of payload.present) present.set(one.connectionId, one)
       tellPresent()
     },
+    transientsHeard({ connectionId, changes }) {
+      if (wasJoined) tell({ type: 'transients-heard', spaceId, connectionId, changes })
+    },
+    sealed: (seal) => sync.sealed(seal),
     closed: (reason) => sync.closed(reason),
     repeat() {
       if (report === undefined) return
@@ -142,6 +167,7 @@ export function watchSpace(
       if (wasJoined) link?.signal('ops:transient', { spaceId, changes: [...changes] })
     },
     rejoin: () => sync.retry(),
+    choose: (identity) => sync.choose(identity),
     judge: (shown) => judgeTree(spaceId, shown, { storage, link, machine: sync.machine }),
     distrust() {
       if (isRebuilding) return
@@ -150,7 +176,7 @@ export function watchSpace(
     },
     reportDivergence(divergence) {
       const { logId } = sync.machine.saved
-      if (logId !== null) link?.signal('divergence:report', { spaceId, logId, ...divergence })
+      if (logId !== null && wasJoined) link?.signal('divergence:report', { spaceId, logId, ...divergence })
     },
     async stop() {
       clearPresent()

@@ -26,11 +26,12 @@ const range = (after: number, cursor: number, count = cursor - after): LogRange 
   after,
   cursor,
   ops: opsOf(count),
+  attested: [],
 })
 
 function at(cursor: number, given: Partial<SyncMachine>): SyncMachine {
-  const saved = { logId, epoch, cursor, reconciling: false }
-  return { ...createSyncMachine(saved, true), link: 'joined', head: 1_000, ...given }
+  const saved = { identity: null, logId, epoch, cursor, reconciling: false }
+  return { ...createSyncMachine({ saved, registered: true }), link: 'joined', head: 1_000, ...given }
 }
 
 describe('The inbox', () => {

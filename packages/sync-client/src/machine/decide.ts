@@ -1,8 +1,8 @@
-import { limits, type TreeOperation } from '@t69/protocol'
+import { limits, rightsOf, type TreeOperation } from '@t69/protocol'
 
 import type { SyncState } from '../storage/index.ts'
 import { budgetOf } from './pace.ts'
-import type { Effect, Push, Request, Step, SyncMachine } from './state.ts'
+import type { Effect, LogRange, Push, Request, Step, SyncMachine } from './state.ts'
 
 /** Starts whatever is due: a transaction, then a request or a read of the outbox, if none is under way. */
 export function decide(before: SyncMachine): Step {
@@ -14,8 +14,9 @@ export function decide(before: SyncMachine): Step {
     if (machine.write !== null) effects.push({ do: 'write', write: machine.write })
   }
 
-  const reached = machine.link === 'joined' && machine.write === null && machine.saved.cursor >= machine.head
-  if (reached && !machine.saved.reconciling) machine = { ...machine, caughtUp: true }
+  const isStored = machine.write === null && machine.adopting === null && machine.nextSeal === undefined
+  const reached = machine.link === 'joined' && isStored && machine.saved.cursor >= machine.head
+  if (reached && (!machine.saved.reconciling || machine.holdsBack)) machine = { ...machine, caughtUp: true }
 
   const request = machine.request === null && machine.pause === null ? chooseRequest(machine) : null
   if (request !== null) {
@@ -38,33 +39,44 @@ function chooseWrite(before: SyncMachine): SyncMachine {
   const { saved, acked } = machine
   if (machine.pause !== null) return machine
 
+  const { nextSeal: seal, adopting } = machine
+  if (seal !== undefined) return { ...machine, write: { kind: 'keep-seal', seal, state: saved } }
+  if (adopting !== null) return { ...machine, adopting: null, write: { kind: 'adopt-log', state: adopting } }
+
   if (acked !== null && (acked.after === saved.cursor || acked.cursor <= saved.cursor)) {
-    const { entries, refused, epoch, cursor } = acked
+    const { entries, refused, attested, epoch, cursor } = acked
     const state = cursor > saved.cursor ? { ...saved, epoch, cursor } : saved
-    return { ...machine, write: { kind: 'settle', entries, refused, state } }
+    return { ...machine, write: { kind: 'settle', entries, refused, attested, state } }
   }
 
   // Until the join is answered, it is not known whether this is still the same log.
   if (machine.link === 'joined' && machine.inbox.length > 0) {
-    const { ops, state } = nextRanges(machine)
-    machine = { ...machine, inbox: machine.inbox.slice(ops.length) }
-    if (state.cursor > saved.cursor) return { ...machine, write: { kind: 'append', ops: ops.flat(), state } }
+    const { ranges, state } = nextRanges(machine)
+    machine = { ...machine, inbox: machine.inbox.slice(ranges.length) }
+    if (state.cursor > saved.cursor) {
+      const ops = ranges.flatMap((range) => range?.ops ?? [])
+      const attested = ranges.flatMap((range) => range?.attested ?? [])
+      return { ...machine, write: { kind: 'append', ops, attested, state } }
+    }
   }
 
   const { logId } = saved
-  if (machine.link === 'joined' && saved.reconciling && logId !== null && saved.cursor >= machine.head) {
-    return { ...machine, write: { kind: 'queue-missing', logId, state: { ...saved, reconciling: false } } }
+  const isRead = machine.link === 'joined' && saved.cursor >= machine.head
+  if (isRead && saved.reconciling && !machine.holdsBack && logId !== null) {
+    const mayQueue = machine.role !== null && rightsOf(machine.role).edit
+    const state = { ...saved, reconciling: false }
+    return { ...machine, write: { kind: 'queue-missing', logId, mayQueue, state } }
   }
   return machine
 }
 
 /**
  * Takes what has gathered in the inbox as one transaction and one merge. Moves that each sort before everything that a
- * tree has take a replica many times as long one by one as they do together. `ops` has an entry for each range that
- * leaves the inbox.
+ * tree has take a replica many times as long one by one as they do together. `ranges` has an entry for each range that
+ * leaves the inbox: null for one that is dropped.
  */
-function nextRanges({ inbox, saved }: SyncMachine): { ops: (readonly TreeOperation[])[]; state: SyncState } {
-  const ops: (readonly TreeOperation[])[] = []
+function nextRanges({ inbox, saved }: SyncMachine): { ranges: (LogRange | null)[]; state: SyncState } {
+  const ranges: (LogRange | null)[] = []
   let state = saved
   let count = 0
   for (const range of inbox) {
@@ -74,18 +86,23 @@ function nextRanges({ inbox, saved }: SyncMachine): { ops: (readonly TreeOperati
     const isNext = after <= state.cursor && cursor > state.cursor
     const isFull = isNext && count + range.ops.length > limits.maxBatchOps
     if (state !== saved && (isFull || after > state.cursor)) break
-    ops.push(isNext ? range.ops : [])
+    ranges.push(isNext ? range : null)
     if (!isNext) continue
     count += range.ops.length
     state = { ...state, epoch, cursor }
   }
-  return { ops, state }
+  return { ranges, state }
 }
 
 function chooseRequest(machine: SyncMachine): Request | null {
-  if (machine.link === 'down' || machine.blocked !== null) return null
-  if (!machine.registered) return { kind: 'register' }
-  if (machine.link === 'up') return machine.write === null ? { kind: 'join', from: machine.saved } : null
+  if (machine.link === 'down' || (machine.blocked !== null && !machine.asksAgain)) return null
+  if (machine.proving !== null) return { kind: 'register', seal: machine.seal }
+  if (!machine.registered) return { kind: 'register', seal: null }
+  if (machine.link === 'up') {
+    const { saved, claimed, seal } = machine
+    const from = { ...saved, identity: saved.identity ?? claimed }
+    return machine.write === null ? { kind: 'join', from, accessId: seal?.accessId ?? null } : null
+  }
   const after = nextPage(machine)
   if (after !== undefined && after < machine.head) {
     return { kind: 'pull', after, maxBytes: budgetOf(machine.pullPace) }

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { reportOf } from '../engine/sync-report.ts'
-import { logIdNumber, MachineWorld, op, range } from './testing/machine-world.ts'
+import { logIdNumber, MachineWorld, op, range, userOf } from './testing/machine-world.ts'
 
 const clocks = (ops: readonly { readonly clock: number }[]): number[] => ops.map(({ clock }) => clock)
 const failing = (code: ErrorBody['code']): ErrorBody => ({ code, message: 'refused by the test' })
@@ -28,7 +28,7 @@ describe('Joining', () => {
   it('registers a space that was created here before it joins', () => {
     const world = new MachineWorld(false)
     world.connect()
-    expect(world.request).toEqual({ kind: 'register' })
+    expect(world.request).toEqual({ kind: 'register', seal: null })
     world.serve()
     world.deliver()
     expect(world.request?.kind).toBe('join')
@@ -40,6 +40,9 @@ describe('Joining', () => {
     world.connect()
     world.serve()
     world.deliver()
+    expect(world.request).toBeNull()
+    expect(world.writes).toMatchObject([{ kind: 'keep-seal' }])
+    world.finishWrite()
     expect(world.request).toBeNull()
     expect(world.writes).toMatchObject([{ kind: 'adopt-log', state: { cursor: 0, reconciling: true } }])
     world.finishWrite()
@@ -63,6 +66,41 @@ describe('Joining', () => {
     world.settle()
     expect(new Set(clocks(world.log))).toEqual(new Set([1, 2, 3, 4, 5]))
     expect(world.outbox).toEqual([])
+  })
+
+  it('[CL5] a viewer holds what a restored server has lost, and has no edit that waits', () => {
+    const world = settled()
+    world.editElsewhere()
+    world.edit()
+    world.edit()
+    world.settle()
+    world.role = 'viewer'
+    world.loseHistory(1)
+    world.settle()
+    expect(clocks(world.log)).toEqual([1])
+    expect(world.outbox).toEqual([])
+    expect(world.machine).toMatchObject({ caughtUp: true, holdsBack: true, saved: { reconciling: true } })
+
+    // Another device has brought one of the two back. As an editor, this one brings the other.
+    world.editElsewhere(world.held.get(2)?.op)
+    world.settle()
+    expect(world.machine.holdsBack).toBe(true)
+    world.disconnect()
+    world.role = 'editor'
+    world.settle()
+    expect(clocks(world.log)).toEqual([1, 2, 3])
+    expect(world.machine).toMatchObject({ caughtUp: true, holdsBack: false, saved: { reconciling: false } })
+  })
+
+  it('[CL5] the reconciliation of a viewer who holds nothing that the log lacks is over at its end', () => {
+    const world = settled()
+    world.editElsewhere()
+    world.settle()
+    world.role = 'viewer'
+    world.loseHistory(0)
+    world.log.push(op(1, 'other'))
+    world.settle()
+    expect(world.machine).toMatchObject({ caughtUp: true, holdsBack: false, saved: { reconciling: false } })
   })
 
   it('[CL5] forgets an ack whose position the server has lost, and pushes the edit again', () => {
@@ -156,6 +194,7 @@ describe('Appends and pages', () => {
     world.connect()
     world.serve()
     world.deliver()
+    world.finishWrite()
     world.finishWrite()
     world.serve()
     world.deliver()
@@ -539,9 +578,24 @@ describe('Any schedule of events', () => {
     },
     distrust: (world: MachineWorld) => world.distrust(),
     loseHistory: (world: MachineWorld) => world.loseHistory(Math.floor(world.log.length * 0.8)),
+    changeMembers: (world: MachineWorld) => world.changeMembers(),
+    loseMembers(world: MachineWorld) {
+      world.disconnect()
+      world.accessIds = world.accessIds.slice(0, 1)
+    },
   }
   const usual = ['edit', 'editElsewhere', 'deliver', 'serve', 'finishWrite', 'finishRead', 'connect'] as const
-  const rare = ['refuse', 'failWrite', 'disconnect', 'retry', 'rejoin', 'distrust', 'loseHistory'] as const
+  const rare = [
+    'refuse',
+    'failWrite',
+    'disconnect',
+    'retry',
+    'rejoin',
+    'distrust',
+    'loseHistory',
+    'changeMembers',
+    'loseMembers',
+  ] as const
   const schedule = fc.array(
     fc.oneof(
       { weight: 8, arbitrary: fc.constantFrom(...usual) },
@@ -550,7 +604,7 @@ describe('Any schedule of events', () => {
     { minLength: 10, maxLength: 150 },
   )
 
-  it('[CL2] loses no edit, moves the cursor only forward, and commits everything in the end', () => {
+  it('[CL2] [CO6] loses no edit nor its author, moves the cursor only forward, and commits everything in the end', () => {
     fc.assert(
       fc.property(schedule, (names) => {
         const world = new MachineWorld()
@@ -583,6 +637,8 @@ describe('Any schedule of events', () => {
           reconciling: false,
         })
         expect(world.machine.caughtUp).toBe(true)
+        // Also where this device has brought it back to a server that lost it.
+        for (const one of world.log) expect(world.authors.get(one.clock)).toBe(userOf(one))
       }),
       { numRuns: 1_000 },
     )

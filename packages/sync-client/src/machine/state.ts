@@ -1,14 +1,17 @@
 import {
   limits,
+  type AccessId,
   type ErrorBody,
   type LogId,
   type NotificationPayload,
   type RequestReply,
   type RoleName,
+  type SpaceIdentity,
+  type SpaceSeal,
   type TreeOperation,
 } from '@t69/protocol'
 
-import type { OutboxSlice, RejectedEdit, SyncState } from '../storage/index.ts'
+import type { AttestedRun, KeptSeal, OutboxSlice, RejectedEdit, SyncState } from '../storage/index.ts'
 import { fullPace, type Pace } from './pace.ts'
 
 /**
@@ -23,17 +26,40 @@ import { fullPace, type Pace } from './pace.ts'
  * - Operations are shown on `written`, when they are on disk together with the cursor that covers them.
  * - An edit leaves the outbox (`settle`) once this device's cursor covers the position at which it was committed.
  * - Nothing is pushed before the log has been read to its end, when it is known what the log lacks.
+ * - Nothing is sent before the server's space has proved to be this one (`isThisSpace` in reduce.ts): not by its id, which
+ *   anybody may register, but by its identity.
+ * - A seal is stored before anything that the server says after it.
  */
 export interface SyncMachine {
   /** The server knows the space. False for one that was created here and is not registered yet. */
   readonly registered: boolean
+  /** The identity that the server has given to this device's registration, until a join stores it. */
+  readonly claimed: SpaceIdentity | null
+  /** This device holds no operation of the space, so that there is nothing that another space could get. */
+  readonly isBare: boolean
   readonly saved: SyncState
+  /** The stored seal. */
+  readonly seal: KeptSeal | null
+  /** The seal to be stored in place of `seal`, or null to remove it; undefined while there is no change. */
+  readonly nextSeal: KeptSeal | null | undefined
+  /** The refusal that is answered by showing the seal to the server, or null. */
+  readonly proving: ErrorBody | null
+  /** The seal that was shown to the server over this connection. */
+  readonly shownSeal: AccessId | null
+  /** What is stored once `nextSeal` is: the state with which the log of a join begins. */
+  readonly adopting: SyncState | null
   readonly link: 'down' | 'up' | 'joined'
   readonly role: RoleName | null
   /** The end of the log, as far as the server has told. */
   readonly head: number
   /** The end of the log was reached since the last join. */
   readonly caughtUp: boolean
+  /**
+   * This device holds operations that the log lacks, and its user may not push: the server has lost them. They are no edits
+   * that wait. Devices of editors bring them back, or this one after a join with another role: until then, the
+   * reconciliation goes on, so that what arrives counts as received.
+   */
+  readonly holdsBack: boolean
   /** The stored operations do not match the log: the log is read from its start again. */
   readonly distrusted: boolean
 
@@ -62,6 +88,8 @@ export interface SyncMachine {
   readonly pushPause: { readonly until: 'retry' | 'join'; readonly error: ErrorBody } | null
   /** Why the server refuses the space, or null. Cleared when the connection ends. */
   readonly blocked: ErrorBody | null
+  /** Whether the server is asked again, although it has refused the space: its owner may have registered it again. */
+  readonly asksAgain: boolean
 }
 
 /** The operations at positions `after + 1` to `cursor` of a log. */
@@ -71,6 +99,8 @@ export interface LogRange {
   readonly after: number
   readonly cursor: number
   readonly ops: readonly TreeOperation[]
+  /** Who committed them. */
+  readonly attested: readonly AttestedRun[]
 }
 
 /** Entries of the outbox on their way to the server; `ops` are the operations that have not been acked yet. */
@@ -87,6 +117,8 @@ export interface Push extends OutboxSlice {
 export interface Acked {
   readonly entries: readonly number[]
   readonly refused: readonly RejectedEdit[]
+  /** The edits as those of this device's user. */
+  readonly attested: readonly AttestedRun[]
   readonly epoch: LogRange['epoch']
   readonly after: number
   readonly cursor: number
@@ -95,33 +127,56 @@ export interface Acked {
 /** One storage transaction. `saved` becomes `state` when it is committed. */
 export type Write =
   | { readonly kind: 'adopt-log'; readonly state: SyncState }
-  | { readonly kind: 'append'; readonly ops: readonly TreeOperation[]; readonly state: SyncState }
+  | {
+      readonly kind: 'append'
+      readonly ops: readonly TreeOperation[]
+      readonly attested: readonly AttestedRun[]
+      readonly state: SyncState
+    }
   | {
       readonly kind: 'settle'
       readonly entries: readonly number[]
       readonly refused: readonly RejectedEdit[]
+      readonly attested: readonly AttestedRun[]
       readonly state: SyncState
     }
-  | { readonly kind: 'queue-missing'; readonly logId: LogId; readonly state: SyncState }
+  | { readonly kind: 'keep-seal'; readonly seal: KeptSeal | null; readonly state: SyncState }
+  | {
+      readonly kind: 'queue-missing'
+      readonly logId: LogId
+      /** False for a user who may not push: the reconciliation ends only if the log lacks nothing. */
+      readonly mayQueue: boolean
+      readonly state: SyncState
+    }
 
 export type Request =
-  | { readonly kind: 'register' }
-  | { readonly kind: 'join'; readonly from: SyncState }
+  /** With a seal: shows it to a server that lacks the space, or its latest members. */
+  | { readonly kind: 'register'; readonly seal: KeptSeal | null }
+  | { readonly kind: 'join'; readonly from: SyncState; readonly accessId: AccessId | null }
   | { readonly kind: 'pull'; readonly after: number; readonly maxBytes: number }
   | { readonly kind: 'push'; readonly ops: readonly TreeOperation[] }
 
 export type SyncEvent =
   | { readonly type: 'connected' }
   | { readonly type: 'disconnected' }
-  | { readonly type: 'registered' }
+  | { readonly type: 'registered'; readonly identity: SpaceIdentity }
   | { readonly type: 'joined'; readonly reply: RequestReply<'space:join'> }
   | { readonly type: 'pulled'; readonly range: LogRange; readonly head: number }
-  | { readonly type: 'pushed'; readonly ack: RequestReply<'ops:push'> }
+  | {
+      readonly type: 'pushed'
+      readonly ack: RequestReply<'ops:push'>
+      /** The operations that the ack commits, as those of this device's user. */
+      readonly attested: readonly AttestedRun[]
+    }
   /** The request under way was refused. */
   | { readonly type: 'refused'; readonly error: ErrorBody }
   | { readonly type: 'appended'; readonly range: LogRange }
+  | { readonly type: 'sealed'; readonly seal: SpaceSeal }
+  /** The user has said that this device's copy is to go to the space of this identity. */
+  | { readonly type: 'chosen'; readonly identity: SpaceIdentity }
   | { readonly type: 'closed'; readonly reason: NotificationPayload<'space:closed'>['reason'] }
-  | { readonly type: 'written' }
+  /** `heldBack`: the log lacks operations that this user may not push, and nothing was written. */
+  | { readonly type: 'written'; readonly heldBack?: boolean }
   | { readonly type: 'write-failed'; readonly error: ErrorBody }
   | { readonly type: 'outbox-read'; readonly slice: OutboxSlice | undefined }
   | { readonly type: 'outbox-failed'; readonly error: ErrorBody }
@@ -136,8 +191,14 @@ export type Effect =
   | { readonly do: 'request'; readonly request: Request }
   | { readonly do: 'read-outbox'; readonly budgetBytes: number }
   /** Merge these operations into the open trees. They are stored. */
-  | { readonly do: 'show'; readonly ops: readonly TreeOperation[] }
+  | {
+      readonly do: 'show'
+      readonly ops: readonly TreeOperation[]
+      readonly attested: readonly AttestedRun[]
+    }
   | { readonly do: 'retry-later'; readonly attempt: number; readonly retryAfterMs: number }
+  /** Leave the room: the space in it is another one. */
+  | { readonly do: 'leave' }
   /** The access token was refused: get a fresh one and reconnect. */
   | { readonly do: 'renew-session' }
 
@@ -146,14 +207,31 @@ export interface Step {
   readonly effects: readonly Effect[]
 }
 
-export function createSyncMachine(saved: SyncState, registered: boolean): SyncMachine {
+/** What is known of a space when its syncing begins. */
+export type MachineStart = Pick<SyncMachine, 'saved' | 'registered'> &
+  Partial<Pick<SyncMachine, 'seal' | 'isBare'>>
+
+export function createSyncMachine({
+  saved,
+  registered,
+  seal = null,
+  isBare = false,
+}: MachineStart): SyncMachine {
   return {
     registered,
+    claimed: null,
+    isBare,
     saved,
+    seal,
+    nextSeal: undefined,
+    proving: null,
+    shownSeal: null,
+    adopting: null,
     link: 'down',
     role: null,
     head: saved.cursor,
     caughtUp: false,
+    holdsBack: false,
     distrusted: false,
     inbox: [],
     write: null,
@@ -169,5 +247,6 @@ export function createSyncMachine(saved: SyncState, registered: boolean): SyncMa
     pause: null,
     pushPause: null,
     blocked: null,
+    asksAgain: false,
   }
 }

@@ -1,9 +1,15 @@
-import { errorCodes, type ErrorBody } from '@t69/protocol'
+import { errorCodes, rightsOf, type ErrorBody } from '@t69/protocol'
 
 import { paceLost } from './pace.ts'
 import type { Effect, Push, Request, Step, SyncMachine } from './state.ts'
 
 export const withoutEffects = (machine: SyncMachine): Step => ({ machine, effects: [] })
+
+/** The space of this id on the server is not the one that this device holds. */
+export const otherSpace: ErrorBody = {
+  code: 'other_space',
+  message: 'The server has another space in the place of this one. Nothing of this one is sent to it.',
+}
 
 /** Handles a refused request by its error code: wait, rejoin, renew the session, or set an operation aside. */
 export function refused(machine: SyncMachine, request: Request['kind'] | null, error: ErrorBody): Step {
@@ -14,9 +20,51 @@ export function refused(machine: SyncMachine, request: Request['kind'] | null, e
       return withoutEffects(rejoin(machine))
     case 'renew':
       return { machine: disconnected(machine), effects: [{ do: 'renew-session' }] }
+    case 'register':
+      return prove(machine, error)
     case 'never':
-      return withoutEffects(request === 'push' ? pushRefused(machine, error) : block(machine, error))
+      if (request === 'push') return withoutEffects(pushRefused(machine, error))
+      return request === 'register' ? registerRefused(machine, error) : joinRefused(machine, error)
   }
+}
+
+/** Shows the seal to a server that lacks what it says. A server that has seen it and still asks is asked again later. */
+function prove(machine: SyncMachine, error: ErrorBody): Step {
+  const { seal, shownSeal } = machine
+  if (seal === null || seal.accessId === shownSeal)
+    return later({ ...rejoin(machine), shownSeal: null }, error)
+  return withoutEffects({ ...rejoin(machine), proving: error, shownSeal: seal.accessId })
+}
+
+/** A server that was restored from an older copy may not know a space that its owner holds ([SI10]). */
+function joinRefused(machine: SyncMachine, error: ErrorBody): Step {
+  const { seal, shownSeal } = machine
+  const isOwn = error.code === 'not_found' && seal !== null && rightsOf(seal.role).own
+  return isOwn && shownSeal === null ? prove(machine, error) : lost(machine, error)
+}
+
+/** How long to wait before the server is asked again for a space that it does not know, in ms. */
+const lostRetryMs = 60_000
+
+/** The space was deleted, or the user removed; or the server has lost it, and an owner registers it again. */
+function lost(machine: SyncMachine, error: ErrorBody): Step {
+  const mayComeBack = error.code === 'not_found' && machine.saved.identity !== null
+  const effects: Effect[] = [{ do: 'retry-later', attempt: 0, retryAfterMs: lostRetryMs }]
+  return { machine: block(machine, error), effects: mayComeBack ? effects : [] }
+}
+
+function registerRefused(machine: SyncMachine, error: ErrorBody): Step {
+  const { proving } = machine
+  const next = { ...machine, proving: null }
+  // A registration of our own is refused only if somebody else has the id.
+  if (proving === null) {
+    return withoutEffects(block(next, error.code === 'already_exists' ? otherSpace : error))
+  }
+  if (proving.code === 'not_found') return lost(next, proving)
+  // The server has lost the key to the seal, or never had it: join without one ([SI7]).
+  if (error.code === 'invalid_request' && error.at === 'seal')
+    return withoutEffects({ ...next, nextSeal: null })
+  return withoutEffects(block(next, error))
 }
 
 function pushRefused(machine: SyncMachine, error: ErrorBody): SyncMachine {
@@ -61,7 +109,12 @@ function settledWhenEmpty(machine: SyncMachine, push: Push): SyncMachine {
   const { epoch, cursor } = machine.saved
   if (push.ops.length > 0 || epoch === null) return { ...machine, push }
   const { entries, refused } = push
-  return { ...machine, push: null, unsent: true, acked: { entries, refused, epoch, after: cursor, cursor } }
+  return {
+    ...machine,
+    push: null,
+    unsent: true,
+    acked: { entries, refused, attested: [], epoch, after: cursor, cursor },
+  }
 }
 
 /**
@@ -70,10 +123,12 @@ function settledWhenEmpty(machine: SyncMachine, push: Push): SyncMachine {
  */
 const nothingUnderWay = {
   caughtUp: false,
+  holdsBack: false,
   inbox: [],
   request: null,
   push: null,
   acked: null,
+  adopting: null,
   unsent: true,
 } as const satisfies Partial<SyncMachine>
 
@@ -84,9 +139,12 @@ export function disconnected(machine: SyncMachine): SyncMachine {
     link: 'down',
     pullPace: machine.request === 'pull' ? paceLost(machine.pullPace) : machine.pullPace,
     pushPace: machine.request === 'push' ? paceLost(machine.pushPace) : machine.pushPace,
+    proving: null,
+    shownSeal: null,
     pause: null,
     pushPause: null,
     blocked: null,
+    asksAgain: false,
   }
 }
 
@@ -95,7 +153,7 @@ export function rejoin(machine: SyncMachine): SyncMachine {
 }
 
 export function block(machine: SyncMachine, error: ErrorBody): SyncMachine {
-  return { ...rejoin(machine), blocked: error }
+  return { ...rejoin(machine), blocked: error, asksAgain: false }
 }
 
 export function later(machine: SyncMachine, error: ErrorBody): Step {

@@ -108,4 +108,16 @@ describe('The edit writer', () => {
     transactions[1]!.fail()
     await expect(closed).rejects.toThrow('disk full')
   })
+
+  it('writes nothing more once its space is removed from this device', async () => {
+    const { time, transactions, writer } = setUp()
+    writer.add(op(1))
+    await turns()
+    writer.add(op(2))
+    writer.abandon()
+    writer.add(op(3))
+    transactions[0]!.fail()
+    await time.pass(60_000)
+    expect(transactions).toHaveLength(1)
+  })
 })

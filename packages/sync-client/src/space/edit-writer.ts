@@ -10,6 +10,8 @@ export interface EditWriter {
   adopt(ops: readonly TreeOperation[]): void
   /** How many edits are not known to be on disk yet. */
   readonly unstored: number
+  /** Those of them that are not being written now. */
+  readonly waiting: readonly TreeOperation[]
   /** Why the last write failed, or null. Its edits are kept in memory and written again later. */
   readonly error: unknown
   /** Resolves when every edit added so far is on disk. */
@@ -18,6 +20,10 @@ export interface EditWriter {
   writeNow(): void
   /** Tries to write the waiting edits one last time. Rejects if the storage refuses them. */
   close(): Promise<void>
+  /** Writes again, after a `close` that has settled, beginning with the edits that it could not store. */
+  reopen(): void
+  /** Drops the waiting edits: the space is removed from this device. */
+  abandon(): void
 }
 
 export interface EditWriterDeps {
@@ -50,9 +56,11 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
   /** The transactions under way: usually one, and more after `writeNow`. */
   const underWay = new Set<Promise<void>>()
   let cancelRetry: (() => void) | null = null
-  let waiting: (() => void)[] = []
+  let waiters: (() => void)[] = []
+  let isAbandoned = false
 
   function add(op: TreeOperation): void {
+    if (isAbandoned) return
     buffer.push(op)
     unstoredKeys.add(opKey(op))
     unstored++
@@ -86,6 +94,7 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
     try {
       await journal.around(spaceId, ops, () => storage.appendLocal(spaceId, ops))
     } catch (thrown) {
+      if (isAbandoned) return
       buffer = [...ops, ...buffer]
       error = thrown
       cancelRetry ??= runtime.setTimer(retry, backoffMs(failures++, runtime, 0, backoff))
@@ -99,8 +108,8 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
     unstored -= ops.length
     onChange()
     if (unstored === 0) {
-      for (const resolve of waiting) resolve()
-      waiting = []
+      for (const resolve of waiters) resolve()
+      waiters = []
     }
   }
 
@@ -118,16 +127,25 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
     get unstored() {
       return unstored
     },
+    get waiting() {
+      return buffer
+    },
     get error() {
       return error
     },
-    stored: () => (unstored === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    stored: () => (unstored === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
     writeNow: () => void flush(),
     async close() {
       while (underWay.size > 0) await Promise.all(underWay)
       await flush()
       cancelRetry?.()
       if (unstored > 0) throw error
+    },
+    reopen: retry,
+    abandon() {
+      isAbandoned = true
+      buffer = []
+      cancelRetry?.()
     },
   }
 }

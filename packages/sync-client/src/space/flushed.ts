@@ -18,8 +18,8 @@ interface Parts {
   readonly statusListeners: Pick<Listeners<SpaceStatus>, 'add'>
   readonly report: () => SyncReport
   readonly status: () => SpaceStatus
-  /** Aborts, with an `unavailable`, once the space is closed. */
-  readonly released: AbortSignal
+  /** Aborts, with an `unavailable`, once the space is closed, and with an `unauthenticated` once it is locked. */
+  readonly released: () => AbortSignal
 }
 
 /** Resolves when every edit made so far is on disk. Throws `unavailable` if the space is closed before that. */
@@ -42,7 +42,7 @@ export async function untilStored(
 export async function untilFlushed(parts: Parts, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted()
   if (parts.record.stored.userId === null) throw new SyncError('invalid_request', 'This space does not sync')
-  const ended = eitherSignal(parts.released, signal)
+  const ended = eitherSignal(parts.released(), signal)
   for (;;) {
     let hasChanged = false
     const changed = Promise.withResolvers<void>()
@@ -72,10 +72,13 @@ async function isFlushed(parts: Parts): Promise<boolean> {
   // In this order: operations that the server lacks enter the outbox when the reconciliation ends, not before.
   const state = await storage.getSyncState(spaceId)
   const { pending } = await counter.countNow()
-  if (state?.reconciling === false && pending === 0 && writer.unstored === 0) return true
   const { phase, error } = parts.status()
+  const mayEdit = parts.record.rights(parts.report().role).edit
+  // A device of somebody who may only read goes on reconciling while it holds what the server has lost.
+  const isReconciled = state?.reconciling === false || (phase === 'live' && !mayEdit)
+  if (isReconciled && pending === 0 && writer.unstored === 0) return true
   if (phase === 'blocked' && error !== null) throw SyncError.from(error)
-  if (pending > 0 && !parts.record.rights(parts.report().role).edit) {
+  if (pending > 0 && !mayEdit) {
     throw new SyncError(
       'forbidden',
       'You can read this space, but not change it. Your edits stay on this device.',

@@ -10,8 +10,8 @@ interface Parts {
   readonly statusListeners: Pick<Listeners<SpaceStatus>, 'add'>
   readonly replacedListeners: Pick<Listeners<TreeId>, 'add'>
   readonly status: () => SpaceStatus
-  /** Aborts, with an `unavailable`, once the space is closed. */
-  readonly released: AbortSignal
+  /** Aborts, with an `unavailable`, once the space is closed, and with an `unauthenticated` once it is locked. */
+  readonly released: () => AbortSignal
 }
 
 /**
@@ -23,7 +23,7 @@ export async function untilLoaded(
   treeId: TreeId,
   signal: AbortSignal | undefined,
 ): Promise<Vertex> {
-  const ended = eitherSignal(released, signal)
+  const ended = eitherSignal(released(), signal)
   for (;;) {
     ended.throwIfAborted()
     const tree = trees.get(treeId)

@@ -1,6 +1,17 @@
 import type { JsonValue, SpaceId, TreeId, TreeOperation } from '@t69/protocol'
 import { Replica, toTreeOperation, toVertexOperation, type VertexOperation } from '@t69/replica'
 
+import type { Runtime } from '../runtime/index.ts'
+
+/**
+ * Operations that are merged in one turn while a tree is opened: some 50 ms on a laptop. A tree of no more is opened in
+ * one turn.
+ */
+const opsPerTurn = 10_000
+
+/** How long a tree is read until the space counts as catching up, in ms. */
+const longReadMs = 300
+
 /** A transient value that was set in this tab: it is shown, and never stored. */
 export interface LocalTransient {
   readonly treeId: TreeId
@@ -13,11 +24,14 @@ export interface LocalTransient {
 
 export interface OpenTreesDeps {
   readonly spaceId: SpaceId
+  readonly runtime: Runtime
   readonly readTree: (treeId: TreeId) => Promise<TreeOperation[]>
   readonly onEdit: (op: TreeOperation) => void
   readonly onTransient: (change: LocalTransient) => void
   /** Called when a replica was filled from storage: before `open` returns it, and after `reload`. */
   readonly onFilled: (treeId: TreeId) => void
+  /** Called when `isMerging` has changed. */
+  readonly onMerging: () => void
   /** Resolves when every edit made so far is on disk. */
   readonly stored: () => Promise<void>
 }
@@ -30,6 +44,8 @@ export interface OpenTrees {
   treeIdOf(tree: Replica): TreeId | undefined
   get(treeId: TreeId): Replica | undefined
   ids(): TreeId[]
+  /** A large tree is being opened: a part of its operations is merged, and none of it is shown. */
+  readonly isMerging: boolean
   /** Merges operations that came from elsewhere into the trees that they belong to. */
   show(ops: readonly TreeOperation[]): void
   /** Merges the stored operations into all open trees: this tab may have missed edits of other tabs. */
@@ -39,7 +55,13 @@ export interface OpenTrees {
    * cannot be removed from a replica.
    */
   replace(treeId: TreeId): Promise<void>
-  dispose(): void
+  /** Disposes all replicas. A call of `open` that is under way rejects with `why`. */
+  suspend(why: unknown): void
+  /**
+   * Reads the trees again that were open when they were suspended, as often as they were and have not been closed since.
+   * Returns their ids. If one cannot be read, rejects, and all of them stay suspended.
+   */
+  resume(): Promise<TreeId[]>
 }
 
 interface LoadingTree {
@@ -59,6 +81,10 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
   const { spaceId } = deps
   const trees = new Map<TreeId, OpenTree>()
   const ids = new WeakMap<Replica, TreeId>()
+  /** How often each suspended tree is open. */
+  const suspended = new Map<TreeId, number>()
+  let whySuspended: unknown = null
+  let merging = 0
 
   function attach(treeId: TreeId, tree: Replica): void {
     ids.set(tree, treeId)
@@ -77,11 +103,76 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
   }
 
   async function load(treeId: TreeId, entry: LoadingTree): Promise<Replica> {
-    return fill(treeId, entry, await deps.readTree(treeId))
+    const endNote = noteLongRead()
+    try {
+      const ops = await deps.readTree(treeId)
+      if (trees.get(treeId) !== entry) throw whySuspended
+      const tree = new Replica({ treeId })
+      if (ops.length > opsPerTurn) await mergeInTurns(tree, ops, () => trees.get(treeId) === entry)
+      else tree.merge(ops.map(toVertexOperation))
+      if (trees.get(treeId) !== entry) throw whySuspended
+      return show(treeId, entry, tree)
+    } finally {
+      endNote()
+    }
   }
 
-  function fill(treeId: TreeId, entry: LoadingTree, ops: readonly TreeOperation[]): Replica {
-    const tree = new Replica({ treeId, ops: [...ops, ...entry.missed].map(toVertexOperation) })
+  /** A tree that takes long to read counts as being merged, until the returned function is called. */
+  function noteLongRead(): () => void {
+    let isLong = false
+    const cancel = deps.runtime.setTimer(() => {
+      isLong = true
+      countMerging(1)
+    }, longReadMs)
+    return () => {
+      cancel()
+      if (isLong) countMerging(-1)
+    }
+  }
+
+  /** Merges the operations of a large tree, oldest first, and lets the page answer in between. Empties `ops`. */
+  async function mergeInTurns(tree: Replica, ops: TreeOperation[], isWanted: () => boolean): Promise<void> {
+    countMerging(1)
+    try {
+      // Taken from the end, so that no operation is held twice for longer than needed.
+      ops.sort((a, b) => b.clock - a.clock)
+      while (ops.length > 0) {
+        await new Promise<void>((resolve) => void deps.runtime.setTimer(resolve, 0))
+        if (!isWanted()) return
+        tree.merge(ops.splice(-opsPerTurn).map(toVertexOperation))
+      }
+    } finally {
+      countMerging(-1)
+    }
+  }
+
+  function countMerging(by: 1 | -1): void {
+    const was = merging > 0
+    merging += by
+    if (was !== merging > 0) deps.onMerging()
+  }
+
+  function read(treeId: TreeId): OpenTree {
+    const loaded: LoadingTree = { users: 0, tree: undefined, missed: [], isReplaced: false }
+    const made = Object.assign(loaded, { loading: load(treeId, loaded) })
+    // A tree that could not be read is not open: the next `open` reads again.
+    made.loading.catch(() => void (trees.get(treeId) === made && trees.delete(treeId)))
+    trees.set(treeId, made)
+    return made
+  }
+
+  function suspend(why: unknown): void {
+    whySuspended = why
+    for (const [treeId, { users, tree }] of trees) {
+      if (tree !== undefined && users > 0) suspended.set(treeId, users)
+      tree?.dispose()
+    }
+    trees.clear()
+  }
+
+  /** Shows the tree, with what it has missed while it was filled. */
+  function show(treeId: TreeId, entry: LoadingTree, tree: Replica): Replica {
+    tree.merge(entry.missed.map(toVertexOperation))
     entry.missed = []
     entry.tree = tree
     attach(treeId, tree)
@@ -91,15 +182,7 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
 
   return {
     open(treeId) {
-      let entry = trees.get(treeId)
-      if (entry === undefined) {
-        const loaded: LoadingTree = { users: 0, tree: undefined, missed: [], isReplaced: false }
-        const made = Object.assign(loaded, { loading: load(treeId, loaded) })
-        // A tree that could not be read is not open: the next `open` reads again.
-        made.loading.catch(() => void (trees.get(treeId) === made && trees.delete(treeId)))
-        trees.set(treeId, made)
-        entry = made
-      }
+      const entry = trees.get(treeId) ?? read(treeId)
       entry.users++
       return entry.loading
     },
@@ -110,6 +193,12 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
       return tree
     },
     async close(treeId) {
+      const users = suspended.get(treeId)
+      if (users !== undefined) {
+        if (users > 1) suspended.set(treeId, users - 1)
+        else suspended.delete(treeId)
+        return
+      }
       const entry = trees.get(treeId)
       if (entry === undefined || --entry.users > 0) return
       const tree = await entry.loading
@@ -122,6 +211,9 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
     treeIdOf: (tree) => ids.get(tree),
     get: (treeId) => trees.get(treeId)?.tree,
     ids: () => [...trees.keys()],
+    get isMerging() {
+      return merging > 0
+    },
     show(ops) {
       for (const [treeId, treeOps] of Map.groupBy(ops, (op) => op.treeId)) {
         const entry = trees.get(treeId)
@@ -149,19 +241,31 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
         await deps.stored()
         const ops = await deps.readTree(treeId)
         if (trees.get(treeId) !== entry) return
-        entry.loading = Promise.resolve(fill(treeId, entry, ops))
+        const filled = new Replica({ treeId, ops: ops.map(toVertexOperation) })
+        entry.loading = Promise.resolve(show(treeId, entry, filled))
         before.dispose()
       } finally {
         entry.isReplaced = false
         entry.missed = []
       }
     },
-    dispose() {
-      for (const { tree, loading } of trees.values()) {
-        if (tree !== undefined) tree.dispose()
-        else void loading.then((late) => late.dispose()).catch(() => {})
+    suspend,
+    async resume() {
+      const reading = Array.from(suspended.keys(), (treeId) => read(treeId).loading)
+      try {
+        await Promise.all(reading)
+      } catch (error) {
+        suspend(error)
+        throw error
       }
-      trees.clear()
+      for (const [treeId, entry] of trees) {
+        entry.users = suspended.get(treeId) ?? 0
+        if (entry.users > 0) continue
+        entry.tree?.dispose()
+        trees.delete(treeId)
+      }
+      suspended.clear()
+      return [...trees.keys()]
     },
   }
 }

@@ -8,11 +8,16 @@ it('[RE2] moves that merge slowly are gathered, merged together in a fifth of th
   const time = createManualTime()
   let tookMs = 0
   let wasBehind = false
+  const told: boolean[] = []
   const merges: number[][] = []
-  const paced = createPacedMerge({ ...time, now: () => time.now() + tookMs }, (ops) => {
-    tookMs += 10
-    merges.push(ops.map(({ clock }) => clock))
-  })
+  const paced = createPacedMerge(
+    { ...time, now: () => time.now() + tookMs },
+    (ops) => {
+      tookMs += 10
+      merges.push(ops.map(({ clock }) => clock))
+    },
+    () => told.push(paced.isBehind),
+  )
   for (let clock = 1; clock <= 1_000; clock++) {
     paced.add([op(clock)])
     wasBehind ||= paced.isBehind
@@ -21,6 +26,9 @@ it('[RE2] moves that merge slowly are gathered, merged together in a fifth of th
   expect(wasBehind).toBe(true)
   await time.pass(100)
   expect(paced.isBehind).toBe(false)
+  // Told of each change, so that a status that says how far this tab is changes with it.
+  expect(told.length).toBeGreaterThan(2)
+  expect(told.map((isBehind, index) => isBehind === (index % 2 === 0))).not.toContain(false)
   expect(merges.flat()).toEqual(Array.from({ length: 1_000 }, (_, index) => index + 1))
   expect(tookMs).toBeLessThan(1_000 / 3)
 })

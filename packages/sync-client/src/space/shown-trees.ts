@@ -4,6 +4,7 @@ import type { Runtime } from '../runtime/index.ts'
 import type { ClientStorage, PageJournal } from '../storage/index.ts'
 import type { Tell } from '../tabs/index.ts'
 import type { EditWriter } from './edit-writer.ts'
+import { createOpAuthors, type OpAuthors } from './op-authors.ts'
 import { createOpenTrees, type OpenTrees } from './open-trees.ts'
 import { createPacedMerge } from './paced-merge.ts'
 import { createSpaceTransients, type SpaceTransients } from './space-transients.ts'
@@ -14,11 +15,17 @@ export interface ShownTrees {
   readonly trees: OpenTrees
   readonly transients: SpaceTransients
   readonly checks: TreeChecks
+  readonly authors: OpAuthors
   /** Merges stored operations of the server or another tab. */
   merge(ops: readonly TreeOperation[]): void
   /** Merges at this tab's own pace. For operations that a leader in another tab passes on. */
   follow(ops: readonly TreeOperation[]): void
-  stop(): void
+  /** Operations that are stored wait to be merged, or a part of a tree is: the trees show less than this device has. */
+  readonly isBehind: boolean
+  /** Disposes the trees, and forgets what is shown over them. A tree that is being opened rejects with `why`. */
+  suspend(why: unknown): void
+  /** Reads the suspended trees again, and returns their ids: see `OpenTrees`. */
+  resume(): Promise<TreeId[]>
 }
 
 export interface ShownTreesDeps {
@@ -29,19 +36,23 @@ export interface ShownTreesDeps {
   readonly journal: PageJournal
   readonly runtime: Runtime
   readonly tell: Tell
-  readonly writer: Pick<EditWriter, 'add'>
+  readonly writer: Pick<EditWriter, 'add' | 'waiting'>
   /** Resolves when every edit made so far is on disk; rejects once the space is closed. */
   readonly stored: () => Promise<void>
   /** The position in the log that this device has reached, or null while edits or operations are under way. */
   readonly cursor: () => number | null
   readonly onReplaced: (treeId: TreeId) => void
+  /** Called when `isBehind` has changed. */
+  readonly onBehind: () => void
 }
 
 export function createShownTrees(deps: ShownTreesDeps): ShownTrees {
   const { spaceId, tab, storage, journal, runtime, tell, writer } = deps
   const trees = createOpenTrees({
     spaceId,
+    runtime,
     readTree,
+    onMerging: deps.onBehind,
     onEdit(op) {
       transients.edited(op)
       writer.add(op)
@@ -54,13 +65,14 @@ export function createShownTrees(deps: ShownTreesDeps): ShownTrees {
     },
     stored: deps.stored,
   })
+  const authors = createOpAuthors({ spaceId, storage, openTrees: () => trees.ids() })
   const transients = createSpaceTransients({ spaceId, tab, runtime, tell, trees })
-  const pace = createPacedMerge(runtime, merge)
+  const pace = createPacedMerge(runtime, merge, deps.onBehind)
   const checks = createTreeChecks({
     runtime,
     trees,
     readTree,
-    cursor: () => (pace.isBehind ? null : deps.cursor()),
+    cursor: () => (pace.isBehind || trees.isMerging ? null : deps.cursor()),
     compare: (treeId, cursor, digest) =>
       tell({ type: 'shown', spaceId, tab, tree: { treeId, cursor, digest } }),
     distrust: () => tell({ type: 'distrusted', spaceId }),
@@ -68,10 +80,16 @@ export function createShownTrees(deps: ShownTreesDeps): ShownTrees {
     onReplaced: deps.onReplaced,
   })
 
-  /** Reads the stored and the noted operations: noted edits may have waited for room on the disk since an earlier page. */
+  /**
+   * Reads the stored operations, the noted ones, and those that still wait: edits may have waited for room on the disk
+   * since an earlier page, or since the trees were suspended.
+   */
   async function readTree(treeId: TreeId): Promise<TreeOperation[]> {
+    // Before the operations: nobody sees one without its author.
+    await authors.read(treeId)
     const stored = await storage.readTree(spaceId, treeId)
-    return [...stored, ...journal.noted(spaceId).filter((op) => op.treeId === treeId)]
+    const unstored = [...journal.noted(spaceId), ...writer.waiting]
+    return [...stored, ...unstored.filter((op) => op.treeId === treeId)]
   }
 
   function merge(ops: readonly TreeOperation[]): void {
@@ -84,13 +102,22 @@ export function createShownTrees(deps: ShownTreesDeps): ShownTrees {
     trees,
     transients,
     checks,
+    authors,
     merge,
     follow: (ops) => pace.add(ops),
-    stop() {
-      transients.stop()
+    get isBehind() {
+      return pace.isBehind || trees.isMerging
+    },
+    suspend(why) {
+      trees.suspend(why)
+      transients.forget()
       checks.stop()
       pace.stop()
-      trees.dispose()
+    },
+    async resume() {
+      const treeIds = await trees.resume()
+      checks.start()
+      return treeIds
     },
   }
 }

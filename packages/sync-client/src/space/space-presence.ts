@@ -7,6 +7,8 @@ import type { Tell } from '../tabs/index.ts'
 export interface SpacePresence {
   /** The presence that the app sees: empty while the space is not live. */
   readonly shown: readonly Presence[]
+  /** Whose connection it is, also while the space is not live; undefined for one that shows no presence. */
+  userOf(connectionId: string): Presence['user'] | undefined
   readonly listeners: Pick<Listeners<readonly Presence[]>, 'add'>
   /** Sets the state that this tab shows to the others. Throws `invalid_request` for what is no JSON, or too large. */
   set(state: JsonValue): void
@@ -16,6 +18,7 @@ export interface SpacePresence {
   named(present: readonly Presence[]): boolean
   /** Shows everybody who was named if the space is live, and nobody otherwise. */
   show(isLive: boolean): void
+  /** Forgets and shows nobody. The state that this tab has set is kept. */
   forget(): void
 }
 
@@ -29,7 +32,15 @@ export function createSpacePresence(spaceId: SpaceId, tell: Tell): SpacePresence
     if (ownState !== undefined) tell({ type: 'presence-set', spaceId, state: ownState })
   }
 
+  function show(isLive: boolean): void {
+    const next = isLive ? named : []
+    if (next === shown || (next.length === 0 && shown.length === 0)) return
+    shown = next
+    listeners.emit(next)
+  }
+
   return {
+    userOf: (connectionId) => named.find((one) => one.connectionId === connectionId)?.user,
     get shown() {
       return shown
     },
@@ -45,15 +56,10 @@ export function createSpacePresence(spaceId: SpaceId, tell: Tell): SpacePresence
       if (!samePresence(named, present)) named = present
       return present.some(({ connectionId }) => !known.has(connectionId))
     },
-    show(isLive) {
-      const next = isLive ? named : []
-      if (next === shown || (next.length === 0 && shown.length === 0)) return
-      shown = next
-      listeners.emit(next)
-    },
+    show,
     forget() {
       named = []
-      shown = []
+      show(false)
     },
   }
 }

@@ -7,7 +7,7 @@ import {
   type SpaceId,
 } from '@t69/protocol'
 
-import { noReply, type Account } from '../account/index.ts'
+import { noReply, readPages, type Account } from '../account/index.ts'
 import type { Space } from '../api.ts'
 import { parseInput } from '../runtime/index.ts'
 
@@ -16,27 +16,42 @@ export type SpaceSharing = Pick<
   'members' | 'changeRole' | 'removeMember' | 'invite' | 'invites' | 'withdrawInvite'
 >
 
-/** The members and the invite links of a space. Each call asks the server. */
-export function createSpaceSharing(spaceId: SpaceId, account: Account): SpaceSharing {
+/**
+ * The members and the invite links of a space. Each call asks the server. `ensureThisSpace` throws while another space has
+ * the place of this one there.
+ */
+export function createSpaceSharing(
+  spaceId: SpaceId,
+  account: Account,
+  ensureThisSpace: () => void,
+): SpaceSharing {
+  const call: Account['call'] = async (...args) => {
+    ensureThisSpace()
+    return account.call(...args)
+  }
   const path = (rest: string): string => `/api/spaces/${spaceId}${rest}`
   // Text that is no id, such as "..", could lead to another path.
   const memberPath = (userId: string): string =>
     path(`/members/${parseInput(userIdSchema, userId, 'userId')}`)
   return {
-    members: async () =>
-      (await account.call({ method: 'GET', path: path('/members') }, memberListSchema)).members,
+    async members() {
+      const pages = await readPages(call, path('/members'), memberListSchema)
+      const listed = pages.flatMap(({ members }) => members)
+      // Whoever was removed and joined again between two pages is on both, and counts as on the later.
+      return Array.from(new Map(listed.map((member) => [member.user.id, member])).values())
+    },
     async changeRole(userId, role) {
-      await account.call({ method: 'PATCH', path: memberPath(userId), body: { role } }, noReply)
+      await call({ method: 'PATCH', path: memberPath(userId), body: { role } }, noReply)
     },
     async removeMember(userId) {
-      await account.call({ method: 'DELETE', path: memberPath(userId) }, noReply)
+      await call({ method: 'DELETE', path: memberPath(userId) }, noReply)
     },
-    invite: (role) => account.call({ method: 'POST', path: path('/invites'), body: { role } }, inviteSchema),
+    invite: (role) => call({ method: 'POST', path: path('/invites'), body: { role } }, inviteSchema),
     invites: async () =>
-      (await account.call({ method: 'GET', path: path('/invites') }, inviteListSchema)).invites,
+      (await readPages(call, path('/invites'), inviteListSchema)).flatMap(({ invites }) => invites),
     async withdrawInvite(inviteId) {
       const id = parseInput(inviteIdSchema, inviteId, 'inviteId')
-      await account.call({ method: 'DELETE', path: path(`/invites/${id}`) }, noReply)
+      await call({ method: 'DELETE', path: path(`/invites/${id}`) }, noReply)
     },
   }
 }

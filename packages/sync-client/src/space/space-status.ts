@@ -7,7 +7,9 @@ import type { PendingCounts, StoredSpace } from '../storage/index.ts'
 
 export interface SpaceFacts {
   readonly stored: StoredSpace
-  readonly account: Pick<Account, 'user' | 'isGone'>
+  readonly account: Pick<Account, 'mayUse'>
+  /** The space is locked, and not open again yet. */
+  readonly isLocked: boolean
   /** The last report of the tab that leads. */
   readonly report: SyncReport
   /** The edits in the outbox, and the refused ones. */
@@ -16,16 +18,20 @@ export interface SpaceFacts {
   readonly unstored: number
   /** Why they are not, if the storage failed; otherwise null. */
   readonly storageError: unknown
+  /** This tab has not merged everything that is stored: it shows less than was synced. */
+  readonly isBehind: boolean
 }
 
 /** Returns the status of a space as the app sees it. */
 export function statusOf({
   stored,
   account,
+  isLocked,
   report,
   counts,
   unstored,
   storageError,
+  isBehind,
 }: SpaceFacts): SpaceStatus {
   const pending = counts.pending + unstored
   const { cursor, head, pushError } = report
@@ -34,10 +40,9 @@ export function statusOf({
   const notStored: ErrorBody | null =
     reason === null ? null : { code: 'storage_failed', message: `Edits are not on disk yet: ${reason}` }
   if (stored.userId === null) return { ...base, phase: 'local', error: notStored }
-  if (account.isGone(stored.userId)) return { ...base, phase: 'blocked', error: notStored ?? accountGone }
-  if (stored.userId !== account.user?.id) return { ...base, phase: 'signed-out', error: notStored }
+  if (isLocked || !account.mayUse(stored)) return { ...base, phase: 'signed-out', error: notStored }
   const error = notStored ?? report.error ?? (pending > 0 ? pushError : null)
-  return { ...base, phase: report.phase, error }
+  return { ...base, phase: report.phase === 'live' && isBehind ? 'catching-up' : report.phase, error }
 }
 
 /**
@@ -54,9 +59,4 @@ export function sameStatus(a: SpaceStatus, b: SpaceStatus): boolean {
     a.unstored === b.unstored &&
     (a.error === b.error || JSON.stringify(a.error) === JSON.stringify(b.error))
   )
-}
-
-const accountGone: ErrorBody = {
-  code: 'unauthenticated',
-  message: 'the account was deleted; its spaces stay on this device',
 }

@@ -18,6 +18,8 @@ export interface SpaceTransients {
   merged(ops: readonly TreeOperation[]): void
   /** Another tab of this device set values. */
   heardFromTab(tab: string, changes: readonly TransientChange[]): void
+  /** The connection of another device that shows a value in a place, if one does. */
+  connectionAt(place: Pick<TransientChange, 'treeId' | 'targetId' | 'key'>): string | undefined
   /** Another device set values. */
   heardFromConnection(connectionId: string, changes: readonly TransientChange[]): void
   /** Removes the values of all connections that are not among these. */
@@ -28,7 +30,8 @@ export interface SpaceTransients {
   leaderChanged(): void
   /** Sends this tab's values again, for somebody who has just come. */
   repeat(): void
-  stop(): void
+  /** Forgets all values, and sends no more of them. */
+  forget(): void
 }
 
 export interface SpaceTransientsDeps {
@@ -74,6 +77,10 @@ export function createSpaceTransients({
     },
     heardFromTab: (from, changes) => receiver.apply(tabPrefix + from, changes),
     heardFromConnection: (connectionId, changes) => receiver.apply(connectionId, changes),
+    connectionAt(place) {
+      const from = receiver.from(place)
+      return from?.startsWith(tabPrefix) === true ? undefined : from
+    },
     keepConnections: (ids) => receiver.keepOnly((from) => from.startsWith(tabPrefix) || ids.has(from)),
     tabLeft: (gone) => receiver.keepOnly((from) => from !== tabPrefix + gone),
     leaderChanged() {
@@ -81,6 +88,9 @@ export function createSpaceTransients({
       sender.repeatWhole()
     },
     repeat: () => sender.repeatWhole(),
-    stop: () => sender.stop(),
+    forget() {
+      sender.forget()
+      receiver.keepOnly(() => false)
+    },
   }
 }

@@ -1,5 +1,5 @@
 import { SyncError, treeIdSchema, type TreeId } from '@t69/protocol'
-import { toTreeOperation } from '@t69/replica'
+import { toTreeOperation, type Replica } from '@t69/replica'
 
 import type { Account, SpaceDirectory } from '../account/index.ts'
 import type { Space, SpaceStatus } from '../api.ts'
@@ -21,6 +21,10 @@ import { createSpace } from './space.ts'
 export interface TabSpace {
   /** Resolves when the space's tree is read. Operations that arrive meanwhile are not missed. */
   readonly space: Promise<Space>
+  /** The stored record of the space, as this tab last read it. */
+  readonly record: StoredSpace
+  /** Its user is not signed in, or the space is not open again yet. It is not synced, and its trees are disposed. */
+  readonly isLocked: boolean
   /** Settles when the space is closed; null until somebody closes it. */
   readonly closing: Promise<void> | null
   /** `isOwn`: the message was told in this tab. */
@@ -29,17 +33,32 @@ export interface TabSpace {
   takeOver(): void
   /** The storage was emptied: writes everything that this tab has into it. Syncing starts over from there. */
   putBack(): Promise<void>
+  /** Resolves when every edit made so far is on disk. */
+  stored(): Promise<void>
   /** Starts to write the waiting edits: the page may be closed at any moment. */
   writeNow(): void
   /** Reads the stored operations again: the page was frozen, and has missed what other tabs told. */
   reload(): Promise<void>
   /** As `Space.close`, also while the space is still being opened, which ends with `unavailable` then. */
   close(): Promise<void>
+  /**
+   * Locks the space because its user is no longer signed in; one that is still being opened is closed. Its trees take no
+   * edits from this call on, and those made before are stored. Resolves when they are, or the disk has refused them.
+   * Never rejects.
+   */
+  lock(): Promise<void>
+  /**
+   * Opens a locked space again, with the trees that were open, if its user is signed in. Rejects, and leaves it locked, if
+   * the storage cannot be read. Abandons a space that the storage does not have any more.
+   */
+  unlock(): Promise<void>
   /** Releases the space without storing anything: it was deleted. */
   abandon(): void
 }
 
 export interface TabSpaceDeps {
+  /** The server's normal address: see `parseServerUrl`. */
+  readonly server: string
   readonly storage: ClientStorage
   readonly journal: PageJournal
   readonly runtime: Runtime
@@ -49,12 +68,17 @@ export interface TabSpaceDeps {
   readonly tab: string
   readonly tell: Tell
   readonly onClosed: () => void
+  /** Called when the space was locked or unlocked. */
+  readonly onLockChanged: () => void
+  /** Called when the space has become one of a user who is not signed in, perhaps in a tab that knows of it first. */
+  readonly onUnusable: () => void
 }
 
 /** The report that is assumed until the tab that leads has made one. */
 const unreported: SyncReport = {
   phase: 'connecting',
   role: null,
+  identity: null,
   cursor: 0,
   head: 0,
   error: null,
@@ -78,7 +102,13 @@ export function openTabSpace(
   let shownStatus: SpaceStatus | null = null
   let closed: Promise<void> | null = null
   let isDeleted = false
-  const released = new AbortController()
+  let isOpened = false
+  let released = new AbortController()
+  /** The record and the root of the space when it was locked; null unless it is. */
+  let locked: { readonly stored: StoredSpace; readonly root: Replica | undefined } | null = null
+  /** Resolves when the edits made before the lock are stored, or were refused. */
+  let locking: Promise<void> = Promise.resolve()
+  let unlocking: Promise<void> | null = null
 
   const record = createSpaceRecord(found, { ...deps, onChange: changed })
   const presence = createSpacePresence(spaceId, tell)
@@ -110,8 +140,9 @@ export function openTabSpace(
       return phase === 'live' && pending === 0 && cursor === head ? cursor : null
     },
     onReplaced: replaced,
+    onBehind: changed,
   })
-  const { trees, transients, checks } = shown
+  const { trees, transients, checks, authors } = shown
   const refused = createRefusedEdits({
     spaceId,
     storage,
@@ -126,7 +157,17 @@ export function openTabSpace(
   function status(): SpaceStatus {
     const { counts } = counter
     const { unstored, error: storageError } = writer
-    const next = statusOf({ stored: record.stored, account, report, counts, unstored, storageError })
+    const { isBehind } = shown
+    const next = statusOf({
+      stored: record.stored,
+      account,
+      isLocked: locked !== null,
+      report,
+      counts,
+      unstored,
+      storageError,
+      isBehind,
+    })
     if (shownStatus === null || !sameStatus(shownStatus, next)) shownStatus = next
     return shownStatus
   }
@@ -134,23 +175,30 @@ export function openTabSpace(
   function changed(): void {
     const latest = status()
     statusListeners.emit(latest)
-    presence.show(latest.phase === 'live')
+    presence.show(isLive(latest))
     checks.resumed()
+    if (latest.phase === 'signed-out' && !released.signal.aborted) deps.onUnusable()
+  }
+
+  /** Up to date with the server, whether or not this tab has merged everything yet. */
+  function isLive({ phase }: SpaceStatus): boolean {
+    return phase === 'live' || (phase === 'catching-up' && report.phase === 'live')
   }
 
   function replaced(treeId: TreeId): void {
-    if (closed === null) replacedListeners.emit(treeId)
+    if (closed === null && locked === null) replacedListeners.emit(treeId)
   }
 
   function showPresent(message: Extract<SpaceMessage, { type: 'present' }>): void {
     const hasNewcomer = presence.named(message.present)
     transients.keepConnections(new Set(message.present.map(({ connectionId }) => connectionId)))
     if (hasNewcomer) transients.repeat()
-    presence.show(status().phase === 'live')
+    presence.show(isLive(status()))
   }
 
   /** Another tab leads from now on. The one before may have stored operations without telling the tabs. */
   async function leaderChanged(): Promise<void> {
+    if (locked !== null) return
     report = unreported
     presence.repeat()
     transients.leaderChanged()
@@ -167,32 +215,95 @@ export function openTabSpace(
     })
     await Promise.all(treesPut)
     // Stored after the operations. Reading the log again finds which of them the log lacks.
-    if (record.stored.userId !== null) await storage.putSyncState(spaceId, unsynced)
+    if (record.stored.userId !== null) {
+      await storage.putSyncState(spaceId, { ...unsynced, identity: record.identity })
+    }
     tell({ type: 'distrusted', spaceId })
     tell({ type: 'spaces-changed' })
     await counter.recount()
   }
 
-  function release(): void {
-    released.abort(new SyncError('unavailable', isDeleted ? 'The space was deleted' : 'The space was closed'))
-    shown.stop()
+  /** Ends what the app holds of the space, for good or until it is unlocked. */
+  function release(why: SyncError): void {
+    // A locked space that is closed or deleted says so from then on.
+    if (released.signal.aborted) released = new AbortController()
+    released.abort(why)
+    shown.suspend(why)
     counter.stop()
     presence.forget()
-    deps.onClosed()
   }
 
   async function close(): Promise<void> {
     try {
       await writer.close()
     } finally {
-      release()
+      release(new SyncError('unavailable', 'The space was closed'))
+      deps.onClosed()
     }
+  }
+
+  async function lock(): Promise<void> {
+    if (locked === null) {
+      locked = { stored: record.stored, root: trees.get(rootId) }
+      release(new SyncError('unauthenticated', 'The space is locked: its account is not signed in here'))
+      changed()
+      // What the disk refuses now waits for the unlocking. It is in the journal too, if there is one.
+      locking = writer.close().catch(() => {})
+      if (isOpened) deps.onLockChanged()
+      else closed ??= locking.finally(deps.onClosed)
+    }
+    await (closed ?? locking).catch(() => {})
+  }
+
+  async function unlock(): Promise<void> {
+    if (locked === null || closed !== null) return
+    await (unlocking ??= reopen(locked.stored))
+  }
+
+  /** `owned` is the record of the locked space: it says whose it is. */
+  async function reopen(owned: StoredSpace): Promise<void> {
+    const mayOpen = (): boolean => closed === null && account.mayUse(owned)
+    try {
+      await locking
+      const found = await storage.getSpace(spaceId)
+      // Forgotten, and perhaps fetched again for somebody else.
+      if (closed === null && found?.userId !== owned.userId) return abandon()
+      if (!mayOpen()) return
+      await counter.recount()
+      const treeIds = await shown.resume()
+      if (mayOpen()) reopened(treeIds)
+      else shown.suspend(released.signal.reason)
+    } finally {
+      unlocking = null
+    }
+  }
+
+  function reopened(treeIds: readonly TreeId[]): void {
+    locked = null
+    released = new AbortController()
+    report = unreported
+    writer.reopen()
+    takeOver()
+    treeIds.forEach(replaced)
+    changed()
+    deps.onLockChanged()
+    presence.repeat()
+  }
+
+  /** Takes over the noted edits, unless the space is locked: then they wait in the journal. */
+  function takeOver(): void {
+    if (locked !== null) return
+    const ops = journal.takeOver(spaceId)
+    shown.merge(ops)
+    writer.adopt(ops)
   }
 
   function abandon(): void {
     isDeleted = true
     closed ??= Promise.resolve()
-    release()
+    writer.abandon()
+    release(new SyncError('unavailable', 'The space was deleted'))
+    deps.onClosed()
     changed()
   }
 
@@ -203,10 +314,12 @@ export function openTabSpace(
     if (options.isNew === true) await stored()
     await counter.recount()
     released.signal.throwIfAborted()
+    isOpened = true
     return createSpace({
       spaceId,
-      root: () => trees.get(rootId) ?? root,
+      root: () => (locked === null ? trees.get(rootId) : locked.root) ?? root,
       account,
+      tell,
       storage,
       record,
       presence,
@@ -214,12 +327,14 @@ export function openTabSpace(
       writer,
       stored,
       trees,
+      authors,
+      transients,
       refused,
       statusListeners,
       replacedListeners,
       report: () => report,
       status,
-      released: released.signal,
+      released: () => released.signal,
       isDeleted: () => isDeleted,
       close: () => (closed ??= close()),
     })
@@ -227,6 +342,12 @@ export function openTabSpace(
 
   return {
     space: open(),
+    get record() {
+      return record.stored
+    },
+    get isLocked() {
+      return locked !== null
+    },
     get closing() {
       return closed
     },
@@ -240,6 +361,8 @@ export function openTabSpace(
           if (isOwn) return
           shown.merge(message.ops)
           return void counter.recount()
+        case 'attested':
+          return authors.learn(message.runs)
         case 'received':
           // The leading tab rests between slow merges before it stores more. Other tabs set their own pace.
           return isOwn ? shown.merge(message.ops) : shown.follow(message.ops)
@@ -249,6 +372,7 @@ export function openTabSpace(
           return isOwn ? undefined : ignoreFailure(refused.discarded(message.treeIds))
         case 'reported':
           report = message.report
+          if (report.identity !== null) record.identified(report.identity)
           return changed()
         case 'judged':
           return message.tab === tab ? checks.compared(message.verdict) : undefined
@@ -268,15 +392,14 @@ export function openTabSpace(
           return message satisfies never
       }
     },
-    takeOver() {
-      const ops = journal.takeOver(spaceId)
-      shown.merge(ops)
-      writer.adopt(ops)
-    },
+    takeOver,
     putBack,
+    stored: () => stored(),
     writeNow: () => writer.writeNow(),
     reload: () => trees.reload(),
     close: () => (closed ??= close()),
+    lock,
+    unlock,
     abandon,
   }
 }

@@ -13,6 +13,8 @@ export interface TransientReceiver {
   apply(from: string, changes: readonly TransientChange[]): void
   /** A value was stored: it takes the place of a transient one, unless that one is newer (TR5). */
   stored(op: PropertyOperation): void
+  /** The sender whose value is shown in a place. */
+  from(place: Parameters<typeof slotOf>[0]): string | undefined
   /** Shows the values held for a tree again: it was not open before, or lacked the vertices. */
   showAgain(treeId: TreeId): void
   /** Removes the values of senders that are not present any more. */
@@ -84,6 +86,7 @@ export function createTransientReceiver(
       const isNewer = opId !== undefined && opId.peerId === op.peerId && opId.clock > op.clock
       if (!isNewer) drop(slot)
     },
+    from: (place) => shown.get(slotOf(place))?.from,
     showAgain(treeId) {
       for (const { change, value } of shown.values()) {
         if (change.treeId === treeId) show(change, value)

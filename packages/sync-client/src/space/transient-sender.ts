@@ -25,7 +25,8 @@ export interface TransientSender {
   stored(op: PropertyOperation): void
   /** Sends all values again, whole, for somebody who has just come. */
   repeatWhole(): void
-  stop(): void
+  /** Sends none of the values any more. */
+  forget(): void
 }
 
 interface Outgoing {
@@ -86,7 +87,7 @@ export function createTransientSender(
       }
       if (outgoing.size > 0) schedule()
     },
-    stop() {
+    forget() {
       cancel?.()
       cancel = null
       outgoing.clear()

@@ -35,6 +35,8 @@ export interface TreeChecks {
   /** The log was read again: replaces the open trees that do not match it. */
   rebuilt(): Promise<void>
   stop(): void
+  /** Compares again, after a stop. */
+  start(): void
 }
 
 /** How long the space must be quiet before trees are compared, in ms. Chance adds up to half as much again. */
@@ -194,6 +196,11 @@ export function createTreeChecks(deps: TreeChecksDeps): TreeChecks {
     stop() {
       stopped = true
       cancel?.()
+      cancel = null
+      asked = null
+    },
+    start() {
+      stopped = false
     },
   }
 }

@@ -1,19 +1,24 @@
 import {
   encodeBatch,
   limits,
+  opKey,
+  type AccessId,
   type Epoch,
   type JsonValue,
   type LogId,
   type PeerId,
   type PropertyOperation,
+  type RegistrationId,
   type SpaceId,
+  type SpaceIdentity,
   type TreeId,
   type TreeOperation,
   type UserId,
   type VertexId,
 } from '@t69/protocol'
 
-import type { ClientStorage, RejectedEdit, StoredSpace, SyncState } from './client-storage.ts'
+import { runsOf, type AttestedRun, type Attestation } from './attested-runs.ts'
+import type { ClientStorage, KeptSeal, RejectedEdit, StoredSpace, SyncState } from './client-storage.ts'
 import { SupersededError } from './leader-term.ts'
 
 /**
@@ -48,12 +53,19 @@ const space: StoredSpace = {
 }
 
 function following(cursor: number, logId = log): SyncState {
-  return { logId, epoch, cursor, reconciling: false }
+  return { identity: null, logId, epoch, cursor, reconciling: false }
 }
 
+const seal: KeptSeal = { accessId: 'b'.repeat(32) as AccessId, seal: 'the members', role: 'owner' }
+const registration = '9'.repeat(32) as RegistrationId
+
 function reconciling(cursor: number, logId = log): SyncState {
-  return { logId, epoch, cursor, reconciling: true }
+  return { identity: null, logId, epoch, cursor, reconciling: true }
 }
+
+const byAnna: Attestation = { userId: 'a'.repeat(32) as UserId, at: 1_000 }
+const byBen: Attestation = { userId: 'b'.repeat(32) as UserId, at: 2_000 }
+const byEve: Attestation = { userId: 'e'.repeat(32) as UserId, at: 3_000 }
 
 export interface OpsOptions {
   readonly count?: number
@@ -82,6 +94,10 @@ export function someOps({
     key: 'title',
     value,
   }))
+}
+
+function sortedRuns(runs: readonly AttestedRun[]): AttestedRun[] {
+  return runs.toSorted((a, b) => a.peerId.localeCompare(b.peerId) || a.from - b.from)
 }
 
 function refused(op: TreeOperation): RejectedEdit {
@@ -147,6 +163,9 @@ export const clientStorageCases: readonly StorageCase[] = [
       same(await storage.readOutbox(spaceId, 1000), undefined)
       same(await storage.countPending(spaceId), { pending: 0, rejected: 0 })
       same(await storage.readRejected(spaceId), [])
+      same(await storage.getProof(spaceId), { registration: null, seal: null })
+      same(await storage.listTrees(spaceId), [])
+      same(await storage.readAttested(spaceId, chat), [])
       same(await storage.getConfig('theme'), undefined)
     },
   },
@@ -156,7 +175,8 @@ export const clientStorageCases: readonly StorageCase[] = [
       const storage = await device.open()
       await storage.putSpace({ ...space, name: 'Old' })
       await storage.putSpace(space)
-      const other = { ...space, id: otherSpaceId, name: null, userId: 'f'.repeat(32) as UserId }
+      const owner = { userId: 'f'.repeat(32) as UserId, server: 'https://sync.example/' }
+      const other = { ...space, id: otherSpaceId, name: null, ...owner }
       await storage.putSpace(other)
       await storage.close()
       const again = await device.open()
@@ -405,6 +425,24 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
+    name: 'a refused edit that is renamed leaves its tree, unless the log has another operation with its id',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      const edits = someOps({ count: 3 })
+      await storage.appendLocal(spaceId, edits)
+      const taken = edits.slice(1, 2).map((op) => ({ ...op, value: 'of somebody else' }))
+      await storage.appendRemote(spaceId, taken, following(1))
+      const slice = await storage.readOutbox(spaceId, limits.maxBatchBytes)
+      await storage.settleOutbox(spaceId, slice?.entries ?? [], edits.map(refused), following(1))
+      const next = edits.slice(1).map((op) => ({ ...op, clock: op.clock + 10 }))
+      await storage.retryRejected(spaceId, new Map(edits.slice(1).map((op, i) => [opKey(op), next[i] ?? op])))
+      same(sorted(await outboxOf(storage)), sorted([...edits.slice(0, 1), ...next]))
+      same(sorted(await treeOf(storage, edits[0]?.treeId)), sorted([...edits.slice(0, 1), ...taken, ...next]))
+      same(await storage.countPending(spaceId), { pending: 3, rejected: 0 })
+    },
+  },
+  {
     name: 'discarded edits leave the tree, unless the log has another operation with that id',
     async run(device) {
       const storage = await device.open()
@@ -436,11 +474,17 @@ export const clientStorageCases: readonly StorageCase[] = [
         await storage.putSpace({ ...space, id })
         await storage.putSyncState(id, following(0))
         await storage.appendLocal(id, someOps({ space: id, count: 3 }))
-        await storage.appendRemote(id, someOps({ space: id, from: 10, count: 200 }), following(200))
+        const received = someOps({ space: id, from: 10, count: 200 })
+        await storage.appendRemote(id, received, following(200), runsOf(received, byAnna))
       }
+      for (const key of [`view:${spaceId}`, `view:${otherSpaceId}`, 'other']) await storage.putConfig(key, 1)
       await storage.deleteSpace(spaceId)
+      same(await storage.getConfig(`view:${spaceId}`), undefined)
+      same([await storage.getConfig(`view:${otherSpaceId}`), await storage.getConfig('other')], [1, 1])
       same(await storage.getSpace(spaceId), undefined)
       same(await storage.readTree(spaceId, chat), [])
+      same(await storage.readAttested(spaceId, chat), [])
+      same((await storage.readAttested(otherSpaceId, chat)).length, 1)
       same(await storage.getSyncState(spaceId), undefined)
       same(await storage.readOutbox(spaceId, 1000), undefined)
       same(await storage.countPending(spaceId), { pending: 0, rejected: 0 })
@@ -484,6 +528,23 @@ export const clientStorageCases: readonly StorageCase[] = [
       same(await treeOf(storage), [...held, ...someOps({ from: 301, count: 2 })])
       same(await storage.queueMissing(spaceId, log), 0)
       same((await storage.countPending(spaceId)).pending, 98)
+    },
+  },
+  {
+    name: 'a reconciliation that may not queue ends only if nothing is missing',
+    async run(device) {
+      const storage = await device.open()
+      const held = someOps({ count: 20 })
+      await storage.appendLocal(spaceId, held)
+      await storage.putSyncState(spaceId, reconciling(0))
+      await storage.appendRemote(spaceId, held.slice(0, 15), reconciling(15))
+      same((await storage.queueMissing(spaceId, log, false)) > 0, true)
+      same(await storage.getSyncState(spaceId), reconciling(15))
+      same(await outboxOf(storage), [])
+      // What arrives later counts as received.
+      await storage.appendRemote(spaceId, held.slice(15), reconciling(20))
+      same(await storage.queueMissing(spaceId, log, false), 0)
+      same(await storage.getSyncState(spaceId), following(20))
     },
   },
   {
@@ -577,6 +638,7 @@ export const clientStorageCases: readonly StorageCase[] = [
         () => first.settleOutbox(spaceId, entries, [], following(4)),
         () => first.settleOutbox(spaceId, entries, [refused(edit[0]!)], following(4)),
         () => first.queueMissing(spaceId, newLog),
+        () => first.putSeal(spaceId, seal),
       ]) {
         const outcome = await tried().then(
           () => 'done',
@@ -596,16 +658,139 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
+    name: 'a space keeps its identity with its cursor, also when the state moves and after a reload',
+    async run(device) {
+      const identity = 'd'.repeat(32) as SpaceIdentity
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, { ...reconciling(0), identity })
+      await storage.appendRemote(spaceId, someOps({ count: 2 }), { ...reconciling(2), identity })
+      await storage.queueMissing(spaceId, log)
+      await storage.close()
+      same(await (await device.open()).getSyncState(spaceId), { ...following(2), identity })
+    },
+  },
+  {
+    name: 'a seal and a registration are kept until the space is deleted, and only the first registration',
+    async run(device) {
+      const storage = await device.open()
+      same(await storage.getProof(spaceId), { registration: null, seal: null })
+      same(await storage.keepRegistration(spaceId, registration), registration)
+      same(await storage.keepRegistration(spaceId, '8'.repeat(32) as RegistrationId), registration)
+      await storage.putSeal(spaceId, seal)
+      same(await storage.getProof(spaceId), { registration, seal: null }, 'without a sync state')
+      await storage.putSyncState(spaceId, following(0))
+      await storage.putSeal(spaceId, seal)
+      await storage.putSyncState(otherSpaceId, following(0))
+      await storage.putSeal(otherSpaceId, { ...seal, role: 'viewer' })
+      await storage.putSeal(otherSpaceId, null)
+      await storage.close()
+      const again = await device.open()
+      same(await again.getProof(spaceId), { registration, seal })
+      same(await again.getProof(otherSpaceId), { registration: null, seal: null })
+      await again.deleteSpace(spaceId)
+      same(await again.getProof(spaceId), { registration: null, seal: null }, 'after the space was deleted')
+    },
+  },
+  {
+    name: 'the trees of a space are those that have an operation, stored alone or in bulk',
+    async run(device) {
+      const storage = await device.open()
+      same(await storage.listTrees(spaceId), [])
+      await storage.appendLocal(spaceId, someOps())
+      await storage.appendLocal(spaceId, someOps({ tree: otherChat, count: 700 }))
+      await storage.appendLocal(otherSpaceId, someOps({ tree: spaceTree, space: otherSpaceId }))
+      same((await storage.listTrees(spaceId)).toSorted(), [chat, otherChat])
+    },
+  },
+  {
+    name: '[CO6] who committed an operation is kept by tree and peer, also after a reload',
+    async run(device) {
+      const storage = await device.open()
+      const ofAnna = someOps({ count: 3 })
+      const ofBen = [...someOps({ from: 4, peer: '77' }), ...someOps({ tree: otherChat, count: 2 })]
+      const attested = [...runsOf(ofAnna, byAnna), ...runsOf(ofBen, byBen)]
+      await storage.appendRemote(spaceId, [...ofAnna, ...ofBen], following(6), attested)
+      const more = someOps({ from: 4, count: 2 })
+      await storage.appendRemote(spaceId, more, following(8), runsOf(more, byAnna))
+      await storage.close()
+      const again = await device.open()
+      same(sortedRuns(await again.readAttested(spaceId, chat)), [
+        { treeId: chat, peerId: '1234', from: 1, to: 5, ...byAnna },
+        { treeId: chat, peerId: '77', from: 4, to: 4, ...byBen },
+      ])
+      same(await again.readAttested(spaceId, otherChat), runsOf(ofBen.slice(1), byBen))
+      same(await again.readAttested(otherSpaceId, chat), [])
+    },
+  },
+  {
+    name: '[CO6] a clock that a peer left out is not its user’s, whoever writes it later',
+    async run(device) {
+      const storage = await device.open()
+      const ofAnna = [...someOps({ count: 3 }), ...someOps({ from: 5, count: 3 })]
+      await storage.appendRemote(spaceId, ofAnna, following(6), runsOf(ofAnna, byAnna))
+      const forged = someOps({ from: 4 })
+      await storage.appendRemote(spaceId, forged, following(7), runsOf(forged, byEve))
+      same(sortedRuns(await storage.readAttested(spaceId, chat)), [
+        { treeId: chat, peerId: '1234', from: 1, to: 3, ...byAnna },
+        { treeId: chat, peerId: '1234', from: 4, to: 4, ...byEve },
+        { treeId: chat, peerId: '1234', from: 5, to: 7, ...byAnna },
+      ])
+    },
+  },
+  {
+    name: '[CO6] what was learned first stays when another log, or an ack, says otherwise',
+    async run(device) {
+      const storage = await device.open()
+      const ops = someOps({ count: 4 })
+      await storage.appendRemote(spaceId, ops.slice(0, 2), following(2), runsOf(ops.slice(0, 2), byAnna))
+      await storage.putSyncState(spaceId, reconciling(0, newLog))
+      await storage.appendRemote(spaceId, ops, reconciling(4, newLog), runsOf(ops, byBen))
+      await storage.settleOutbox(spaceId, [], [], following(4, newLog), runsOf(ops, byEve))
+      same(sortedRuns(await storage.readAttested(spaceId, chat)), [
+        { treeId: chat, peerId: '1234', from: 1, to: 2, ...byAnna },
+        { treeId: chat, peerId: '1234', from: 3, to: 4, ...byBen },
+      ])
+    },
+  },
+  {
+    name: '[CO6] an operation whose content another log replaces is by who committed that content',
+    async run(device) {
+      const storage = await device.open()
+      // A few as rows, many as segments.
+      for (const [tree, count] of [
+        [chat, 5],
+        [otherChat, 300],
+      ] as const) {
+        const ops = someOps({ tree, count })
+        await storage.appendRemote(spaceId, ops, following(count), runsOf(ops, byAnna))
+        const forged = someOps({ tree, from: 3, value: 'You are fired' })
+        const inNewLog = [...ops.slice(0, 2), ...forged, ...ops.slice(3)]
+        await storage.putSyncState(spaceId, reconciling(0, newLog))
+        await storage.appendRemote(spaceId, inNewLog, reconciling(count, newLog), runsOf(inNewLog, byEve))
+        same((await treeOf(storage, tree))[2]?.value, 'You are fired')
+        same(sortedRuns(await storage.readAttested(spaceId, tree)), [
+          { treeId: tree, peerId: '1234', from: 1, to: 2, ...byAnna },
+          { treeId: tree, peerId: '1234', from: 3, to: 3, ...byEve },
+          { treeId: tree, peerId: '1234', from: 4, to: count, ...byAnna },
+        ])
+        await storage.putSyncState(spaceId, following(count))
+      }
+    },
+  },
+  {
     name: 'config values are kept by key, also after a reload',
     async run(device) {
       const storage = await device.open()
       await storage.putConfig('session', { user: { id: 'u' }, list: [1, null] })
       await storage.putConfig('session', { user: { id: 'v' } })
       await storage.putConfig('flag', null)
+      await storage.putConfig('gone', 1)
+      await storage.putConfig('gone', undefined)
       await storage.close()
       const again = await device.open()
       same(await again.getConfig('session'), { user: { id: 'v' } })
       same(await again.getConfig('flag'), null)
+      same(await again.getConfig('gone'), undefined)
     },
   },
 ]

@@ -1,8 +1,9 @@
-import { opKey, type LogId, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
+import { opKey, type LogId, type SpaceId, type TreeId, type TreeOperation, type UserId } from '@t69/protocol'
 import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
+import { runsOf, type AttestedRun } from './attested-runs.ts'
 import { someOps } from './client-storage.contract.ts'
 import type { ClientStorage, SyncState } from './client-storage.ts'
 import { openIndexedDbStorage } from './indexeddb/indexeddb-storage.ts'
@@ -16,6 +17,8 @@ interface Model {
   readonly held: Map<string, TreeOperation>
   readonly outbox: Map<string, TreeOperation>
   readonly rejected: Map<string, TreeOperation>
+  /** Who committed each operation, as it was attested first. */
+  readonly authors: Map<string, UserId>
   state: SyncState | undefined
   clock: number
   logs: number
@@ -77,6 +80,7 @@ async function holdsModel(subject: Subject, steps: readonly Step[]): Promise<voi
     held: new Map(),
     outbox: new Map(),
     rejected: new Map(),
+    authors: new Map(),
     state: undefined,
     clock: 1,
     logs: 0,
@@ -107,13 +111,14 @@ async function applyStep(storage: ClientStorage, model: Model, step: Step): Prom
       if (model.state === undefined) return
       const ops = freshOps(model, step)
       model.state = { ...model.state, cursor: model.state.cursor + ops.length }
-      await storage.appendRemote(spaceId, ops, model.state)
+      await storage.appendRemote(spaceId, ops, model.state, attest(model, ops, step.tree))
       put(model.held, ops)
       return
     }
     case 'repeat': {
       if (model.state === undefined) return
-      await storage.appendRemote(spaceId, [...model.held.values()], model.state)
+      const ops = [...model.held.values()]
+      await storage.appendRemote(spaceId, ops, model.state, attest(model, ops, 3))
       return
     }
     case 'push': {
@@ -122,7 +127,8 @@ async function applyStep(storage: ClientStorage, model: Model, step: Step): Prom
       if (slice === undefined) return
       const refused = slice.ops.filter((_, index) => index % step.refuse === 1)
       const rejected = refused.map((op) => ({ op, code: 'op_conflict' as const, message: 'taken' }))
-      await storage.settleOutbox(spaceId, slice.entries, rejected, model.state)
+      const taken = slice.ops.filter((op) => !refused.includes(op))
+      await storage.settleOutbox(spaceId, slice.entries, rejected, model.state, attest(model, taken, 4))
       for (const op of slice.ops) model.outbox.delete(opKey(op))
       put(model.rejected, refused)
       return
@@ -158,7 +164,7 @@ async function reconcile(
 ): Promise<void> {
   model.logs += 1
   const logId = String(model.logs).padStart(32, '0') as LogId
-  let state: SyncState = { logId, epoch: null, cursor: 0, reconciling: true }
+  let state: SyncState = { identity: null, logId, epoch: null, cursor: 0, reconciling: true }
   await storage.putSyncState(spaceId, state)
   const onServer = [...model.held.values()].filter((_, index) => index % every === 0)
   const received = new Set(onServer.map(opKey))
@@ -168,7 +174,7 @@ async function reconcile(
     const ops = [...onServer.slice(page * size, (page + 1) * size), ...own]
     for (const op of own) received.add(opKey(op))
     state = { ...state, cursor: state.cursor + ops.length }
-    await storage.appendRemote(spaceId, ops, state)
+    await storage.appendRemote(spaceId, ops, state, attest(model, ops, model.logs % 4))
     put(model.held, own)
   }
   const missing = [...model.held.values()].filter((op) => {
@@ -184,6 +190,15 @@ async function expectModel(storage: ClientStorage, model: Model): Promise<void> 
   const held: TreeOperation[] = []
   for (const treeId of trees) held.push(...(await storage.readTree(spaceId, treeId)))
   expect(keys(held)).toEqual(keys(model.held.values()))
+  const attested = (await Promise.all(trees.map((treeId) => storage.readAttested(spaceId, treeId)))).flat()
+  const authors = attested.flatMap(({ treeId, peerId, from, to, userId }) =>
+    Array.from(
+      { length: to - from + 1 },
+      (_, n) => [opKey({ treeId, peerId, clock: from + n }), userId] as const,
+    ),
+  )
+  expect(new Map(authors)).toEqual(model.authors)
+  expect(authors.length).toBe(model.authors.size)
   const waiting = (await storage.readOutbox(spaceId, Number.MAX_SAFE_INTEGER))?.ops ?? []
   expect(keys(waiting)).toEqual(keys(model.outbox.values()))
   const rejected = await storage.readRejected(spaceId)
@@ -193,6 +208,13 @@ async function expectModel(storage: ClientStorage, model: Model): Promise<void> 
     rejected: model.rejected.size,
   })
   expect(await storage.getSyncState(spaceId)).toEqual(model.state)
+}
+
+/** What a log attests of operations: one user committed them, at a time of their own. */
+function attest(model: Model, ops: readonly TreeOperation[], user: number): AttestedRun[] {
+  const userId = String(user).repeat(32) as UserId
+  for (const op of ops) if (!model.authors.has(opKey(op))) model.authors.set(opKey(op), userId)
+  return runsOf(ops, { userId, at: ops.length })
 }
 
 function freshOps(

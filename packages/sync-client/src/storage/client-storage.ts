@@ -1,4 +1,18 @@
-import type { Epoch, ErrorCode, LogId, SpaceId, TreeId, TreeOperation, UserId } from '@t69/protocol'
+import type {
+  Epoch,
+  ErrorCode,
+  LogId,
+  RegistrationId,
+  RoleName,
+  SpaceId,
+  SpaceIdentity,
+  SpaceSeal,
+  TreeId,
+  TreeOperation,
+  UserId,
+} from '@t69/protocol'
+
+import type { AttestedRun } from './attested-runs.ts'
 
 /** A space as this device has stored it. Part of t69's `SpaceSetup` row, which also has layout, theme and drafts. */
 export interface StoredSpace {
@@ -9,10 +23,17 @@ export interface StoredSpace {
   readonly createdAt: Date
   /** The user as whose space it syncs; null for a local space. */
   readonly userId: UserId | null
+  /** The normal address of the server whose user that is. Absent for a local space, and in what older releases stored. */
+  readonly server?: string | undefined
 }
 
 /** How far this device has followed a space's log. Absent for a space that does not sync. */
 export interface SyncState {
+  /**
+   * Which space this is: the server's random id for its registration. Null until the first join, and for what was stored
+   * before spaces had an identity.
+   */
+  readonly identity: SpaceIdentity | null
   /** Null until the first join. */
   readonly logId: LogId | null
   readonly epoch: Epoch | null
@@ -26,7 +47,25 @@ export interface SyncState {
 }
 
 /** The state of a space that syncs and has not joined its log yet. */
-export const unsynced: SyncState = { logId: null, epoch: null, cursor: 0, reconciling: true }
+export const unsynced: SyncState = {
+  identity: null,
+  logId: null,
+  epoch: null,
+  cursor: 0,
+  reconciling: true,
+}
+
+/** The newest seal of a space's members that this device has, and the user's role when it was made. */
+export interface KeptSeal extends SpaceSeal {
+  readonly role: RoleName
+}
+
+/** What a device shows to a server that does not know the space, or not its latest members. */
+export interface SpaceProof {
+  /** The id under which this device registers the space; null for a space that came from a server. */
+  readonly registration: RegistrationId | null
+  readonly seal: KeptSeal | null
+}
 
 /** The oldest entries of the outbox, with their operations in order. */
 export interface OutboxSlice {
@@ -60,7 +99,7 @@ export interface ClientStorage {
   getSpace(spaceId: SpaceId): Promise<StoredSpace | undefined>
   /** Adds the space or replaces the fields of `StoredSpace`. Drafts, layout, theme and secrets stay as they are. */
   putSpace(space: StoredSpace): Promise<void>
-  /** Removes the space and everything that belongs to it, secrets and drafts included. */
+  /** Removes the space and everything that belongs to it: secrets, drafts, and values of `config` under its id (`view:<id>`). */
   deleteSpace(spaceId: SpaceId): Promise<void>
 
   /** Returns every operation of a tree that this device has, each once, in no particular order. */
@@ -71,10 +110,21 @@ export interface ClientStorage {
    */
   appendLocal(spaceId: SpaceId, ops: readonly TreeOperation[]): Promise<void>
   /**
-   * Stores operations from the server's log together with the state that covers them. Repeating it is harmless. An
-   * operation of the log replaces one that was stored with the same id.
+   * Stores operations from the server's log together with the state that covers them, and with who committed them.
+   * Repeating it is harmless. An operation of the log replaces one that was stored with the same id. What is known of who
+   * committed an operation stays, unless its content is replaced.
    */
-  appendRemote(spaceId: SpaceId, ops: readonly TreeOperation[], state: SyncState): Promise<void>
+  appendRemote(
+    spaceId: SpaceId,
+    ops: readonly TreeOperation[],
+    state: SyncState,
+    attested?: readonly AttestedRun[],
+  ): Promise<void>
+  /** Who committed the operations of a tree, in no particular order. Nothing is known of those in no run. */
+  readAttested(spaceId: SpaceId, treeId: TreeId): Promise<AttestedRun[]>
+
+  /** Returns the ids of the trees of which this device has an operation, in no particular order. */
+  listTrees(spaceId: SpaceId): Promise<TreeId[]>
 
   getSyncState(spaceId: SpaceId): Promise<SyncState | undefined>
   /**
@@ -84,6 +134,13 @@ export interface ClientStorage {
    */
   putSyncState(spaceId: SpaceId, state: SyncState): Promise<void>
 
+  /** Nulls for a space that never synced. */
+  getProof(spaceId: SpaceId): Promise<SpaceProof>
+  /** Returns the stored registration of the space. If there is none, `made` is stored as such, and returned. */
+  keepRegistration(spaceId: SpaceId, made: RegistrationId): Promise<RegistrationId>
+  /** Replaces the seal; null removes it. Does nothing in a space without a sync state. */
+  putSeal(spaceId: SpaceId, seal: KeptSeal | null): Promise<void>
+
   /**
    * Returns the oldest outbox entries that fit one batch of `budgetBytes`, but at least one entry; undefined when the
    * outbox is empty. An entry is never larger than one batch.
@@ -92,13 +149,15 @@ export interface ClientStorage {
   /**
    * Removes entries from the outbox, files the refused edits, and stores the state, all in one transaction. During a
    * reconciliation, the other operations of the entries count as received under `state.logId`. Entries that are no
-   * longer there are ignored.
+   * longer there are ignored. `attested`: the operations that the server has committed for this device's user; what is
+   * known of them already stays.
    */
   settleOutbox(
     spaceId: SpaceId,
     entries: readonly number[],
     rejected: readonly RejectedEdit[],
     state: SyncState,
+    attested?: readonly AttestedRun[],
   ): Promise<void>
   /**
    * Finds edits that were stored without the outbox, as a tab of an older t69 does, and puts them into it. Returns the
@@ -108,8 +167,11 @@ export interface ClientStorage {
   takeStrays(spaceId: SpaceId): Promise<TreeOperation[]>
   countPending(spaceId: SpaceId): Promise<PendingCounts>
   readRejected(spaceId: SpaceId): Promise<RejectedEdit[]>
-  /** Moves refused edits back into the outbox, to be sent again. */
-  retryRejected(spaceId: SpaceId): Promise<void>
+  /**
+   * Moves refused edits back into the outbox, to be sent again. `renamed` has the operations that take the place of
+   * edits, by the keys of these (`opKey`): an edit leaves its tree like one that is discarded.
+   */
+  retryRejected(spaceId: SpaceId, renamed?: ReadonlyMap<string, TreeOperation>): Promise<void>
   /** Removes refused edits for good, from their trees as well. */
   discardRejected(spaceId: SpaceId): Promise<void>
 
@@ -118,17 +180,19 @@ export interface ClientStorage {
    * outbox and was not refused; then sets `reconciling` to false. The space tree goes first, each tree from its oldest
    * clock. Returns how many operations were queued. Uses one transaction for every few thousand operations, so that
    * edits need not wait: after an interruption it is repeated in full, and skips what is already queued. Does nothing
-   * unless a reconciliation with that log is running.
+   * unless a reconciliation with that log is running. With `mayQueue` false, it does nothing if there is an operation to
+   * queue, and returns how many it found so far.
    */
-  queueMissing(spaceId: SpaceId, logId: LogId): Promise<number>
+  queueMissing(spaceId: SpaceId, logId: LogId, mayQueue?: boolean): Promise<number>
 
   /** Returns a small JSON value of the client itself, from t69's `config` table; undefined when there is none. */
   getConfig(key: string): Promise<unknown>
+  /** Undefined removes the value. */
   putConfig(key: string, value: unknown): Promise<void>
 
   /**
-   * Returns the same storage for a tab that begins to lead. The methods that move a sync state (`appendRemote`,
-   * `putSyncState`, `settleOutbox`, `queueMissing`) reject with a `SupersededError`, and change nothing, once another tab
+   * Returns the same storage for a tab that begins to lead. The methods of the leader (`appendRemote`, `putSyncState`,
+   * `putSeal`, `settleOutbox`, `queueMissing`) reject with a `SupersededError`, and change nothing, once another tab
    * that began to lead has called any of them since. So two tabs that lead at once do no harm.
    */
   forLeader(): ClientStorage

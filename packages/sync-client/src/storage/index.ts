@@ -1,9 +1,13 @@
+export { addRun, attestationAt, attestedRuns, runsOf } from './attested-runs.ts'
+export type { AttestedRun, Attestation, ClockRun } from './attested-runs.ts'
 export {
   unsynced,
   type ClientStorage,
+  type KeptSeal,
   type OutboxSlice,
   type PendingCounts,
   type RejectedEdit,
+  type SpaceProof,
   type StoredSpace,
   type SyncState,
 } from './client-storage.ts'

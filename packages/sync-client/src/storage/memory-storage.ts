@@ -2,19 +2,25 @@ import {
   hasSameContent,
   opKey,
   type LogId,
+  type PeerId,
+  type RegistrationId,
   type SpaceId,
   type TreeId,
   type TreeOperation,
 } from '@t69/protocol'
 
+import { addRun, disputedBy, forgetRun, type AttestedRun, type ClockRun } from './attested-runs.ts'
 import type {
   ClientStorage,
+  KeptSeal,
   OutboxSlice,
   PendingCounts,
   RejectedEdit,
+  SpaceProof,
   StoredSpace,
   SyncState,
 } from './client-storage.ts'
+import { namesSpace } from './config-key.ts'
 import { LeaderTerm } from './leader-term.ts'
 import { byClock, groupByTree, opIdInTree, spaceTreeFirst } from './op-order.ts'
 import { fitsSlice, packEdits } from './outbox-entries.ts'
@@ -49,10 +55,12 @@ interface Entry {
 
 interface SpaceData {
   readonly trees: Map<TreeId, Map<string, HeldOp>>
+  readonly attested: Map<TreeId, Map<PeerId, ClockRun[]>>
   /** By order; the map's own order is the same. */
   readonly outbox: Map<number, Entry>
   readonly rejected: Map<string, RejectedEdit>
   sync: SyncState | undefined
+  proof: SpaceProof
   reconciliation: number
 }
 
@@ -100,6 +108,8 @@ class MemoryStorage implements ClientStorage {
   async deleteSpace(spaceId: SpaceId): Promise<void> {
     this.#memory.spaces.delete(spaceId)
     this.#memory.records.delete(spaceId)
+    for (const key of this.#memory.config.keys())
+      if (namesSpace(key, spaceId)) this.#memory.config.delete(key)
   }
 
   async readTree(spaceId: SpaceId, treeId: TreeId): Promise<TreeOperation[]> {
@@ -113,11 +123,22 @@ class MemoryStorage implements ClientStorage {
     hold(record, ops, 0)
   }
 
-  async appendRemote(spaceId: SpaceId, ops: readonly TreeOperation[], state: SyncState): Promise<void> {
+  async appendRemote(
+    spaceId: SpaceId,
+    ops: readonly TreeOperation[],
+    state: SyncState,
+    attested: readonly AttestedRun[] = [],
+  ): Promise<void> {
     this.#lead()
     const record = this.#record(spaceId)
     moveState(record, state)
+    attest(record, attested, ops)
     hold(record, ops, state.reconciling ? record.reconciliation : 0)
+  }
+
+  async readAttested(spaceId: SpaceId, treeId: TreeId): Promise<AttestedRun[]> {
+    const peers = this.#memory.records.get(spaceId)?.attested.get(treeId) ?? []
+    return Array.from(peers, ([peerId, runs]) => runs.map((run) => ({ ...run, treeId, peerId }))).flat()
   }
 
   async getSyncState(spaceId: SpaceId): Promise<SyncState | undefined> {
@@ -127,6 +148,27 @@ class MemoryStorage implements ClientStorage {
   async putSyncState(spaceId: SpaceId, state: SyncState): Promise<void> {
     this.#lead()
     moveState(this.#record(spaceId), state)
+  }
+
+  async listTrees(spaceId: SpaceId): Promise<TreeId[]> {
+    return [...(this.#memory.records.get(spaceId)?.trees.keys() ?? [])]
+  }
+
+  async getProof(spaceId: SpaceId): Promise<SpaceProof> {
+    return this.#record(spaceId).proof
+  }
+
+  async keepRegistration(spaceId: SpaceId, made: RegistrationId): Promise<RegistrationId> {
+    const record = this.#record(spaceId)
+    const registration = record.proof.registration ?? made
+    record.proof = { ...record.proof, registration }
+    return registration
+  }
+
+  async putSeal(spaceId: SpaceId, seal: KeptSeal | null): Promise<void> {
+    this.#lead()
+    const record = this.#record(spaceId)
+    if (record.sync !== undefined) record.proof = { ...record.proof, seal }
   }
 
   async readOutbox(spaceId: SpaceId, budgetBytes: number): Promise<OutboxSlice | undefined> {
@@ -147,10 +189,12 @@ class MemoryStorage implements ClientStorage {
     entries: readonly number[],
     rejected: readonly RejectedEdit[],
     state: SyncState,
+    attested: readonly AttestedRun[] = [],
   ): Promise<void> {
     this.#lead()
     const record = this.#record(spaceId)
     moveState(record, state)
+    attest(record, attested)
     const refused = new Set(rejected.map((edit) => opKey(edit.op)))
     for (const order of entries) {
       const settled = record.outbox.get(order)?.ops ?? []
@@ -178,28 +222,29 @@ class MemoryStorage implements ClientStorage {
     return [...(this.#memory.records.get(spaceId)?.rejected.values() ?? [])]
   }
 
-  async retryRejected(spaceId: SpaceId): Promise<void> {
+  async retryRejected(spaceId: SpaceId, renamed?: ReadonlyMap<string, TreeOperation>): Promise<void> {
     const record = this.#record(spaceId)
-    const edits = [...record.rejected.values()]
+    const edits = [...record.rejected.values()].map(({ op }) => ({ op, next: renamed?.get(opKey(op)) }))
     record.rejected.clear()
+    for (const { op, next } of edits) {
+      if (next === undefined) continue
+      drop(record, op)
+      hold(record, [next], 0)
+    }
     this.#enqueue(
       spaceId,
       record,
-      edits.map((edit) => edit.op),
+      edits.map(({ op, next }) => next ?? op),
     )
   }
 
   async discardRejected(spaceId: SpaceId): Promise<void> {
     const record = this.#record(spaceId)
-    for (const { op } of record.rejected.values()) {
-      const tree = record.trees.get(op.treeId)
-      const held = tree?.get(opIdInTree(op))
-      if (held !== undefined && hasSameContent(held.op, op)) tree?.delete(opIdInTree(op))
-    }
+    for (const { op } of record.rejected.values()) drop(record, op)
     record.rejected.clear()
   }
 
-  async queueMissing(spaceId: SpaceId, logId: LogId): Promise<number> {
+  async queueMissing(spaceId: SpaceId, logId: LogId, mayQueue = true): Promise<number> {
     this.#lead()
     const record = this.#record(spaceId)
     if (record.sync?.logId !== logId || !record.sync.reconciling) return 0
@@ -212,6 +257,7 @@ class MemoryStorage implements ClientStorage {
         .filter(({ op, receivedIn }) => receivedIn !== record.reconciliation && !known.has(opKey(op)))
         .map(({ op }) => op)
         .toSorted(byClock)
+      if (!mayQueue && missing.length > 0) return missing.length
       queued += this.#enqueue(spaceId, record, missing)
     }
     record.sync = { ...record.sync, reconciling: false }
@@ -223,7 +269,8 @@ class MemoryStorage implements ClientStorage {
   }
 
   async putConfig(key: string, value: unknown): Promise<void> {
-    this.#memory.config.set(key, structuredClone(value))
+    if (value === undefined) this.#memory.config.delete(key)
+    else this.#memory.config.set(key, structuredClone(value))
   }
 
   async close(): Promise<void> {}
@@ -240,9 +287,11 @@ class MemoryStorage implements ClientStorage {
     if (record === undefined) {
       record = {
         trees: new Map(),
+        attested: new Map(),
         outbox: new Map(),
         rejected: new Map(),
         sync: undefined,
+        proof: { registration: null, seal: null },
         reconciliation: 0,
       }
       this.#memory.records.set(spaceId, record)
@@ -259,11 +308,44 @@ class MemoryStorage implements ClientStorage {
   }
 }
 
+/** Removes an operation from its tree. One of the log with the same id and another content stays. */
+function drop(record: SpaceData, op: TreeOperation): void {
+  const tree = record.trees.get(op.treeId)
+  const held = tree?.get(opIdInTree(op))
+  if (held !== undefined && hasSameContent(held.op, op)) tree?.delete(opIdInTree(op))
+}
+
 function hold(record: SpaceData, ops: readonly TreeOperation[], receivedIn: number): void {
   for (const [treeId, treeOps] of groupByTree(ops)) {
     let tree = record.trees.get(treeId)
     if (tree === undefined) record.trees.set(treeId, (tree = new Map<string, HeldOp>()))
     for (const op of treeOps) tree.set(opIdInTree(op), { op, receivedIn })
+  }
+}
+
+/** Keeps who committed operations. `replacing` are about to take the place of those with the same id. */
+function attest(
+  record: SpaceData,
+  attested: readonly AttestedRun[],
+  replacing: readonly TreeOperation[] = [],
+): void {
+  /** By their ids, once two logs have named different users, which is rare. */
+  let byKey: Map<string, TreeOperation> | undefined
+  for (const { treeId, peerId, ...run } of attested) {
+    const tree = record.attested.get(treeId) ?? new Map<PeerId, ClockRun[]>()
+    record.attested.set(treeId, tree)
+    const runs = tree.get(peerId) ?? []
+    tree.set(peerId, runs)
+    const held = record.trees.get(treeId)
+    for (const { from, to } of disputedBy(runs, run)) {
+      byKey ??= new Map(replacing.map((op) => [opKey(op), op]))
+      for (let clock = from; clock <= to; clock++) {
+        const known = held?.get(opIdInTree({ clock, peerId }))?.op
+        const op = byKey.get(opKey({ treeId, clock, peerId }))
+        if (known !== undefined && op !== undefined && !hasSameContent(known, op)) forgetRun(runs, clock)
+      }
+    }
+    addRun(runs, run)
   }
 }
 

@@ -71,6 +71,17 @@ test('notes of deleted spaces and unreadable notes are removed without being sto
   expect(Array.from(store.texts.keys())).toEqual(['theme'])
 })
 
+test('the notes of a space that is removed from this device go with it', async () => {
+  const store = createStore()
+  const journal = createPageJournal(store, prefix)
+  journal.hold(spaceId, [edit(1, 'x')])
+  const other = spaceIdSchema.parse('c'.repeat(32))
+  journal.hold(other, [{ ...edit(1, 'y'), spaceId: other }])
+  journal.forget(spaceId)
+  expect(journal.noted(spaceId)).toEqual([])
+  expect(journal.noted(other)).toHaveLength(1)
+})
+
 test('edits that the storage refuses during recovery stay noted', async () => {
   const store = createStore()
   void createPageJournal(store, prefix).around(spaceId, [edit(1, 'x')], () => new Promise(() => {}))

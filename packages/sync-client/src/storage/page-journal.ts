@@ -17,6 +17,8 @@ export interface PageJournal {
   noted(spaceId: SpaceId): TreeOperation[]
   /** Returns every noted edit of the space, noted again as by one call of `hold`. The caller has to write them. */
   takeOver(spaceId: SpaceId): TreeOperation[]
+  /** Removes every note of the space, which is removed from this device. */
+  forget(spaceId: SpaceId): void
   /** Stores the edits that an earlier page noted and could not store. Never rejects. */
   recover(storage: ClientStorage): Promise<Recovered>
 }
@@ -79,6 +81,9 @@ export function createPageJournal(store: JournalStore, prefix: string): PageJour
       for (const { key } of before) if (isComplete && !keys.has(key)) store.removeItem(key)
       return ops
     },
+    forget(spaceId) {
+      for (const { key, note } of notes()) if (note?.spaceId === spaceId) store.removeItem(key)
+    },
     async recover(storage) {
       const stored: NotedEdits[] = []
       const unstored = new Set<SpaceId>()
@@ -106,6 +111,7 @@ export const noJournal: PageJournal = {
   hold: () => {},
   noted: () => [],
   takeOver: () => [],
+  forget: () => {},
   recover: async () => ({ stored: [], unstored: new Set() }),
 }
 

@@ -1,6 +1,6 @@
 import { randomHexId } from '@t69/protocol'
 
-import { systemRuntime } from '../runtime/index.ts'
+import { hasChannels, systemRuntime } from '../runtime/index.ts'
 import { createLockRetries } from './lock-retries.ts'
 import { oneTabAtATime } from './one-tab-at-a-time.ts'
 import { createOtherTabs } from './other-tabs.ts'
@@ -140,7 +140,5 @@ export function browserTabs(name: string, given = tabLocks(), runtime = systemRu
 }
 
 export function hasBrowserTabs(): boolean {
-  return (
-    typeof document !== 'undefined' && typeof BroadcastChannel !== 'undefined' && tabLocks() !== undefined
-  )
+  return typeof document !== 'undefined' && hasChannels() && tabLocks() !== undefined
 }

@@ -1,5 +1,6 @@
 import { randomHexId } from '@t69/protocol'
 
+import { hasChannels } from '../runtime/index.ts'
 import { createChannelLocks } from './channel-locks.ts'
 
 /**
@@ -24,7 +25,7 @@ export function tabLocks(): TabLocks | undefined {
     const { locks } = navigator
     return { request: (name, how, granted) => locks.request(name, how, granted), query: () => locks.query() }
   }
-  if (channelLocks === undefined && typeof BroadcastChannel !== 'undefined') {
+  if (channelLocks === undefined && hasChannels()) {
     const registry = pageRegistry()
     if (registry !== undefined) {
       const locks = createChannelLocks('t69-locks', { id: randomHexId(), registry })

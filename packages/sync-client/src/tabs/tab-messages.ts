@@ -5,13 +5,16 @@ import {
   errorBodySchema,
   jsonValueSchema,
   packBatches,
+  peerIdSchema,
   presenceSchema,
   roleNameSchema,
   seqSchema,
   signals,
+  spaceIdentitySchema,
   spaceIdSchema,
   transientChangeSchema,
   treeIdSchema,
+  userIdSchema,
   type SpaceId,
   type TransientChange,
   type TreeOperation,
@@ -34,6 +37,8 @@ export type Hearer = 'leader' | 'space' | 'tab'
 const reportSchema = z.object({
   phase: z.enum(['local', 'signed-out', 'offline', 'connecting', 'catching-up', 'live', 'blocked']),
   role: roleNameSchema.nullable(),
+  /** Absent in the reports of an older release. */
+  identity: spaceIdentitySchema.nullable().default(null),
   cursor: seqSchema,
   head: seqSchema,
   error: errorBodySchema.nullable(),
@@ -48,6 +53,15 @@ const verdictSchema = z.object({
   digest: z.string(),
 })
 const divergenceSchema = signals['divergence:report'].omit({ spaceId: true, logId: true })
+
+const attestedRunSchema = z.object({
+  treeId: treeIdSchema,
+  peerId: peerIdSchema,
+  from: z.int(),
+  to: z.int(),
+  userId: userIdSchema,
+  at: z.int(),
+})
 
 /** Operations are sent as batches, which are validated as they are decoded. */
 const opsSchema = z.array(batchBytesSchema).transform((batches, context): readonly TreeOperation[] => {
@@ -85,6 +99,8 @@ const messages = [
   // Operations.
   /** Edits were stored. Without operations: the outbox may hold something new. */
   message('edited', ['leader', 'space', 'tab'], { spaceId, ops: opsSchema }),
+  /** From the leader: who committed operations is stored. Told before the operations themselves. */
+  message('attested', ['space'], { spaceId, runs: z.array(attestedRunSchema) }),
   /** From the leader: operations of others were stored. */
   message('received', ['space'], { spaceId, ops: opsSchema }),
   /** From the leader: the outbox, or the list of refused edits, has changed. */
@@ -124,6 +140,8 @@ const messages = [
   message('space-deleted', ['leader', 'space', 'tab'], { spaceId }),
   /** To the leader: join a space again, even if the server refused it before. */
   message('rejoin', ['leader'], { spaceId }),
+  /** To the leader: the user lets this device's copy go to another space of its id. */
+  message('other-chosen', ['leader'], { spaceId, identity: spaceIdentitySchema }),
 ]
 
 type Message = (typeof messages)[number]

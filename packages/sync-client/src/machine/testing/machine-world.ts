@@ -1,22 +1,39 @@
 import {
+  accessIdSchema,
   epochSchema,
   logIdSchema,
   peerIdSchema,
+  spaceIdentitySchema,
   spaceIdSchema,
   treeIdSchema,
+  userIdSchema,
   vertexIdSchema,
+  type AccessId,
   type Epoch,
   type ErrorBody,
+  type ErrorCode,
   type LogId,
   type RoleName,
+  type SpaceIdentity,
+  type SpaceSeal,
   type TreeOperation,
+  type UserId,
 } from '@t69/protocol'
 
-import { unsynced, type OutboxSlice, type RejectedEdit, type SyncState } from '../../storage/index.ts'
+import {
+  runsOf,
+  unsynced,
+  type AttestedRun,
+  type KeptSeal,
+  type OutboxSlice,
+  type RejectedEdit,
+  type SyncState,
+} from '../../storage/index.ts'
 import {
   createSyncMachine,
   type Effect,
   type LogRange,
+  type MachineStart,
   type Request,
   type SyncEvent,
   type SyncMachine,
@@ -27,7 +44,20 @@ import { step } from '../step.ts'
 export const spaceId = spaceIdSchema.parse('aa'.repeat(16))
 const treeId = treeIdSchema.parse('tree')
 const epochNumber = (number: number): Epoch => epochSchema.parse(number.toString(16).padStart(32, 'e'))
+export const identityNumber = (number: number): SpaceIdentity =>
+  spaceIdentitySchema.parse(number.toString(16).padStart(32, 'd'))
+export const accessIdNumber = (number: number): AccessId =>
+  accessIdSchema.parse(number.toString(16).padStart(32, 'c'))
 export const logIdNumber = (number: number): LogId => logIdSchema.parse(number.toString(16).padStart(32, '0'))
+
+const [me, somebodyElse] = ['1', '2'].map((digit) => userIdSchema.parse(digit.repeat(32)))
+
+/** Who commits the operations of a peer first. */
+export const userOf = ({ peerId }: TreeOperation): UserId => {
+  const userId = peerId === 'me' ? me : somebodyElse
+  if (userId === undefined) throw new Error('There are two users')
+  return userId
+}
 
 /** An operation that differs from others only by its clock. */
 export function op(clock: number, peer = 'me'): TreeOperation {
@@ -46,7 +76,12 @@ export const range = (
   after,
   cursor: after + ops.length,
   ops,
+  attested: ops.flatMap((one) => runsOf([one], { userId: userOf(one), at: 0 })),
 })
+
+function refusal(code: ErrorCode, at?: string): SyncEvent {
+  return { type: 'refused', error: { code, message: 'no', ...(at !== undefined && { at }) } }
+}
 
 /**
  * A sync machine with the simplest possible storage and server log. Everything under way between them is held here,
@@ -55,14 +90,24 @@ export const range = (
 export class MachineWorld {
   machine: SyncMachine
   // The device.
-  saved: SyncState = unsynced
+  saved: SyncState
+  seal: KeptSeal | null = null
   readonly held = new Map<number, { op: TreeOperation; receivedUnder: LogId | null }>()
   outbox: { entry: number; op: TreeOperation }[] = []
   rejected: RejectedEdit[] = []
   readonly shown = new Set<number>()
+  /** Who committed each operation, as the device has learned it first. */
+  readonly authors = new Map<number, UserId>()
   // The server.
   logId = logIdNumber(1)
   log: TreeOperation[] = []
+  identity = identityNumber(1)
+  /** Whether the server knows the space. */
+  isKnown = true
+  /** The access ids that the server has made for the space, or has learned from seals. The last one is the present one. */
+  accessIds = [accessIdNumber(1)]
+  /** Whether the server has the key to the seals. */
+  readsSeals = true
   /** After which position each server process began to write. */
   #epochs: { readonly epoch: Epoch; readonly after: number }[] = []
   #process = epochNumber(1)
@@ -74,6 +119,8 @@ export class MachineWorld {
   // Between them.
   request: Request | null = null
   writes: Write[] = []
+  /** How often the device has left the room. */
+  left = 0
   /** The reads of the outbox under way, with what each saw when it began. */
   reads: (OutboxSlice | undefined)[] = []
   retries = 0
@@ -83,9 +130,35 @@ export class MachineWorld {
   #logs = 1
   #clock = 0
   #entry = 0
+  #accesses = 1
 
+  /** A device that opened the space from the server's list; or, if not `registered`, one that has created it. */
   constructor(registered = true) {
-    this.machine = createSyncMachine(this.saved, registered)
+    this.isKnown = registered
+    this.saved = registered ? { ...unsynced, identity: this.identity } : unsynced
+    this.machine = createSyncMachine({ saved: this.saved, registered })
+  }
+
+  /** Starts the device again, with what it has stored. */
+  reload(start: Partial<MachineStart> = {}): void {
+    this.request = null
+    this.writes = []
+    this.reads = []
+    this.wire = []
+    this.joined = false
+    this.machine = createSyncMachine({ saved: this.saved, seal: this.seal, registered: true, ...start })
+  }
+
+  /** Changes the members of the space. Who has joined gets the seal, unless the server is slower than that. */
+  changeMembers(isTold = true): void {
+    this.accessIds.push(accessIdNumber(++this.#accesses))
+    if (this.joined && isTold) this.wire.push({ type: 'sealed', seal: this.#sealed() })
+  }
+
+  #sealed(): SpaceSeal {
+    const accessId = this.accessIds.at(-1)
+    if (accessId === undefined) throw new Error('The space has no members')
+    return { accessId, seal: `the members at ${accessId}` }
   }
 
   send(event: SyncEvent): readonly Effect[] {
@@ -103,6 +176,7 @@ export class MachineWorld {
     } else if (effect.do === 'read-outbox') this.reads.push(this.#readOutbox())
     else if (effect.do === 'show') for (const { clock } of effect.ops) this.shown.add(clock)
     else if (effect.do === 'retry-later') this.retries++
+    else if (effect.do === 'leave') this.left++
   }
 
   /** Makes an edit on the device. */
@@ -115,8 +189,7 @@ export class MachineWorld {
   }
 
   /** Commits an edit of another device. */
-  editElsewhere(): void {
-    const made = op(++this.#clock, 'other')
+  editElsewhere(made = op(++this.#clock, 'other')): void {
     this.#commit([made])
     if (!this.joined) return
     this.wire.push({ type: 'appended', range: this.#range(this.log.length - 1, [made]) })
@@ -172,29 +245,48 @@ export class MachineWorld {
 
   /** Drops replies that the machine no longer waits for. */
   #forgetAnswers(): void {
-    this.wire = this.wire.filter(({ type }) => type === 'appended' || type === 'closed')
+    this.wire = this.wire.filter(({ type }) => ['appended', 'sealed', 'closed'].includes(type))
   }
 
   finishWrite(error?: ErrorBody): void {
     const write = this.writes.shift()
     if (write === undefined) return
     if (error !== undefined) return void this.send({ type: 'write-failed', error })
+    const missing = write.kind === 'queue-missing' ? this.#missing(write.logId) : []
+    if (write.kind === 'queue-missing' && !write.mayQueue && missing.length > 0) {
+      return void this.send({ type: 'written', heldBack: true })
+    }
     const goesBack = write.state.logId === this.saved.logId && write.state.cursor < this.saved.cursor
     this.saved = write.state
     if (goesBack) for (const held of this.held.values()) held.receivedUnder = null
+    if (write.kind === 'append' || write.kind === 'settle') this.#learn(write.attested)
     if (write.kind === 'append') {
       for (const one of write.ops) this.held.set(one.clock, { op: one, receivedUnder: write.state.logId })
     } else if (write.kind === 'settle') {
       this.outbox = this.outbox.filter(({ entry }) => !write.entries.includes(entry))
       this.rejected.push(...write.refused)
+    } else if (write.kind === 'keep-seal') {
+      this.seal = write.seal
     } else if (write.kind === 'queue-missing') {
-      const aside = new Set([...this.outbox, ...this.rejected].map((item) => item.op.clock))
-      for (const [clock, held] of this.held) {
-        if (held.receivedUnder === write.logId || aside.has(clock)) continue
-        this.outbox.push({ entry: ++this.#entry, op: held.op })
-      }
+      for (const op of missing) this.outbox.push({ entry: ++this.#entry, op })
     }
     this.send({ type: 'written' })
+  }
+
+  /** What the device holds, and the log that it has read does not. */
+  #missing(logId: LogId): TreeOperation[] {
+    const aside = new Set([...this.outbox, ...this.rejected].map((item) => item.op.clock))
+    const held = Array.from(this.held).filter(
+      ([clock, { receivedUnder }]) => receivedUnder !== logId && !aside.has(clock),
+    )
+    return held.map(([, { op }]) => op)
+  }
+
+  #learn(runs: readonly AttestedRun[]): void {
+    for (const { from, to, userId } of runs) {
+      for (let clock = from; clock <= to; clock++)
+        if (!this.authors.has(clock)) this.authors.set(clock, userId)
+    }
   }
 
   #readOutbox(): OutboxSlice | undefined {
@@ -218,14 +310,28 @@ export class MachineWorld {
   #answer(request: Request): SyncEvent {
     switch (request.kind) {
       case 'register':
-        return { type: 'registered' }
+        return this.#register(request.seal)
       case 'join': {
+        const { identity } = request.from
+        const { accessId } = request
+        if (!this.isKnown) return refusal('not_found')
+        if (identity !== null && identity !== this.identity) return refusal('other_space')
+        if (accessId !== null && !this.accessIds.includes(accessId)) return refusal('access_behind')
         this.joined = true
         const isHeld = this.holds(request.from)
         if (!isHeld && request.from.logId === this.logId) this.logId = logIdNumber(++this.#logs)
         const cursor = isHeld ? request.from.cursor : 0
         const reply = { logId: this.logId, epoch: this.#epoch, cursor, head: this.log.length }
-        return { type: 'joined', reply: { ...reply, role: this.role } }
+        const seal = this.#sealed()
+        return {
+          type: 'joined',
+          reply: {
+            ...reply,
+            identity: this.identity,
+            role: this.role,
+            ...(seal.accessId !== accessId && { seal }),
+          },
+        }
       }
       case 'pull': {
         const page = this.log.slice(request.after, request.after + 2)
@@ -234,6 +340,13 @@ export class MachineWorld {
       case 'push':
         return this.#push(request.ops)
     }
+  }
+
+  #register(seal: KeptSeal | null): SyncEvent {
+    if (seal !== null && !this.readsSeals) return refusal('invalid_request', 'seal')
+    if (seal !== null && !this.accessIds.includes(seal.accessId)) this.accessIds.unshift(seal.accessId)
+    this.isKnown = true
+    return { type: 'registered', identity: this.identity }
   }
 
   #push(ops: readonly TreeOperation[]): SyncEvent {
@@ -246,8 +359,10 @@ export class MachineWorld {
     this.#commit(taken)
     const cursor = this.log.length
     const duplicates = ops.length - taken.length - rejected.length
-    const ack = { logId: this.logId, epoch: this.#epoch, after, cursor, head: cursor, duplicates, rejected }
-    return { type: 'pushed', ack }
+    const committed = ops.filter((one) => !this.refuses(one))
+    const attested = me === undefined ? [] : runsOf(committed, { userId: me, at: 0 })
+    const position = { logId: this.logId, epoch: this.#epoch, after, cursor, head: cursor }
+    return { type: 'pushed', ack: { ...position, at: 0, duplicates, rejected }, attested }
   }
 
   /** Delivers the next event on the wire. */

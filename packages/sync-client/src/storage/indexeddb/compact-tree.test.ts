@@ -11,7 +11,7 @@ import { LocalDb } from './local-db-schema.ts'
 const spaceId = 'a'.repeat(32) as SpaceId
 const chat = 'c'.repeat(32) as TreeId
 const log = '1'.repeat(32) as LogId
-const state: SyncState = { logId: log, epoch: null, cursor: 0, reconciling: false }
+const state: SyncState = { identity: null, logId: log, epoch: null, cursor: 0, reconciling: false }
 
 let db: LocalDb
 let storage: ClientStorage

@@ -1,17 +1,30 @@
-import { decodeBatch, opKey, type LogId, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
+import {
+  decodeBatch,
+  opKey,
+  type LogId,
+  type RegistrationId,
+  type SpaceId,
+  type TreeId,
+  type TreeOperation,
+} from '@t69/protocol'
 
 import { createListeners, type Listeners } from '../../runtime/index.ts'
+import type { AttestedRun } from '../attested-runs.ts'
 import type {
   ClientStorage,
+  KeptSeal,
   OutboxSlice,
   PendingCounts,
   RejectedEdit,
+  SpaceProof,
   StoredSpace,
   SyncState,
 } from '../client-storage.ts'
+import { namesSpace } from '../config-key.ts'
 import { LeaderTerm } from '../leader-term.ts'
 import { memoryStorage } from '../memory-storage.ts'
 import { fitsSlice } from '../outbox-entries.ts'
+import { attest, readAttested } from './attested-rows.ts'
 import { type Compaction, compactTree, worthwhileCompaction } from './compact-tree.ts'
 import { DatabaseConnection } from './database-connection.ts'
 import { deleteSpaceRows } from './delete-space.ts'
@@ -19,11 +32,12 @@ import { discardOps } from './discard-ops.ts'
 import { watchEmptied } from './emptied.ts'
 import { LocalDb, type OutboxRow } from './local-db-schema.ts'
 import { queueMissing } from './queue-missing.ts'
+import { parseRegistration, parseSeal, registrationKey, sealKey } from './space-proof.ts'
 import { parseSpaceRow, spaceRow } from './space-row.ts'
 import { refusalReason } from './storage-error.ts'
 import { inPieces, isStray, strayKeys, takeStrays } from './strays.ts'
 import { dequeue, enqueue, fileRejected, moveState, takeRejected } from './sync-rows.ts'
-import { loadTree, mergeTree, writeOps } from './tree-ops.ts'
+import { listTreeIds, loadTree, mergeTreeInTurns, writeOps } from './tree-ops.ts'
 
 export interface IndexedDbStorageOptions {
   /** The database's name. Default: t69's `localDb`. */
@@ -121,15 +135,16 @@ class IndexedDbStorage implements ClientStorage {
     )
   }
 
-  deleteSpace(spaceId: SpaceId): Promise<void> {
-    return this.#write((db) => deleteSpaceRows(db, spaceId))
+  async deleteSpace(spaceId: SpaceId): Promise<void> {
+    await this.#write((db) => deleteSpaceRows(db, spaceId))
+    for (const key of this.#page.config.keys()) if (namesSpace(key, spaceId)) this.#page.config.delete(key)
   }
 
   async readTree(spaceId: SpaceId, treeId: TreeId): Promise<TreeOperation[]> {
     const tree = await this.#connection.run((db) =>
       db.transaction('r', [db.treeOps, db.segments], async () => loadTree(db, spaceId, treeId)),
     )
-    const ops = mergeTree(tree)
+    const ops = await mergeTreeInTurns(tree)
     const compaction = worthwhileCompaction(tree, ops.size)
     if (compaction !== undefined) this.#compactLater(spaceId, treeId, compaction)
     return [...ops.values()]
@@ -142,24 +157,68 @@ class IndexedDbStorage implements ClientStorage {
     })
   }
 
-  appendRemote(spaceId: SpaceId, ops: readonly TreeOperation[], state: SyncState): Promise<void> {
+  appendRemote(
+    spaceId: SpaceId,
+    ops: readonly TreeOperation[],
+    state: SyncState,
+    attested: readonly AttestedRun[] = [],
+  ): Promise<void> {
     return this.#lead(async (db) => {
       await moveState(db, spaceId, state)
+      await attest(db, spaceId, attested, ops)
       await writeOps(db, spaceId, ops, receivedUnder(state), ops.some(isStray))
     })
+  }
+
+  readAttested(spaceId: SpaceId, treeId: TreeId): Promise<AttestedRun[]> {
+    return this.#connection.run((db) => readAttested(db, spaceId, treeId))
   }
 
   getSyncState(spaceId: SpaceId): Promise<SyncState | undefined> {
     return this.#connection.run(async (db) => {
       const row = await db.sync.get(spaceId)
       if (row === undefined) return undefined
-      const { logId, epoch, cursor, reconciling } = row
-      return { logId, epoch, cursor, reconciling }
+      const { identity = null, logId, epoch, cursor, reconciling } = row
+      return { identity, logId, epoch, cursor, reconciling }
     })
   }
 
   putSyncState(spaceId: SpaceId, state: SyncState): Promise<void> {
     return this.#lead((db) => moveState(db, spaceId, state))
+  }
+
+  listTrees(spaceId: SpaceId): Promise<TreeId[]> {
+    return this.#connection.run((db) =>
+      db.transaction('r', [db.treeOps, db.segments], async () => listTreeIds(db, spaceId)),
+    )
+  }
+
+  async getProof(spaceId: SpaceId): Promise<SpaceProof> {
+    const [registration, seal] = await Promise.all([
+      this.getConfig(registrationKey(spaceId)),
+      this.getConfig(sealKey(spaceId)),
+    ])
+    return { registration: parseRegistration(registration), seal: parseSeal(seal) }
+  }
+
+  async keepRegistration(spaceId: SpaceId, made: RegistrationId): Promise<RegistrationId> {
+    const key = registrationKey(spaceId)
+    const kept = await this.#write(async (db) => {
+      const stored = parseRegistration((await db.config.get(key))?.value)
+      if (stored === null) await db.config.put({ key, value: made })
+      return stored ?? made
+    })
+    this.#page.config.set(key, kept)
+    return kept
+  }
+
+  async putSeal(spaceId: SpaceId, seal: KeptSeal | null): Promise<void> {
+    const key = sealKey(spaceId)
+    await this.#lead(async (db) => {
+      if (seal === null) await db.config.delete(key)
+      else if ((await db.sync.get(spaceId)) !== undefined) await db.config.put({ key, value: seal })
+    })
+    this.#page.config.set(key, seal)
   }
 
   readOutbox(spaceId: SpaceId, budgetBytes: number): Promise<OutboxSlice | undefined> {
@@ -193,9 +252,11 @@ class IndexedDbStorage implements ClientStorage {
     entries: readonly number[],
     rejected: readonly RejectedEdit[],
     state: SyncState,
+    attested: readonly AttestedRun[] = [],
   ): Promise<void> {
     return this.#lead(async (db) => {
       await moveState(db, spaceId, state)
+      await attest(db, spaceId, attested)
       const settled = await dequeue(db, spaceId, entries)
       await fileRejected(db, spaceId, rejected)
       if (!state.reconciling) return
@@ -230,9 +291,15 @@ class IndexedDbStorage implements ClientStorage {
     })
   }
 
-  retryRejected(spaceId: SpaceId): Promise<void> {
+  retryRejected(spaceId: SpaceId, renamed?: ReadonlyMap<string, TreeOperation>): Promise<void> {
     return this.#write(async (db) => {
-      await enqueue(db, spaceId, await takeRejected(db, spaceId))
+      const edits = (await takeRejected(db, spaceId)).map((op) => ({ op, next: renamed?.get(opKey(op)) }))
+      const gone = edits.flatMap(({ op, next }) => (next === undefined ? [] : op))
+      await discardOps(db, spaceId, gone)
+      const added = edits.flatMap(({ next }) => next ?? [])
+      await writeOps(db, spaceId, added, null)
+      const sent = edits.map(({ op, next }) => next ?? op)
+      await enqueue(db, spaceId, sent)
     })
   }
 
@@ -242,8 +309,9 @@ class IndexedDbStorage implements ClientStorage {
     })
   }
 
-  queueMissing(spaceId: SpaceId, logId: LogId): Promise<number> {
+  queueMissing(spaceId: SpaceId, logId: LogId, mayQueue = true): Promise<number> {
     return queueMissing(spaceId, logId, {
+      mayQueue,
       read: (stores, work) =>
         this.#connection.run((db) =>
           db.transaction(
@@ -264,7 +332,8 @@ class IndexedDbStorage implements ClientStorage {
 
   async putConfig(key: string, value: unknown): Promise<void> {
     await this.#connection.run(async (db) => {
-      await db.config.put({ key, value })
+      if (value === undefined) await db.config.delete(key)
+      else await db.config.put({ key, value })
     })
     this.#page.config.set(key, value)
   }

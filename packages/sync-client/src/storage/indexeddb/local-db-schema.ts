@@ -1,4 +1,5 @@
-import type { ErrorCode, SpaceId, TreeId, TreeOperation } from '@t69/protocol'
+import './without-refused-channels.ts'
+import type { ErrorCode, PeerId, SpaceId, TreeId, TreeOperation, UserId } from '@t69/protocol'
 import { Dexie, type DexieOptions, type Table } from 'dexie'
 
 import type { SyncState } from '../client-storage.ts'
@@ -12,6 +13,8 @@ export interface SpaceSetup {
   name: string | null
   createdAt: Date
   userId: string | null
+  /** The server whose user that is. Absent in what older releases stored. */
+  server?: string
   ttabsLayout?: string | null
   theme?: string | null
   colorScheme?: 'light' | 'dark' | null
@@ -57,8 +60,20 @@ export interface RejectedRow {
   message: string
 }
 
-export interface SyncRow extends SyncState {
+/** Who committed the operations of one peer in one tree. */
+export interface AttestedRow {
   spaceId: SpaceId
+  treeId: TreeId
+  peerId: PeerId
+  users: UserId[]
+  /** Four numbers for each run: its first and last clock, when it was committed, and by whom, an index of `users`. */
+  runs: Float64Array
+}
+
+export interface SyncRow extends Omit<SyncState, 'identity'> {
+  spaceId: SpaceId
+  /** Absent in a row that was written before spaces had an identity. */
+  identity?: SyncState['identity']
   /** How many operations are in the outbox. Kept here, so that counting them reads one row. */
   pending: number
   /** During a reconciliation, only segments with a higher id count as received. */
@@ -69,7 +84,7 @@ export interface SyncRow extends SyncState {
 type Keyless<T, K extends keyof T> = Omit<T, K>
 
 /**
- * t69's own database, opened in place. Versions 1 and 2 are t69's, unchanged; version 3 adds stores. Versions must stay
+ * t69's own database, opened in place. Versions 1 and 2 are t69's, unchanged; versions 3 and 4 add stores. Versions must stay
  * cumulative: Dexie deletes a store that a version on the way of an upgrade does not name.
  */
 export class LocalDb extends Dexie {
@@ -81,6 +96,7 @@ export class LocalDb extends Dexie {
   declare readonly outbox: Table<OutboxRow, number, Keyless<OutboxRow, 'order'>>
   declare readonly rejected: Table<RejectedRow, number, Keyless<RejectedRow, 'id'>>
   declare readonly sync: Table<SyncRow, string>
+  declare readonly attested: Table<AttestedRow, [string, string, string]>
 
   /**
    * `relaxed` is the default of Chrome and Firefox: a commit survives a killed tab, browser or process, but not a power
@@ -132,5 +148,6 @@ export class LocalDb extends Dexie {
             })
         }
       })
+    this.version(4).stores({ attested: '&[spaceId+treeId+peerId], spaceId, [spaceId+treeId]' })
   }
 }

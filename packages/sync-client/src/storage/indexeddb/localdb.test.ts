@@ -36,7 +36,7 @@ describe("a database of t69's version 2", () => {
   test('is opened in place, with everything in it', async () => {
     const seeded = await seedT69V2()
     const { pointers, currentSpaceId, config } = await localdb.initializeDatabase()
-    expect(localdb.db.verno).toBe(3)
+    expect(localdb.db.verno).toBe(4)
     expect(pointers.map(({ id, name, userId }) => ({ id, name, userId }))).toEqual(
       expect.arrayContaining(seeded.map(({ id, name }) => ({ id, name, userId: null }))),
     )
@@ -83,13 +83,24 @@ describe("a database of t69's version 2", () => {
         for (const { text } of chat.messages) expect(texts).toContain(text)
       }
       const logId = '1'.repeat(32) as LogId
-      await storage.putSyncState(space, { logId, epoch: null, cursor: 0, reconciling: true })
+      await storage.putSyncState(space, { identity: null, logId, epoch: null, cursor: 0, reconciling: true })
       expect(await storage.queueMissing(space, logId)).toBe(operations)
       expect(await storage.countPending(space)).toEqual({ pending: operations, rejected: 0 })
     }
     await storage.close()
     for (const space of seeded) await expectKept(space)
   })
+})
+
+test('what an app keeps of a space goes with the space, and is not saved once the space is gone', async () => {
+  const view = `view:${spaceId}`
+  await localdb.savePointers([pointer])
+  await localdb.saveSpaceConfig(pointer.id, { [view]: 1 })
+  expect(await localdb.getAllConfig()).toMatchObject({ [view]: 1 })
+  const saving = localdb.deleteSpace(pointer.id)
+  await localdb.saveSpaceConfig(pointer.id, { [view]: 2 })
+  await saving
+  expect(await localdb.getAllConfig()).not.toHaveProperty([view])
 })
 
 test('the seed function works from its source text alone, as in a browser page', async () => {
@@ -182,7 +193,18 @@ describe("t69's functions", () => {
     expect(await localdb.getAllConfig()).toEqual({ a: 1, b: { c: true }, currentSpaceId: spaceId })
   })
 
+  test('no secret is saved for a space that another tab has forgotten', async () => {
+    await localdb.savePointers([pointer])
+    await Promise.all([
+      localdb.deleteSpace(spaceId),
+      expect(localdb.setSecret(spaceId, 'key', 'of a provider')).rejects.toThrow(/no space/),
+    ])
+    await expect(localdb.saveAllSecrets(spaceId, { key: 'of a provider' })).rejects.toThrow(/no space/)
+    expect(await localdb.getAllSecrets(spaceId)).toBeUndefined()
+  })
+
   test('saving some secrets keeps the others', async () => {
+    await localdb.savePointers([pointer])
     await localdb.saveAllSecrets(spaceId, { a: '1', b: '2' })
     await localdb.saveAllSecrets(spaceId, { b: '3' })
     await localdb.setSecret(spaceId, 'c', '4')
@@ -235,7 +257,13 @@ describe("t69's functions", () => {
   test('edits of a synced space wait in its outbox', async () => {
     const storage = await openIndexedDbStorage({ whenIdle: () => undefined })
     const space = spaceId as SpaceId
-    await storage.putSyncState(space, { logId: null, epoch: null, cursor: 0, reconciling: false })
+    await storage.putSyncState(space, {
+      identity: null,
+      logId: null,
+      epoch: null,
+      cursor: 0,
+      reconciling: false,
+    })
     await localdb.appendTreeOps(spaceId, treeId, edits(3))
     expect((await storage.readOutbox(space, 1000))?.ops.map((op) => op.clock)).toEqual([1, 2, 3])
     await storage.close()
@@ -273,7 +301,7 @@ describe("t69's functions", () => {
 
     const storage = await openIndexedDbStorage({ whenIdle: () => undefined })
     const [space, logId] = [spaceId as SpaceId, '1'.repeat(32) as LogId]
-    await storage.putSyncState(space, { logId, epoch: null, cursor: 0, reconciling: true })
+    await storage.putSyncState(space, { identity: null, logId, epoch: null, cursor: 0, reconciling: true })
     expect(await storage.queueMissing(space, logId)).toBe(2)
     expect((await storage.readRejected(space)).map(({ op }) => op.clock)).toEqual([1, 4])
     await storage.close()
@@ -317,3 +345,33 @@ async function allRows(name: string, version: number): Promise<unknown[]> {
   db.close()
   return rows.result
 }
+
+describe('the states of trees', () => {
+  test('name each stored tree of the space, and change with every operation that is stored of it', async () => {
+    await localdb.savePointers([pointer])
+    const other = 'c'.repeat(32)
+    expect(await localdb.getTreeStates(spaceId)).toEqual(new Map())
+    await localdb.appendTreeOps(spaceId, treeId, edits(3))
+    await localdb.appendTreeOps(spaceId, other, edits(1))
+    await localdb.appendTreeOps('d'.repeat(32), treeId, edits(1))
+    const seen = new Set<string | undefined>()
+    const states = async () => await localdb.getTreeStates(spaceId)
+    const first = await states()
+    expect(Array.from(first.keys()).toSorted()).toEqual([treeId, other])
+    seen.add(first.get(treeId))
+    // As a row, as a segment, and as both again.
+    for (const [count, from] of [
+      [1, 4],
+      [200, 10],
+      [1, 300],
+      [100, 400],
+    ] as const) {
+      await localdb.appendTreeOps(spaceId, treeId, edits(count, from))
+      const next = await states()
+      expect(seen.has(next.get(treeId))).toBe(false)
+      seen.add(next.get(treeId))
+      expect(next.get(other)).toBe(first.get(other))
+      expect(await states()).toEqual(next)
+    }
+  })
+})

@@ -6,7 +6,7 @@ import { deleteSpaceRows } from './delete-space.ts'
 import { LocalDb, type SpaceSetup } from './local-db-schema.ts'
 import { asDate } from './space-row.ts'
 import { enqueue } from './sync-rows.ts'
-import { listTreeIds, loadTree, mergeTree, writeOps } from './tree-ops.ts'
+import { listTreeIds, listTreeStates, loadTree, mergeTree, writeOps } from './tree-ops.ts'
 
 /**
  * t69's `localdb.ts`: its functions, with its names, on its database (local-db-schema.ts). They read what syncing has
@@ -56,6 +56,16 @@ export async function savePointers(pointers: SpacePointer[]): Promise<void> {
 
 export async function saveConfig(config: Record<string, unknown>): Promise<void> {
   await db.config.bulkPut(Object.entries(config).map(([key, value]) => ({ key, value })))
+}
+
+/**
+ * Saves values whose keys name the space, such as `view:<space id>`, if this device has the space. What is saved just after
+ * the space was removed would never be removed.
+ */
+export async function saveSpaceConfig(spaceId: string, config: Record<string, unknown>): Promise<void> {
+  await db.transaction('rw', db.spaces, db.config, async () => {
+    if ((await db.spaces.get(spaceId)) !== undefined) await saveConfig(config)
+  })
 }
 
 /** Null is ignored, as in t69. */
@@ -117,6 +127,14 @@ export async function getTreeOps(spaceId: string, treeId: string): Promise<Verte
   return [...mergeTree(tree).values()].toSorted(byClock).map(toVertexOperation)
 }
 
+/**
+ * Returns for each stored tree of a space a text that changes with what is stored of it. Reads keys only, so an app can ask
+ * often which trees it has to read again.
+ */
+export async function getTreeStates(spaceId: string): Promise<Map<string, string>> {
+  return db.transaction('r', [db.treeOps, db.segments], async () => listTreeStates(db, spaceId))
+}
+
 /** Stores edits, and queues them if the space syncs. Drops transient ones. An edit that is stored again is replaced. */
 export async function appendTreeOps(
   spaceId: string,
@@ -163,17 +181,21 @@ export async function getAllSecrets(spaceId: string): Promise<Record<string, str
   return Object.fromEntries(records.map(({ key, value }) => [key, value]))
 }
 
-/** Adds or replaces these secrets. Others stay. */
+/** Adds or replaces these secrets. Others stay. Rejects when there is no such space: another tab may have forgotten it. */
 export async function saveAllSecrets(spaceId: string, secrets: Record<string, string>): Promise<void> {
-  await db.secrets.bulkPut(Object.entries(secrets).map(([key, value]) => ({ spaceId, key, value })))
+  await db.transaction('rw', db.spaces, db.secrets, async () => {
+    if ((await db.spaces.get(spaceId)) === undefined) throw new Error(`There is no space ${spaceId}`)
+    await db.secrets.bulkPut(Object.entries(secrets).map(([key, value]) => ({ spaceId, key, value })))
+  })
 }
 
 export async function getSecret(spaceId: string, key: string): Promise<string | undefined> {
   return (await db.secrets.get([spaceId, key]))?.value
 }
 
+/** Rejects like `saveAllSecrets`. */
 export async function setSecret(spaceId: string, key: string, value: string): Promise<void> {
-  await db.secrets.put({ spaceId, key, value })
+  await saveAllSecrets(spaceId, { [key]: value })
 }
 
 export async function deleteSecret(spaceId: string, key: string): Promise<void> {

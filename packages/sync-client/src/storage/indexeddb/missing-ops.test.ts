@@ -12,7 +12,7 @@ import { OpIdSet } from './op-id-set.ts'
 const spaceId = 'a'.repeat(32) as SpaceId
 const chat = 'c'.repeat(32) as TreeId
 const log = '1'.repeat(32) as LogId
-const reconciling: SyncState = { logId: log, epoch: null, cursor: 0, reconciling: true }
+const reconciling: SyncState = { identity: null, logId: log, epoch: null, cursor: 0, reconciling: true }
 
 let db: LocalDb
 let storage: ClientStorage

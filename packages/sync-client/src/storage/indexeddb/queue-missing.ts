@@ -9,8 +9,9 @@ import { listTreeIds } from './tree-ops.ts'
 
 type Store = 'outbox' | 'rejected' | 'segments' | 'sync' | 'treeOps'
 
-/** Each call runs one transaction. */
-export interface Transactions {
+/** Each call of `read` and `lead` runs one transaction. */
+export interface QueueMissingOptions {
+  readonly mayQueue: boolean
   readonly read: <T>(stores: readonly Store[], work: (db: LocalDb) => Promise<T>) => Promise<T>
   /** Writes as the tab that leads. Rejects with `SupersededError` once another tab leads. */
   readonly lead: <T>(work: (db: LocalDb) => Promise<T>) => Promise<T>
@@ -20,7 +21,7 @@ export interface Transactions {
 export async function queueMissing(
   spaceId: SpaceId,
   logId: LogId,
-  { read, lead }: Transactions,
+  { mayQueue, read, lead }: QueueMissingOptions,
 ): Promise<number> {
   const isOver = async (db: LocalDb): Promise<boolean> => {
     const row = await db.sync.get(spaceId)
@@ -44,6 +45,7 @@ export async function queueMissing(
       await noteEdits(db)
       return findMissing(db, spaceId, treeId, logId, queued)
     })
+    if (!mayQueue && missing.pieces.length > 0) return missing.pieces.length
     for (const piece of missing.pieces) {
       count += await lead(async (db) => {
         if (await isOver(db)) return 0

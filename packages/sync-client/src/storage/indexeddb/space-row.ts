@@ -15,14 +15,15 @@ export function parseSpaceRow(row: SpaceSetup): StoredSpace | undefined {
     name: typeof row.name === 'string' ? row.name : null,
     createdAt: asDate(row.createdAt),
     userId: userId.success ? userId.data : null,
+    ...(typeof row.server === 'string' ? { server: row.server } : {}),
   }
 }
 
 /** Returns the row of a space: the fields of `StoredSpace`, and the rest of the existing row. */
 export function spaceRow(space: StoredSpace, existing: SpaceSetup | undefined): SpaceSetup {
-  const { id, uri, name, createdAt, userId } = space
+  const { id, uri, name, createdAt, userId, server } = space
   const kept = existing ?? { ttabsLayout: null, theme: null, colorScheme: null, drafts: null }
-  return { ...kept, id, uri, name, createdAt, userId }
+  return { ...kept, id, uri, name, createdAt, userId, ...(server === undefined ? {} : { server }) }
 }
 
 /** Converts a stored date. t69 stored dates, and for a while their JSON. */

@@ -10,7 +10,7 @@ import { LocalDb } from './local-db-schema.ts'
 const spaceId = 'a'.repeat(32) as SpaceId
 const chat = 'c'.repeat(32) as TreeId
 const logId = '1'.repeat(32) as LogId
-const following: SyncState = { logId, epoch: null, cursor: 1, reconciling: false }
+const following: SyncState = { identity: null, logId, epoch: null, cursor: 1, reconciling: false }
 const oldTabOps = (from: number, count = 1) => someOps({ from, count, peer: 'f00d' })
 
 /** A storage, and the same database as a t69 tab of June 2025 has it open. */

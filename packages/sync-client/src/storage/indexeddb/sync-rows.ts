@@ -11,14 +11,14 @@ import { OpIdSet } from './op-id-set.ts'
 /** Stores the state, and marks where a reconciliation begins: segments written later were received in it. */
 export async function moveState(db: LocalDb, spaceId: SpaceId, state: SyncState): Promise<void> {
   const row = await db.sync.get(spaceId)
-  const { logId, epoch, cursor, reconciling } = state
+  const { identity, logId, epoch, cursor, reconciling } = state
   let receivedAfter = row?.receivedAfter ?? 0
   if (beginsReconciliation(row, state)) {
     const lastId = await db.segments.toCollection().lastKey()
     receivedAfter = typeof lastId === 'number' ? lastId : 0
   }
   const pending = row?.pending ?? 0
-  await db.sync.put({ spaceId, logId, epoch, cursor, reconciling, pending, receivedAfter })
+  await db.sync.put({ spaceId, identity, logId, epoch, cursor, reconciling, pending, receivedAfter })
 }
 
 /** Puts edits of a synced space into the outbox, and files those that no server accepts. Returns how many it queued. */

@@ -7,6 +7,7 @@ import {
   type TreeOperation,
 } from '@t69/protocol'
 
+import { nextTask } from '../../runtime/index.ts'
 import { groupByTree, opIdInTree } from '../op-order.ts'
 import type { LocalDb, SegmentRow } from './local-db-schema.ts'
 import { operationFromRow, rowFromOperation, rowKey, type TreeOperationRow } from './operation-row.ts'
@@ -19,6 +20,9 @@ import { operationFromRow, rowFromOperation, rowKey, type TreeOperationRow } fro
 
 /** Number of operations from which a segment is faster to write than rows (measured: about 25 times, at 100,000). */
 const minSegmentOps = 64
+
+/** How many operations are read in one task. A segment may have twice as many. */
+const opsPerTurn = 10_000
 
 export interface StoredTree {
   readonly segments: readonly SegmentRow[]
@@ -33,16 +37,39 @@ export async function loadTree(db: LocalDb, spaceId: string, treeId: string): Pr
 }
 
 /** Returns each operation of a tree once, with its latest content. */
-export function mergeTree({ segments, rows }: StoredTree): Map<string, TreeOperation> {
+export function mergeTree(tree: StoredTree): Map<string, TreeOperation> {
   const ops = new Map<string, TreeOperation>()
-  for (const { batch } of segments) {
-    for (const op of decodeBatch(batch).ops) ops.set(opIdInTree(op), op)
-  }
-  for (const row of rows) {
-    const op = operationFromRow(row)
-    if (op !== undefined) ops.set(opIdInTree(op), op)
+  for (const piece of piecesOf(tree)) hold(ops, piece)
+  return ops
+}
+
+/** Like `mergeTree`, and lets the page answer after each piece of a large tree. Not for inside a transaction. */
+export async function mergeTreeInTurns(tree: StoredTree): Promise<Map<string, TreeOperation>> {
+  const ops = new Map<string, TreeOperation>()
+  let inTurn = 0
+  for (const piece of piecesOf(tree)) {
+    const count = 'batch' in piece ? piece.count : piece.length
+    if (inTurn > 0 && inTurn + count > opsPerTurn) {
+      await nextTask()
+      inTurn = 0
+    }
+    hold(ops, piece)
+    inTurn += count
   }
   return ops
+}
+
+type Piece = SegmentRow | readonly TreeOperationRow[]
+
+/** The parts of a tree that are read at once, in the order in which a later one takes precedence. */
+function* piecesOf({ segments, rows }: StoredTree): Generator<Piece> {
+  yield* segments
+  for (let start = 0; start < rows.length; start += opsPerTurn) yield rows.slice(start, start + opsPerTurn)
+}
+
+function hold(ops: Map<string, TreeOperation>, piece: Piece): void {
+  const held = 'batch' in piece ? decodeBatch(piece.batch).ops : piece.map(operationFromRow)
+  for (const op of held) if (op !== undefined) ops.set(opIdInTree(op), op)
 }
 
 /**
@@ -111,4 +138,34 @@ export async function listTreeIds(db: LocalDb, spaceId: string): Promise<TreeId[
     for (const key of keys) if (Array.isArray(key)) treeIds.add(String(key[1]) as TreeId)
   }
   return [...treeIds]
+}
+
+/** Returns for each tree with a row or a segment how many there are of each, and the newest: only new ones change a tree. */
+export async function listTreeStates(db: LocalDb, spaceId: string): Promise<Map<TreeId, string>> {
+  const states = new Map<TreeId, { rows: number; clock: number; segments: number; id: number }>()
+  const stateOf = (treeId: string) => {
+    const state = states.get(treeId as TreeId) ?? { rows: 0, clock: 0, segments: 0, id: 0 }
+    states.set(treeId as TreeId, state)
+    return state
+  }
+  for (const [clock, , treeId] of await db.treeOps.where('spaceId').equals(spaceId).primaryKeys()) {
+    const state = stateOf(treeId)
+    state.rows += 1
+    state.clock = Math.max(state.clock, clock)
+  }
+  await db.segments
+    .where('[spaceId+treeId]')
+    .between([spaceId, ''], [spaceId, '\uffff'])
+    .eachKey((key, cursor) => {
+      if (!Array.isArray(key)) return
+      const state = stateOf(String(key[1]))
+      state.segments += 1
+      state.id = Math.max(state.id, cursor.primaryKey)
+    })
+  return new Map(
+    Array.from(states, ([treeId, { rows, clock, segments, id }]) => [
+      treeId,
+      `${rows}.${clock}.${segments}.${id}`,
+    ]),
+  )
 }

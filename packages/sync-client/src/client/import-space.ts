@@ -1,0 +1,87 @@
+import {
+  operationProblem,
+  peerIdSchema,
+  randomHexId,
+  SyncError,
+  treeIdSchema,
+  vertexIdSchema,
+  type SpaceId,
+  type TreeOperation,
+  type VertexId,
+} from '@t69/protocol'
+import { Replica, toTreeOperation } from '@t69/replica'
+
+import type { ImportedTree, ImportedVertex } from '../api.ts'
+import type { ClientStorage } from '../storage/index.ts'
+
+/**
+ * Operations stored in one transaction. The browser copies them in one task, which must not hold up a frame; more would
+ * be little faster.
+ */
+const opsPerTransaction = 500
+
+/**
+ * Stores trees that no replica has made yet, as if they were written now, by a peer for each. The space has no record
+ * yet, so that one that is interrupted is not listed. Throws `invalid_request` for what no tree can hold.
+ */
+export async function importTrees(
+  storage: Pick<ClientStorage, 'appendLocal'>,
+  spaceId: SpaceId,
+  trees: AsyncIterable<ImportedTree> | Iterable<ImportedTree>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for await (const tree of trees) {
+    let waiting: TreeOperation[] = []
+    const store = async (): Promise<void> => {
+      signal?.throwIfAborted()
+      await storage.appendLocal(spaceId, waiting)
+      waiting = []
+    }
+    for (const op of opsOf(tree, spaceId)) {
+      waiting.push(op)
+      if (waiting.length === opsPerTransaction) await store()
+    }
+    await store()
+  }
+}
+
+function* opsOf(tree: ImportedTree, spaceId: SpaceId): Generator<TreeOperation> {
+  const treeId = parseId(treeIdSchema, tree.id ?? spaceId)
+  const peerId = peerIdSchema.parse(randomHexId())
+  const [root, ...below] = tree.vertices
+  if (root === undefined) throw new SyncError('invalid_request', 'A tree has a root')
+  let clock = 0
+  const place = { spaceId, treeId }
+  const replica = Replica.create(treeId, { peerId })
+  for (const op of replica.popLocalOps()) {
+    clock = Math.max(clock, op.id.counter)
+    yield toTreeOperation(op, place)
+  }
+  replica.dispose()
+  const idOf = (id: string): VertexId => parseId(vertexIdSchema, id === root.id ? treeId : id)
+  const known = new Set<string>([root.id])
+  const checked = (op: TreeOperation): TreeOperation => {
+    const problem = operationProblem(op)
+    if (problem !== undefined) throw new SyncError('invalid_request', `${op.targetId}: ${problem}`)
+    return op
+  }
+  function* properties(vertex: ImportedVertex, targetId: VertexId): Generator<TreeOperation> {
+    for (const [key, value] of Object.entries(vertex.properties))
+      yield checked({ ...place, peerId, clock: ++clock, targetId, key, value })
+  }
+  yield* properties(root, idOf(root.id))
+  for (const vertex of below) {
+    const targetId = idOf(vertex.id)
+    if (vertex.parentId === null || !known.has(vertex.parentId) || known.has(vertex.id))
+      throw new SyncError('invalid_request', `${vertex.id}: its parent does not come before it`)
+    known.add(vertex.id)
+    yield checked({ ...place, peerId, clock: ++clock, targetId, parentId: idOf(vertex.parentId) })
+    yield* properties(vertex, targetId)
+  }
+}
+
+function parseId<T>(schema: { safeParse(id: string): { data?: T } }, id: string): T {
+  const { data } = schema.safeParse(id)
+  if (data === undefined) throw new SyncError('invalid_request', `${id} is not an id`)
+  return data
+}
