@@ -5,8 +5,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as after } from 'node:timers/promises'
 
 import { createSqliteOpLogs } from '../src/logs/sqlite-op-logs.ts'
-import { readTree, type TreeQuestion, type TreeReader } from '../src/spaces/tree-reader.ts'
-import { moveOp, newEpoch, setOp, spaceId, treeId } from '../src/testing/ops.ts'
+import { readTree, type TreeQuestion, type TreeReader } from '../src/storage/tree-reader.ts'
+import { appendTo, moveOp, newEpoch, setOp, spaceId, treeId } from '../src/testing/ops.ts'
 import { createTreePool } from '../src/trees/tree-pool.ts'
 
 /** Measures how long the event loop is blocked while a large tree is read: by itself, and by a thread. */
@@ -21,7 +21,7 @@ for (let clock = 2; ops.length < operations; clock += 2) {
   const target = `vertex-${clock}`
   ops.push(moveOp(clock, treeId, { target }), setOp(clock + 1, `what somebody said at ${clock}`, { target }))
 }
-for (let start = 0; start < ops.length; start += 20_000) log.append(ops.slice(start, start + 20_000))
+for (let start = 0; start < ops.length; start += 20_000) appendTo(log, ops.slice(start, start + 20_000))
 
 const pool = createTreePool({ dataDir, damaged: () => {} })
 const readers: Record<string, TreeReader> = {

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
+
 import { describe, expect, it } from 'vitest'
 
-import { ConfigError, parseConfig } from './config.ts'
+import { ConfigError, environment, parseConfig } from './config.ts'
 
 describe('the configuration', () => {
   it('has a default for every variable', () => {
@@ -13,7 +15,12 @@ describe('the configuration', () => {
       trustProxy: false,
       corsOrigins: [],
       sqliteSynchronous: 'full',
+      registration: 'invite',
+      storageThreads: 3,
     })
+    // A heap of 512 MB holds 1,200,000 operations (docs/measurements.md), and undoing deletes may reach three quotas.
+    expect(3 * config.quotas.spaceOps).toBeLessThanOrEqual(1_200_000)
+    expect(config.quotas.spaceBytes).toBeLessThanOrEqual(256 * 1024 ** 2)
     expect(config.dataDir).toBe(`${process.cwd()}/data`)
     expect(config.staticDir).toMatch(/apps\/t69\/dist$/)
   })
@@ -23,12 +30,16 @@ describe('the configuration', () => {
       PORT: '0',
       PUBLIC_URL: 'https://t69.example/',
       ACCESS_TOKEN_TTL: '2s',
+      REGISTRATION: 'closed',
+      STORAGE_THREADS: '8',
       TRUST_PROXY: '10.0.0.0/8, loopback',
       CORS_ORIGIN: 'https://a.example, https://b.example/',
     })
     expect(config).toMatchObject({
       port: 0,
       publicUrl: 'https://t69.example',
+      registration: 'closed',
+      storageThreads: 8,
       accessTokenTtlMs: 2000,
       trustProxy: ['10.0.0.0/8', 'loopback'],
       corsOrigins: ['https://a.example', 'https://b.example'],
@@ -90,6 +101,13 @@ describe('the configuration', () => {
     expect(parseConfig({ PORT: '', PUBLIC_URL: ' ' })).toMatchObject({ port: 3000, publicUrl: undefined })
   })
 
+  it('are all passed on by docker-compose.yml, but those that the image sets', () => {
+    const compose = readFileSync(new URL('../../../docker-compose.yml', import.meta.url), 'utf8')
+    const passed = [...compose.matchAll(/^ {6}([A-Z_]+): \$\{\1:-\}$/gm)].map(([, name]) => name)
+    const ofImage = ['PORT', 'HOST', 'DATA_DIR', 'STATIC_DIR']
+    expect(new Set([...passed, ...ofImage])).toEqual(new Set(Object.keys(environment.shape)))
+  })
+
   it('names every bad value in one error, and no secret', () => {
     const env = {
       PORT: '70000',
@@ -100,8 +118,11 @@ describe('the configuration', () => {
       TRUST_PROXY: 'my proxy!',
       CORS_ORIGIN: '*',
       LOG_LEVEL: 'loud',
+      REGISTRATION: 'invited',
       SQLITE_SYNCHRONOUS: 'off',
       MAX_OPEN_SPACES: '-1',
+      STORAGE_THREADS: '0',
+      KEEP_SET_ASIDE: 'for ever',
     }
     const message = complaintAbout(env)
     for (const name of Object.keys(env)) expect(message).toContain(`  ${name}: `)

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { registrationModeSchema } from '@t69/protocol'
 import { z } from 'zod'
 
 import {
@@ -29,7 +30,8 @@ export class ConfigError extends Error {
 /** Where the app is built: three folders up, both from `src` and from `dist`. */
 const builtApp = fileURLToPath(new URL('../../../apps/t69/dist', import.meta.url))
 
-const environment = z.object({
+/** The settings, by the names of their variables. */
+export const environment = z.object({
   PORT: wholeNumber(0, 65_535).default(3000),
   HOST: z.string().default('127.0.0.1'),
   DATA_DIR: z.string().default('./data'),
@@ -42,10 +44,13 @@ const environment = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   SQLITE_SYNCHRONOUS: z.enum(['full', 'normal']).default('full'),
   MAX_OPEN_SPACES: wholeNumber(1, 100_000).default(500),
+  STORAGE_THREADS: wholeNumber(1, 64).default(3),
+  KEEP_SET_ASIDE: duration.default(365 * unitMs.d),
   STATIC_DIR: z.string().default(builtApp),
   PING_INTERVAL: duration.default(25 * unitMs.s),
   PING_TIMEOUT: duration.default(20 * unitMs.s),
   METRICS_TOKEN: bearerToken.optional(),
+  REGISTRATION: registrationModeSchema.default('invite'),
   SIGN_IN_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(60),
   SIGN_IN_LIMIT_PER_ACCOUNT: wholeNumber(1, 1_000_000).default(20),
   REQUEST_LIMIT_PER_ADDRESS: wholeNumber(1, 1_000_000).default(1200),
@@ -60,8 +65,9 @@ const environment = z.object({
     defaultUserLimits.operations.perSecond,
   ),
   TREE_READ_LIMIT: wholeNumber(1, 100_000_000).default(200_000),
-  SPACE_QUOTA_OPERATIONS: wholeNumber(1, 999_999_999).default(5_000_000),
-  SPACE_QUOTA_BYTES: size.default(4 * unitBytes.GB),
+  // Three times as much, which undoing deletes may reach, still fits into a heap of 512 MB: see docs/measurements.md.
+  SPACE_QUOTA_OPERATIONS: wholeNumber(1, 999_999_999).default(400_000),
+  SPACE_QUOTA_BYTES: size.default(256 * unitBytes.MB),
   USER_QUOTA_BYTES: size.default(10 * unitBytes.GB),
   USER_QUOTA_SPACES: wholeNumber(1, 999_999_999).default(2_000),
   REQUEST_LIMIT_PER_USER: wholeNumber(1, 1_000_000).default(1200),
@@ -78,6 +84,10 @@ export interface Config extends HttpConfig {
   readonly accessTokenTtlMs: number
   readonly sqliteSynchronous: 'full' | 'normal'
   readonly maxOpenSpaces: number
+  /** Threads that write spaces' files. */
+  readonly storageThreads: number
+  /** How long files that were set aside are kept. */
+  readonly keepSetAsideMs: number
   readonly rateLimits: HttpConfig['rateLimits'] & {
     /** Open connections of one address. */
     readonly socketsPerAddress: number
@@ -111,9 +121,12 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     logLevel: values.LOG_LEVEL,
     sqliteSynchronous: values.SQLITE_SYNCHRONOUS,
     maxOpenSpaces: values.MAX_OPEN_SPACES,
+    storageThreads: values.STORAGE_THREADS,
+    keepSetAsideMs: values.KEEP_SET_ASIDE,
     staticDir: resolve(values.STATIC_DIR),
     pings: { intervalMs: values.PING_INTERVAL, timeoutMs: values.PING_TIMEOUT },
     metricsToken: values.METRICS_TOKEN,
+    registration: values.REGISTRATION,
     rateLimits: {
       signInPerAddress: values.SIGN_IN_LIMIT_PER_ADDRESS,
       signInPerAccount: values.SIGN_IN_LIMIT_PER_ACCOUNT,

@@ -16,7 +16,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+import { lockDataDir } from './platform/data-dir-lock.ts'
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url))
 const deadlineMs = 20_000
@@ -33,8 +36,8 @@ afterEach(() => {
 })
 
 /** Runs the program from its sources: Node strips the types. */
-function run(env: Record<string, string>, nodeFlags: readonly string[] = []) {
-  const child = spawn(process.execPath, [...nodeFlags, '--conditions=source', main], {
+function run(env: Record<string, string>, nodeFlags: readonly string[] = [], args: readonly string[] = []) {
+  const child = spawn(process.execPath, [...nodeFlags, '--conditions=source', main, ...args], {
     env: { DATA_DIR: dataDir, PORT: '0', NODE_NO_WARNINGS: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -80,6 +83,31 @@ describe('the program', () => {
     expect((await fetch(`${await third.url()}/ready`)).status).toBe(200)
   })
 
+  it('refuses a directory in use, even when its lock file was removed', async () => {
+    const first = run({})
+    await first.url()
+    // Stopped, it cannot take the lock again.
+    first.child.kill('SIGSTOP')
+    rmSync(join(dataDir, 'server.lock'))
+    expect(await run({}).ended).toMatchObject({
+      code: 1,
+      err: `t69 cannot start: another server is using ${dataDir}.\n`,
+    })
+    first.child.kill('SIGCONT')
+    expect((await fetch(`${await first.url()}/ready`)).status).toBe(200)
+  })
+
+  it('shuts down in order when another has taken the lock of its directory', async () => {
+    const first = run({})
+    await first.url()
+    // As a server in another container does, which does not see the claim of this one.
+    rmSync(join(dataDir, 'server.lock'))
+    const taken = lockDataDir(dataDir, 0)
+    const { code, err } = await first.ended
+    taken.release()
+    expect({ code, err }).toEqual({ code: 1, err: `t69 stops: another server is using ${dataDir}.\n` })
+  })
+
   it('shuts down in order when its accounts are moved away, and does not start over beside their spaces', async () => {
     const first = run({})
     await first.url()
@@ -101,12 +129,60 @@ describe('the program', () => {
     expect((await fetch(`${await run({}).url()}/ready`)).status).toBe(200)
   })
 
+  it('says in one sentence that another program has locked its database', async () => {
+    const first = run({})
+    await first.url()
+    first.child.kill('SIGTERM')
+    await first.ended
+    const other = new Sqlite(join(dataDir, 'platform.sqlite'))
+    other.pragma('locking_mode = EXCLUSIVE')
+    other.exec('BEGIN EXCLUSIVE')
+    const { code, err } = await run({}).ended
+    other.close()
+    expect(code).toBe(1)
+    expect(err).toBe(
+      `t69 cannot start: another program has locked a database in ${dataDir} (database is locked). Let it finish.\n`,
+    )
+  })
+
   it('lets nobody else read its files, even in a folder that others may read', async () => {
     chmodSync(dataDir, 0o755)
     await run({}).url()
     const files = readdirSync(dataDir)
     expect(files).toContain('platform.sqlite-wal')
     expect(files.filter((name) => (statSync(join(dataDir, name)).mode & 0o077) !== 0)).toEqual([])
+  })
+
+  it('makes links by which one person may sign up, beside a server that runs', async () => {
+    const invite = (env = {}) => run(env, [], ['invite']).ended
+    expect(await invite()).toMatchObject({
+      code: 1,
+      err: `t69 cannot do that: no server has run in ${dataDir} yet. Set DATA_DIR to the folder of a server.\n`,
+    })
+    const server = run({})
+    const url = await server.url()
+    const register = async (name: string, token?: string) => {
+      const account = { email: `${name}@example.org`, password: 'correct horse battery', name }
+      const body = JSON.stringify({ ...account, ...(token !== undefined && { invite: token }) })
+      const headers = { 'content-type': 'application/json' }
+      return (await fetch(`${url}/api/auth/register`, { method: 'POST', headers, body })).status
+    }
+    expect(await register('anna')).toBe(201)
+    expect(await register('ben')).toBe(403)
+    const { code, out } = await invite({ PUBLIC_URL: 'https://example.org/t69' })
+    expect(code).toBe(0)
+    const token = /^https:\/\/example\.org\/t69\/#sign-up=([\w-]{43})\nOne person .* until 20[^\n]*\n$/.exec(
+      out,
+    )?.[1]
+    expect(await register('ben', token)).toBe(201)
+    expect(await register('cleo', token)).toBe(410)
+    // The server goes on: it is told of no damage, and ends as it should.
+    server.child.kill('SIGTERM')
+    expect(await server.ended).toMatchObject({ code: 0, err: '' })
+    expect(await run({}, [], ['invent']).ended).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Did you mean invite'),
+    })
   })
 
   it('names every wrong variable of the configuration, without a stack', async () => {

@@ -1,13 +1,26 @@
 #!/usr/bin/env node
-import { ConfigError, parseConfig, type Config } from './config.ts'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline/promises'
+
+import { SyncError } from '@t69/protocol'
+
+import { NotConfirmedError } from './cli/command-deps.ts'
+import { runProgram } from './cli/program.ts'
+import { ConfigError, type Config } from './config.ts'
 import { DataDirLockedError } from './platform/data-dir-lock.ts'
 import { LostAccountsError } from './platform/lost-accounts.ts'
 import { DamagedPlatformError } from './platform/mend-platform.ts'
+import { NoServerError } from './platform/no-server-error.ts'
 import { SigningSecretError } from './platform/signing-secret.ts'
-import { createServer, type Server } from './server.ts'
+import type { Server } from './server.ts'
+import { misspeltSettings } from './settings.ts'
 import { NewerSchemaError } from './sqlite/migrate.ts'
 
-/** The program: the only file that knows the process that it runs in. */
+/**
+ * The program: the only file that knows the process that it runs in. Without arguments it serves. `cli/program.ts` has the
+ * commands.
+ */
 
 /** How long shutting down may take before the process exits anyway, in ms. */
 const closeDeadlineMs = 10_000
@@ -16,16 +29,67 @@ const oldestNode = 24
 // Nobody else may read the server's files, even in a folder that existed before.
 process.umask(0o077)
 
+const args = process.argv.slice(2)
+const serves = args.length === 0 || args[0] === 'serve'
+
+// `users list | head` reads no further, and that is fine.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (serves || error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 try {
   checkNode()
-  const config = parseConfig(process.env)
-  const server = await start(config)
-  // Plain text for a terminal. Everything else on standard output is a JSON log line.
-  console.log(`t69 is at ${server.url}`)
-  closeInOrder(server)
+  await runProgram(args, {
+    env: process.env,
+    line: (text) => void process.stdout.write(`${text}\n`),
+    aside: (text) => void process.stderr.write(`${text}\n`),
+    confirm: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
+    run,
+    serve,
+    exitWith: (code) => {
+      process.exitCode = code
+    },
+  })
 } catch (error) {
   console.error(reasonOf(error))
   process.exitCode = 1
+}
+
+async function serve(config: Config): Promise<void> {
+  const server = await start(config)
+  for (const { name, meant } of misspeltSettings(process.env)) {
+    server.http.log.warn({ name, meant }, `${name} is no setting of t69: ${meant} may be meant`)
+  }
+  // Plain text for a terminal. Everything else on standard output is a JSON log line.
+  console.log(`t69 is at ${server.url}`)
+  closeInOrder(server)
+}
+
+async function ask(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    return /^y(?:es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
+  } finally {
+    terminal.close()
+  }
+}
+
+/** Runs another program in this terminal. Undefined if there is none of that name. */
+async function run(program: string, given: readonly string[]): Promise<number | undefined> {
+  const child = spawn(program, [...given], { stdio: 'inherit' })
+  // Ctrl-C is the other program's.
+  const ignore = (): void => {}
+  process.on('SIGINT', ignore)
+  try {
+    const [code] = await once(child, 'close')
+    return typeof code === 'number' ? code : 1
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  } finally {
+    process.off('SIGINT', ignore)
+  }
 }
 
 function checkNode(): void {
@@ -35,6 +99,8 @@ function checkNode(): void {
 }
 
 async function start(config: Config): Promise<Server> {
+  // A command needs none of it, and begins sooner without.
+  const { createServer } = await import('./server.ts')
   const server = await createServer(config)
   try {
     await server.listen()
@@ -61,7 +127,8 @@ function closeInOrder(server: Server): void {
     const error = await server.failed
     if (isClosing) return
     server.http.log.error({ err: error }, 'the server fails and shuts down')
-    console.error(`t69 stops: ${error.message}. Put the right file there, and start it again.`)
+    const advice = error instanceof DataDirLockedError ? '' : ' Put the right file there, and start it again.'
+    console.error(`t69 stops: ${error.message}.${advice}`)
     close(1)
   }
 
@@ -87,12 +154,15 @@ function closeInOrder(server: Server): void {
 /** A sentence for an error that the operator can fix, or else the whole error. */
 function reasonOf(error: unknown): unknown {
   const reason = sentenceOf(error)
-  return reason === undefined ? error : `t69 cannot start: ${reason}`
+  if (reason === undefined) return error
+  return serves ? `t69 cannot start: ${reason}` : `t69 cannot do that: ${reason}`
 }
 
 function sentenceOf(error: unknown): string | undefined {
   if (error instanceof ConfigError || error instanceof SigningSecretError) return error.message
   if (error instanceof DamagedPlatformError) return `${error.message}.`
+  if (error instanceof NoServerError) return `${error.message}. Set DATA_DIR to the folder of a server.`
+  if (error instanceof SyncError || error instanceof NotConfirmedError) return `${error.message}.`
   if (error instanceof DataDirLockedError || error instanceof LostAccountsError) return `${error.message}.`
   if (error instanceof NewerSchemaError) return `platform.sqlite is newer: ${error.message}.`
   if (!(error instanceof Error) || !('code' in error)) return undefined
@@ -114,6 +184,8 @@ function sentenceOf(error: unknown): string | undefined {
       return isListening
         ? `it may not use port ${PORT}. Set PORT to 1024 or more.`
         : `it cannot write to ${DATA_DIR} (${error.message}). Set DATA_DIR.`
+    case 'SQLITE_BUSY':
+      return `another program has locked a database in ${DATA_DIR} (${error.message}). Let it finish.`
     case 'SQLITE_NOTADB':
     case 'SQLITE_CORRUPT':
       return `a database in ${DATA_DIR} is damaged (${error.message}).`

@@ -1,4 +1,6 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { connect as tcpConnect, type Socket as TcpSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -23,7 +25,7 @@ afterEach(() => rmSync(dataDir, { recursive: true, force: true }))
 
 function create(
   env: Readonly<Record<string, string>> = {},
-  options: Pick<ServerOptions, 'routes'> = {},
+  options: Pick<ServerOptions, 'routes' | 'openFilesLimit'> = {},
 ): Promise<Server> {
   const config = parseConfig({ DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'silent', ...env })
   return createServer(config, { passwordCost: cheapPasswords, ...options })
@@ -60,6 +62,19 @@ async function joinSpace(socket: Socket): Promise<Ack<RequestReply<'space:join'>
   return (await socket.timeout(deadlineMs).emitWithAck('space:join', { spaceId })) as Ack<
     RequestReply<'space:join'>
   >
+}
+
+/** Descriptors of this process that are of spaces' files, where Linux tells them. */
+function openSpaceFiles(): number {
+  if (process.platform !== 'linux') return 0
+  const names = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+  return names.filter((name) => name.startsWith(dataDir) && name.includes('.db')).length
 }
 
 describe('the server', () => {
@@ -195,6 +210,41 @@ describe('the server', () => {
     const server = await create()
     await expect(create()).rejects.toThrow(DataDirLockedError)
     await server.close()
+  })
+
+  it('keeps few files open under a low limit, so that many may join and connections are still taken', async () => {
+    // Without what the server itself needs, 40 descriptors: 6 spaces, and 22 connections.
+    const server = await create({ MAX_OPEN_SPACES: '500' }, { openFilesLimit: 128 })
+    await server.listen()
+    const token = await signUp(server)
+    const socket = connect(server, token)
+    const connections: TcpSocket[] = []
+    try {
+      await next(socket, 'connect')
+      const ids = Array.from({ length: 40 }, (_, index) => `${index}`.padStart(32, 'a'))
+      for (const id of ids) await call(server, token, '/api/spaces', { id, name: 'Home' })
+      const join = async (id: string) =>
+        (await socket.timeout(deadlineMs).emitWithAck('space:join', { spaceId: id })) as { ok: boolean }
+      const joined = await Promise.all(ids.map(join))
+      expect(joined.filter(({ ok }) => !ok)).toEqual([])
+      expect(openSpaceFiles()).toBeLessThanOrEqual(3 * (6 + 4))
+
+      const ends: Promise<string>[] = []
+      for (let nr = 0; nr < 22; nr++) {
+        const connection = tcpConnect(server.port, '127.0.0.1')
+        connections.push(connection)
+        ends.push(
+          Promise.race([once(connection, 'connect').then(() => ''), once(connection, 'error').then(String)]),
+        )
+      }
+      await Promise.all(ends)
+      const closed = await Promise.race(connections.map(async (it) => (await once(it, 'close')).length))
+      expect(closed).toBe(1)
+    } finally {
+      for (const connection of connections) connection.destroy()
+      socket.disconnect()
+      await server.close()
+    }
   })
 
   it('refuses a socket without a valid token', async () => {

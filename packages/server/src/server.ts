@@ -1,26 +1,45 @@
-import { epochSchema, randomHexId } from '@t69/protocol'
+import {
+  epochSchema,
+  protocolVersion,
+  randomHexId,
+  type SpaceId,
+  SyncError,
+  type UserId,
+} from '@t69/protocol'
 import type { FastifyBaseLogger } from 'fastify'
 
+import { createAdmin } from './admin/create-admin.ts'
+import { serveAdmin } from './admin/serve-admin.ts'
 import type { Config } from './config.ts'
 import { basePathOf, stripBasePath } from './http/base-path.ts'
 import { createHttpApp } from './http/http-app.ts'
+import { limitConnections } from './http/limit-connections.ts'
 import type { HttpApp, OwnRoutes } from './http/route.ts'
 import { registerRoutes } from './http/routes.ts'
 import { watchTcpConnections } from './http/tcp-connections.ts'
+import { openFilesLimit, shareOpenFiles } from './limits/open-files.ts'
 import { createUserLimits } from './limits/user-limits.ts'
-import { createSqliteOpLogs } from './logs/sqlite-op-logs.ts'
+import { measureServer } from './measure-server.ts'
 import { createPrometheusMetrics } from './metrics/prometheus.ts'
+import { checkCommits } from './platform/check-commits.ts'
+import { claimDataDir } from './platform/claim-data-dir.ts'
+import { keepFilesTidy } from './platform/keep-files-tidy.ts'
 import { keepTidy } from './platform/keep-tidy.ts'
 import { createPasswords, type PasswordCost } from './platform/passwords.ts'
 import { openPlatform } from './platform/platform.ts'
+import { createServerClock } from './platform/server-clock.ts'
 import { createSpaceDeletion } from './platform/space-deletion.ts'
 import { createAccessTokens } from './platform/tokens.ts'
 import { watchOtherWriters } from './platform/watch-other-writers.ts'
 import { systemServerRuntime, type ServerRuntime } from './ports/server-runtime.ts'
+import { serverVersion } from './ports/version.ts'
 import { createGateway } from './socket/gateway.ts'
 import { attachSocketIo } from './socket/socket-io.ts'
+import { createMergedAccess } from './spaces/merged-access.ts'
 import { createQuotas } from './spaces/quotas.ts'
 import { createSpaces } from './spaces/spaces.ts'
+import { boundOpenLogs } from './storage/bounded-storage.ts'
+import { createStorageThreads } from './storage/storage-threads.ts'
 import { createTreePool } from './trees/tree-pool.ts'
 
 /**
@@ -29,6 +48,8 @@ import { createTreePool } from './trees/tree-pool.ts'
  * 7, 15 and 31 s.
  */
 const backlog = 4_096
+/** Spaces that may still be closing while others are opened in their place. */
+const closingSpaces = 4
 /** How long clients have to read what they were sent, or to send the rest of a request, on shutdown, in ms. */
 const closeGraceMs = 3_000
 
@@ -41,8 +62,8 @@ export interface Server {
   /** Accepts connections. Throws `EADDRINUSE` and similar errors. */
   listen(): Promise<void>
   /**
-   * Resolves, with the reason, when the server fails: `platform.sqlite` was replaced, moved or removed. The server
-   * refuses everything from then on, and its caller has to close it.
+   * Resolves, with the reason, when the server fails: `platform.sqlite` was replaced, moved or removed, or another server
+   * has taken the directory. The server refuses everything from then on, and its caller has to close it.
    */
   readonly failed: Promise<Error>
   /**
@@ -57,6 +78,8 @@ export interface ServerOptions {
   readonly runtime?: ServerRuntime
   /** Cost of hashing a password, for tests. Default: `owaspCost`. */
   readonly passwordCost?: PasswordCost
+  /** Files that the process may have open, for tests. Default: what the system says. */
+  readonly openFilesLimit?: number
   /**
    * Adds routes of your own, at any path that is free. They have the server's limits per address, headers, error bodies
    * and shutdown, and check no session. `app` is Fastify with zod schemas; what else you add to it (hooks, parsers) stays
@@ -73,68 +96,120 @@ export interface ServerOptions {
  * file system throws.
  */
 export async function createServer(config: Config, options: ServerOptions = {}): Promise<Server> {
-  const runtime = options.runtime ?? systemServerRuntime
-  const now = () => runtime.now()
+  const machine = options.runtime ?? systemServerRuntime
+  const { monotonic } = machine
   const lifecycle = { isClosing: false }
   const failed = Promise.withResolvers<Error>()
 
   // Closed in the opposite order: clients are told first, and files are closed last.
   await using opening = new AsyncDisposableStack()
   const { dataDir, sqliteSynchronous: synchronous, refreshTokenTtlMs, accessTokenTtlMs } = config
+  opening.use(await claimDataDir(dataDir))
   const platform = opening.adopt(
-    openPlatform({ dataDir, synchronous, refreshTokenTtlMs, signingSecret: config.jwtSecret, now }),
+    openPlatform({
+      dataDir,
+      synchronous,
+      refreshTokenTtlMs,
+      signingSecret: config.jwtSecret,
+      now: () => machine.now(),
+    }),
     (it) => it.close(),
   )
   const jwtSecret = platform.signingSecret
-  const app = await createHttpApp({ config, jwtSecret, ...(options.logger && { logger: options.logger }) })
+  const metrics = createPrometheusMetrics()
+  const app = await createHttpApp({
+    config,
+    jwtSecret,
+    monotonic,
+    metrics,
+    ...(options.logger && { logger: options.logger }),
+  })
   const logger = app.log
+  logger.info({ version: serverVersion, protocolVersion, dataDir }, 't69 starts')
   if (platform.setAside !== undefined) {
     const { setAside } = platform
     logger.warn({ setAside }, 'a write-ahead log does not belong to the platform database and is set aside')
   }
-  const metrics = createPrometheusMetrics()
-  const opLogs = createSqliteOpLogs({
-    dataDir,
-    synchronous,
-    now,
-    known: {
-      has: (spaceId) => platform.spaceRecords.hasLog(spaceId),
-      add: (spaceId) => platform.spaceRecords.noteLog(spaceId),
-    },
-    warn: (details, message) => logger.warn(details, message),
-  })
-  const trees = createTreePool({ dataDir, damaged: (spaceId) => opLogs.suspect(spaceId) })
+  const { maxOpenSpaces, storageThreads: threads } = config
+  const openFiles = shareOpenFiles(options.openFilesLimit ?? openFilesLimit(), { maxOpenSpaces, threads })
+  if (openFiles.spaces < maxOpenSpaces) {
+    logger.warn(
+      { ...openFiles, maxOpenSpaces },
+      'the limit of open files (ulimit -n) leaves no more files for spaces: fewer are open than MAX_OPEN_SPACES',
+    )
+  } else logger.info(openFiles, 'open files are shared out')
+  const stored = platform.storedTimes
+  const clock = opening.adopt(createServerClock({ runtime: machine, stored, logger, metrics }), (it) =>
+    it.stop(),
+  )
+  metrics.gauge('clock_ahead_seconds', "How far the machine's clock is ahead of the server's", () =>
+    Math.round(clock.aheadMs() / 1000),
+  )
+  // Everything below goes by the server's clock.
+  const { now } = clock
+  const runtime = { ...machine, now }
+  const userLimits = createUserLimits(config.userLimits, monotonic)
+  const spent = (userId: UserId, ms: number): void => userLimits.of(userId).spendTime(ms)
+  const trees = createTreePool({ dataDir, damaged: (spaceId) => storage.suspect(spaceId), spent })
+  const storage = opening.adopt(
+    createStorageThreads({
+      dataDir,
+      synchronous,
+      epoch: epochSchema.parse(randomHexId()),
+      threads: config.storageThreads,
+      now,
+      known: {
+        has: (spaceId) => platform.spaceRecords.hasLog(spaceId),
+        add: (spaceId) => platform.spaceRecords.noteLog(spaceId),
+        identityOf: (spaceId) => platform.spaceRecords.identityOf(spaceId),
+      },
+      readTree: trees.read,
+      warn: (details, message) => logger.warn(details, message),
+      monotonic,
+      spent,
+    }),
+    (it) => it.close(),
+  )
+  const bounded = boundOpenLogs(storage, openFiles.spaces + closingSpaces)
   const spaces = opening.adopt(
     createSpaces({
-      opLogs,
-      epoch: epochSchema.parse(randomHexId()),
-      maxOpen: config.maxOpenSpaces,
+      storage: bounded,
+      maxOpen: openFiles.spaces,
       runtime,
       logger,
       metrics,
       quotas: createQuotas({
         limits: config.quotas,
         payers: platform.spacePayers,
-        bytesOf: (spaceId) => opLogs.bytesOf(spaceId),
-        now,
+        bytesOf: (spaceIds) => storage.bytesOf(spaceIds),
+        monotonic,
       }),
-      trees: trees.read,
+      access: platform.accessLists,
+      foundDeleted: (spaceId) => {
+        logger.warn({ spaceId }, 'a space was deleted after the accounts were copied, and is deleted again')
+        void spaceDeletion.delete(spaceId, now())
+      },
       maxTreeOps: config.maxTreeOps,
     }),
     (it) => it.close(),
   )
   const connections = watchTcpConnections(app.server)
+  limitConnections(app.server, openFiles.connections, {
+    logger,
+    monotonic,
+    dropped: () => metrics.connectionDropped(),
+  })
   opening.adopt(app, async (it) => {
     const cancel = runtime.setTimer(() => connections.destroyAll(), closeGraceMs)
     await it.close()
     cancel()
   })
 
-  const tokens = createAccessTokens({ jwt: app.jwt, sessions: platform.sessions, accessTokenTtlMs, now })
-  const userLimits = createUserLimits(config.userLimits, now)
+  const tokens = createAccessTokens({ jwt: app.jwt, sessions: platform.sessions, accessTokenTtlMs, clock })
   const gateway = createGateway({
     spaces,
     access: platform.members,
+    accessLists: platform.accessLists,
     tokens,
     runtime,
     logger,
@@ -142,12 +217,10 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     limits: config.socketLimits,
     userLimits,
   })
-  metrics.gauge('connections', 'Sockets that are connected', () => gateway.size)
-  metrics.gauge('open_spaces', 'Spaces whose files are open', () => spaces.size)
   const { corsOrigins: corsOrigin, trustProxy, pings } = config
   const addressLimits = { trustProxy, perAddress: config.rateLimits.socketsPerAddress }
   opening.adopt(
-    attachSocketIo(app.server, { gateway, tokens, corsOrigin, addressLimits, pings, logger }),
+    attachSocketIo(app.server, { gateway, tokens, corsOrigin, addressLimits, pings, runtime, logger }),
     (it) => it.close(),
   )
   stripBasePath(app.server, basePathOf(config.publicUrl))
@@ -155,42 +228,100 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   // Closed before the gateway, which waits for the requests under way.
   opening.adopt(trees, (it) => it.close())
 
+  /** Changes of access lists that logs are about to keep. */
+  const keeping = new Set<Promise<void>>()
+  async function keepAccess(spaceId: SpaceId): Promise<void> {
+    try {
+      await spaces.keepAccess(spaceId)
+    } catch (error) {
+      // A failure of the storage is logged where it happened. The log gets the list when it is opened next.
+      if (!(error instanceof SyncError)) logger.error({ err: error, spaceId }, 'an access list is not kept')
+    }
+  }
+  platform.accessLists.onChange((spaceId) => {
+    gateway.accessChanged(spaceId)
+    const kept = keepAccess(spaceId)
+    keeping.add(kept)
+    void kept.then(() => keeping.delete(kept))
+  })
   const spaceDeletion = createSpaceDeletion({
     records: platform.spaceRecords,
     closeSockets: (spaceId) => gateway.spaceDeleted(spaceId),
     removeFile: (spaceId) => spaces.delete(spaceId),
     logger,
   })
-  spaceDeletion.finishAll()
-  const passwords = createPasswords(options.passwordCost)
+  await spaceDeletion.finishAll()
+  const access = createMergedAccess({ accounts: platform.members, spaces, records: platform.spaceRecords })
+  const passwordsOfKnown = createPasswords('known', options.passwordCost)
+  const canCommit = (): Promise<void> => checkCommits({ dataDir, threadsAnswer: () => storage.answers() })
   await registerRoutes(
     app,
     {
       config,
       platform,
-      passwords,
+      access,
+      accessKept: async () => void (await Promise.all(keeping)),
+      passwords: createPasswords('strangers', options.passwordCost),
+      passwordsOfKnown,
       tokens,
       spaces,
       userLimits,
       spaceDeletion,
       liveSockets: gateway,
       now,
+      monotonic,
       metrics,
+      checkCommits: canCommit,
       lifecycle,
     },
     options.routes,
   )
   await app.ready()
 
-  opening.defer(keepTidy(platform, runtime))
+  opening.defer(keepTidy({ platform, clock, runtime, logger }))
+  const files = opening.adopt(
+    keepFilesTidy({ dataDir, keepMs: config.keepSetAsideMs, clock, runtime, logger }),
+    (it) => it.stop(),
+  )
+  measureServer(metrics, {
+    dataDir,
+    openFiles,
+    platform,
+    now,
+    gateway,
+    spaces,
+    openings: bounded,
+    connections,
+    files: () => files.found,
+    spaceQuotaBytes: config.quotas.spaceBytes,
+    checkCommits: canCommit,
+    monotonic,
+  })
+  const reviewSessions = (): void =>
+    gateway.accessReviewed(({ sessionId, userId }) => platform.sessions.userOf(sessionId, now()) === userId)
+  const startedAt = now()
+  const admin = createAdmin({
+    dataDir,
+    platform,
+    passwords: passwordsOfKnown,
+    spaceDeletion,
+    reviewSessions,
+    askLogsOf: (userId) => access.askAll(platform.spaceRecords.listFor(userId).map(({ id }) => id)),
+    running: () => ({ pid: process.pid, startedAt, connections: gateway.size, openSpaces: spaces.size }),
+    now,
+    logger,
+  })
+  opening.adopt(await serveAdmin(dataDir, admin, logger), (it) => it.close())
   opening.defer(
     watchOtherWriters(
       { platform, runtime, logger },
       {
-        wrote: () =>
-          gateway.accessReviewed(
-            ({ sessionId, userId }) => platform.sessions.userOf(sessionId, now()) === userId,
-          ),
+        wrote: () => {
+          access.forget()
+          void spaces.reviewAccess()
+          platform.accessLists.announce()
+          reviewSessions()
+        },
         displaced: (error) => {
           lifecycle.isClosing = true
           failed.resolve(error)
@@ -217,6 +348,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
         host: config.host === 'localhost' ? '127.0.0.1' : config.host,
         backlog,
       })
+      storage.start()
     },
     close() {
       lifecycle.isClosing = true

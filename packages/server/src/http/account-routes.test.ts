@@ -19,6 +19,10 @@ async function signIn(harness: HttpHarness, given: string): Promise<SessionReply
   return reply.status === 200 ? sessionSchema.parse(reply.body) : undefined
 }
 
+function signInWith(harness: HttpHarness, email: string) {
+  return harness.anonymous('POST', '/api/auth/login', { email, password })
+}
+
 const wrong = { status: 401, body: { error: { code: 'wrong_credentials', at: 'password' } } }
 const ended = { status: 401, body: { error: { code: 'unauthenticated' } } }
 
@@ -127,6 +131,7 @@ describe('deleting an account', () => {
     expect(harness.told.map((told) => told.replace(/(sessionEnded) .*/, '$1'))).toEqual([
       'sessionEnded',
       'sessionEnded',
+      `accessChanged ${shared}`,
       `spaceDeleted ${own}`,
       `fileRemoved ${own}`,
     ])
@@ -194,15 +199,49 @@ describe('deleting an account', () => {
 })
 
 describe('guesses at the password of a signed-in user', () => {
-  it('count against the limit of sign-in', async () => {
-    await using harness = await createHttpHarness({ SIGN_IN_LIMIT_PER_ACCOUNT: '3' })
+  const limited = { status: 429, body: { error: { code: 'rate_limited' } } }
+
+  it('are limited by session, whichever route they use', async () => {
+    await using harness = await createHttpHarness({ SIGN_IN_LIMIT_PER_ACCOUNT: '2' })
     const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
+    const phone = await signIn(harness, password)
     expect((await deleteAccount(anna, 'a guess')).status).toBe(401)
     expect((await changePassword(anna, { password: 'a guess' })).status).toBe(401)
-    expect(await signIn(harness, 'a guess')).toBeUndefined()
-    const limited = { status: 429, body: { error: { code: 'rate_limited' } } }
     expect(await deleteAccount(anna)).toMatchObject(limited)
     expect(await changePassword(anna)).toMatchObject(limited)
+    const { refreshToken } = anna.session
+    const renewed = await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })
+    const again = harness.withToken(sessionSchema.parse(renewed.body).accessToken)
+    expect(await again('POST', '/api/auth/delete-account', { password })).toMatchObject(limited)
     expect((await changePassword(ben)).status).toBe(200)
+    // Not the sessions of other devices: whoever stole one must not keep its owner from ending it.
+    const change = { password, newPassword }
+    expect(
+      (await harness.withToken(phone!.accessToken)('POST', '/api/auth/change-password', change)).status,
+    ).toBe(200)
+  })
+
+  it('are checked while strangers have filled the queue of sign-ins', async () => {
+    await using harness = await createHttpHarness()
+    const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
+    harness.crowd.isThere = true
+    expect(await signInWith(harness, 'anna@example.org')).toMatchObject({
+      status: 503,
+      body: { error: { code: 'unavailable' } },
+    })
+    expect((await changePassword(anna)).status).toBe(200)
+    expect((await deleteAccount(ben)).status).toBe(204)
+  })
+
+  it('are not limited by what strangers guess at sign-in, from any address', async () => {
+    await using harness = await createHttpHarness({
+      SIGN_IN_LIMIT_PER_ACCOUNT: '3',
+      SIGN_IN_LIMIT_PER_ADDRESS: '9',
+    })
+    const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
+    for (let guess = 0; guess < 20; guess++) await signIn(harness, 'a guess')
+    expect(await signInWith(harness, 'anna@example.org')).toMatchObject(limited)
+    expect((await changePassword(anna)).status).toBe(200)
+    expect((await deleteAccount(ben)).status).toBe(204)
   })
 })

@@ -10,13 +10,14 @@ import { z } from 'zod'
 
 import type { AnswerSession } from './answer-session.ts'
 import { authenticateBy, callerOf } from './authenticate.ts'
+import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
+import type { SignInLimits } from './rate-limits.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 import type { SessionCookie } from './session-cookie.ts'
 
 export interface AccountRoutesDeps {
-  /** Shares its budget with sign-in, or these routes would be a way around that limit. */
-  readonly limitAccount: (request: FastifyRequest, email: string) => Promise<void>
+  readonly limits: Pick<SignInLimits, 'confirm'>
   readonly answer: AnswerSession
   readonly cookie: Pick<SessionCookie, 'clear'>
 }
@@ -28,11 +29,12 @@ export interface AccountRoutesDeps {
 export function accountRoutes(
   app: HttpApp,
   deps: RouteDeps,
-  { limitAccount, answer, cookie }: AccountRoutesDeps,
+  { limits, answer, cookie }: AccountRoutesDeps,
 ): void {
-  const { platform, passwords, tokens, spaceDeletion, liveSockets, now } = deps
-  const { users, accounts } = platform
+  const { platform, access, passwordsOfKnown: passwords, tokens, spaceDeletion, liveSockets, now } = deps
+  const { users, accounts, accessLists, spaceRecords } = platform
   const preParsing = authenticateBy(tokens)
+  const noteDone = createNoteDone(deps)
   const tags = ['auth']
   const security = bearer
 
@@ -42,19 +44,22 @@ export function accountRoutes(
     return user
   }
 
-  /** The account that the password belongs to, with the hash that it was checked against. */
-  async function confirmed(
+  /** Runs `work` with the account that the password belongs to, and the hash that it was checked against. */
+  async function confirmed<Result>(
     request: FastifyRequest,
     password: string,
-  ): Promise<User & { readonly passwordHash: string }> {
-    const { email } = callingUser(request)
-    await limitAccount(request, email)
-    const account = users.byEmail(email)
-    const match = await passwords.verify(account?.passwordHash, password)
-    if (match === undefined || account === undefined) {
-      throw new SyncError('wrong_credentials', 'This is not the password of the account', { at: 'password' })
-    }
-    return account
+    work: (account: User & { readonly passwordHash: string }) => Result | Promise<Result>,
+  ): Promise<Result> {
+    return limits.confirm(callerOf(request), async () => {
+      const account = users.byEmail(callingUser(request).email)
+      const match = await passwords.verify(account?.passwordHash, password)
+      if (match === undefined || account === undefined) {
+        throw new SyncError('wrong_credentials', 'This is not the password of the account', {
+          at: 'password',
+        })
+      }
+      return work(account)
+    })
   }
 
   app.post('/api/auth/change-password', {
@@ -71,13 +76,15 @@ export function accountRoutes(
     },
     handler: async (request, reply) => {
       const { password, newPassword, session: kind } = request.body
-      const { passwordHash: checked } = await confirmed(request, password)
-      const next = await passwords.hash(newPassword)
-      // Both took a while: the session may have ended, and the account may be gone.
-      const user = callingUser(request)
-      const { issued, sessionIds } = accounts.changePassword(user.id, { checked, next }, now())
-      for (const id of sessionIds) liveSockets.sessionEnded(id)
-      return answer(request, reply, { ...issued, user, kind })
+      return confirmed(request, password, async ({ passwordHash: checked }) => {
+        const next = await passwords.hash(newPassword)
+        // Both took a while: the session may have ended, and the account may be gone.
+        const user = callingUser(request)
+        const { issued, sessionIds } = accounts.changePassword(user.id, { checked, next }, now())
+        for (const id of sessionIds) liveSockets.sessionEnded(id)
+        noteDone(request, user.id, 'password changed', { userId: user.id })
+        return answer(request, reply, { ...issued, user, kind })
+      })
     },
   })
 
@@ -97,10 +104,18 @@ export function accountRoutes(
       },
     },
     handler: async (request, reply) => {
-      await confirmed(request, request.body.password)
-      const { sessionIds, spaceIds } = accounts.delete(callingUser(request).id, now())
-      for (const id of sessionIds) liveSockets.sessionEnded(id)
-      for (const id of spaceIds) spaceDeletion.clear(id)
+      await confirmed(request, request.body.password, async () => {
+        // The log of a space may know of members that the accounts have lost: it is not the user's alone then.
+        const { id: asking } = callingUser(request)
+        await access.askAll(spaceRecords.listFor(asking).map(({ id }) => id))
+        const { id: userId } = callingUser(request)
+        const { sessionIds, spaceIds } = accounts.delete(userId, now())
+        for (const id of sessionIds) liveSockets.sessionEnded(id)
+        noteDone(request, userId, 'account deleted', { userId })
+        for (const spaceId of spaceIds) noteDone(request, userId, 'space deleted', { spaceId })
+        accessLists.announce()
+        for (const id of spaceIds) await spaceDeletion.clear(id)
+      })
       cookie.clear(request, reply)
       return reply.code(204).send()
     },

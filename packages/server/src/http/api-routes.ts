@@ -17,6 +17,7 @@ export const apiRoutes = [
   'GET /health',
   'GET /ready',
   'GET /metrics',
+  'GET /api/auth/registration',
   'POST /api/auth/register',
   'POST /api/auth/login',
   'POST /api/auth/refresh',
@@ -24,6 +25,7 @@ export const apiRoutes = [
   'POST /api/auth/change-password',
   'POST /api/auth/delete-account',
   'GET /api/me',
+  'POST /api/accounts/:userId',
   'GET /api/spaces',
   'POST /api/spaces',
   'GET /api/spaces/:spaceId',
@@ -36,6 +38,7 @@ export const apiRoutes = [
   'POST /api/spaces/:spaceId/invites',
   'GET /api/spaces/:spaceId/invites',
   'DELETE /api/spaces/:spaceId/invites/:inviteId',
+  'POST /api/invites/preview',
   'POST /api/invites/:token/accept',
 ] as const
 

@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import { hash } from '@node-rs/argon2'
-import { sessionSchema } from '@t69/protocol'
+import { inviteSchema, sessionSchema } from '@t69/protocol'
+import Sqlite from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 
 import { cheapPasswords, createHttpHarness, password, type HttpHarness } from '../testing/http-harness.ts'
 
 const minute = 60_000
+
+const isDeviceCookie = (name: string): boolean => name.startsWith('t69_device_')
 
 describe('signing up and in', () => {
   it('returns a session with both tokens, and the access token names the user', async () => {
@@ -205,6 +209,44 @@ describe('renewing a session', () => {
     expect((await refresh(harness, again.session!.refreshToken)).status).toBe(401)
   })
 
+  it('renews while nothing can be written, and goes on from there afterwards', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const first = anna.session.refreshToken
+    const before = await refresh(harness, first)
+    const other = new Sqlite(join(harness.dataDir, 'platform.sqlite'))
+    other.exec('begin immediate')
+    // The answer to the refresh before was lost.
+    const repeated = await refresh(harness, first)
+    expect(repeated.status).toBe(200)
+    expect(repeated.session?.refreshToken).not.toBe(first)
+    harness.clock.now += 10 * minute
+    const again = await refresh(harness, repeated.session!.refreshToken)
+    expect(again.session?.refreshToken).toBe(repeated.session?.refreshToken)
+    expect((await harness.withToken(again.session!.accessToken)('GET', '/api/spaces')).status).toBe(200)
+    // A thief is not let in, and is not taken for a reason to sign out either.
+    expect((await refresh(harness, first)).status).toBe(503)
+    expect((await refresh(harness, 'made up')).status).not.toBe(200)
+    other.close()
+
+    const rotated = await refresh(harness, again.session!.refreshToken)
+    expect(rotated.status).toBe(200)
+    expect(rotated.session?.refreshToken).not.toBe(again.session?.refreshToken)
+    harness.clock.now += minute
+    expect((await refresh(harness, before.session!.refreshToken)).status).toBe(401)
+    expect(harness.told).toHaveLength(1)
+  })
+
+  it('refuses an access token from the future, and renews the session', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    harness.clock.now -= minute
+    expect((await anna.call('GET', '/api/me')).status).toBe(200)
+    harness.clock.now -= 2 * minute
+    expect((await anna.call('GET', '/api/me')).status).toBe(401)
+    expect((await refresh(harness, anna.session.refreshToken)).status).toBe(200)
+  })
+
   it('refuses a token that it did not issue', async () => {
     await using harness = await createHttpHarness()
     expect((await refresh(harness, 'made-up')).status).toBe(401)
@@ -303,7 +345,8 @@ describe('a session in a cookie', () => {
     await using __ = harness
     const response = await refresh(headers)
     expect(response.statusCode).toBe(status)
-    expect(response.cookies).toHaveLength(status === 200 ? 1 : 0)
+    const names = response.cookies.map(({ name }) => (isDeviceCookie(name) ? 'device' : name))
+    expect(names).toEqual(status === 200 ? ['t69_refresh', 'device'] : [])
   })
 
   // Over plain HTTP browsers send no `Sec-Fetch-Site`. Another origin's page cannot send JSON, which CORS has to allow.
@@ -369,6 +412,33 @@ describe('a session in a cookie', () => {
     expect(cookie).toMatchObject({ path: '/chat/api/auth', secure: true })
   })
 
+  it('leaves that of a server at another port of the host alone, which the browser sends as well', async () => {
+    await using one = await createHttpHarness()
+    await using other = await createHttpHarness()
+    const jar: Record<string, string> = {}
+    async function ask({ app }: typeof one, url: string, payload?: object) {
+      const given = payload === undefined ? {} : { payload }
+      const response = await app.inject({ method: 'POST', url, headers: host, cookies: jar, ...given })
+      for (const { name, value } of response.cookies) {
+        if (value === '') delete jar[name]
+        else jar[name] = value
+      }
+      return response.statusCode
+    }
+    const sessions = () => Object.keys(jar).filter((name) => !isDeviceCookie(name))
+    expect(await ask(one, '/api/auth/register', body)).toBe(201)
+    // Nobody is signed in at the other yet, and asking changes nothing.
+    expect(await ask(other, '/api/auth/refresh')).toBe(401)
+    expect(await ask(other, '/api/auth/logout', {})).toBe(204)
+    expect(await ask(other, '/api/auth/register', body)).toBe(201)
+    expect(sessions()).toHaveLength(2)
+    for (const server of [one, other, one, other]) expect(await ask(server, '/api/auth/refresh')).toBe(200)
+    expect(sessions()).toHaveLength(2)
+    expect(await ask(other, '/api/auth/logout', {})).toBe(204)
+    expect([await ask(other, '/api/auth/refresh'), await ask(one, '/api/auth/refresh')]).toEqual([401, 200])
+    expect(sessions()).toEqual(['t69_refresh'])
+  })
+
   it('is cleared on signing out, and when it is no longer valid', async () => {
     const { harness, cookie, refresh } = await signedUp()
     await using _ = harness
@@ -379,6 +449,146 @@ describe('a session in a cookie', () => {
     const response = await refresh({})
     expect(response.statusCode).toBe(401)
     expect(response.cookies[0]).toMatchObject({ name: cookie.name, value: '' })
+  })
+})
+
+describe('a device that is known', () => {
+  const limits = { SIGN_IN_LIMIT_PER_ACCOUNT: '3', SIGN_IN_LIMIT_PER_ADDRESS: '12' }
+  const register = { email: 'anna@example.org', password, name: 'Anna', session: 'cookie' }
+
+  /** Anna signs up in her browser and out again. Then a stranger at her address uses up all attempts. */
+  async function lockedOut() {
+    const harness = await createHttpHarness(limits)
+    const post = (url: string, payload: object, cookies: Record<string, string> = {}) =>
+      harness.app.inject({ method: 'POST', url, payload, cookies })
+    const signedUp = await post('/api/auth/register', register)
+    const cookies = Object.fromEntries(signedUp.cookies.map(({ name, value }) => [name, value]))
+    const deviceCookie = Object.keys(cookies).find(isDeviceCookie) ?? ''
+    const out = await post('/api/auth/logout', {}, cookies)
+    expect(out.cookies.map(({ name }) => name)).toEqual(['t69_refresh'])
+    const signIn = (given: string, device?: string) =>
+      post(
+        '/api/auth/login',
+        { email: 'anna@example.org', password: given, session: 'cookie' },
+        device === undefined ? {} : { [deviceCookie]: device },
+      )
+    for (let guess = 0; guess < 20; guess++) await signIn('a guess')
+    expect((await signIn(password)).statusCode).toBe(429)
+    return { harness, signIn, post, device: cookies[deviceCookie] ?? '' }
+  }
+
+  it('signs in when strangers have used up the attempts of its account and of its address', async () => {
+    const { harness, signIn, device } = await lockedOut()
+    await using _ = harness
+    harness.crowd.isThere = true
+    const signedIn = await signIn(password, device)
+    expect(signedIn.statusCode).toBe(200)
+    expect(signedIn.cookies.map(({ name }) => name)).toEqual(['t69_refresh'])
+  })
+
+  it('has its own attempts, which end too', async () => {
+    const { harness, signIn, device } = await lockedOut()
+    await using _ = harness
+    for (let guess = 0; guess < 3; guess++) expect((await signIn('a guess', device)).statusCode).toBe(401)
+    expect((await signIn(password, device)).statusCode).toBe(429)
+    harness.clock.now += 15 * minute
+    expect((await signIn(password, device)).statusCode).toBe(200)
+  })
+
+  it('is known for the account that was signed in there only, and by nothing made up', async () => {
+    const { harness, signIn, post, device } = await lockedOut()
+    await using _ = harness
+    harness.clock.now += minute
+    const ben = await post('/api/auth/register', { ...register, email: 'ben@example.org' })
+    const ofBen = ben.cookies.find(({ name }) => isDeviceCookie(name))?.value
+    const [user, id] = device.split('.')
+    const [, other, signature] = (ofBen ?? '').split('.')
+    for (const madeUp of [ofBen, `${user}.${id}.${signature}`, `${user}.${other}.${signature}`, 'x'])
+      expect((await signIn(password, madeUp)).statusCode).toBe(429)
+  })
+})
+
+describe('who may sign up', () => {
+  const mode = async ({ anonymous }: HttpHarness) => (await anonymous('GET', '/api/auth/registration')).body
+  const register = (harness: HttpHarness, name: string, invite?: string) =>
+    harness.anonymous('POST', '/api/auth/register', {
+      email: `${name}@example.org`,
+      password,
+      name,
+      ...(invite !== undefined && { invite }),
+    })
+  const refused = (code: string) => ({ body: { error: { code } } })
+
+  it('is whoever comes first, and then who has an invite, by default', async () => {
+    await using harness = await createHttpHarness({ REGISTRATION: '' })
+    expect(await mode(harness)).toEqual({ mode: 'invite', hasAccounts: false })
+    expect((await register(harness, 'anna')).status).toBe(201)
+    expect(await mode(harness)).toEqual({ mode: 'invite', hasAccounts: true })
+    expect(await register(harness, 'ben')).toMatchObject({
+      status: 403,
+      body: {
+        error: { code: 'forbidden', at: 'invite', message: expect.stringContaining('by invite only') },
+      },
+    })
+    expect(await register(harness, 'ben', 'made-up')).toMatchObject({ status: 404, ...refused('not_found') })
+    // Nor does a stranger learn who has an account.
+    expect(await register(harness, 'anna')).toMatchObject(refused('forbidden'))
+  })
+
+  it('is one person for each invite to the server, while it lasts', async () => {
+    await using harness = await createHttpHarness({ REGISTRATION: 'invite' })
+    await register(harness, 'anna')
+    const { serverInvites } = harness.platform
+    const { token } = serverInvites.add(harness.clock.now)
+    expect(await register(harness, 'anna', token)).toMatchObject(refused('already_exists'))
+    expect((await register(harness, 'ben', token)).status).toBe(201)
+    expect(await register(harness, 'cleo', token)).toMatchObject(refused('invite_expired'))
+    const late = serverInvites.add(harness.clock.now)
+    const rival = serverInvites.add(harness.clock.now)
+    const both = await Promise.all(['dora', 'emil'].map((name) => register(harness, name, rival.token)))
+    expect(new Set(both.map(({ status }) => status))).toEqual(new Set([201, 410]))
+    harness.clock.now = late.expiresAt
+    expect(await register(harness, 'cleo', late.token)).toMatchObject(refused('invite_expired'))
+  })
+
+  it('is anyone with an invite to a space, as long as that lets people in, and joins by accepting it', async () => {
+    await using harness = await createHttpHarness({ REGISTRATION: 'invite' })
+    const anna = await harness.signUp('Anna')
+    const id = harness.space(anna)
+    const invite = async () => {
+      const { body } = await anna.call('POST', `/api/spaces/${id}/invites`, { role: 'editor' })
+      return inviteSchema.parse(body)
+    }
+    const { token, id: inviteId } = await invite()
+    for (const name of ['ben', 'cleo']) expect((await register(harness, name, token)).status).toBe(201)
+    const ben = await harness.anonymous('POST', '/api/auth/login', { email: 'ben@example.org', password })
+    const call = harness.withToken(sessionSchema.parse(ben.body).accessToken)
+    expect((await call('GET', '/api/spaces')).body).toEqual({ spaces: [] })
+    expect((await call('POST', `/api/invites/${token}/accept`)).status).toBe(200)
+    await anna.call('DELETE', `/api/spaces/${id}/invites/${inviteId}`)
+    expect(await register(harness, 'dora', token)).toMatchObject(refused('invite_expired'))
+    const late = await invite()
+    harness.clock.now = late.expiresAt
+    expect(await register(harness, 'dora', late.token)).toMatchObject(refused('invite_expired'))
+  })
+
+  it('is only one of two who come first at once', async () => {
+    await using harness = await createHttpHarness({ REGISTRATION: 'invite' })
+    const both = await Promise.all(['anna', 'ben'].map((name) => register(harness, name)))
+    expect(new Set(both.map(({ status }) => status))).toEqual(new Set([201, 403]))
+  })
+
+  it('is nobody where registration is closed, and anyone where it is open', async () => {
+    await using closed = await createHttpHarness({ REGISTRATION: 'closed' })
+    expect(await mode(closed)).toEqual({ mode: 'closed', hasAccounts: false })
+    const { token } = closed.platform.serverInvites.add(closed.clock.now)
+    expect(await register(closed, 'anna', token)).toMatchObject({
+      status: 403,
+      body: { error: { code: 'forbidden', message: 'This server takes no new accounts' } },
+    })
+    await using open = await createHttpHarness({ REGISTRATION: 'open' })
+    for (const name of ['anna', 'ben']) expect((await register(open, name)).status).toBe(201)
+    expect((await register(open, 'cleo', 'made-up')).status).toBe(201)
   })
 })
 
@@ -424,6 +634,33 @@ describe('limits on signing in', () => {
     expect(error.code).toBe('rate_limited')
     expect(error.retryAfterMs).toBeGreaterThan(0)
     expect(Number(response.headers['retry-after'])).toBe(Math.ceil(error.retryAfterMs / 1000))
+  })
+
+  it('do not count what the server’s own storage fails at', async () => {
+    await using harness = await createHttpHarness({
+      SIGN_IN_LIMIT_PER_ACCOUNT: '2',
+      SIGN_IN_LIMIT_PER_ADDRESS: '2',
+    })
+    const anna = await harness.signUp('Anna')
+    const account = { email: 'anna@example.org', password }
+    const attempts = [
+      () => harness.anonymous('POST', '/api/auth/login', account),
+      () =>
+        harness.anonymous('POST', '/api/auth/register', { ...account, email: 'ben@example.org', name: 'B' }),
+      () => anna.call('POST', '/api/auth/change-password', { password, newPassword: password }),
+      () => anna.call('POST', '/api/auth/delete-account', { password }),
+    ]
+    const other = new Sqlite(join(harness.dataDir, 'platform.sqlite'))
+    other.exec('begin immediate')
+    for (const attempt of attempts) {
+      for (let count = 0; count < 3; count++)
+        expect(await attempt()).toMatchObject({ status: 503, body: { error: { code: 'storage_failed' } } })
+    }
+    other.close()
+    expect((await harness.anonymous('POST', '/api/auth/login', account)).status).toBe(200)
+    expect(
+      (await anna.call('POST', '/api/auth/change-password', { password, newPassword: password })).status,
+    ).toBe(200)
   })
 
   it('cannot be avoided with a valid access token', async () => {

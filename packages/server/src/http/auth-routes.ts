@@ -1,61 +1,99 @@
 import {
+  accountStateSchema,
+  askAccountBodySchema,
   loginBodySchema,
   logoutBodySchema,
   randomHexId,
   refreshBodySchema,
   registerBodySchema,
+  registrationSchema,
   sessionSchema,
   SyncError,
+  type User,
   userIdSchema,
   userSchema,
 } from '@t69/protocol'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
+import { createDeviceTokens } from '../platform/device-tokens.ts'
+import type { Passwords } from '../platform/passwords.ts'
 import type { NewUser } from '../platform/users.ts'
 import { accountRoutes } from './account-routes.ts'
 import { createSessionAnswer } from './answer-session.ts'
-import { authenticateBy, bearerTokenOf, callerOf } from './authenticate.ts'
+import { authenticateBy, callerOf, knownCaller } from './authenticate.ts'
+import { findInvite } from './find-invite.ts'
+import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
-import { createAccountLimit, createRenewalLimit, createSignInLimit } from './rate-limits.ts'
+import { createRenewalLimit, createSignInLimits } from './rate-limits.ts'
+import { noteUser } from './request-log.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 import { createSessionCookie } from './session-cookie.ts'
 
 /** The routes of sign-up, sign-in, renewal and sign-out. */
 export function authRoutes(app: HttpApp, deps: RouteDeps): void {
-  const { config, platform, passwords, tokens, liveSockets, now } = deps
-  const { users, sessions } = platform
-  const cookie = createSessionCookie(config, now)
-  const limitAddress = createSignInLimit(app, config)
-  const limitAccount = createAccountLimit(app, config)
-  const answer = createSessionAnswer(tokens, cookie)
+  const { config, platform, passwords, passwordsOfKnown, tokens, liveSockets, now, monotonic } = deps
+  const { users, sessions, registration, returningAccounts, signingSecret } = platform
+  const cookie = createSessionCookie(config, {
+    monotonic,
+    hasIssued: (token) => sessions.hasIssued(token),
+    devices: createDeviceTokens(signingSecret),
+    signingSecret,
+  })
+  const limits = createSignInLimits(config, monotonic)
+  const answer = createSessionAnswer(tokens, returningAccounts, cookie)
+  const noteDone = createNoteDone(deps)
   const tags = ['auth']
 
   app.post('/api/auth/register', {
     config: { rateLimit: false },
-    preHandler: limitAddress,
     schema: {
       tags,
       summary: 'Create an account and sign in',
+      description:
+        'Where signing up takes an invite (`GET /api/auth/registration`), the token of a link to a space or to the server. ' +
+        'An invite to a space is not used up, and has to be accepted afterwards. The first account of a server needs none. ' +
+        'With the seal of an account that this server has lost, and with its address, the account gets its user id ' +
+        'back, and is a member again wherever it was: this takes no invite. Any other seal is ignored, and so is one ' +
+        'from before an account with this address was deleted.',
       body: registerBodySchema,
-      response: { 201: sessionSchema, ...errorResponses('already_exists') },
+      response: {
+        201: sessionSchema,
+        ...errorResponses('already_exists', 'forbidden', 'not_found', 'invite_expired'),
+      },
     },
     handler: async (request, reply) => {
-      const { email, password, name, session } = request.body
-      if (users.byEmail(email) !== undefined) {
-        throw new SyncError('already_exists', 'An account with this e-mail address exists', { at: 'email' })
-      }
-      const passwordHash = await passwords.hash(password)
-      const user = { id: userIdSchema.parse(randomHexId()), email, name }
-      users.add({ ...user, passwordHash }, now())
-      const issued = sessions.start(user.id, now())
-      return reply.code(201).send(answer(request, reply, { ...issued, user, kind: session }))
+      const { email, password, name, session: kind, invite, seal } = request.body
+      const lostId = returningAccounts.idOf(email, seal)
+      const ticket = { mode: config.registration, invite, isReturning: lostId !== undefined }
+      const session = await limits.signUp(request, async () => {
+        // First, so that only people with an invite can find out who has an account.
+        const link = registration.check(ticket, now())
+        if (link !== undefined) await findInvite(deps, link)
+        if (users.byEmail(email) !== undefined) {
+          throw new SyncError('already_exists', 'An account with this e-mail address exists', { at: 'email' })
+        }
+        const passwordHash = await passwords.hash(password)
+        const user = { id: lostId ?? userIdSchema.parse(randomHexId()), email, name }
+        registration.add({ ...user, passwordHash }, ticket, now())
+        noteDone(request, user.id, 'account created', { userId: user.id })
+        return answer(request, reply, { ...sessions.start(user.id, now()), user, kind })
+      })
+      return reply.code(201).send(session)
     },
+  })
+
+  app.get('/api/auth/registration', {
+    schema: {
+      tags,
+      summary: 'Who may sign up here',
+      response: { 200: registrationSchema, ...errorResponses() },
+    },
+    handler: async () => ({ mode: config.registration, hasAccounts: users.exist() }),
   })
 
   app.post('/api/auth/login', {
     config: { rateLimit: false },
-    preHandler: limitAddress,
     schema: {
       tags,
       summary: 'Sign in',
@@ -63,13 +101,19 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       response: { 200: sessionSchema, ...errorResponses('wrong_credentials') },
     },
     handler: async (request, reply) => {
-      const { email, password, session } = request.body
-      await limitAccount(request, email)
-      const { account, isOutdated } = await accountWith(email, password)
-      const user = { id: account.id, email: account.email, name: account.name }
-      const issued = sessions.start(user.id, now())
-      if (isOutdated) await renewHash(account, password)
-      return answer(request, reply, { ...issued, user, kind: session })
+      const { email, password, session: kind } = request.body
+      const known = users.byEmail(email)
+      const deviceId = known && cookie.deviceOf(request, known.id)
+      const attempt = async () => {
+        const checker = deviceId === undefined ? passwords : passwordsOfKnown
+        const { account, isOutdated } = await accountWith(email, password, checker)
+        const user = { id: account.id, email: account.email, name: account.name }
+        const issued = sessions.start(user.id, now())
+        if (isOutdated) await renewHash(account, password)
+        return answer(request, reply, { ...issued, user, kind })
+      }
+      if (deviceId === undefined) return limits.signIn(request, email, attempt)
+      return limits.signInAgain(deviceId, attempt)
     },
   })
 
@@ -77,13 +121,14 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   async function accountWith(
     email: string,
     password: string,
+    checker: Passwords,
   ): Promise<{ readonly account: NewUser; readonly isOutdated: boolean }> {
     const account = users.byEmail(email)
-    const match = await passwords.verify(account?.passwordHash, password)
+    const match = await checker.verify(account?.passwordHash, password)
     // Verifying takes a while: the password may have changed meanwhile, and the account may be gone.
     const isStill = users.byEmail(email)?.passwordHash === account?.passwordHash
     // Or another sign-in has renewed the hash, which this one would have done.
-    if (!isStill && match?.isOutdated === true) return accountWith(email, password)
+    if (!isStill && match?.isOutdated === true) return accountWith(email, password, checker)
     if (match === undefined || account === undefined || !isStill) {
       throw new SyncError('wrong_credentials', 'E-mail and password do not match an account')
     }
@@ -98,7 +143,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
 
   app.post('/api/auth/refresh', {
     config: {
-      rateLimit: createRenewalLimit(app, config, (request) => {
+      rateLimit: createRenewalLimit(config, monotonic, (request) => {
         const { refreshToken } = refreshBodySchema.parse(request.body)
         const token = refreshToken ?? cookie.of(request)
         const sessionId = token === undefined ? undefined : sessions.idByToken(token, now())
@@ -129,6 +174,8 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
           'an outdated refresh token was used, and its session ended',
         )
         liveSockets.sessionEnded(refreshed.ended)
+        const { owner: userId } = refreshed
+        noteDone(request, userId, 'session ended by a reused token', { userId })
       }
       if (kind === 'cookie') cookie.clear(request, reply)
       throw new SyncError('unauthenticated', 'The session has ended: sign in again')
@@ -149,8 +196,10 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       const sessionId = sessionToEnd(request, request.body.refreshToken)
       const userId = sessionId === undefined ? undefined : sessions.userOf(sessionId, now())
       if (sessionId !== undefined && userId !== undefined) {
+        noteUser(request, userId)
         const ended = request.body.everywhere ? sessions.endAll(userId) : [sessionId]
         sessions.end(sessionId)
+        if (request.body.everywhere) noteDone(request, userId, 'signed out everywhere', { userId })
         for (const id of ended) liveSockets.sessionEnded(id)
       }
       cookie.clear(request, reply)
@@ -162,14 +211,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
     const refreshToken = fromBody ?? cookie.of(request)
     const byRefresh = refreshToken === undefined ? undefined : sessions.idByToken(refreshToken, now())
     if (byRefresh !== undefined) return byRefresh
-    const accessToken = bearerTokenOf(request)
-    if (accessToken === undefined) return undefined
-    try {
-      return tokens.verify(accessToken).sessionId
-    } catch (error) {
-      if (error instanceof SyncError) return undefined
-      throw error
-    }
+    return knownCaller(tokens, request)?.sessionId
   }
 
   app.get('/api/me', {
@@ -180,12 +222,34 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       security: bearer,
       response: { 200: userSchema, ...errorResponses('unauthenticated') },
     },
+    handler: async (request) => callingUser(request),
+  })
+
+  function callingUser(request: FastifyRequest): User {
+    const user = users.byId(callerOf(request).userId)
+    if (user === undefined) throw new SyncError('unauthenticated', 'The account is gone')
+    return user
+  }
+
+  app.post('/api/accounts/:userId', {
+    preParsing: authenticateBy(tokens),
+    schema: {
+      tags,
+      summary: 'What became of an earlier account with the caller’s address',
+      description:
+        'A device asks about an account whose spaces it keeps: only one that the server has lost can be followed by ' +
+        'another with the same address. One that the server does not know counts as deleted if an account with the ' +
+        'address was deleted here, unless that was before its seal.',
+      security: bearer,
+      params: z.object({ userId: userIdSchema }),
+      body: askAccountBodySchema,
+      response: { 200: accountStateSchema, ...errorResponses('unauthenticated') },
+    },
     handler: async (request) => {
-      const user = users.byId(callerOf(request).userId)
-      if (user === undefined) throw new SyncError('unauthenticated', 'The account is gone')
-      return user
+      const asking = callingUser(request)
+      return { state: returningAccounts.stateOf({ ...request.params, ...request.body }, asking) }
     },
   })
 
-  accountRoutes(app, deps, { limitAccount, answer, cookie })
+  accountRoutes(app, deps, { limits, answer, cookie })
 }

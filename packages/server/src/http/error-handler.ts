@@ -2,6 +2,8 @@ import { errorCodes, SyncError, type ErrorBody } from '@t69/protocol'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 
+import { noteRefusal } from './request-log.ts'
+
 /** Answers every error, from a handler or from Fastify, as an `ErrorBody`. */
 export function handleError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const body = bodyOf(error)
@@ -13,6 +15,8 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
 
 export function sendError(reply: FastifyReply, body: ErrorBody): void {
   if (body.retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(body.retryAfterMs / 1000))
+  void reply.header('cache-control', 'no-store')
+  noteRefusal(reply.request, body)
   void reply.code(errorCodes[body.code].status).send({ error: body })
 }
 

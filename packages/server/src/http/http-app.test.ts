@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib'
@@ -112,6 +112,24 @@ describe('every refusal is an error body', () => {
     other.close()
   })
 
+  it('is not ready while nothing can be written to the data directory, and says so', async () => {
+    await using harness = await createHttpHarness()
+    const probe = join(harness.dataDir, 'ready.probe')
+    expect((await harness.anonymous('GET', '/ready')).status).toBe(200)
+    expect(existsSync(probe)).toBe(false)
+    // As good as a full disk: the file cannot be made.
+    mkdirSync(join(probe, 'in the way'), { recursive: true })
+    harness.clock.now += 1_000
+    expect(await harness.anonymous('GET', '/ready')).toMatchObject({
+      status: 503,
+      body: { error: { code: 'storage_failed', message: expect.stringContaining('EISDIR') } },
+    })
+    expect((await harness.anonymous('GET', '/health')).status).toBe(200)
+    rmSync(probe, { recursive: true })
+    harness.clock.now += 1_000
+    expect((await harness.anonymous('GET', '/ready')).status).toBe(200)
+  })
+
   it('closes a connection that neither reads nor writes, after the time that long polling may be idle', async () => {
     await using harness = await createHttpHarness({ PING_INTERVAL: '40s' })
     expect(harness.app.server.timeout).toBe(100_000)
@@ -152,12 +170,15 @@ describe('the documentation', () => {
       paths: Record<string, Record<string, { responses: object; security?: object; summary: string }>>
     }>()
     expect(Object.keys(paths).toSorted()).toEqual([
+      '/api/accounts/{userId}',
       '/api/auth/change-password',
       '/api/auth/delete-account',
       '/api/auth/login',
       '/api/auth/logout',
       '/api/auth/refresh',
       '/api/auth/register',
+      '/api/auth/registration',
+      '/api/invites/preview',
       '/api/invites/{token}/accept',
       '/api/me',
       '/api/spaces',
@@ -173,7 +194,8 @@ describe('the documentation', () => {
     for (const [path, methods] of Object.entries(paths)) {
       for (const route of Object.values(methods)) {
         expect(route.summary, path).toBeTypeOf('string')
-        const needsToken = /^\/api\/(?!auth\/(register|login|refresh|logout)$)/.test(path)
+        const needsToken =
+          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout)$)/.test(path)
         expect(route.security, path).toEqual(needsToken ? [{ bearer: [] }] : undefined)
         expect('429' in route.responses, path).toBe(path !== '/health')
       }
@@ -214,10 +236,10 @@ describe('the app', () => {
     ['/invite/some-token?x=1', page, 200, 'no-cache'],
     ['/assets/main-abc123.js', {}, 200, 'public, max-age=31536000, immutable'],
     ['/sw.js', {}, 200, 'no-cache'],
-    ['/assets/gone.js', page, 404, undefined],
-    ['/favicon.png', {}, 404, undefined],
-    ['/api/nothing', page, 404, undefined],
-    ['/../package.json', {}, 404, undefined],
+    ['/assets/gone.js', page, 404, 'no-store'],
+    ['/favicon.png', {}, 404, 'no-store'],
+    ['/api/nothing', page, 404, 'no-store'],
+    ['/../package.json', {}, 404, 'no-store'],
   ])('answers %s', async (url, headers, status, cacheControl) => {
     const response = await harness.app.inject({ url, headers })
     expect(response.statusCode).toBe(status)

@@ -6,23 +6,35 @@ import rateLimit from '@fastify/rate-limit'
 import Fastify, { LogController, type FastifyBaseLogger } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 
+import { type Metrics, noMetrics } from '../ports/metrics.ts'
 import { createIsTrustedProxy } from '../ports/trusted-proxies.ts'
 import { basePathOf } from './base-path.ts'
 import { contentSecurityPolicy } from './content-security-policy.ts'
 import { handleError } from './error-handler.ts'
 import type { HttpConfig } from './http-config.ts'
 import { registerOpenApi } from './openapi.ts'
+import { answerParserError, answerParserErrors, leaveAnswersToUs } from './parser-errors.ts'
 import { rateLimitDefaults } from './rate-limits.ts'
+import { logAnswer } from './request-log.ts'
 import type { HttpApp } from './route.ts'
 
 export interface HttpAppOptions {
   readonly config: HttpConfig
   readonly jwtSecret: string
+  /** Milliseconds, of a clock that nobody sets: for rates. */
+  readonly monotonic: () => number
   readonly logger?: FastifyBaseLogger
+  readonly metrics?: Pick<Metrics, 'answered' | 'refused'>
 }
 
 /** Fastify without the routes. Its JWT plugin signs tokens, which the routes' dependencies need first. */
-export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOptions): Promise<HttpApp> {
+export async function createHttpApp({
+  config,
+  jwtSecret,
+  monotonic,
+  logger,
+  metrics = noMetrics,
+}: HttpAppOptions): Promise<HttpApp> {
   const app = Fastify({
     ...(logger === undefined ? { logger: { level: config.logLevel } } : { loggerInstance: logger }),
     // The hook below logs requests instead, without the URL, which may hold an invite's token.
@@ -37,17 +49,22 @@ export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOption
     return503OnClosing: false,
     // For errors before a route is found, such as a URL that does not decode.
     frameworkErrors: handleError,
+    http: leaveAnswersToUs,
+    clientErrorHandler: (error, socket) => answerParserError(error, socket, app.log),
   }).withTypeProvider<ZodTypeProvider>()
 
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.setErrorHandler(handleError)
   acceptEmptyBodies(app)
+  answerParserErrors(app)
+  app.addHook('onSend', async (request, reply) => {
+    // Accounts, members, whole trees: no cache may keep what the API says.
+    const isOurs = /^\/(?:api|health|ready|metrics)(?:[/?]|$)/.test(request.url)
+    if (isOurs && !reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store')
+  })
   app.addHook('onResponse', (request, reply, done) => {
-    const { method, url } = request.routeOptions
-    const details = { method, route: url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
-    if (reply.statusCode < 500 && url?.startsWith('/api/') !== true) request.log.debug(details, 'answered')
-    else request.log.info(details, 'answered')
+    logAnswer(request, reply, metrics)
     done()
   })
 
@@ -67,10 +84,12 @@ export async function createHttpApp({ config, jwtSecret, logger }: HttpAppOption
       origin: [...config.corsOrigins],
       credentials: true,
       methods: ['GET', 'POST', 'PATCH', 'DELETE'],
+      // A page's script reads it, to ask for a list again only if that has changed.
+      exposedHeaders: ['etag'],
       maxAge: 600,
     })
   }
-  await app.register(rateLimit, rateLimitDefaults(app, config))
+  await app.register(rateLimit, rateLimitDefaults(app, config, monotonic))
   await registerOpenApi(app, basePathOf(config.publicUrl))
   return app
 }

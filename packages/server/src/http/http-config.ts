@@ -1,3 +1,5 @@
+import type { RegistrationMode } from '@t69/protocol'
+
 import type { TrustedProxies } from '../ports/trusted-proxies.ts'
 
 /** The configuration of the HTTP side. */
@@ -20,6 +22,8 @@ export interface HttpConfig {
   readonly pings: { readonly intervalMs: number; readonly timeoutMs: number }
   /** The bearer token of `/metrics`. Without one, the route does not exist. */
   readonly metricsToken: string | undefined
+  /** Who may sign up. */
+  readonly registration: RegistrationMode
   readonly rateLimits: {
     /** Sign-ins and sign-ups a minute from one address. */
     readonly signInPerAddress: number

@@ -40,6 +40,11 @@ export async function registerOpenApi(app: HttpApp, basePath: string): Promise<v
 /** The `security` of a route that takes an access token. */
 export const bearer: readonly Record<string, readonly string[]>[] = [{ bearer: [] }]
 
+/** For the description of a route that answers in pages. */
+export const pagesDescription =
+  'In pages: `next` is there while more may follow, and is the `after` of the next page. A page has at most `limit` ' +
+  'entries and 1,000,000 bytes.'
+
 /** The errors of a route, by status, for its description. */
 export function errorResponses(...codes: readonly ErrorCode[]): Record<number, typeof errorResponseSchema> {
   const always: readonly ErrorCode[] = ['invalid_request', 'rate_limited', 'internal', 'unavailable']

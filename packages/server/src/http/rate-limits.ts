@@ -1,9 +1,12 @@
-import { SyncError } from '@t69/protocol'
+import { normalizeIP, type FastifyRateLimitStore, type FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
+import { SyncError, type UserId, userIdSchema } from '@t69/protocol'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
+import { createWindowCounts } from '../limits/window-counts.ts'
 import { bearerTokenOf } from './authenticate.ts'
 import type { HttpConfig } from './http-config.ts'
+import { noteUser } from './request-log.ts'
 import type { HttpApp } from './route.ts'
 
 const minuteMs = 60_000
@@ -18,19 +21,38 @@ function tooMany(retryAfterMs: number): SyncError {
  * behind one address must not use up each other's. Everybody else counts by address; an IPv6 network of 64 bits counts
  * as one address.
  */
-export function rateLimitDefaults(app: HttpApp, config: HttpConfig) {
-  const perUser = createBudget(app, config.rateLimits.requestsPerUser)
+export function rateLimitDefaults(app: HttpApp, config: HttpConfig, monotonic: () => number) {
+  const perUser = createAttempts(config.rateLimits.requestsPerUser, minuteMs, monotonic)
   return {
     max: config.rateLimits.requestsPerAddress,
     timeWindow: minuteMs,
+    // The plugin's own store goes by the clock of the machine, and refuses for a year when that is set back by one.
+    store: storeBy(monotonic),
     errorResponseBuilder: (_request: FastifyRequest, { ttl }: { ttl: number }) => tooMany(ttl),
     // The plugin has no other place that says which requests it should not count.
-    allowList: async (request: FastifyRequest): Promise<boolean> => {
+    allowList: (request: FastifyRequest): boolean => {
       const userId = signedUserOf(app, request)
       if (userId === undefined) return false
-      await perUser(request, `user:${userId}`)
+      noteUser(request, userId)
+      perUser.take(userId)
       return true
     },
+  }
+}
+
+/** A store for the plugin, which makes one of a class, and a child of it for each route. All have windows of a minute. */
+function storeBy(monotonic: () => number): FastifyRateLimitStoreCtor {
+  return class Store implements FastifyRateLimitStore {
+    readonly #counts = createWindowCounts(minuteMs, monotonic)
+
+    incr(key: string, callback: Parameters<FastifyRateLimitStore['incr']>[1]): void {
+      const { count, leftMs } = this.#counts.take(key)
+      callback(null, { current: count, ttl: leftMs })
+    }
+
+    child(): Store {
+      return new Store()
+    }
   }
 }
 
@@ -38,7 +60,7 @@ export function rateLimitDefaults(app: HttpApp, config: HttpConfig) {
  * The user of an access token, by its signature alone. An expired token counts too: this only chooses a budget, and an
  * old token uses up its own user's.
  */
-function signedUserOf(app: HttpApp, request: FastifyRequest): string | undefined {
+function signedUserOf(app: HttpApp, request: FastifyRequest): UserId | undefined {
   const token = bearerTokenOf(request)
   if (token === undefined) return undefined
   try {
@@ -48,26 +70,21 @@ function signedUserOf(app: HttpApp, request: FastifyRequest): string | undefined
   }
 }
 
-/** An explicit list for each other limit: they would inherit the default one, which lets signed-in users pass. */
-const nobody: string[] = []
+const subjectSchema = z.object({ sub: userIdSchema })
 
-const subjectSchema = z.object({ sub: z.string() })
+interface Attempts {
+  /** Counts an attempt. Throws `rate_limited` beyond the limit. The returned function takes the attempt back. */
+  take(key: string): () => void
+}
 
-/** Counts requests by a key that the caller gives. Throws `rate_limited` beyond `max` in `timeWindow` (ms). */
-function createBudget(app: HttpApp, max: number, timeWindow = minuteMs) {
-  const keys = new WeakMap<FastifyRequest, string>()
-  let count: ReturnType<HttpApp['createRateLimit']> | undefined
-  return async (request: FastifyRequest, key: string): Promise<void> => {
-    keys.set(request, key)
-    // Created late: the plugin is not registered yet when this function is made.
-    count ??= app.createRateLimit({
-      max,
-      timeWindow,
-      keyGenerator: (it) => keys.get(it) ?? '',
-      allowList: nobody,
-    })
-    const result = await count(request)
-    if (!result.isAllowed && result.isExceeded) throw tooMany(result.ttl)
+function createAttempts(max: number, windowMs: number, monotonic: () => number): Attempts {
+  const counts = createWindowCounts(windowMs, monotonic)
+  return {
+    take(key) {
+      const { count, leftMs } = counts.take(key)
+      if (count > max) throw tooMany(leftMs)
+      return () => counts.giveBack(key)
+    },
   }
 }
 
@@ -77,36 +94,78 @@ function createBudget(app: HttpApp, max: number, timeWindow = minuteMs) {
  * sign-ins must not give a larger budget. Guesses count by address.
  */
 export function createRenewalLimit(
-  app: HttpApp,
   config: HttpConfig,
-  userOf: (request: FastifyRequest) => string | undefined,
+  monotonic: () => number,
+  userOf: (request: FastifyRequest) => UserId | undefined,
 ) {
-  const perUser = createBudget(app, config.rateLimits.requestsPerUser)
+  const perUser = createAttempts(config.rateLimits.requestsPerUser, minuteMs, monotonic)
   return {
     // The token may be in the body.
     hook: 'preHandler' as const,
-    allowList: async (request: FastifyRequest): Promise<boolean> => {
+    allowList: (request: FastifyRequest): boolean => {
       const userId = userOf(request)
       if (userId === undefined) return false
-      await perUser(request, `renewals:${userId}`)
+      noteUser(request, userId)
+      perUser.take(userId)
       return true
     },
   }
 }
 
-/**
- * The limit of the routes that hash a password. They share one hook with one budget, or sign-up would be a way around
- * sign-in's. Each turns the default limit off (`config: { rateLimit: false }`).
- */
-export function createSignInLimit(app: HttpApp, config: HttpConfig) {
-  return app.rateLimit({ max: config.rateLimits.signInPerAddress, timeWindow: minuteMs, allowList: nobody })
+/** The limit of looking at invites, by address: guesses at their tokens must not use up the sign-ins of an address. */
+export function createPreviewLimit({ rateLimits }: HttpConfig, monotonic: () => number) {
+  const byAddress = createAttempts(rateLimits.signInPerAddress, minuteMs, monotonic)
+  return async (request: FastifyRequest): Promise<void> => void byAddress.take(normalizeIP(request.ip))
 }
 
+type Work<Result> = () => Promise<Result>
+
 /**
- * Limits guesses at one account from many addresses. Throws `rate_limited`. Generous and short, since it is also a way
- * to keep a user out of an account. Signed-in devices are not affected.
+ * The limits of the routes that hash a password, which turn the default one off (`config: { rateLimit: false }`) unless
+ * they need a session. Each runs `work` if there are attempts left, and throws `rate_limited`
+ * if not. What the server itself failed at costs nobody an attempt.
+ *
+ * Whoever knows an e-mail address can use up the attempts of strangers at its account. So people who are signed in have
+ * attempts of their own, and so has a device that was signed in to the account before.
  */
-export function createAccountLimit(app: HttpApp, config: HttpConfig) {
-  const count = createBudget(app, config.rateLimits.signInPerAccount, quarterHourMs)
-  return (request: FastifyRequest, email: string): Promise<void> => count(request, `account:${email}`)
+export interface SignInLimits {
+  /** By address. */
+  signUp<Result>(request: FastifyRequest, work: Work<Result>): Promise<Result>
+  /** Of somebody unknown: by address, in one budget with sign-ups, and by account, from any address. */
+  signIn<Result>(request: FastifyRequest, email: string, work: Work<Result>): Promise<Result>
+  /** Of a device that was signed in to the account before. */
+  signInAgain<Result>(deviceId: string, work: Work<Result>): Promise<Result>
+  /** Of somebody who is signed in, and gives the password once more. */
+  confirm<Result>(caller: { userId: UserId; sessionId: string }, work: Work<Result>): Promise<Result>
+}
+
+export function createSignInLimits({ rateLimits }: HttpConfig, monotonic: () => number): SignInLimits {
+  const { signInPerAddress, signInPerAccount } = rateLimits
+  const byAddress = createAttempts(signInPerAddress, minuteMs, monotonic)
+  const perQuarterHour = (): Attempts => createAttempts(signInPerAccount, quarterHourMs, monotonic)
+  const byAccount = perQuarterHour()
+  const byDevice = perQuarterHour()
+  const bySession = perQuarterHour()
+
+  async function attempt<Result>(taken: readonly (() => void)[], work: Work<Result>): Promise<Result> {
+    try {
+      return await work()
+    } catch (error) {
+      if (isOwnFailure(error)) for (const giveBack of taken) giveBack()
+      throw error
+    }
+  }
+
+  return {
+    signUp: async (request, work) => attempt([byAddress.take(normalizeIP(request.ip))], work),
+    signIn: async (request, email, work) =>
+      attempt([byAddress.take(normalizeIP(request.ip)), byAccount.take(email)], work),
+    signInAgain: async (deviceId, work) => attempt([byDevice.take(deviceId)], work),
+    confirm: async ({ userId, sessionId }, work) => attempt([bySession.take(`${userId} ${sessionId}`)], work),
+  }
+}
+
+function isOwnFailure(error: unknown): boolean {
+  if (!(error instanceof SyncError)) return true
+  return error.code === 'unavailable' || error.code === 'storage_failed' || error.code === 'internal'
 }

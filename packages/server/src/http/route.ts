@@ -8,7 +8,9 @@ import type { Passwords } from '../platform/passwords.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { SpaceDeletion } from '../platform/space-deletion.ts'
 import type { AccessTokens } from '../platform/tokens.ts'
+import type { Access, AskedLogs } from '../ports/access.ts'
 import type { LiveSockets } from '../ports/live-sockets.ts'
+import type { MergedAccess } from '../spaces/merged-access.ts'
 import type { TreeQuestions } from '../spaces/tree-questions.ts'
 import type { ListedRoutes } from './api-routes.ts'
 import type { HttpConfig } from './http-config.ts'
@@ -38,14 +40,25 @@ export interface MetricsExposition {
 export interface RouteDeps {
   readonly config: HttpConfig
   readonly platform: Platform
+  /** Who may do what, as the accounts and the logs know it. */
+  readonly access: Access & AskedLogs & Pick<MergedAccess, 'settle' | 'askAll'>
+  /** Resolves once logs have kept the changes of access lists so far, or failed to. */
+  readonly accessKept: () => Promise<void>
+  /** For strangers. */
   readonly passwords: Passwords
+  /** For people who are signed in, or on a device where they were. */
+  readonly passwordsOfKnown: Passwords
   readonly tokens: AccessTokens
   readonly spaces: Pick<TreeQuestions, 'readTree'>
   readonly userLimits: Pick<UserLimits, 'of'>
   readonly spaceDeletion: SpaceDeletion
-  readonly liveSockets: Pick<LiveSockets, 'memberChanged' | 'sessionEnded'>
+  readonly liveSockets: Pick<LiveSockets, 'sessionEnded'>
   /** Unix milliseconds. */
   readonly now: () => number
+  /** Milliseconds, of a clock that nobody sets: for waits and rates. */
+  readonly monotonic: () => number
+  /** Rejects with `storage_failed` while commits cannot succeed. */
+  readonly checkCommits: () => Promise<void>
   readonly metrics: MetricsExposition
   readonly lifecycle: { readonly isClosing: boolean }
 }

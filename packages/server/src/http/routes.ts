@@ -1,7 +1,9 @@
 import { SyncError } from '@t69/protocol'
 
+import { askLogs } from './ask-logs.ts'
 import { authRoutes } from './auth-routes.ts'
 import { basePathOf } from './base-path.ts'
+import { boundAnswers } from './bound-answers.ts'
 import { healthRoutes } from './health-routes.ts'
 import { metricsRoutes } from './metrics-routes.ts'
 import type { HttpApp, OwnRoutes, RouteDeps } from './route.ts'
@@ -20,9 +22,12 @@ export async function registerRoutes(
     if (!deps.lifecycle.isClosing || isAboutHealth) return
     throw new SyncError('unavailable', 'The server is shutting down', { retryAfterMs: 1000 })
   })
-  // A change that was written to a displaced database must not be confirmed.
+  app.addHook('preHandler', askLogs(deps.access))
+  boundAnswers(app, deps)
+  // A change that was written to a displaced database must not be confirmed, nor one of members that a log lacks.
   app.addHook('onSend', async (request, reply) => {
     if (reply.statusCode >= 400 || request.method === 'GET' || request.method === 'HEAD') return
+    await deps.accessKept()
     try {
       deps.platform.checkPlace()
     } catch (error) {

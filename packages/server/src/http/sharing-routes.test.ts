@@ -24,7 +24,7 @@ describe('invites', () => {
       const person = await harness.signUp(name)
       const accepted = await person.call('POST', `/api/invites/${token}/accept`)
       expect(accepted).toMatchObject({ status: 200, body: { id: spaceId, role: 'editor' } })
-      expect(harness.told.at(-1)).toBe(`memberChanged ${spaceId} ${person.user.id}`)
+      expect(harness.told.at(-1)).toBe(`accessChanged ${spaceId}`)
     }
     const list = memberListSchema.parse((await anna.call('GET', `/api/spaces/${spaceId}/members`)).body)
     expect(list.members.map((member) => [member.user.name, member.role])).toEqual([
@@ -72,6 +72,47 @@ describe('invites', () => {
     expect(accepted).toMatchObject({ status: 200, body: { role: 'viewer' } })
     expect((await anna.call('POST', `/api/invites/${token}/accept`)).body).toMatchObject({ role: 'owner' })
     expect(harness.told).toEqual([])
+  })
+
+  it('say what they are to anyone with the link, without an e-mail address, and are not used by that', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const spaceId = harness.space(anna)
+    const { token, expiresAt } = await invite(anna, spaceId, 'viewer')
+    const told = [...harness.told]
+    for (const session of ['nonsense', ben.session.accessToken]) {
+      const { status, body } = await harness.withToken(session)('POST', '/api/invites/preview', { token })
+      expect(status).toBe(200)
+      expect(Object.keys(body as object).toSorted()).toEqual(['expiresAt', 'invitedBy', 'role', 'space'])
+      expect(body).toMatchObject({ role: 'viewer', invitedBy: 'Anna', expiresAt })
+      expect(JSON.stringify(body)).not.toContain('@')
+    }
+    // A member, and nobody else, learns which space it is.
+    const { body: toMember } = await anna.call('POST', '/api/invites/preview', { token })
+    expect(toMember).toMatchObject({ role: 'viewer', invitedBy: 'Anna', memberOf: spaceId })
+    expect(harness.platform.members.list(spaceId)).toHaveLength(1)
+    const list = await anna.call('GET', `/api/spaces/${spaceId}/invites`)
+    expect(inviteListSchema.parse(list.body).invites).toMatchObject([{ uses: 0 }])
+    expect(harness.told).toEqual(told)
+
+    harness.clock.now = expiresAt
+    expect(await harness.anonymous('POST', '/api/invites/preview', { token })).toMatchObject({
+      status: 410,
+      body: { error: { code: 'invite_expired' } },
+    })
+    expect(await harness.anonymous('POST', '/api/invites/preview', { token: 'guess' })).toMatchObject({
+      status: 404,
+      body: { error: { code: 'not_found' } },
+    })
+  })
+
+  it('can be guessed at no faster than passwords, and guesses use up no sign-ins', async () => {
+    await using harness = await createHttpHarness({ SIGN_IN_LIMIT_PER_ADDRESS: '3' })
+    const guess = async () =>
+      (await harness.anonymous('POST', '/api/invites/preview', { token: 'guess' })).status
+    expect([await guess(), await guess(), await guess(), await guess()]).toEqual([404, 404, 404, 429])
+    await harness.signUp('Anna')
   })
 
   it('expire after a week', async () => {
@@ -234,7 +275,7 @@ describe('members', () => {
     const spaceId = harness.space(anna, [[ben, 'viewer']])
     const reply = await anna.call('PATCH', `/api/spaces/${spaceId}/members/${ben.user.id}`, { role: 'owner' })
     expect(reply).toMatchObject({ status: 200, body: { role: 'owner', user: ben.user } })
-    expect(harness.told).toEqual([`memberChanged ${spaceId} ${ben.user.id}`])
+    expect(harness.told).toEqual([`accessChanged ${spaceId}`])
   })
 
   it('leave or are removed, and live sockets are told', async () => {
@@ -267,5 +308,24 @@ describe('members', () => {
 
     await anna.call('PATCH', `/api/spaces/${spaceId}/members/${ben.user.id}`, { role: 'owner' })
     expect((await anna.call('DELETE', self)).status).toBe(204)
+  })
+
+  it('[AU6] a removal is confirmed once logs have kept it, and sockets are told before', async () => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    const ben = await harness.signUp('Ben')
+    const spaceId = harness.space(anna, [[ben, 'editor']])
+    const kept = Promise.withResolvers<void>()
+    harness.keeping.promise = kept.promise
+    let isConfirmed = false
+    const removal = anna.call('DELETE', `/api/spaces/${spaceId}/members/${ben.user.id}`)
+    const confirmed = removal.then(() => (isConfirmed = true))
+    // Reading does not wait, and is answered later than the removal would have been.
+    while (harness.told.length === 0) await anna.call('GET', '/api/spaces')
+    expect((await ben.call('GET', '/api/spaces')).body).toEqual({ spaces: [] })
+    expect([isConfirmed, harness.told]).toEqual([false, [`accessChanged ${spaceId}`]])
+    kept.resolve()
+    await confirmed
+    expect((await removal).status).toBe(204)
   })
 })

@@ -1,4 +1,4 @@
-import { spaceIdSchema, spaceListSchema, type Role } from '@t69/protocol'
+import { spaceIdSchema, spaceIdentitySchema, spaceListSchema, type Role } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { createHttpHarness, treeOf, type Method, type Person } from '../testing/http-harness.ts'
@@ -9,7 +9,8 @@ describe('spaces', () => {
   it('are registered under the client’s id, listed, renamed and deleted', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
-    const space = { id, name: 'Home', role: 'owner', createdAt: harness.clock.now }
+    const identity: unknown = expect.toSatisfy((it) => spaceIdentitySchema.safeParse(it).success)
+    const space = { id, identity, name: 'Home', role: 'owner', createdAt: harness.clock.now }
     expect(await anna.call('POST', '/api/spaces', { id, name: ' Home ' })).toEqual({
       status: 201,
       body: space,
@@ -80,7 +81,7 @@ describe('deleting a space', () => {
     expect(harness.platform.spaceRecords.pendingDeletions()).toEqual([])
   })
 
-  it('remembers a file that could not be removed, and removes it before the id is registered again', async () => {
+  it('[SI8] remembers a file that could not be removed, and never gives the id out again', async () => {
     await using harness = await createHttpHarness()
     const anna = await harness.signUp('Anna')
     const ben = await harness.signUp('Ben')
@@ -89,9 +90,14 @@ describe('deleting a space', () => {
     expect((await anna.call('DELETE', `/api/spaces/${spaceId}`)).status).toBe(204)
     expect((await anna.call('GET', `/api/spaces/${spaceId}`)).status).toBe(404)
     expect(harness.platform.spaceRecords.pendingDeletions()).toEqual([spaceId])
-    expect((await ben.call('POST', '/api/spaces', { id: spaceId, name: 'Mine' })).status).toBe(201)
+    const taken = { status: 409, body: { error: { code: 'already_exists', at: 'id' } } }
+    for (const person of [ben, anna]) {
+      expect(await person.call('POST', '/api/spaces', { id: spaceId, name: 'Mine' })).toMatchObject(taken)
+    }
+    await harness.spaceDeletion.finishAll()
     expect(harness.told.at(-1)).toBe(`fileRemoved ${spaceId}`)
     expect(harness.platform.spaceRecords.pendingDeletions()).toEqual([])
+    expect(await anna.call('POST', '/api/spaces', { id: spaceId, name: 'Mine' })).toMatchObject(taken)
   })
 })
 

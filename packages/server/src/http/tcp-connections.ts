@@ -3,6 +3,8 @@ import type { Socket } from 'node:net'
 
 /** The TCP connections of an HTTP server, including WebSockets, which Node's server forgets. */
 export interface TcpConnections {
+  /** How many are open. */
+  readonly size: number
   /** Ends all connections at once, without a response. */
   destroyAll(): void
 }
@@ -14,6 +16,9 @@ export function watchTcpConnections(server: Server): TcpConnections {
     socket.once('close', () => open.delete(socket))
   })
   return {
+    get size() {
+      return open.size
+    },
     destroyAll() {
       for (const socket of open) socket.destroy()
     },

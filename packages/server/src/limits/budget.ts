@@ -1,15 +1,35 @@
+import type { UserId } from '@t69/protocol'
+
 /** What a user may still have the server do, in operations: about 5 µs of a core each. */
 export interface Budget {
+  /** Who pays; undefined for the server itself. */
+  readonly payer: UserId | undefined
   /** Throws `rate_limited` while the user owes operations. */
   checkOperations(): void
   /** Charges for operations, into debt if need be: often the cost is known only afterwards. */
   spendOperations(count: number): void
+  /** Asks the storage for something: a few of one user's questions are under way at once, the others wait in their order. */
+  inTurn<Result>(ask: () => Promise<Result>): Promise<Result>
 }
 
-export const unlimitedBudget: Budget = { checkOperations: () => {}, spendOperations: () => {} }
+export const unlimitedBudget: Budget = {
+  payer: undefined,
+  checkOperations: () => {},
+  spendOperations: () => {},
+  inTurn: (ask) => ask(),
+}
+
+/** The budget for what was checked and charged before: it goes on, though its own cost may have used up what was left. */
+export function prepaid(budget: Budget): Budget {
+  return { ...budget, checkOperations: () => {} }
+}
+
+/** Operations that a millisecond of a core is worth. */
+export const operationsPerMs = 200
 
 /**
- * Measured costs, in operations. Bytes of values count as well as operations: a page with one large value takes as
+ * Prices, in operations. They are charged in advance, so that many requests at once do not get past the limit; the time that
+ * the work then takes beyond them is charged as well. Bytes of values count as well as operations: a page with one large value takes as
  * long as one with two thousand small ones.
  */
 export const costs = {

@@ -17,12 +17,12 @@ export interface TokenBucket {
 }
 
 /** A bucket that lets `burst` through at once, and `perSecond` in the long run. */
-export function createTokenBucket({ perSecond, burst }: Rate, now: () => number): TokenBucket {
+export function createTokenBucket({ perSecond, burst }: Rate, monotonic: () => number): TokenBucket {
   let tokens = burst
-  let filledAt = now()
+  let filledAt = monotonic()
 
   function fill(): void {
-    const at = now()
+    const at = monotonic()
     // A clock that is set back neither fills nor empties the bucket.
     tokens = Math.min(burst, tokens + (Math.max(0, at - filledAt) / 1000) * perSecond)
     filledAt = at

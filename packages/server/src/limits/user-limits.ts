@@ -1,7 +1,8 @@
 import { SyncError, type UserId } from '@t69/protocol'
 
-import { type Budget, costs } from './budget.ts'
+import { type Budget, costs, operationsPerMs } from './budget.ts'
 import { createTokenBucket, type Rate, type TokenBucket } from './token-bucket.ts'
+import { createTurnstile } from './turnstile.ts'
 
 /** Limits of one user, over all of the user's connections. */
 export interface UserLimitRates {
@@ -9,7 +10,7 @@ export interface UserLimitRates {
   readonly signals: Rate
   /** Bytes that the user sends, and bytes of the user's signals and presence that others are sent. */
   readonly bytes: Rate
-  /** Operations that the user pushes, pulls, or has read for a tree, and other work, counted in operations. */
+  /** Operations that the user pushes, pulls, or has read for a tree, and other work and its time, counted in operations. */
   readonly operations: Rate
   /** Open connections. */
   readonly sockets: number
@@ -25,6 +26,8 @@ export interface Allowance extends Budget {
   readonly signals: TokenBucket
   readonly bytes: TokenBucket
   readonly logged: TokenBucket
+  /** Charges for time of a core, as far as the prices that were charged before do not cover it. */
+  spendTime(ms: number): void
   /** True when the user keeps sending though refused, and owes more than the burst of bytes. */
   readonly isFlooding: boolean
   /** Bytes of presence that the user's connections show now. Only the rooms change it. */
@@ -47,16 +50,20 @@ export function userLimitsOf(perSecond: {
     requests: rate(perSecond.requests, 10),
     signals: rate(perSecond.signals, 4),
     bytes: rate(perSecond.bytes, 16),
-    operations: rate(perSecond.operations, 40),
+    // What a full space takes to send at once, by the time that it takes.
+    operations: rate(perSecond.operations, 80),
     sockets: perSecond.sockets,
     logged: { perSecond: 0.1, burst: 100 },
     shownBytes: 4 * mebi,
   }
 }
 
+/** Questions of one user to the storage that are under way at once. */
+const questionsAtOnce = 4
+
 /**
- * The default limits, far above what writing and reading takes. Handling an operation takes about 5 µs, so one user
- * takes an eighth of a core in the long run.
+ * The default limits, far above what writing and reading takes. An operation stands for 5 µs of a core, so one user takes
+ * an eighth of a core in the long run.
  */
 export const defaultUserLimits = userLimitsOf({
   requests: 500,
@@ -94,21 +101,24 @@ interface Backlogged {
   backlogBytes(): number
 }
 
-export function createUserLimits(rates: UserLimitRates, now: () => number): UserLimits {
+export function createUserLimits(rates: UserLimitRates, monotonic: () => number): UserLimits {
   const users = new Map<UserId, User>()
-  let sweptAt = now()
+  let sweptAt = monotonic()
 
   function of(userId: UserId): User {
     const known = users.get(userId)
     if (known !== undefined) return known
-    const bytes = createTokenBucket(rates.bytes, now)
-    const operations = createTokenBucket(rates.operations, now)
+    const bytes = createTokenBucket(rates.bytes, monotonic)
+    const operations = createTokenBucket(rates.operations, monotonic)
+    const turnstile = createTurnstile(questionsAtOnce)
+    /** Operations that were charged in advance and whose time was not spent yet. */
+    let paid = 0
     const user: User = {
-      requests: createTokenBucket(rates.requests, now),
-      signals: createTokenBucket(rates.signals, now),
+      requests: createTokenBucket(rates.requests, monotonic),
+      signals: createTokenBucket(rates.signals, monotonic),
       bytes,
       operations,
-      logged: createTokenBucket(rates.logged, now),
+      logged: createTokenBucket(rates.logged, monotonic),
       get isFlooding() {
         return bytes.debt > rates.bytes.burst
       },
@@ -117,7 +127,18 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
         if (retryAfterMs === 0) return
         throw new SyncError('rate_limited', 'too many operations for now', { retryAfterMs })
       },
-      spendOperations: (count) => operations.spend(count),
+      payer: userId,
+      spendOperations: (count) => {
+        operations.spend(count)
+        paid = Math.max(0, Math.min(paid + count, rates.operations.burst))
+      },
+      spendTime: (ms) => {
+        const count = ms * operationsPerMs
+        const covered = Math.min(count, paid)
+        paid -= covered
+        operations.spend(count - covered)
+      },
+      inTurn: (ask) => turnstile.run(ask),
       shownBytes: 0,
       sockets: new Set(),
       waitingBytes: () => {
@@ -133,8 +154,8 @@ export function createUserLimits(rates: UserLimitRates, now: () => number): User
 
   /** Forgets users who are gone and owe nothing. Runs when a new user comes, so there are never many. */
   function sweep(): void {
-    if (now() - sweptAt < sweepMs) return
-    sweptAt = now()
+    if (monotonic() - sweptAt < sweepMs) return
+    sweptAt = monotonic()
     for (const [userId, { sockets, requests, signals, bytes, operations, logged }] of users) {
       if (sockets.size > 0) continue
       const buckets = [requests, signals, bytes, operations, logged]

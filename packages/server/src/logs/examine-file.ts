@@ -2,22 +2,42 @@ import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import { damageIn, integrityOf } from '../sqlite/damage.ts'
-import { createQueries } from '../sqlite/query.ts'
-import { spaceMigrations, type SpaceSchema } from './space-schema.ts'
+import { createQueries, prepareAll } from '../sqlite/query.ts'
+import { problemOfRow } from './op-row.ts'
+import { checkSegment, opsOf } from './segment.ts'
+import { checksumOfIds, countOfIds } from './settled-ids.ts'
+import { spaceQueries } from './space-queries.ts'
+import { spaceMigrations, type SpaceSchema, type StoredOpRow } from './space-schema.ts'
 
 const query = createQueries<SpaceSchema>()
 
-const countedOps = query((q) =>
+const allRows = query((q) => q.selectFrom('tree_ops').selectAll().orderBy('seq'))
+const allRowsBeforeChecksums = query((q) =>
   q
     .selectFrom('tree_ops')
-    .select((ops) => [
-      ops.fn.countAll<number>().as('count'),
-      ops.fn.max('seq').as('head'),
-      sql<number>`count("value") - ifnull(sum(json_valid("value")), 0)`.as('garbled'),
-    ]),
+    .select(['seq', 'clock', 'peerId', 'treeId', 'spaceId', 'targetId', 'parentId', 'key', 'value'])
+    .select(sql<null>`null`.as('checksum'))
+    .orderBy('seq'),
+)
+const allSegments = query((q) => q.selectFrom('segments').selectAll().orderBy('after'))
+const allIds = query((q) => q.selectFrom('settled_ids').selectAll())
+const countedTrees = query((q) =>
+  q.selectFrom('settled_trees').select((trees) => trees.fn.sum<number>('ops').as('ops')),
 )
 const lastBeginning = query((q) =>
   q.selectFrom('epochs').select('after').orderBy('after', 'desc').limit(sql.lit(1)),
+)
+
+const lastCommit = query((q) =>
+  q.selectFrom('commits').select('after').orderBy('after', 'desc').limit(sql.lit(1)),
+)
+const pageCount = query((q) =>
+  q
+    .selectFrom(sql<{ pages: number }>`pragma_page_count()`.as('count'))
+    .select(sql<number>`page_count`.as('pages')),
+)
+const tableCount = query((q) =>
+  q.selectFrom(sql<{ name: string }>`sqlite_schema`.as('tables')).select(sql<number>`count(*)`.as('tables')),
 )
 
 const knownVersion = Math.max(...Object.keys(spaceMigrations).map(Number))
@@ -33,19 +53,79 @@ const knownVersion = Math.max(...Object.keys(spaceMigrations).map(Number))
 export function examineFile(path: string): string | undefined {
   return damageIn(path, (db) => {
     const version = Number(db.pragma('user_version', { simple: true }))
-    // Either just being created, or written by a newer program.
-    if (version === 0 || version > knownVersion) return undefined
-    return integrityOf(db) ?? damageOfLog(db)
+    // Written by a newer program.
+    if (version > knownVersion) return undefined
+    if (version === 0) return damageOfNew(db)
+    // A table or column of another name is no damage to SQLite, and makes a statement of ours fail.
+    if (version === knownVersion) prepareAll(db, spaceQueries)
+    return integrityOf(db) ?? damageOfLog(db, version)
   })
 }
 
-function damageOfLog(db: Database): string | undefined {
-  const ops = countedOps(db).get({})
+/** A file that is just being created has a header at most. Any other without a version was cut off. */
+function damageOfNew(db: Database): string | undefined {
+  const { pages = 0 } = pageCount(db).get({}) ?? {}
+  const { tables = 0 } = tableCount(db).get({}) ?? {}
+  return pages <= 1 && tables === 0 ? undefined : 'it has content and no version'
+}
+
+/** The versions since which a file says who committed its operations, and keeps some in segments. */
+const commitsVersion = 4
+const segmentsVersion = 5
+
+function damageOfLog(db: Database, version: number): string | undefined {
+  const hasSegments = version >= segmentsVersion
+  const settled = hasSegments ? readSettled(db) : 0
+  if (typeof settled === 'string') return settled
+  const head = readRows(hasSegments ? allRows(db) : allRowsBeforeChecksums(db), settled)
+  if (typeof head === 'string') return head
   const begun = lastBeginning(db).get({})?.after ?? 0
-  if (ops === undefined) return undefined
-  const { count, garbled } = ops
-  const head = ops.head ?? 0
-  if (count !== head) return `${head - count} of ${head} operations are missing`
   if (begun > head) return `an epoch began after ${begun}, and the log ends at ${head}`
-  return garbled > 0 ? `the values of ${garbled} operations are not JSON` : undefined
+  const committed = version < commitsVersion ? undefined : lastCommit(db).get({})
+  if (committed === undefined || committed.after < head) return undefined
+  return `somebody committed after ${committed.after}, and the log ends at ${head}`
+}
+
+/** Reads the rows, which follow position `after`. Returns the head, or what is wrong. */
+function readRows(rows: ReturnType<typeof allRows>, after: number): number | string {
+  let head = after
+  let missing = 0
+  for (const row of rows.iterate({})) {
+    missing += row.seq - head - 1
+    head = row.seq
+    const problem = problemOfValue(row) ?? problemOfRow(row)
+    if (problem !== undefined) return `operation ${row.seq}: ${problem}`
+  }
+  return missing === 0 ? head : `${missing} of ${head} operations are missing`
+}
+
+function problemOfValue({ value }: StoredOpRow): string | undefined {
+  try {
+    if (value !== null) JSON.parse(value)
+    return undefined
+  } catch {
+    return 'its value is not JSON'
+  }
+}
+
+/** Reads the segments and what finds their operations. Returns the position after which rows begin, or what is wrong. */
+function readSettled(db: Database): number | string {
+  let end = 0
+  for (const segment of allSegments(db).iterate({})) {
+    const { after, cursor } = segment
+    if (after !== end) return `a segment begins after ${after}, and the one before it ends at ${end}`
+    checkSegment(segment)
+    if (after + opsOf(segment).count !== cursor) return `the segment after ${after} does not end at ${cursor}`
+    end = cursor
+  }
+  let ids = 0
+  for (const row of allIds(db).iterate({})) {
+    if (checksumOfIds(row, row.after) !== row.checksum) {
+      return `the ids of ${row.peerId} in ${row.treeId} from clock ${row.first} do not fit their checksum`
+    }
+    ids += countOfIds(row)
+  }
+  if (ids !== end) return `${end} operations are in segments, and the ids of ${ids}`
+  const counted = countedTrees(db).get({})?.ops ?? 0
+  return counted === end ? end : `${end} operations are in segments, and ${counted} of their trees`
 }

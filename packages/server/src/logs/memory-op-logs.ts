@@ -11,7 +11,8 @@ import {
   type TreeOperation,
 } from '@t69/protocol'
 
-import type { OpLog, OpLogs } from './op-log.ts'
+import { type CommitRow, commitRows } from './commit-rows.ts'
+import type { KeptAccess, OpLog, OpLogs } from './op-log.ts'
 
 /** About how many bytes an operation takes in a file, besides its value. */
 const bytesPerOp = 250
@@ -20,10 +21,12 @@ const bytesPerOp = 250
 interface StoredLog {
   logId: LogId
   bytes: number
+  access: KeptAccess | undefined
   readonly ops: TreeOperation[]
   readonly byKey: Map<string, TreeOperation>
   readonly byTree: Map<TreeId, TreeOperation[]>
   readonly epochs: { epoch: Epoch; after: number }[]
+  readonly commits: CommitRow[]
 }
 
 /** Logs in memory, for tests and simulations. Closing keeps them: a restart opens them again. */
@@ -42,19 +45,36 @@ function openMemoryOpLogs(stored: Map<SpaceId, StoredLog>): MemoryOpLogs {
     open: (spaceId, epoch) => {
       let log = stored.get(spaceId)
       if (log === undefined) {
-        log = { logId: newLogId(), bytes: 0, ops: [], byKey: new Map(), byTree: new Map(), epochs: [] }
+        log = {
+          logId: newLogId(),
+          bytes: 0,
+          access: undefined,
+          ops: [],
+          byKey: new Map(),
+          byTree: new Map(),
+          epochs: [],
+          commits: [],
+        }
         stored.set(spaceId, log)
       }
       return openMemoryOpLog(log, epoch)
     },
     bytesOf: (spaceId) => stored.get(spaceId)?.bytes ?? 0,
     suspect: () => {},
+    wasDeleted: () => false,
     delete: (spaceId) => void stored.delete(spaceId),
   }
 }
 
 function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
-  const { ops, byKey, byTree, epochs } = log
+  const { ops, byKey, byTree, epochs, commits } = log
+
+  function compare(op: TreeOperation): 'absent' | 'same' | 'other' {
+    const known = byKey.get(opKey(op))
+    if (known === undefined) return 'absent'
+    return hasSameContent(known, op) ? 'same' : 'other'
+  }
+
   return {
     get logId() {
       return log.logId
@@ -69,6 +89,11 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       return epochs.at(-1)?.epoch ?? ownEpoch
     },
 
+    get access() {
+      return log.access
+    },
+    keepAccess: (access) => void (log.access = access),
+
     holds: ({ logId, epoch, cursor }) => {
       if (logId !== log.logId || cursor > ops.length) return false
       if (cursor === 0 || epoch === undefined) return true
@@ -77,18 +102,24 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
     },
     renewLogId: () => (log.logId = newLogId()),
 
-    compare: (op) => {
-      const known = byKey.get(opKey(op))
-      if (known === undefined) return 'absent'
-      return hasSameContent(known, op) ? 'same' : 'other'
+    compare,
+    lookUp: (asked) => {
+      const verdicts = new Map<TreeOperation, 'same' | 'other'>()
+      for (const op of asked) {
+        const verdict = compare(op)
+        if (verdict !== 'absent') verdicts.set(op, verdict)
+      }
+      return verdicts
     },
     wasDeleted: ({ treeId, targetId }) =>
       (byTree.get(treeId) ?? []).some((op) => op.targetId === targetId && op.parentId === nullVertexId),
     maxClock: (treeId) => (byTree.get(treeId) ?? []).reduce((max, op) => Math.max(max, op.clock), 0),
 
-    append: (added) => {
+    append: (contributions, now) => {
       const after = ops.length
-      if (added.length === 0) return { after, cursor: after }
+      const { rows, at } = commitRows(contributions, now, after, commits.at(-1))
+      const added = contributions.flatMap((contribution) => contribution.ops)
+      if (added.length === 0) return { after, cursor: after, at }
       const keys = new Set(added.map(opKey))
       if (keys.size < added.length || added.some((op) => byKey.has(opKey(op)))) {
         throw new Error('an operation is appended twice')
@@ -102,7 +133,18 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
         if (tree === undefined) byTree.set(op.treeId, [op])
         else tree.push(op)
       }
-      return { after, cursor: ops.length }
+      commits.push(...rows)
+      return { after, cursor: ops.length, at }
+    },
+
+    commits: ({ after, cursor }, atMost) => {
+      if (after >= cursor) return []
+      const first = commits.findLast((row) => row.after <= after)
+      const later = commits.filter((row) => row.after > after && row.after < cursor)
+      return [
+        { after, userId: first?.user ?? null, at: first?.at ?? 0 },
+        ...later.map((row) => ({ after: row.after, userId: row.user, at: row.at })),
+      ].slice(0, atMost)
     },
 
     read: (after, { maxOps, maxBytes }) => {
@@ -131,6 +173,11 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
     },
     countTree: (treeId, atMost) => Math.min(byTree.get(treeId)?.length ?? 0, atMost),
 
+    // Nothing is kept in segments.
+    segmentAt: () => undefined,
+    isUnsettled: false,
+    settle: () => {},
+
     check: () => {},
     close: () => {},
   }
@@ -140,10 +187,12 @@ function copyOf(log: StoredLog): StoredLog {
   return {
     logId: log.logId,
     bytes: log.bytes,
+    access: log.access,
     ops: [...log.ops],
     byKey: new Map(log.byKey),
     byTree: new Map(Array.from(log.byTree, ([treeId, ops]) => [treeId, [...ops]])),
     epochs: [...log.epochs],
+    commits: [...log.commits],
   }
 }
 

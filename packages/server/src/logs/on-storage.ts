@@ -4,6 +4,7 @@ import Database from 'better-sqlite3'
 import { DisplacedFileError } from '../sqlite/database-files.ts'
 import { NewerSchemaError } from '../sqlite/migrate.ts'
 import { isDamage, StorageFailure } from '../sqlite/storage-failure.ts'
+import { isWronglyReadOnly } from '../sqlite/wrongly-read-only.ts'
 
 /**
  * Runs what touches a space's file at `path`. A failure of the medium becomes `storage_failed`, with a
@@ -14,7 +15,7 @@ export function onStorage<Result>(path: string, run: () => Result, damaged?: () 
     return run()
   } catch (error) {
     if (!(error instanceof Error) || !isOfTheMedium(error)) throw error
-    if (isDamage(error)) damaged?.()
+    if (isDamage(error) || isWronglyReadOnly(error, path)) damaged?.()
     const failed = new SyncError('storage_failed', 'the storage of this space fails')
     failed.cause = new StorageFailure(path, error)
     throw failed

@@ -1,6 +1,9 @@
-import type { JsonValue, TreeOperation } from '@t69/protocol'
+import { crc32 } from 'node:zlib'
 
-import type { TreeOpRow } from './space-schema.ts'
+import { type JsonValue, operationProblem, type TreeOperation } from '@t69/protocol'
+
+import { WrongContentError } from '../sqlite/storage-failure.ts'
+import type { StoredOpRow, TreeOpRow } from './space-schema.ts'
 
 export function rowByOp(op: TreeOperation): TreeOpRow {
   const { clock, peerId, treeId, spaceId, targetId } = op
@@ -11,7 +14,38 @@ export function rowByOp(op: TreeOperation): TreeOpRow {
   return { clock, peerId, treeId, spaceId, targetId, parentId: null, key: op.key, value }
 }
 
-export function opByRow(row: TreeOpRow): TreeOperation {
+/** The row as it is stored at a position. */
+export function storedRow(seq: number, row: TreeOpRow): StoredOpRow {
+  return { seq, ...row, checksum: checksumOfRow(seq, row) }
+}
+
+/** CRC-32 of an operation and of its position in the log. */
+function checksumOfRow(seq: number, row: TreeOpRow): number {
+  const { clock, peerId, treeId, spaceId, targetId, parentId, key, value } = row
+  // No id and no key has a line end in it. "+" and "-" tell a text from what is not there.
+  const place = parentId === null ? `-${key === null ? '-' : `+${key}`}` : `+${parentId}`
+  const content = value === null ? '-' : `+${value}`
+  return crc32(`${seq}\n${clock}\n${peerId}\n${treeId}\n${spaceId}\n${targetId}\n${place}\n${content}`)
+}
+
+/** Why a row is not what was written; undefined if it seems to be. A row from before checksums is looked at closely. */
+export function problemOfRow(row: StoredOpRow): string | undefined {
+  if (row.checksum !== null) {
+    return row.checksum === checksumOfRow(row.seq, row) ? undefined : 'it does not fit its checksum'
+  }
+  const op = opByRow(row)
+  const text = op.value === undefined ? null : JSON.stringify(op.value)
+  return operationProblem(op) ?? (text === row.value ? undefined : 'value: it is not as it was written')
+}
+
+/** The operation of a row. Throws `WrongContentError` if the row is not what was written. */
+export function opByStoredRow(row: StoredOpRow): TreeOperation {
+  const problem = problemOfRow(row)
+  if (problem === undefined) return opByRow(row)
+  throw new WrongContentError(`operation ${row.seq}: ${problem}`)
+}
+
+function opByRow(row: TreeOpRow): TreeOperation {
   const { clock, peerId, treeId, spaceId, targetId } = row
   if (row.key === null) return { clock, peerId, treeId, spaceId, targetId, parentId: row.parentId }
   if (row.value === null) return { clock, peerId, treeId, spaceId, targetId, key: row.key }

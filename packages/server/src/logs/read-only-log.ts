@@ -5,6 +5,7 @@ import { epochSchema, randomHexId, type SpaceId } from '@t69/protocol'
 import { openDatabase } from '../sqlite/database-files.ts'
 import { onStorage } from './on-storage.ts'
 import type { OpLog } from './op-log.ts'
+import { createOpenSegments } from './open-segments.ts'
 import { pathOfSpace } from './space-path.ts'
 import { openSqliteOpLog } from './sqlite-op-log.ts'
 
@@ -21,7 +22,15 @@ export function openReadOnlyLog(dataDir: string, spaceId: SpaceId, damaged: () =
     try {
       // Only a writer has an epoch.
       const epoch = epochSchema.parse(randomHexId())
-      return openSqliteOpLog(db, { spaceId, epoch, files, now: Date.now, damaged, displaced: () => {} })
+      return openSqliteOpLog(db, {
+        spaceId,
+        epoch,
+        files,
+        now: Date.now,
+        damaged,
+        displaced: () => {},
+        segments: createOpenSegments().of(),
+      })
     } catch (error) {
       db.close()
       throw error

@@ -1,4 +1,4 @@
-import type { SpaceId } from '@t69/protocol'
+import type { SpaceId, SpaceIdentity } from '@t69/protocol'
 
 import {
   asidePath,
@@ -8,6 +8,7 @@ import {
   setWalAside,
   sizeOf,
 } from '../sqlite/set-aside.ts'
+import { writeProblem } from '../sqlite/wrongly-read-only.ts'
 import { examineFile } from './examine-file.ts'
 import { DamagedAgainError } from './on-storage.ts'
 
@@ -15,12 +16,16 @@ import { DamagedAgainError } from './on-storage.ts'
 export interface KnownSpaces {
   has(spaceId: SpaceId): boolean
   add(spaceId: SpaceId): void
+  /** Tells the space from another one of its id. */
+  identityOf(spaceId: SpaceId): SpaceIdentity | undefined
 }
 
 /** Sets aside what cannot be used of spaces' files. Deletes nothing, and writes over nothing. */
 export interface SpaceFileMender {
   /** For each opening, before SQLite makes a new file or throws away a write-ahead log without its database. */
   beforeOpening(spaceId: SpaceId, path: string): void
+  /** The file, which nobody has open, is that of another space of the same id. */
+  setForeignAside(spaceId: SpaceId, path: string): void
   /** Examines a file with its write-ahead log, and sets aside what is wrong. Throws `DamagedAgainError`. */
   mend(spaceId: SpaceId, path: string): void
   /** The space was deleted. */
@@ -52,31 +57,21 @@ export function createSpaceFileMender({
     warn({ spaceId, path, setAside: `${aside}-wal` }, 'a write-ahead log without its database is set aside')
   }
 
-  /**
-   * For a space that has never had a file, although there is one: the accounts are older than the files. Anyone may
-   * register an id that the accounts have forgotten, a removed member say, and must not own what is in the file.
-   */
-  function setUnknownAside(spaceId: SpaceId, path: string): void {
-    if (sizeOf(path) === 0) return
-    const aside = asidePath(path, 'unknown', now())
-    setDatabaseAside(path, aside)
-    const message = 'a file was there before its space and is set aside: a new log begins'
-    warn({ spaceId, path, setAside: aside }, message)
-  }
-
   return {
-    beforeOpening: (spaceId, path) => {
-      noticeLoss(spaceId, path)
-      if (known?.has(spaceId) !== false) return
-      setUnknownAside(spaceId, path)
-      known.add(spaceId)
+    beforeOpening: noticeLoss,
+
+    setForeignAside: (spaceId, path) => {
+      const aside = asidePath(path, 'unknown', now())
+      setDatabaseAside(path, aside)
+      const message = 'a file is that of another space and is set aside: a new log begins'
+      warn({ spaceId, path, setAside: aside }, message)
     },
 
     mend: (spaceId, path) => {
-      const reason = examineFile(path)
+      const reason = examineFile(path) ?? writeProblem(path)
       if (reason === undefined) return
       if (mended.has(spaceId)) throw new DamagedAgainError(`it is damaged again: ${reason}`)
-      const staleWal = setStaleWalAside(path, now(), examineFile)
+      const staleWal = setStaleWalAside(path, now(), (alone) => examineFile(alone) ?? writeProblem(alone))
       if (staleWal !== undefined) {
         mended.add(spaceId)
         const message = 'a write-ahead log does not belong to the file of a space and is set aside'

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -14,14 +15,34 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-import { type Epoch, type SpaceId, SyncError, type TreeOperation } from '@t69/protocol'
+import {
+  type AccessId,
+  type Epoch,
+  type SpaceId,
+  type SpaceIdentity,
+  SyncError,
+  type TreeOperation,
+} from '@t69/protocol'
 import Database from 'better-sqlite3'
 import { afterEach, describe, expect, it } from 'vitest'
 
 import { DisplacedFileError } from '../sqlite/database-files.ts'
+import { migrate } from '../sqlite/migrate.ts'
 import { StorageFailure } from '../sqlite/storage-failure.ts'
-import { moveOp, newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
+import {
+  anybody,
+  appendTo,
+  moveOp,
+  newEpoch,
+  opsFrom,
+  otherSpaceId,
+  setOp,
+  spaceId,
+  treeId,
+} from '../testing/ops.ts'
+import { rowByOp } from './op-row.ts'
 import { spaceQueries } from './space-queries.ts'
+import { spaceMigrations } from './space-schema.ts'
 import { createSqliteOpLogs } from './sqlite-op-logs.ts'
 
 /** `now`, as it appears in the names of files that are set aside. */
@@ -37,14 +58,15 @@ function setUp() {
   const dataDir = mkdtempSync(join(tmpdir(), 't69-'))
   folders.push(dataDir)
   const warnings: object[] = []
-  const known = new Set<SpaceId>()
+  const identities = new Map<SpaceId, SpaceIdentity>()
+  const known = Object.assign(new Set<SpaceId>(), { identityOf: (id: SpaceId) => identities.get(id) })
   const options = { now: () => 123, known, warn: (details: object) => void warnings.push(details) }
   const opLogs = createSqliteOpLogs({ dataDir, ...options })
   const path = join(dataDir, 'a1', `${spaceId}.db`)
   /** Opens the log as one start of a server, commits, and closes it. */
   const commit = (epoch: Epoch, ops: readonly TreeOperation[]) => {
     const log = opLogs.open(spaceId, epoch)
-    log.append(ops)
+    appendTo(log, ops)
     const position = { logId: log.logId, epoch: log.epoch, cursor: log.head }
     log.close()
     return position
@@ -55,7 +77,7 @@ function setUp() {
     log.close()
     return held
   }
-  return { dataDir, options, opLogs, path, commit, holds, warnings }
+  return { dataDir, options, opLogs, path, commit, holds, warnings, identities }
 }
 
 function failureOf(run: () => unknown): { code: string; cause: unknown } {
@@ -87,27 +109,90 @@ describe('the file of a space', () => {
     const db = new Database(path, { readonly: true })
     const rows = db.prepare('SELECT * FROM tree_ops ORDER BY seq').all()
     const base = { peerId: '1', treeId, spaceId, parentId: null }
+    const checksum: unknown = expect.any(Number)
     expect(rows).toEqual([
-      { seq: 1, clock: 1, ...base, targetId: treeId, key: null, value: null },
-      { seq: 2, clock: 2, ...base, targetId: 'vertex', key: 'name', value: null },
-      { seq: 3, clock: 3, ...base, targetId: 'vertex', key: 'name', value: 'null' },
-      { seq: 4, clock: 4, ...base, targetId: 'vertex', key: 'name', value: '["x"]' },
+      { seq: 1, clock: 1, ...base, targetId: treeId, key: null, value: null, checksum },
+      { seq: 2, clock: 2, ...base, targetId: 'vertex', key: 'name', value: null, checksum },
+      { seq: 3, clock: 3, ...base, targetId: 'vertex', key: 'name', value: 'null', checksum },
+      { seq: 4, clock: 4, ...base, targetId: 'vertex', key: 'name', value: '["x"]', checksum },
     ])
     expect(db.prepare('SELECT id, created_at FROM spaces').all()).toEqual([{ id: spaceId, created_at: 123 }])
-    expect(db.pragma('user_version', { simple: true })).toBe(2)
+    expect(db.pragma('user_version', { simple: true })).toBe(5)
     db.close()
   })
 
-  it('is migrated from an earlier version, and finds earlier deletions', () => {
-    const { opLogs, path, commit } = setUp()
-    commit(newEpoch(), [moveOp(1, treeId), moveOp(2, '0')])
+  /** A file as the program of an earlier version left it. */
+  function writeOldFile(path: string, version: number, ops: readonly TreeOperation[]): void {
+    mkdirSync(dirname(path), { recursive: true })
     const db = new Database(path)
-    db.exec('DROP INDEX tree_ops_deletes; PRAGMA user_version = 1')
+    const known = Object.entries(spaceMigrations).filter(([number]) => Number(number) <= version)
+    migrate(db, Object.fromEntries(known))
+    db.exec(`INSERT INTO spaces (id, created_at, log_id) VALUES ('${spaceId}', 1, '${'1'.repeat(32)}')`)
+    const insert = db.prepare(
+      `INSERT INTO tree_ops (seq, clock, peerId, treeId, spaceId, targetId, parentId, key, value)
+      VALUES (@seq, @clock, @peerId, @treeId, @spaceId, @targetId, @parentId, @key, @value)`,
+    )
+    for (const [index, op] of ops.entries()) insert.run({ seq: index + 1, ...rowByOp(op) })
     db.close()
+  }
+
+  it('is migrated from the first version, and finds earlier deletions', () => {
+    const { opLogs, path, options } = setUp()
+    options.known.add(spaceId)
+    writeOldFile(path, 1, [moveOp(1, treeId), moveOp(2, '0')])
     const log = opLogs.open(spaceId, newEpoch())
     expect(log.wasDeleted(moveOp(3, treeId))).toBe(true)
     expect(log.head).toBe(2)
     log.close()
+  })
+
+  it('[CO3] does not know who committed what an earlier version wrote, also once it is closed and opened', () => {
+    const { opLogs, path, options, warnings } = setUp()
+    options.known.add(spaceId)
+    writeOldFile(path, 2, opsFrom(1, 3))
+    const epoch = newEpoch()
+    const log = opLogs.open(spaceId, epoch)
+    expect(log.commits({ after: 0, cursor: 3 }, 9)).toEqual([{ after: 0, userId: null, at: 0 }])
+    log.append([{ userId: anybody, ops: opsFrom(4, 2) }], 7_000)
+    log.close()
+    const again = opLogs.open(spaceId, epoch)
+    expect(again.commits({ after: 1, cursor: 5 }, 9)).toEqual([
+      { after: 1, userId: null, at: 0 },
+      { after: 3, userId: anybody, at: 7_000 },
+    ])
+    again.close()
+    expect(warnings).toEqual([])
+  })
+
+  it('says of a commit that it cannot read that nobody is known to have made it', () => {
+    const { opLogs, path } = setUp()
+    const epoch = newEpoch()
+    const log = opLogs.open(spaceId, epoch)
+    log.append([{ userId: anybody, ops: opsFrom(1, 1) }], 60_000)
+    log.append([{ userId: anybody, ops: opsFrom(2, 1) }], 120_000)
+    log.append([{ userId: anybody, ops: opsFrom(3, 1) }], 180_000)
+    log.close()
+    const db = new Database(path)
+    db.exec(`UPDATE commits SET user = 'nobody!' WHERE after = 0; UPDATE commits SET at = -1 WHERE after = 1`)
+    db.close()
+    const again = opLogs.open(spaceId, epoch)
+    expect(again.commits({ after: 0, cursor: 3 }, 9)).toEqual([
+      { after: 0, userId: null, at: 0 },
+      { after: 1, userId: null, at: 0 },
+      { after: 2, userId: anybody, at: 180_000 },
+    ])
+    again.close()
+  })
+
+  it('is set aside when it says that somebody committed more than it has', () => {
+    const { opLogs, path, commit, warnings } = setUp()
+    commit(newEpoch(), opsFrom(1, 2))
+    const db = new Database(path)
+    db.exec(`INSERT INTO commits (after, at, user) VALUES (2, 5, '${anybody}')`)
+    db.close()
+    opLogs.suspect(spaceId)
+    opLogs.open(spaceId, newEpoch()).close()
+    expect(warnings).toMatchObject([{ reason: 'somebody committed after 2, and the log ends at 2' }])
   })
 
   it('finds deletions by an index, however long the log is', () => {
@@ -132,30 +217,28 @@ describe('the file of a space', () => {
     log.close()
   })
 
-  it('reads a tree and its newest clock by an index, and a page by position', () => {
+  it('reads the newest clock of a tree by an index, and a page by position', () => {
     const { path, commit } = setUp()
     commit(newEpoch(), opsFrom(1, 3))
     const db = new Database(path, { readonly: true })
-    const plan = (name: 'opsOfTree' | 'maxClock' | 'opsAfter') => {
+    const plan = (name: 'maxClock' | 'opsAfter') => {
       const { source } = spaceQueries[name](db)
       return JSON.stringify(db.prepare(`EXPLAIN QUERY PLAN ${source}`).all({ treeId, through: 3, after: 1 }))
     }
-    expect(plan('opsOfTree')).toMatch(/SEARCH tree_ops USING INDEX \w+ \(treeId=\?\)/)
     expect(plan('maxClock')).toMatch(/SEARCH tree_ops USING COVERING INDEX \w+ \(treeId=\?\)/)
     expect(plan('opsAfter')).toContain('INTEGER PRIMARY KEY (rowid>?)')
-    for (const name of ['opsOfTree', 'maxClock', 'opsAfter'] as const)
-      expect(plan(name)).not.toContain('TEMP B-TREE')
+    for (const name of ['maxClock', 'opsAfter'] as const) expect(plan(name)).not.toContain('TEMP B-TREE')
     db.close()
   })
 
   it('can be read by another program while the server writes', () => {
     const { opLogs, path } = setUp()
     const log = opLogs.open(spaceId, newEpoch())
-    log.append(opsFrom(1, 2))
+    appendTo(log, opsFrom(1, 2))
     const reader = new Database(path, { readonly: true })
     const count = reader.prepare('SELECT count(*) AS n FROM tree_ops')
     expect(count.get()).toEqual({ n: 2 })
-    log.append(opsFrom(3, 1))
+    appendTo(log, opsFrom(3, 1))
     expect(count.get()).toEqual({ n: 3 })
     reader.close()
     log.close()
@@ -187,11 +270,11 @@ describe('a backup that was restored', () => {
     const { opLogs, path, commit, holds } = setUp()
     const epoch = newEpoch()
     const log = opLogs.open(spaceId, epoch)
-    log.append(opsFrom(1, 10))
+    appendTo(log, opsFrom(1, 10))
     const db = new Database(path)
     db.exec(`VACUUM INTO '${path}.backup'`)
     db.close()
-    log.append(opsFrom(11, 5))
+    appendTo(log, opsFrom(11, 5))
     const lost = { logId: log.logId, epoch, cursor: log.head }
     log.close()
     copyFileSync(`${path}.backup`, path)
@@ -248,14 +331,14 @@ describe('a file that cannot be used', () => {
   it('fails without a change while another program writes to it, and works afterwards', () => {
     const { opLogs, path } = setUp()
     const log = opLogs.open(spaceId, newEpoch())
-    log.append(opsFrom(1, 1))
+    appendTo(log, opsFrom(1, 1))
     const other = new Database(path)
     other.exec('BEGIN IMMEDIATE')
-    expect(failureOf(() => log.append(opsFrom(2, 1))).code).toBe('storage_failed')
+    expect(failureOf(() => appendTo(log, opsFrom(2, 1))).code).toBe('storage_failed')
     expect(log.head).toBe(1)
     other.exec('ROLLBACK')
     other.close()
-    expect(log.append(opsFrom(2, 1))).toEqual({ after: 1, cursor: 2 })
+    expect(appendTo(log, opsFrom(2, 1))).toEqual({ after: 1, cursor: 2 })
     log.close()
   })
 })
@@ -268,7 +351,7 @@ describe('a file that was there before its space', () => {
     options.known.clear()
     const log = opLogs.open(spaceId, newEpoch())
     expect(log.head).toBe(0)
-    log.append(opsFrom(1, 1))
+    appendTo(log, opsFrom(1, 1))
     log.close()
     const [aside] = readdirSync(dirname(path)).filter((name) => name.includes('.unknown-'))
     expect(warnings).toEqual([{ spaceId, path, setAside: join(dirname(path), aside ?? '') }])
@@ -280,7 +363,55 @@ describe('a file that was there before its space', () => {
     expect(again.head).toBe(1)
     again.close()
     opLogs.delete(spaceId)
-    expect(readdirSync(dirname(path))).toEqual([])
+    expect(readdirSync(dirname(path))).toEqual([`${spaceId}.deleted`])
+  })
+})
+
+describe('[SI1] a file that keeps whose it is', () => {
+  const identity = '1'.repeat(32) as SpaceIdentity
+  const access = { identity, accessId: '2'.repeat(32) as AccessId, seal: 'the members' }
+
+  function kept() {
+    const all = setUp()
+    all.identities.set(spaceId, identity)
+    all.commit(newEpoch(), opsFrom(1, 20))
+    const log = all.opLogs.open(spaceId, newEpoch())
+    expect(log.access).toBeUndefined()
+    log.keepAccess(access)
+    appendTo(log, opsFrom(21, 1))
+    log.close()
+    return all
+  }
+
+  it('belongs to the space that was registered again with its identity, after the accounts lost it', () => {
+    const { options, opLogs, warnings } = kept()
+    options.known.clear()
+    const log = opLogs.open(spaceId, newEpoch())
+    expect(log).toMatchObject({ head: 21, access })
+    log.close()
+    expect(warnings).toEqual([])
+    expect(options.known.has(spaceId)).toBe(true)
+  })
+
+  it.each([
+    ['was not known', (known: Set<SpaceId>) => known.clear()],
+    ['had a file already', () => {}],
+  ])('is set aside for another space of its id, which %s', (_, forget) => {
+    const { options, opLogs, path, warnings, identities } = kept()
+    forget(options.known)
+    identities.set(spaceId, '3'.repeat(32) as SpaceIdentity)
+    const log = opLogs.open(spaceId, newEpoch())
+    expect(log).toMatchObject({ head: 0, access: undefined })
+    log.keepAccess({ ...access, identity: '3'.repeat(32) as SpaceIdentity })
+    log.close()
+    const aside = `${path}.unknown-${madeAt}`
+    expect(warnings).toEqual([{ spaceId, path, setAside: aside }])
+    const set = new Database(aside)
+    expect(set.prepare('SELECT count(*) FROM tree_ops').pluck().get()).toBe(21)
+    set.close()
+    const again = opLogs.open(spaceId, newEpoch())
+    expect(again.access?.identity).toBe('3'.repeat(32))
+    again.close()
   })
 })
 
@@ -331,10 +462,10 @@ describe('a file that is damaged', () => {
     expect(readFileSync(aside)).toEqual(damaged)
     expect(warnings).toMatchObject([{ spaceId, path, setAside: aside }])
     const other = opLogs.open(otherSpaceId, newEpoch())
-    expect(other.append(opsFrom(1, 1, { space: otherSpaceId }))).toEqual({ after: 0, cursor: 1 })
+    expect(appendTo(other, opsFrom(1, 1, { space: otherSpaceId }))).toEqual({ after: 0, cursor: 1 })
     other.close()
     opLogs.delete(spaceId)
-    expect(readdirSync(join(dataDir, 'a1'))).toEqual([])
+    expect(readdirSync(join(dataDir, 'a1'))).toEqual([`${spaceId}.deleted`])
   })
 
   it('is not set aside a second time by one process: the disk itself may be failing', () => {
@@ -359,7 +490,7 @@ describe('a file that other programs change while it is open', () => {
     const all = setUp()
     const { path, opLogs } = all
     const log = opLogs.open(spaceId, newEpoch())
-    log.append(opsFrom(1, count))
+    appendTo(log, opsFrom(1, count))
     const copy = `${path}.copy`
     const shell = (run: (db: Database.Database) => void, file = path) => {
       const db = new Database(file)
@@ -392,10 +523,10 @@ describe('a file that other programs change while it is open', () => {
       const { log, path, copy, backUp, contents } = opened()
       backUp()
       expect(() => log.check()).not.toThrow()
-      log.append(opsFrom(21, 5))
+      appendTo(log, opsFrom(21, 5))
       displace(path, copy)
       const cause = new StorageFailure(path, new DisplacedFileError(''))
-      for (const use of [() => log.check(), () => log.append(opsFrom(26, 1))]) {
+      for (const use of [() => log.check(), () => appendTo(log, opsFrom(26, 1))]) {
         expect(failureOf(use)).toMatchObject({ code: 'storage_failed', cause: { path: cause.path } })
       }
       expect(log.head).toBe(25)
@@ -417,7 +548,7 @@ describe('a file that other programs change while it is open', () => {
     const { log, path, contents } = opened()
     const other = setUp()
     const source = other.opLogs.open(spaceId, newEpoch())
-    source.append(opsFrom(1, 30))
+    appendTo(source, opsFrom(1, 30))
     for (const suffix of ['', '-wal']) {
       copyFileSync(other.path + suffix, `${path}.copy${suffix}`)
       renameSync(`${path}.copy${suffix}`, path + suffix)
@@ -443,8 +574,8 @@ describe('a file that other programs change while it is open', () => {
   it('is not mixed with a write-ahead log that could not be checkpointed', () => {
     const { log, path, copy, backUp, contents, warnings } = opened()
     backUp()
-    log.append(largeOps(21))
-    log.append(opsFrom(41, 5))
+    appendTo(log, largeOps(21))
+    appendTo(log, opsFrom(41, 5))
     copyFileSync(`${path}-wal`, `${path}.left-wal`)
     renameSync(copy, path)
     log.close()
@@ -459,10 +590,10 @@ describe('a file that other programs change while it is open', () => {
     // Damage that only an examination finds: the file opens, and its head is right.
     shell((db) => db.exec('DELETE FROM tree_ops WHERE seq = 7; PRAGMA journal_mode = delete'), copy)
     // Almost all of this is checkpointed, and only the last few operations stay in the write-ahead log.
-    log.append(largeOps(21))
-    log.append(opsFrom(41, 5))
+    appendTo(log, largeOps(21))
+    appendTo(log, opsFrom(41, 5))
     copyFileSync(copy, path)
-    expect(() => log.append(opsFrom(46, 1))).toThrow('storage')
+    expect(() => appendTo(log, opsFrom(46, 1))).toThrow('storage')
     log.close()
     expect(contents()).toEqual([])
     expect(warnings).toMatchObject([{ setAside: `${path}.corrupt-${madeAt}` }])
@@ -471,7 +602,7 @@ describe('a file that other programs change while it is open', () => {
   it('refuses commits when a copy was restored into it through SQLite', () => {
     const { log, shell, contents } = opened()
     shell((db) => db.exec('DELETE FROM tree_ops WHERE seq > 7'))
-    expect(() => log.append(opsFrom(21, 1))).toThrow('storage')
+    expect(() => appendTo(log, opsFrom(21, 1))).toThrow('storage')
     expect(log.head).toBe(20)
     log.close()
     expect(contents()).toEqual(opsFrom(1, 7))
@@ -482,9 +613,9 @@ describe('a file that other programs change while it is open', () => {
     const { log, path } = opened()
     const shell = new Database(path)
     shell.exec('BEGIN IMMEDIATE')
-    expect(() => log.append(opsFrom(21, 1))).toThrow('storage')
+    expect(() => appendTo(log, opsFrom(21, 1))).toThrow('storage')
     shell.close()
-    expect(log.append(opsFrom(21, 1)).cursor).toBe(21)
+    expect(appendTo(log, opsFrom(21, 1)).cursor).toBe(21)
     log.close()
   })
 
@@ -493,11 +624,11 @@ describe('a file that other programs change while it is open', () => {
     backUp()
     shell((db) => db.pragma('integrity_check'))
     // Enough for a checkpoint by this process.
-    log.append(largeOps(21))
+    appendTo(log, largeOps(21))
     expect(statSync(path).size).toBeGreaterThan(5_000_000)
     shell((db) => db.pragma('integrity_check'))
     expect(() => log.check()).not.toThrow()
-    expect(log.append(opsFrom(41, 5)).cursor).toBe(45)
+    expect(appendTo(log, opsFrom(41, 5)).cursor).toBe(45)
     log.close()
   })
 })
@@ -515,12 +646,12 @@ describe('a write-ahead log that a crash left', () => {
     const copy = (name: string) => {
       for (const suffix of ['', '-wal']) copyFileSync(path + suffix, `${path}.${name}${suffix}`)
     }
-    log.append(opsFrom(1, 10))
+    appendTo(log, opsFrom(1, 10))
     checkpoint()
     copy('early')
-    log.append(opsFrom(11, 3_000))
+    appendTo(log, opsFrom(11, 3_000))
     checkpoint()
-    log.append(opsFrom(3_011, 500))
+    appendTo(log, opsFrom(3_011, 500))
     copy('late')
     const { logId } = log
     log.close()
@@ -547,7 +678,7 @@ describe('a write-ahead log that a crash left', () => {
     const wal = readFileSync(`${path}-wal`)
     const log = opLogs.open(spaceId, newEpoch())
     expect(log).toMatchObject({ head: 10, logId })
-    expect(log.append(opsFrom(11, 5))).toEqual({ after: 10, cursor: 15 })
+    expect(appendTo(log, opsFrom(11, 5))).toEqual({ after: 10, cursor: 15 })
     log.close()
     expect(readFileSync(`${path}.stale-${madeAt}-wal`)).toEqual(wal)
     expect(warnings).toMatchObject([{ spaceId, setAside: `${path}.stale-${madeAt}-wal` }])
@@ -592,10 +723,136 @@ it.each([
 })
 
 it('deletes every file of a space, including what a crash left', () => {
-  const { opLogs, path, commit } = setUp()
+  const { dataDir, opLogs, path, commit } = setUp()
   commit(newEpoch(), opsFrom(1, 1))
   for (const suffix of ['-wal', '-shm']) writeFileSync(path + suffix, '')
   opLogs.delete(spaceId)
   for (const suffix of ['', '-wal', '-shm']) expect(existsSync(path + suffix)).toBe(false)
+  // Another process finds that too, whatever its accounts say.
+  const later = createSqliteOpLogs({ dataDir })
+  expect([later.wasDeleted(spaceId), later.wasDeleted(otherSpaceId)]).toEqual([true, false])
   expect(opLogs.bytesOf('00000000000000000000000000000000' as SpaceId)).toBe(0)
+})
+
+it('files beside a database that was read-only for a while become writable with it', () => {
+  const { path, commit, opLogs } = setUp()
+  commit(newEpoch(), opsFrom(1, 2))
+  const other = new Database(path)
+  other.exec("INSERT INTO epochs VALUES ('kept open, so that the files beside it stay', 0)")
+  other.exec("DELETE FROM epochs WHERE epoch LIKE 'kept%'")
+  const beside = ['-wal', '-shm'].map((suffix) => path + suffix)
+  for (const file of beside) chmodSync(file, 0o444)
+  const log = opLogs.open(spaceId, newEpoch())
+  appendTo(log, opsFrom(3, 1))
+  for (const file of [path, ...beside]) expect(statSync(file).mode & 0o200).toBe(0o200)
+  log.close()
+  other.close()
+})
+
+describe('a file that was cut off or has a wrong bit', () => {
+  /** The version of the schema: another one is a newer program's file, which is left alone. */
+  const isVersion = (at: number) => at >= 60 && at < 64
+  const headerBits = Array.from({ length: 100 }, (_, at) => at)
+    .filter((at) => !isVersion(at))
+    .flatMap((at) => (at === 18 ? [2, 7] : [at % 8]).map((bit) => [at, bit] as const))
+
+  function sound(): Buffer {
+    const { path, commit } = setUp()
+    commit(newEpoch(), [moveOp(1, null, { target: treeId }), ...opsFrom(2, 400)])
+    return readFileSync(path)
+  }
+
+  /** Uses the file as one server does after another, each until it has failed three times. */
+  function recovers(bytes: Buffer): boolean {
+    const { path, options, dataDir } = setUp()
+    const { known } = options
+    known.add(spaceId)
+    mkdirSync(dirname(path))
+    writeFileSync(path, bytes)
+    const opLogs = createSqliteOpLogs({ dataDir, ...options, synchronous: 'normal' })
+    for (let attempt = 0; attempt < 3; attempt++) {
+      try {
+        const log = opLogs.open(spaceId, newEpoch())
+        try {
+          log.read(0, { maxOps: 1_000, maxBytes: 1_000_000 })
+          appendTo(log, [setOp(5_000 + attempt, 'written after', { peer: 'b' })])
+          return true
+        } finally {
+          log.close()
+        }
+      } catch (error) {
+        if (!(error instanceof SyncError) || error.code !== 'storage_failed') throw error
+      }
+    }
+    return false
+  }
+
+  it('is used again or set aside, wherever it was cut off', () => {
+    const bytes = sound()
+    const pages = Array.from({ length: bytes.length / 4_096 }, (_, page) => page * 4_096)
+    const cuts = [
+      1,
+      16,
+      17,
+      24,
+      40,
+      59,
+      60,
+      63,
+      64,
+      99,
+      100,
+      101,
+      128,
+      ...pages.flatMap((page) => [page + 140, page + 2_048]),
+    ]
+    expect(cuts.filter((length) => !recovers(bytes.subarray(0, length)))).toEqual([])
+  })
+
+  /** A file of a server that was killed early, and whose write-ahead log was taken away: nothing but a header. */
+  function begun(): Buffer {
+    const { path, opLogs } = setUp()
+    const log = opLogs.open(spaceId, newEpoch())
+    const bytes = readFileSync(path)
+    log.close()
+    return bytes
+  }
+
+  it.each([
+    ['has all operations', sound],
+    ['has only just begun', begun],
+  ])('that %s is used again or set aside, whichever bit of its header is wrong', (_, make) => {
+    const bytes = make()
+    const failed = headerBits.filter(([at, bit]) => {
+      const wrong = Buffer.from(bytes)
+      wrong[at]! ^= 1 << bit
+      return !recovers(wrong)
+    })
+    expect(failed).toEqual([])
+  })
+
+  it('is set aside when its schema is not its own', () => {
+    const bytes = sound()
+    for (const word of ['tree_ops', 'targetId', 'log_id', 'CREATE', 'create']) {
+      const at = bytes.indexOf(word)
+      if (at < 0 || at > 4_096) continue
+      const wrong = Buffer.from(bytes)
+      wrong[at]! ^= 1
+      expect([word, recovers(wrong)]).toEqual([word, true])
+    }
+  })
+
+  it('is left alone when nobody may write to it', () => {
+    const { path, commit, opLogs } = setUp()
+    commit(newEpoch(), opsFrom(1, 2))
+    const before = readFileSync(path)
+    const db = new Database(path)
+    db.exec('BEGIN EXCLUSIVE')
+    expect(failureOf(() => appendTo(opLogs.open(spaceId, newEpoch()), opsFrom(3, 1)))).toMatchObject({
+      code: 'storage_failed',
+    })
+    db.close()
+    expect(readdirSync(dirname(path)).filter((name) => name.includes('corrupt'))).toEqual([])
+    expect(readFileSync(path)).toEqual(before)
+  })
 })

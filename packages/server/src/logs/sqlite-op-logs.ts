@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import type { Epoch, SpaceId } from '@t69/protocol'
@@ -7,11 +7,15 @@ import type Database from 'better-sqlite3'
 import { openDatabase } from '../sqlite/database-files.ts'
 import { migrate } from '../sqlite/migrate.ts'
 import { hasWal, removeAsides, sizeOf, syncFolder } from '../sqlite/set-aside.ts'
-import { isDamage } from '../sqlite/storage-failure.ts'
+import { isDamage, isUnwritable } from '../sqlite/storage-failure.ts'
+import { isWronglyReadOnly } from '../sqlite/wrongly-read-only.ts'
+import { makeSpaceFile, unfinished } from './make-space-file.ts'
+import type { Settling } from './next-segment.ts'
 import { onStorage } from './on-storage.ts'
 import type { OpLog, OpLogs } from './op-log.ts'
+import { createOpenSegments } from './open-segments.ts'
 import { createSpaceFileMender, type KnownSpaces } from './space-file-mender.ts'
-import { pathOfSpace } from './space-path.ts'
+import { pathOfDeletion, pathOfSpace } from './space-path.ts'
 import { spaceMigrations } from './space-schema.ts'
 import { openSqliteOpLog } from './sqlite-op-log.ts'
 
@@ -26,11 +30,14 @@ export interface SqliteOpLogsOptions {
   readonly known?: KnownSpaces
   /** Tells the operator what happened to which file. Default: nobody is told. */
   readonly warn?: (details: object, message: string) => void
+  /** For tests. Default: some hundreds stay rows, and some thousands settle at once. */
+  readonly settling?: Settling
 }
 
 /**
  * One SQLite file a space. A damaged file is set aside under a name that says so, and the space begins a new log,
- * which the devices fill again (docs/decisions/0007). Nothing is ever deleted or overwritten.
+ * which the devices fill again (docs/decisions/0007). Nothing is overwritten, and what was set
+ * aside is kept for a long time (`KEEP_SET_ASIDE`).
  */
 export function createSqliteOpLogs({
   dataDir,
@@ -38,16 +45,19 @@ export function createSqliteOpLogs({
   now = Date.now,
   known,
   warn = () => {},
+  settling,
 }: SqliteOpLogsOptions): OpLogs {
   const pathOf = (spaceId: SpaceId) => pathOfSpace(dataDir, spaceId)
+  const openSegments = createOpenSegments()
   const mender = createSpaceFileMender({ known, now, warn })
   /** Spaces that this process has opened: a write-ahead log that is found beside one of them is its own. */
   const opened = new Set<SpaceId>()
   /** Spaces whose log met damage: they are examined when they are opened next. */
   const suspects = new Set<SpaceId>()
 
-  function openFile(spaceId: SpaceId, epoch: Epoch): OpLog {
+  function openFile(spaceId: SpaceId, epoch: Epoch, isAlone = false): OpLog {
     const { db, files } = openDatabase(pathOf(spaceId), (opening) => {
+      if (isAlone) opening.pragma('locking_mode = exclusive')
       configure(opening, synchronous)
       migrate(opening, spaceMigrations)
     })
@@ -59,6 +69,8 @@ export function createSqliteOpLogs({
         now,
         damaged: () => suspects.add(spaceId),
         displaced: () => opened.delete(spaceId),
+        segments: openSegments.of(),
+        settling,
       })
       files.noteContent()
       return log
@@ -68,14 +80,39 @@ export function createSqliteOpLogs({
     }
   }
 
+  /**
+   * On a full disk there is no room for the index that connections share. A connection that locks the file for itself has
+   * its own in memory, so that people can read. Trees cannot be read beside it. The first that is asked for, and every
+   * push that fails, releases the space, which is opened anew at its next use.
+   */
+  function openUnwritable(spaceId: SpaceId, epoch: Epoch, reason: Error): OpLog {
+    try {
+      return openFile(spaceId, epoch, true)
+    } catch {
+      throw reason
+    }
+  }
+
   function openOrMend(spaceId: SpaceId, epoch: Epoch, path: string): OpLog {
     try {
       return openFile(spaceId, epoch)
     } catch (error) {
-      if (!isDamage(error)) throw error
+      const isWrong = isDamage(error) || isWronglyReadOnly(error, path)
+      if (!isWrong && isUnwritable(error)) return openUnwritable(spaceId, epoch, error)
+      if (!isWrong) throw error
       mender.mend(spaceId, path)
       return openFile(spaceId, epoch)
     }
+  }
+
+  /**
+   * Whether the file is that of another space. The accounts may be older than the files: anyone may register an id that
+   * the accounts have forgotten, a removed member say, and must not own what is in the file. It is the space's own if
+   * the space was registered again with its identity.
+   */
+  function isForeign(spaceId: SpaceId, { access }: OpLog): boolean {
+    if (known === undefined) return false
+    return access === undefined ? !known.has(spaceId) : access.identity !== known.identityOf(spaceId)
   }
 
   return {
@@ -84,9 +121,17 @@ export function createSqliteOpLogs({
       return onStorage(path, () => {
         makeFolder(dirname(path))
         mender.beforeOpening(spaceId, path)
+        const isNew = sizeOf(path) === 0
         const isLeftOver = !opened.has(spaceId) && hasWal(path)
-        if (sizeOf(path) > 0 && (suspects.has(spaceId) || isLeftOver)) mender.mend(spaceId, path)
-        const log = openOrMend(spaceId, epoch, path)
+        if (isNew) makeSpaceFile(path, { spaceId, now: now() })
+        if (!isNew && (suspects.has(spaceId) || isLeftOver)) mender.mend(spaceId, path)
+        let log = openOrMend(spaceId, epoch, path)
+        if (!isNew && isForeign(spaceId, log)) {
+          log.close()
+          mender.setForeignAside(spaceId, path)
+          log = openFile(spaceId, epoch)
+        }
+        if (known?.has(spaceId) === false) known.add(spaceId)
         suspects.delete(spaceId)
         opened.add(spaceId)
         return log
@@ -97,11 +142,15 @@ export function createSqliteOpLogs({
       return onStorage(path, () => sizeOf(path) + sizeOf(`${path}-wal`))
     },
     suspect: (spaceId) => void suspects.add(spaceId),
+    wasDeleted: (spaceId) => existsSync(pathOfDeletion(dataDir, spaceId)),
     delete: (spaceId) => {
       const path = pathOf(spaceId)
       onStorage(path, () => {
+        makeFolder(dirname(path))
+        writeFileSync(pathOfDeletion(dataDir, spaceId), '')
+        syncFolder(dirname(path))
         // The database last: a write-ahead log without it would be replayed into a new file of its name.
-        for (const suffix of ['-wal', '-shm', '']) rmSync(path + suffix, { force: true })
+        for (const suffix of [unfinished, '-wal', '-shm', '']) rmSync(path + suffix, { force: true })
         removeAsides(path)
       })
       opened.delete(spaceId)
@@ -115,6 +164,8 @@ function configure(db: Database.Database, synchronous: 'full' | 'normal'): void 
   db.pragma('journal_mode = wal')
   db.pragma(`synchronous = ${synchronous}`)
   db.pragma('foreign_keys = on')
+  // `vacuum` needs room for a copy. There may be no folder that a container may write to.
+  db.pragma('temp_store = memory')
   // At most 1024 KiB in each open file: catching up reads forward once, and look-ups touch the end of the index.
   db.pragma('cache_size = -1024')
   // A large import grows the write-ahead log. The next checkpoint cuts it back to 4 MiB.

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { compiler } from '../sqlite/compiler.ts'
+import { createAddressNotes } from './address-notes.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { platformMigrations } from './platform-migrations.ts'
 import { openPlatform, type Platform } from './platform.ts'
@@ -41,7 +43,8 @@ function space(name: string, owner: UserId, ...editors: UserId[]): SpaceId {
 
 /** Whether any file of the data directory contains the text, free pages included. */
 function isOnDisk(text: string): boolean {
-  return readdirSync(dataDir).some((file) => readFileSync(join(dataDir, file)).includes(text))
+  const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter((it) => it.isFile())
+  return files.some(({ parentPath, name }) => readFileSync(join(parentPath, name)).includes(text))
 }
 
 describe('deleting an account', () => {
@@ -65,10 +68,24 @@ describe('deleting an account', () => {
     expect(platform.members.list(shared).map((member) => member.user.name)).toEqual(['Ben'])
     expect(() => platform.invites.accept(invite.token, ben, now)).toThrow('No such invite')
     expect(platform.sessions.userOf(bens.sessionId, now)).toBe(ben)
-    for (const trace of ['anna@example.org', 'Anna', 'hash of Anna', anna]) {
+    for (const trace of ['anna@example.org', 'Anna', 'hash of Anna']) {
       expect(isOnDisk(trace), trace).toBe(false)
     }
     expect(isOnDisk('ben@example.org')).toBe(true)
+  })
+
+  it('keeps a note of the address, which nobody can read or make without the signing secret', () => {
+    const anna = user('Anna')
+    platform.accounts.delete(anna, ++now)
+    expect(platform.users.deletedWith('anna@example.org')).toEqual([anna])
+    expect(platform.users.deletedWith('ben@example.org')).toEqual([])
+    const noteOf = createAddressNotes('another secret, also 32 characters')
+    expect(isOnDisk(createAddressNotes(platform.signingSecret)('anna@example.org'))).toBe(true)
+    expect(isOnDisk(noteOf('anna@example.org'))).toBe(false)
+    const hashes = ['base64', 'base64url', 'hex'] as const
+    for (const encoding of hashes) {
+      expect(isOnDisk(createHash('sha256').update('anna@example.org').digest(encoding)), encoding).toBe(false)
+    }
   })
 
   it('changes nothing for the last owner of a space with other members, and names the space', () => {
@@ -144,9 +161,18 @@ describe('the platform database', () => {
     older.close()
     const { db } = openPlatformDatabase(path)
     expect(db.prepare('select * from spaces').all()).toEqual([
-      { id: 's', name: 'Space', created_at: 1, has_log: 1 },
+      {
+        id: 's',
+        name: 'Space',
+        created_at: 1,
+        has_log: 1,
+        identity: 's',
+        registration: null,
+        asked_in: '',
+        access_id: 's',
+      },
     ])
-    expect(db.prepare('select role from members').all()).toEqual([{ role: 'owner' }])
+    expect(db.prepare('select role, since from members').all()).toEqual([{ role: 'owner', since: 's' }])
     const invites = db.prepare<[], { id: string }>('select * from invites order by token_hash').all()
     expect(invites).toMatchObject([
       { token_hash: 'h1', created_at: 5, uses: 0 },

@@ -1,18 +1,26 @@
 import { SyncError, type SpaceId, type UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
+import { sql } from 'kysely'
 
+import type { AccessLists } from './access-lists.ts'
 import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 import type { IssuedRefresh, Sessions } from './sessions.ts'
 import type { SpaceRecords } from './space-records.ts'
-import type { Users } from './users.ts'
+import type { NewUser, Users } from './users.ts'
 
 /** Changes of an account as a whole, each in one transaction. */
 export interface Accounts {
   /**
+   * Adds an account. One that the server had lost, and that comes back with its user id, is a member again of the spaces
+   * that remember it (SPEC.md, SI9). Throws `already_exists` when the address is taken.
+   */
+  add(user: NewUser, now: number): void
+  /**
    * Deletes the user's name, address, sessions, memberships and invites, and the spaces without other members. Edits in
    * other spaces stay. Throws `forbidden`, and names the spaces, when members would be left without an owner. Returns
-   * the sessions whose sockets have to end, and the spaces whose files have to be removed.
+   * the sessions whose sockets have to end, and the spaces whose files have to be removed. The caller ends the sockets,
+   * then announces the changed access lists.
    */
   delete(userId: UserId, now: number): { readonly sessionIds: string[]; readonly spaceIds: SpaceId[] }
   /**
@@ -24,6 +32,13 @@ export interface Accounts {
     hashes: { readonly checked: string; readonly next: string },
     now: number,
   ): { readonly issued: IssuedRefresh; readonly sessionIds: string[] }
+  /** The spaces that `delete` would delete with the account. Throws like it. */
+  aloneOf(userId: UserId): SpaceId[]
+  /**
+   * Sets another password, whatever it was, and ends every session. Returns the sessions whose sockets have to end;
+   * undefined for an account that does not exist.
+   */
+  resetPassword(userId: UserId, next: string): string[] | undefined
 }
 
 /** Spaces that a refusal names. */
@@ -31,9 +46,14 @@ const maxNamed = 5
 
 export function createAccounts(
   db: Database,
-  deps: { readonly users: Users; readonly sessions: Sessions; readonly spaceRecords: SpaceRecords },
+  deps: {
+    readonly users: Users
+    readonly sessions: Sessions
+    readonly spaceRecords: SpaceRecords
+    readonly accessLists: Pick<AccessLists, 'welcomeBack'>
+  },
 ): Accounts {
-  const { users, sessions, spaceRecords } = deps
+  const { users, sessions, spaceRecords, accessLists } = deps
   const selectAlone = prepareQuery(db, (q, given: { userId: UserId }) =>
     q
       .selectFrom('members')
@@ -46,7 +66,14 @@ export function createAccounts(
               .selectFrom('members as others')
               .select('others.user_id')
               .whereRef('others.space_id', '=', 'members.space_id')
-              .whereRef('others.user_id', '!=', 'members.user_id'),
+              .whereRef('others.user_id', '!=', 'members.user_id')
+              .unionAll(
+                eb
+                  .selectFrom('non_members as absent')
+                  .select('absent.user_id')
+                  .whereRef('absent.space_id', '=', 'members.space_id')
+                  .where('absent.role', 'is not', sql.lit(null)),
+              ),
           ),
         ),
       ),
@@ -55,7 +82,7 @@ export function createAccounts(
     q
       .selectFrom('members')
       .innerJoin('spaces', 'spaces.id', 'members.space_id')
-      .select('spaces.name as name')
+      .select(['spaces.id as id', 'spaces.name as name'])
       .where('members.user_id', '=', given.userId)
       .where('members.role', 'in', sqlRolesWith('own'))
       .where((eb) =>
@@ -74,11 +101,24 @@ export function createAccounts(
       .orderBy('spaces.id'),
   )
 
-  const deleteAccount = db.transaction((userId: UserId, now: number) => {
+  const add = db.transaction((user: NewUser, now: number) => {
+    users.add(user, now)
+    accessLists.welcomeBack(user.id)
+  })
+
+  function aloneOf(userId: UserId): SpaceId[] {
     const spaceIds = selectAlone.all({ userId }).map(({ id }) => id)
+    const orphaned = selectLastOwner.all({ userId }).filter(({ id }) => !spaceIds.includes(id))
+    if (orphaned.length > 0) {
+      const names = orphaned.map(({ name }) => name)
+      throw new SyncError('forbidden', lastOwnerMessage(names))
+    }
+    return spaceIds
+  }
+
+  const deleteAccount = db.transaction((userId: UserId, now: number) => {
+    const spaceIds = aloneOf(userId)
     for (const id of spaceIds) spaceRecords.remove(id, now)
-    const orphaned = selectLastOwner.all({ userId }).map(({ name }) => name)
-    if (orphaned.length > 0) throw new SyncError('forbidden', lastOwnerMessage(orphaned))
     const sessionIds = sessions.endAll(userId)
     users.delete(userId)
     return { sessionIds, spaceIds }
@@ -92,7 +132,17 @@ export function createAccounts(
     return { issued: sessions.start(userId, now), sessionIds }
   })
 
+  const resetPassword = db.transaction((userId: UserId, next: string) => {
+    const user = users.byId(userId)
+    const before = user && users.byEmail(user.email)?.passwordHash
+    if (before === undefined || !users.changePassword(userId, before, next)) return undefined
+    return sessions.endAll(userId)
+  })
+
   return {
+    aloneOf,
+    resetPassword: (userId, next) => resetPassword.immediate(userId, next),
+    add: (user, now) => add.immediate(user, now),
     delete(userId, now) {
       const gone = deleteAccount.immediate(userId, now)
       emptyWal(db)

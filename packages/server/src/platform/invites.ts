@@ -6,12 +6,14 @@ import {
   type InviteId,
   type InviteRole,
   type InviteSummary,
+  type RoleName,
   type SpaceId,
   type UserId,
 } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
+import type { AccessLists } from './access-lists.ts'
 import type { Members } from './members.ts'
 import { hashOpaqueToken, newOpaqueToken } from './opaque-token.ts'
 import { prepareQuery } from './prepare-query.ts'
@@ -21,10 +23,17 @@ import { sqlRolesWith } from './roles-in-sql.ts'
 export const inviteTtlMs = 7 * 24 * 60 * 60 * 1000
 
 /** How long an expired invite is kept, in ms, so that its link is refused as too old rather than unknown. */
-const rememberedMs = 30 * 24 * 60 * 60 * 1000
+export const rememberedMs = 30 * 24 * 60 * 60 * 1000
 
 /** Active invites of one space. All of them are shown in one list. */
 const maxInvites = 100
+
+export interface FoundInvite {
+  readonly spaceId: SpaceId
+  readonly role: RoleName
+  readonly createdBy: UserId
+  readonly expiresAt: number
+}
 
 export interface Invites {
   /**
@@ -39,15 +48,22 @@ export interface Invites {
   list(spaceId: SpaceId, now: number): InviteSummary[]
   /** Ends an invite of the space, as if it had expired. Throws `not_found` unless it is active. */
   withdraw(spaceId: SpaceId, id: InviteId, now: number): void
+  /** What an invite is, without using it. Throws as `accept` does. */
+  find(token: string, now: number): FoundInvite
   /**
    * Makes the user a member; a member keeps the role they have. Throws `not_found` for an unknown token, and
-   * `invite_expired` when the invite is too old or its creator may not invite any more.
+   * `invite_expired` when the invite is too old or its creator may not invite any more. Throws `quota_exceeded` when the
+   * space has as many members as it may.
    */
   accept(token: string, userId: UserId, now: number): { readonly spaceId: SpaceId; readonly added: boolean }
   removeExpired(now: number): void
 }
 
-export function createInvites(db: Database, members: Members): Invites {
+export function createInvites(
+  db: Database,
+  members: Members,
+  { announce }: Pick<AccessLists, 'announce'>,
+): Invites {
   const insert = prepareQuery(
     db,
     (
@@ -109,16 +125,20 @@ export function createInvites(db: Database, members: Members): Invites {
     q.deleteFrom('invites').where('expires_at', '<', given.before),
   )
 
-  const accept = db.transaction((token: string, userId: UserId, now: number) => {
-    const hash = hashOpaqueToken(token)
-    const invite = select.get({ hash })
+  function find(token: string, now: number): FoundInvite {
+    const invite = select.get({ hash: hashOpaqueToken(token) })
     if (invite === undefined) throw new SyncError('not_found', 'No such invite')
-    const { spaceId, role, createdBy, expiresAt } = invite
+    const { spaceId, createdBy, expiresAt } = invite
     if (expiresAt <= now || !rightsOf(members.roleOf(spaceId, createdBy)).invite) {
       throw new SyncError('invite_expired', 'This invite is no longer valid: ask for a new one')
     }
+    return invite
+  }
+
+  const accept = db.transaction((token: string, userId: UserId, now: number) => {
+    const { spaceId, role } = find(token, now)
     const added = members.add(spaceId, userId, role, now)
-    if (added) countUse.run({ hash })
+    if (added) countUse.run({ hash: hashOpaqueToken(token) })
     return { spaceId, added }
   })
 
@@ -140,7 +160,12 @@ export function createInvites(db: Database, members: Members): Invites {
     withdraw(spaceId, id, now) {
       if (expire.run({ spaceId, id, now }).changes === 0) throw new SyncError('not_found', 'No such invite')
     },
-    accept: (token, userId, now) => accept.immediate(token, userId, now),
+    find,
+    accept(token, userId, now) {
+      const accepted = accept.immediate(token, userId, now)
+      announce()
+      return accepted
+    },
     removeExpired: (now) => void deleteExpired.run({ before: now - rememberedMs }),
   }
 }

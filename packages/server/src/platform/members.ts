@@ -1,4 +1,5 @@
 import {
+  limits,
   type InviteRole,
   inviteRoleSchema,
   type Member,
@@ -14,14 +15,21 @@ import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import type { Access } from '../ports/access.ts'
+import type { AccessLists } from './access-lists.ts'
 import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
+
+/** Wait after a full space, in ms. It stays full until somebody is removed. */
+const fullRetryMs = 60_000
 
 /** Who is in which space. A space keeps at least one owner, which each change checks in its transaction. */
 export interface Members extends Access {
   /** In the order in which they joined. */
   list(spaceId: SpaceId): Member[]
-  /** Adds a member; a member keeps the role they have. Returns whether the user was added. */
+  /**
+   * Adds a member; a member keeps the role they have. Returns whether the user was added. Throws `quota_exceeded` when
+   * the space has as many members as it may.
+   */
   add(spaceId: SpaceId, userId: UserId, role: RoleName, now: number): boolean
   /**
    * Gives a member another role. With it, invites are withdrawn that would give back a right which the member
@@ -31,11 +39,17 @@ export interface Members extends Access {
   changeRole(spaceId: SpaceId, userId: UserId, role: Role, now: number): void
   /** Removes a member who leaves. Throws like `changeRole`. */
   remove(spaceId: SpaceId, userId: UserId): void
-  /** Removes a member, and withdraws every invite: a link would let them in again. Throws like `changeRole`. */
+  /**
+   * Removes a member, or an absent one, and withdraws every invite: a link would let them in again. Throws like
+   * `changeRole`.
+   */
   expel(spaceId: SpaceId, userId: UserId, now: number): void
 }
 
-export function createMembers(db: Database): Members {
+export function createMembers(
+  db: Database,
+  { removeAbsent, announce }: Pick<AccessLists, 'removeAbsent' | 'announce'>,
+): Members {
   const selectRole = prepareQuery(db, (q, given: { spaceId: SpaceId; userId: UserId }) =>
     q
       .selectFrom('members')
@@ -63,6 +77,7 @@ export function createMembers(db: Database): Members {
           user_id: given.userId,
           role: given.role,
           joined_at: given.now,
+          since: sql.lit<''>(''),
         })
         .onConflict((conflict) => conflict.columns(['space_id', 'user_id']).doNothing()),
   )
@@ -75,6 +90,19 @@ export function createMembers(db: Database): Members {
   )
   const deleteMember = prepareQuery(db, (q, given: { spaceId: SpaceId; userId: UserId }) =>
     q.deleteFrom('members').where('space_id', '=', given.spaceId).where('user_id', '=', given.userId),
+  )
+  const countMembers = prepareQuery(db, (q, given: { spaceId: SpaceId }) =>
+    q
+      .selectFrom('members')
+      .select((members) => members.fn.countAll<number>().as('count'))
+      .where('space_id', '=', given.spaceId),
+  )
+  const countAbsent = prepareQuery(db, (q, given: { spaceId: SpaceId }) =>
+    q
+      .selectFrom('non_members')
+      .select((members) => members.fn.countAll<number>().as('count'))
+      .where('space_id', '=', given.spaceId)
+      .where('role', 'is not', sql.lit(null)),
   )
   const selectOwner = prepareQuery(db, (q, given: { spaceId: SpaceId }) =>
     q
@@ -104,26 +132,39 @@ export function createMembers(db: Database): Members {
         .where('role', '=', given.role),
   )
 
-  function keepingAnOwner(spaceId: SpaceId, changed: number): void {
-    if (changed === 0) throw new SyncError('not_found', 'No such member')
-    if (selectOwner.get({ spaceId }) === undefined) {
+  /** Changes a member who has the role `before`. A space whose owners are absent has none to keep. */
+  function keepingAnOwner(spaceId: SpaceId, before: RoleName | undefined, change: () => unknown): void {
+    if (before === undefined) throw new SyncError('not_found', 'No such member')
+    change()
+    if (rightsOf(before).own && selectOwner.get({ spaceId }) === undefined) {
       throw new SyncError('forbidden', 'A space keeps at least one owner: make somebody else an owner first')
     }
   }
 
+  const add = db.transaction((spaceId: SpaceId, userId: UserId, role: RoleName, now: number) => {
+    if (insert.run({ spaceId, userId, role, now }).changes === 0) return false
+    const count = (countMembers.get({ spaceId })?.count ?? 0) + (countAbsent.get({ spaceId })?.count ?? 0)
+    if (count > limits.maxMembers) {
+      const message = `The space has ${limits.maxMembers} members, as many as it may have`
+      throw new SyncError('quota_exceeded', message, { retryAfterMs: fullRetryMs })
+    }
+    return true
+  })
   const changeRole = db.transaction((spaceId: SpaceId, userId: UserId, role: Role, now: number) => {
     const before = selectRole.get({ spaceId, userId })?.role
-    keepingAnOwner(spaceId, updateRole.run({ spaceId, userId, role }).changes)
+    keepingAnOwner(spaceId, before, () => updateRole.run({ spaceId, userId, role }))
     for (const invited of inviteRoleSchema.options) {
       if (!givesBack(rightsOf(invited), rightsOf(before), rightsOf(role))) continue
       withdrawInvitesAs.run({ spaceId, role: invited, now })
     }
   })
   const remove = db.transaction((spaceId: SpaceId, userId: UserId) =>
-    keepingAnOwner(spaceId, deleteMember.run({ spaceId, userId }).changes),
+    keepingAnOwner(spaceId, selectRole.get({ spaceId, userId })?.role, () =>
+      deleteMember.run({ spaceId, userId }),
+    ),
   )
   const expel = db.transaction((spaceId: SpaceId, userId: UserId, now: number) => {
-    keepingAnOwner(spaceId, deleteMember.run({ spaceId, userId }).changes)
+    if (!removeAbsent(spaceId, userId)) remove(spaceId, userId)
     withdrawInvites.run({ spaceId, now })
   })
 
@@ -133,10 +174,23 @@ export function createMembers(db: Database): Members {
       selectMembers
         .all({ spaceId })
         .map(({ role, joinedAt, id, email, name }) => ({ user: { id, email, name }, role, joinedAt })),
-    add: (spaceId, userId, role, now) => insert.run({ spaceId, userId, role, now }).changes > 0,
-    changeRole: (spaceId, userId, role, now) => changeRole.immediate(spaceId, userId, role, now),
-    remove: (spaceId, userId) => remove.immediate(spaceId, userId),
-    expel: (spaceId, userId, now) => expel.immediate(spaceId, userId, now),
+    add(spaceId, userId, role, now) {
+      const added = add.immediate(spaceId, userId, role, now)
+      announce()
+      return added
+    },
+    changeRole(spaceId, userId, role, now) {
+      changeRole.immediate(spaceId, userId, role, now)
+      announce()
+    },
+    remove(spaceId, userId) {
+      remove.immediate(spaceId, userId)
+      announce()
+    },
+    expel(spaceId, userId, now) {
+      expel.immediate(spaceId, userId, now)
+      announce()
+    },
   }
 }
 

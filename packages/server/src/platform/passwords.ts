@@ -13,10 +13,11 @@ export interface PasswordCost {
 }
 
 /**
- * Hashes at once, and hashes that may wait. Each takes 19 MiB and a core for tens of milliseconds, on the thread pool
- * of four that files and name look-ups use too. When the queue is full, a refusal is better than a longer wait.
+ * Hashes that run at once, and hashes that may wait. Each takes 19 MiB and a core for tens of milliseconds, on the thread
+ * pool of four that files and name look-ups use too. When the queue is full, a refusal is better than a longer wait.
+ * People whom the server knows do not wait behind strangers.
  */
-const maxAtOnce = 2
+const atOnce = { strangers: 2, known: 1 }
 const maxWaiting = 64
 
 export interface Passwords {
@@ -49,8 +50,8 @@ function formsOf(password: string): Set<string> {
   return new Set([normalForm(password), password, password.normalize('NFC'), password.normalize('NFD')])
 }
 
-export function createPasswords(cost: PasswordCost = owaspCost): Passwords {
-  const limit = pLimit(maxAtOnce)
+export function createPasswords(whose: keyof typeof atOnce, cost: PasswordCost = owaspCost): Passwords {
+  const limit = pLimit(atOnce[whose])
   let decoy: Promise<string> | undefined
 
   function limited<Result>(work: () => Promise<Result>): Promise<Result> {

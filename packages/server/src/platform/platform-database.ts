@@ -1,8 +1,26 @@
-import type { InviteId, RoleName, SpaceId, UserId } from '@t69/protocol'
+import type {
+  AccessId,
+  InviteId,
+  RegistrationId,
+  RoleName,
+  SpaceId,
+  SpaceIdentity,
+  UserId,
+} from '@t69/protocol'
+import type { ColumnType } from 'kysely'
 
 import { openDatabase, type OpenedDatabase } from '../sqlite/database-files.ts'
-import { migrate } from '../sqlite/migrate.ts'
+import { isAtVersion, migrate } from '../sqlite/migrate.ts'
+import type { AuditedAction } from './audit.ts'
 import { platformMigrations } from './platform-migrations.ts'
+
+/** What somebody may do with the server itself, rather than with a space. */
+export type ServerRole = 'admin' | 'member'
+
+/** Inserted empty: a trigger sets it. */
+type MadeByTrigger = ColumnType<AccessId, AccessId | '', AccessId>
+/** Inserted as null: SQLite counts. */
+type RowNumber = ColumnType<number, null, never>
 
 /** The tables of `platform.sqlite`: users, spaces, and who may enter them. Times are Unix milliseconds. */
 export interface PlatformTables {
@@ -14,6 +32,7 @@ export interface PlatformTables {
     /** Argon2id in its own notation, parameters and salt included. */
     password_hash: string
     created_at: number
+    role: ServerRole
   }
   sessions: {
     id: string
@@ -40,12 +59,40 @@ export interface PlatformTables {
     created_at: number
     /** 1 once the space has had a file. */
     has_log: number
+    identity: SpaceIdentity
+    /** Null for a space that no device named. */
+    registration: RegistrationId | null
+    /** Names the present state of the access list. Changed by triggers, and by merging lists. */
+    access_id: MadeByTrigger
+    /** The history of the accounts in which the log was asked for its members; empty for none: see `AccountsHistory`. */
+    asked_in: string
   }
   members: {
     space_id: SpaceId
     user_id: UserId
     role: RoleName
     joined_at: number
+    /** The access id with which the entry became as it is. Set by a trigger where an insert leaves it empty. */
+    since: MadeByTrigger
+  }
+  /** Entries of access lists for users who are not in `members`. Triggers add those who were removed. */
+  non_members: {
+    nr: RowNumber
+    space_id: SpaceId
+    user_id: UserId
+    /** Null for a removed member; the role of an absent one, whose account this server does not have. */
+    role: RoleName | null
+    /** Empty, like the name, for a removed member. */
+    email: string
+    name: string
+    joined_at: number
+    since: AccessId
+  }
+  /** Every access id that a space ever had here, or in a list that was merged. */
+  access_ids: {
+    nr: RowNumber
+    space_id: SpaceId
+    access_id: AccessId
   }
   invites: {
     /** SHA-256, hex. */
@@ -60,10 +107,52 @@ export interface PlatformTables {
     /** How many people joined by it. */
     uses: number
   }
-  /** Deleted spaces whose file is not removed yet, so that a crash in between loses none of them. */
+  /** Ids of deleted accounts, kept for ever: no seal brings one back. A trigger adds those that an operator deletes. */
+  user_deletions: {
+    user_id: UserId
+    /** See `AddressNotes`. Null for an account that was deleted by hand, or by a version before such notes. */
+    address_note: string | null
+  }
+  /** Deleted spaces, kept for ever: an id is not given out again. */
   space_deletions: {
     space_id: SpaceId
     deleted_at: number
+    /** 0 until the file is removed, so that a crash in between loses none of them. */
+    file_removed: number
+  }
+  /** One row: the newest time that the server knows, for the next start. */
+  server_clock: {
+    id: number
+    time: number
+  }
+  /** One row: the name of the history of the accounts. */
+  accounts_history: {
+    id: number
+    name: string
+  }
+  /** SQLite's own: the highest number that a table ever gave to a row. */
+  sqlite_sequence: {
+    name: string
+    seq: number
+  }
+  /** What people and the operator did: see `Audit`. */
+  audit: {
+    nr: RowNumber
+    at: number
+    actor_id: UserId | null
+    action: AuditedAction
+    user_id: UserId | null
+    space_id: SpaceId | null
+    address: string | null
+  }
+  /** Invites to the server: whoever has the token may sign up once. */
+  server_invites: {
+    /** SHA-256, hex. */
+    token_hash: string
+    created_at: number
+    expires_at: number
+    /** When somebody signed up with it; null until then. */
+    used_at: number | null
   }
 }
 
@@ -80,4 +169,14 @@ export function openPlatformDatabase(path: string, synchronous: 'full' | 'normal
     db.pragma('secure_delete = ON')
     migrate(db, platformMigrations)
   })
+}
+
+/** Whether the database has the newest schema. Changes nothing. Throws what better-sqlite3 throws. */
+export function isOfThisVersion(path: string): boolean {
+  const { db, files } = openDatabase(path, () => {}, { readonly: true })
+  try {
+    return isAtVersion(db, platformMigrations)
+  } finally {
+    files.close()
+  }
 }

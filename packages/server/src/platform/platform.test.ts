@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -10,7 +19,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { NewerSchemaError } from '../sqlite/migrate.ts'
 import { cheapPasswords } from '../testing/http-harness.ts'
 import { DataDirLockedError, lockDataDir } from './data-dir-lock.ts'
-import { DamagedPlatformError } from './mend-platform.ts'
+import { markEnd } from './end-mark.ts'
+import { DamagedPlatformError, mendPlatform } from './mend-platform.ts'
 import { createPasswords } from './passwords.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { openPlatform, type Platform } from './platform.ts'
@@ -30,12 +40,19 @@ describe('the platform database', () => {
     const tables = db.prepare<[], { name: string; strict: number }>('pragma table_list').all()
     const own = tables.filter(({ name }) => !name.startsWith('sqlite_'))
     expect(own.map(({ name }) => name).toSorted()).toEqual([
+      'access_ids',
+      'accounts_history',
+      'audit',
       'invites',
       'members',
+      'non_members',
       'refresh_tokens',
+      'server_clock',
+      'server_invites',
       'sessions',
       'space_deletions',
       'spaces',
+      'user_deletions',
       'users',
     ])
     expect(own.every(({ strict }) => strict === 1)).toBe(true)
@@ -154,6 +171,41 @@ describe('the platform database', () => {
     expect(readFileSync(path)).toEqual(bytes)
   })
 
+  it('is read as a whole at a start only if it was not closed in order, or is another file since', () => {
+    const path = join(dataDir, 'platform.sqlite')
+    const mark = `${path}.closed`
+    const open = () => openPlatform({ dataDir, synchronous: 'normal', refreshTokenTtlMs: 1000 })
+    const platform = open()
+    for (let index = 0; index < 400; index++) {
+      const id = `${index}`.padStart(32, '0') as never
+      platform.users.add({ id, email: `${index}@example.org`, name: 'x'.repeat(200), passwordHash: 'x' }, 1)
+    }
+    expect(existsSync(mark)).toBe(false)
+    platform.close()
+    const bytes = readFileSync(path)
+    writeFileSync(path, bytes.fill(0xff, bytes.length - 4_096 * 8, bytes.length - 4_096 * 4))
+    expect(open).toThrow(DamagedPlatformError)
+    // As if the disk had damaged it without a trace.
+    markEnd(path)
+    expect(mendPlatform(path, 1)).toBeUndefined()
+    writeFileSync(`${path}-wal`, 'left by a crash')
+    expect(() => mendPlatform(path, 1)).toThrow(DamagedPlatformError)
+    rmSync(`${path}-wal`)
+    copyFileSync(path, `${path}.restored`)
+    renameSync(`${path}.restored`, path)
+    expect(() => mendPlatform(path, 1)).toThrow(DamagedPlatformError)
+  })
+
+  it('is not marked as closed in order by a server that has lost the directory', () => {
+    const path = join(dataDir, 'platform.sqlite')
+    const first = openPlatform({ dataDir, refreshTokenTtlMs: 1000 })
+    rmSync(join(dataDir, 'server.lock'))
+    const taken = lockDataDir(dataDir, 0)
+    first.close()
+    expect(existsSync(`${path}.closed`)).toBe(false)
+    taken.release()
+  })
+
   it('is refused and not changed when a newer program wrote it', () => {
     const path = join(dataDir, 'platform.sqlite')
     const newer = new Sqlite(path)
@@ -163,7 +215,7 @@ describe('the platform database', () => {
     expect(() => openPlatform({ dataDir, refreshTokenTtlMs: 1 })).toThrow(NewerSchemaError)
     expect(statSync(path).size).toBe(before)
     // The refused open has released the directory.
-    lockDataDir(dataDir, 0)()
+    lockDataDir(dataDir, 0).release()
   })
 })
 
@@ -172,7 +224,21 @@ describe('the data directory', () => {
     const first = openPlatform({ dataDir, refreshTokenTtlMs: 1 })
     expect(() => lockDataDir(dataDir, 0)).toThrow(DataDirLockedError)
     first.close()
-    lockDataDir(dataDir, 0)()
+    lockDataDir(dataDir, 0).release()
+  })
+
+  it('is locked again when its lock file is removed, and lost to whoever was faster', () => {
+    const path = join(dataDir, 'server.lock')
+    const first = openPlatform({ dataDir, refreshTokenTtlMs: 1 })
+    rmSync(path)
+    first.checkPlace()
+    expect(() => lockDataDir(dataDir, 0)).toThrow(DataDirLockedError)
+    rmSync(path)
+    const second = lockDataDir(dataDir, 0)
+    expect(() => first.checkPlace()).toThrow(DataDirLockedError)
+    second.release()
+    first.checkPlace()
+    first.close()
   })
 })
 
@@ -258,9 +324,78 @@ describe('a session whose database was restored from a backup', () => {
   })
 })
 
+describe('a session that goes on for years', () => {
+  const userId = 'a'.repeat(32) as never
+  const path = () => join(dataDir, 'platform.sqlite')
+  const rows = () => {
+    const shell = new Sqlite(path(), { readonly: true })
+    const counted = shell.prepare<[], { count: number }>('SELECT count(*) AS count FROM refresh_tokens').get()
+    shell.close()
+    return counted?.count
+  }
+  function started() {
+    const platform = openPlatform({ dataDir, synchronous: 'normal', refreshTokenTtlMs: 1e9 })
+    platform.users.add({ id: userId, email: 'a@example.org', name: 'A', passwordHash: 'x' }, 1)
+    let { refreshToken } = platform.sessions.start(userId, 1)
+    const renew = (now: number) => {
+      const issued = platform.sessions.refresh(refreshToken, now)
+      if (issued === undefined || 'ended' in issued) throw new Error('it ended')
+      ;({ refreshToken } = issued)
+    }
+    return { platform, renew, token: () => refreshToken }
+  }
+
+  it('keeps the rows of two generations, and is ended by a token of any earlier one', () => {
+    const { platform, renew, token } = started()
+    const stolen = token()
+    for (let now = 2; now < 1_100; now++) renew(now)
+    expect(rows()).toBe(2)
+    expect(platform.sessions.refresh(stolen, 2_000)).toHaveProperty('ended')
+    expect(platform.sessions.refresh(token(), 2_000)).toBeUndefined()
+    expect(rows()).toBe(0)
+    platform.close()
+  })
+
+  it('loses the rows that an earlier version left, some at each refresh and at each tidying', () => {
+    const { platform, renew } = started()
+    const shell = new Sqlite(path())
+    for (let now = 2; now < 12; now++) renew(now)
+    const leaveRows = () =>
+      shell.exec(`INSERT INTO refresh_tokens (token_hash, session_id, generation)
+      WITH RECURSIVE old (nr) AS (VALUES (1) UNION ALL SELECT nr + 1 FROM old WHERE nr < 250)
+      SELECT 'old ' || nr, id, 5 FROM old, sessions`)
+    leaveRows()
+    const left = [12, 13, 14].map((now) => {
+      renew(now)
+      return rows()
+    })
+    expect(left).toEqual([253 - 100, 154 - 100, 2])
+    leaveRows()
+    platform.tidy(15)
+    expect(rows()).toBe(2)
+    renew(16)
+    shell.close()
+    platform.close()
+  })
+
+  it('goes on after the secret was changed, with its last token and the one before', () => {
+    const { platform, renew, token } = started()
+    for (let now = 2; now < 5; now++) renew(now)
+    const before = token()
+    renew(5)
+    platform.close()
+    rmSync(join(dataDir, 'signing-secret'))
+    const again = openPlatform({ dataDir, refreshTokenTtlMs: 1e9 })
+    // The answer to the last refresh was lost.
+    expect(again.sessions.refresh(before, 6)).toMatchObject({ userId })
+    expect(again.sessions.refresh(token(), 6)).toMatchObject({ userId })
+    again.close()
+  })
+})
+
 describe('passwords', () => {
   it('match their own hash and no other', async () => {
-    const passwords = createPasswords(cheapPasswords)
+    const passwords = createPasswords('strangers', cheapPasswords)
     const hash = await passwords.hash('correct horse')
     expect(hash).toMatch(/^\$argon2id\$v=19\$m=8,t=1,p=1\$/)
     expect(await passwords.verify(hash, 'correct horse')).toEqual({ isOutdated: false })
@@ -277,7 +412,7 @@ describe('passwords', () => {
     ['a space that NFKC leaves alone', 'correct\u1680horse', 'correct horse'],
     ['Hangul as syllables or as letters', '비밀번호', '비밀번호'.normalize('NFD')],
   ])('match however a keyboard writes them: %s', async (_what, one, other) => {
-    const passwords = createPasswords(cheapPasswords)
+    const passwords = createPasswords('strangers', cheapPasswords)
     for (const [first, second] of [
       [one, other],
       [other, one],
@@ -290,7 +425,7 @@ describe('passwords', () => {
   })
 
   it('match a hash of either form of é, made before passwords had a normal form', async () => {
-    const passwords = createPasswords(cheapPasswords)
+    const passwords = createPasswords('strangers', cheapPasswords)
     const [one, two] = ['ﬁancée'.normalize('NFC'), 'ﬁancée'.normalize('NFD')]
     for (const [old, typed] of [
       [one, two],
@@ -302,18 +437,18 @@ describe('passwords', () => {
   })
 
   it('tell letter case, accents and trailing spaces apart', async () => {
-    const passwords = createPasswords(cheapPasswords)
+    const passwords = createPasswords('strangers', cheapPasswords)
     const kept = await passwords.hash('Straße café ')
     for (const other of ['straße café ', 'Strasse café ', 'Straße cafe ', 'Straße café'])
       expect(await passwords.verify(kept, other), other).toBeUndefined()
   })
 
   it('are hashed at the cost that OWASP recommends', async () => {
-    expect(await createPasswords().hash('x')).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+    expect(await createPasswords('known').hash('x')).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
   })
 
   it('refuse to queue without bound', async () => {
-    const passwords = createPasswords(cheapPasswords)
+    const passwords = createPasswords('strangers', cheapPasswords)
     const all = await Promise.allSettled(Array.from({ length: 100 }, () => passwords.hash('x')))
     const refused = all.filter((result) => result.status === 'rejected')
     expect(refused.length).toBeGreaterThan(0)

@@ -3,17 +3,29 @@ import { join } from 'node:path'
 
 import type { SpacePayers } from '../ports/space-payers.ts'
 import { StorageFailure } from '../sqlite/storage-failure.ts'
+import { createAccessLists, type AccessLists } from './access-lists.ts'
+import { createAccountsHistory } from './accounts-history.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
+import { createAddressNotes } from './address-notes.ts'
+import { type Audit, createAudit } from './audit.ts'
 import { lockDataDir } from './data-dir-lock.ts'
+import { createDirectory, type Directory } from './directory.ts'
+import { markEnd, removeEndMark } from './end-mark.ts'
 import { createInvites, type Invites } from './invites.ts'
 import { checkForLostAccounts } from './lost-accounts.ts'
 import { createMembers, type Members } from './members.ts'
 import { mendPlatform } from './mend-platform.ts'
+import { createPlatformCounts, type PlatformCounts } from './platform-counts.ts'
 import { openPlatformDatabase } from './platform-database.ts'
+import { createRegistration, type Registration } from './registration.ts'
+import { createReturningAccounts, type ReturningAccounts } from './returning-accounts.ts'
+import { createSeals, type Seals } from './seals.ts'
+import { createServerInvites, type ServerInvites } from './server-invites.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { readOrMakeSigningSecret } from './signing-secret.ts'
 import { createSpacePayers } from './space-payers.ts'
 import { createSpaceRecords, type SpaceRecords } from './space-records.ts'
+import { createStoredTimes, type StoredTimes } from './stored-times.ts'
 import { createUsers, type Users } from './users.ts'
 
 /** Users, their sessions, and who may enter which space: everything that is not a space's content. */
@@ -24,20 +36,31 @@ export interface Platform {
   readonly users: Users
   readonly sessions: Sessions
   readonly accounts: Accounts
+  readonly accessLists: AccessLists
+  readonly seals: Seals
   readonly spaceRecords: SpaceRecords
   readonly spacePayers: SpacePayers
   readonly members: Members
   readonly invites: Invites
+  readonly serverInvites: ServerInvites
+  readonly registration: Registration
+  readonly returningAccounts: ReturningAccounts
+  readonly storedTimes: StoredTimes
+  readonly audit: Audit
+  readonly directory: Directory
+  /** How many rows there are. `now` says which are over. */
+  counts(now: number): PlatformCounts
   /** Whether another process has written to the database since the last call: an operator, by hand. */
   changedByOthers(): boolean
   /**
    * Throws `StorageFailure` when the database was replaced, moved or removed. Writes since then are lost to anyone who
-   * opens it next, and this process cannot switch to another one.
+   * opens it next, and this process cannot switch to another one. Throws `DataDirLockedError` when another server has
+   * taken the directory meanwhile.
    */
   checkPlace(): void
   /** Commits a write that changes nothing. Throws when the database cannot be written. */
   checkWritable(): void
-  /** Removes expired sessions and invites. */
+  /** Removes expired sessions and invites, and old entries of the audit table. */
   tidy(now: number): void
   close(): void
 }
@@ -49,7 +72,7 @@ export interface PlatformOptions {
   readonly refreshTokenTtlMs: number
   /** Signs tokens. Default: a secret that is made once and kept in the directory. Throws `SigningSecretError`. */
   readonly signingSecret?: string | undefined
-  /** Unix milliseconds, for the names of files that are set aside. */
+  /** Unix milliseconds by the machine's clock, for the names of files that are set aside. */
   readonly now?: () => number
 }
 
@@ -58,20 +81,43 @@ export function openPlatform(options: PlatformOptions): Platform {
   const { dataDir, synchronous, refreshTokenTtlMs, now = Date.now } = options
   // Nobody else on the machine may read it.
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const unlock = lockDataDir(dataDir)
+  const lock = lockDataDir(dataDir)
   try {
     const path = join(dataDir, 'platform.sqlite')
     checkForLostAccounts(dataDir, path)
     const setAside = mendPlatform(path, now())
+    removeEndMark(path)
     const { db, files } = openPlatformDatabase(path, synchronous)
-    const members = createMembers(db)
     const signingSecret = options.signingSecret ?? readOrMakeSigningSecret(dataDir)
+    const seals = createSeals(signingSecret)
+    const history = createAccountsHistory(db, dataDir)
+    const accessLists = createAccessLists(db, { seals, history, now })
+    const members = createMembers(db, accessLists)
     const sessions = createSessions(db, { refreshTokenTtlMs, signingSecret })
-    const invites = createInvites(db, members)
-    const users = createUsers(db)
-    const spaceRecords = createSpaceRecords(db)
+    const invites = createInvites(db, members, accessLists)
+    const users = createUsers(db, createAddressNotes(signingSecret))
+    const serverInvites = createServerInvites(db)
+    const audit = createAudit(db)
+    const spaceRecords = createSpaceRecords(db, { accessLists, history })
+    const accounts = createAccounts(db, { users, sessions, spaceRecords, accessLists })
     const versionOf = () => db.pragma('data_version', { simple: true })
     let version = versionOf()
+    const checkPlace = (): void => {
+      lock.check()
+      try {
+        files.checkPlace()
+      } catch (error) {
+        throw error instanceof Error ? new StorageFailure(path, error) : error
+      }
+    }
+    const isInPlace = (): boolean => {
+      try {
+        checkPlace()
+        return true
+      } catch {
+        return false
+      }
+    }
     const touch = db.transaction(() =>
       db.pragma(`user_version = ${Number(db.pragma('user_version', { simple: true }))}`),
     )
@@ -80,35 +126,42 @@ export function openPlatform(options: PlatformOptions): Platform {
       setAside,
       users,
       sessions,
-      accounts: createAccounts(db, { users, sessions, spaceRecords }),
+      accounts,
+      accessLists,
+      seals,
       spaceRecords,
       spacePayers: createSpacePayers(db),
       members,
       invites,
+      serverInvites,
+      returningAccounts: createReturningAccounts({ users, seals }),
+      registration: createRegistration(db, { users, accounts, invites, serverInvites }),
+      audit,
+      directory: createDirectory(db),
+      counts: createPlatformCounts(db),
+      storedTimes: createStoredTimes(db, { refreshTokenTtlMs }),
       changedByOthers() {
         const before = version
         version = versionOf()
         return version !== before
       },
-      checkPlace: () => {
-        try {
-          files.checkPlace()
-        } catch (error) {
-          throw error instanceof Error ? new StorageFailure(path, error) : error
-        }
-      },
+      checkPlace,
       checkWritable: () => void touch.immediate(),
       tidy(now) {
         sessions.removeExpired(now)
         invites.removeExpired(now)
+        serverInvites.removeExpired(now)
+        audit.removeOld(now)
       },
       close() {
+        const isOurs = db.open && isInPlace()
         files.close()
-        unlock()
+        if (isOurs) markEnd(path)
+        lock.release()
       },
     }
   } catch (error) {
-    unlock()
+    lock.release()
     throw error
   }
 }

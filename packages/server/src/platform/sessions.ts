@@ -2,6 +2,7 @@ import { randomHexId, type UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
+import { isUnwritable } from '../sqlite/storage-failure.ts'
 import { hashOpaqueToken } from './opaque-token.ts'
 import { prepareQuery } from './prepare-query.ts'
 import { createRefreshTokens } from './refresh-tokens.ts'
@@ -22,8 +23,16 @@ import { createRefreshTokens } from './refresh-tokens.ts'
  */
 export const refreshGraceMs = 30_000
 
-/** Generations whose tokens are recognised as reused. Older tokens are only unknown. */
-const rememberedGenerations = 1000
+/**
+ * Generations of a session whose tokens keep their rows. A token of any generation says its own, signed. A row is needed
+ * only for one that another secret signed, and of those only the newest two are still good (docs/decisions/0067).
+ */
+const storedGenerations = 2
+
+/** Rows that one refresh removes at most: a session of an earlier version may have a thousand. */
+const forgottenAtOnce = 100
+/** The same for one tidying, which nobody waits for but everybody meanwhile: some tens of ms. */
+const tidiedAtOnce = 10_000
 
 export type RefreshVerdict = 'current' | 'ahead' | 'grace' | 'reused'
 
@@ -47,18 +56,27 @@ export interface IssuedRefresh {
 export interface Sessions {
   start(userId: UserId, now: number): IssuedRefresh
   /**
-   * Exchanges a refresh token, and postpones the session's end. `ended` names a session that was ended because the
+   * Exchanges a refresh token, and postpones the session's end. While nothing can be written, the session goes on as it is:
+   * the token that is in use stays so. `ended` names a session that was ended because the
    * token was reused: its sockets must end too. Undefined for a token that is unknown or too old.
    */
-  refresh(refreshToken: string, now: number): IssuedRefresh | { readonly ended: string } | undefined
+  refresh(
+    refreshToken: string,
+    now: number,
+  ): IssuedRefresh | { readonly ended: string; readonly owner: UserId } | undefined
   /** The user of a session that has not ended. */
   userOf(sessionId: string, now: number): UserId | undefined
   /** The session that a refresh token would renew. */
   idByToken(refreshToken: string, now: number): string | undefined
+  /** Whether this server issued the token, also for a session that has ended. */
+  hasIssued(refreshToken: string): boolean
   /** Ends a session. Repeating it is harmless. */
   end(sessionId: string): void
   /** Ends all of a user's sessions and returns which. */
   endAll(userId: UserId): string[]
+  /** Ends all sessions of everybody. Returns how many of how many users. */
+  endEverybodys(): { readonly users: number; readonly ended: number }
+  /** Removes sessions that have ended, and of the others some of the rows of tokens that are too old to be renewed. */
   removeExpired(now: number): void
 }
 
@@ -124,8 +142,24 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
   const forgetTokens = prepareQuery(db, (q, given: { sessionId: string; before: number }) =>
     q
       .deleteFrom('refresh_tokens')
-      .where('session_id', '=', given.sessionId)
-      .where('generation', '<', given.before),
+      .where('token_hash', 'in', (old) =>
+        old
+          .selectFrom('refresh_tokens')
+          .select('token_hash')
+          .where('session_id', '=', given.sessionId)
+          .where('generation', '<', given.before)
+          .limit(sql.lit(forgottenAtOnce)),
+      ),
+  )
+  const tidyTokens = prepareQuery(db, (q, _given: object) =>
+    q.deleteFrom('refresh_tokens').where('token_hash', 'in', (old) =>
+      old
+        .selectFrom('refresh_tokens')
+        .innerJoin('sessions', 'sessions.id', 'refresh_tokens.session_id')
+        .select('token_hash')
+        .where(sql<boolean>`refresh_tokens.generation <= sessions.generation - ${sql.lit(storedGenerations)}`)
+        .limit(sql.lit(tidiedAtOnce)),
+    ),
   )
   const selectLive = prepareQuery(db, (q, given: { id: string; now: number }) =>
     q
@@ -139,6 +173,15 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
   )
   const deleteOne = prepareQuery(db, (q, given: { id: string }) =>
     q.deleteFrom('sessions').where('id', '=', given.id),
+  )
+  const deleteAll = prepareQuery(db, (q, _given: object) => q.deleteFrom('sessions'))
+  const countAll = prepareQuery(db, (q, _given: object) =>
+    q
+      .selectFrom('sessions')
+      .select((of) => [
+        of.fn.countAll<number>().as('ended'),
+        of.fn.count<number>('user_id').distinct().as('users'),
+      ]),
   )
   const deleteExpired = prepareQuery(db, (q, given: { now: number }) =>
     q.deleteFrom('sessions').where('expires_at', '<=', given.now),
@@ -182,14 +225,27 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
         const next = tokenGeneration + 1
         const expiresAt = now + options.refreshTokenTtlMs
         rotate.run({ id: sessionId, generation: next, now, by, expiresAt })
-        forgetTokens.run({ sessionId, before: next - rememberedGenerations })
+        forgetTokens.run({ sessionId, before: next + 1 - storedGenerations })
         return issue(sessionId, userId, next)
       }
       case 'reused':
         deleteOne.run({ id: sessionId })
-        return { ended: sessionId }
+        return { ended: sessionId, owner: userId }
     }
   })
+
+  /**
+   * People go on reading while the disk is full: no generation begins, and the token stays the one in use. One that is only
+   * repeated would be too old by the next time. Its session gives a sibling instead, which needs no row: it is signed.
+   * Undefined for a reused token, whose session cannot be ended now.
+   */
+  function refreshUnwritten(token: string, now: number): IssuedRefresh | undefined {
+    const found = find(token, now)
+    if (found === undefined || found.verdict === 'reused') return undefined
+    const { sessionId, userId, generation, verdict } = found
+    const refreshToken = verdict === 'grace' ? refreshTokens.issue({ sessionId, generation }) : token
+    return { sessionId, userId, refreshToken }
+  }
 
   const endAll = db.transaction((userId: UserId): string[] => {
     const ids = selectOfUser.all({ userId }).map((session) => session.id)
@@ -197,16 +253,37 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
     return ids
   })
 
+  const endEverybodys = db.transaction(() => {
+    const counted = countAll.get({}) ?? { users: 0, ended: 0 }
+    deleteAll.run({})
+    return counted
+  })
+
   return {
+    endEverybodys: () => endEverybodys.immediate(),
     start: (userId, now) => start.immediate(userId, now),
-    refresh: (token, now) => refresh.immediate(token, now),
+    refresh(token, now) {
+      try {
+        return refresh.immediate(token, now)
+      } catch (error) {
+        const unwritten = isUnwritable(error) ? refreshUnwritten(token, now) : undefined
+        if (unwritten === undefined) throw error
+        return unwritten
+      }
+    },
     userOf: (id, now) => selectLive.get({ id, now })?.userId,
     idByToken(token, now) {
       const found = find(token, now)
       return found === undefined || found.verdict === 'reused' ? undefined : found.sessionId
     },
+    hasIssued: (token) =>
+      refreshTokens.read(token) !== undefined ||
+      selectByToken.get({ hash: hashOpaqueToken(token) }) !== undefined,
     end: (id) => void deleteOne.run({ id }),
     endAll: (userId) => endAll.immediate(userId),
-    removeExpired: (now) => void deleteExpired.run({ now }),
+    removeExpired(now) {
+      deleteExpired.run({ now })
+      tidyTokens.run({})
+    },
   }
 }

@@ -4,38 +4,33 @@ import type { Logger } from '../ports/logger.ts'
 import type { SpaceRecords } from './space-records.ts'
 
 export interface SpaceDeletion {
-  /** Deletes a space. Nobody can enter it once this returns; a file that cannot be removed now is removed later. */
-  delete(spaceId: SpaceId, now: number): void
+  /**
+   * Deletes a space. Nobody can enter it once this returns; its file is removed when it resolves. A file that cannot be
+   * removed now is removed later. Never rejects, like the others.
+   */
+  delete(spaceId: SpaceId, now: number): Promise<void>
   /** Does the rest of a deletion, for a space whose records are removed already. */
-  clear(spaceId: SpaceId): void
-  /** Finishes the deletion of a space if it was interrupted. Throws when the file cannot be removed. */
-  finish(spaceId: SpaceId): void
+  clear(spaceId: SpaceId): Promise<void>
   /** Finishes every interrupted deletion, at the server's start. */
-  finishAll(): void
+  finishAll(): Promise<void>
 }
 
 /**
  * Deletes in an order that a crash cannot harm: first the row, with a note of the file, then the sockets, then the
- * file, then the note. While the note is there the id cannot be registered again, or its new owner would read the
- * old content.
+ * file. The note stays for ever: the id cannot be registered again.
  */
 export function createSpaceDeletion(deps: {
   readonly records: SpaceRecords
   readonly closeSockets: (spaceId: SpaceId) => void
-  readonly removeFile: (spaceId: SpaceId) => void
+  readonly removeFile: (spaceId: SpaceId) => Promise<void>
   readonly logger: Logger
 }): SpaceDeletion {
   const { records, closeSockets, removeFile, logger } = deps
 
-  function finish(spaceId: SpaceId): void {
-    if (!records.isPendingDeletion(spaceId)) return
-    removeFile(spaceId)
-    records.fileRemoved(spaceId)
-  }
-
-  function tryToFinish(spaceId: SpaceId): void {
+  async function tryToFinish(spaceId: SpaceId): Promise<void> {
     try {
-      finish(spaceId)
+      await removeFile(spaceId)
+      records.fileRemoved(spaceId)
     } catch (error) {
       logger.error(
         { err: error, spaceId },
@@ -44,20 +39,19 @@ export function createSpaceDeletion(deps: {
     }
   }
 
-  function clear(spaceId: SpaceId): void {
+  async function clear(spaceId: SpaceId): Promise<void> {
     closeSockets(spaceId)
-    tryToFinish(spaceId)
+    await tryToFinish(spaceId)
   }
 
   return {
-    finish,
     clear,
-    delete(spaceId, now) {
+    async delete(spaceId, now) {
       records.remove(spaceId, now)
-      clear(spaceId)
+      await clear(spaceId)
     },
-    finishAll() {
-      for (const spaceId of records.pendingDeletions()) tryToFinish(spaceId)
+    async finishAll() {
+      for (const spaceId of records.pendingDeletions()) await tryToFinish(spaceId)
     },
   }
 }

@@ -2,6 +2,7 @@ import { SyncError, userIdSchema, type User } from '@t69/protocol'
 import { z } from 'zod'
 
 import type { Tokens } from '../ports/tokens.ts'
+import { maxSkewMs, type ServerClock } from './server-clock.ts'
 import type { Sessions } from './sessions.ts'
 
 /** Access tokens: short-lived and signed, so that checking one needs no password. */
@@ -21,6 +22,7 @@ const claimsSchema = z.object({
   sid: z.string(),
   name: z.string(),
   /** Unix seconds. */
+  iat: z.int(),
   exp: z.int(),
 })
 
@@ -28,28 +30,30 @@ export interface AccessTokensOptions {
   readonly jwt: JwtSigner
   readonly sessions: Pick<Sessions, 'userOf'>
   readonly accessTokenTtlMs: number
-  /** Unix milliseconds. */
-  readonly now: () => number
+  readonly clock: Pick<ServerClock, 'now' | 'latest'>
 }
 
 export function createAccessTokens({
   jwt,
   sessions,
   accessTokenTtlMs,
-  now,
+  clock,
 }: AccessTokensOptions): AccessTokens {
   return {
     issue(user, sessionId) {
-      const issuedAt = now()
+      const issuedAt = clock.now()
       const exp = Math.ceil((issuedAt + accessTokenTtlMs) / 1000)
-      const claims = { sub: user.id, sid: sessionId, name: user.name, exp }
+      // A token that was made while the machine's clock was ahead ends when the clock is right again.
+      const iat = Math.floor(clock.latest() / 1000)
+      const claims = { sub: user.id, sid: sessionId, name: user.name, iat, exp }
       const accessToken = jwt.sign(claims, { clockTimestamp: issuedAt })
       return { accessToken, expiresInMs: exp * 1000 - issuedAt }
     },
     verify(token) {
       const claims = claimsSchema.safeParse(claimsOf(token))
+      if (claims.success && claims.data.iat * 1000 > clock.latest() + maxSkewMs) throw invalidToken()
       // When a session ends, its access tokens end with it, however new they are.
-      if (!claims.success || sessions.userOf(claims.data.sid, now()) !== claims.data.sub) {
+      if (!claims.success || sessions.userOf(claims.data.sid, clock.now()) !== claims.data.sub) {
         throw new SyncError('unauthenticated', 'The session has ended: sign in again')
       }
       const { sub, sid, name, exp } = claims.data
@@ -59,9 +63,13 @@ export function createAccessTokens({
 
   function claimsOf(token: string): object {
     try {
-      return jwt.verify(token, { clockTimestamp: now() })
+      return jwt.verify(token, { clockTimestamp: clock.now() })
     } catch {
-      throw new SyncError('unauthenticated', 'The access token is invalid or expired: renew it')
+      throw invalidToken()
     }
   }
+}
+
+function invalidToken(): SyncError {
+  return new SyncError('unauthenticated', 'The access token is invalid or expired: renew it')
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '../ports/logger.ts'
 import type { ServerRuntime } from '../ports/server-runtime.ts'
 import { StorageFailure } from '../sqlite/storage-failure.ts'
+import { DataDirLockedError } from './data-dir-lock.ts'
 import type { Platform } from './platform.ts'
 
 /** How often the database is checked, in ms. */
@@ -9,8 +10,8 @@ const intervalMs = 1_000
 export interface OtherWriters {
   /** Another process has written to the database. */
   readonly wrote: () => void
-  /** The database was replaced, moved or removed. It is not checked any more. */
-  readonly displaced: (error: StorageFailure) => void
+  /** The database was replaced, moved or removed, or the directory is another server's. It is not checked any more. */
+  readonly displaced: (error: StorageFailure | DataDirLockedError) => void
 }
 
 /**
@@ -34,7 +35,7 @@ export function watchOtherWriters(
       platform.checkPlace()
       if (platform.changedByOthers()) wrote()
     } catch (error) {
-      if (error instanceof StorageFailure) return displaced(error)
+      if (error instanceof StorageFailure || error instanceof DataDirLockedError) return displaced(error)
       logger.error({ err: error }, 'the platform database cannot be read')
     }
     cancel = runtime.setTimer(look, intervalMs)

@@ -1,7 +1,9 @@
-import { type ErrorBody, type RequestName, SyncError } from '@t69/protocol'
+import { type ErrorBody, type RequestName, spaceIdSchema, SyncError } from '@t69/protocol'
+import { z } from 'zod'
 
 import type { Logger } from '../ports/logger.ts'
 import type { Metrics } from '../ports/metrics.ts'
+import { refusalDetails } from '../ports/refusal-details.ts'
 import type { Faults } from './faults.ts'
 import type { GatewayConnection } from './gateway-connection.ts'
 import { isSlow } from './is-slow.ts'
@@ -10,7 +12,7 @@ import type { RequestHandlers } from './request-handlers.ts'
 import type { RequestsUnderWay } from './requests-under-way.ts'
 import type { SignalHandlers } from './signal-handlers.ts'
 import type { SocketRates } from './socket-rates.ts'
-import type { UserConnection } from './user-connection.ts'
+import { type UserConnection, whose } from './user-connection.ts'
 
 export interface AnswerEventsOptions {
   readonly handlers: RequestHandlers
@@ -48,20 +50,35 @@ export function answerEvents(
     if (retryAfterMs > 0) throw new SyncError('rate_limited', 'too many requests', { retryAfterMs })
   }
 
+  function logRefusal(event: RequestName, payload: unknown, error: ErrorBody): void {
+    metrics.refused(event, error.code)
+    if (!rates.admitLine()) return
+    const { spaceId } = ofSpaceSchema.safeParse(payload).data ?? {}
+    const details = { ...whose(connection), ...(spaceId && { spaceId }), event, ...refusalDetails(error) }
+    logger.info(details, 'refused')
+  }
+
+  /** What was asked before may be answered when far too much waits already. */
+  function answer<Reply>(ack: (reply: Reply) => void, reply: Reply): void {
+    if (isLive() && isSlow(connection, 2 * maxBacklogBytes)) end(readFirst)
+    else ack(reply)
+  }
+
   return {
     request: (name, payload, ack) => {
       const finish = underWay.begin()
+      const acked = metrics.asked(name)
       let isSettled = false
       const settle: typeof ack = (reply) => {
         if (isSettled) return
         isSettled = true
-        faults.contain(name, () => ack(reply))
+        acked()
+        if (!reply.ok) logRefusal(name, payload, reply.error)
+        faults.contain(name, () => answer(ack, reply))
         finish()
       }
       const refuse = (error: unknown): void => {
-        const body = faults.bodyOf(error, name)
-        metrics.refused(name, body.code)
-        settle({ ok: false, error: body })
+        settle({ ok: false, error: faults.bodyOf(error, name) })
       }
       try {
         admit(name)
@@ -89,6 +106,8 @@ export function answerEvents(
     },
   }
 }
+
+const ofSpaceSchema = z.object({ spaceId: spaceIdSchema })
 
 /** Bytes that a message counts besides its own: the smallest one costs something too. */
 const messageBytes = 256

@@ -9,6 +9,6 @@ export interface GatewayConnection {
   received(bytes: number): void
   /** The backlog is gone: sends what the socket missed while it was too slow. */
   drained(): void
-  /** The socket is gone. */
-  closed(): void
+  /** The socket is gone. `why` is for the log. */
+  closed(why?: string): void
 }

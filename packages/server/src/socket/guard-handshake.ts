@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 
 import type { Server } from 'socket.io'
 
@@ -8,7 +9,11 @@ import type { Server } from 'socket.io'
  * namespaces that do not exist. A connection begins with its handshake, sends nothing more until that is answered, and
  * does not repeat it. An event has at most one binary part.
  */
-export function guardHandshakes(io: Pick<Server, 'engine'>): {
+export function guardHandshakes(
+  io: Pick<Server, 'engine'>,
+  /** Is told whose connection is ended. */
+  ended: (request: IncomingMessage) => void = () => {},
+): {
   /** The handshake of this connection was accepted. */
   readonly admit: (connection: object) => void
 } {
@@ -24,7 +29,9 @@ export function guardHandshakes(io: Pick<Server, 'engine'>): {
         ? !isHandshake && !announcesParts.test(text)
         : isHandshake && !hasGreeted
       hasGreeted = true
-      if (!isExpected) connection.close(true)
+      if (isExpected) return
+      ended(connection.request)
+      connection.close(true)
     })
   })
   return { admit: (connection) => void admitted.add(connection) }
@@ -34,5 +41,6 @@ export function guardHandshakes(io: Pick<Server, 'engine'>): {
 const announcesParts = /^[56](?!1-)/
 
 interface EngineConnection extends EventEmitter {
+  readonly request: IncomingMessage
   close(discard: boolean): void
 }

@@ -1,4 +1,5 @@
 import {
+  compressedPagesVersion,
   handshakeSchema,
   minProtocolVersion,
   protocolVersion,
@@ -28,4 +29,10 @@ export function checkHandshake(auth: unknown, tokens: Tokens): SocketData {
   const handshake = handshakeSchema.safeParse(auth)
   if (!handshake.success) throw new SyncError('unauthenticated', 'the handshake has no token')
   return tokens.verify(handshake.data.token)
+}
+
+/** Whether the client of a handshake that was accepted takes compressed pages. */
+export function takesCompressed(auth: unknown): boolean {
+  const version = versionSchema.safeParse(auth)
+  return version.success && version.data.protocolVersion >= compressedPagesVersion
 }

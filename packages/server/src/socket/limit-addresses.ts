@@ -18,7 +18,7 @@ export interface AddressLimits {
 const spare = 10
 
 /** Wait after too many connections, in ms. A place is free once another connection closes. */
-const retryAfterMs = 30_000
+export const tooManyRetryMs = 30_000
 
 /**
  * Limits the connections of one address. Connections over the limit get as far as the handshake, which tells them
@@ -49,7 +49,7 @@ export function limitAddresses(
     check: (request) => {
       if (counts.of(addresses.get(request) ?? '') <= perAddress) return
       throw new SyncError('rate_limited', `${perAddress} connections of this address are open`, {
-        retryAfterMs,
+        retryAfterMs: tooManyRetryMs,
       })
     },
   }

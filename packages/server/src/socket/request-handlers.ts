@@ -1,14 +1,18 @@
 import {
+  type AccessId,
   type Ack,
-  decodeBatch,
+  limits,
   type ParsedPayload,
+  readBatchHeader,
   type RequestName,
   type RequestReply,
+  type SpaceId,
+  type SpaceIdentity,
   SyncError,
 } from '@t69/protocol'
 
-import { costs } from '../limits/budget.ts'
-import type { Access } from '../ports/access.ts'
+import { costs, prepaid } from '../limits/budget.ts'
+import type { Access, SpaceAccess, SpaceAccessLists } from '../ports/access.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { Tokens } from '../ports/tokens.ts'
@@ -30,6 +34,7 @@ export type RequestHandlers = {
 export interface RequestHandlersOptions {
   readonly spaces: Spaces
   readonly access: Access
+  readonly accessLists: SpaceAccessLists
   readonly tokens: Tokens
   readonly rooms: Rooms
   readonly logger: Logger
@@ -42,18 +47,46 @@ export interface RequestHandlersOptions {
 
 /** The handlers of all requests. Each checks the right that its request takes, then acts, then acks. */
 export function createRequestHandlers(options: RequestHandlersOptions): RequestHandlers {
-  const { spaces, tokens, rooms, logger, metrics, now, maxBacklogBytes, renewed } = options
+  const { spaces, accessLists, tokens, rooms, logger, metrics, now, maxBacklogBytes, renewed } = options
+
+  /** Unread pages and seals must not pile up, just as appends must not. */
+  function requireReader(connection: UserConnection): void {
+    if (!isSlow(connection, maxBacklogBytes)) return
+    throw new SyncError('rate_limited', 'read what was sent first', { retryAfterMs: 1_000 })
+  }
+
   return {
-    'space:join': (connection, { spaceId, ...position }, ack) => {
-      const role = requireRight(options, connection, spaceId, 'read')
-      const { renewed: isRenewed, ...reply } = spaces.open(spaceId, connection.allowance).join(position)
-      if (isRenewed) {
-        metrics.historyLost()
-        logger.warn({ spaceId, logId: reply.logId }, 'the log of a space has lost history and got a new id')
-        rooms.expelAll(spaceId, 'changed', connection)
+    'space:join': async (connection, { spaceId, identity, accessId, ...position }, ack) => {
+      requireRight(options, connection, spaceId, 'read')
+      const entering = { spaceId }
+      connection.entering.add(entering)
+      try {
+        const space = await spaces.open(spaceId, connection.allowance)
+        // Opening the log may have told the accounts who was removed.
+        requireRight(options, connection, spaceId, 'read')
+        requireSpace(accessLists, spaceId, { identity, accessId })
+        const { cursor } = await connection.allowance.inTurn(() => {
+          requireRight(options, connection, spaceId, 'read')
+          requireReader(connection)
+          return space.join(position, () => {
+            metrics.historyLost('client')
+            const { logId } = space.state
+            logger.warn({ spaceId, logId }, 'the log of a space has lost history and got a new id')
+            rooms.expelAll(spaceId, 'changed', connection)
+          })
+        })
+        if (!connection.entering.has(entering)) {
+          throw new SyncError('not_joined', 'the socket has left the space meanwhile')
+        }
+        // From here on in one turn: who enters misses no commit after the state, and no change of the members.
+        const role = requireRight(options, connection, spaceId, 'read')
+        const present = requireSpace(accessLists, spaceId, { identity, accessId })
+        const seal = accessId === present.accessId ? undefined : accessLists.seal(spaceId)
+        ack({ ok: true, ...space.state, cursor, identity: present.identity, role, ...(seal && { seal }) })
+        connection.allowance.bytes.spend(rooms.enter(connection, spaceId, role) + (seal?.seal.length ?? 0))
+      } finally {
+        connection.entering.delete(entering)
       }
-      ack({ ok: true, ...reply, role })
-      connection.allowance.bytes.spend(rooms.enter(connection, spaceId, role))
     },
 
     'space:leave': (connection, { spaceId }, ack) => {
@@ -61,40 +94,60 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       ack(left)
     },
 
-    'ops:push': (connection, { spaceId, batch }, ack) => {
-      requireRightInJoined(options, connection, spaceId, 'edit')
+    'ops:push': async (connection, { spaceId, batch }, ack) => {
+      const checkAgain = () => requireRightInJoined(options, connection, spaceId, 'edit')
+      checkAgain()
       const { allowance, socket } = connection
       allowance.checkOperations()
-      // Open the space before charging for the push, or the push's own cost could get it refused.
-      const space = spaces.open(spaceId, allowance)
-      const decoded = decodeBatch(batch)
+      // The storage reads the rest of it, and refuses a batch of another space.
+      const { count } = readBatchHeader(batch)
       const receivers = rooms.find(spaceId)?.size ?? 0
-      allowance.spendOperations(
-        costs.operations(decoded.ops.length, batch.length) + costs.copies(receivers, batch.length),
-      )
-      if (decoded.spaceId !== spaceId) {
-        throw new SyncError('invalid_batch', `the batch is of space ${decoded.spaceId}`)
+      const price = costs.operations(count, batch.length) + costs.copies(receivers, batch.length)
+      allowance.spendOperations(price)
+      try {
+        const space = await spaces.open(spaceId, prepaid(allowance))
+        checkAgain()
+        const { userId } = connection.data
+        space.push({ batch, count, originId: socket.id, userId, checkAgain }, ack)
+      } catch (error) {
+        allowance.spendOperations(-price)
+        throw error
       }
-      space.push({ ops: decoded.ops, batch, originId: socket.id }, ack)
     },
 
-    'ops:pull': (connection, { spaceId, after, maxBytes }, ack) => {
-      requireRightInJoined(options, connection, spaceId, 'read')
-      // Unread pages must not pile up, just as appends must not.
-      if (isSlow(connection, maxBacklogBytes)) {
-        throw new SyncError('rate_limited', 'read what was sent first', { retryAfterMs: 1_000 })
+    'ops:pull': async (connection, { spaceId, after, maxBytes }, ack) => {
+      const checkAgain = (): void => {
+        requireRightInJoined(options, connection, spaceId, 'read')
+        requireReader(connection)
       }
+      checkAgain()
       const { allowance } = connection
       allowance.checkOperations()
-      const page = spaces.open(spaceId, allowance).pull(after, maxBytes)
-      allowance.spendOperations(costs.operations(page.cursor - page.after, page.batch.length))
-      ack({ ok: true, ...page })
+      const space = await spaces.open(spaceId, allowance)
+      const expected = costs.operations(0, maxBytes ?? limits.batchBudgetBytes)
+      const { takesCompressed } = connection.socket
+      const page = await allowance.inTurn(async () => {
+        checkAgain()
+        allowance.checkOperations()
+        allowance.spendOperations(expected)
+        return space.pull(after, { maxBytes, takesCompressed }).catch((error: unknown) => {
+          allowance.spendOperations(-expected)
+          throw error
+        })
+      })
+      allowance.spendOperations(costs.operations(page.cursor - page.after, page.batch.length) - expected)
+      checkAgain()
+      // The list before the operations that were committed under it.
+      const seal = () => accessLists.seal(spaceId)
+      allowance.bytes.spend(rooms.find(spaceId)?.catchUp(connection, seal) ?? 0)
+      ack({ ok: true, ...space.state, ...page })
     },
 
     'tree:compare': async (connection, { spaceId, treeId, logId, cursor, digest: shown }, ack) => {
       requireRightInJoined(options, connection, spaceId, 'read')
       const { allowance } = connection
-      const { state } = spaces.open(spaceId, allowance)
+      const { state } = await spaces.open(spaceId, allowance)
+      requireRightInJoined(options, connection, spaceId, 'read')
       if (logId !== state.logId) throw new SyncError('not_joined', 'the log has another id: join again')
       if (cursor > state.head) {
         throw new SyncError('invalid_request', `the log ends at ${state.head}`, { at: 'cursor' })
@@ -103,7 +156,7 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       // A member who was removed while the tree was read learns nothing more of the space.
       requireRightInJoined(options, connection, spaceId, 'read')
       const matches = digest === shown
-      metrics.compared(matches)
+      metrics.compared(matches, connection.data.userId)
       if (!matches && allowance.logged.take() === 0) {
         const { userId } = connection.data
         const position = { spaceId, treeId, logId, cursor }
@@ -125,6 +178,23 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       ack({ ok: true, expiresInMs: Math.max(0, data.tokenExpiresAt - now()) })
     },
   }
+}
+
+/** The space as it is now. Throws `other_space` and `access_behind` for a device that knows it otherwise. */
+function requireSpace(
+  accessLists: SpaceAccessLists,
+  spaceId: SpaceId,
+  known: { readonly identity: SpaceIdentity | undefined; readonly accessId: AccessId | undefined },
+): SpaceAccess {
+  const present = accessLists.of(spaceId)
+  if (present === undefined) throw new SyncError('not_found', 'there is no such space')
+  if (known.identity !== undefined && known.identity !== present.identity) {
+    throw new SyncError('other_space', `On the server, “${present.name}” has the id of this space`)
+  }
+  if (known.accessId !== undefined && !accessLists.knows(spaceId, known.accessId)) {
+    throw new SyncError('access_behind', 'The server lacks a change of the members of this space')
+  }
+  return present
 }
 
 // The type of a reply without fields allows no fields at all, not even `ok`.

@@ -1,5 +1,6 @@
 /** Counts the requests that are not answered yet. */
 export interface RequestsUnderWay {
+  readonly count: number
   /** Counts one more, until the returned function is called. */
   begin(): () => void
   /** Resolves once none is left. */
@@ -10,6 +11,9 @@ export function createRequestsUnderWay(): RequestsUnderWay {
   let count = 0
   let whenNone = () => {}
   return {
+    get count() {
+      return count
+    },
     begin: () => {
       count++
       return () => {

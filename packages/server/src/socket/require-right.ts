@@ -12,7 +12,8 @@ interface RightCheck {
 /**
  * Checks a right by the user's role as it is now, and returns the role. Throws `not_found` without a membership: a
  * stranger does not learn whether the space exists. Throws `forbidden` when the role lacks the right. A user who
- * may not read leaves the room before it throws.
+ * may not read leaves the room before it throws. Throws `unavailable` when the connection is over: it may have ended
+ * while a request waited.
  */
 export function requireRight(
   { access, rooms }: RightCheck,
@@ -20,6 +21,7 @@ export function requireRight(
   spaceId: SpaceId,
   right: Right,
 ): RoleName {
+  if (connection.isOver) throw new SyncError('unavailable', 'the connection is over')
   const role = access.roleOf(spaceId, connection.data.userId)
   const rights = rightsOf(role)
   if (!rights.read) rooms.expel(connection, spaceId, role === undefined ? 'removed' : 'changed')

@@ -5,11 +5,13 @@ import {
   type NotificationPayload,
   type Presence,
   type RoleName,
+  type SpaceSeal,
   type SpaceId,
   type TransientChange,
+  utf8Length,
 } from '@t69/protocol'
 
-import type { Commit, LogState } from '../spaces/space.ts'
+import type { CommittedPush } from '../spaces/space.ts'
 import { isSlow as isSlowBeyond } from './is-slow.ts'
 import type { Socket } from './socket.ts'
 import type { UserConnection } from './user-connection.ts'
@@ -25,6 +27,8 @@ export interface Occupant {
   shownBytes: number
   /** True when appends were left out because its network could not keep up. */
   isBehind: boolean
+  /** True until it is sent the newest access list. No commit is sent to it before: whoever has it knows who was removed. */
+  lacksSeal: boolean
   /** Connections whose presence changed meanwhile, and whether this socket had been shown it before. */
   readonly missedPresence: Map<string, boolean>
 }
@@ -38,17 +42,24 @@ export interface Room {
   /** Removes the socket: nothing of the space reaches it afterwards. Returns false when it was not here. */
   leave(connection: UserConnection): boolean
   /** Sends a commit to every socket except the one that pushed it. */
-  append(commit: Commit): void
+  append(commit: CommittedPush): void
+  /** The access list has changed: `catchUp` sends it. */
+  unseal(): void
   /** Sets the socket's presence and tells the others. `bytes` is its size as JSON. */
   show(connection: UserConnection, state: JsonValue, bytes: number): void
   /** Sends transient changes to the others. */
   passOn(connection: UserConnection, changes: TransientChange[]): void
-  /** Sends a drained socket the presence that it missed, and tells it to pull if it missed appends. */
-  catchUp(connection: UserConnection, state: () => LogState): void
+  /**
+   * Sends a socket the presence and the list that it lacks, and tells it to pull if it missed appends, unless it is slow.
+   * Returns the bytes of the list, if that was sent.
+   */
+  catchUp(connection: UserConnection, seal: () => SpaceSeal): number
 }
 
 export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
   const occupants = new Map<string, Occupant>()
+  /** The commit that was appended last; undefined before the first one. */
+  let newest: CommittedPush | undefined
 
   const isSlow = (connection: UserConnection): boolean => isSlowBeyond(connection, maxBacklogBytes)
 
@@ -63,8 +74,10 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
     const payload = { spaceId, present, gone: present.length === 0 ? [changed.id] : [] }
     for (const { connection, missedPresence } of occupants.values()) {
       if (connection.socket.id === changed.id) continue
-      if (isSlow(connection)) miss(missedPresence, changed.id, wasShown, present.length > 0)
-      else connection.socket.send('presence:changed', payload)
+      if (isSlow(connection)) {
+        miss(missedPresence, changed.id, wasShown, present.length > 0)
+        connection.missing.add(spaceId)
+      } else connection.socket.send('presence:changed', payload)
     }
   }
 
@@ -75,23 +88,30 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
     else missed.delete(id)
   }
 
-  /** Sends presence in as many messages as its size takes: usually one. Returns the bytes of all states. */
+  /** Sends presence in as many messages as its size takes: usually one. Returns the bytes of everything shown. */
   function sendPresence(socket: Socket, present: Presence[], gone: string[]): number {
-    let page: Presence[] = []
+    let page: { present: Presence[]; gone: string[] } = { present: [], gone: [] }
     let bytes = 0
     let total = 0
-    for (const presence of present) {
-      const size = JSON.stringify(presence.state).length
-      if (page.length > 0 && bytes + size > limits.batchBudgetBytes) {
-        socket.send('presence:changed', { spaceId, present: page, gone: [] })
-        page = []
+    function makeRoom(size: number): void {
+      if (bytes > 0 && bytes + size > limits.batchBudgetBytes) {
+        socket.send('presence:changed', { spaceId, ...page })
+        page = { present: [], gone: [] }
         bytes = 0
       }
-      page.push(presence)
       bytes += size
+    }
+    for (const presence of present) {
+      const size = utf8Length(JSON.stringify(presence))
+      makeRoom(size)
+      page.present.push(presence)
       total += size
     }
-    socket.send('presence:changed', { spaceId, present: page, gone })
+    for (const id of gone) {
+      makeRoom(utf8Length(JSON.stringify(id)) + 1)
+      page.gone.push(id)
+    }
+    socket.send('presence:changed', { spaceId, ...page })
     return total
   }
 
@@ -114,22 +134,49 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
       const { socket } = connection
       const { shown, shownBytes = 0 } = occupants.get(socket.id) ?? {}
       const missedPresence = new Map<string, boolean>()
-      occupants.set(socket.id, { connection, role, shown, shownBytes, isBehind: false, missedPresence })
+      occupants.set(socket.id, {
+        connection,
+        role,
+        shown,
+        shownBytes,
+        isBehind: false,
+        lacksSeal: false,
+        missedPresence,
+      })
       const others = [...occupants.values()].filter((occupant) => occupant.connection.socket.id !== socket.id)
       return sendPresence(socket, others.flatMap(presenceOf), [])
     },
     leave,
 
-    append: ({ logId, epoch, after, cursor, ops, batch: asPushed, originId }) => {
-      let payload: NotificationPayload<'ops:appended'> | undefined
+    append: (commit) => {
+      newest = commit
+      const { logId, epoch, after, cursor, userId, at, batch, originId } = commit
+      const commits = [{ after, userId, at }]
+      const payload: NotificationPayload<'ops:appended'> = {
+        spaceId,
+        logId,
+        epoch,
+        after,
+        cursor,
+        batch,
+        commits,
+      }
       for (const occupant of occupants.values()) {
         const { socket } = occupant.connection
         if (socket.id === originId) continue
-        occupant.isBehind = isSlow(occupant.connection)
-        if (occupant.isBehind) continue
-        // Encoded once, for the first receiver.
-        payload ??= { spaceId, logId, epoch, after, cursor, batch: asPushed ?? encodeBatch({ spaceId, ops }) }
+        occupant.isBehind = isSlow(occupant.connection) || occupant.lacksSeal
+        if (occupant.isBehind) {
+          occupant.connection.missing.add(spaceId)
+          continue
+        }
         socket.send('ops:appended', payload)
+      }
+    },
+
+    unseal: () => {
+      for (const occupant of occupants.values()) {
+        occupant.lacksSeal = true
+        occupant.connection.missing.add(spaceId)
       }
     },
 
@@ -153,10 +200,11 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
       }
     },
 
-    catchUp: (connection, state) => {
+    catchUp: (connection, seal) => {
       const { socket } = connection
       const occupant = occupants.get(socket.id)
-      if (occupant === undefined || isSlow(connection)) return
+      if (occupant === undefined || isSlow(connection)) return 0
+      connection.missing.delete(spaceId)
       if (occupant.missedPresence.size > 0) {
         const missed = [...occupant.missedPresence.keys()]
         occupant.missedPresence.clear()
@@ -171,11 +219,19 @@ export function createRoom(spaceId: SpaceId, maxBacklogBytes: number): Room {
           missed.filter((id) => !shown.has(id)),
         )
       }
-      if (!occupant.isBehind) return
+      let bytes = 0
+      if (occupant.lacksSeal) {
+        const sealed = seal()
+        occupant.lacksSeal = false
+        socket.send('space:sealed', { spaceId, ...sealed })
+        bytes = sealed.seal.length
+      }
+      if (!occupant.isBehind || newest === undefined) return bytes
       occupant.isBehind = false
-      const { logId, epoch, head } = state()
+      const { logId, epoch, cursor } = newest
       const batch = encodeBatch({ spaceId, ops: [] })
-      socket.send('ops:appended', { spaceId, logId, epoch, after: head, cursor: head, batch })
+      socket.send('ops:appended', { spaceId, logId, epoch, after: cursor, cursor, batch, commits: [] })
+      return bytes
     },
   }
 }

@@ -1,7 +1,8 @@
 import type { NotificationPayload, RoleName, SpaceId } from '@t69/protocol'
 
+import { type Logger, silentLogger } from '../ports/logger.ts'
 import { createRoom, type Room } from './room.ts'
-import type { UserConnection } from './user-connection.ts'
+import { type UserConnection, whose } from './user-connection.ts'
 
 type CloseReason = NotificationPayload<'space:closed'>['reason']
 
@@ -17,7 +18,7 @@ export interface Rooms {
   expelAll(spaceId: SpaceId, reason: CloseReason, but?: UserConnection): void
 }
 
-export function createRooms(maxBacklogBytes: number): Rooms {
+export function createRooms(maxBacklogBytes: number, logger: Logger = silentLogger): Rooms {
   const rooms = new Map<SpaceId, Room>()
 
   function leave(connection: UserConnection, spaceId: SpaceId): boolean {
@@ -25,11 +26,17 @@ export function createRooms(maxBacklogBytes: number): Rooms {
     const wasIn = room?.leave(connection) ?? false
     if (room?.size === 0) rooms.delete(spaceId)
     connection.joined.delete(spaceId)
+    connection.missing.delete(spaceId)
+    for (const entering of connection.entering) {
+      if (entering.spaceId === spaceId) connection.entering.delete(entering)
+    }
     return wasIn
   }
 
   function expel(connection: UserConnection, spaceId: SpaceId, reason: CloseReason): void {
-    if (leave(connection, spaceId)) connection.socket.send('space:closed', { spaceId, reason })
+    if (!leave(connection, spaceId)) return
+    connection.socket.send('space:closed', { spaceId, reason })
+    logger.info({ ...whose(connection), spaceId, why: reason }, 'left')
   }
 
   return {
@@ -37,10 +44,13 @@ export function createRooms(maxBacklogBytes: number): Rooms {
     enter: (connection, spaceId, role) => {
       const room = rooms.get(spaceId) ?? createRoom(spaceId, maxBacklogBytes)
       rooms.set(spaceId, room)
+      if (!connection.joined.has(spaceId)) logger.info({ ...whose(connection), spaceId, role }, 'joined')
       connection.joined.add(spaceId)
       return room.enter(connection, role)
     },
-    leave: (connection, spaceId) => void leave(connection, spaceId),
+    leave: (connection, spaceId) => {
+      if (leave(connection, spaceId)) logger.info({ ...whose(connection), spaceId }, 'left')
+    },
     leaveAll: (connection) => {
       for (const spaceId of connection.joined) leave(connection, spaceId)
     },

@@ -1,4 +1,4 @@
-import type { SignalName } from '@t69/protocol'
+import { limits, type SignalName, utf8Length } from '@t69/protocol'
 
 import type { Allowance } from '../limits/user-limits.ts'
 import type { Access } from '../ports/access.ts'
@@ -30,19 +30,20 @@ export function createSignalHandlers(options: SignalHandlersOptions): SignalHand
   return {
     'ops:transient': parsed('ops:transient', (connection, { spaceId, changes }) => {
       requireRightInJoined(options, connection, spaceId, 'edit')
+      const bytes = bytesOf(changes)
+      // A number may be longer than it was sent: `1e20` goes out as 21 digits. Our client sends it as it goes out.
+      if (bytes > limits.maxBatchBytes) return
       const room = rooms.find(spaceId)
-      payForCopies(connection.allowance, room?.size ?? 0, JSON.stringify(changes).length)
-      room?.passOn(connection, changes)
+      if (payForCopies(connection.allowance, room?.size ?? 0, bytes)) room?.passOn(connection, changes)
     }),
 
     'presence:set': parsed('presence:set', (connection, { spaceId, state }) => {
       requireRightInJoined(options, connection, spaceId, 'read')
       const room = rooms.find(spaceId)
-      const bytes = JSON.stringify(state).length
+      const bytes = bytesOf(state)
       const { allowance } = connection
       if (state !== null && allowance.shownBytes + bytes > maxShownBytes) return
-      payForCopies(allowance, room?.size ?? 0, bytes)
-      room?.show(connection, state, bytes)
+      if (payForCopies(allowance, room?.size ?? 0, bytes)) room?.show(connection, state, bytes)
     }),
 
     'divergence:report': parsed('divergence:report', (connection, report) => {
@@ -65,8 +66,18 @@ function parsed<N extends SignalName>(
   }
 }
 
-/** Charges for the receivers of a signal, who cause most of its cost, even for the smallest one. */
-function payForCopies(allowance: Allowance, sockets: number, bytes: number): void {
+const bytesOf = (value: unknown): number => utf8Length(JSON.stringify(value))
+
+/** Bytes of all copies of one signal, which are made in one turn: a large one is not passed on to very many. */
+const maxCopiedBytes = 8 * 1024 * 1024
+
+/**
+ * Charges for the receivers of a signal, who cause most of its cost, even for the smallest one. Returns false for more copies
+ * than are made.
+ */
+function payForCopies(allowance: Allowance, sockets: number, bytes: number): boolean {
+  if (bytes * sockets > maxCopiedBytes) return false
   allowance.bytes.spend(bytes * sockets)
   allowance.signals.spend(sockets / copiesPerSignal)
+  return true
 }

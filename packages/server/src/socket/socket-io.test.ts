@@ -2,11 +2,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 import {
+  type AccessId,
   decodeBatch,
   encodeBatch,
   protocolVersion,
   randomHexId,
   requests,
+  type SpaceIdentity,
   SyncError,
   type UserId,
 } from '@t69/protocol'
@@ -15,6 +17,7 @@ import { expect, it } from 'vitest'
 
 import { createMemoryOpLogs } from '../logs/memory-op-logs.ts'
 import { createSpaces } from '../spaces/spaces.ts'
+import { createInlineStorage } from '../storage/inline-storage.ts'
 import { newEpoch, opsFrom, setOp, spaceId } from '../testing/ops.ts'
 import { createGateway } from './gateway.ts'
 import { attachSocketIo } from './socket-io.ts'
@@ -37,12 +40,18 @@ async function startServer() {
       }
     },
   }
-  const spaces = createSpaces({ opLogs: createMemoryOpLogs(), epoch: newEpoch() })
+  const spaces = createSpaces({ storage: createInlineStorage(createMemoryOpLogs(), newEpoch()) })
+  const accessId = randomHexId() as AccessId
   const errors: object[] = []
   const logger = { info: () => {}, warn: () => {}, error: (details: object) => void errors.push(details) }
   const gateway = createGateway({
     spaces,
     access: { roleOf: () => 'editor' },
+    accessLists: {
+      of: (id) => ({ identity: id as string as SpaceIdentity, name: 'Notes', accessId }),
+      knows: () => true,
+      seal: () => ({ accessId, seal: 'the members' }),
+    },
     tokens,
     logger,
     limits: { maxBacklogBytes: 1_000_000 },

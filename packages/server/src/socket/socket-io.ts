@@ -10,15 +10,22 @@ import {
   type SocketData,
 } from '@t69/protocol'
 import { type DefaultEventsMap, Server, type Socket as IoSocket } from 'socket.io'
+import { WebSocket } from 'ws'
 
 import { errorBodyOf } from '../ports/error-body.ts'
 import { type Logger, silentLogger } from '../ports/logger.ts'
+import { refusalDetails } from '../ports/refusal-details.ts'
+import { type ServerRuntime, systemServerRuntime } from '../ports/server-runtime.ts'
 import type { Tokens } from '../ports/tokens.ts'
 import { type Backlog, sizeOf, watchBacklog } from './backlog.ts'
+import { createAddressOf } from './client-address.ts'
+import { createDoor, type Door, type Guest } from './door.ts'
 import type { Gateway } from './gateway.ts'
 import { guardHandshakes } from './guard-handshake.ts'
-import { checkHandshake } from './handshake.ts'
-import { type AddressLimits, limitAddresses } from './limit-addresses.ts'
+import { checkHandshake, takesCompressed } from './handshake.ts'
+import { type AddressLimits, limitAddresses, tooManyRetryMs } from './limit-addresses.ts'
+import { OneMessageATurn } from './one-message-a-turn.ts'
+import { refuseLikeHttp } from './refuse-engine.ts'
 import type { Socket } from './socket.ts'
 
 export interface SocketIoOptions {
@@ -32,6 +39,7 @@ export interface SocketIoOptions {
    * when it connects.
    */
   readonly pings?: { readonly intervalMs: number; readonly timeoutMs: number }
+  readonly runtime?: ServerRuntime
   readonly logger?: Logger
 }
 
@@ -58,11 +66,13 @@ export function attachSocketIo(
     corsOrigin,
     addressLimits = noAddressLimits,
     pings = defaultPings,
+    runtime = systemServerRuntime,
     logger = silentLogger,
   }: SocketIoOptions,
 ): { close(): Promise<void> } {
   const io: TypedServer = new Server(httpServer, {
     serveClient: false,
+    wsEngine: OneMessageATurn,
     maxHttpBufferSize: limits.maxMessageBytes,
     allowRequest: (request, callback) => callback(null, addresses.allows(request)),
     pingInterval: pings.intervalMs,
@@ -75,7 +85,12 @@ export function attachSocketIo(
   })
 
   const addresses = limitAddresses(io, addressLimits)
-  const guard = guardHandshakes(io)
+  const addressOf = createAddressOf(addressLimits.trustProxy)
+  const guard = guardHandshakes(io, (request) => {
+    logger.info({ address: addressOf(request) }, 'a connection is ended: it sends what no client sends')
+  })
+  refuseLikeHttp(io, tooManyRetryMs, { logger, addressOf })
+  const door = createDoor(runtime, gateway.spent)
 
   io.use((socket, next) => {
     try {
@@ -85,6 +100,9 @@ export function attachSocketIo(
       next()
     } catch (error) {
       const body = errorBodyOf(error, (bug) => logger.error({ err: bug }, 'a handshake failed'))
+      const { userId }: Partial<SocketData> = socket.data
+      const whose = { connectionId: socket.id, address: addressOf(socket.request), ...(userId && { userId }) }
+      logger.info({ ...whose, ...refusalDetails(body) }, 'a connection is refused')
       next(Object.assign(new Error('refused'), { data: body }))
       // The refusal is sent in the next tick. A client that does not leave then would only take up a place.
       setImmediate(() => socket.conn.close())
@@ -100,8 +118,10 @@ export function attachSocketIo(
       return
     }
     guard.admit(ioSocket.conn)
+    const leave = enterBy(door, ioSocket)
     const backlog = watchBacklog(ioSocket.conn, () => connection.drained())
-    const connection = gateway.connect(socketOf(ioSocket, backlog), ioSocket.data)
+    const address = addressOf(ioSocket.request)
+    const connection = gateway.connect(socketOf(ioSocket, backlog, address), ioSocket.data)
     // Counts every packet, before it is handled.
     ioSocket.conn.on('packet', ({ data }: { data?: unknown }) => connection.received(sizeOf(data)))
     for (const name of requestNames) {
@@ -111,8 +131,9 @@ export function attachSocketIo(
       })
     }
     for (const name of signalNames) onEvent(ioSocket, name, (payload) => connection.signal(name, payload))
-    ioSocket.on('disconnect', () => {
-      connection.closed()
+    ioSocket.on('disconnect', (why) => {
+      leave()
+      connection.closed(why)
       // A client can leave by one packet and come back by another on the same connection, as often as it likes: past
       // the limits of sockets, and each time with more listeners on `conn`.
       ioSocket.conn.close()
@@ -130,6 +151,34 @@ export function attachSocketIo(
   }
 }
 
+/** Puts the door between a connection and Socket.io, which handles at once what it is given. Returns how to leave. */
+function enterBy(door: Door, { conn, id, data: { userId } }: TypedSocket): () => void {
+  const handlers = conn.listeners('data') as ((data: unknown) => void)[]
+  conn.removeAllListeners('data')
+  const guest: Guest = {
+    id,
+    userId,
+    handle: (data) => {
+      for (const handler of handlers) handler(data)
+    },
+    pause: () => webSocketOf(conn)?.pause(),
+    resume: () => webSocketOf(conn)?.resume(),
+    end: () => {
+      const webSocket = webSocketOf(conn)
+      conn.close(true)
+      // What was read already would be handed over all the same.
+      webSocket?.terminate()
+    },
+  }
+  conn.on('data', (data: unknown) => door.arrived(guest, data, sizeOf(data)))
+  return () => door.left(guest)
+}
+
+/** Undefined while the connection polls: it sends a request at a time. */
+function webSocketOf({ transport }: TypedSocket['conn']): WebSocket | undefined {
+  return 'socket' in transport && transport.socket instanceof WebSocket ? transport.socket : undefined
+}
+
 /** Listens to an event whatever its arguments are: a client may send anything. */
 function onEvent(
   socket: TypedSocket,
@@ -143,9 +192,11 @@ function onEvent(
   socket.on(name, listener)
 }
 
-function socketOf(socket: TypedSocket, backlog: Backlog): Socket {
+function socketOf(socket: TypedSocket, backlog: Backlog, address: string): Socket {
   return {
     id: socket.id,
+    address,
+    takesCompressed: takesCompressed(socket.handshake.auth),
     send: (name, payload) => void socket.emit(name, payload),
     // Socket.io carries no reason. The client learns what it needs to know at its next handshake.
     disconnect: () => void socket.disconnect(true),

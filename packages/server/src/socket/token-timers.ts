@@ -15,13 +15,13 @@ export interface TokenTimers {
 
 /** Calls `expiring` a minute before a token's end, or halfway if that is later, and `expired` at its end. */
 export function createTokenTimers(
-  { now, setTimer }: ServerRuntime,
+  { now, monotonic, setTimer }: ServerRuntime,
   on: { expiring: (expiresInMs: number) => void; expired: () => void },
 ): TokenTimers {
   let cancel = () => {}
 
   function waitUntil(at: number, then: () => void): void {
-    const left = at - now()
+    const left = at - monotonic()
     cancel = setTimer(
       () => (left > maxTimerMs ? waitUntil(at, then) : then()),
       Math.max(0, Math.min(left, maxTimerMs)),
@@ -32,9 +32,11 @@ export function createTokenTimers(
     restart: (expiresAt) => {
       cancel()
       const left = Math.max(0, expiresAt - now())
-      waitUntil(expiresAt - Math.min(warningMs, left / 2), () => {
-        waitUntil(expiresAt, on.expired)
-        on.expiring(Math.max(0, Math.round(expiresAt - now())))
+      // From here on the clock may be set.
+      const endsAt = monotonic() + left
+      waitUntil(endsAt - Math.min(warningMs, left / 2), () => {
+        waitUntil(endsAt, on.expired)
+        on.expiring(Math.max(0, Math.round(endsAt - monotonic())))
       })
     },
     stop: () => cancel(),

@@ -12,4 +12,16 @@ export interface UserConnection {
   readonly allowance: Allowance
   /** The spaces that the socket is in. Only the rooms change it. */
   readonly joined: Set<SpaceId>
+  /** Those of them in which something was left out for it because it was slow. Only the rooms change it. */
+  readonly missing: Set<SpaceId>
+  /** Its joins that are under way. Leaving the space takes them out, and they then fail. */
+  readonly entering: Set<{ readonly spaceId: SpaceId }>
+  /** Whether the gateway has let go of the connection. What it asked before is not done any more. */
+  isOver: boolean
+}
+
+/** Whose connection it is, for the log. */
+export function whose({ socket, data }: UserConnection): object {
+  const { id: connectionId, address } = socket
+  return { connectionId, address, userId: data.userId, sessionId: data.sessionId }
 }

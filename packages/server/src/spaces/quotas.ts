@@ -2,7 +2,7 @@ import type { SpaceId, UserId } from '@t69/protocol'
 import { LRUCache } from 'lru-cache'
 
 import type { SpacePayers } from '../ports/space-payers.ts'
-import { type Headroom, unlimitedHeadroom } from './admit.ts'
+import { type Allotment, type Bounds, unlimitedAllotment } from '../storage/allotment.ts'
 
 export interface QuotaLimits {
   /** Operations in one space. */
@@ -13,22 +13,22 @@ export interface QuotaLimits {
   readonly userBytes: number
 }
 
-/** Decides how much a space may still take. */
+/** Decides how much a space may hold. */
 export interface Quotas {
-  /** The headroom of a space whose log holds `held`. */
-  roomIn(spaceId: SpaceId, held: { readonly ops: number; readonly bytes: number }): Headroom
+  allotmentOf(spaceId: SpaceId): Promise<Allotment>
   /** Counts about `bytes` that a commit added to the space's log. Never throws: the commit has happened. */
   grown(spaceId: SpaceId, bytes: number): void
 }
 
-export const noQuotas: Quotas = { roomIn: () => unlimitedHeadroom, grown: () => {} }
+export const noQuotas: Quotas = { allotmentOf: async () => unlimitedAllotment, grown: () => {} }
 
 export interface QuotasOptions {
   readonly limits: QuotaLimits
   readonly payers: SpacePayers
-  readonly bytesOf: (spaceId: SpaceId) => number
-  /** Milliseconds. */
-  readonly now: () => number
+  /** Bytes of the spaces' files. A file that cannot be read counts 0: its failure must not affect the payer's others. */
+  readonly bytesOf: (spaceIds: readonly SpaceId[]) => Promise<number>
+  /** Milliseconds, of a clock that nobody sets. */
+  readonly monotonic: () => number
 }
 
 /** How long the count of a user's files is used, in ms. Pushes in between are added to it. */
@@ -38,33 +38,37 @@ const recountMs = 60_000
 const maxRemembered = 10_000
 
 interface Usage {
-  bytes: number
+  /** Bytes of the user's files. */
+  readonly counted: Promise<number>
   readonly countedAt: number
+  addedBytes: number
 }
+
+const nothing: Bounds = { ops: 0, bytes: 0 }
 
 /**
  * Quotas need no bookkeeping: the head of a log is its number of operations, and files have a size. Deletes are taken
  * until twice the quota. Since nothing leaves a log they take space too, but nobody needs more deletes than there is
  * to delete. Moves that undo a delete are taken until three times the quota, so that the last delete can be undone too.
  */
-export function createQuotas({ limits, payers, bytesOf, now }: QuotasOptions): Quotas {
+export function createQuotas({ limits, payers, bytesOf, monotonic }: QuotasOptions): Quotas {
   const usages = new LRUCache<UserId, Usage>({ max: maxRemembered })
+  const spaceIsFull = `the space is full: it may take ${sizeInWords(limits.spaceBytes)}`
+  const payerIsFull = `the spaces of its owner are full: they may take ${sizeInWords(limits.userBytes)} together`
+  const ops = `the space is full: it may hold ${limits.spaceOps} edits`
 
-  function usageOf(userId: UserId): Usage {
+  async function bytesPaidBy(userId: UserId): Promise<number> {
     const known = usages.get(userId)
-    if (known !== undefined && Math.abs(now() - known.countedAt) < recountMs) return known
-    const bytes = payers.paidBy(userId).reduce((sum, spaceId) => sum + sizeOf(spaceId), 0)
-    const usage = { bytes, countedAt: now() }
+    const isFresh = known !== undefined && monotonic() - known.countedAt < recountMs
+    const usage = isFresh
+      ? known
+      : { counted: bytesOf(payers.paidBy(userId)), countedAt: monotonic(), addedBytes: 0 }
     usages.set(userId, usage)
-    return usage
-  }
-
-  /** A file that cannot be read counts 0 bytes: its failure must not affect the payer's other spaces. */
-  function sizeOf(spaceId: SpaceId): number {
     try {
-      return bytesOf(spaceId)
-    } catch {
-      return 0
+      return (await usage.counted) + usage.addedBytes
+    } catch (error) {
+      if (usages.peek(userId) === usage) usages.delete(userId)
+      throw error
     }
   }
 
@@ -79,25 +83,20 @@ export function createQuotas({ limits, payers, bytesOf, now }: QuotasOptions): Q
   }
 
   return {
-    roomIn: (spaceId, { ops, bytes }) => {
+    allotmentOf: async (spaceId) => {
       const payer = payers.payerOf(spaceId)
-      const paid = payer === undefined ? 0 : usageOf(payer).bytes
-      const left = (times: number) => {
-        const isFull = bytes >= limits.spaceBytes * times || paid >= limits.userBytes * times
-        return isFull ? 0 : Math.max(0, limits.spaceOps * times - ops)
-      }
-      return { ops: left(1), deletes: left(2), returns: left(3), reason: reasonOf(bytes, paid) }
+      const paid = payer === undefined ? 0 : await bytesPaidBy(payer)
+      const boundsFor = (times: number): Bounds =>
+        paid >= limits.userBytes * times
+          ? nothing
+          : { ops: limits.spaceOps * times, bytes: limits.spaceBytes * times }
+      const bytes = paid >= limits.userBytes ? payerIsFull : spaceIsFull
+      return { any: boundsFor(1), deletes: boundsFor(2), returns: boundsFor(3), reasons: { bytes, ops } }
     },
     grown: (spaceId, bytes) => {
       const usage = usageOfPayer(spaceId)
-      if (usage !== undefined) usage.bytes += bytes
+      if (usage !== undefined) usage.addedBytes += bytes
     },
-  }
-
-  function reasonOf(bytes: number, paid: number): string {
-    if (bytes >= limits.spaceBytes) return `the space is full: it may take ${sizeInWords(limits.spaceBytes)}`
-    if (paid < limits.userBytes) return `the space is full: it may hold ${limits.spaceOps} edits`
-    return `the spaces of its owner are full: they may take ${sizeInWords(limits.userBytes)} together`
   }
 }
 

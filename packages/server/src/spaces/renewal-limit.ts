@@ -8,22 +8,21 @@ const renewalIntervalMs = 10 * 60_000
 
 /** Limits how often a log gets a new id. */
 export interface RenewalLimit {
-  /** Takes a renewal, and returns 0. Otherwise returns how many milliseconds it has to wait. */
-  take(spaceId: SpaceId): number
+  /** How many milliseconds the next new id has to wait; 0 if it may be now. */
+  waitMs(spaceId: SpaceId): number
+  /** The log got a new id. */
+  renewed(spaceId: SpaceId): void
   forget(spaceId: SpaceId): void
 }
 
-export function createRenewalLimit(now: () => number): RenewalLimit {
+export function createRenewalLimit(monotonic: () => number): RenewalLimit {
   const renewedAt = new Map<SpaceId, number>()
   return {
-    take: (spaceId) => {
-      const at = now()
-      const elapsedMs = at - (renewedAt.get(spaceId) ?? -Infinity)
-      // A negative time means that the clock was set back: do not wait until it catches up.
-      if (elapsedMs >= 0 && elapsedMs < renewalIntervalMs) return Math.ceil(renewalIntervalMs - elapsedMs)
-      renewedAt.set(spaceId, at)
-      return 0
+    waitMs: (spaceId) => {
+      const elapsedMs = monotonic() - (renewedAt.get(spaceId) ?? -Infinity)
+      return Math.max(0, Math.ceil(renewalIntervalMs - elapsedMs))
     },
+    renewed: (spaceId) => void renewedAt.set(spaceId, monotonic()),
     forget: (spaceId) => void renewedAt.delete(spaceId),
   }
 }

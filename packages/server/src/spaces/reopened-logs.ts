@@ -1,18 +1,17 @@
-import type { Epoch, SpaceId } from '@t69/protocol'
+import { type SpaceId, SyncError, type UserId } from '@t69/protocol'
 import { LRUCache } from 'lru-cache'
 
 import { isOutOfFiles } from '../logs/is-out-of-files.ts'
-import type { OpLog, OpLogs } from '../logs/op-log.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Metrics } from '../ports/metrics.ts'
-import type { LogState } from './space.ts'
+import type { LogState, OpenedLog, Storage } from '../storage/storage.ts'
 
 /** How many closed spaces' log states are remembered. */
 const maxRemembered = 10_000
 
 export interface ReopenedLogs {
-  /** Opens the space's log. Throws `storage_failed`. */
-  open(spaceId: SpaceId): OpLog
+  /** Opens the space's log. Rejects with `storage_failed`, and `not_found` for a log that was deleted. */
+  open(spaceId: SpaceId, payer: UserId | undefined): Promise<OpenedLog>
   /** Remembers where a log stood when it was closed. */
   left(spaceId: SpaceId, state: LogState): void
   /** The space was deleted. */
@@ -24,70 +23,60 @@ export interface ReopenedLogs {
  * open, or be set aside at its opening.
  */
 export function createReopenedLogs({
-  opLogs,
-  epoch,
+  storage,
   logger,
   metrics,
   replaced,
   closeOldest,
+  foundDeleted,
 }: {
-  readonly opLogs: OpLogs
-  readonly epoch: Epoch
+  readonly storage: Storage
   readonly logger: Logger
   readonly metrics: Metrics
   /** The log is not as its members know it: they have to join again before they go on. */
   readonly replaced: (spaceId: SpaceId) => void
-  /** Closes the space that was used longest ago, for its file handles. Returns how many were open. */
-  readonly closeOldest: () => number
+  /** Closes the space that was used longest ago, for its file handles. Resolves with how many were open. */
+  readonly closeOldest: () => Promise<number>
+  /** The log was deleted, which the accounts have forgotten. */
+  readonly foundDeleted: (spaceId: SpaceId) => void
 }): ReopenedLogs {
   const leftAt = new LRUCache<SpaceId, LogState>({ max: maxRemembered })
   let hasWarned = false
 
-  function openFile(spaceId: SpaceId): OpLog {
+  async function openFile(spaceId: SpaceId, payer: UserId | undefined): Promise<OpenedLog | 'deleted'> {
+    const given = { spaceId, left: leftAt.get(spaceId), payer }
     try {
-      return opLogs.open(spaceId, epoch)
+      return await storage.open(given)
     } catch (error) {
       if (!isOutOfFiles(error)) throw error
-      const openSpaces = closeOldest()
+      const openSpaces = await closeOldest()
       if (openSpaces === 0) throw error
       if (!hasWarned) {
         logger.warn({ openSpaces }, 'no more files can be opened: allow more, or fewer open spaces')
       }
       hasWarned = true
-      return opLogs.open(spaceId, epoch)
+      return storage.open(given)
     }
-  }
-
-  function compareWithLeft(spaceId: SpaceId, log: OpLog): void {
-    const left = leftAt.get(spaceId)
-    if (left === undefined) return
-    const { logId, epoch: leftIn, head: cursor } = left
-    if (log.holds({ logId, epoch: leftIn, cursor })) {
-      // Committed, though the commit was said to have failed: nobody was sent it.
-      if (log.head > cursor) replaced(spaceId)
-      return
-    }
-    if (log.logId === logId) log.renewLogId()
-    metrics.historyLost()
-    logger.warn({ spaceId, logId: log.logId }, 'the log of a space was replaced while the server ran')
-    leftAt.delete(spaceId)
-    replaced(spaceId)
   }
 
   return {
-    open: (spaceId) => {
-      const log = openFile(spaceId)
-      try {
-        compareWithLeft(spaceId, log)
-        return log
-      } catch (error) {
-        try {
-          log.close()
-        } catch (failure) {
-          logger.error({ err: failure, spaceId }, 'a space failed to close')
-        }
-        throw error
+    open: async (spaceId, payer) => {
+      const opened = await openFile(spaceId, payer)
+      if (opened === 'deleted') {
+        foundDeleted(spaceId)
+        throw new SyncError('not_found', 'the space was deleted')
       }
+      const { standing, state } = opened
+      if (standing === 'same') return opened
+      leftAt.delete(spaceId)
+      if (standing === 'replaced') {
+        metrics.historyLost('server')
+        const { logId } = state
+        logger.warn({ spaceId, logId }, 'the log of a space was replaced while the server ran')
+      }
+      // Also of a log that is ahead: it has a commit that was said to have failed, which nobody was sent.
+      replaced(spaceId)
+      return opened
     },
     left: (spaceId, state) => void leftAt.set(spaceId, state),
     forget: (spaceId) => void leftAt.delete(spaceId),

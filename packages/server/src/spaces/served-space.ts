@@ -1,208 +1,212 @@
-import {
-  type ErrorBody,
-  limits,
-  packBatches,
-  encodeBatch,
-  type SpaceId,
-  SyncError,
-  type TreeId,
-  type TreeOperation,
-} from '@t69/protocol'
-import { LRUCache } from 'lru-cache'
+import { type ErrorBody, limits, type SpaceId, SyncError, type UserId } from '@t69/protocol'
 
-import type { LogPosition, OpLog } from '../logs/op-log.ts'
+import type { KeptAccess } from '../logs/op-log.ts'
 import type { Metrics } from '../ports/metrics.ts'
-import { admit, createStage, type LogView } from './admit.ts'
+import type { CommittedGroup, JoinPosition, OpenedLog, Storage } from '../storage/storage.ts'
 import type { Quotas } from './quotas.ts'
-import type { LogState, Publish, Push, PushOutcome, Space } from './space.ts'
-
-/** Bytes that an operation takes in a file besides its value: ids in a row of the table and in one of its index. */
-const bytesPerOp = 250
-
-/** Trees of a space whose highest clock is remembered. Finding a clock again costs microseconds. */
-const maxRememberedTrees = 1_000
-
-interface WaitingPush {
-  readonly push: Push
-  readonly settle: (outcome: PushOutcome) => void
-}
+import type { RenewalLimit } from './renewal-limit.ts'
+import type { PullBounds, Publish, PushOutcome, Space } from './space.ts'
+import type { WaitingBytes } from './waiting-bytes.ts'
+import { createWaitingPushes, type WaitingPush } from './waiting-pushes.ts'
 
 export interface ServedSpaceOptions {
   readonly spaceId: SpaceId
-  readonly log: OpLog
+  readonly opened: OpenedLog
+  readonly storage: Storage
   readonly schedule: (callback: () => void) => void
+  /** Unix milliseconds. */
+  readonly now: () => number
   readonly metrics: Metrics
   readonly quotas: Quotas
+  readonly renewals: RenewalLimit
+  readonly waitingBytes: WaitingBytes
   /** Called after each commit, push by push. Must not throw. */
   readonly publish: Publish
-  /** Takes a renewal of the log's id, and returns 0. Otherwise returns how many milliseconds it has to wait. */
-  readonly takeRenewal: () => number
-  /** A commit failed: the log's own fields may be wrong from then on. Returns what the pushers are told. */
+  /** What a refused push is told. */
+  readonly bodyOf: (error: unknown) => ErrorBody
+  /** A commit failed: it may be in the log all the same. Returns what the pushers are told. */
   readonly onFailure: (error: unknown) => ErrorBody
 }
 
-/** A space whose log is open. */
-export interface ServedSpace extends Space {
-  /** Refuses the waiting pushes and closes the log. */
+/** A space whose log is open in the storage. */
+export interface ServedSpace extends Omit<Space, 'id' | 'join' | 'pull'> {
+  /** As `Space.join`, for `payer`. */
+  join(
+    position: JoinPosition,
+    given: { readonly renewed: (() => void) | undefined; readonly payer: UserId | undefined },
+  ): ReturnType<Space['join']>
+  /** As `Space.pull`, for `payer`. */
+  pull(
+    given: PullBounds & { readonly after: number; readonly payer: UserId | undefined },
+  ): ReturnType<Space['pull']>
+  /** Whether nothing was written since the log was opened: closing it then costs no flush. */
+  readonly isUnwritten: boolean
+  /** The access list that is kept in the log. */
+  readonly kept: KeptAccess | undefined
+  /** Keeps another one in the log, after the commit that is under way. */
+  keepAccess(access: KeptAccess): Promise<void>
+  /** Refuses the waiting pushes, and those that are being committed. */
   abandon(reason: ErrorBody): void
   /** Commits the waiting pushes and closes the log. */
-  close(): void
+  close(): Promise<void>
 }
 
 /**
- * Serves a space from its log. Pushes of one turn of the event loop are committed together, since each transaction
- * costs a flush to the disk. Each push keeps a contiguous range of its own.
+ * Serves a space from its log. One commit of a space is under way at a time; what is pushed meanwhile gathers, and is
+ * committed in the next one, since each transaction costs a flush to the disk. So the order in which commits are answered
+ * is the order of the log.
  */
-export function serveSpace({
-  spaceId,
-  log,
-  schedule,
-  metrics,
-  quotas,
-  publish,
-  takeRenewal,
-  onFailure,
-}: ServedSpaceOptions): ServedSpace {
-  const view = createCachedView(log)
-  let waiting: WaitingPush[] = []
+export function serveSpace(options: ServedSpaceOptions): ServedSpace {
+  const { spaceId, opened, storage, schedule, now, metrics, quotas, renewals, waitingBytes } = options
+  const { publish, bodyOf, onFailure } = options
+  let { state, access: kept } = opened
+  const waiting = createWaitingPushes()
+  let hasWritten = false
+  /** Why the pushes of a commit under way are refused, though it may succeed. */
+  let abandoned: ErrorBody | undefined
+  /** While pushes wait or are committed: resolves when none is left. `begin` ends the wait for more of this turn. */
+  let committing: { readonly begin: () => void; readonly done: Promise<void> } | undefined
 
-  const stateOf = (): LogState => ({ logId: log.logId, epoch: log.epoch, head: log.head })
+  function commitSoon(): void {
+    if (committing !== undefined) return
+    const begun = Promise.withResolvers<void>()
+    schedule(begun.resolve)
+    committing = { begin: begun.resolve, done: begun.promise.then(commitWaiting) }
+  }
 
-  function commitWaiting(): void {
-    const group = waiting
-    waiting = []
-    if (group.length === 0) return
-    let admitted
-    let position: number
+  async function commitWaiting(): Promise<void> {
+    while (waiting.size > 0) await commit(waiting.takeGroup())
+    committing = undefined
+  }
+
+  function refuse(group: readonly WaitingPush[], error: ErrorBody): void {
+    for (const { settle } of group) settle({ ok: false, error })
+  }
+
+  async function commit(group: readonly WaitingPush[]): Promise<void> {
+    let allowed = group
     try {
-      const stage = createStage(view)
-      const { bytes } = log
-      const held = { ops: log.head, bytes }
-      admitted = group.map(({ push, settle }) => {
-        const admission = admit(push.ops, stage, quotas.roomIn(spaceId, held))
-        for (const op of admission.accepted) stage.add(op)
-        held.ops += admission.accepted.length
-        held.bytes += weightOf(push, admission.accepted.length)
-        return { push, settle, ...admission }
-      })
+      const allotment = await quotas.allotmentOf(spaceId)
+      // In the turn in which the group is handed over. What is handed over later has to be asked about later.
+      allowed = group.filter(mayStill)
+      if (allowed.length === 0) return
       const committed = metrics.committing()
-      const range = log.append(admitted.flatMap(({ accepted }) => accepted))
-      position = range.after
-      quotas.grown(spaceId, held.bytes - bytes)
-      if (range.cursor > range.after) committed(range.cursor - range.after)
+      const pushes = allowed.map(({ push: { userId, batch } }) => ({ userId, batch }))
+      const before = state.head
+      hasWritten = true
+      const answer = await storage.commit({ spaceId, pushes, allotment, now: now() })
+      quotas.grown(spaceId, answer.grownBytes)
+      if (answer.state.head > before) committed(answer.state.head - before)
+      tell(allowed, answer)
     } catch (error) {
-      const outcome: PushOutcome = { ok: false, error: onFailure(error) }
-      for (const { settle } of group) settle(outcome)
-      return
-    }
-    for (const { accepted, rejected } of admitted) {
-      view.raise(accepted)
-      for (const { code } of rejected) metrics.rejected(code)
-    }
-    const state = stateOf()
-    for (const { push, settle, accepted, duplicates, rejected } of admitted) {
-      if (accepted.length === 0) continue
-      const after = position
-      position += accepted.length
-      settle({ ok: true, ...state, after, cursor: position, duplicates, rejected })
-      const batch = accepted.length === push.ops.length ? push.batch : undefined
-      const { logId, epoch } = state
-      publish({
-        spaceId,
-        logId,
-        epoch,
-        after,
-        cursor: position,
-        ops: accepted,
-        batch,
-        originId: push.originId,
-      })
-    }
-    // These acks name the head, so they follow all acks and appends that lead up to it.
-    for (const { settle, accepted, duplicates, rejected, refusal } of admitted) {
-      if (accepted.length > 0) continue
-      const added = { after: state.head, cursor: state.head, duplicates, rejected }
-      settle(refusal === undefined ? { ok: true, ...state, ...added } : { ok: false, error: refusal })
+      refuse(allowed, onFailure(error))
     }
   }
 
+  function mayStill({ push, settle }: WaitingPush): boolean {
+    try {
+      push.checkAgain?.()
+      return true
+    } catch (error) {
+      settle({ ok: false, error: bodyOf(error) })
+      return false
+    }
+  }
+
+  /** Acks and publishes, in one turn with the new state. */
+  function tell(group: readonly WaitingPush[], { state: reached, results }: CommittedGroup): void {
+    state = reached
+    if (abandoned !== undefined) return refuse(group, abandoned)
+    const { logId, epoch } = state
+    const addsNothing: (() => void)[] = []
+    for (const [index, { push, settle }] of group.entries()) {
+      const result = results[index]
+      if (result?.ok !== true) {
+        const error = result?.error ?? { code: 'internal', message: 'the storage did not answer a push' }
+        addsNothing.push(() => settle({ ok: false, error }))
+        continue
+      }
+      const { batch = push.batch, ...outcome } = result
+      for (const { code } of outcome.rejected) metrics.rejected(code)
+      const ack = () => settle({ ...state, ...outcome })
+      const { after, cursor, at } = outcome
+      if (cursor === after) {
+        addsNothing.push(ack)
+        continue
+      }
+      ack()
+      const { userId, originId } = push
+      publish({ spaceId, logId, epoch, after, cursor, userId, at, batch, originId })
+    }
+    // These acks name the head, so they follow all acks and appends that lead up to it.
+    for (const ack of addsNothing) ack()
+  }
+
   return {
-    id: spaceId,
     get state() {
-      return stateOf()
+      return state
+    },
+    get isUnwritten() {
+      return !hasWritten
+    },
+    get kept() {
+      return kept
     },
 
-    join: ({ logId, epoch, cursor = 0 }) => {
-      const position: LogPosition | undefined = logId && { logId, epoch, cursor }
-      const isHeld = position !== undefined && log.holds(position)
-      const renewed = !isHeld && logId === log.logId
-      if (renewed) {
-        const retryAfterMs = takeRenewal()
-        if (retryAfterMs > 0) {
-          throw new SyncError('rate_limited', 'the log got a new id a moment ago', { retryAfterMs })
-        }
-        log.renewLogId()
+    join: async (position, { renewed, payer }) => {
+      const mayRenew = renewals.waitMs(spaceId) === 0
+      const joined = await storage.join({ spaceId, position, mayRenew, payer })
+      if (joined.renewal === 'due') {
+        const retryAfterMs = renewals.waitMs(spaceId)
+        throw new SyncError('rate_limited', 'the log got a new id a moment ago', { retryAfterMs })
       }
-      return { ...stateOf(), cursor: isHeld ? cursor : 0, renewed }
+      if (joined.renewal === 'renewed') {
+        renewals.renewed(spaceId)
+        state = joined.state
+        renewed?.()
+      }
+      return { cursor: joined.isHeld ? (position.cursor ?? 0) : 0 }
     },
 
     push: (push, settle) => {
-      waiting.push({ push, settle })
-      if (waiting.length === 1) schedule(commitWaiting)
+      const counted = waitingBytes.add(push.userId, push.batch.byteLength)
+      const settleOnce = (outcome: PushOutcome): void => {
+        counted()
+        settle(outcome)
+      }
+      waiting.add({ push, settle: settleOnce })
+      commitSoon()
     },
 
-    pull: (after, maxBytes = limits.batchBudgetBytes) => {
-      const state = stateOf()
-      if (after > state.head) {
-        throw new SyncError('invalid_request', `the log ends at ${state.head}`, { at: 'after' })
+    pull: async ({ after, maxBytes = limits.batchBudgetBytes, takesCompressed = false, payer }) => {
+      const { state: read, ...page } = await storage.page({
+        spaceId,
+        after,
+        maxBytes,
+        takesCompressed,
+        payer,
+      })
+      // The page is of the log as it was before.
+      if (read.logId !== state.logId) {
+        throw new SyncError('not_joined', 'the log has another id: join again')
       }
-      // Encoded operations are smaller than what was read for them, so all of them fit the first batch.
-      const read = log.read(after, { maxOps: limits.maxBatchOps, maxBytes })
-      const page = packBatches(spaceId, read, { budgetBytes: maxBytes }).next()
-      if (page.done === true)
-        return { ...state, after, cursor: after, batch: encodeBatch({ spaceId, ops: [] }) }
-      return { ...state, after, cursor: after + page.value.count, batch: page.value.bytes }
+      return page
+    },
+
+    keepAccess: async (access) => {
+      hasWritten = true
+      await storage.keepAccess({ spaceId, access })
+      kept = access
     },
 
     abandon: (error) => {
-      const group = waiting
-      waiting = []
-      for (const { settle } of group) settle({ ok: false, error })
-      log.close()
+      abandoned = error
+      refuse(waiting.takeAll(), error)
     },
-    close: () => {
-      commitWaiting()
-      log.close()
-    },
-  }
-}
-
-/** About how many bytes a push adds to a file when `taken` of its operations are accepted. */
-function weightOf({ batch }: Push, taken: number): number {
-  return taken === 0 ? 0 : (batch?.byteLength ?? 0) + taken * bytesPerOp
-}
-
-interface CachedView extends LogView {
-  raise(ops: readonly TreeOperation[]): void
-}
-
-/** A view of the log that remembers the highest committed clock of each tree. */
-function createCachedView(log: OpLog): CachedView {
-  const clocks = new LRUCache<TreeId, number>({ max: maxRememberedTrees })
-  return {
-    compare: (op) => log.compare(op),
-    wasDeleted: (vertex) => log.wasDeleted(vertex),
-    maxClock: (treeId) => {
-      let clock = clocks.get(treeId)
-      if (clock === undefined) clocks.set(treeId, (clock = log.maxClock(treeId)))
-      return clock
-    },
-    raise: (ops) => {
-      for (const { treeId, clock } of ops) {
-        const known = clocks.get(treeId)
-        // A tree that is not remembered stays so: this clock may be below its highest, which the log knows.
-        if (known !== undefined && clock > known) clocks.set(treeId, clock)
-      }
+    close: async () => {
+      committing?.begin()
+      await committing?.done
+      await storage.release({ spaceId })
     },
   }
 }

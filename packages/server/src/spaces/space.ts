@@ -1,11 +1,6 @@
-import type { Epoch, ErrorBody, LogId, RejectedOp, SpaceId, TreeOperation } from '@t69/protocol'
+import type { Commit, Epoch, ErrorBody, LogId, RejectedOp, SpaceId, UserId } from '@t69/protocol'
 
-/** A log's id, newest epoch and head, at one moment. */
-export interface LogState {
-  readonly logId: LogId
-  readonly epoch: Epoch
-  readonly head: number
-}
+import type { JoinPosition, LogState } from '../storage/storage.ts'
 
 /** The result of a push, once it was committed or refused. */
 export type PushOutcome =
@@ -13,63 +8,86 @@ export type PushOutcome =
       readonly ok: true
       readonly after: number
       readonly cursor: number
+      /** When it was committed, in Unix milliseconds. */
+      readonly at: number
       readonly duplicates: number
       readonly rejected: RejectedOp[]
     })
   | { readonly ok: false; readonly error: ErrorBody }
 
 /** A page of the log: positions `after + 1` to `cursor`. */
-export interface Page extends LogState {
+export interface Page {
   readonly after: number
   readonly cursor: number
   /** An encoded batch. */
   readonly batch: Uint8Array
+  /** Who committed its operations. */
+  readonly commits: Commit[]
 }
 
-/** Operations that were committed: positions `after + 1` to `cursor`. */
-export interface Commit {
+/** What one push committed: positions `after + 1` to `cursor`. */
+export interface CommittedPush {
   readonly spaceId: SpaceId
   readonly logId: LogId
   readonly epoch: Epoch
   readonly after: number
   readonly cursor: number
-  readonly ops: readonly TreeOperation[]
-  /** The same operations, encoded, if the pusher's batch can be passed on as it is. */
-  readonly batch?: Uint8Array | undefined
+  readonly userId: UserId
+  /** When it was committed, in Unix milliseconds. */
+  readonly at: number
+  /** The committed operations, encoded. */
+  readonly batch: Uint8Array
   /** The connection that pushed them. */
   readonly originId?: string | undefined
 }
 
 export interface Push {
-  readonly ops: readonly TreeOperation[]
-  /** The operations as they came, encoded. Passed on as it is when all of them are committed. */
-  readonly batch?: Uint8Array
+  /** Who pushes, as the server knows it. */
+  readonly userId: UserId
+  /** As it came, and not yet validated. Passed on as it is when all of it is committed. */
+  readonly batch: Uint8Array
+  /** How many operations it says that it has. */
+  readonly count: number
   readonly originId?: string
+  /**
+   * Throws if the push may no longer be committed. Called when its group is handed to the storage: its sender may have
+   * been removed while it waited.
+   */
+  readonly checkAgain?: () => void
+}
+
+export interface PullBounds {
+  /** Bytes of the page. Default: as many as a page may have. */
+  readonly maxBytes?: number | undefined
+  /** Default: false. */
+  readonly takesCompressed?: boolean
 }
 
 /** Called after each commit, in log order, never before it. */
-export type Publish = (commit: Commit) => void
+export type Publish = (commit: CommittedPush) => void
 
-export interface JoinPosition {
-  readonly logId?: LogId | undefined
-  readonly epoch?: Epoch | undefined
-  readonly cursor?: number | undefined
-}
-
-/** One space: admit, persist, ack, publish. Knows no socket, no HTTP and no SQL. */
+/** One space: persist, ack, publish. Knows no socket, no HTTP and no SQL. */
 export interface Space {
   readonly id: SpaceId
+  /**
+   * The log as of what was published last. It changes in the same turn in which a commit is acked and published, so that
+   * whoever reads it and enters a room in one turn misses nothing.
+   */
   readonly state: LogState
   /**
-   * Where a device at `position` continues. `renewed` when the log turned out to have lost history and got a new id:
-   * everybody else in the space has to join again. Throws `rate_limited` when the last new id is too recent.
+   * Where a device at `position` continues. Calls `renewed` when the log turned out to have lost history and got a new id,
+   * as soon as `state` has it: everybody else in the space has to join again. Rejects with `rate_limited` when the last
+   * new id is too recent.
    */
-  join(position: JoinPosition): LogState & { readonly cursor: number; readonly renewed: boolean }
+  join(position: JoinPosition, renewed?: () => void): Promise<{ readonly cursor: number }>
   /**
-   * Admits operations and commits them with all other pushes of this turn of the event loop. Calls `settle` once, at
-   * the commit, in log order with the publishing of other pushes: on one socket, acks and appends keep the log's order.
+   * Admits operations and commits them with all other pushes that wait by then. Calls `settle` once, in log order with
+   * the publishing of other pushes: on one socket, acks and appends keep the log's order.
    */
   push(push: Push, settle: (outcome: PushOutcome) => void): void
-  /** The page after `after`. Throws `storage_failed`, and `invalid_request` for a position after the head. */
-  pull(after: number, maxBytes?: number): Page
+  /**
+   * The page after `after`, whose batch may be compressed if the reader takes that. Rejects with `storage_failed`, and
+   * `invalid_request` for a position after the head.
+   */
+  pull(after: number, bounds?: PullBounds): Promise<Page>
 }

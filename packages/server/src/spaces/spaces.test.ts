@@ -1,9 +1,11 @@
 import {
+  type AccessId,
   decodeBatch,
   encodeBatch,
   limits,
   type LogId,
   type SpaceId,
+  type SpaceIdentity,
   SyncError,
   type TreeId,
   type TreeOperation,
@@ -13,12 +15,28 @@ import {
 import { Replica, toTreeOperation } from '@t69/replica'
 import { describe, expect, it } from 'vitest'
 
+import { unlimitedBudget } from '../limits/budget.ts'
 import { createMemoryOpLogs } from '../logs/memory-op-logs.ts'
 import type { OpLog, OpLogs } from '../logs/op-log.ts'
+import type { AccessInLogs, KeptAccess } from '../ports/access-in-logs.ts'
 import { StorageFailure } from '../sqlite/storage-failure.ts'
+import { createInlineStorage } from '../storage/inline-storage.ts'
+import { LogGoneError } from '../storage/log-gone-error.ts'
+import type { JoinPosition, Storage } from '../storage/storage.ts'
+import { settled } from '../testing/gateway-harness.ts'
 import { createManualRuntime } from '../testing/manual-runtime.ts'
-import { moveOp, newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
-import type { Commit, PushOutcome } from './space.ts'
+import {
+  anybody,
+  moveOp,
+  newEpoch,
+  newUserId,
+  opsFrom,
+  otherSpaceId,
+  setOp,
+  spaceId,
+  treeId,
+} from '../testing/ops.ts'
+import type { CommittedPush, PushOutcome } from './space.ts'
 import { createSpaces, type Spaces, type SpacesOptions } from './spaces.ts'
 
 /**
@@ -56,23 +74,35 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
         get epoch() {
           return log.epoch
         },
+        get access() {
+          return log.access
+        },
+        keepAccess: (access) => {
+          if (watched.failure !== undefined) throw watched.failure
+          log.keepAccess(access)
+        },
         holds: (position) => log.holds(position),
         renewLogId: () => log.renewLogId(),
         get bytes() {
           return log.bytes
         },
         compare: (op) => log.compare(op),
+        lookUp: (ops) => log.lookUp(ops),
         wasDeleted: (vertex) => log.wasDeleted(vertex),
         maxClock: (tree) => log.maxClock(tree),
+        segmentAt: (after) => log.segmentAt(after),
+        isUnsettled: false,
+        settle: () => {},
         read: (after, bounds) => log.read(after, bounds),
         readTree: (tree, bounds) => log.readTree(tree, bounds),
+        commits: (range, atMost) => log.commits(range, atMost),
         countTree: (tree, atMost) => log.countTree(tree, atMost),
         check,
-        append: (ops) => {
+        append: (contributions, now) => {
           watched.appends++
           check()
           if (watched.failure !== undefined && !watched.failsLate) throw watched.failure
-          const range = log.append(ops)
+          const range = log.append(contributions, now)
           if (watched.failure !== undefined) throw watched.failure
           head = range.cursor
           return range
@@ -87,46 +117,81 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
   return { watched, opLogs }
 }
 
-function setUp(options: Partial<SpacesOptions> = {}, inner?: OpLogs) {
+interface SetUp extends Partial<Omit<SpacesOptions, 'storage'>> {
+  /** Instead of logs in memory. */
+  readonly inner?: OpLogs
+  /** What stands between the spaces and their storage. */
+  readonly around?: (storage: Storage) => Storage
+}
+
+function setUp({ inner, around = (storage) => storage, ...options }: SetUp = {}) {
   const runtime = createManualRuntime()
   const { watched, opLogs } = createWatchedOpLogs(inner)
   const errors: object[] = []
   const logger = { info: () => {}, warn: () => {}, error: (details: object) => void errors.push(details) }
-  const spaces = createSpaces({ opLogs, epoch: newEpoch(), runtime, logger, ...options })
-  const events: (PushOutcome | Commit)[] = []
-  const published: Commit[] = []
+  const storage = around(createInlineStorage(opLogs, newEpoch()))
+  const spaces = createSpaces({ storage, runtime, logger, ...options })
+  const turn = async (): Promise<void> => {
+    await settled()
+    runtime.turn()
+    await settled()
+  }
+  const advance = async (ms: number): Promise<void> => {
+    runtime.advance(ms)
+    await settled()
+  }
+  const events: (PushOutcome | CommittedPush)[] = []
+  const published: CommittedPush[] = []
   spaces.publishTo((commit) => {
     published.push(commit)
     events.push(commit)
   })
-  const push = (ops: readonly TreeOperation[], originId = 'a', to = spaceId): PushOutcome[] => {
+  const push = async (
+    ops: readonly TreeOperation[],
+    originId = 'a',
+    to = spaceId,
+    userId = anybody,
+  ): Promise<PushOutcome[]> => {
     const outcomes: PushOutcome[] = []
-    spaces.open(to).push({ ops, batch: encodeBatch({ spaceId: to, ops }), originId }, (outcome) => {
+    const space = await spaces.open(to)
+    const batch = encodeBatch({ spaceId: to, ops })
+    space.push({ batch, count: ops.length, originId, userId }, (outcome) => {
       outcomes.push(outcome)
       events.push(outcome)
     })
     return outcomes
   }
-  return { runtime, watched, spaces, push, events, published, errors }
+  return { runtime, turn, advance, watched, spaces, push, events, published, errors }
+}
+
+const stateOf = async (spaces: Spaces) => (await spaces.open(spaceId)).state
+const pull = async (spaces: Spaces, after: number, maxBytes?: number) =>
+  (await spaces.open(spaceId)).pull(after, { maxBytes })
+
+async function join(spaces: Spaces, position: JoinPosition) {
+  const space = await spaces.open(spaceId)
+  let renewed = false
+  const { cursor } = await space.join(position, () => (renewed = true))
+  return { ...space.state, cursor, renewed }
 }
 
 describe('a space', () => {
-  it('[PU1] settles and publishes only after the commit', () => {
-    const { runtime, spaces, push, published } = setUp()
-    const outcomes = push(opsFrom(1, 2))
+  it('[PU1] settles and publishes only after the commit', async () => {
+    const { spaces, push, published, turn } = setUp()
+    const outcomes = await push(opsFrom(1, 2))
     expect(outcomes).toEqual([])
-    expect(spaces.open(spaceId).state.head).toBe(0)
-    runtime.turn()
+    expect((await stateOf(spaces)).head).toBe(0)
+    await turn()
     expect(outcomes).toMatchObject([{ ok: true, after: 0, cursor: 2, head: 2, duplicates: 0, rejected: [] }])
     expect(published).toMatchObject([{ after: 0, cursor: 2, originId: 'a' }])
   })
 
-  it('[PU6] commits the pushes of one turn together, each at its own contiguous positions', () => {
-    const { runtime, watched, push, events } = setUp()
-    push(opsFrom(1, 2, { peer: '1' }), 'a')
-    push(opsFrom(1, 3, { peer: '2' }), 'b')
-    push(opsFrom(1, 1, { peer: '3' }), 'c')
-    runtime.turn()
+  it('[PU6] commits the pushes of one turn together, each at its own contiguous positions', async () => {
+    const { watched, push, events, turn } = setUp()
+    await push(opsFrom(1, 2, { peer: '1' }), 'a')
+    await push(opsFrom(1, 3, { peer: '2' }), 'b')
+    await push(opsFrom(1, 1, { peer: '3' }), 'c')
+    await turn()
     expect(watched.appends).toBe(1)
     // Acks and appends of one socket come in this order.
     expect(events).toMatchObject([
@@ -139,27 +204,27 @@ describe('a space', () => {
     ])
   })
 
-  it('[PU3] finds duplicates and conflicts among the pushes of one turn', () => {
-    const { runtime, spaces, push, published } = setUp()
-    const first = push([setOp(1, 'a')], 'a')
-    const same = push([setOp(1, 'a')], 'b')
-    const other = push([setOp(1, 'b'), setOp(2, 'c')], 'c')
-    runtime.turn()
+  it('[PU3] finds duplicates and conflicts among the pushes of one turn', async () => {
+    const { spaces, push, published, turn } = setUp()
+    const first = await push([setOp(1, 'a')], 'a')
+    const same = await push([setOp(1, 'a')], 'b')
+    const other = await push([setOp(1, 'b'), setOp(2, 'c')], 'c')
+    await turn()
     expect(first).toMatchObject([{ after: 0, cursor: 1, duplicates: 0 }])
     expect(same).toMatchObject([{ after: 2, cursor: 2, head: 2, duplicates: 1 }])
     expect(other).toMatchObject([{ after: 1, cursor: 2, rejected: [{ index: 0, code: 'op_conflict' }] }])
     expect(published).toHaveLength(2)
-    expect(spaces.open(spaceId).state.head).toBe(2)
+    expect((await stateOf(spaces)).head).toBe(2)
   })
 
-  it('[PU7] acks a push that adds nothing with the head, after all acks and appends up to it', () => {
-    const { runtime, push, events } = setUp()
-    push([setOp(1, 'a')], 'a')
-    runtime.turn()
+  it('[PU7] acks a push that adds nothing with the head, after all acks and appends up to it', async () => {
+    const { push, events, turn } = setUp()
+    await push([setOp(1, 'a')], 'a')
+    await turn()
     events.length = 0
-    push([setOp(1, 'a')], 'a')
-    push([setOp(2, 'b')], 'b')
-    runtime.turn()
+    await push([setOp(1, 'a')], 'a')
+    await push([setOp(2, 'b')], 'b')
+    await turn()
     expect(events).toMatchObject([
       { ok: true, after: 1, cursor: 2 },
       { originId: 'b', cursor: 2 },
@@ -167,58 +232,56 @@ describe('a space', () => {
     ])
   })
 
-  it('passes a batch on as it came only when all of it was committed', () => {
-    const { runtime, push, published } = setUp()
-    push([setOp(1, 'a')], 'a')
-    push([setOp(1, 'b'), setOp(2, 'c')], 'b')
-    runtime.turn()
+  it('passes a batch on as it came only when all of it was committed', async () => {
+    const { push, published, turn } = setUp()
+    await push([setOp(1, 'a')], 'a')
+    await push([setOp(1, 'b'), setOp(2, 'c')], 'b')
+    await turn()
     expect(published[0]?.batch).toEqual(encodeBatch({ spaceId, ops: [setOp(1, 'a')] }))
-    expect(published[1]).toMatchObject({ batch: undefined, ops: [setOp(2, 'c')] })
+    expect(decodeBatch(published[1]!.batch).ops).toEqual([setOp(2, 'c')])
   })
 
-  it('[PU9] refuses every push of a failed commit, publishes nothing, and does not change', () => {
-    const { runtime, watched, spaces, push, published, errors } = setUp()
-    push([setOp(1, 'a')])
-    runtime.turn()
+  it('[PU9] refuses every push of a failed commit, publishes nothing, and does not change', async () => {
+    const { watched, spaces, push, published, errors, turn } = setUp()
+    await push([setOp(1, 'a')])
+    await turn()
     watched.failure = new SyncError('storage_failed', 'the disk is full')
     // If the clock of a failed operation were remembered, the window would allow `far + 1` below.
     const far = 1 + limits.clockWindow
-    const failed = [push([setOp(far, 'b')], 'a'), push([setOp(2, 'c')], 'b')]
-    runtime.turn()
+    const failed = [await push([setOp(far, 'b')], 'a'), await push([setOp(2, 'c')], 'b')]
+    await turn()
     for (const outcomes of failed)
       expect(outcomes).toMatchObject([{ ok: false, error: { code: 'storage_failed' } }])
     expect(published).toHaveLength(1)
     expect(errors).toMatchObject([{ spaceId }])
-    expect(spaces.open(spaceId).state.head).toBe(1)
+    expect((await stateOf(spaces)).head).toBe(1)
     watched.failure = undefined
-    const again = push([setOp(far + 1, 'd'), setOp(2, 'c')])
-    runtime.turn()
+    const again = await push([setOp(far + 1, 'd'), setOp(2, 'c')])
+    await turn()
     expect(again).toMatchObject([
       { ok: true, after: 1, cursor: 2, rejected: [{ index: 0, code: 'clock_out_of_range' }] },
     ])
   })
 
-  it('[LC2] keeps an operation whose vertex and parent are unknown', () => {
-    const { runtime, spaces, push } = setUp()
-    push([setOp(9, 'early', { target: 'unknown' })])
-    runtime.turn()
-    expect(decodeBatch(spaces.open(spaceId).pull(0).batch).ops).toEqual([
-      setOp(9, 'early', { target: 'unknown' }),
-    ])
+  it('[LC2] keeps an operation whose vertex and parent are unknown', async () => {
+    const { spaces, push, turn } = setUp()
+    await push([setOp(9, 'early', { target: 'unknown' })])
+    await turn()
+    expect(decodeBatch((await pull(spaces, 0)).batch).ops).toEqual([setOp(9, 'early', { target: 'unknown' })])
   })
 
-  it('[PL1] [PL2] [PL4] serves the whole log in pages within the budget, any number of times', () => {
-    const { runtime, spaces, push } = setUp()
+  it('[PL1] [PL2] [PL4] serves the whole log in pages within the budget, any number of times', async () => {
+    const { spaces, push, turn } = setUp()
     const values = Array.from({ length: 60 }, (_, index) => 'x'.repeat((index * 977) % 30_000))
     const ops = [...values.map((value, index) => setOp(index + 1, value)), setOp(61, 'y'.repeat(400_000))]
-    for (let at = 0; at < ops.length; at += 20) push(ops.slice(at, at + 20))
-    runtime.turn()
-    const space = spaces.open(spaceId)
+    for (let at = 0; at < ops.length; at += 20) await push(ops.slice(at, at + 20))
+    await turn()
+    const space = await spaces.open(spaceId)
     const read: TreeOperation[] = []
     let after = 0
     for (;;) {
-      const page = space.pull(after)
-      expect(page).toEqual(space.pull(after))
+      const page = await space.pull(after)
+      expect(page).toEqual(await space.pull(after))
       expect(page.after).toBe(after)
       const { ops: pageOps } = decodeBatch(page.batch)
       expect(page.cursor).toBe(after + pageOps.length)
@@ -231,86 +294,355 @@ describe('a space', () => {
     expect(after).toBe(space.state.head)
   })
 
-  it('[PL3] refuses to read after the head', () => {
+  it('[CO1] [CO4] says in pages, appends and acks who committed what, also within one group', async () => {
+    const { runtime, spaces, push, published, turn } = setUp()
+    const [anna, ben] = [newUserId(), newUserId()]
+    const acks = [
+      await push(opsFrom(1, 2), 'a', spaceId, anna),
+      await push([...opsFrom(2, 1), ...opsFrom(3, 1)], 'b', spaceId, ben),
+      await push(opsFrom(1, 1), 'b', spaceId, ben),
+    ]
+    const at = runtime.now()
+    await turn()
+    expect(acks.flat().map((ack) => ack.ok && ack.at)).toEqual([at, at, at])
+    expect(published.map(({ userId, after, cursor, at: time }) => [userId, after, cursor, time])).toEqual([
+      [anna, 0, 2, at],
+      [ben, 2, 3, at],
+    ])
+    expect((await pull(spaces, 0)).commits).toEqual([
+      { after: 0, userId: anna, at },
+      { after: 2, userId: ben, at },
+    ])
+    expect((await pull(spaces, 2)).commits).toEqual([{ after: 2, userId: ben, at }])
+    expect((await pull(spaces, 3)).commits).toEqual([])
+  })
+
+  it('[CO2] ends a page before it would have more than 1,000 commits, and loses nothing at the seam', async () => {
+    const { spaces, push, turn } = setUp()
+    const users = [newUserId(), newUserId()]
+    for (let clock = 1; clock <= 2_001; clock++) await push(opsFrom(clock, 1), 'a', spaceId, users[clock % 2])
+    await turn()
+    const pages = await Promise.all([0, 1_000, 2_000].map((after) => pull(spaces, after)))
+    expect(
+      pages.map(({ cursor, commits, batch }) => [cursor, commits.length, decodeBatch(batch).ops.length]),
+    ).toEqual([
+      [1_000, 1_000, 1_000],
+      [2_000, 1_000, 1_000],
+      [2_001, 1, 1],
+    ])
+    for (const { commits } of pages) {
+      for (const { after, userId } of commits) expect(userId).toBe(users[(after + 1) % 2])
+    }
+  })
+
+  it('[CO1] says who committed only what a small page has', async () => {
+    const { spaces, push, turn } = setUp()
+    const [anna, ben] = [newUserId(), newUserId()]
+    await push(opsFrom(1, 600), 'a', spaceId, anna)
+    await push(opsFrom(601, 600), 'a', spaceId, ben)
+    await turn()
+    const seen = new Map<number, unknown>()
+    for (let after = 0; after < 1_200;) {
+      const { cursor, commits } = await pull(spaces, after, 4_096)
+      for (const [index, { after: from, userId }] of commits.entries()) {
+        expect(from).toBeGreaterThanOrEqual(after)
+        const to = commits[index + 1]?.after ?? cursor
+        for (let seq = from + 1; seq <= to; seq++) seen.set(seq, userId)
+      }
+      after = cursor
+    }
+    expect(seen.size).toBe(1_200)
+    for (const [seq, userId] of seen) expect(userId).toBe(seq <= 600 ? anna : ben)
+  })
+
+  it('[PL3] refuses to read after the head', async () => {
     const { spaces } = setUp()
-    expect(() => spaces.open(spaceId).pull(1)).toThrow('the log ends at 0')
+    await expect(pull(spaces, 1)).rejects.toThrow('the log ends at 0')
   })
 
   describe('joining a space', () => {
-    function joined() {
+    async function joined() {
       const all = setUp()
-      all.push(opsFrom(1, 3))
-      all.runtime.turn()
-      const { state } = all.spaces.open(spaceId)
+      await all.push(opsFrom(1, 3))
+      await all.turn()
+      const { state } = await all.spaces.open(spaceId)
       return { ...all, state }
     }
 
-    it('[JO3] continues from a position that the log holds', () => {
-      const { spaces, state } = joined()
+    it('[JO3] continues from a position that the log holds', async () => {
+      const { spaces, state } = await joined()
       const { logId, epoch } = state
-      expect(spaces.open(spaceId).join({ logId, epoch, cursor: 2 })).toEqual({
+      expect(await join(spaces, { logId, epoch, cursor: 2 })).toEqual({
         ...state,
         cursor: 2,
         renewed: false,
       })
-      expect(spaces.open(spaceId).join({ logId, cursor: 3 })).toMatchObject({ cursor: 3, renewed: false })
-      expect(spaces.open(spaceId).join({ logId })).toMatchObject({ cursor: 0, renewed: false })
+      expect(await join(spaces, { logId, cursor: 3 })).toMatchObject({ cursor: 3, renewed: false })
+      expect(await join(spaces, { logId })).toMatchObject({ cursor: 0, renewed: false })
     })
 
     it.each([
       ['further than the head', { cursor: 4 }],
       ['of an epoch that is not known', { epoch: newEpoch(), cursor: 1 }],
-    ])('[JO4] makes a new log id when the position is %s', (_, lost) => {
-      const { spaces, state } = joined()
-      const reply = spaces.open(spaceId).join({ logId: state.logId, ...lost })
+    ])('[JO4] makes a new log id when the position is %s', async (_, lost) => {
+      const { spaces, state } = await joined()
+      const reply = await join(spaces, { logId: state.logId, ...lost })
       expect(reply).toMatchObject({ cursor: 0, head: 3, renewed: true })
       expect(reply.logId).not.toBe(state.logId)
-      expect(spaces.open(spaceId).state.logId).toBe(reply.logId)
+      expect((await stateOf(spaces)).logId).toBe(reply.logId)
     })
 
-    it('[JO4] makes no second log id soon after, even for invented positions', () => {
-      const { spaces, state, runtime } = joined()
-      const { logId } = spaces.open(spaceId).join({ logId: state.logId, cursor: 4 })
-      expect(() => spaces.open(spaceId).join({ logId, cursor: 4 })).toThrow('a new id a moment ago')
-      expect(spaces.open(spaceId).state.logId).toBe(logId)
-      runtime.advance(10 * 60_000)
-      const { logId: second } = spaces.open(spaceId).join({ logId, cursor: 4 })
+    it('[JO4] makes no second log id soon after, even for invented positions', async () => {
+      const { spaces, state, runtime, advance } = await joined()
+      const { logId } = await join(spaces, { logId: state.logId, cursor: 4 })
+      await expect(join(spaces, { logId, cursor: 4 })).rejects.toThrow('a new id a moment ago')
+      expect((await stateOf(spaces)).logId).toBe(logId)
+      await advance(10 * 60_000)
+      const { logId: second } = await join(spaces, { logId, cursor: 4 })
       expect(second).not.toBe(logId)
       // The clock had been years ahead. Nobody waits until it reaches that time again.
       runtime.set(0)
-      expect(spaces.open(spaceId).join({ logId: second, cursor: 4 })).toMatchObject({ renewed: true })
+      await advance(10 * 60_000)
+      expect(await join(spaces, { logId: second, cursor: 4 })).toMatchObject({ renewed: true })
     })
 
-    it('[JO5] starts from 0 with another log id, or none', () => {
-      const { spaces, state } = joined()
+    it('[JO5] starts from 0 with another log id, or none', async () => {
+      const { spaces, state } = await joined()
       const fresh = { ...state, cursor: 0, renewed: false }
-      expect(spaces.open(spaceId).join({})).toEqual(fresh)
-      expect(
-        spaces.open(spaceId).join({ logId: newEpoch() as string as typeof state.logId, cursor: 3 }),
-      ).toEqual(fresh)
+      expect(await join(spaces, {})).toEqual(fresh)
+      expect(await join(spaces, { logId: newEpoch() as string as typeof state.logId, cursor: 3 })).toEqual(
+        fresh,
+      )
     })
   })
 })
 
+/** Commits take effect, and are then answered one by one, when the test says so. */
+function heldCommits() {
+  const held: { readonly spaceId: SpaceId; readonly answer: () => void }[] = []
+  const around = (storage: Storage): Storage => ({
+    ...storage,
+    commit: async (group) => {
+      const committed = await storage.commit(group)
+      await new Promise<void>((answer) => void held.push({ spaceId: group.spaceId, answer }))
+      return committed
+    },
+  })
+  const answerNext = async (): Promise<void> => {
+    held.shift()?.answer()
+    await settled()
+  }
+  return { around, held, answerNext }
+}
+
+describe('while a commit of a space is under way', () => {
+  it('[PU6] what is pushed gathers, and is committed in one group afterwards', async () => {
+    const { around, answerNext } = heldCommits()
+    const { watched, push, turn, events, spaces } = setUp({ around })
+    await push(opsFrom(1, 1), 'a')
+    await turn()
+    for (const clock of [2, 3, 4]) await push(opsFrom(clock, 1), `b${clock}`)
+    await turn()
+    expect([events, watched.appends]).toEqual([[], 1])
+    // Nobody is told of a commit before it is answered.
+    expect((await stateOf(spaces)).head).toBe(0)
+    await answerNext()
+    expect(events).toMatchObject([{ ok: true, cursor: 1, head: 1 }, { originId: 'a' }])
+    expect(watched.appends).toBe(2)
+    await answerNext()
+    expect(events.slice(2)).toMatchObject([
+      { cursor: 2, head: 4 },
+      { originId: 'b2' },
+      { cursor: 3, head: 4 },
+      { originId: 'b3' },
+      { cursor: 4, head: 4 },
+      { originId: 'b4' },
+    ])
+  })
+
+  it('another space commits and is answered first', async () => {
+    const { around, held } = heldCommits()
+    const { push, turn } = setUp({ around })
+    const slow = await push(opsFrom(1, 1))
+    const other = await push(opsFrom(1, 1, { space: otherSpaceId }), 'a', otherSpaceId)
+    await turn()
+    held.find(({ spaceId }) => spaceId === otherSpaceId)?.answer()
+    await settled()
+    expect([slow.length, other.length]).toEqual([0, 1])
+  })
+
+  it('a group is bounded by its operations, also where they are small', async () => {
+    const { watched, push, turn } = setUp()
+    const outcomes = []
+    for (const first of [1, 801, 1_601]) outcomes.push(await push(opsFrom(first, 800)))
+    await turn()
+    expect(outcomes.flat()).toMatchObject([{ cursor: 800 }, { cursor: 1_600 }, { cursor: 2_400 }])
+    expect(watched.appends).toBe(2)
+  })
+
+  it('a group is bounded by its bytes', async () => {
+    const { watched, push, turn } = setUp()
+    const outcomes = []
+    for (const clock of [1, 2, 3, 4, 5]) outcomes.push(await push([setOp(clock, 'x'.repeat(400_000))]))
+    await turn()
+    expect(outcomes.flat().map((outcome) => outcome.ok)).toEqual([true, true, true, true, true])
+    expect(watched.appends).toBe(3)
+  })
+
+  it('[AU6] a waiting push is asked about again, and refused if its sender may not push any more', async () => {
+    const { around, answerNext } = heldCommits()
+    const { spaces, push, turn, watched } = setUp({ around })
+    await push(opsFrom(1, 1))
+    await turn()
+    let isMember = true
+    const outcomes: PushOutcome[] = []
+    const checkAgain = () => {
+      if (!isMember) throw new SyncError('not_found', 'no longer a member')
+    }
+    const batch = encodeBatch({ spaceId, ops: opsFrom(2, 1) })
+    const waiting = { userId: newUserId(), batch, count: 1, checkAgain }
+    const space = await spaces.open(spaceId)
+    space.push(waiting, (outcome) => void outcomes.push(outcome))
+    isMember = false
+    await answerNext()
+    expect(outcomes).toMatchObject([{ ok: false, error: { code: 'not_found' } }])
+    expect(watched.appends).toBe(1)
+  })
+
+  it('[SI7] the log keeps an access list after the commit, and whoever waits for it knows that', async () => {
+    const kept: KeptAccess = {
+      identity: '1'.repeat(32) as SpaceIdentity,
+      accessId: 'a'.repeat(32) as AccessId,
+      seal: 'the members',
+    }
+    let present: KeptAccess | undefined
+    const order: string[] = []
+    const around = (storage: Storage): Storage => ({
+      ...storage,
+      commit: async (group) => {
+        order.push('commit')
+        return storage.commit(group)
+      },
+      keepAccess: async (given) => {
+        order.push('keep')
+        return storage.keepAccess(given)
+      },
+    })
+    const { spaces, push, runtime } = setUp({ around, access: { merged: () => present } })
+    await push(opsFrom(1, 1))
+    runtime.turn()
+    await Promise.resolve()
+    present = kept
+    await spaces.keepAccess(spaceId)
+    expect(order).toEqual(['commit', 'keep'])
+  })
+
+  it('its pushes are refused when the space is deleted, and published to nobody', async () => {
+    const { around, answerNext } = heldCommits()
+    const { spaces, push, turn, published } = setUp({ around })
+    const outcomes = await push(opsFrom(1, 1))
+    await turn()
+    const deleted = spaces.delete(spaceId)
+    await answerNext()
+    await deleted
+    expect(outcomes).toMatchObject([{ ok: false, error: { code: 'not_found' } }])
+    expect(published).toEqual([])
+  })
+
+  it('[PU12] too much that waits is refused with a time to wait, for one user before all, and taken later', async () => {
+    const { around, answerNext } = heldCommits()
+    const { push, turn } = setUp({ around })
+    const large = (clock: number) => push([setOp(clock, 'x'.repeat(500_000))])
+    await large(1)
+    await turn()
+    for (let clock = 2; clock <= 33; clock++) await large(clock)
+    await expect(large(34)).rejects.toMatchObject({ body: { code: 'unavailable', retryAfterMs: 1_000 } })
+    const other = await push([setOp(1, 'small', { peer: '2' })], 'b', spaceId, newUserId())
+    expect(other).toEqual([])
+    for (let commits = 0; commits < 40; commits++) await answerNext()
+    expect(other).toMatchObject([{ ok: true }])
+    expect(await large(34)).toEqual([])
+  })
+})
+
+const thirdSpaceId = 'c'.repeat(32) as SpaceId
+
 describe('the spaces of a server', () => {
-  it('keep a bounded number of files open: those used last', () => {
+  it('keep a bounded number of files open: those used last', async () => {
     const { spaces, watched } = setUp({ maxOpen: 2 })
     const ids = ['aa', 'bb', 'cc'].map((start) => (start + spaceId.slice(2)) as typeof spaceId)
-    for (const id of ids) spaces.open(id)
+    for (const id of ids) await spaces.open(id)
     expect([...watched.openNow]).toEqual(ids.slice(1))
   })
 
-  it('commit waiting pushes before they close a file to make room', () => {
-    const { spaces, runtime, push } = setUp({ maxOpen: 1 })
-    const outcomes = push(opsFrom(1, 1))
-    spaces.open(otherSpaceId)
-    expect(outcomes).toMatchObject([{ ok: true, cursor: 1 }])
-    runtime.turn()
-    expect(outcomes).toHaveLength(1)
-    expect(spaces.open(spaceId).state.head).toBe(1)
+  it('open what was closed for others while it waited for its user’s turn', async () => {
+    const { spaces, watched } = setUp({ maxOpen: 1 })
+    const turn = Promise.withResolvers<void>()
+    const budget = {
+      ...unlimitedBudget,
+      inTurn: <Result>(ask: () => Promise<Result>) => turn.promise.then(ask),
+    }
+    const waiting = spaces.open(spaceId, budget)
+    await spaces.open(otherSpaceId)
+    expect([...watched.openNow]).toEqual([otherSpaceId])
+    turn.resolve()
+    expect((await waiting).state.head).toBe(0)
+    expect([...watched.openNow]).toEqual([spaceId])
   })
 
-  it('close the one used longest ago when the process may open no more files', () => {
+  it('commit waiting pushes before they close a file to make room', async () => {
+    const { spaces, push, turn } = setUp({ maxOpen: 1 })
+    const outcomes = await push(opsFrom(1, 1))
+    await spaces.open(otherSpaceId)
+    expect(outcomes).toMatchObject([{ ok: true, cursor: 1 }])
+    await turn()
+    expect(outcomes).toHaveLength(1)
+    expect((await stateOf(spaces)).head).toBe(1)
+  })
+
+  it('open a space again whose log the storage has lost, and send nobody away if nothing is missing', async () => {
+    let lose = (_isLost: (spaceId: SpaceId) => boolean): void => {}
+    const { spaces, push, turn, watched } = setUp({
+      around: (storage) => ({ ...storage, onLost: (listener) => void (lose = listener) }),
+    })
+    const told: SpaceId[] = []
+    spaces.publishTo(
+      () => {},
+      (id) => void told.push(id),
+    )
+    await push(opsFrom(1, 1))
+    await spaces.open(otherSpaceId)
+    await turn()
+    const before = await stateOf(spaces)
+    lose((id) => id === spaceId)
+    expect(spaces.size).toBe(1)
+    const outcomes = await push(opsFrom(2, 1))
+    await turn()
+    expect(outcomes).toMatchObject([{ ok: true, logId: before.logId, cursor: 2 }])
+    expect([watched.opens, told]).toEqual([3, []])
+  })
+
+  it('open a log again that is gone, and read on', async () => {
+    let isGone = false
+    const { spaces, push, turn, watched } = setUp({
+      around: (storage) => ({
+        ...storage,
+        page: async (given) => {
+          if (!isGone) return storage.page(given)
+          isGone = false
+          throw new LogGoneError()
+        },
+      }),
+    })
+    await push(opsFrom(1, 3))
+    await turn()
+    const space = await spaces.open(spaceId)
+    isGone = true
+    expect(await space.pull(0)).toMatchObject({ after: 0, cursor: 3 })
+    expect(watched.opens).toBe(2)
+  })
+
+  it('close the one used longest ago when the process may open no more files', async () => {
     const files = new Set<SpaceId>()
     const inner = createMemoryOpLogs()
     const warnings: object[] = []
@@ -328,46 +660,66 @@ describe('the spaces of a server', () => {
       },
     }
     const logger = { info: () => {}, warn: (details: object) => void warnings.push(details), error: () => {} }
-    const { spaces } = setUp({ opLogs, logger })
+    const { spaces } = setUp({ inner: opLogs, logger })
     const ids = ['a1', 'b2', 'c3', 'd4'].map((start) => (start + spaceId.slice(2)) as SpaceId)
-    for (const id of ids) expect(spaces.open(id).id).toBe(id)
+    for (const id of ids) expect((await spaces.open(id)).id).toBe(id)
     expect([...files]).toEqual(ids.slice(2))
     expect(spaces.size).toBe(2)
     expect(warnings).toEqual([{ openSpaces: 2 }])
   })
 
-  it('are never mixed up, even if a commit fails while its file is closed to make room', () => {
-    const { spaces, runtime, watched, push } = setUp({ maxOpen: 3 })
+  it('are never mixed up, even if a commit fails while its file is closed to make room', async () => {
+    const { spaces, watched, push, turn } = setUp({ maxOpen: 3 })
     const ids = ['a1', 'b2', 'c3', 'd4', 'e5'].map((start) => (start + spaceId.slice(2)) as typeof spaceId)
     const [first, , , fourth, fifth] = ids as [SpaceId, SpaceId, SpaceId, SpaceId, SpaceId]
-    for (const id of ids.slice(0, 3)) spaces.open(id)
-    const outcomes = push(opsFrom(1, 1), 'a', first)
+    for (const id of ids.slice(0, 3)) await spaces.open(id)
+    const outcomes = await push(opsFrom(1, 1), 'a', first)
     watched.failure = new SyncError('storage_failed', 'the disk is full')
     // The space used longest ago is closed to make room, although it has a waiting push.
-    for (const id of ids.slice(1, 4)) spaces.open(id)
+    for (const id of ids.slice(1, 4)) await spaces.open(id)
     expect(outcomes).toMatchObject([{ ok: false, error: { code: 'storage_failed' } }])
     watched.failure = undefined
-    spaces.open(fifth)
-    expect(spaces.open(fourth).id).toBe(fourth)
+    await spaces.open(fifth)
+    expect((await spaces.open(fourth)).id).toBe(fourth)
     expect(spaces.size).toBe(3)
     expect(watched.openNow.size).toBe(spaces.size)
-    runtime.turn()
+    await turn()
   })
 
-  it('close a file that was not used for a while, and leave no timer behind', () => {
-    const { spaces, runtime, watched } = setUp({ idleMs: 1_000 })
-    spaces.open(spaceId)
-    runtime.advance(900)
-    spaces.open(spaceId)
-    runtime.advance(900)
+  it('close a file that was not used for a while, and leave no timer behind', async () => {
+    const { spaces, runtime, advance, watched } = setUp({ idleMs: 1_000 })
+    await spaces.open(spaceId)
+    await advance(900)
+    await spaces.open(spaceId)
+    await advance(900)
     expect(watched.openNow.size).toBe(1)
     expect(watched.opens).toBe(1)
-    runtime.advance(3_000)
+    // However the clock is set.
+    runtime.set(0)
+    await advance(3_000)
     expect(watched.openNow.size).toBe(0)
     expect(runtime.timers).toBe(0)
   })
 
-  it('leave the others alone when one file fails', () => {
+  it('close a file that nobody is in, or that was only read, soon after its last use, and others later', async () => {
+    const { spaces, push, turn, advance, watched } = setUp({ idleMs: 60_000, restMs: 1_000 })
+    const present = new Set([spaceId, thirdSpaceId])
+    spaces.publishTo(
+      () => {},
+      () => {},
+      (id) => present.has(id),
+    )
+    for (const id of [otherSpaceId, thirdSpaceId]) await spaces.open(id)
+    await push(opsFrom(1, 1))
+    await turn()
+    await advance(2_000)
+    expect([...watched.openNow]).toEqual([spaceId])
+    present.clear()
+    await advance(1_000)
+    expect(watched.openNow.size).toBe(0)
+  })
+
+  it('leave the others alone when one file fails', async () => {
     const inner = createMemoryOpLogs()
     const opLogs: OpLogs = {
       ...inner,
@@ -376,195 +728,196 @@ describe('the spaces of a server', () => {
         return inner.open(id, epoch)
       },
     }
-    const { spaces, push, runtime } = setUp({ opLogs })
-    expect(() => spaces.open(otherSpaceId)).toThrow('corrupt')
-    const outcomes = push(opsFrom(1, 1))
-    runtime.turn()
+    const { spaces, push, turn } = setUp({ inner: opLogs })
+    await expect(spaces.open(otherSpaceId)).rejects.toThrow('corrupt')
+    const outcomes = await push(opsFrom(1, 1))
+    await turn()
     expect(outcomes).toMatchObject([{ ok: true }])
   })
 
-  it('refuse the waiting pushes of a deleted space, and forget it', () => {
-    const { spaces, push, runtime, published } = setUp()
-    push(opsFrom(1, 1))
-    runtime.turn()
-    const { logId } = spaces.open(spaceId).state
-    const waiting = push(opsFrom(2, 1))
-    spaces.delete(spaceId)
-    spaces.delete(spaceId)
-    runtime.turn()
+  it('refuse the waiting pushes of a deleted space, and forget it', async () => {
+    const { spaces, push, published, turn } = setUp()
+    await push(opsFrom(1, 1))
+    await turn()
+    const { logId } = await stateOf(spaces)
+    const waiting = await push(opsFrom(2, 1))
+    await spaces.delete(spaceId)
+    await spaces.delete(spaceId)
+    await turn()
     expect(waiting).toMatchObject([{ ok: false, error: { code: 'not_found' } }])
     expect(published).toHaveLength(1)
-    const { state } = spaces.open(spaceId)
+    const { state } = await spaces.open(spaceId)
     expect(state.head).toBe(0)
     expect(state.logId).not.toBe(logId)
   })
 
   it('commit waiting pushes before they close, and refuse everything afterwards', async () => {
     const { spaces, push, watched } = setUp()
-    const outcomes = push(opsFrom(1, 1))
+    const outcomes = await push(opsFrom(1, 1))
     await spaces.close()
     expect(outcomes).toMatchObject([{ ok: true, cursor: 1 }])
     expect(watched.openNow.size).toBe(0)
-    expect(() => spaces.open(spaceId)).toThrow('shutting down')
+    await expect(spaces.open(spaceId)).rejects.toThrow('shutting down')
   })
 })
 
 describe('a log that was replaced', () => {
   /** Replaces a file by an older copy after it was not used for `wait` ms. */
-  function replaced(copyAt: number, goOn: number, wait = 5_000) {
+  async function replaced(copyAt: number, goOn: number, wait = 5_000) {
     const older = createMemoryOpLogs()
-    const all = setUp({ idleMs: 1_000 }, older)
+    const all = setUp({ idleMs: 1_000, inner: older })
     const told: string[] = []
     all.spaces.publishTo(
       () => {},
       (id) => void told.push(id),
     )
-    const commit = (first: number, count: number) => {
-      if (count > 0) all.push(opsFrom(first, count))
-      all.runtime.turn()
+    const commit = async (first: number, count: number) => {
+      if (count > 0) await all.push(opsFrom(first, count))
+      await all.turn()
     }
-    commit(1, copyAt)
+    await commit(1, copyAt)
     const copy = older.copy()
-    commit(copyAt + 1, goOn)
-    const { state } = all.spaces.open(spaceId)
+    await commit(copyAt + 1, goOn)
+    const { state } = await all.spaces.open(spaceId)
     const displace = () => (all.watched.inner = copy)
-    all.runtime.advance(wait)
+    await all.advance(wait)
     if (wait > 0) displace()
     return { ...all, told, state, displace }
   }
 
-  it('[LC3] gets a new id, and everybody in the space has to join again', () => {
-    const { spaces, told, state } = replaced(3, 2)
-    expect(spaces.open(spaceId).state.head).toBe(3)
-    expect(spaces.open(spaceId).state.logId).not.toBe(state.logId)
+  it('[LC3] gets a new id, and everybody in the space has to join again', async () => {
+    const { spaces, told, state } = await replaced(3, 2)
+    expect((await stateOf(spaces)).head).toBe(3)
+    expect((await stateOf(spaces)).logId).not.toBe(state.logId)
     expect(told).toEqual([spaceId])
   })
 
-  it('[LC3] gets a new id when it is replaced while it is open, and its waiting pushes are refused', () => {
-    const { spaces, told, state, push, runtime, published, errors, displace } = replaced(3, 2, 0)
-    const waiting = push(opsFrom(6, 1))
+  it('[LC3] gets a new id when it is replaced while it is open, and its waiting pushes are refused', async () => {
+    const { spaces, told, state, push, published, errors, displace, turn } = await replaced(3, 2, 0)
+    const waiting = await push(opsFrom(6, 1))
     displace()
     const before = published.length
-    const after = push(opsFrom(7, 1))
+    await turn()
     expect(waiting).toMatchObject([{ ok: false, error: { code: 'storage_failed' } }])
-    expect(spaces.open(spaceId).state.logId).not.toBe(state.logId)
-    runtime.turn()
-    expect(after).toMatchObject([{ ok: true, cursor: 4 }])
+    expect((await stateOf(spaces)).logId).not.toBe(state.logId)
     expect(published).toHaveLength(before)
+    const after = await push(opsFrom(7, 1))
+    await turn()
+    expect(after).toMatchObject([{ ok: true, cursor: 4 }])
     expect(told).toEqual([spaceId])
     expect(errors.length).toBeGreaterThan(0)
   })
 
-  it('[PU9] is read again by everybody when a commit that was reported as failed is in it', () => {
-    const { spaces, watched, push, runtime } = setUp()
+  it('[PU9] is read again by everybody when a commit that was reported as failed is in it', async () => {
+    const { spaces, watched, push, turn } = setUp()
     const told: string[] = []
     spaces.publishTo(
       () => {},
       (id) => void told.push(id),
     )
-    push(opsFrom(1, 1))
-    runtime.turn()
-    const { logId } = spaces.open(spaceId).state
+    await push(opsFrom(1, 1))
+    await turn()
+    const { logId } = await stateOf(spaces)
     watched.failure = new SyncError('storage_failed', 'the disk is full')
     watched.failsLate = true
-    const refused = push(opsFrom(2, 1))
-    runtime.turn()
+    const refused = await push(opsFrom(2, 1))
+    await turn()
     expect(refused).toMatchObject([{ ok: false }])
     watched.failure = undefined
-    const again = push(opsFrom(2, 1))
-    runtime.turn()
+    const again = await push(opsFrom(2, 1))
+    await turn()
     expect(again).toMatchObject([{ ok: true, logId, cursor: 2, duplicates: 1 }])
     expect(told).toEqual([spaceId])
   })
 
-  it('keeps its id when nothing is missing', () => {
-    const { spaces, told, state } = replaced(3, 0)
-    expect(spaces.open(spaceId).state).toEqual(state)
+  it('keeps its id when nothing is missing', async () => {
+    const { spaces, told, state } = await replaced(3, 0)
+    expect(await stateOf(spaces)).toEqual(state)
     expect(told).toEqual([])
   })
 })
 
 describe('reading a tree', () => {
-  function withTree(options: Partial<SpacesOptions> = {}) {
+  async function withTree(options: SetUp = {}) {
     const all = setUp(options)
     const tree = Replica.create(treeId)
-    const pushLocal = () => {
-      all.push(tree.popLocalOps().map((op) => toTreeOperation(op, { spaceId, treeId })))
-      all.runtime.turn()
+    const pushLocal = async () => {
+      await all.push(tree.popLocalOps().map((op) => toTreeOperation(op, { spaceId, treeId })))
+      await all.turn()
     }
     const root = tree.root!
     const first = tree.newVertex(root.id, { name: 'first' })
     tree.newVertex(root.id, { name: 'second' })
     tree.newVertex(first.id, { name: 'below', done: null })
-    pushLocal()
+    await pushLocal()
     return { ...all, tree, first, pushLocal }
   }
 
   const read = async (spaces: Spaces, tree = treeId) =>
     treeSchema.parse(JSON.parse(await spaces.readTree({ spaceId, treeId: tree })))
   const names = ({ vertices }: TreeSnapshot) => vertices.map(({ properties }) => properties['name'])
-  const digestAt = (spaces: Spaces, cursor: number, tree = treeId) => {
-    const { logId } = spaces.open(spaceId).state
+  const digestAt = async (spaces: Spaces, cursor: number, tree = treeId) => {
+    const { logId } = await stateOf(spaces)
     return spaces.digestAt({ spaceId, treeId: tree }, { logId, cursor })
   }
 
   it('returns it depth first, with digest and position, and without deleted vertices', async () => {
-    const { spaces, tree, first, pushLocal } = withTree()
+    const { spaces, tree, first, pushLocal } = await withTree()
     const before = await read(spaces)
     expect(names(before)).toEqual([undefined, 'first', 'below', 'second'])
     expect(before.vertices[0]).toMatchObject({ id: treeId, parentId: null })
     expect(before.vertices[2]).toMatchObject({ parentId: first.id, properties: { done: null } })
     expect(before.digest).toBe(tree.digest())
-    expect(before.cursor).toBe(spaces.open(spaceId).state.head)
+    expect(before.cursor).toBe((await stateOf(spaces)).head)
     tree.deleteVertex(first.id)
-    pushLocal()
+    await pushLocal()
     const after = await read(spaces)
     expect(names(after)).toEqual([undefined, 'second'])
     expect(after.digest).toBe(tree.digest())
-    expect(after.cursor).toBe(spaces.open(spaceId).state.head)
+    expect(after.cursor).toBe((await stateOf(spaces)).head)
     tree.dispose()
   })
 
   it('takes more siblings than a function call takes arguments', async () => {
-    const { spaces, runtime, push, tree } = withTree()
+    const { spaces, push, tree, turn } = await withTree()
     const many = 130_000
     for (let from = 0; from < many; from += 10_000) {
-      push(
+      await push(
         Array.from({ length: 10_000 }, (_, index) =>
           moveOp(1_000 + from + index, treeId, { target: `v${from + index}` }),
         ),
       )
-      runtime.turn()
+      await turn()
     }
     expect((await read(spaces)).vertices).toHaveLength(many + 4)
     tree.dispose()
   })
 
   it('[LI9] refuses values that take more memory than is allowed', async () => {
-    const { spaces, tree, pushLocal } = withTree({ maxTreeBytes: 500 })
-    const small = spaces.open(spaceId).state.head
-    const grow = (vertices: number) => {
+    const { spaces, tree, pushLocal } = await withTree({ maxTreeBytes: 500 })
+    const small = (await stateOf(spaces)).head
+    const grow = async (vertices: number) => {
       for (let nth = 0; nth < vertices; nth++) tree.newVertex(treeId, { name: 'x'.repeat(200) })
-      pushLocal()
+      await pushLocal()
     }
-    grow(1)
+    await grow(1)
     expect(names(await read(spaces))).toHaveLength(5)
-    grow(2)
+    await grow(2)
     await expect(read(spaces)).rejects.toThrow('more than 500')
-    await expect(digestAt(spaces, spaces.open(spaceId).state.head)).rejects.toThrow('more than 500')
+    await expect(digestAt(spaces, (await stateOf(spaces)).head)).rejects.toThrow('more than 500')
     expect(await digestAt(spaces, small)).toMatch(/^[0-9a-f]{32}$/)
     tree.dispose()
   })
 
   it('is charged by the operations and values that are read, even if they are too large', async () => {
-    const { spaces, tree, pushLocal } = withTree({ maxTreeBytes: 1_000_000 })
+    const { spaces, tree, pushLocal } = await withTree({ maxTreeBytes: 1_000_000 })
     let spent = 0
-    const budget = { checkOperations: () => {}, spendOperations: (count: number) => void (spent += count) }
+    const budget = { ...unlimitedBudget, spendOperations: (count: number) => void (spent += count) }
     for (const least of [1_500, 3_000, 4_500]) {
       tree.newVertex(treeId, { name: 'x'.repeat(384_000) })
-      pushLocal()
+      await pushLocal()
       spent = 0
-      const { logId, head } = spaces.open(spaceId).state
+      const { logId, head } = await stateOf(spaces)
       await Promise.allSettled([spaces.digestAt({ spaceId, treeId }, { logId, cursor: head }, budget)])
       expect(spent).toBeGreaterThan(least)
     }
@@ -574,14 +927,14 @@ describe('reading a tree', () => {
   })
 
   it('[DV2] gives the digest of a replica at each position, in any order of questions', async () => {
-    const { spaces, tree, pushLocal } = withTree()
+    const { spaces, tree, pushLocal } = await withTree()
     const digests = new Map([[0, new Replica({ treeId }).digest()]])
-    const note = () => digests.set(spaces.open(spaceId).state.head, tree.digest())
-    note()
+    const note = async () => digests.set((await stateOf(spaces)).head, tree.digest())
+    await note()
     for (let edit = 0; edit < 6; edit++) {
       tree.newVertex(treeId, { name: `${edit}` })
-      pushLocal()
-      note()
+      await pushLocal()
+      await note()
       const positions = [...digests.keys()]
       for (const cursor of [...positions, ...positions.toReversed()]) {
         expect(await digestAt(spaces, cursor), `${cursor}`).toBe(digests.get(cursor))
@@ -594,17 +947,109 @@ describe('reading a tree', () => {
   })
 
   it('finds no tree that the log does not have', async () => {
-    const { spaces, tree } = withTree()
+    const { spaces, tree } = await withTree()
     await expect(read(spaces, 'nothing' as TreeId)).rejects.toThrow('no such tree')
     tree.dispose()
   })
 
   it('releases the space when its storage fails, and logs where', async () => {
     const failed = new SyncError('storage_failed', 'the storage of this space fails')
-    const { spaces, watched, errors, tree } = withTree({ trees: () => Promise.reject(failed) })
+    const { spaces, watched, errors, tree } = await withTree({
+      around: (storage) => ({ ...storage, readTree: () => Promise.reject(failed) }),
+    })
     await expect(read(spaces)).rejects.toBe(failed)
     expect(watched.openNow.size).toBe(0)
     expect(errors).toMatchObject([{ spaceId, err: failed }])
     tree.dispose()
+  })
+})
+
+describe('[SI7] the access list in a log', () => {
+  const identity = '1'.repeat(32) as SpaceIdentity
+  const kept = (accessId: string): KeptAccess => ({
+    identity,
+    accessId: accessId.repeat(32) as AccessId,
+    seal: `the members at ${accessId}`,
+  })
+
+  it('is merged whenever the log is opened, before anybody uses it, and the result is kept in it', async () => {
+    const merged: (KeptAccess | undefined)[] = []
+    const answers = [kept('a'), undefined, kept('b')]
+    const access: AccessInLogs = {
+      merged: (_, found) => {
+        merged.push(found)
+        return answers.shift()
+      },
+    }
+    const { spaces, advance } = setUp({ access, idleMs: 1_000 })
+    const reopen = async () => {
+      await spaces.open(spaceId)
+      await advance(5_000)
+    }
+    for (let times = 0; times < 3; times++) await reopen()
+    expect(merged).toEqual([undefined, kept('a'), kept('a')])
+    await spaces.keepAccess(spaceId)
+    expect(merged.at(-1)).toEqual(kept('b'))
+  })
+
+  it('tells, while it is merged, who keeps it in the log, and is opened once for that', async () => {
+    let told = 0
+    const access: AccessInLogs = {
+      merged: () => {
+        if (told++ > 3) throw new Error('it merges for ever')
+        void spaces.keepAccess(spaceId)
+        return kept('a')
+      },
+    }
+    const { spaces, watched } = setUp({ access })
+    await spaces.open(spaceId)
+    expect([told, watched.opens]).toEqual([1, 1])
+  })
+
+  it('is compared in every open space after others changed the accounts', async () => {
+    const asked: SpaceId[] = []
+    const access: AccessInLogs = {
+      merged: (id) => {
+        if (asked.push(id) > 10) throw new Error('it compares for ever')
+        return undefined
+      },
+    }
+    const { spaces, errors } = setUp({ access })
+    for (const id of [spaceId, otherSpaceId]) await spaces.open(id)
+    asked.length = 0
+    await spaces.reviewAccess()
+    expect(errors).toEqual([])
+    expect(asked.toSorted()).toEqual([spaceId, otherSpaceId].toSorted())
+  })
+
+  it('is kept later where the log takes no writes now, and people read on', async () => {
+    const merged: (KeptAccess | undefined)[] = []
+    const access: AccessInLogs = {
+      merged: (_, found) => {
+        merged.push(found)
+        return found === undefined ? kept('a') : undefined
+      },
+    }
+    const { spaces, watched, advance, errors } = setUp({ access, idleMs: 1_000 })
+    watched.failure = new SyncError('storage_failed', 'the disk is full')
+    expect((await pull(spaces, 0)).cursor).toBe(0)
+    expect(errors).toHaveLength(1)
+    watched.failure = undefined
+    for (let times = 0; times < 2; times++) {
+      await advance(5_000)
+      await spaces.open(spaceId)
+    }
+    expect(merged).toEqual([undefined, undefined, kept('a')])
+  })
+
+  it('closes the log again when it cannot be merged', async () => {
+    const access: AccessInLogs = {
+      merged: () => {
+        throw new Error('the accounts cannot be read')
+      },
+    }
+    const { spaces, watched } = setUp({ access })
+    await expect(spaces.open(spaceId)).rejects.toThrow('the accounts cannot be read')
+    expect([spaces.size, watched.openNow.size]).toEqual([0, 0])
   })
 })

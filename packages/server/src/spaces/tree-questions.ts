@@ -1,8 +1,8 @@
 import { type LogId, type SpaceId, SyncError, type TreeId } from '@t69/protocol'
 
 import { type Budget, unlimitedBudget, costs } from '../limits/budget.ts'
-import type { OpLog } from '../logs/op-log.ts'
-import { readTree, type TreeQuestion, type TreeReader } from './tree-reader.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { TreeQuestion } from '../storage/tree-reader.ts'
 
 /** Answers questions about the trees of a space, and charges them to a budget. */
 export interface TreeQuestions {
@@ -29,43 +29,44 @@ export interface TreePosition {
 }
 
 export interface TreeQuestionsOptions {
-  /** Reads trees. Default: the event loop, which serves nobody meanwhile. */
-  readonly trees?: TreeReader
   /** Operations of a tree that may be read or compared. */
   readonly maxTreeOps?: number
   /** Bytes of values of a tree that may be read or compared. */
   readonly maxTreeBytes?: number
 }
 
-/** Where the logs come from. */
-interface Logs {
-  open(spaceId: SpaceId, budget: Budget): OpLog
-  /** Reading the space's log threw `error`. */
-  failed(spaceId: SpaceId, error: unknown): void
+interface OpenSpaces extends TreeQuestionsOptions {
+  readonly storage: Pick<Storage, 'countTree' | 'readTree'>
+  /** Runs what reads an open space, and lets go of one whose storage fails. */
+  readonly using: <Result>(spaceId: SpaceId, budget: Budget, run: () => Promise<Result>) => Promise<Result>
 }
 
 /** Refuses a tree that would take too long, or too much memory, before it is read. */
-export function createTreeQuestions(
-  logs: Logs,
-  { trees, maxTreeOps = 200_000, maxTreeBytes: maxBytes = 64 * 1024 * 1024 }: TreeQuestionsOptions,
-): TreeQuestions {
+export function createTreeQuestions({
+  storage,
+  using,
+  maxTreeOps = 200_000,
+  maxTreeBytes: maxBytes = 64 * 1024 * 1024,
+}: OpenSpaces): TreeQuestions {
   async function ask(question: TreeQuestion, budget: Budget): Promise<string> {
     const { spaceId, treeId } = question
-    const log = logs.open(spaceId, budget)
-    budget.checkOperations()
-    try {
-      const ops = log.countTree(treeId, maxTreeOps + 1)
+    const { payer } = budget
+    const text = await using(spaceId, budget, async () => {
+      const ops = await budget.inTurn(async () => {
+        budget.checkOperations()
+        return storage.countTree({ spaceId, treeId, atMost: maxTreeOps + 1, payer })
+      })
       if (ops > maxTreeOps) {
         throw new SyncError('too_large', `the tree has more than ${maxTreeOps} operations: read the log`)
       }
+      // Others of this user's questions were charged meanwhile.
+      budget.checkOperations()
       budget.spendOperations(ops)
-      const { text, bytes } = trees === undefined ? readTree(log, question) : await trees(question)
+      const { text, bytes } = await storage.readTree({ ...question, payer })
       budget.spendOperations(costs.operations(0, bytes + (text?.length ?? 0)))
-      if (text !== null) return text
-    } catch (error) {
-      logs.failed(spaceId, error)
-      throw error
-    }
+      return text
+    })
+    if (text !== null) return text
     throw new SyncError('too_large', `the values of the tree take more than ${maxBytes} bytes: read the log`)
   }
 

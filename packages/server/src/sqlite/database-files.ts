@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { chmodSync, statSync } from 'node:fs'
 
 import Database from 'better-sqlite3'
 
@@ -43,6 +43,7 @@ export function openDatabase(
   { readonly = false }: { readonly readonly?: boolean } = {},
 ): OpenedDatabase {
   const before = lookAt(path)
+  if (!readonly) giveRightsBack(path)
   const db = new Database(path, { timeout: lockTimeoutMs, readonly, fileMustExist: readonly })
   try {
     const opened = lookAt(path)
@@ -55,6 +56,26 @@ export function openDatabase(
     throw error
   }
 }
+
+/**
+ * Makes the files beside a database writable again if it is. SQLite gives them the rights of the database when it makes
+ * them. If that was read-only then, they stay so when it no longer is, and nobody thinks of them.
+ */
+function giveRightsBack(path: string): void {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0
+  for (const beside of [`${path}-wal`, `${path}-shm`]) {
+    const found = statSync(beside, { throwIfNoEntry: false })
+    if (found === undefined || (mode & ownerWrites) === 0 || (found.mode & ownerWrites) !== 0) continue
+    try {
+      chmodSync(beside, mode & 0o777)
+    } catch {
+      // The file is another user's. SQLite says what it cannot do.
+    }
+  }
+}
+
+/** The right of a file's owner to write, in its mode. */
+const ownerWrites = 0o200
 
 function watchFiles(db: Database.Database, path: string, id: string | undefined): DatabaseFiles {
   const walPath = `${path}-wal`

@@ -25,7 +25,7 @@ export class NewerSchemaError extends Error {
 
 /** Brings the database to the newest version, in one transaction. Throws `NewerSchemaError`. */
 export function migrate(db: Database, migrations: Migrations): void {
-  const latest = Math.max(...Object.keys(migrations).map(Number))
+  const latest = latestOf(migrations)
   if (versionOf(db) === latest) return
   const run = db.transaction(() => {
     // Read again under the write lock: another process may have been faster.
@@ -39,6 +39,15 @@ export function migrate(db: Database, migrations: Migrations): void {
     db.pragma(`user_version = ${latest}`)
   })
   run.immediate()
+}
+
+/** Whether the database has the newest version. */
+export function isAtVersion(db: Database, migrations: Migrations): boolean {
+  return versionOf(db) === latestOf(migrations)
+}
+
+function latestOf(migrations: Migrations): number {
+  return Math.max(...Object.keys(migrations).map(Number))
 }
 
 function versionOf(db: Database): number {

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3'
 import { sql } from 'kysely'
 import { expect, it } from 'vitest'
 
-import { createQueries, prepareAll } from './query.ts'
+import { createQueries, prepareAll, prepareWhenUsed } from './query.ts'
 
 interface Tables {
   notes: { id: number; text: string; tag: string | null }
@@ -25,11 +25,22 @@ const tagged = query((q, given: { tag: string }) =>
 it('binds parameters by name, and reads rows', () => {
   const db = new Database(':memory:')
   db.exec('create table notes (id integer primary key, text text not null, tag text)')
-  const notes = prepareAll(db, { insert, tagged })
+  const notes = prepareWhenUsed(db, { insert, tagged })
   notes.insert.run({ id: 1, text: 'one', tag: null })
   notes.insert.run({ id: 2, text: 'two', tag: 'a' })
   notes.insert.run({ id: 12, text: 'twelve', tag: 'a' })
   expect(notes.tagged.all({ tag: 'a' })).toEqual([{ id: 2, text: 'two' }])
+  db.close()
+})
+
+it('prepares a statement when it is used first, once, or all at once', () => {
+  const db = new Database(':memory:')
+  let prepared = 0
+  const queries = { one: () => ++prepared, two: () => ++prepared }
+  const lazily = prepareWhenUsed(db, queries)
+  expect(prepared).toBe(0)
+  expect([lazily.two, lazily.two, prepared]).toEqual([1, 1, 1])
+  expect(prepareAll(db, queries)).toEqual({ one: 2, two: 3 })
   db.close()
 })
 

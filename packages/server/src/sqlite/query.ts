@@ -65,6 +65,26 @@ type Prepared<Queries> = {
   [Name in keyof Queries]: Queries[Name] extends (db: Database) => infer Statement ? Statement : never
 }
 
+/**
+ * The statements of a table of queries, under their names. Each is prepared when it is used first: it takes some 50 µs and
+ * 5 kB, and most uses of a file take few of them.
+ */
+export function prepareWhenUsed<Queries extends Record<string, (db: Database) => unknown>>(
+  db: Database,
+  queries: Queries,
+): Prepared<Queries> {
+  const prepared = new Map<string | symbol, unknown>()
+  const handler: ProxyHandler<object> = {
+    get: (_, name) => {
+      let statement = prepared.get(name)
+      if (statement === undefined) prepared.set(name, (statement = queries[String(name)]?.(db)))
+      return statement
+    },
+  }
+  // It has what `queries` has, under the same names.
+  return new Proxy({}, handler) as Prepared<Queries>
+}
+
 /** Prepares each query of a table, under its name. */
 export function prepareAll<Queries extends Record<string, (db: Database) => unknown>>(
   db: Database,

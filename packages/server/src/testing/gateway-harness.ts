@@ -1,12 +1,15 @@
 import {
+  type AccessId,
   type Ack,
   encodeBatch,
   type ErrorBody,
   type NotificationName,
+  randomHexId,
   type RequestName,
   type RequestReply,
   type RoleName,
   type SpaceId,
+  type SpaceIdentity,
   SyncError,
   type TreeOperation,
   type UserId,
@@ -18,6 +21,8 @@ import { noMetrics } from '../ports/metrics.ts'
 import type { GatewayLimits } from '../socket/gateway-limits.ts'
 import { createGateway } from '../socket/gateway.ts'
 import { createSpaces } from '../spaces/spaces.ts'
+import { createInlineStorage } from '../storage/inline-storage.ts'
+import type { Storage } from '../storage/storage.ts'
 import { createManualRuntime } from './manual-runtime.ts'
 import { newEpoch, newUserId, spaceId } from './ops.ts'
 
@@ -30,21 +35,38 @@ const hourMs = 3_600_000
 
 interface ConnectOptions {
   readonly userId?: UserId
+  readonly userName?: string
   /** `none` for a user who is not a member. */
   readonly role?: RoleName
   readonly sessionId?: string
   readonly lifetimeMs?: number
 }
 
+/** Waits until every promise that needs no time has resolved. */
+export async function settled(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setImmediate(resolve)
+  })
+}
+
 /** A gateway over logs and sockets in memory, with manual time. */
 export function createGatewayHarness(
   limits: Partial<GatewayLimits> = {},
   rates: Partial<UserLimitRates> = {},
+  /** Puts something between the spaces and their storage. */
+  around: (storage: Storage) => Storage = (storage) => storage,
 ) {
   const runtime = createManualRuntime()
-  const userLimits = createUserLimits({ ...defaultUserLimits, ...rates }, runtime.now)
+  const userLimits = createUserLimits({ ...defaultUserLimits, ...rates }, runtime.monotonic)
   const opLogs = createMemoryOpLogs()
   const roles = new Map<string, RoleName>()
+  /** The identity of every space, and the access id that names the present state of its members. */
+  const space = {
+    identity: randomHexId() as SpaceIdentity,
+    accessId: randomHexId() as AccessId,
+    sealLength: 0,
+  }
+  const accessIds = new Set([space.accessId])
   const errors: object[] = []
   const warnings: object[] = []
   /** For each compared tree, whether it matched. */
@@ -55,7 +77,7 @@ export function createGatewayHarness(
     error: (details: object) => void errors.push(details),
   }
   const metrics = { ...noMetrics, compared: (matches: boolean) => void counted.push(matches) }
-  const spaces = createSpaces({ opLogs, epoch: newEpoch(), runtime, logger })
+  const spaces = createSpaces({ storage: around(createInlineStorage(opLogs, newEpoch())), runtime, logger })
   const gateway = createGateway({
     spaces,
     runtime,
@@ -63,6 +85,14 @@ export function createGatewayHarness(
     metrics,
     limits,
     userLimits,
+    accessLists: {
+      of: () => ({ ...space, name: 'Notes' }),
+      knows: (_, accessId) => accessIds.has(accessId),
+      seal: () => ({
+        accessId: space.accessId,
+        seal: `the members at ${space.accessId}`.padEnd(space.sealLength),
+      }),
+    },
     access: { roleOf: (space, user) => roles.get(`${space}/${user}`) },
     tokens: {
       // A token is `<user>/<session>/<lifetime in ms>`.
@@ -78,10 +108,18 @@ export function createGatewayHarness(
     return { userId, userName: `name of ${userId.slice(0, 4)}`, sessionId, tokenExpiresAt }
   }
 
+  /** Ends the turn, and waits for what is done then. */
+  async function turn(): Promise<void> {
+    await settled()
+    runtime.turn()
+    await settled()
+  }
+
   let sockets = 0
 
   function connect({
     userId = newUserId(),
+    userName,
     role = 'editor',
     sessionId = 'session',
     lifetimeMs = hourMs,
@@ -98,13 +136,17 @@ export function createGatewayHarness(
           client.disconnected = reason
           connection.closed()
         },
+        takesCompressed: true,
         backlogBytes: () => client.backlog,
       },
-      dataOf(userId, sessionId, runtime.now() + lifetimeMs),
+      {
+        ...dataOf(userId, sessionId, runtime.now() + lifetimeMs),
+        ...(userName !== undefined && { userName }),
+      },
     )
 
     /** Sends a request. `ack` is undefined until it is answered. Acks also go into `seen`. */
-    function request<N extends RequestName>(
+    function send<N extends RequestName>(
       name: N,
       payload: unknown,
     ): { ack: Ack<RequestReply<N>> | undefined } {
@@ -116,18 +158,27 @@ export function createGatewayHarness(
       return answered
     }
 
+    /** Sends a request, and waits for what is done without the end of a turn. */
+    async function request<N extends RequestName>(name: N, payload: unknown) {
+      const answered = send(name, payload)
+      await settled()
+      return answered
+    }
+
     return Object.assign(client, {
       id,
       userId,
       connection,
       seen,
+      send,
       request,
-      join: (position: object = {}, space: SpaceId = spaceId) =>
+      join: async (position: object = {}, space: SpaceId = spaceId) =>
         request('space:join', { spaceId: space, ...position }),
       /** Pushes, and ends the turn. */
-      push: (ops: readonly TreeOperation[], space: SpaceId = spaceId) => {
-        const answered = request('ops:push', { spaceId: space, batch: encodeBatch({ spaceId: space, ops }) })
-        runtime.turn()
+      push: async (ops: readonly TreeOperation[], space: SpaceId = spaceId) => {
+        const batch = encodeBatch({ spaceId: space, ops })
+        const answered = await request('ops:push', { spaceId: space, batch })
+        await turn()
         return answered
       },
       /** Compares a tree, whose ack comes in a later turn. */
@@ -147,5 +198,27 @@ export function createGatewayHarness(
     else roles.set(`${space}/${userId}`, role)
   }
 
-  return { userLimits, runtime, opLogs, spaces, gateway, errors, warnings, counted, connect, setRole }
+  /** Changes the access list, and tells the gateway. */
+  function changeAccess(spaceId: SpaceId, change: () => void): void {
+    change()
+    space.accessId = randomHexId() as AccessId
+    accessIds.add(space.accessId)
+    gateway.accessChanged(spaceId)
+  }
+
+  return {
+    space,
+    changeAccess,
+    userLimits,
+    runtime,
+    turn,
+    opLogs,
+    spaces,
+    gateway,
+    errors,
+    warnings,
+    counted,
+    connect,
+    setRole,
+  }
 }

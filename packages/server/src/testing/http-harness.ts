@@ -23,11 +23,13 @@ import type { HttpApp } from '../http/route.ts'
 import { registerRoutes } from '../http/routes.ts'
 import { createUserLimits } from '../limits/user-limits.ts'
 import { createPrometheusMetrics } from '../metrics/prometheus.ts'
+import { checkCommits } from '../platform/check-commits.ts'
 import { createPasswords } from '../platform/passwords.ts'
 import { openPlatform, type Platform } from '../platform/platform.ts'
-import { createSpaceDeletion } from '../platform/space-deletion.ts'
+import { createSpaceDeletion, type SpaceDeletion } from '../platform/space-deletion.ts'
 import { createAccessTokens } from '../platform/tokens.ts'
 import { silentLogger } from '../ports/logger.ts'
+import { createMergedAccess } from '../spaces/merged-access.ts'
 
 export const cheapPasswords = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 export const password = 'correct horse'
@@ -50,6 +52,7 @@ export interface Reply {
 export interface HttpHarness extends AsyncDisposable {
   readonly app: HttpApp
   readonly platform: Platform
+  readonly spaceDeletion: SpaceDeletion
   readonly dataDir: string
   /** Calls to live sockets and removed files, in order. */
   readonly told: string[]
@@ -58,6 +61,10 @@ export interface HttpHarness extends AsyncDisposable {
   readonly trees: Map<string, TreeSnapshot>
   readonly lifecycle: { isClosing: boolean }
   readonly clock: { now: number }
+  /** Whether so many strangers sign in that no more of them can be served. */
+  readonly crowd: { isThere: boolean }
+  /** Resolves when logs have kept the changes of members. */
+  readonly keeping: { promise: Promise<void> }
   /** Resolves when the next password is about to be checked. */
   passwordAsked(): Promise<void>
   /** Makes the next removal of a space's file fail. */
@@ -83,6 +90,7 @@ export async function createHttpHarness(
       STATIC_DIR: join(dataDir, 'no-app'),
       SQLITE_SYNCHRONOUS: 'normal',
       SIGN_IN_LIMIT_PER_ADDRESS: '10000',
+      REGISTRATION: 'open',
       ...env,
     }),
     ...overrides,
@@ -92,18 +100,23 @@ export async function createHttpHarness(
   const warnings: object[] = []
   const trees = new Map<string, TreeSnapshot>()
   const lifecycle = { isClosing: false }
-  const passwords = createPasswords(cheapPasswords)
+  const passwords = createPasswords('strangers', cheapPasswords)
+  const crowd = { isThere: false }
   const asked: (() => void)[] = []
   let failRemoval = false
+  const keeping = { promise: Promise.resolve() }
 
   const platform = openPlatform({
     dataDir,
     synchronous: config.sqliteSynchronous,
     refreshTokenTtlMs: config.refreshTokenTtlMs,
+    signingSecret: config.jwtSecret,
   })
+  platform.accessLists.onChange((spaceId) => told.push(`accessChanged ${spaceId}`))
   const app = await createHttpApp({
     config,
     jwtSecret: 'a secret for tests, 32 characters',
+    monotonic: () => clock.now,
     logger: loggerOf((details) => void warnings.push(details)),
   })
   const now = () => clock.now
@@ -111,12 +124,12 @@ export async function createHttpHarness(
     jwt: app.jwt,
     sessions: platform.sessions,
     accessTokenTtlMs: config.accessTokenTtlMs,
-    now,
+    clock: { now, latest: now },
   })
   const spaceDeletion = createSpaceDeletion({
     records: platform.spaceRecords,
     closeSockets: (spaceId) => told.push(`spaceDeleted ${spaceId}`),
-    removeFile: (spaceId) => {
+    removeFile: async (spaceId) => {
       if (failRemoval) {
         failRemoval = false
         throw new Error('the disk is busy')
@@ -128,13 +141,23 @@ export async function createHttpHarness(
   await registerRoutes(app, {
     config,
     platform,
+    access: createMergedAccess({
+      accounts: platform.members,
+      spaces: { withLog: async (ids) => ids, keepAccess: async () => {} },
+      records: platform.spaceRecords,
+    }),
+    accessKept: () => keeping.promise,
     passwords: {
-      hash: (text) => passwords.hash(text),
-      verify(hash, text) {
-        for (const resolve of asked.splice(0)) resolve()
-        return passwords.verify(hash, text)
+      async hash(text) {
+        checkRoom()
+        return passwords.hash(text)
+      },
+      async verify(hash, text) {
+        checkRoom()
+        return verify(hash, text)
       },
     },
+    passwordsOfKnown: { hash: (text) => passwords.hash(text), verify },
     tokens,
     spaces: {
       async readTree({ treeId }) {
@@ -146,14 +169,25 @@ export async function createHttpHarness(
     userLimits: createUserLimits(config.userLimits, now),
     spaceDeletion,
     liveSockets: {
-      memberChanged: (spaceId, userId) => told.push(`memberChanged ${spaceId} ${userId}`),
       sessionEnded: (sessionId) => told.push(`sessionEnded ${sessionId}`),
     },
     now,
+    monotonic: now,
+    checkCommits: () => checkCommits({ dataDir, threadsAnswer: async () => {} }),
     metrics: createPrometheusMetrics(),
     lifecycle,
   })
   await app.ready()
+
+  function verify(hash: string | undefined, text: string) {
+    for (const resolve of asked.splice(0)) resolve()
+    return passwords.verify(hash, text)
+  }
+
+  function checkRoom(): void {
+    if (crowd.isThere)
+      throw new SyncError('unavailable', 'Too many people are signing in: try again in a moment')
+  }
 
   function withToken(token: string | undefined): Person['call'] {
     return async (method, url, body) => {
@@ -174,12 +208,15 @@ export async function createHttpHarness(
   return {
     app,
     platform,
+    spaceDeletion,
     dataDir,
     told,
     warnings,
     trees,
     lifecycle,
     clock,
+    crowd,
+    keeping,
     passwordAsked: () => new Promise((resolve) => void asked.push(resolve)),
     failNextRemoval: () => {
       failRemoval = true
@@ -196,6 +233,7 @@ export async function createHttpHarness(
       const id = spaceIdSchema.parse(String(++spaces).padStart(32, '0'))
       platform.spaceRecords.add({ id, name: 'Shared' }, owner.user.id, clock.now)
       for (const [person, role] of members) platform.members.add(id, person.user.id, role, ++clock.now)
+      told.splice(0)
       return id
     },
     setUnknownRole(spaceId, member, role) {

@@ -6,17 +6,25 @@ export interface ManualRuntime extends ServerRuntime {
   turn(): void
   /** Lets time pass, and fires timers in order. */
   advance(ms: number): void
-  /** Sets the clock, as an administrator does. Timers do not move. */
+  /** Sets the clock, as an administrator does. Timers and the monotonic clock do not move. */
   set(now: number): void
+  /** Has the thread work. */
+  work(ms: number): void
   readonly timers: number
 }
 
 export function createManualRuntime(startAt = 1_000_000): ManualRuntime {
   let time = startAt
+  let worked = 0
+  /** How far the clock was set. */
+  let offset = 0
   let scheduled: (() => void)[] = []
   const timers = new Set<{ at: number; callback: () => void }>()
   return {
-    now: () => time,
+    now: () => time + offset,
+    monotonic: () => time,
+    worked: () => worked,
+    work: (ms) => void (worked += ms),
     setTimer: (callback, delayMs) => {
       const timer = { at: time + delayMs, callback }
       timers.add(timer)
@@ -39,7 +47,7 @@ export function createManualRuntime(startAt = 1_000_000): ManualRuntime {
       }
       time = end
     },
-    set: (now) => void (time = now),
+    set: (now) => void (offset = now - time),
     get timers() {
       return timers.size
     },

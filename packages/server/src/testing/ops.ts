@@ -10,6 +10,8 @@ import type {
 } from '@t69/protocol'
 import { randomHexId } from '@t69/protocol'
 
+import type { LogRange, OpLog } from '../logs/op-log.ts'
+
 export const spaceId = 'a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4' as SpaceId
 export const otherSpaceId = 'b1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4' as SpaceId
 export const treeId = 'tree' as TreeId
@@ -45,4 +47,17 @@ export function moveOp(clock: number, parent: string | null, where: Where = {}):
 
 export function opsFrom(first: number, count: number, where: Where = {}): TreeOperation[] {
   return Array.from({ length: count }, (_, index) => setOp(first + index, `value ${first + index}`, where))
+}
+
+/** Somebody who commits, where it does not matter who. */
+export const anybody = newUserId()
+
+/** Appends operations of one user to a log. */
+export function appendTo(
+  log: Pick<OpLog, 'append'>,
+  ops: readonly TreeOperation[],
+  userId = anybody,
+): LogRange {
+  const { after, cursor } = log.append([{ userId, ops }], Date.now())
+  return { after, cursor }
 }

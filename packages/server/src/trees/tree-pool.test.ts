@@ -2,13 +2,22 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { type LogId, type TreeId, treeSchema } from '@t69/protocol'
+import { type LogId, type TreeId, treeSchema, type UserId } from '@t69/protocol'
 import { Replica, toVertexOperation } from '@t69/replica'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import type { OpLog } from '../logs/op-log.ts'
 import { createSqliteOpLogs } from '../logs/sqlite-op-logs.ts'
-import { moveOp, newEpoch, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
+import {
+  appendTo,
+  moveOp,
+  newEpoch,
+  newUserId,
+  otherSpaceId,
+  setOp,
+  spaceId,
+  treeId,
+} from '../testing/ops.ts'
 import { createTreePool, type TreePool } from './tree-pool.ts'
 
 /** A real thread, and real files that the log has open at the same time. */
@@ -23,13 +32,19 @@ describe('the thread that reads trees', () => {
   let log: OpLog
   let pool: TreePool
   let damaged: string[]
+  const spent = new Map<UserId, number>()
 
   beforeEach(() => {
     dataDir = mkdtempSync(join(tmpdir(), 't69-trees-'))
     log = createSqliteOpLogs({ dataDir, synchronous: 'normal' }).open(spaceId, newEpoch())
-    log.append(ops)
+    appendTo(log, ops)
     damaged = []
-    pool = createTreePool({ dataDir, damaged: (id) => void damaged.push(id) })
+    spent.clear()
+    pool = createTreePool({
+      dataDir,
+      damaged: (id) => void damaged.push(id),
+      spent: (userId, ms) => void spent.set(userId, ms),
+    })
   })
   afterEach(async () => {
     await pool.close()
@@ -51,8 +66,30 @@ describe('the thread that reads trees', () => {
     expect(await digestAt(4)).toBe(digest)
     using early = new Replica({ treeId, ops: ops.slice(0, 3).map(toVertexOperation) })
     expect(await digestAt(3)).toBe(early.digest())
-    log.append([setOp(5, 'and once more')])
+    appendTo(log, [setOp(5, 'and once more')])
     expect(await digestAt(5)).not.toBe(digest)
+  })
+
+  it('reads next for whoever had least of the thread, however many trees others ask for', async () => {
+    const [greedy, modest] = [newUserId(), newUserId()]
+    const done: UserId[] = []
+    const read = async (payer: UserId): Promise<void> => {
+      await pool.read({ kind: 'snapshot', spaceId, treeId, maxBytes, payer })
+      done.push(payer)
+    }
+    await Promise.all([...Array.from({ length: 9 }, () => read(greedy)), read(modest)])
+    expect(done.indexOf(modest)).toBeLessThan(2)
+    expect([...spent.keys()].toSorted()).toEqual([greedy, modest].toSorted())
+  })
+
+  it('refuses more questions of one user than may wait, with a time to wait, and answers others', async () => {
+    const [greedy, modest] = [newUserId(), newUserId()]
+    const read = (payer: UserId) => pool.read({ kind: 'snapshot', spaceId, treeId, maxBytes, payer })
+    const many = Promise.allSettled(Array.from({ length: 103 }, () => read(greedy)))
+    expect((await read(modest)).text).toContain('said later')
+    const refused = (await many).flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
+    expect(refused).toHaveLength(3)
+    expect(refused[0]).toMatchObject({ body: { code: 'unavailable', retryAfterMs: 5_000 } })
   })
 
   it('passes refusals on with their codes', async () => {
@@ -68,7 +105,10 @@ describe('the thread that reads trees', () => {
   })
 
   it('reports a damaged file', async () => {
-    log.append(Array.from({ length: 2_000 }, (_, index) => setOp(10 + index, 'x'.repeat(100))))
+    appendTo(
+      log,
+      Array.from({ length: 2_000 }, (_, index) => setOp(10 + index, 'x'.repeat(100))),
+    )
     log.close()
     const path = join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
     // In the middle of the table: the file opens, and reading all of it fails.
@@ -82,7 +122,10 @@ describe('the thread that reads trees', () => {
   it('stops at the bound of memory, and fails alone when it runs out', async () => {
     const large = 'tree-of-large-values' as TreeId
     const value = 'x'.repeat(400_000)
-    log.append(Array.from({ length: 200 }, (_, index) => setOp(1 + index, value, { tree: large })))
+    appendTo(
+      log,
+      Array.from({ length: 200 }, (_, index) => setOp(1 + index, value, { tree: large })),
+    )
     expect(await snapshot(large)).toEqual({ text: null, bytes: 3 * 400_002 })
     const small = createTreePool({ dataDir, damaged: expect.unreachable, threadMegabytes: 40 })
     const question = { spaceId, logId: log.logId, maxBytes: Infinity } as const

@@ -1,9 +1,10 @@
 import { extname } from 'node:path'
 
-import { type SpaceId, SyncError } from '@t69/protocol'
+import { type SpaceId, SyncError, type UserId } from '@t69/protocol'
 import { Piscina } from 'piscina'
 
-import type { TreeReader } from '../spaces/tree-reader.ts'
+import { createFairQueue } from '../limits/fair-queue.ts'
+import type { TreeReader } from '../storage/tree-reader.ts'
 import type { TreeAnswer, TreeTask } from './tree-thread.ts'
 
 export interface TreePool {
@@ -18,8 +19,12 @@ const threads = 1
 /** How long the thread waits for the next question before it ends, in ms. */
 const idleMs = 30_000
 
-/** Questions that may wait. Users reach their own limits long before. */
+/** Questions that may wait, of everybody and of one user. */
 const maxQueue = 1_000
+const maxQueueOfUser = 100
+
+/** Questions of one user that may wait whatever the others ask. */
+const fewQuestions = 4
 
 /** Wait after a full queue, in ms. */
 const retryAfterMs = 5_000
@@ -32,41 +37,80 @@ const retryAfterMs = 5_000
 export function createTreePool({
   dataDir,
   damaged,
+  spent = () => {},
   threadMegabytes = 512,
 }: {
   readonly dataDir: string
   readonly damaged: (spaceId: SpaceId) => void
+  /** Tells what was done for a user, in ms of a core. Default: nobody is told. */
+  readonly spent?: (userId: UserId, ms: number) => void
   readonly threadMegabytes?: number
 }): TreePool {
   const pool = new Piscina<TreeTask, TreeAnswer>({
     filename: new URL(`./tree-thread${extname(import.meta.url)}`, import.meta.url).href,
     minThreads: 0,
     maxThreads: threads,
-    maxQueue,
     idleTimeout: idleMs,
     resourceLimits: { maxOldGenerationSizeMb: threadMegabytes },
   })
+  const queue = createFairQueue<() => Promise<void>>()
+  /** Questions that wait or are being answered, by whom they are for. */
+  const waiting = new Map<string, number>()
+  let lastNr = 0
+  let isReading = false
   let isClosed = false
+
+  /** Reads one tree at a time: next that of whoever had least of the thread. */
+  function inTurn(task: TreeTask): Promise<TreeAnswer> {
+    const { promise, resolve, reject } = Promise.withResolvers<TreeAnswer>()
+    const { payer = '' } = task.question
+    const read = () => pool.run(task).then(resolve, reject)
+    queue.add({ job: read, lane: `${++lastNr}`, payers: [{ name: payer, weight: 1 }] })
+    void readNext()
+    return promise
+  }
+
+  async function readNext(): Promise<void> {
+    if (isReading) return
+    const next = queue.next()
+    if (next === undefined) return
+    isReading = true
+    const begun = performance.now()
+    await next.job()
+    queue.worked(performance.now() - begun, true)
+    isReading = false
+    void readNext()
+  }
 
   async function run(task: TreeTask): Promise<TreeAnswer> {
     if (isClosed) throw new SyncError('unavailable', 'the server is shutting down')
-    if (pool.queueSize >= maxQueue) {
+    const { payer = '' } = task.question
+    const ofPayer = waiting.get(payer) ?? 0
+    if (ofPayer >= maxQueueOfUser || (queue.size >= maxQueue && ofPayer >= fewQuestions)) {
       throw new SyncError('unavailable', 'too many trees are being read', { retryAfterMs })
     }
+    waiting.set(payer, ofPayer + 1)
     try {
-      return await pool.run(task)
+      return await inTurn(task)
     } catch (error) {
       // The error comes from ending the thread.
       if (isClosed) throw new SyncError('unavailable', 'the server is shutting down')
       if (!isOutOfMemory(error)) throw error
       throw new SyncError('too_large', 'the tree takes too much memory to be read: read the log')
+    } finally {
+      const left = (waiting.get(payer) ?? 1) - 1
+      if (left > 0) waiting.set(payer, left)
+      else waiting.delete(payer)
     }
   }
 
   return {
     read: async (question) => {
       const answer = await run({ dataDir, question })
-      if (answer.ok) return answer.reading
+      if (answer.ok) {
+        if (question.payer !== undefined) spent(question.payer, answer.cpuMs)
+        return answer.reading
+      }
       if (answer.isDamaged) damaged(question.spaceId)
       const failed = SyncError.from(answer.error)
       if (answer.cause !== undefined) failed.cause = new Error(answer.cause)

@@ -1,7 +1,7 @@
 import { type ErrorBody, SyncError } from '@t69/protocol'
 
 import { openReadOnlyLog } from '../logs/read-only-log.ts'
-import { readTree, type TreeQuestion, type TreeReading } from '../spaces/tree-reader.ts'
+import { readTree, type TreeQuestion, type TreeReading } from '../storage/tree-reader.ts'
 
 export interface TreeTask {
   readonly dataDir: string
@@ -10,7 +10,7 @@ export interface TreeTask {
 
 /** A reading, or an error as data: an exception loses its class on the way to another thread. */
 export type TreeAnswer =
-  | { readonly ok: true; readonly reading: TreeReading }
+  | { readonly ok: true; readonly reading: TreeReading; readonly cpuMs: number }
   | { readonly ok: false; readonly error: ErrorBody; readonly cause?: string; readonly isDamaged: boolean }
 
 /**
@@ -19,12 +19,15 @@ export type TreeAnswer =
  */
 export default function answerTask({ dataDir, question }: TreeTask): TreeAnswer {
   let isDamaged = false
+  const before = process.threadCpuUsage()
   try {
     const log = openReadOnlyLog(dataDir, question.spaceId, () => {
       isDamaged = true
     })
     try {
-      return { ok: true, reading: readTree(log, question) }
+      const reading = readTree(log, question)
+      const { user, system } = process.threadCpuUsage(before)
+      return { ok: true, reading, cpuMs: (user + system) / 1000 }
     } finally {
       log.close()
     }

@@ -1,4 +1,11 @@
-import { type LogId, type SpaceId, SyncError, type TreeId, type TreeSnapshot } from '@t69/protocol'
+import {
+  type LogId,
+  type SpaceId,
+  SyncError,
+  type TreeId,
+  type TreeSnapshot,
+  type UserId,
+} from '@t69/protocol'
 import { Replica, toVertexOperation, type Vertex } from '@t69/replica'
 
 import type { OpLog } from '../logs/op-log.ts'
@@ -7,6 +14,8 @@ import type { OpLog } from '../logs/op-log.ts'
 export type TreeQuestion = {
   readonly spaceId: SpaceId
   readonly treeId: TreeId
+  /** For whom it is read. */
+  readonly payer?: UserId | undefined
   /** Bytes that its values may take as JSON text. All of them are in memory while the tree is read. */
   readonly maxBytes: number
 } & (

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 
 import { createMemoryOpLogs } from '../logs/memory-op-logs.ts'
 import type { VertexName } from '../logs/op-log.ts'
-import { moveOp, newEpoch, opsFrom, setOp, spaceId } from '../testing/ops.ts'
+import { appendTo, moveOp, newEpoch, opsFrom, setOp, spaceId } from '../testing/ops.ts'
 import { admit, createStage } from './admit.ts'
 
 const openLog = () => createMemoryOpLogs().open(spaceId, newEpoch())
@@ -45,7 +45,7 @@ describe('admission', () => {
             expect(rejected.map(({ index }) => index)).toEqual(expected.rejected)
             committed.push(...accepted)
           }
-          log.append(committed)
+          appendTo(log, committed)
         }
       }),
     )
@@ -59,7 +59,7 @@ describe('admission', () => {
     ['a move', moveOp(1, 'tree')],
   ])('[PU4] rejects an operation whose id is in the log with %s', (_, op) => {
     const log = openLog()
-    log.append([setOp(1, 'a')])
+    appendTo(log, [setOp(1, 'a')])
     const { accepted, rejected } = admit([op, setOp(2, 'next')], log)
     expect(rejected).toMatchObject([{ index: 0, code: 'op_conflict' }])
     expect(accepted).toEqual([setOp(2, 'next')])
@@ -74,13 +74,13 @@ describe('admission', () => {
 
   it('[PU3] treats values with the same JSON as equal', () => {
     const log = openLog()
-    log.append([setOp(1, { a: [1, { b: 'c' }] })])
+    appendTo(log, [setOp(1, { a: [1, { b: 'c' }] })])
     expect(admit([setOp(1, { a: [1, { b: 'c' }] })], log)).toMatchObject({ duplicates: 1, rejected: [] })
   })
 
   it("[PU5] rejects a clock further above its tree's highest than the window", () => {
     const log = openLog()
-    log.append([setOp(5, 'a')])
+    appendTo(log, [setOp(5, 'a')])
     const edge = 5 + limits.clockWindow
     const ops = [
       setOp(edge + 1, 'too far'),
@@ -103,7 +103,7 @@ describe('admission', () => {
 
   it('asks the log nothing about operations above its highest clock', () => {
     const log = openLog()
-    log.append(opsFrom(1, 3))
+    appendTo(log, opsFrom(1, 3))
     let lookups = 0
     const counted = {
       wasDeleted: (vertex: VertexName) => log.wasDeleted(vertex),
@@ -121,7 +121,7 @@ describe('admission', () => {
 
   it('[QU1] rejects every adding operation over the quota, and takes deletes', () => {
     const log = openLog()
-    log.append([setOp(1, 'here')])
+    appendTo(log, [setOp(1, 'here')])
     const ops = [
       setOp(1, 'here'),
       setOp(2, 'fits'),
@@ -159,7 +159,7 @@ describe('admission', () => {
 
   it('[QU2] takes moves that undo a delete, even one of the same turn, as long as there is room', () => {
     const log = openLog()
-    log.append([moveOp(1, 'tree', { target: 'a' }), moveOp(2, '0', { target: 'a' })])
+    appendTo(log, [moveOp(1, 'tree', { target: 'a' }), moveOp(2, '0', { target: 'a' })])
     const stage = createStage(log)
     stage.add(moveOp(3, '0', { target: 'b' }))
     const ops = [

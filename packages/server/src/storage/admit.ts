@@ -10,23 +10,11 @@ import {
 } from '@t69/protocol'
 
 import type { OpLog, VertexName } from '../logs/op-log.ts'
+import { type Headroom, unlimitedHeadroom } from './allotment.ts'
+import { finish, type Steps } from './steps.ts'
 
 /** The part of a log that admission asks. */
 export type LogView = Pick<OpLog, 'compare' | 'maxClock' | 'wasDeleted'>
-
-/** How many operations a log may still take. */
-export interface Headroom {
-  /** Operations of any kind. */
-  readonly ops: number
-  /** Deletes, counted with whatever was taken before them: at least `ops`. */
-  readonly deletes: number
-  /** Moves that bring back a deleted vertex, counted likewise: at least `deletes`. */
-  readonly returns: number
-  /** Says what is full, in the refusal. */
-  readonly reason: string
-}
-
-export const unlimitedHeadroom: Headroom = { ops: Infinity, deletes: Infinity, returns: Infinity, reason: '' }
 
 /** Rejections of one batch that have a message. The rest have only a code, or they would not fit a message (LI1). */
 const maxExplained = 1_000
@@ -44,8 +32,20 @@ export interface Admission {
   readonly refusal?: ErrorBody
 }
 
+/** Operations that are decided about in one step: some 10 ms, if each is looked up. */
+const opsAtOnce = 2_000
+
 /** Decides about each operation of a batch (SPEC.md, PU3 to PU6, QU1 and QU2). Each operation is well-formed. */
 export function admit(ops: readonly TreeOperation[], log: LogView, headroom = unlimitedHeadroom): Admission {
+  return finish(admitInSteps(ops, log, headroom))
+}
+
+/** The same in steps, between which nothing may be added to the log. */
+export function* admitInSteps(
+  ops: readonly TreeOperation[],
+  log: LogView,
+  headroom: Headroom,
+): Steps<Admission> {
   const staged = createStage(log)
   const accepted: TreeOperation[] = []
   const rejected: RejectedOp[] = []
@@ -60,6 +60,7 @@ export function admit(ops: readonly TreeOperation[], log: LogView, headroom = un
     rejected.push({ index, code, message: rejected.length < maxExplained ? message : '' })
   }
   for (const [index, op] of ops.entries()) {
+    if (index > 0 && index % opsAtOnce === 0) yield
     const highest = staged.maxClock(op.treeId)
     // Above the highest clock no operation can have this id, so a new one costs no look-up.
     const known = op.clock > highest ? 'absent' : staged.compare(op)

@@ -1,0 +1,67 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { json } from 'node:stream/consumers'
+
+import { errorBodySchema, SyncError } from '@t69/protocol'
+import { z } from 'zod'
+
+import { type Admin, type AdminAnswer, type AdminCall, adminCalls, type AdminGiven } from './admin-calls.ts'
+import { adminSocketOf, maxSocketPath } from './admin-socket.ts'
+
+const replySchema = z.union([z.object({ answer: z.unknown() }), z.object({ error: errorBodySchema })])
+
+function parseAnswer(schema: z.ZodType, answer: unknown): unknown {
+  const parsed = schema.safeParse(answer)
+  if (parsed.success) return parsed.data
+  const message = 'the running server is of another version than this command: use the command of that server'
+  throw new SyncError('unsupported_version', message)
+}
+
+/** The running server of a data directory, asked through its socket. Undefined if none answers there. */
+export async function askAdmin(dataDir: string): Promise<Admin | undefined> {
+  const socketPath = adminSocketOf(dataDir)
+  if (socketPath.length > maxSocketPath) return undefined
+
+  async function send(name: AdminCall, given: unknown): Promise<unknown> {
+    const asked = request({ socketPath, method: 'POST', path: '/', agent: false })
+    asked.end(JSON.stringify({ name, given }))
+    const [response] = await once(asked, 'response')
+    const reply = replySchema.parse(await json(response))
+    if ('error' in reply) throw SyncError.from(reply.error)
+    return reply.answer
+  }
+
+  const ask =
+    <Name extends AdminCall>(name: Name) =>
+    async (given: AdminGiven<Name>): Promise<AdminAnswer<Name>> =>
+      // The schema is that of the call.
+      parseAnswer(adminCalls[name].answer, await send(name, given)) as AdminAnswer<Name>
+
+  const admin: Admin = {
+    status: ask('status'),
+    tidy: ask('tidy'),
+    'users list': ask('users list'),
+    'users show': ask('users show'),
+    'users create': ask('users create'),
+    'users invite': ask('users invite'),
+    'users set-role': ask('users set-role'),
+    'users reset-password': ask('users reset-password'),
+    'users sign-out': ask('users sign-out'),
+    'users delete': ask('users delete'),
+    'spaces list': ask('spaces list'),
+    'spaces show': ask('spaces show'),
+    'spaces delete': ask('spaces delete'),
+  }
+  try {
+    await send('status', {})
+    return admin
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
+    if (code === 'EACCES' || code === 'EPERM') {
+      const message = `only the user of the server, and root, may give it commands (${socketPath}): become one of them`
+      throw new SyncError('forbidden', message)
+    }
+    throw error
+  }
+}

@@ -1,0 +1,200 @@
+import { statSync } from 'node:fs'
+
+import { randomHexId, registerBodySchema, SyncError, type UserId, userIdSchema } from '@t69/protocol'
+
+import { pathOfSpace } from '../logs/space-path.ts'
+import type { AuditedAction, AuditEntry } from '../platform/audit.ts'
+import type { SpaceEntry, UserEntry } from '../platform/directory.ts'
+import type { Passwords } from '../platform/passwords.ts'
+import type { Platform } from '../platform/platform.ts'
+import type { SpaceDeletion } from '../platform/space-deletion.ts'
+import type { Logger } from '../ports/logger.ts'
+import { serverVersion } from '../ports/version.ts'
+import type { Admin, AdminAnswer } from './admin-calls.ts'
+
+/** Audit entries that are shown of an account or a space. */
+const shownEntries = 50
+
+export interface AdminDeps {
+  readonly dataDir: string
+  readonly platform: Platform
+  readonly passwords: Pick<Passwords, 'hash'>
+  readonly spaceDeletion: SpaceDeletion
+  /** Ends the sockets of sessions that have ended. */
+  readonly reviewSessions: () => void
+  /** Asks the logs of an account's spaces for members that the accounts have lost. Rejects if that is not possible. */
+  readonly askLogsOf: (userId: UserId) => Promise<void>
+  /** The server that runs; null where none does. */
+  readonly running: () => AdminAnswer<'status'>['running']
+  /** Unix milliseconds. */
+  readonly now: () => number
+  readonly logger: Logger
+}
+
+/** What the operator may do. Each change is noted in the audit table, and logged. */
+export function createAdmin(deps: AdminDeps): Admin {
+  const { dataDir, platform, passwords, spaceDeletion, askLogsOf, now, logger } = deps
+  const { directory, users, accounts, accessLists, members, sessions, serverInvites, spaceRecords, audit } =
+    platform
+
+  function note(action: AuditedAction, about: Pick<AuditEntry, 'userId' | 'spaceId'> = {}): void {
+    logger.info({ ...about, by: 'command' }, action)
+    try {
+      audit.note({ at: now(), actorId: undefined, action, ...about })
+    } catch (error) {
+      // It is done, whatever becomes of the note.
+      logger.error({ err: error, ...about, action }, 'what was done cannot be noted')
+    }
+  }
+
+  function userOf(idOrEmail: string): UserEntry {
+    const user = directory.user(idOrEmail, now())
+    if (user === undefined) throw new SyncError('not_found', `there is no account ${idOrEmail}`)
+    return user
+  }
+
+  function spaceOf(id: string): SpaceEntry {
+    const space = directory.space(id)
+    if (space === undefined) throw new SyncError('not_found', `there is no space ${id}`)
+    return space
+  }
+
+  function sized(space: SpaceEntry) {
+    const path = pathOfSpace(dataDir, space.id)
+    const sizeOf = (of: string) => statSync(of, { throwIfNoEntry: false })?.size ?? 0
+    return { ...space, bytes: sizeOf(path) + sizeOf(`${path}-wal`) }
+  }
+
+  const entryOf = ({ at, actorId, action, userId, spaceId, address }: AuditEntry) => ({
+    at,
+    by: actorId === undefined ? 'command' : (users.byId(actorId)?.email ?? actorId),
+    action,
+    userId: userId ?? null,
+    spaceId: spaceId ?? null,
+    address: address ?? null,
+  })
+
+  function endSessionsOf(userId: UserId): { users: number; ended: number } {
+    const ended = sessions.endAll(userId).length
+    return { users: ended > 0 ? 1 : 0, ended }
+  }
+
+  return {
+    status: async () => ({
+      version: serverVersion,
+      running: deps.running(),
+      ...platform.counts(now()),
+      admins: directory.admins(),
+      pendingDeletions: spaceRecords.pendingDeletions().length,
+    }),
+    tidy: async () => {
+      const over = () => {
+        const { expiredSessions, expiredInvites } = platform.counts(now())
+        return expiredSessions + expiredInvites
+      }
+      const before = over()
+      platform.tidy(now())
+      await spaceDeletion.finishAll()
+      return { removed: before - over() }
+    },
+    'users list': async (page) => directory.users(page, now()),
+    'users show': async ({ user }) => {
+      const found = userOf(user)
+      return {
+        ...found,
+        sessionList: directory.sessionsOf(found.id, now()),
+        spaceList: directory.spacesOf(found.id),
+        audit: audit.ofUser(found.id, shownEntries).map(entryOf),
+      }
+    },
+    'users create': async (given) => {
+      const { email, name, password } = parseAccount(given)
+      const id = userIdSchema.parse(randomHexId())
+      accounts.add({ id, email, name, passwordHash: await passwords.hash(password) }, now())
+      note('account created', { userId: id })
+      return userOf(id)
+    },
+    'users invite': async () => {
+      const invite = serverInvites.add(now())
+      note('invite to the server made')
+      return invite
+    },
+    'users set-role': async ({ user, role }) => {
+      const { id } = userOf(user)
+      const isLast = role === 'member' && userOf(id).role === 'admin' && directory.admins() === 1
+      if (isLast) throw new SyncError('forbidden', 'this is the last admin: make somebody else one first')
+      const isChanged = directory.setRole(id, role)
+      if (isChanged) note(role === 'admin' ? 'made an admin' : 'made a member', { userId: id })
+      return { ...userOf(id), isChanged }
+    },
+    'users reset-password': async ({ user, password }) => {
+      const { id, email, name } = userOf(user)
+      parseAccount({ email, name, password })
+      const ended = accounts.resetPassword(id, await passwords.hash(password))
+      if (ended === undefined) throw new SyncError('not_found', 'the account was deleted meanwhile')
+      deps.reviewSessions()
+      note('password reset', { userId: id })
+      return { ...userOf(id), ended: ended.length }
+    },
+    'users sign-out': async ({ user }) => {
+      const userId = user === undefined ? undefined : userOf(user).id
+      const done = userId === undefined ? sessions.endEverybodys() : endSessionsOf(userId)
+      deps.reviewSessions()
+      note('signed out everywhere', { userId })
+      return done
+    },
+    'users delete': async ({ user, dryRun }) => {
+      await askLogsOf(userOf(user).id)
+      const found = userOf(user)
+      const alone = accounts.aloneOf(found.id)
+      const deletedSpaces = directory
+        .spacesOf(found.id)
+        .flatMap(({ id, name }) => (alone.includes(id) ? [{ id, name }] : []))
+      if (!dryRun) {
+        const { sessionIds, spaceIds } = accounts.delete(found.id, now())
+        if (sessionIds.length > 0) deps.reviewSessions()
+        note('account deleted', { userId: found.id })
+        for (const spaceId of spaceIds) note('space deleted', { spaceId })
+        accessLists.announce()
+        for (const id of spaceIds) await spaceDeletion.clear(id)
+      }
+      return { ...found, deletedSpaces }
+    },
+    'spaces list': async (page) => {
+      const { total, spaces } = directory.spaces(page)
+      return { total, spaces: spaces.map(sized) }
+    },
+    'spaces show': async ({ space }) => {
+      const found = spaceOf(space)
+      return {
+        ...sized(found),
+        path: pathOfSpace(dataDir, found.id),
+        memberList: members.list(found.id).map(({ user, role, joinedAt }) => ({
+          id: user.id,
+          email: user.email,
+          name: user.name,
+          role,
+          joinedAt,
+        })),
+        audit: audit.ofSpace(found.id, shownEntries).map(entryOf),
+      }
+    },
+    'spaces delete': async ({ space, dryRun }) => {
+      const found = sized(spaceOf(space))
+      if (dryRun) return found
+      const deleted = spaceDeletion.delete(found.id, now())
+      note('space deleted', { spaceId: found.id })
+      await deleted
+      return found
+    },
+  }
+}
+
+/** Checks an account like the form of sign-up. Throws `invalid_request`, which says what is wrong. */
+function parseAccount(given: { readonly email: string; readonly name: string; readonly password: string }) {
+  const parsed = registerBodySchema.safeParse(given)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const at = String(issue?.path[0] ?? 'account')
+  throw new SyncError('invalid_request', `${at}: ${issue?.message ?? 'is wrong'}`, { at })
+}

@@ -1,0 +1,181 @@
+import { existsSync, statSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { Command } from '@commander-js/extra-typings'
+
+import type { Admin } from '../admin/admin-calls.ts'
+import type { Config } from '../config.ts'
+import { openFilesLimit, shareOpenFiles } from '../limits/open-files.ts'
+import { lookForFiles, removeSetAside } from '../platform/data-files.ts'
+import { serverVersion } from '../ports/version.ts'
+import { misspeltSettings } from '../settings.ts'
+import { damageIn } from '../sqlite/damage.ts'
+import { type CommandDeps, confirm, foundProblems, withAdmin } from './command-deps.ts'
+import { jsonOption } from './list-options.ts'
+import { sizeText, tableOf, timeText } from './print.ts'
+
+/** `bad` needs somebody, `warn` may. */
+interface Finding {
+  readonly what: string
+  readonly state: 'ok' | 'warn' | 'bad'
+  readonly details: string
+}
+
+/** Below this part of the disk, or that many bytes, it is nearly full. */
+const littlePart = 0.05
+const littleBytes = 1024 ** 3
+
+/** `t69-server doctor`. */
+export function doctorCommand(deps: CommandDeps): Command {
+  return jsonOption(new Command('doctor'))
+    .description('look for what is wrong with the server of DATA_DIR; ends with 1 if something is')
+    .option('--fix', 'remove what is over: expired sessions and invites, and files that were set aside')
+    .option('--dry-run', 'with --fix, only say what would be removed')
+    .option('--yes', 'with --fix, do not ask before files are removed')
+    .addHelpText('after', '\nExamples:\n  $ t69-server doctor\n  $ t69-server doctor --fix --dry-run')
+    .action(async ({ fix, dryRun, yes, json }) =>
+      withAdmin(deps, async (admin, config) => {
+        const findings = [
+          ...settings(deps, config),
+          ...(await directory(config)),
+          ...(await accounts(admin, config)),
+          ...(await setAside(config)),
+        ]
+        if (json) deps.line(JSON.stringify({ dataDir: config.dataDir, findings }))
+        else
+          deps.line(
+            tableOf(
+              ['', 'what', ''],
+              findings.map(({ what, state, details }) => [state, what, details]),
+            ),
+          )
+        if (fix === true) await mend(deps, { admin, config, dryRun, yes })
+        if (findings.some(({ state }) => state === 'bad')) deps.exitWith(foundProblems)
+      }),
+    )
+}
+
+function settings({ env }: CommandDeps, config: Config): Finding[] {
+  const misspelt = misspeltSettings(env).map(({ name, meant }): Finding => {
+    return { what: 'settings', state: 'warn', details: `${name} is no setting. Did you mean ${meant}?` }
+  })
+  const isFar = config.publicUrl !== undefined && !/\/\/(?:localhost|127\.)/.test(config.publicUrl)
+  const proxy: Finding[] =
+    isFar && config.trustProxy === false
+      ? [
+          {
+            what: 'settings',
+            state: 'warn',
+            details:
+              'PUBLIC_URL is set and TRUST_PROXY is not: behind a proxy, everybody counts as one address',
+          },
+        ]
+      : []
+  const { spaces, limit, connections } = shareOpenFiles(openFilesLimit(), {
+    maxOpenSpaces: config.maxOpenSpaces,
+    threads: config.storageThreads,
+  })
+  const files: Finding = {
+    what: 'open files',
+    state: spaces < config.maxOpenSpaces ? 'warn' : 'ok',
+    details: `${limit} here: ${spaces} spaces and ${connections} connections at once`,
+  }
+  const isBuilt = existsSync(join(config.staticDir, 'index.html'))
+  const app: Finding = {
+    what: 'app',
+    state: isBuilt ? 'ok' : 'warn',
+    details: isBuilt ? config.staticDir : `there is none in ${config.staticDir}: build it, or set STATIC_DIR`,
+  }
+  return [...misspelt, ...proxy, files, app]
+}
+
+async function directory({ dataDir }: Config): Promise<Finding[]> {
+  const { mode, uid } = statSync(dataDir)
+  const isOpen = (mode & 0o077) !== 0
+  const isOthers = process.getuid !== undefined && process.getuid() !== uid
+  const { bavail, blocks, bsize } = await statfs(dataDir)
+  const isNearlyFull = bavail < blocks * littlePart || bavail * bsize < littleBytes
+  const who = isOthers ? ', and belongs to another user than this command runs as' : ''
+  return [
+    {
+      what: 'directory',
+      state: isOpen || isOthers ? 'warn' : 'ok',
+      details: `${dataDir} ${isOpen ? 'can be read by others' : 'is private'}${who}`,
+    },
+    {
+      what: 'disk',
+      state: isNearlyFull ? 'bad' : 'ok',
+      details: `${sizeText(bavail * bsize)} free of ${sizeText(blocks * bsize)}`,
+    },
+  ]
+}
+
+async function accounts(admin: Admin, { dataDir }: Config): Promise<Finding[]> {
+  const status = await admin.status({})
+  const { running, version, users, admins, spaces, sessions, expiredSessions, expiredInvites } = status
+  const path = join(dataDir, 'platform.sqlite')
+  const damage = damageIn(path)
+  const isOther = version !== serverVersion
+  const over = expiredSessions + expiredInvites
+  return [
+    {
+      what: 'server',
+      state: isOther ? 'warn' : 'ok',
+      details:
+        running === null
+          ? `does not run; this command is version ${serverVersion}`
+          : `runs since ${timeText(running.startedAt)}, process ${running.pid}, version ${version}, ${running.connections} connections, ${running.openSpaces} open spaces`,
+    },
+    { what: 'accounts', state: damage === undefined ? 'ok' : 'bad', details: damage ?? `${path} is sound` },
+    {
+      what: 'accounts',
+      state: users > 0 && admins === 0 ? 'warn' : 'ok',
+      details: `accounts: ${users}, admins: ${admins}, spaces: ${spaces}, sessions: ${sessions}`,
+    },
+    { what: 'what is over', state: 'ok', details: `${over} sessions and invites, removed every hour` },
+    {
+      what: 'deleted spaces',
+      state: status.pendingDeletions > 0 ? 'warn' : 'ok',
+      details: `files still to be removed: ${status.pendingDeletions}`,
+    },
+  ]
+}
+
+async function setAside({ dataDir }: Config): Promise<Finding[]> {
+  const { setAside: files } = await lookForFiles(dataDir)
+  if (files.length === 0) return [{ what: 'set aside', state: 'ok', details: 'no files' }]
+  return files.map(({ path, bytes }) => ({
+    what: 'set aside',
+    state: 'warn',
+    details: `${path} (${sizeText(bytes)})`,
+  }))
+}
+
+async function mend(
+  deps: CommandDeps,
+  given: {
+    readonly admin: Admin
+    readonly config: Config
+    readonly dryRun: boolean | undefined
+    readonly yes: boolean | undefined
+  },
+): Promise<void> {
+  const { admin, config, dryRun, yes } = given
+  const { setAside: files } = await lookForFiles(config.dataDir)
+  const { expiredSessions, expiredInvites } = await admin.status({})
+  const listed = files.map(({ path }) => `\n  ${path}`).join('')
+  if (dryRun === true) {
+    deps.aside(
+      `This would remove ${expiredSessions + expiredInvites} sessions and invites, and ${files.length} files that were set aside.${listed}`,
+    )
+    return
+  }
+  const { removed } = await admin.tidy({})
+  deps.aside(`${removed} sessions and invites were removed. Invites are kept for 30 days after their end.`)
+  if (files.length === 0) return
+  deps.aside(`Files that were set aside:${listed}`)
+  await confirm(deps, `Remove these ${files.length} files? What only they hold is lost.`, yes)
+  for (const file of files) await removeSetAside(file)
+  deps.aside(`${files.length} files were removed.`)
+}

@@ -1,0 +1,184 @@
+import { randomInt } from 'node:crypto'
+
+import { Command } from '@commander-js/extra-typings'
+
+import type { AdminAnswer } from '../admin/admin-calls.ts'
+import type { Config } from '../config.ts'
+import { type CommandDeps, confirm, withAdmin } from './command-deps.ts'
+import { auditTable, jsonOption, pageOptions, restOf } from './list-options.ts'
+import { oneLine, tableOf, timeText } from './print.ts'
+
+const who = 'the account, by e-mail address or id'
+
+/** `t69-server users`. */
+export function usersCommand(deps: CommandDeps): Command {
+  const users = new Command('users').description('list, make, help and remove accounts')
+
+  pageOptions(users.command('list'))
+    .description('the accounts, the oldest first')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ t69-server users list\n  $ t69-server users list --search example.org --json',
+    )
+    .action(async ({ search, limit, offset, json }) =>
+      withAdmin(deps, async (admin) => {
+        const found = await admin['users list']({ search, limit, offset })
+        if (json) return deps.line(JSON.stringify(found))
+        deps.line(usersTable(found.users))
+        restOf(deps, found.users.length, { offset, total: found.total }, 'accounts')
+      }),
+    )
+
+  jsonOption(users.command('show <user>'))
+    .description(`one account with its sessions, spaces and what was done: ${who}`)
+    .action(async (user, { json }) =>
+      withAdmin(deps, async (admin) => {
+        const found = await admin['users show']({ user })
+        if (json) return deps.line(JSON.stringify(found))
+        deps.line(usersTable([found]))
+        deps.line('\nSessions')
+        const sessions = found.sessionList.map((it) => [
+          it.id,
+          timeText(it.createdAt),
+          timeText(it.lastUsedAt),
+        ])
+        deps.line(tableOf(['id', 'since', 'last used'], sessions))
+        deps.line('\nSpaces')
+        deps.line(
+          tableOf(
+            ['id', 'role', 'name'],
+            found.spaceList.map((it) => [it.id, it.role, it.name]),
+          ),
+        )
+        deps.line('\nWhat was done')
+        deps.line(auditTable(found.audit))
+      }),
+    )
+
+  jsonOption(users.command('create <email>'))
+    .description('make an account, with a password that is printed once')
+    .option('--name <name>', 'the name that others see; the part of the address before the @ by default')
+    .option('--admin', 'make it an admin')
+    .addHelpText('after', '\nExample:\n  $ t69-server users create ben@example.org --name Ben')
+    .action(async (email, { name = email.split('@')[0] ?? email, admin: isAdmin, json }) =>
+      withAdmin(deps, async (admin) => {
+        const password = newPassword()
+        const made = await admin['users create']({ email, name, password })
+        const user = isAdmin ? await admin['users set-role']({ user: made.id, role: 'admin' }) : made
+        if (json) return deps.line(JSON.stringify({ ...user, password }))
+        deps.line(`${user.email} has an account, as ${user.role}. The password is:\n\n  ${password}\n`)
+        deps.line('It is shown only now. They can change it in t69.')
+      }),
+    )
+
+  jsonOption(users.command('invite'))
+    .description('print a link by which one person may sign up')
+    .action(async ({ json }) => invite(deps, json))
+
+  for (const [name, role, does] of [
+    ['promote', 'admin', 'make an account an admin'],
+    ['demote', 'member', 'make an admin a member again'],
+  ] as const) {
+    jsonOption(users.command(`${name} <user>`))
+      .description(does)
+      .action(async (user, { json }) =>
+        withAdmin(deps, async (admin) => {
+          const changed = await admin['users set-role']({ user, role })
+          if (json) return deps.line(JSON.stringify(changed))
+          deps.line(
+            `${changed.email} is ${changed.isChanged ? 'now' : 'already'} ${role === 'admin' ? 'an admin' : 'a member'}.`,
+          )
+        }),
+      )
+  }
+
+  jsonOption(users.command('reset-password <user>'))
+    .description('set a new password, which is printed once, and sign the account out everywhere')
+    .addHelpText('after', '\nExample:\n  $ t69-server users reset-password ben@example.org')
+    .action(async (user, { json }) =>
+      withAdmin(deps, async (admin) => {
+        const password = newPassword()
+        const { email, ended } = await admin['users reset-password']({ user, password })
+        if (json) return deps.line(JSON.stringify({ email, ended, password }))
+        deps.line(
+          `${email} has a new password, and ${sessionsText(ended)} ended. The password is:\n\n  ${password}\n`,
+        )
+        deps.line('It is shown only now. They can change it in t69.')
+      }),
+    )
+
+  jsonOption(users.command('sign-out [user]'))
+    .description('end all sessions of an account, or with --all of everybody')
+    .option('--all', 'everybody: after the signing secret leaked, say')
+    .action(async (user, { all, json }, command) => {
+      if ((user === undefined) === (all !== true)) command.error('error: name an account, or say --all')
+      return withAdmin(deps, async (admin) => {
+        const done = await admin['users sign-out'](user === undefined ? {} : { user })
+        if (json) return deps.line(JSON.stringify(done))
+        deps.line(`${sessionsText(done.ended)} of ${done.users} accounts ended.`)
+      })
+    })
+
+  jsonOption(users.command('delete <user>'))
+    .description('delete an account for good, with the spaces that nobody else is in')
+    .option('--dry-run', 'only say what would be deleted')
+    .option('--yes', 'do not ask')
+    .addHelpText('after', '\nExample:\n  $ t69-server users delete ben@example.org --dry-run')
+    .action(async (user, { dryRun, yes, json }) =>
+      withAdmin(deps, async (admin) => {
+        const planned = await admin['users delete']({ user, dryRun: true })
+        const names = planned.deletedSpaces.map(({ id, name }) => `\n  ${id}  ${oneLine(name)}`).join('')
+        const what = `${planned.email} with ${planned.deletedSpaces.length} spaces that nobody else is in${names}`
+        if (dryRun !== true) {
+          if (!json) deps.line(`This deletes ${what}`)
+          await confirm(deps, 'Delete them?', yes)
+          await admin['users delete']({ user: planned.id, dryRun: false })
+        }
+        if (json) return deps.line(JSON.stringify({ ...planned, isDeleted: dryRun !== true }))
+        deps.line(dryRun ? `This would delete ${what}` : 'Deleted.')
+      }),
+    )
+
+  return users
+}
+
+/** Prints a link by which one person may sign up. */
+export async function invite(deps: CommandDeps, json: boolean | undefined): Promise<void> {
+  return withAdmin(deps, async (admin, config) => {
+    const { token, expiresAt } = await admin['users invite']({})
+    const url = signUpLink(config, token)
+    if (json) return deps.line(JSON.stringify({ url, expiresAt }))
+    deps.line(url)
+    deps.line(`One person may sign up with it, until ${new Date(expiresAt).toISOString()}.`)
+  })
+}
+
+/** The token is after the #, so that it is in no log of a server. */
+function signUpLink({ publicUrl, port }: Config, token: string): string {
+  return `${publicUrl ?? `http://localhost:${port}`}/#sign-up=${token}`
+}
+
+function usersTable(users: AdminAnswer<'users list'>['users']): string {
+  const rows = users.map((user) => [
+    user.email,
+    user.name,
+    user.role,
+    String(user.spaces),
+    String(user.sessions),
+    timeText(user.lastUsedAt),
+    timeText(user.createdAt),
+    user.id,
+  ])
+  return tableOf(['email', 'name', 'role', 'spaces', 'sessions', 'last used', 'since', 'id'], rows)
+}
+
+const sessionsText = (count: number): string => (count === 1 ? '1 session' : `${count} sessions`)
+
+/** Without letters that are taken for one another. */
+const letters = 'abcdefghjkmnpqrstuvwxyz23456789'
+
+/** A password to read out: four groups of five, 99 bits. */
+function newPassword(): string {
+  const group = () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('')
+  return Array.from({ length: 4 }, group).join('-')
+}

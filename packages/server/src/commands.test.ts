@@ -1,0 +1,326 @@
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer as createServerOfSockets } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { protocolVersion, randomHexId, sessionSchema, type SessionReply } from '@t69/protocol'
+import { io } from 'socket.io-client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { runProgram } from './cli/program.ts'
+import { parseConfig } from './config.ts'
+import { createSqliteOpLogs } from './logs/sqlite-op-logs.ts'
+import { createServer, type Server } from './server.ts'
+import { cheapPasswords, password } from './testing/http-harness.ts'
+import { appendTo, newEpoch, opsFrom, spaceId } from './testing/ops.ts'
+
+const hasSqlite = spawnSync('sqlite3', ['--version']).status === 0
+
+let dataDir: string
+let server: Server | undefined
+
+/** Runs a command line, as the program does. `input` goes to the program that it runs, if any. */
+async function t69(line: string, env: Record<string, string> = {}, input = '') {
+  const said = { code: 0, out: '', err: '' }
+  try {
+    await runProgram(line.split(' '), {
+      env: { DATA_DIR: dataDir, ...env },
+      line: (text) => void (said.out += `${text}\n`),
+      aside: (text) => void (said.err += `${text}\n`),
+      confirm: undefined,
+      run: async (program, args) => {
+        const { status, stdout, stderr } = spawnSync(program, [...args], { input, encoding: 'utf8' })
+        said.out += stdout
+        said.err += stderr
+        return status ?? undefined
+      },
+      serve: async () => void (said.out += 'serves\n'),
+      exitWith: (code) => void (said.code = code),
+    })
+  } catch (error) {
+    said.code = 1
+    said.err += String(error)
+  }
+  return said
+}
+
+/** Runs a command that prints JSON. */
+async function json(line: string): Promise<unknown> {
+  const { code, out, err } = await t69(`${line} --json`)
+  expect([line, code, err], line).toEqual([line, 0, expect.stringContaining(dataDir)])
+  return JSON.parse(out)
+}
+
+async function startServer(): Promise<void> {
+  const env = { DATA_DIR: dataDir, PORT: '0', REGISTRATION: 'open', LOG_LEVEL: 'silent' }
+  server = await createServer(parseConfig(env), { passwordCost: cheapPasswords })
+  await server.listen()
+}
+
+async function post(path: string, body: object, token?: string) {
+  const headers = {
+    'content-type': 'application/json',
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+  }
+  return fetch(`http://127.0.0.1:${server?.port}${path}`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(body),
+  })
+}
+
+async function signUp(name: string): Promise<SessionReply> {
+  const reply = await post('/api/auth/register', { email: `${name}@example.org`, password, name })
+  return sessionSchema.parse(await reply.json())
+}
+
+/** Leaves a socket behind on which nobody listens, like a server that is killed. */
+async function leaveSocket(path: string): Promise<void> {
+  const listener = createServerOfSockets().listen(`${path}.new`)
+  await once(listener, 'listening')
+  renameSync(`${path}.new`, path)
+  await new Promise((resolve) => listener.close(resolve))
+}
+
+describe('the command', () => {
+  let anna: SessionReply
+  let ben: SessionReply
+  const shared = randomHexId()
+  const own = randomHexId()
+
+  beforeAll(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 't69-commands-'))
+    await startServer()
+    anna = await signUp('anna')
+    ben = await signUp('ben')
+    await post('/api/spaces', { id: shared, name: 'Shared\u001b[31m' }, anna.accessToken)
+    await post('/api/spaces', { id: own, name: 'Own' }, ben.accessToken)
+    const invite = await post(`/api/spaces/${shared}/invites`, { role: 'editor' }, anna.accessToken)
+    const { token } = (await invite.json()) as { token: string }
+    await post(`/api/invites/${token}/accept`, {}, ben.accessToken)
+  })
+  afterAll(async () => {
+    await server?.close()
+    rmSync(dataDir, { recursive: true, force: true })
+  })
+
+  it('names what was probably meant, with code 2, and starts no server', async () => {
+    for (const [line, meant] of [
+      ['srve', 'serve'],
+      ['users lst', 'list'],
+      ['users list --serach x', '--search'],
+    ] as const) {
+      expect(await t69(line)).toMatchObject({
+        code: 2,
+        out: '',
+        err: expect.stringContaining(`Did you mean ${meant}`),
+      })
+    }
+    expect(await t69('serve now')).toMatchObject({ code: 2, out: '' })
+    expect(await t69('serve')).toMatchObject({ code: 0, out: 'serves\n' })
+    expect(await t69('users list --limit many')).toMatchObject({ code: 2, out: '' })
+    const help = await t69('users reset-password --help')
+    expect(help).toMatchObject({ code: 0, out: expect.stringContaining('Example:') })
+  })
+
+  it('lists and shows accounts and spaces of the running server, through a socket that is the owner’s alone', async () => {
+    expect(statSync(join(dataDir, 'admin.sock')).mode & 0o777).toBe(0o600)
+    const list = await t69('users list')
+    expect(list).toMatchObject({ code: 0, err: `On the running server in ${dataDir}.\n` })
+    expect(list.out).toMatch(
+      /^email .*\nanna@example\.org +anna +admin +1 .*\nben@example\.org +ben +member +2 /,
+    )
+    expect(await json('users list --search BEN')).toMatchObject({ total: 1, users: [{ id: ben.user.id }] })
+    expect(await json('users show ben@example.org')).toMatchObject({
+      spaceList: [{ id: own }, { id: shared, role: 'editor' }],
+      sessionList: [{ createdAt: expect.any(Number) }],
+      audit: [
+        { action: 'joined by an invite', by: 'ben@example.org', address: '127.0.0.1' },
+        { action: 'account created' },
+      ],
+    })
+    const spaces = await t69('spaces list')
+    expect(spaces.out).toContain('Shared [31m')
+    expect(await json(`spaces show ${shared}`)).toMatchObject({
+      owner: 'anna@example.org',
+      memberList: [{ role: 'owner' }, { role: 'editor' }],
+    })
+    expect(await t69('users show nobody@example.org')).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('there is no account nobody@example.org'),
+    })
+  })
+
+  it('helps somebody who forgot the password, and cuts their sockets', async () => {
+    const auth = { token: ben.accessToken, protocolVersion }
+    const socket = io(`http://127.0.0.1:${server?.port}`, {
+      auth,
+      transports: ['websocket'],
+      reconnection: false,
+      forceNew: true,
+    })
+    await new Promise((resolve) => socket.once('connect', () => resolve(undefined)))
+    const cut = new Promise((resolve) => socket.once('disconnect', resolve))
+    const reset = (await json('users reset-password ben@example.org')) as { password: string; ended: number }
+    await cut
+    expect(reset.ended).toBe(1)
+    expect((await post('/api/auth/login', { email: 'ben@example.org', password })).status).toBe(401)
+    const again = await post('/api/auth/login', { email: 'ben@example.org', password: reset.password })
+    expect(again.status).toBe(200)
+    expect(await json('users sign-out ben@example.org')).toEqual({ users: 1, ended: 1 })
+    expect(await json('users show ben@example.org')).toMatchObject({
+      audit: [
+        { action: 'signed out everywhere', by: 'command' },
+        { action: 'password reset', by: 'command' },
+        {},
+        {},
+      ],
+    })
+  })
+
+  it('makes admins, and leaves one', async () => {
+    expect(await t69('users demote anna@example.org')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('the last admin'),
+    })
+    expect(await json('users promote ben@example.org')).toMatchObject({ role: 'admin', isChanged: true })
+    expect(await json('users demote ben@example.org')).toMatchObject({ role: 'member', isChanged: true })
+  })
+
+  it('says what a deletion would remove, and removes it only when it is told to', async () => {
+    const dry = await t69('users delete ben@example.org --dry-run')
+    expect(dry.out).toContain(
+      `This would delete ben@example.org with 1 spaces that nobody else is in\n  ${own}  Own`,
+    )
+    expect(await t69('users delete ben@example.org')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('--yes'),
+    })
+    expect(await json('users list')).toMatchObject({ total: 2 })
+    expect((await t69('users delete ben@example.org --yes')).code).toBe(0)
+    expect(await json('users list')).toMatchObject({ total: 1 })
+    expect(await json('spaces list')).toMatchObject({ total: 1 })
+    expect(await json(`spaces delete ${shared} --dry-run`)).toMatchObject({ id: shared, isDeleted: false })
+    expect(await json(`spaces delete ${shared} --yes`)).toMatchObject({ id: shared, isDeleted: true })
+    expect(await json('spaces list')).toEqual({ total: 0, spaces: [] })
+  })
+
+  it.skipIf(!hasSqlite)('opens the right database in sqlite3, for reading (needs sqlite3)', async () => {
+    const path = join(dataDir, 'platform.sqlite')
+    expect((await t69('db path')).out).toBe(`${path}\n`)
+    const count = await t69('db open', {}, 'select email from users;')
+    expect(count).toMatchObject({ code: 0, out: 'anna@example.org\n' })
+    const write = await t69('db open', {}, 'delete from users;')
+    expect(write).toMatchObject({ code: 1, err: expect.stringContaining('readonly') })
+    expect(await t69('db open --write', {}, 'delete from users;')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('a server runs'),
+    })
+    expect(await json('users list')).toMatchObject({ total: 1 })
+  })
+
+  it('prints the operations of a space, settled ones too', async () => {
+    const log = createSqliteOpLogs({ dataDir, synchronous: 'normal' }).open(spaceId, newEpoch())
+    appendTo(log, opsFrom(1, 2_000))
+    while (log.isUnsettled) log.settle()
+    log.close()
+    const { code, out } = await t69(`db ops ${spaceId}`)
+    const printed = out
+      .trimEnd()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line))
+    expect(code).toBe(0)
+    expect(printed).toHaveLength(2_000)
+    expect(printed[0]).toMatchObject({ seq: 1, isSettled: true, clock: 1 })
+    expect(printed.at(-1)).toMatchObject({ seq: 2_000, isSettled: false, clock: 2_000 })
+    expect(await t69(`db ops ${'0'.repeat(32)}`)).toMatchObject({ code: 1, out: '' })
+  })
+
+  it('works on the files of a stopped server, also of one that was killed, under the lock of the directory', async () => {
+    await server?.close()
+    expect(readdirSync(dataDir)).not.toContain('admin.sock')
+    await leaveSocket(join(dataDir, 'admin.sock'))
+    const made = await t69('users create cleo@example.org --name Cleo --json')
+    expect(made).toMatchObject({ code: 0, err: `On the files in ${dataDir}; no server runs there.\n` })
+    const created = JSON.parse(made.out) as { password: string }
+    await startServer()
+    const login = await post('/api/auth/login', { email: 'cleo@example.org', password: created.password })
+    expect(login.status).toBe(200)
+    await server?.close()
+    expect(await json('users sign-out --all')).toEqual({ users: 2, ended: 2 })
+  })
+
+  it('says what is wrong, and mends it when it is told to', async () => {
+    const aside = join(dataDir, 'ab', `${'ab'.repeat(16)}.db.corrupt-2026-01-01T00-00-00.000Z`)
+    mkdirSync(join(dataDir, 'ab'), { recursive: true })
+    writeFileSync(aside, 'what devices have had since')
+    const found = await t69('doctor', { DATADIR: '/srv', PUBLIC_URL: 'https://t69.example.org' })
+    expect(found.out).toMatch(/warn +settings +DATADIR is no setting. Did you mean DATA_DIR\?\n/)
+    expect(found.out).toContain(aside)
+    expect(found.code).toBe(0)
+    const dry = await t69('doctor --fix --dry-run')
+    expect(dry.err).toContain('1 files that were set aside')
+    expect((await t69('doctor --fix')).code).toBe(1)
+    expect(existsSync(aside)).toBe(true)
+    expect((await t69('doctor --fix --yes')).code).toBe(0)
+    expect(existsSync(aside)).toBe(false)
+    expect(await t69('db check --all')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^(\d+) of \1 databases are sound/m),
+    })
+    writeFileSync(
+      join(dataDir, 'ab', `${'ab'.repeat(16)}.db`),
+      'this is no database, but long enough to be looked at',
+    )
+    expect(await t69('db check --all')).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/ab\.db: .*\n\d+ of \d+ databases/),
+    })
+  })
+
+  it('is all in docs/operations.md, which names no other', async () => {
+    const operations = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8')
+    const listed = new Set(
+      [...operations.matchAll(/^\| (?:`t69-server`, )?`t69-server ([a-z -]+?)(?: [A-Z]+)?`/gm)].map(
+        ([, name]) => name,
+      ),
+    )
+    const namesIn = async (group: string) => {
+      const { out } = await t69(`${group} --help`.trim())
+      const commands = out.slice(out.indexOf('Commands:'), out.indexOf('\n\n', out.indexOf('Commands:')))
+      return [...commands.matchAll(/^ {2}([a-z][a-z-]*)/gm)]
+        .map(([, name = '']) => name)
+        .filter((name) => name !== 'help')
+    }
+    const groups = ['users', 'spaces', 'db', 'config']
+    const all = new Set((await namesIn('')).filter((name) => name !== 'invite' && !groups.includes(name)))
+    for (const group of groups) for (const name of await namesIn(group)) all.add(`${group} ${name}`)
+    expect(listed).toEqual(all)
+    const inBlocks = [...operations.matchAll(/^ *(?:docker compose exec t69 )?t69-server (.*)$/gm)].map(
+      ([, line = '']) => line,
+    )
+    expect(inBlocks.length).toBeGreaterThan(8)
+    for (const line of inBlocks) expect([line, (await t69(`${line} --help`)).code]).toEqual([line, 0])
+  })
+
+  it('works in no other directory than the one that it names', async () => {
+    // Longer than the path of a socket may be.
+    const other = join(dataDir, 'other'.repeat(20))
+    const { code, err } = await t69('users list', { DATA_DIR: other })
+    expect({ code, err }).toEqual({ code: 1, err: `NoServerError: no server has run in ${other} yet` })
+    expect(existsSync(other)).toBe(false)
+  })
+})

@@ -1,0 +1,230 @@
+import { parentPort, workerData } from 'node:worker_threads'
+
+import { readBatchHeader, type SpaceId, type UserId } from '@t69/protocol'
+
+import { createFairQueue, type Payer } from '../limits/fair-queue.ts'
+import { createSqliteOpLogs } from '../logs/sqlite-op-logs.ts'
+import { sizesOf } from './sizes-of.ts'
+import type { Steps } from './steps.ts'
+import { createStorageDesk } from './storage-desk.ts'
+import type { EncodedPush, StorageCall, StorageCalls } from './storage.ts'
+import { failureOf } from './thread-failure.ts'
+import type { FromThread, KnownSpace, Spent, ThreadData, ToThread } from './thread-messages.ts'
+
+/**
+ * A thread of `createStorageThreads`: holds the open logs of its part of the spaces. It answers calls about one space in their
+ * order, and shares its time fairly between the users for whom the calls are.
+ */
+
+const { dataDir, synchronous, epoch }: ThreadData = workerData
+if (parentPort === null) throw new Error('it is a thread of a server, and no program')
+const port = parentPort
+
+/** How long it works before it takes what has come meanwhile, in ms. */
+const momentMs = 2
+
+interface StoragePayer extends Payer {
+  /** Undefined for the server itself. */
+  readonly userId?: UserId
+}
+
+const theServer: StoragePayer = { name: '', weight: 1 }
+
+/** The server's time when the last call was made. */
+let now = Date.now()
+/** Spaces that are being opened, as the accounts know them. */
+const known = new Map<SpaceId, KnownSpace>()
+
+const opLogs = createSqliteOpLogs({
+  dataDir,
+  synchronous,
+  now: () => now,
+  known: {
+    has: (spaceId) => known.get(spaceId)?.hasLog ?? false,
+    // The event loop notes it, once the log is open.
+    add: () => {},
+    identityOf: (spaceId) => known.get(spaceId)?.identity,
+  },
+  warn: (details, message) => send({ warning: { details, message } }),
+})
+const desk = createStorageDesk(opLogs, epoch)
+
+type Asked = Exclude<ToThread, { name: 'suspect' | 'end' }>
+
+/** What is done of a call, and what it took so far. */
+interface Job {
+  readonly asked: Asked
+  readonly payers: readonly StoragePayer[]
+  steps: Steps<unknown> | undefined
+  cpuMs: number
+}
+
+const queue = createFairQueue<Job>()
+let ending: number | undefined
+let isRunning = false
+
+/** How long nobody asks for anything before operations settle, in ms. */
+const quietMs = 20
+/** After so many calls without a quiet moment, some settle all the same. */
+const callsBetween = 256
+let calls = 0
+let nextTurn: NodeJS.Immediate | undefined
+const quiet = setTimeout(settleInTurns, quietMs)
+
+function settleInTurns(): void {
+  if (isRunning) quiet.refresh()
+  // Between two turns, messages are answered.
+  else if (settleSome()) nextTurn = setImmediate(settleInTurns)
+}
+
+function settleSome(): boolean {
+  try {
+    return desk.settleSome()
+  } catch (error) {
+    send({ warning: { details: { err: error }, message: 'operations of a space could not settle' } })
+    return false
+  }
+}
+
+port.on('message', (message: ToThread) => {
+  clearImmediate(nextTurn)
+  quiet.refresh()
+  if (++calls % callsBetween === 0) settleSome()
+  if (message.name === 'suspect') return opLogs.suspect(message.spaceId)
+  if (message.name === 'end') ending = message.nr
+  else add(message)
+  runSoon()
+})
+
+function add(asked: Asked): void {
+  const payers = payersOf(asked)
+  queue.add({ job: { asked, payers, steps: undefined, cpuMs: 0 }, lane: laneOf(asked), payers })
+}
+
+function runSoon(): void {
+  if (isRunning) return
+  isRunning = true
+  setImmediate(run)
+}
+
+/** Works for a moment, then takes what has come meanwhile, so that nobody waits behind all who came before. */
+function run(): void {
+  isRunning = false
+  const begun = performance.now()
+  do {
+    const waiting = queue.next()
+    if (waiting === undefined) return end()
+    const at = performance.now()
+    const isDone = work(waiting.job)
+    queue.worked(performance.now() - at, isDone)
+  } while (performance.now() - begun < momentMs)
+  runSoon()
+}
+
+/** Does one step of a call. Returns whether it was the last one. */
+function work(job: Job): boolean {
+  const before = process.threadCpuUsage()
+  const outcome = step(job)
+  const { user, system } = process.threadCpuUsage(before)
+  job.cpuMs += (user + system) / 1000
+  if (outcome === undefined) return false
+  send({ ...outcome.message, spent: split(job) }, outcome.bytes)
+  return true
+}
+
+function step(job: Job) {
+  const { nr } = job.asked
+  try {
+    job.steps ??= stepsOf(job.asked)
+    const { done, value: answer } = job.steps.next()
+    if (done !== true) return undefined
+    return { message: { nr, ok: true, answer } as const, bytes: bytesIn(answer) }
+  } catch (error) {
+    return { message: { nr, ok: false, failure: failureOf(error) } as const, bytes: [] }
+  }
+}
+
+function end(): void {
+  if (ending === undefined) return
+  clearTimeout(quiet)
+  try {
+    desk.closeAll()
+    send({ nr: ending, ok: true, answer: undefined, spent: [] })
+  } catch (error) {
+    send({ nr: ending, ok: false, failure: failureOf(error), spent: [] })
+  }
+  port.close()
+}
+
+/** Calls about one space are done in the order in which they came. */
+function laneOf(message: Asked): string {
+  return 'spaceIds' in message ? `${message.nr}` : message.given.spaceId
+}
+
+function payersOf(message: Asked): readonly StoragePayer[] {
+  if ('spaceIds' in message) return [theServer]
+  if (message.name === 'commit') return message.given.pushes.map(payerOf)
+  const { payer } = message.given
+  return [payer === undefined ? theServer : { name: payer, userId: payer, weight: 1 }]
+}
+
+function payerOf({ userId, batch }: EncodedPush): StoragePayer {
+  return { name: userId, userId, weight: operationsSaidBy(batch) + batch.byteLength / 256 }
+}
+
+function operationsSaidBy(batch: Uint8Array): number {
+  try {
+    return readBatchHeader(batch).count
+  } catch {
+    // It is refused later, and says why.
+    return 1
+  }
+}
+
+function split({ cpuMs, payers }: Job): Spent {
+  const whole = payers.reduce((sum, { weight }) => sum + weight, 0)
+  return payers.flatMap(({ userId, weight }) =>
+    userId === undefined ? [] : [{ userId, ms: (cpuMs * weight) / whole }],
+  )
+}
+
+function* stepsOf(message: Asked): Steps<unknown> {
+  if ('spaceIds' in message)
+    return message.name === 'existing' ? desk.existing(message.spaceIds) : sizesOf(opLogs, message.spaceIds)
+  now = message.now
+  if (message.name === 'commit') return yield* desk.commit(message.given)
+  if (message.name === 'release') return yield* desk.release(message.given)
+  if (message.name !== 'open') return call(message)
+  const { spaceId } = message.given
+  known.set(spaceId, message.known ?? { hasLog: false, identity: undefined })
+  try {
+    return desk.calls.open(message.given)
+  } finally {
+    known.delete(spaceId)
+  }
+}
+
+function call<Name extends StorageCall>({
+  name,
+  given,
+}: {
+  readonly name: Name
+  readonly given: StorageCalls[Name]['given']
+}): StorageCalls[Name]['answer'] {
+  return desk.calls[name](given)
+}
+
+/** The bytes that leave this thread for good: they are handed over and not copied. */
+function bytesIn(answer: unknown): ArrayBuffer[] {
+  return batchesIn(answer).flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : []))
+}
+
+function batchesIn(answer: unknown): readonly Uint8Array[] {
+  if (typeof answer !== 'object' || answer === null) return []
+  if ('batch' in answer) return answer.batch instanceof Uint8Array ? [answer.batch] : []
+  return 'results' in answer && Array.isArray(answer.results) ? answer.results.flatMap(batchesIn) : []
+}
+
+function send(message: FromThread, bytes: readonly ArrayBuffer[] = []): void {
+  port.postMessage(message, [...bytes])
+}
