@@ -7,8 +7,8 @@ import type { Plugin } from 'vite'
 
 /** Kinds of files that get smaller. Maps are for developers, who can wait. */
 const compressible = /\.(?:js|css|svg|json|webmanifest|ico)$/
-/** In bytes. Smaller files travel in a few packets anyway. */
-const minSize = 4096
+/** In bytes. Smaller files travel in one packet anyway. */
+const minSize = 1024
 
 /**
  * Writes a `.br` and a `.gz` beside each large file of the build, which the server sends to browsers that take them. So

@@ -1,29 +1,23 @@
 import './zod-without-eval.ts'
-import './app.css'
-import { createSyncClient } from '@t69/sync-client'
-import { mount } from 'svelte'
+import './locales/screens.loader.svelte.js'
+import './locales/words.loader.js'
+import { loadLocale } from 'wuchale/load-utils'
 
-import App from './App.svelte'
-import { appBase } from './lib/state/address.ts'
-import { AppState } from './lib/state/app-state.svelte.ts'
+import { directionOf } from './lib/model/locales.ts'
+import { writeNumbersIn } from './lib/model/numbers.ts'
+import { chosenLocale, tagOf } from './lib/state/locale.ts'
 
-const client = createSyncClient({
-  url: appBase().href,
-  onBlocked() {
-    const text = 'An older version of t69 is open in another tab. Close that tab to continue here.'
-    app.ui.show({ kind: 'error', text })
-    void client.ready.then(() => app.ui.hideNotice())
-  },
-})
-const app = new AppState(client)
-const target = document.getElementById('app')
-if (target === null) throw new Error('The page has no #app')
-mount(App, { target, props: { app } })
-
-void app.ui.attempt(() => app.start())
-
-// Vite's development server has no service worker.
-if (import.meta.env.PROD && 'serviceWorker' in navigator)
-  void navigator.serviceWorker
-    .register(new URL('sw.js', appBase()), { updateViaCache: 'none' })
-    .catch(() => undefined)
+const locale = chosenLocale()
+document.documentElement.lang = tagOf(locale, navigator.languages)
+writeNumbersIn(document.documentElement.lang)
+document.documentElement.dir = directionOf(locale)
+// What the app says must be here before any of it is asked for. Without a network, a language that was never loaded is
+// not here; English always is.
+void loadLocale(locale)
+  .catch(async () => {
+    document.documentElement.lang = 'en'
+    document.documentElement.dir = directionOf('en')
+    await loadLocale('en')
+  })
+  // Where a module waits at its top, the bundler makes a file of its own for each one that is loaded later.
+  .then(() => import('./start.ts'))

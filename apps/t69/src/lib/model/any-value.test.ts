@@ -12,7 +12,7 @@ import type { Tree } from './tree.ts'
 
 /** Every property of a vertex that the app reads. */
 const keys =
-  '_c _n name title tid deleted authorBeforeSync id baseUrl model text role createdAt author authorId main versionOf'.split(
+  '_c _n name title tid deleted authorBeforeSync id baseUrl model text role createdAt author authorId main versionOf pinned activeAt'.split(
     ' ',
   )
 
@@ -51,7 +51,7 @@ function readSpace(tree: Tree): void {
   for (const { id } of forestRows(tree, () => true)) titleOf(tree.getVertex(id)!)
   for (const provider of providersOf(tree)) secretKeyOf(provider)
   for (const { by, at } of deletedItemsOf(tree))
-    expect([deleterName(by, anybody), asDate.format(at ?? 0)]).toHaveLength(2)
+    expect([deleterName(by, anybody, (userId) => userId), asDate.format(at ?? 0)]).toHaveLength(2)
   itemOfTree(tree, 'none')
   isBlank(tree)
 }
@@ -76,7 +76,14 @@ test('the space and its chats are shown, whatever values a member writes into th
       const folderId = addItem(tree, { title: 'Folder' })
       addItem(tree, { title: 'Chat', treeId: 't1', folderId })
       deleteItem(tree, addItem(tree, { title: 'Gone' }), { by: null, at: 1_000 })
-      addProvider(tree, { id: 'p', title: 'Home', baseUrl: 'http://localhost', model: 'small' })
+      addProvider(tree, {
+        id: 'p',
+        title: 'Home',
+        protocol: 'openai',
+        baseUrl: 'http://localhost',
+        model: 'small',
+        needsKey: false,
+      })
       const chat = await space.createTree()
       layOutChat(chat, 'Chat')
       addMessage(chat, { role: 'user', text: 'asked', createdAt: 1_000 })

@@ -6,9 +6,11 @@ import {
   addVersion,
   layOutChat,
   messageOf,
+  showToAll,
   showVersion,
   threadOf,
   titleFrom,
+  writingOf,
 } from './chat-tree.ts'
 import { childrenNamed, type Tree } from './tree.ts'
 
@@ -77,6 +79,25 @@ test('an edited message shows its new version, and going back shows what followe
   expect(again.versions).toHaveLength(3)
   showVersion(it.tree, again, again.versions[0]!)
   expect(texts(it.tree)).toEqual(['one', 'two', 'three'])
+})
+
+test('a reader sees the version of their choice, and everyone else what everyone sees', async () => {
+  await using it = await chat()
+  for (const text of ['one', 'two', 'three']) addMessage(it.tree, message(text))
+  const first = threadOf(it.tree)[1]!
+  addVersion(it.tree, first, message('two, better'))
+  const mine = new Set([first.id])
+  const threadFor = (chosen: ReadonlySet<string>): string[] =>
+    threadOf(it.tree, undefined, chosen).map(({ id }) => messageOf(it.tree.getVertex(id)!).text)
+  expect(threadFor(mine)).toEqual(['one', 'two', 'three'])
+  expect(texts(it.tree)).toEqual(['one', 'two, better'])
+  // What somebody writes below their own version is shown to everyone who has chosen no other.
+  const thread = threadOf(it.tree, undefined, mine)
+  const id = addMessage(it.tree, message('four'), thread.at(-1)!.id)
+  showToAll(it.tree, thread, id)
+  expect(texts(it.tree)).toEqual(['one', 'two', 'three', 'four'])
+  // A choice of what is not there counts as none.
+  expect(threadFor(new Set(['nothing']))).toEqual(['one', 'two', 'three', 'four'])
 })
 
 test('messages written after the same one at the same time are all shown, one chain after the other', async () => {
@@ -167,6 +188,16 @@ test('a title is the first line of a message, cut at a word', () => {
   expect(titleFrom('x'.repeat(100))).toHaveLength(61)
 })
 
+test.each([
+  ['# Bread and **butter**', 'Bread and butter'],
+  ['> Why does `npm ci` fail?', 'Why does npm ci fail?'],
+  ['2 ** 3 ** 4 and a_b__c', '2 ** 3 ** 4 and a_b__c'],
+  ['#', '#'],
+  ['****', '****'],
+])('the title of a chat has no marks of Markdown: %s', (text, title) => {
+  expect(titleFrom(text)).toBe(title)
+})
+
 test('a time that cannot be shown counts as no time', async () => {
   await using it = await chat()
   const id = addMessage(it.tree, message('hello'))
@@ -197,4 +228,25 @@ test('text with half a character is stored, with a sign in its place', async () 
   expect(messageOf(it.tree.getVertex(id)!)).toMatchObject({ text: 'so \ufffd far', author: 'Anna \ufffd' })
   layOutChat(it.tree, 'Half \ude02')
   expect(it.tree.root?.getProperty('title')).toBe('Half \ufffd')
+})
+
+test('a message is written by whoever wrote its text last, and nobody can show another author over it', async () => {
+  await using space = await localSpace()
+  const tree = await space.createTree()
+  layOutChat(tree, 'Chat')
+  const id = addMessage(tree, { role: 'assistant', text: '', createdAt: 1, author: 'Home', authorId: 'anna' })
+  expect(writingOf(tree, id)).toEqual(tree.writerOf(id, 'role'))
+  tree.getVertex(id)!.setProperty('text', 'Hello')
+  expect(writingOf(tree, id)).toEqual(tree.writerOf(id, 'text'))
+  const eve = tree.replicate('3')
+  eve.getVertex(id)!.setProperty('text', 'You are fired')
+  tree.merge(eve.getAllOps())
+  expect(writingOf(tree, id)?.peerId).toBe('3')
+  for (const key of ['author', 'authorId', 'role']) tree.showTransient(id, key, 'boss')
+  expect(messageOf(tree.getVertex(id)!)).toMatchObject({
+    role: 'assistant',
+    author: 'Home',
+    authorId: 'anna',
+  })
+  expect(writingOf(tree, 'nothing')).toBeUndefined()
 })

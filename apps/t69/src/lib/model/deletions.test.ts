@@ -8,6 +8,8 @@ import {
   massDeletionsAfter,
   restoreItems,
   type DeletedItems,
+  type Deleter,
+  type Voucher,
 } from './deletions.ts'
 import { addItem, forestRows, itemOfTree, layOutSpace, shownItems, titleOf } from './space-tree.ts'
 import { childrenNamed, type Tree } from './tree.ts'
@@ -174,12 +176,65 @@ test('a deletion of items that were never on this screen makes no notice', async
 })
 
 test('a deletion is “You” to the page or user that made it, and has the name to others', () => {
+  const nameOf = (userId: string) => `${userId}, by the server`
+  const name = (by: Deleter, reader: Parameters<typeof deleterName>[1]) => deleterName(by, reader, nameOf)
   const anna = { id: 'anna', isAlone: false }
-  expect(deleterName(ben, anna)).toBe('Ben')
-  expect(deleterName(ben, { id: 'ben', isAlone: false })).toBe('You')
-  expect(deleterName('own', anna)).toBe('You')
-  expect(deleterName(null, anna)).toBe('Someone')
-  expect(deleterName(null, { id: null, isAlone: true })).toBe('You')
+  expect(name(ben, anna)).toBe('Ben')
+  expect(name(ben, { id: 'ben', isAlone: false })).toBe('You')
+  expect(name('own', anna)).toBe('You')
+  expect(name(null, anna)).toBe('Someone')
+  expect(name(null, { id: null, isAlone: true })).toBe('You')
+  expect(name({ userId: 'eve' }, anna)).toBe('eve, by the server')
+  expect(name({ userId: 'anna' }, anna)).toBe('You')
+})
+
+/** Vouches for an account for the operations of each page; of a page that it does not name, for nobody. */
+const vouching =
+  (accounts: Record<string, string>): Voucher =>
+  ({ peerId }) => {
+    const userId = accounts[peerId]
+    return userId === undefined ? null : { userId, at: 7_000 }
+  }
+
+test('a deletion is by the account that the server names, not by the one in its mark', async () => {
+  await using it = await space()
+  const ids = chats(it.tree, 8)
+  const eve = it.tree.replicate('3')
+  for (const id of ids.slice(0, 6)) deleteItem(eve, id, { by: ben, at: 5_000 })
+  eve.deleteVertex(ids[6]!)
+  const vouch = vouching({ 3: 'eve' })
+  const before = new Set(it.tree.getChildrenIds('0'))
+  it.tree.merge(eve.getAllOps())
+  const fresh = new Set(it.tree.getChildrenIds('0').filter((id) => !before.has(id)))
+  const [notice] = massDeletionsAfter(it.tree, [], fresh, undefined, vouch)
+  expect(notice).toMatchObject({ items: 7, by: { userId: 'eve' } })
+  expect(deletedItemsOf(it.tree, vouch)).toMatchObject([{ by: { userId: 'eve' }, at: 5_000 }])
+  // Nobody knows yet who committed it: what the mark says.
+  expect(deletedItemsOf(it.tree)).toMatchObject([{ by: ben }])
+})
+
+test('a deletion without a mark has the time at which the server had it', async () => {
+  await using it = await space()
+  const [chat] = chats(it.tree, 1)
+  it.tree.deleteVertex(chat!)
+  expect(deletedItemsOf(it.tree, vouching({ [it.tree.peerId]: 'ben' }))).toMatchObject([
+    { by: { userId: 'ben' }, at: 7_000 },
+  ])
+})
+
+test('deletions under one page’s id that two accounts committed are two groups', async () => {
+  await using it = await space()
+  const [a, b, c] = chats(it.tree, 3) as [string, string, string]
+  for (const id of [a, b, c]) it.tree.deleteVertex(id)
+  const [, , last] = it.tree.getDeletedVertices()
+  const vouch: Voucher = ({ counter }) => ({
+    userId: counter === last?.deletedBy.counter ? 'eve' : 'ben',
+    at: 1,
+  })
+  expect(deletedItemsOf(it.tree, vouch)).toMatchObject([
+    { items: 1, by: { userId: 'eve' } },
+    { items: 2, by: { userId: 'ben' } },
+  ])
 })
 
 test('a mark with a time that cannot be shown has no time', async () => {

@@ -2,8 +2,10 @@ import { deletionsOf, restoreDeletion, stillDeleted } from '@t69/sync-client'
 import type { DeletedRoot, DeletedVertex } from '@t69/sync-client'
 
 import type { Author, Reader } from './authorship.ts'
-import { forestHome, forestName, isShown, shownItems } from './space-tree.ts'
-import { edit, isTime, nameOf, type Tree } from './tree.ts'
+import { shownLine } from './shown-text.ts'
+import { isForest, isShown, moveToTop, shownItems, titleOf, treeIdOf } from './space-tree.ts'
+import { tracesOf } from './traces.ts'
+import { edit, isTime, unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
 
 /**
  * The items that were deleted from the sidebar, for the list of deleted items and for the notice after a mass
@@ -12,7 +14,17 @@ import { edit, isTime, nameOf, type Tree } from './tree.ts'
  */
 
 /** Who deleted an item. `own`: this page, with or without a user. Null: unknown. */
-export type Deleter = Author | 'own' | null
+export type Deleter = Author | Vouched | 'own' | null
+
+/** An account of which the server says that it deleted something. */
+export interface Vouched {
+  readonly userId: string
+}
+
+/** Says which account made an operation of the space's tree, and when, by the server's word; null while not known. */
+export type Voucher = (op: DeletedRoot['deletedBy']) => (Vouched & { readonly at: number }) | null
+
+const nobodyVouches: Voucher = () => null
 
 /** Items that were deleted together. */
 export interface DeletedItems {
@@ -33,6 +45,8 @@ export interface MassDeletion extends DeletedItems {
 }
 
 const markKey = 'deleted'
+/** The vertex under which deleted ones are. */
+const nullVertexId = '0'
 
 /** The mark on a deleted item. Only `deleteItem` leaves one. */
 interface Mark {
@@ -77,24 +91,29 @@ function markOf(tree: Tree, root: DeletedRoot): Mark | undefined {
 const longestPauseMs = 60_000
 
 /** The deleted items of the sidebar, in the groups in which they were deleted, newest first. */
-export function deletedItemsOf(tree: Tree): DeletedItems[] {
+export function deletedItemsOf(tree: Tree, vouch: Voucher = nobodyVouches): DeletedItems[] {
   const isItem = itemTest(tree)
+  const chatsBelow = chatsByRoot(tree)
   const isApart = (earlier: DeletedRoot, later: DeletedRoot): boolean => {
+    // Somebody else can write under a page's id as well.
+    const [one, other] = [vouch(earlier.deletedBy), vouch(later.deletedBy)]
+    if (one !== null && other !== null && one.userId !== other.userId) return true
     const [before, after] = [markOf(tree, earlier), markOf(tree, later)]
     return before !== undefined && after !== undefined && after.at - before.at > longestPauseMs
   }
   return deletionsOf(tree, { isApart }).flatMap(({ roots, peerId }) => {
-    const counted = roots.map((root) => ({ root, items: countItems(tree, root, isItem) }))
+    const counted = roots.map((root) => ({ root, items: countItems(tree, root, isItem, chatsBelow) }))
     const ofItems = counted.filter(({ items }) => items > 0).map(({ root }) => root)
     const [first] = ofItems
     if (first === undefined) return []
     const mark = ofItems.map((root) => markOf(tree, root)).findLast((found) => found !== undefined)
+    const vouched = ofItems.map((root) => vouch(root.deletedBy)).findLast((found) => found !== null)
     return {
       id: first.id,
       roots: ofItems,
       items: counted.reduce((sum, { items }) => sum + items, 0),
-      by: mark?.by ?? (peerId === tree.peerId ? 'own' : null),
-      at: mark?.at ?? null,
+      by: vouched ? { userId: vouched.userId } : (mark?.by ?? (peerId === tree.peerId ? 'own' : null)),
+      at: mark?.at ?? vouched?.at ?? null,
     }
   })
 }
@@ -113,10 +132,11 @@ export function massDeletionsAfter(
   fresh: ReadonlySet<string>,
   /** Tells which of the deleted vertices count; all do by default. */
   counts: (vertexId: string) => boolean = () => true,
+  vouch: Voucher = nobodyVouches,
 ): MassDeletion[] {
   const kept = open.filter(({ roots }) => stillDeleted(tree, roots).length > 0)
   if (fresh.size === 0) return kept
-  const groups = deletedItemsOf(tree).flatMap((group) => {
+  const groups = deletedItemsOf(tree, vouch).flatMap((group) => {
     const roots = group.roots.filter(({ id }) => fresh.has(id))
     const [first] = roots
     const items = countIn(tree, roots, counts)
@@ -129,39 +149,69 @@ export function massDeletionsAfter(
 
 /** Restores items to where they were, except those that are no longer deleted. */
 export function restoreItems(tree: Tree, deletion: { readonly roots: readonly DeletedVertex[] }): void {
+  const isItem = itemTest(tree)
+  const wasItem = new Set(deletion.roots.flatMap((root) => (isItem(root) ? root.id : [])))
   edit(tree, () => {
     for (const id of restoreDeletion(tree, deletion)) {
-      const vertex = tree.getVertex(id)
       // The forest that it was in may have been deleted separately.
-      const isLost = vertex !== undefined && nameOf(vertex) !== forestName && !isShown(tree, id)
-      if (isLost) tree.moveVertex(id, forestHome(tree))
+      if (wasItem.has(id) && !isShown(tree, id)) moveToTop(tree, id)
     }
   })
 }
 
-/** The name of the deleter, as `reader` sees it. */
-export function deleterName(by: Deleter, reader: Pick<Reader, 'id' | 'isAlone'>): string {
+/** A chat that is neither shown nor in the list of deletions: something else was put in its place. */
+export interface LostChat {
+  readonly treeId: string
+  readonly title: string
+}
+
+/** The chats that only `restoreChat` brings back: no vertex stands for them any more, or one that was never in view. */
+export function lostChatsOf(tree: Tree, visit: Visit = unwatched): LostChat[] {
+  const listed = new Set(tree.getDeletedVertices().map(({ id }) => id))
+  const rootOf = deletedRoots(tree)
+  const isLost = (vertex: Vertex, treeId: string): boolean => {
+    if (treeIdOf(vertex) !== treeId) return true
+    const root = rootOf(vertex.id)
+    return root !== undefined && !listed.has(root)
+  }
+  const lost = Array.from(tracesOf(tree).chats).flatMap(([treeId, ids]) => {
+    const stoodForIt = Array.from(ids).flatMap((id) => tree.getVertex(id) ?? [])
+    for (const { parentId } of stoodForIt) if (parentId) visit(parentId)
+    const [first] = stoodForIt
+    if (first === undefined || !stoodForIt.every((vertex) => isLost(vertex, treeId))) return []
+    return [{ treeId, title: titleOf(first) }]
+  })
+  return lost.toSorted((a, b) => (a.treeId < b.treeId ? -1 : 1))
+}
+
+/** The name of the deleter, as `reader` sees it. `nameOf` is the name of an account. */
+export function deleterName(
+  by: Deleter,
+  reader: Pick<Reader, 'id' | 'isAlone'>,
+  nameOf: (userId: string) => string,
+): string {
   if (by === 'own' || reader.isAlone) return 'You'
   if (by === null) return 'Someone'
-  return by.id === reader.id ? 'You' : by.name
+  if ('userId' in by) return by.userId === reader.id ? 'You' : shownLine(nameOf(by.userId))
+  return by.id === reader.id ? 'You' : shownLine(by.name)
 }
 
 /** Returns a test of whether a deleted root was an item of the sidebar, not a setting or a provider. */
-function itemTest(tree: Tree): (root: DeletedRoot) => boolean {
+function itemTest(tree: Tree): (root: DeletedVertex) => boolean {
   const parents = new Map(tree.getDeletedVertices().map(({ id, parentId }) => [id, parentId]))
   const known = new Map<string, boolean>()
-  return ({ parentId }) => {
+  return ({ id, parentId }) => {
+    if (isForest(tree, id)) return false
     const path = new Set<string>()
     let found = false
     for (let id: string | undefined = parentId; id !== undefined && !path.has(id);) {
-      const vertex = tree.getVertex(id)
       const before = known.get(id)
-      if (before !== undefined || (vertex !== undefined && nameOf(vertex) === forestName)) {
+      if (before !== undefined || isForest(tree, id)) {
         found = before ?? true
         break
       }
       path.add(id)
-      id = parents.get(id) ?? vertex?.parentId ?? undefined
+      id = parents.get(id) ?? tree.getVertex(id)?.parentId ?? undefined
     }
     for (const id of path) known.set(id, found)
     return found
@@ -169,18 +219,59 @@ function itemTest(tree: Tree): (root: DeletedRoot) => boolean {
 }
 
 /** How many items went with a root. A forest is not an item itself, but its contents are. */
-function countItems(tree: Tree, root: DeletedRoot, isItem: (root: DeletedRoot) => boolean): number {
-  const vertex = tree.getVertex(root.id)
-  if (vertex !== undefined && nameOf(vertex) === forestName) return root.vertices - 1
-  return isItem(root) ? root.vertices : 0
+function countItems(
+  tree: Tree,
+  root: DeletedRoot,
+  isItem: (root: DeletedVertex) => boolean,
+  chatsBelow: ReadonlyMap<string, number>,
+): number {
+  const chats = chatsBelow.get(root.id) ?? 0
+  if (isForest(tree, root.id)) return Math.max(root.vertices - 1, chats)
+  return isItem(root) ? root.vertices : chats
+}
+
+/**
+ * How many chats went with each deleted root, whatever the root is: somebody may have moved chats into a setting, and
+ * deleted that.
+ */
+function chatsByRoot(tree: Tree): Map<string, number> {
+  const counts = new Map<string, number>()
+  const rootOf = deletedRoots(tree)
+  for (const ids of tracesOf(tree).chats.values()) {
+    for (const id of ids) {
+      const root = rootOf(id)
+      if (root !== undefined) counts.set(root, (counts.get(root) ?? 0) + 1)
+    }
+  }
+  return counts
+}
+
+/** Returns a function that gives the vertex by whose deletion a chat is deleted. Linear over all questions. */
+function deletedRoots(tree: Tree): (chatId: string) => string | undefined {
+  const known = new Map<string, string>()
+  return (chatId) => {
+    let vertex = tree.getVertex(chatId)
+    if (vertex === undefined || treeIdOf(vertex) === null || !tree.isAncestor(chatId, nullVertexId))
+      return undefined
+    const path: string[] = []
+    let root: string | undefined
+    while (vertex !== undefined && root === undefined) {
+      root = known.get(vertex.id)
+      path.push(vertex.id)
+      const { parentId }: Vertex = vertex
+      if (!parentId || parentId === nullVertexId) root ??= vertex.id
+      else vertex = tree.getVertex(parentId)
+    }
+    if (root !== undefined) for (const id of path) known.set(id, root)
+    return root
+  }
 }
 
 function countIn(tree: Tree, roots: readonly DeletedRoot[], counts: (vertexId: string) => boolean): number {
   let count = 0
   const waiting = roots.map(({ id }) => id)
   for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-    const vertex = tree.getVertex(id)
-    if (vertex !== undefined && nameOf(vertex) !== forestName && counts(id)) count++
+    if (!isForest(tree, id) && counts(id)) count++
     for (const child of tree.getChildrenIds(id)) waiting.push(child)
   }
   return count

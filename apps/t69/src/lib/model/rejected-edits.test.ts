@@ -39,11 +39,11 @@ test('refused edits are listed by what the user wrote, once for each thing', asy
     new Map([[treeId, chat]]),
   ).map(({ what, why }) => `${what}: ${why}`)
   expect(words).toEqual([
-    'Your message “Hello, here is all of it” in the chat “Plans”: it is larger than 512 kB',
+    'Your message “Hello, here is all of it” in the chat “Plans”: It is larger than 512 kB.',
     'The title of the chat “Plans”: Says the server',
-    'The position of “Plans”: the server already has a different edit in its place',
-    'The title “Plans”: the server already has a different edit in its place',
-    'A part of a chat: the server already has a different edit in its place',
+    'The position of “Plans”: The server already has a different edit in its place.',
+    'The title “Plans”: The server already has a different edit in its place.',
+    'A part of a chat: The server already has a different edit in its place.',
   ])
   const full = [
     refused({ targetId: treeId, key: 'title', value: 'More' }, 'quota_exceeded', 'the space is full'),

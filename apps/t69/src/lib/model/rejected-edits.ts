@@ -10,7 +10,7 @@ export interface RejectedItem {
   readonly id: string
   /** "Your message “Hello” in the chat “Plans”" */
   readonly what: string
-  /** "it is larger than 512 kB" */
+  /** "It is larger than 512 kB.", or what the server says */
   readonly why: string
 }
 
@@ -47,35 +47,44 @@ export function rejectedItemsOf(
 function partOfSpace(op: RejectedEdit['op'], space: Tree): string {
   const vertex = space.getVertex(op.targetId)
   if (vertex === undefined || textOf(vertex, 'title') === undefined) return 'A setting of this space'
-  const title = quoted(titleOf(vertex))
-  if (op.key === undefined) return `The position of ${title}`
-  return op.key === 'title' ? `The title ${title}` : `A setting of ${title}`
+  const title = titleOf(vertex)
+  if (op.key === undefined) return `The position of “${title}”`
+  return op.key === 'title' ? `The title “${title}”` : `A setting of “${title}”`
 }
 
 function partOfChat(op: RejectedEdit['op'], space: Tree, chat: Tree | undefined): string {
   const item = itemOfTree(space, op.treeId)
   const root = chat?.root
   const title = item ? titleOf(item) : root && textOf(root, 'title')
-  const where = title === undefined ? 'a chat' : `the chat ${quoted(title)}`
-  const isRoot = op.treeId === String(op.targetId)
-  if (isRoot) return op.key === 'title' ? `The title of ${where}` : `A setting of ${where}`
+  if (op.treeId === String(op.targetId)) return settingOfChat(op, title)
   const vertex = chat?.getVertex(op.targetId)
   const text = op.key === 'text' && typeof op.value === 'string' ? op.value : vertex && textOf(vertex, 'text')
-  if (text === undefined) return `A part of ${where}`
-  return `${kindOf(vertex)} ${quoted(titleFrom(text))} in ${where}`
+  if (text === undefined) return title === undefined ? 'A part of a chat' : `A part of the chat “${title}”`
+  return partWithText(vertex, titleFrom(text), title)
 }
 
-function kindOf(vertex: Vertex | undefined): string {
-  if (vertex === undefined || nameOf(vertex) !== 'message') return 'The text'
-  return textOf(vertex, 'role') === 'user' ? 'Your message' : 'The reply'
+function settingOfChat({ key }: RejectedEdit['op'], title: string | undefined): string {
+  if (key === 'title') return title === undefined ? 'The title of a chat' : `The title of the chat “${title}”`
+  return title === undefined ? 'A setting of a chat' : `A setting of the chat “${title}”`
+}
+
+function partWithText(vertex: Vertex | undefined, start: string, title: string | undefined): string {
+  const isMessage = vertex !== undefined && nameOf(vertex) === 'message'
+  if (isMessage && textOf(vertex, 'role') === 'user')
+    return title === undefined
+      ? `Your message “${start}” in a chat`
+      : `Your message “${start}” in the chat “${title}”`
+  if (isMessage)
+    return title === undefined
+      ? `The reply “${start}” in a chat`
+      : `The reply “${start}” in the chat “${title}”`
+  return title === undefined ? `The text “${start}” in a chat` : `The text “${start}” in the chat “${title}”`
 }
 
 function reasonOf({ op, code, message }: RejectedEdit): string {
   const isLarge = op.value !== undefined && utf8Length(JSON.stringify(op.value)) > limits.maxValueBytes
-  if (isLarge || code === 'too_large') return `it is larger than ${limits.maxValueBytes / 1024} kB`
-  if (code === 'op_conflict') return 'the server already has a different edit in its place'
-  if (code === 'clock_out_of_range') return 'this device is too far ahead of the others'
+  if (isLarge || code === 'too_large') return `It is larger than ${limits.maxValueBytes / 1024} kB.`
+  if (code === 'op_conflict') return 'The server already has a different edit in its place.'
+  if (code === 'clock_out_of_range') return 'The clock of this device is too far ahead of the others.'
   return message
 }
-
-const quoted = (text: string): string => `“${text}”`

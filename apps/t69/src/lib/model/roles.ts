@@ -4,28 +4,32 @@ import type { InviteRole, Role, RoleName } from '@t69/protocol'
  * Roles as the screens name them. A role that the protocol gains does not compile until it is named here. One that
  * only a newer server knows is shown by its own name, and cannot be given to anyone.
  */
-const roleTitles = { owner: 'Owner', editor: 'Editor', viewer: 'Viewer' } satisfies Record<Role, string>
+function roleTitles(): Record<Role, string> {
+  return { owner: 'Owner', editor: 'Editor', viewer: 'Viewer' }
+}
 
 /** What someone with an invite link of that role can do. */
-const inviteVerbs = { editor: 'edit', viewer: 'view' } satisfies Record<InviteRole, string>
+function inviteTitles(): Record<InviteRole, string> {
+  return { editor: 'Can edit', viewer: 'Can view' }
+}
 
 export function isRole(name: RoleName): name is Role {
-  return Object.hasOwn(roleTitles, name)
+  return Object.hasOwn(roleTitles(), name)
 }
 
 export function isInviteRole(name: RoleName): name is InviteRole {
-  return Object.hasOwn(inviteVerbs, name)
+  return Object.hasOwn(inviteTitles(), name)
 }
 
-const roles = Object.keys(roleTitles).filter(isRole)
-export const inviteRoles = Object.keys(inviteVerbs).filter(isInviteRole)
+const roles = Object.keys(roleTitles()).filter(isRole)
+export const inviteRoles = Object.keys(inviteTitles()).filter(isInviteRole)
 
 export function roleTitle(name: RoleName): string {
-  return isRole(name) ? roleTitles[name] : name
+  return isRole(name) ? roleTitles()[name] : name
 }
 
-export function inviteVerb(role: InviteRole): string {
-  return inviteVerbs[role]
+export function inviteTitle(role: InviteRole): string {
+  return inviteTitles()[role]
 }
 
 /** A role in the list that a member's role is chosen from. */
@@ -38,6 +42,6 @@ export interface RoleChoice {
 
 /** The roles that can be given to a member, after the member's own where this version does not know it. */
 export function roleChoices(current: RoleName): RoleChoice[] {
-  const known = roles.map((role) => ({ role, title: roleTitles[role], disabled: false }))
+  const known = roles.map((role) => ({ role, title: roleTitles()[role], disabled: false }))
   return isRole(current) ? known : [{ role: current, title: current, disabled: true }, ...known]
 }

@@ -119,3 +119,30 @@ test('a title with half a character is stored, with a sign in its place', async 
   renameItem(it.tree, id, '\ude02 of it')
   expect(lines(it.tree)).toEqual(['folder \ufffd of it'])
 })
+
+test('thousands of vertices named like the forest are looked at once, and again after a move', async () => {
+  await using it = await space()
+  const { tree } = it
+  addItem(tree, { title: 'Chat', treeId: 't1' })
+  for (let index = 0; index < 2_000; index++) tree.root!.newNamedChild('app-forest')
+  const moved = tree.root!.newNamedChild('app-forest')
+  let looks = 0
+  const isAncestor = tree.isAncestor.bind(tree)
+  tree.isAncestor = (...ids) => {
+    looks++
+    return isAncestor(...ids)
+  }
+  const first = lines(tree)
+  expect(looks).toBeGreaterThan(2_000)
+  looks = 0
+  renameItem(tree, forestRows(tree, () => true)[0]!.id, 'Renamed')
+  expect([lines(tree), first]).toEqual([['chat Renamed'], ['chat Chat']])
+  expect(looks).toBeLessThan(100)
+  // What stands in the moved one is at the top as before.
+  moved.newChild({ title: 'Second', tid: 't2' })
+  expect(lines(tree)).toHaveLength(2)
+  tree.deleteVertex(moved.id)
+  expect(lines(tree)).toEqual(['chat Renamed'])
+  tree.moveVertex(moved.id, tree.root!.id)
+  expect(lines(tree)).toHaveLength(2)
+})

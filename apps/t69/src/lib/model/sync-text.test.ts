@@ -1,7 +1,16 @@
 import type { SpaceStatus } from '@t69/sync-client'
 import { expect, test } from 'vitest'
 
-import { isAccountGone, emptyChatText, evictionText, syncDetails, syncTone, syncText } from './sync-text.ts'
+import {
+  emptyChatText,
+  evictionText,
+  isLost,
+  isOtherSpace,
+  syncDetails,
+  syncTone,
+  syncText,
+  unsentText,
+} from './sync-text.ts'
 
 const synced: SpaceStatus = {
   phase: 'live',
@@ -36,9 +45,22 @@ test('a session that the server does not renew is told as that, and not as a spa
   expect(syncDetails(status)).not.toContain('no longer write')
 })
 
+test('another space in the place of this one is told as that, and not as everything being on the server', () => {
+  const error = { code: 'other_space', message: 'x' } as const
+  const status = { ...synced, phase: 'blocked', error } as const
+  expect(isOtherSpace(status)).toBe(true)
+  expect(syncText(status, true)).toBe('Not synced: another space has its place on the server')
+  expect(syncDetails(status)).toBe('Nothing from this device is sent to it.')
+  expect(syncTone(status)).toBe('bad')
+  expect(isLost(status)).toBe(false)
+  expect(isLost({ ...status, error: { code: 'not_found', message: 'x' } })).toBe(true)
+})
+
 test('an empty chat says where messages are kept and whether they sync', () => {
   expect(emptyChatText(synced, true)).toBe('What you write is kept on this device, works offline, and syncs.')
-  expect(emptyChatText({ ...synced, phase: 'local' }, false)).toContain('and syncs once you sign in.')
+  expect(emptyChatText({ ...synced, phase: 'local' }, false)).toBe(
+    'What you write is kept on this device and works offline. You can sync it once you sign in.',
+  )
   for (const phase of ['local', 'blocked'] as const)
     expect(emptyChatText({ ...synced, phase }, true)).toBe(
       'What you write is kept on this device and works offline.',
@@ -53,14 +75,10 @@ test('edits of a member who may no longer edit are shown as not accepted, and ar
   expect(syncDetails(status)).toContain('stays on this device')
 })
 
-test('a space whose account was deleted never promises that its edits are sent', () => {
-  const error = { code: 'unauthenticated', message: 'the account was deleted' } as const
-  const status = { ...synced, phase: 'blocked', pending: 3, error } as const
-  expect(syncText(status, false)).toBe('Not synced: the account was deleted')
-  expect(isAccountGone(status)).toBe(true)
-  for (const pending of [0, 3])
-    expect(syncDetails({ ...status, pending })).toContain('nothing is sent any more')
-  expect(isAccountGone({ ...status, error: { code: 'not_found', message: 'removed' } })).toBe(false)
+test('what is lost with a space is counted, where the count is known', () => {
+  expect(unsentText({ name: 'Diary', edits: 1 })).toBe('1 edit in “Diary”')
+  expect(unsentText({ name: 'Diary', edits: 1200 })).toBe('1,200 edits in “Diary”')
+  expect(unsentText({ name: 'Diary', edits: null })).toBe('Perhaps all of “Diary”')
 })
 
 test('a space with refused edits is not shown as fine', () => {

@@ -1,58 +1,79 @@
-import type { SpaceStatus } from '@t69/sync-client'
+import type { SpaceStatus, UnsentSpace } from '@t69/sync-client'
 
-const count = new Intl.NumberFormat('en')
-
-function edits(number: number): string {
-  return number === 1 ? '1 edit' : `${count.format(number)} edits`
-}
+import { numberText } from './numbers.ts'
+import { plural } from './plural.ts'
 
 /** The sync status in a few words. */
 export function syncText(status: SpaceStatus, signedIn: boolean): string {
-  const waiting = status.pending === 0 ? null : `${edits(status.pending)} waiting`
+  const { pending } = status
   switch (status.phase) {
     case 'local':
       return signedIn ? 'On this device only' : 'Sign in to sync'
     case 'signed-out':
-      return waiting === null ? 'Sign in to sync' : `Sign in to sync — ${waiting}`
+      return 'Locked until its user signs in'
     case 'offline':
       if (status.error?.code === 'internal') return `Not synced: ${status.error.message}`
-      return waiting === null ? 'Offline' : `Offline — ${waiting}`
+      return pending === 0
+        ? 'Offline'
+        : plural(pending, ['Offline — # edit waiting', 'Offline — # edits waiting'])
     case 'connecting':
       if (status.error?.code === 'storage_failed' || status.error?.code === 'quota_exceeded') {
         return `Not synced: ${status.error.message}`
       }
-      return waiting === null ? 'Connecting…' : `Connecting — ${waiting}`
+      return pending === 0
+        ? 'Connecting…'
+        : plural(pending, ['Connecting — # edit waiting', 'Connecting — # edits waiting'])
     case 'catching-up':
       return status.head > status.cursor
-        ? `Catching up ${count.format(status.cursor)} / ${count.format(status.head)}`
+        ? `Catching up ${numberText(status.cursor)} / ${numberText(status.head)}`
         : 'Catching up…'
     case 'live':
-      if (waiting !== null) return isHeldUp(status) ? `${edits(status.pending)} not accepted` : waiting
-      return status.rejected === 0 ? 'Synced' : `Synced — ${edits(status.rejected)} refused`
+      if (pending > 0 && isHeldUp(status))
+        return plural(pending, ['# edit not accepted', '# edits not accepted'])
+      if (pending > 0) return plural(pending, ['# edit waiting', '# edits waiting'])
+      return status.rejected === 0
+        ? 'Synced'
+        : plural(status.rejected, ['Synced — # edit refused', 'Synced — # edits refused'])
     case 'blocked':
+      if (isOtherSpace(status)) return 'Not synced: another space has its place on the server'
       return `Not synced: ${status.error?.message ?? 'the server refuses this space'}`
   }
 }
 
 /** What happens to what the user writes, for a chat that is still empty. */
 export function emptyChatText({ phase }: SpaceStatus, signedIn: boolean): string {
-  if (phase === 'blocked' || (phase === 'local' && signedIn))
+  if (phase === 'local' && !signedIn)
+    return 'What you write is kept on this device and works offline. You can sync it once you sign in.'
+  if (phase === 'blocked' || phase === 'local')
     return 'What you write is kept on this device and works offline.'
-  const then = phase === 'local' || phase === 'signed-out' ? 'syncs once you sign in' : 'syncs'
-  return `What you write is kept on this device, works offline, and ${then}.`
+  return 'What you write is kept on this device, works offline, and syncs.'
 }
 
-/** Whether the account that synced the space was deleted on this device: it never syncs again. */
-export function isAccountGone({ phase, error }: SpaceStatus): boolean {
-  return phase === 'blocked' && error?.code === 'unauthenticated'
+/** Why a space that somebody else on this device is a member of does not open. */
+export function lockedText(name: string): string {
+  return `This device keeps “${name}” for another account, which is signed out. You can open it here once that account has removed its spaces from this device, or in another browser.`
+}
+
+/** What of a space would be lost if this device forgot it. */
+export function unsentText({ name, edits: count }: Pick<UnsentSpace, 'name' | 'edits'>): string {
+  if (count === null) return `Perhaps all of “${name}”`
+  return plural(count, ['# edit in “%”', '# edits in “%”']).replace('%', () => name)
+}
+
+/** Whether the server has another space in the place of this one: the user decides what happens. */
+export function isOtherSpace({ phase, error }: SpaceStatus): boolean {
+  return phase === 'blocked' && error?.code === 'other_space'
+}
+
+/** Whether the server no longer gives the space to this user, who may want a copy of their own. */
+export function isLost({ phase, error }: SpaceStatus): boolean {
+  return phase === 'blocked' && (error?.code === 'not_found' || error?.code === 'forbidden')
 }
 
 /** What the status means for what the user wrote, in a sentence or two. */
 export function syncDetails(status: SpaceStatus): string {
   if (status.phase === 'local') return 'This space is on this device only.'
-  if (isAccountGone(status)) {
-    return 'The account that synced this space was deleted. You can still read it and write in it, but nothing is sent any more.'
-  }
+  if (isOtherSpace(status)) return 'Nothing from this device is sent to it.'
   if (status.pending === 0) {
     return status.rejected === 0
       ? 'Everything written here is on the server.'

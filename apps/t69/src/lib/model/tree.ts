@@ -14,6 +14,12 @@ export function textOf(vertex: Vertex, key: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
+/** The same of the stored value, whatever somebody shows in its place. */
+export function storedTextOf(vertex: Vertex, key: string): string | undefined {
+  const value = vertex.getProperty(key, false)
+  return typeof value === 'string' ? value : undefined
+}
+
 /** Whether a number is a time that can be shown. Any client may write any number. */
 export function isTime(ms: number): boolean {
   return Math.abs(ms) <= 8.64e15

@@ -1,120 +1,276 @@
-import { startOfText } from '@t69/protocol'
 import { SvelteMap } from 'svelte/reactivity'
 
-import { addMessage, messageOf, threadOf } from '../model/chat-tree.ts'
-import { errorText } from '../model/error-text.ts'
-import { hadKey, providersOf, providerToAsk, secretKeyOf, type Provider } from '../model/providers.ts'
-import type { Tree } from '../model/tree.ts'
-import { readSecrets } from '../state/device-storage.ts'
+import { turnsOf, type Turn } from '../model/chat-history.ts'
+import {
+  addMessage,
+  addVersion,
+  messageOf,
+  showToAll,
+  threadOf,
+  type NewMessage,
+  type ThreadEntry,
+} from '../model/chat-tree.ts'
+import { hostOf } from '../model/provider-address.ts'
+import { keyOf, keyProblem, type Provider } from '../model/providers.ts'
+import type { ReplyEnd } from '../model/reply-state.ts'
+import { itemOfTree, titleOf } from '../model/space-tree.ts'
+import type { Tree, Vertex } from '../model/tree.ts'
+import { choiceIn, whoAnswers, type Answerer } from '../model/who-answers.ts'
+import type { Ask } from '../provider-api/ask.ts'
 import type { SpaceView } from '../state/space-view.svelte.ts'
-import { streamCompletion } from './completion.ts'
+import { isCutFrom, nameChat } from './chat-name.ts'
+import { watchStop } from './stop-elsewhere.ts'
+import { claim } from './take-over.ts'
+import { writeReplyInto, type WrittenReply } from './written-reply.ts'
 
-/** How often the text of a streaming reply is shown to others, and how often it is stored, in ms. */
-const showEveryMs = 100
-const keepEveryMs = 5000
+/** A reply that somebody asked this device for. */
+interface Job {
+  readonly view: SpaceView
+  readonly treeId: string
+  /** The message that is answered, or after which a reply goes on. */
+  readonly after: string
+  /** The reply to write another version of; null for the first one. */
+  readonly entry: ThreadEntry | null
+  /** That reply is lost: this device answers in place of the one that is gone, if no other does. */
+  readonly takesOver?: boolean
+  /** The assistant that is asked, if not that of the chat. */
+  readonly configId?: string | undefined
+}
+
+/** A reply that this device is producing. */
+interface Running {
+  readonly job: Job
+  readonly abort: AbortController
+  /** Null before it has begun. */
+  reply: WrittenReply | null
+}
+
+/** A question that waits for a key. */
+export interface KeyWanted {
+  readonly provider: Provider
+  /** None was entered on this device, or one for another address. */
+  readonly problem: 'missing' | 'moved'
+}
 
 /**
- * AI replies. Exactly one device produces a reply: the one that sent the message, because only sending starts one.
- * While the reply streams, its text is transient. It is also stored now and then, so that a device that goes away
- * leaves what it had, and once more at the end.
+ * AI replies. Exactly one device produces a reply: the one that was asked for it. While the reply streams, its text is
+ * transient. Parts of it are stored now and then, so that a device that goes away leaves what it had, and all of it at the
+ * end, with what became of it.
  */
 export class Replies {
-  /** The replies that this device is producing, by the tree id of the chat; aborting one stops it. */
-  readonly running = new SvelteMap<string, AbortController>()
+  /** The replies that this device is producing, by the tree id of the chat; at most one in each. */
+  readonly running = new SvelteMap<string, Running>()
+  /** What is asked for while a reply is being produced, by the tree id of the chat. */
+  readonly waiting = new SvelteMap<string, readonly Job[]>()
+  /** The chats in which the last question waits for a key, by tree id. */
+  readonly keyWanted = new SvelteMap<string, KeyWanted & { readonly job: Job }>()
 
-  /** Answers the chat's last message, if a provider is set up and no reply is being produced. */
-  async answer(view: SpaceView, treeId: string): Promise<void> {
-    const providers = providersOf(view.tree)
-    if (providers.length === 0 || this.running.has(treeId)) return
-    const stop = new AbortController()
-    this.running.set(treeId, stop)
+  constructor() {
+    // The page goes away, and its edits are noted without waiting.
+    addEventListener('pagehide', () => this.#keep(() => true))
+  }
+
+  /**
+   * Answers a message of a chat, after the reply that is being produced there, if there is one. `configId` is the assistant
+   * that it asks, if not that of the chat.
+   */
+  answer(view: SpaceView, treeId: string, messageId: string, configId?: string): Promise<void> {
+    return this.#ask({ view, treeId, after: messageId, entry: null, configId })
+  }
+
+  /** Writes another version of a reply. */
+  again(view: SpaceView, treeId: string, entry: ThreadEntry, after: string): Promise<void> {
+    return this.#ask({ view, treeId, after, entry })
+  }
+
+  /** Writes another version of a reply whose device is gone, unless another device does. */
+  takeOver(view: SpaceView, treeId: string, entry: ThreadEntry, after: string): Promise<void> {
+    return this.#ask({ view, treeId, after, entry, takesOver: true })
+  }
+
+  /** Continues a reply that ended early, in a message after it. */
+  goOn(view: SpaceView, treeId: string, replyId: string): Promise<void> {
+    return this.#ask({ view, treeId, after: replyId, entry: null })
+  }
+
+  /** Asks once more for what waits for a key. */
+  async keyEntered(treeId: string): Promise<void> {
+    const wanted = this.keyWanted.get(treeId)
+    if (wanted === undefined) return
+    this.keyWanted.delete(treeId)
+    await this.#ask(wanted.job)
+  }
+
+  /** Shows others one of the chats of a space in which this device is producing a reply. */
+  #tellOthers(view: SpaceView): void {
+    const first = Array.from(this.running).find(([, { job }]) => job.view === view)
+    view.show({ replying: first?.[0] })
+  }
+
+  /** Stops the reply in a chat. What waits is answered then. */
+  stop(treeId: string): void {
+    this.running.get(treeId)?.abort.abort()
+  }
+
+  /**
+   * Stops the replies in spaces that are about to be locked, which keep what has streamed so far. Everything is stored
+   * before this returns.
+   */
+  stopLocked(): void {
+    this.#keep(({ job }) => job.view.isLocked)
+  }
+
+  #keep(which: (running: Running) => boolean): void {
+    for (const running of this.running.values()) {
+      if (!which(running)) continue
+      running.reply?.end(running.reply.hasText ? cutByDevice : lostByDevice)
+      running.abort.abort()
+      this.waiting.delete(running.job.treeId)
+    }
+  }
+
+  async #ask(job: Job): Promise<void> {
+    const { treeId } = job
+    this.keyWanted.delete(treeId)
+    if (this.running.has(treeId)) {
+      this.waiting.set(treeId, [...(this.waiting.get(treeId) ?? []), job])
+      return
+    }
+    await this.#produce(job)
+    const [next, ...rest] = this.waiting.get(treeId) ?? []
+    if (rest.length > 0) this.waiting.set(treeId, rest)
+    else this.waiting.delete(treeId)
+    if (next !== undefined) await this.#ask(next)
+  }
+
+  async #produce(job: Job): Promise<void> {
+    const { view, treeId } = job
+    const running: Running = { job, abort: new AbortController(), reply: null }
+    this.running.set(treeId, running)
+    this.#tellOthers(view)
     try {
-      const secrets = await readSecrets(view.space.id)
-      const provider = providerToAsk(providers, secrets)
-      if (provider === undefined) return
+      const secrets = await view.keys.refresh()
       // Opened for the reply alone, which continues when the user opens another chat.
       const tree = await view.space.openTree(treeId)
-      await writeReply(tree, provider, secrets, stop.signal)
+      const { configId } = job
+      const choice = configId === undefined ? choiceIn(tree) : { configId, model: undefined }
+      const answerer = whoAnswers(view.tree, choice, secrets)
+      const problem = answerer && keyProblem(answerer.provider, secrets)
+      if (answerer !== undefined && problem) {
+        this.keyWanted.set(treeId, { provider: answerer.provider, problem, job })
+      } else if (answerer !== undefined && !this.#isAskedLater(tree, job) && (await isOurs(tree, job))) {
+        await writeReply(tree, running, answerer, keyOf(answerer.provider, secrets))
+        view.activity.wrote(treeId)
+      }
       await view.space.closeTree(treeId)
     } catch {
       // The space was closed meanwhile; the chat has what was stored until then.
     } finally {
       this.running.delete(treeId)
+      this.#tellOthers(view)
     }
   }
 
-  stop(treeId: string): void {
-    this.running.get(treeId)?.abort()
+  /** Whether a question is answered together with one below it that waits too. */
+  #isAskedLater(tree: Tree, { treeId, after, entry }: Job): boolean {
+    const later = this.waiting.get(treeId) ?? []
+    return entry === null && later.some((job) => job.entry === null && tree.isAncestor(job.after, after))
   }
 }
+
+async function isOurs(tree: Tree, { view, entry, takesOver = false }: Job): Promise<boolean> {
+  return entry === null || !takesOver || (await claim(view, tree, entry.id))
+}
+
+const cutByDevice: ReplyEnd = { outcome: 'cut', why: 'device' }
+const lostByDevice: ReplyEnd = { outcome: 'lost', why: 'device' }
 
 async function writeReply(
   tree: Tree,
-  provider: Provider,
-  secrets: ReadonlyMap<string, string>,
-  signal: AbortSignal,
+  running: Running,
+  { provider, model, assistant }: Answerer,
+  key: string | undefined,
 ): Promise<void> {
-  const thread = threadOf(tree)
-  const messages = thread.flatMap(({ id }) => {
-    const vertex = tree.getVertex(id)
-    const message = vertex && messageOf(vertex)
-    if (message === undefined || message.role === 'error' || message.text === '') return []
-    return [{ role: message.role, content: message.text }]
+  const { job, abort } = running
+  const { signal } = abort
+  // Its user was signed out before it began.
+  signal.throwIfAborted()
+  const turns = turnsUpTo(tree, job)
+  const vertex = begin(tree, job, {
+    role: 'assistant',
+    text: '',
+    createdAt: Date.now(),
+    author: `${provider.title} · ${model}`,
+    by: { providerId: provider.id, model, host: hostOf(provider.baseUrl), configId: assistant?.id },
   })
-  const { title, baseUrl, model } = provider
-  const id = addMessage(
-    tree,
-    { role: 'assistant', text: '', createdAt: Date.now(), author: `${title} · ${model}` },
-    thread.at(-1)?.id,
-  )
-  const vertex = tree.getVertex(id)
-  if (vertex === undefined) return
-  vertex.setTransientProperty('inProgress', true)
-
-  let text = ''
-  let keptAt = performance.now()
-  let showing: ReturnType<typeof setTimeout> | undefined
-  const show = (): void => {
-    showing = undefined
-    try {
-      vertex.setTransientProperty('text', startOfText(text))
-    } catch {
-      // The space was closed meanwhile.
-    }
-  }
-  try {
-    const apiKey = keyFor(provider, secrets)
-    for await (const piece of streamCompletion({ baseUrl, model, apiKey, messages }, signal)) {
-      // Pieces are joined as they come: a provider may split a character between two of them.
-      text += piece
-      // A timer, so that the last piece before a pause is shown too.
-      showing ??= setTimeout(show, showEveryMs)
-      if (performance.now() - keptAt <= keepEveryMs) continue
-      vertex.setProperty('text', startOfText(text))
-      keptAt = performance.now()
-    }
-  } catch (error) {
-    if (!signal.aborted) {
-      vertex.setProperty('role', text === '' ? 'error' : 'assistant')
-      text =
-        text === ''
-          ? `No reply: ${errorText(error)}`
-          : `${text}\n\n(The reply was interrupted: ${errorText(error)})`
-    }
-  } finally {
-    clearTimeout(showing)
-  }
-  // A stored value replaces the transient one.
-  vertex.setProperty('text', text === '' ? '(Stopped)' : text.toWellFormed())
-  vertex.setProperty('inProgress', false)
-  tree.flushEvents()
+  const reply = writeReplyInto(vertex, () => tree.flushEvents())
+  running.reply = reply
+  const unwatch = watchStop(job.view, tree, vertex.id, () => abort.abort())
+  const ask: Ask = { provider, model, key, instructions: assistant?.instructions ?? '', turns }
+  const end = await outcomeOf(reply, ask, signal)
+  unwatch()
+  reply.end(end)
+  if (end.outcome === 'done') void nameAfter(job, tree, ask, reply.text)
 }
 
-/** The key for a provider; undefined if none was ever entered. Throws if one was entered for another address. */
-function keyFor(provider: Provider, secrets: ReadonlyMap<string, string>): string | undefined {
-  const key = secrets.get(secretKeyOf(provider))
-  if (key !== undefined || !hadKey(provider, secrets)) return key
-  throw new Error(
-    `The address of ${provider.title} is now ${provider.baseUrl}. If that is right, enter its key again in the settings.`,
+/** Gives a chat a name after its first reply, where its title is but the cut start of the first message. */
+async function nameAfter({ view, treeId }: Job, tree: Tree, ask: Ask, answer: string): Promise<void> {
+  const [first] = threadOf(tree, undefined, view.chosen.ids)
+  const vertex = first && tree.getVertex(first.id)
+  const question = vertex === undefined ? '' : messageOf(vertex, false).text
+  const isUnnamed = (): boolean => {
+    const item = itemOfTree(view.tree, treeId)
+    return item !== undefined && isCutFrom(titleOf(item), question)
+  }
+  if (ask.turns.length > 1 || !isUnnamed()) return
+  const name = await nameChat(ask, { question, answer })
+  // Somebody may have chosen a title meanwhile, or closed the space.
+  if (name !== null && isUnnamed()) await view.chats.rename(treeId, name).catch(() => undefined)
+}
+
+async function outcomeOf(reply: WrittenReply, ask: Ask, signal: AbortSignal): Promise<ReplyEnd> {
+  try {
+    // Not needed before the first question.
+    const { streamAnswer } = await import('../provider-api/completion.ts')
+    for await (const piece of streamAnswer(ask, signal))
+      if (!reply.take(piece)) return { outcome: 'cut', why: 'length' }
+    return reply.ownEnd()
+  } catch (error) {
+    if (signal.aborted) return { outcome: 'stopped' }
+    const { Refusal } = await import('../provider-api/refusal.ts')
+    if (!(error instanceof Refusal)) return { outcome: reply.hasText ? 'cut' : 'lost', why: 'network' }
+    const { words, status, retryAt } = error
+    return { outcome: 'refused', refusal: words === '' ? undefined : words, status, retryAt }
+  }
+}
+
+/** Adds the message that the reply is written into. */
+function begin(tree: Tree, { view, after, entry }: Job, message: NewMessage): Vertex {
+  const thread = threadOf(tree, undefined, view.chosen.ids)
+  const id = entry === null ? addMessage(tree, message, after) : addVersion(tree, entry, message)
+  if (entry !== null) view.chosen.forget(entry)
+  showToAll(tree, thread, after)
+  const vertex = tree.getVertex(id)
+  if (vertex === undefined) throw new Error('The message is not here')
+  return vertex
+}
+
+/** What the model is told: the chat as this reader sees it, up to the message that is answered. */
+function turnsUpTo(tree: Tree, { view, after }: Job): Turn[] {
+  const thread = threadOf(tree, undefined, view.chosen.ids).map(({ id }) => id)
+  const end = thread.indexOf(after)
+  // Another version has been chosen meanwhile.
+  const ids = end < 0 ? pathTo(tree, after) : thread.slice(0, end + 1)
+  return turnsOf(
+    ids.flatMap((id) => {
+      const vertex = tree.getVertex(id)
+      return vertex === undefined ? [] : [messageOf(vertex, false)]
+    }),
   )
+}
+
+function pathTo(tree: Tree, id: string): string[] {
+  const path: string[] = []
+  for (let at: string | null = id; at !== null; at = tree.getVertex(at)?.parentId ?? null) path.unshift(at)
+  return path
 }

@@ -2,18 +2,22 @@ import { expect, test } from 'vitest'
 
 import { addressOf, readAddress } from './address.ts'
 
-const nothing = { invite: null, spaceId: null, treeId: null }
+const nothing = { spaceId: null, treeId: null }
 
 test.each(['/', '/t69/', '/a/b/'])('an address names a space and a chat, in an app at %s', (base) => {
-  const read = (address: string) => readAddress(new URL(address, 'https://example.org'), base)
-  expect(read(addressOf('a1', 'b2', base))).toEqual({ invite: null, spaceId: 'a1', treeId: 'b2' })
+  const read = (address: string, entry: unknown = null) =>
+    readAddress(new URL(address, 'https://example.org'), entry)
+  expect(read(addressOf('a1', 'b2', base))).toEqual({ spaceId: 'a1', treeId: 'b2' })
   expect(read(addressOf('a1', null, base))).toEqual({ ...nothing, spaceId: 'a1' })
-  expect(read(base)).toEqual(nothing)
-  expect(read(`${base}invite/tok-en_1`)).toEqual({ ...nothing, invite: 'tok-en_1' })
-  expect(read(`${base}elsewhere/invite/tok-en_1`)).toEqual(nothing)
+  expect(read(addressOf('a1', null, base), { spaceId: 'c3' }).spaceId).toBe('a1')
+  expect(read(base, { spaceId: 'c3' })).toEqual(nothing)
+  // A space that is nowhere else: the entry of the history says which, and the address does not.
+  expect(read(addressOf(null, 'b2', base), { spaceId: 'c3' })).toEqual({ spaceId: 'c3', treeId: 'b2' })
+  expect(read(addressOf(null, 'b2', base))).toEqual({ spaceId: null, treeId: 'b2' })
 })
 
-test('reads no invite outside the app, and ignores text that is not an id', () => {
-  expect(readAddress({ pathname: '/invite/tok-en_1', hash: '' }, '/t69/').invite).toBe(null)
-  expect(readAddress({ pathname: '/', hash: '#<script>/x y' }, '/')).toEqual(nothing)
+test('ignores text that is not an id, in an address and in an entry of the history', () => {
+  expect(readAddress({ hash: '#<script>/x y' }, null)).toEqual(nothing)
+  for (const entry of [undefined, 'c3', {}, { spaceId: 3 }, { spaceId: '../c3' }])
+    expect(readAddress({ hash: '#here' }, entry)).toEqual(nothing)
 })

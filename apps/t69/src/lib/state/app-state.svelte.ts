@@ -1,13 +1,26 @@
-import type { User } from '@t69/protocol'
-import type { SpaceInfo, SyncClient } from '@t69/sync-client'
+import { startOfText, type User } from '@t69/protocol'
+import type { LostAccount, SpaceInfo, SyncClient } from '@t69/sync-client'
 
 import type { Reader } from '../model/authorship.ts'
 import type { NewMessage } from '../model/chat-tree.ts'
-import { layOutSpace } from '../model/space-tree.ts'
-import { addressOf, appBase, readAddress } from './address.ts'
-import { readCurrentSpace, readFirstSpace, readSpaceIds, saveCurrentSpace } from './device-storage.ts'
+import { codeOf, errorText } from '../model/error-text.ts'
+import { plural } from '../model/plural.ts'
+import { itemOfTree, layOutSpace, titleOf } from '../model/space-tree.ts'
+import { lockedText } from '../model/sync-text.ts'
+import { readAddress, showAddress, type PageAddress } from './address.ts'
+import {
+  lastShownOf,
+  readCurrentSpace,
+  readFirstSpace,
+  readSpaceIds,
+  saveCurrentSpace,
+} from './device-storage.ts'
 import { Eviction } from './eviction.svelte.ts'
-import { anySpaceId, blankFirstSpaceId } from './first-space.ts'
+import { anySpaceId, blankFirstSpaceId, deleteBlankFirstSpace } from './first-space.ts'
+import type { Action, Outcome } from './history.ts'
+import { forgetInvite, Invitation, takeInvite } from './invitation.svelte.ts'
+import type { OpenChat } from './open-chat.svelte.ts'
+import { createOpeningNote, takeCrashes } from './opening-note.ts'
 import { SpaceView } from './space-view.svelte.ts'
 import { Ui } from './ui.svelte.ts'
 
@@ -16,28 +29,41 @@ export class AppState {
   readonly client: SyncClient
   readonly ui = new Ui()
   readonly eviction = new Eviction()
-  /** The path of the app, with a slash at the end. */
-  readonly #base = appBase().pathname
+  /** How often somebody has written something on this page. */
+  written = $state(0)
   user = $state.raw<User | null>(null)
-  /** The user who was signed in last on this page. Synced spaces stay theirs after signing out. */
-  #lastUser = $state.raw<User | null>(null)
+  /** Nobody is signed in, because the last session ended by itself. */
+  sessionEnded = $state(false)
   spaces = $state.raw<readonly SpaceInfo[]>([])
+  /** Those of `spaces` that this device does not keep for somebody else. */
+  readonly openable = $derived(this.spaces.filter((space) => !space.locked))
+  /** An account that the server has lost, and whose spaces are here: asked about once no other dialog is open. */
+  lostAccount = $state.raw<LostAccount | null>(null)
+  /** A space that is not opened, since the last page that opened it crashed; the page asks what to do. */
+  crashed = $state.raw<PageAddress | null>(null)
   /** The space on screen; null only until the first one is open. */
   view = $state.raw<SpaceView | null>(null)
-  /**
-   * The author of new messages, or null. Those written in a synced space after signing out are sent once the same user
-   * signs in again.
-   */
-  readonly author = $derived(this.#isLocal ? this.user : this.#lastUser)
   /** The person at the screen, to tell their messages and deletions from those of others. */
   readonly reader = $derived<Pick<Reader, 'id' | 'isAlone'>>({
-    id: this.#lastUser?.id ?? null,
+    id: this.user?.id ?? null,
     isAlone: this.#isLocal,
   })
-  /** The token of the invite link that the page was opened with, until it is accepted. */
-  #invite: string | null = null
+  /**
+   * A link that is not open yet: nobody is signed in, or the server does not answer. It stays in the address, and opens
+   * once it can, unless another place is opened first.
+   */
+  #link: PageAddress | null = null
+  /** The token of a link to this server, until somebody signs in. */
+  #serverInvite: string | null = null
+  /** Another chat was opened while the history was on its way back from something that was closed. */
+  #isPlaceDue = false
+  readonly #note = createOpeningNote()
+  /** The chats that a page crashed with. They are opened only when somebody asks for them. */
+  readonly #crashedChats = new Set<string>()
   /** Resolves once the space that was asked for last is open. */
   #opening: Promise<void> = Promise.resolve()
+  /** Called before the spaces of a user who is signed out are locked: what it stores without waiting is kept. */
+  onLocking: () => void = () => {}
 
   constructor(client: SyncClient) {
     this.client = client
@@ -47,30 +73,51 @@ export class AppState {
     return this.view?.status.phase === 'local'
   }
 
+  /** With which somebody may sign up who was sent a link to this server. */
+  get signUpInvite(): string | undefined {
+    return this.#serverInvite ?? undefined
+  }
+
   /** Opens the space that the address names, else the one that was open last, else a first local space. */
   async start(): Promise<void> {
+    // The client opens the database first, and says what keeps it from that.
     await this.client.ready
+    await this.ui.sidebar.restore()
     this.user = this.client.user
-    this.#lastUser = this.user
+    this.#sayWhetherEnded()
     this.client.onUser((user) => void this.ui.attempt(() => this.#userChanged(user)))
     this.client.onSpaces(() => void this.ui.attempt(() => this.#spacesChanged()))
-    addEventListener('hashchange', () => void this.ui.attempt(() => this.#follow()))
+    addEventListener('popstate', () => void this.ui.attempt(() => this.#follow()))
+    addEventListener('online', () => void this.#openWaitingLink())
 
-    const address = readAddress(location, this.#base)
-    this.#invite = address.invite
+    const token = takeInvite('space')
+    if (token !== null) this.ui.openDialog({ kind: 'invite', invitation: new Invitation(token) })
+    const address = readAddress(location, history.state)
     // A space on this device opens without waiting for the server's list, which may be slow to come.
     const listed = this.refreshSpaces()
     const wanted = [address.spaceId, await readCurrentSpace()]
     const here = await readSpaceIds(this.user?.id ?? null)
     const known = wanted.find((id) => id !== null && here.includes(id))
-    if (known) await this.openSpace(known, known === address.spaceId ? address.treeId : null)
+    const crashes = await takeCrashes()
+    for (const { treeId } of crashes) if (treeId !== null) this.#crashedChats.add(treeId)
+    if (crashes.some(({ spaceId, treeId }) => spaceId === known && treeId === null)) {
+      this.crashed = { spaceId: known ?? null, treeId: address.spaceId === known ? address.treeId : null }
+      return listed
+    }
+    const namesAnother = address.spaceId !== null && address.spaceId !== known
+    if (namesAnother) this.#link = address
+    // The client has the last word on which of them this user may open.
+    if (known) {
+      await this.#inTurn(() => this.#openSpace(known, namesAnother ? null : address.treeId)).catch(() => {})
+    }
+    if (namesAnother) await this.#openLink(address)
     await listed
     if (this.view === null) {
-      const space = this.spaces.find(({ id }) => wanted.includes(id)) ?? this.spaces[0]
+      const space = this.openable.find(({ id }) => wanted.includes(id)) ?? this.openable[0]
       if (space === undefined) await this.#openAnySpace()
-      else await this.openSpace(space.id, space.id === address.spaceId ? address.treeId : null)
+      else await this.#inTurn(() => this.#openSpace(space.id))
     }
-    await this.#acceptInvite()
+    this.#offerSignUp()
   }
 
   async refreshSpaces(): Promise<void> {
@@ -79,6 +126,7 @@ export class AppState {
   }
 
   openSpace(spaceId: string, treeId: string | null = null): Promise<void> {
+    this.#link = null
     return this.#inTurn(() => this.#openSpace(spaceId, treeId))
   }
 
@@ -94,14 +142,72 @@ export class AppState {
       if (treeId !== null) await this.openChat(treeId)
       return
     }
+    const locked = this.spaces.find((space) => space.id === spaceId && space.locked)
+    if (locked !== undefined) throw new Error(lockedText(locked.name))
     const before = this.view
-    const next = new SpaceView(await this.client.openSpace(spaceId))
-    await next.restore(treeId)
-    this.view = next
+    const opened = this.#note.begin({ spaceId, treeId: null })
+    try {
+      const next = new SpaceView(await this.client.openSpace(spaceId), this.#note)
+      next.readBy(this.user)
+      const crashed = await next.restore(treeId, this.#crashedChats).catch(async (error: unknown) => {
+        // Otherwise a space that was locked meanwhile would open again by itself, with nobody to show it.
+        await next.close().catch(() => {})
+        throw error
+      })
+      // Its user was signed out while it was opened.
+      if (next.isLocked) return await next.close()
+      this.view = next
+      this.crashed = null
+      if (crashed !== null) this.#tellCrashed(crashed)
+    } finally {
+      opened()
+    }
     this.ui.leaveSpace()
     this.#showAddress('replace')
     await saveCurrentSpace(spaceId)
     await before?.close()
+    await this.view?.chats.focused?.opened
+  }
+
+  /** Signs out, and keeps the user's spaces on this device, locked, or removes them from it. */
+  async signOut(how: { readonly everywhere: boolean; readonly forget: boolean }): Promise<void> {
+    await this.client.signOut(how)
+    const text = how.forget
+      ? 'You are signed out. Your spaces were removed from this device.'
+      : 'You are signed out. Your spaces are locked on this device until you sign in again.'
+    this.ui.show({ kind: 'info', text })
+  }
+
+  /** Asks whether the spaces of an account that the server has lost are the user's. */
+  askAboutLostAccount(): void {
+    if (this.lostAccount === null || this.ui.dialog !== null) return
+    this.ui.openDialog({ kind: 'lost-account', lost: this.lostAccount })
+    this.lostAccount = null
+  }
+
+  /** Makes the spaces of a lost account the user's, and shows one of them. */
+  async takeOver({ user, spaces }: LostAccount): Promise<void> {
+    await this.client.takeOver(user.id)
+    this.ui.closeDialog('lost-account')
+    await this.refreshSpaces()
+    const id = (await lastShownOf(spaces.map((space) => space.id))) ?? spaces[0]?.id
+    if (id !== undefined) await this.openSpace(id)
+    await this.#deleteBlankFirstSpace()
+  }
+
+  async #findLostAccount(user: User): Promise<void> {
+    // Without an answer of the server, nobody is asked: the next sign-in tries again.
+    const [lost] = await this.client.lostAccounts().catch(() => [])
+    if (this.user?.id === user.id) this.lostAccount = lost ?? null
+  }
+
+  #tellCrashed(treeId: string): void {
+    this.#crashedChats.delete(treeId)
+    const item = this.view && itemOfTree(this.view.tree, treeId)
+    const text = item
+      ? `t69 ended while it opened the chat “${titleOf(item)}”, which may be too large for this browser. Choose it to try again.`
+      : 't69 ended while it opened a chat, which may be too large for this browser. Choose it to try again.'
+    this.ui.show({ kind: 'error', text })
   }
 
   /** Makes the local space on screen a synced one. */
@@ -119,6 +225,16 @@ export class AppState {
     await this.openSpace(space.id)
   }
 
+  /** Copies what this device has of the space on screen into a new space, and shows that. */
+  async copySpace(): Promise<void> {
+    if (this.view === null) return
+    const { space, name } = this.view
+    const copy = await this.client.copySpace(space.id, { name: `${startOfText(name, 190)} (copy)` })
+    await this.refreshSpaces()
+    await this.openSpace(copy.id)
+    this.ui.show({ kind: 'info', text: `This is your copy of “${name}”.` })
+  }
+
   async deleteSpace(spaceId: string): Promise<void> {
     if (this.view?.space.id === spaceId) await this.#openOther(spaceId)
     await this.client.deleteSpace(spaceId)
@@ -128,39 +244,101 @@ export class AppState {
   async openChat(treeId: string | null): Promise<void> {
     // Closes at once, so that it stays open for a user who opens it again while the chat loads.
     this.ui.drawerOpen = false
-    const opened = this.view?.openChat(treeId)
+    const opened = this.view?.chats.open(treeId)
     this.#showAddress('push')
     await opened
   }
 
-  async newChat(folderId: string | null): Promise<void> {
-    this.ui.drawerOpen = false
-    await this.view?.newChat(folderId)
+  /** Says that several items were moved, with a way back. That of one is on the screen, and Ctrl+Z undoes it. */
+  showMoved(itemIds: readonly string[], action: Action | null): void {
+    if (action === null || itemIds.length < 2) return
+    const text = plural(itemIds.length, ['# item was moved.', '# items were moved.'])
+    this.ui.show({ kind: 'info', text, undo: () => this.undo(action) })
+  }
+
+  /** Closes the tab of a chat. If that was on screen, the tab that comes to the front is. */
+  async closeTab(treeId: string): Promise<void> {
+    this.view?.chats.panes.close(treeId)
+    this.#showAddress('push')
+    await this.view?.chats.focused?.opened
+  }
+
+  /** Changes the panes of the space on screen. Then another chat may have the focus. */
+  arrange(change: () => void): void {
+    change()
     this.#showAddress('push')
   }
 
-  /** A message by the current author, written now. */
-  newMessage(text: string): NewMessage {
-    const { author } = this
-    return { role: 'user', text, createdAt: Date.now(), author: author?.name, authorId: author?.id }
+  /** Another pane is what the title, the address and the keys are about. */
+  focusPane(paneId: string): void {
+    this.view?.chats.panes.focus(paneId)
+    this.#showAddress('replace')
+  }
+
+  async newChat(folderId: string | null): Promise<void> {
+    this.ui.drawerOpen = false
+    await this.view?.chats.create(folderId)
+    this.#showAddress('push')
+  }
+
+  /** A message by the user, written now. */
+  newMessage(text: string, mentions: readonly string[] = []): NewMessage {
+    const { user } = this
+    return { role: 'user', text, createdAt: Date.now(), author: user?.name, authorId: user?.id, mentions }
   }
 
   /**
-   * Writes a message into the open chat, or into a new one. Resolves with the tree id of the chat, or with
-   * undefined after a failure, which is shown as a notice.
+   * Writes a message into a chat, or into a new one. Resolves with the tree id of the chat and the id of the
+   * message, or with undefined after a failure, which is shown as a notice.
    */
-  async write(text: string): Promise<string | undefined> {
+  async write(
+    chat: OpenChat | null,
+    text: string,
+    mentions: readonly string[] = [],
+  ): Promise<{ readonly treeId: string; readonly messageId: string } | undefined> {
     const { view } = this
     if (view === null) return undefined
-    const isNew = view.chatId === null
-    const treeId = await this.ui.attempt(() => view.write(this.newMessage(text)))
-    if (treeId !== undefined && isNew) this.chatChanged()
-    if (treeId !== undefined) this.keep()
-    return treeId
+    const written = await this.ui.attempt(() => view.chats.write(chat, this.newMessage(text, mentions)))
+    if (written !== undefined && chat === null) this.chatChanged()
+    if (written !== undefined) this.keep()
+    return written
+  }
+
+  /** Undoes what the user did in this tab: `action`, or the last thing in the sidebar or the chat that has the focus. */
+  undo(action?: Action): Promise<void> {
+    return this.#takeBack(
+      (view) => view.history.undo(this.user, action === undefined ? inSight(view) : { action }),
+      (what) => `Undone: ${what}`,
+    )
+  }
+
+  redo(): Promise<void> {
+    return this.#takeBack(
+      (view) => view.history.redo(this.user, inSight(view)),
+      (what) => `Done again: ${what}`,
+    )
+  }
+
+  async #takeBack(
+    take: (view: SpaceView) => Promise<Outcome | null>,
+    said: (what: string) => string,
+  ): Promise<void> {
+    const { view } = this
+    if (view === null || !view.rights.edit) return
+    const outcome = await this.ui.attempt(() => take(view))
+    if (outcome === undefined || outcome === null) return
+    if (outcome.kind === 'done') return this.ui.show({ kind: 'info', text: said(outcome.what) })
+    const who = outcome.by === null ? null : await view.people.askName(outcome.by)
+    const text =
+      who === null
+        ? `This was not undone, because somebody has changed it since: ${outcome.what}`
+        : `This was not undone, because “${who}” has changed it since: ${outcome.what}`
+    this.ui.show({ kind: 'info', text })
   }
 
   /** Something was written that should not get lost: asks the browser to keep it, where it keeps anything. */
   keep(): void {
+    this.written++
     if (this.client.volatileReason === null) void this.eviction.refuse()
   }
 
@@ -169,53 +347,155 @@ export class AppState {
     this.#showAddress('push')
   }
 
-  /** Joins the space of the invite link that the page was opened with. Asks to sign in first. */
-  async #acceptInvite(): Promise<void> {
-    const token = this.#invite
-    if (token === null) return
-    if (this.user === null) {
-      this.ui.openDialog({ kind: 'auth', form: 'sign-up', why: 'Sign up or sign in to join the space.' })
-      return
-    }
-    this.#invite = null
-    await this.ui.attempt(async () => {
-      const joined = await this.client.acceptInvite(token)
-      await this.refreshSpaces()
-      await this.openSpace(joined.id)
-      await this.#deleteBlankFirstSpace()
-      this.ui.show({ kind: 'info', text: `You have joined “${joined.name}”.` })
-    })
+  /** Updates the address of the same place, once the server knows its space. */
+  placeChanged(): void {
     this.#showAddress('replace')
   }
 
-  async #userChanged(user: User | null): Promise<void> {
-    this.user = user
-    if (user !== null) this.#lastUser = user
-    await this.refreshSpaces()
-    if (user === null) return
-    if (this.#invite !== null) return this.#acceptInvite()
-    await this.#inTurn(() => this.#leaveBlankFirstSpace())
+  /**
+   * Joins the space of an invite link and shows it: only the button of the question calls this. Resolves with why the
+   * user did not join, if so.
+   */
+  async join({ token }: Invitation): Promise<string | undefined> {
+    try {
+      const joined = await this.client.acceptInvite(token)
+      forgetInvite('space')
+      this.ui.closeDialog('invite')
+      await this.ui.attempt(async () => {
+        await this.refreshSpaces()
+        await this.openSpace(joined.id)
+        await this.#deleteBlankFirstSpace()
+        this.ui.show({ kind: 'info', text: `You have joined “${joined.name}”.` })
+      })
+      return undefined
+    } catch (error) {
+      return errorText(error, { not_found: 'This invite no longer works. Ask for a new one.' })
+    }
   }
 
-  /** After a sign-in, shows a space of the user instead of a blank first one, unless they already chose another. */
-  async #leaveBlankFirstSpace(): Promise<void> {
-    const synced = this.spaces.find((space) => space.synced)
-    if (synced === undefined || this.view?.space.id !== (await readFirstSpace())) return
-    if ((await blankFirstSpaceId(this.client, this.spaces, this.view)) === null) return
-    await this.#openSpace(synced.id)
+  /** Opens the space of an invite link, whose member the user is already. */
+  async openInvited(spaceId: string): Promise<void> {
+    forgetInvite('space')
+    this.ui.closeDialog('invite')
+    await this.ui.attempt(() => this.openSpace(spaceId))
+  }
+
+  /** Leaves everything as it was before the invite link was followed. */
+  decline(): void {
+    forgetInvite('space')
+  }
+
+  /** Opens the space that a link names, also one that this device has not opened yet. Resolves with whether it is open. */
+  async #openLink(link: PageAddress): Promise<boolean> {
+    const { spaceId, treeId } = link
+    if (spaceId === null) return false
+    try {
+      await this.openSpace(spaceId, treeId)
+      return true
+    } catch (error) {
+      const isWrong = this.user !== null && error instanceof Error && codeOf(error) === 'not_found'
+      this.#link = isWrong ? null : link
+      this.#showAddress('replace')
+      const text =
+        this.user === null
+          ? 'Sign in to open the space of this link.'
+          : errorText(error, {
+              not_found: 'This link is to a space that you are not a member of, or that is gone.',
+            })
+      this.ui.show({ kind: 'error', text })
+      return false
+    }
+  }
+
+  async #openWaitingLink(): Promise<boolean> {
+    if (this.#link === null || !(await this.#openLink(this.#link))) return false
+    // It said why the link waited.
+    this.ui.hideNotice()
+    return true
+  }
+
+  /** After a link to this server was opened. */
+  #offerSignUp(): void {
+    this.#serverInvite = takeInvite('server')
+    if (this.#serverInvite === null || this.user !== null) return
+    this.ui.openDialog({
+      kind: 'auth',
+      form: 'sign-up',
+      why: 'You are invited to this server. Sign up to sync and share.',
+    })
+  }
+
+  /** Until its first wait, this runs before the client locks the spaces of the user before. */
+  async #userChanged(user: User | null): Promise<void> {
+    const before = this.user
+    this.user = user
+    if (before?.id !== user?.id) {
+      if (before !== null) this.#leaveUser()
+      else this.ui.hideNotice()
+      this.#sayWhetherEnded()
+    }
+    if (user !== null) {
+      this.#serverInvite = null
+      forgetInvite('server')
+      if (before?.id !== user.id) void this.#findLostAccount(user)
+    }
+    this.view?.readBy(user)
+    await this.refreshSpaces()
+    if (user !== null && before?.id !== user.id) {
+      if (await this.#openWaitingLink()) await this.#deleteBlankFirstSpace()
+      else await this.#inTurn(() => this.#returnToSpace())
+    }
+    if (this.view === null) await this.#openAnySpace()
+  }
+
+  /** Takes everything of the user before off the screen. */
+  #leaveUser(): void {
+    this.onLocking()
+    this.lostAccount = null
+    this.ui.leaveAccount()
+    const { view } = this
+    if (view === null || !view.isLocked) return
+    this.view = null
+    document.title = 't69'
+    void this.ui.attempt(() => view.close())
+  }
+
+  #sayWhetherEnded(): void {
+    this.sessionEnded = this.client.sessionEnded
+    if (!this.sessionEnded) return
+    const text = 'Your session has ended. Your spaces are locked on this device until you sign in again.'
+    this.ui.show({ kind: 'error', text })
+  }
+
+  /**
+   * After a sign-in, shows the user's space that this device has shown last. If it has shown none, shows one of them
+   * instead of a blank first space, unless the user already chose another.
+   */
+  async #returnToSpace(): Promise<void> {
+    const synced = this.openable.filter((space) => space.synced).map(({ id }) => id)
+    const [last, first] = [await lastShownOf(synced), synced[0]]
+    if (last === undefined) {
+      if (first === undefined || this.view?.space.id !== (await readFirstSpace())) return
+      if ((await blankFirstSpaceId(this.client, this.spaces, this.view)) === null) return
+    }
+    await this.#openSpace(last ?? first ?? '')
     await this.#deleteBlankFirstSpace()
   }
 
   async #spacesChanged(): Promise<void> {
+    // It became the space of a user who was signed out in another tab.
+    if (this.view?.isLocked === true) this.#leaveUser()
     await this.refreshSpaces()
+    if (this.spaces.some(({ id }) => id === this.#link?.spaceId)) await this.#openWaitingLink()
     const { view } = this
-    if (view === null || !view.space.isDeleted) return
+    if (view === null) return this.#openAnySpace()
+    if (!view.space.isDeleted) return
     await this.#openOther(view.space.id)
     this.ui.show({ kind: 'info', text: `“${view.name}” was deleted in another tab.` })
   }
 
   async #openOther(spaceId: string): Promise<void> {
-    const other = this.spaces.find((space) => space.id !== spaceId)
+    const other = this.openable.find((space) => space.id !== spaceId)
     if (other === undefined) await this.#openAnySpace(spaceId)
     else await this.openSpace(other.id)
   }
@@ -224,34 +504,48 @@ export class AppState {
   async #openAnySpace(goingId?: string): Promise<void> {
     const spaceId = await anySpaceId(this.client, async () => {
       await this.refreshSpaces()
-      return this.spaces.filter(({ id }) => id !== goingId)
+      return this.openable.filter(({ id }) => id !== goingId)
     })
     if (!this.spaces.some(({ id }) => id === spaceId)) await this.refreshSpaces()
-    await this.openSpace(spaceId)
+    await this.#inTurn(() => this.#openSpace(spaceId))
   }
 
   async #deleteBlankFirstSpace(): Promise<void> {
-    const blank = await blankFirstSpaceId(this.client, this.spaces, this.view)
-    if (blank === null || blank === this.view?.space.id) return
-    await this.client.deleteSpace(blank)
+    await deleteBlankFirstSpace(this.client, this.view)
     await this.refreshSpaces()
   }
 
   /** Goes where the address says, after back, forward or typing. */
   async #follow(): Promise<void> {
-    const address = readAddress(location, this.#base)
-    if (address.spaceId === null) return
-    if (address.spaceId !== this.view?.space.id) {
-      if (this.spaces.some((space) => space.id === address.spaceId))
-        await this.openSpace(address.spaceId, address.treeId)
-    } else await this.view.openChat(address.treeId)
+    if (this.ui.layers.popped()) {
+      this.#showAddress(this.#isPlaceDue ? 'push' : 'replace')
+      return
+    }
+    if ('serverInvite' in document.documentElement.dataset) {
+      this.#offerSignUp()
+      this.#showAddress('replace')
+      return
+    }
+    const address = readAddress(location, history.state)
+    const { view } = this
+    if (view === null || (address.spaceId === null && address.treeId === null)) return
+    const isHere = address.spaceId === null || address.spaceId === view.space.id
+    if (isHere) await view.chats.open(address.treeId)
+    else await this.#openLink(address)
+    this.#showAddress('replace')
   }
 
+  /** Shows in the address where the page is. */
   #showAddress(how: 'push' | 'replace'): void {
-    if (this.view === null || this.#invite !== null) return
-    const address = addressOf(this.view.space.id, this.view.chatId, this.#base)
-    if (`${location.pathname}${location.hash}` === address) return
-    if (how === 'push') history.pushState(null, '', address)
-    else history.replaceState(null, '', address)
+    if (how === 'push') this.#link = null
+    if (this.view === null || this.#link !== null) return
+    if (how === 'push') this.#isPlaceDue = this.ui.layers.isReturning
+    if (this.ui.layers.isReturning) return
+    const { space, chats, isOnServer } = this.view
+    showAddress({ spaceId: space.id, treeId: chats.focused?.treeId ?? null, isOnServer }, how)
   }
+}
+
+function inSight({ chats }: SpaceView): { readonly in: string | null } {
+  return { in: chats.focused?.treeId ?? null }
 }

@@ -1,13 +1,16 @@
+import { shownLine } from '../model/shown-text.ts'
 import { itemOfTree, titleOf } from '../model/space-tree.ts'
 import { textOf } from '../model/tree.ts'
+import type { OpenChat } from './open-chat.svelte.ts'
 import type { SpaceView } from './space-view.svelte.ts'
 import { createTreeReader } from './tree-signals.ts'
 
-/** Returns a function that reads the title of the chat on screen, as a signal; empty when there is none. */
-export function createChatTitleReader({ chatId, chat, tree, space }: SpaceView): () => string {
-  if (chatId === null) return () => ''
+/** Returns a function that reads the title of a chat on screen, as a signal; empty for none. */
+export function createChatTitleReader({ tree, space }: SpaceView, chat: OpenChat | null): () => string {
+  if (chat === null) return () => ''
+  const root = chat.tree?.root
   return createTreeReader(tree, space.id, (visit) => {
-    const item = itemOfTree(tree, chatId, visit)
-    return item ? titleOf(item) : ((chat?.tree.root && textOf(chat.tree.root, 'title')) ?? '')
+    const item = itemOfTree(tree, chat.treeId, visit)
+    return item ? titleOf(item) : shownLine((root && textOf(root, 'title')) ?? '')
   })
 }

@@ -9,7 +9,11 @@ import type { SpaceView } from './space-view.svelte.ts'
  * it gives way to spaces that the user has elsewhere.
  */
 
-const firstSpaceName = 'My space'
+const lock = 't69-first-space'
+
+function firstSpaceName(): string {
+  return 'My space'
+}
 
 /**
  * The id of a space to open: the first of the `existing` ones, or a new one. Of several tabs that ask at once,
@@ -19,14 +23,25 @@ export function anySpaceId(
   client: SyncClient,
   existing: () => Promise<readonly SpaceInfo[]>,
 ): Promise<string> {
-  return oneTabAtATime('t69-first-space', async () => (await existing())[0]?.id ?? (await create(client)))
+  return oneTabAtATime(lock, async () => (await existing())[0]?.id ?? (await create(client)))
 }
 
 async function create(client: SyncClient): Promise<string> {
-  const space = await client.createSpace({ name: firstSpaceName })
+  const space = await client.createSpace({ name: firstSpaceName() })
   layOutSpace(space.root)
   await saveFirstSpace(space.id)
   return space.id
+}
+
+/**
+ * Deletes the first space, unless it is on screen or something has been written in it. Of several tabs that ask at
+ * once, as after a sign-in, one deletes it, and the others see that it is gone.
+ */
+export function deleteBlankFirstSpace(client: SyncClient, view: SpaceView | null): Promise<void> {
+  return oneTabAtATime(lock, async () => {
+    const blank = await blankFirstSpaceId(client, await client.listSpaces(), view)
+    if (blank !== null && blank !== view?.space.id) await client.deleteSpace(blank)
+  })
 }
 
 /** The id of the first space while nothing has been written in it, not even a draft; null otherwise. */
@@ -35,7 +50,7 @@ export async function blankFirstSpaceId(
   spaces: readonly SpaceInfo[],
   view: SpaceView | null,
 ): Promise<string | null> {
-  const first = spaces.find((space) => !space.synced && space.name === firstSpaceName)
+  const first = spaces.find((space) => !space.synced && space.name === firstSpaceName())
   if (first === undefined || first.id !== (await readFirstSpace())) return null
   if ((await readDraft(first.id, newChatDraft)) !== undefined) return null
   if (view?.space.id === first.id) return isBlank(view.tree) ? first.id : null

@@ -1,6 +1,6 @@
 import { watchDeletions, type Space } from '@t69/sync-client'
 
-import { massDeletionsAfter, type MassDeletion } from '../model/deletions.ts'
+import { massDeletionsAfter, type MassDeletion, type Voucher } from '../model/deletions.ts'
 import { shownItems } from '../model/space-tree.ts'
 import type { Tree } from '../model/tree.ts'
 
@@ -14,7 +14,10 @@ export class MassDeletions {
    */
   #shownBefore: ReadonlySet<string> | null
 
-  constructor(space: Space) {
+  readonly #vouch: Voucher
+
+  constructor(space: Space, vouch: Voucher) {
+    this.#vouch = vouch
     this.#shownBefore = space.status.phase === 'local' ? null : shownItems(space.root)
   }
 
@@ -24,7 +27,7 @@ export class MassDeletions {
     this.#stop = watchDeletions(tree, (fresh) => {
       const before = this.#shownBefore
       const counts = before === null ? undefined : (id: string) => before.has(id)
-      this.noticed = massDeletionsAfter(tree, this.noticed, fresh, counts)
+      this.noticed = massDeletionsAfter(tree, this.noticed, fresh, counts, this.#vouch)
     })
   }
 

@@ -1,28 +1,34 @@
-import type { Presence, Rights, User } from '@t69/protocol'
+import type { Presence, Rights, RoleName, User } from '@t69/protocol'
 import type { Space, SpaceStatus } from '@t69/sync-client'
-import { SvelteSet } from 'svelte/reactivity'
 
-import { recordEarlierAuthor, type Author } from '../model/authorship.ts'
-import { addMessage, layOutChat, titleFrom, type NewMessage } from '../model/chat-tree.ts'
-import { deleteItem, restoreItems, type DeletedItems } from '../model/deletions.ts'
-import { addItem, itemOfTree, renameItem, titleOf, untitled } from '../model/space-tree.ts'
-import { edit, textOf, type Tree } from '../model/tree.ts'
+import { recordEarlierAuthor } from '../model/authorship.ts'
+import { peopleByChat, presenceState, type OwnPresence } from '../model/presence.ts'
+import { providersOf } from '../model/providers.ts'
+import { itemOfTree } from '../model/space-tree.ts'
+import type { ColorScheme } from '../model/themes.ts'
+import type { Tree } from '../model/tree.ts'
+import { ActivityNotes } from './activity-notes.ts'
+import { Authors } from './authors.ts'
+import { ChosenVersions } from './chosen-versions.svelte.ts'
+import { Clashes } from './clashes.svelte.ts'
+import { DeviceKeys } from './device-keys.svelte.ts'
 import {
   readColorScheme,
   readSavedView,
+  readTheme,
   saveColorScheme,
+  saveTheme,
   saveView,
-  type ColorScheme,
 } from './device-storage.ts'
+import { History } from './history.ts'
+import { Items } from './items.svelte.ts'
 import { MassDeletions } from './mass-deletions.svelte.ts'
+import { OpenChats } from './open-chats.svelte.ts'
+import type { OpeningNote } from './opening-note.ts'
+import { People } from './people.svelte.ts'
+import { Unread } from './unread.svelte.ts'
 
-/** A chat that is open, with its tree. */
-export interface OpenChat {
-  readonly treeId: string
-  readonly tree: Tree
-}
-
-/** The space on screen: what the client says of it, what the sidebar shows, and which chat is open. */
+/** The space on screen: what the client says of it, what this device keeps of it, its sidebar, and its open chats. */
 export class SpaceView {
   readonly space: Space
   /** The space's own tree. */
@@ -31,54 +37,143 @@ export class SpaceView {
   name: string
   /** The server knows the user as a member: the space is not local, and the user was not removed from it. */
   isMember: boolean
+  /** The user's role, to say when it has changed; null in a local space. */
+  role: RoleName | null
   /** What the user may do in the space: the screens ask nothing else. */
   rights: Rights
   present: readonly Presence[]
-  /** The tree id of the chat on screen; null when there is none. */
-  chatId = $state<string | null>(null)
-  /** The same chat with its tree; null until the tree is loaded from the disk. */
-  chat = $state.raw<OpenChat | null>(null)
-  /** The item of the sidebar that has the keyboard. */
-  selectedId = $state<string | null>(null)
+  /** What this tab shows of itself. */
+  own = $state.raw<OwnPresence>({ chat: null })
+  /** Who does what in each chat, on other devices of the user too, by the id of its tree. */
+  readonly peopleByChat = $derived.by(() => peopleByChat(this.present))
   colorScheme = $state<ColorScheme>('system')
-  readonly openFolders = new SvelteSet<string>()
+  /** The name of its theme on this device; null is the plain one. */
+  theme = $state<string | null>(null)
+  /** The user was asked whether to sync this local space, and keeps it local. */
+  staysLocal = $state(false)
+  /** The space was exported, or the user was told that there is no second copy of it. */
+  hasOtherCopy = $state(false)
+  /** The names of those who wrote here. */
+  readonly people: People
+  readonly authors: Authors
+  readonly keys: DeviceKeys
+  readonly chosen: ChosenVersions
+  /** What the user did here in this tab, to undo it. */
+  readonly history: History
+  /** The chats and folders of the sidebar. */
+  readonly items: Items
+  /** The chats on screen. */
+  readonly chats: OpenChats
+  /** What is new here for the user. */
+  readonly unread: Unread
   readonly massDeletions: MassDeletions
+  /** What somebody else did to the same things at the same time. */
+  readonly clashes: Clashes
+  readonly activity = new ActivityNotes(
+    () => this.tree,
+    () => this.rights.edit,
+  )
   /** Where deleting the space would delete it; null when the user may not. */
   readonly deletes = $derived.by<'everywhere' | 'here' | null>(() => {
     if (!this.isMember) return 'here'
     return this.rights.delete ? 'everywhere' : null
   })
-  #opened: Promise<void> = Promise.resolve()
+  /** The server has something of the space. Until then, its id must not leave this device: see address.ts. */
+  readonly isOnServer = $derived.by(() => this.status.cursor > 0 || this.status.head > 0)
+  /** What was shown to others last. */
+  #shown = ''
+  #isClosed = false
   #stops: (() => void)[] = []
 
-  constructor(space: Space) {
+  constructor(space: Space, note: OpeningNote) {
     this.space = space
     this.tree = $state.raw(space.root)
     this.status = $state.raw(space.status)
     this.name = $state(space.name)
     this.isMember = $state(space.role !== null)
+    this.role = $state(space.role)
     this.rights = $state.raw(space.rights)
     this.present = $state.raw(space.presence)
-    this.massDeletions = new MassDeletions(space)
+    this.people = new People(space)
+    this.keys = new DeviceKeys(space.id)
+    this.chosen = new ChosenVersions(space.id)
+    const root = (): Tree => this.tree
+    // A full server refuses edits but accepts deletions, as long as no other edit comes with them.
+    const canMark = (): boolean => this.status.rejected === 0
+    this.authors = new Authors(space, this.people)
+    this.history = new History(space, canMark)
+    this.unread = new Unread(space, root, this.authors.watch)
+    this.massDeletions = new MassDeletions(space, this.authors.vouch)
+    this.clashes = new Clashes(this.history)
+    const { history, authors, unread, chosen, activity } = this
+    const foldersChanged = (): void => this.#saveView()
+    this.items = new Items({ space, root, history, authors, canMark, foldersChanged })
+    this.chats = new OpenChats({
+      space,
+      root,
+      history,
+      authors,
+      unread,
+      chosen,
+      activity,
+      note,
+      items: this.items,
+      focusMoved: (chat) => {
+        this.show({ chat })
+        this.#saveView()
+      },
+    })
+    // Without a chat, too, its user is in the space.
+    this.show({})
     this.refresh()
+    this.clashes.watch(this.tree)
     this.massDeletions.watch(this.tree)
     this.#stops.push(
       () => this.massDeletions.stop(),
+      () => this.unread.close(),
+      () => this.clashes.stop(),
+      () => this.activity.close(),
       space.onStatus(() => this.refresh()),
       space.onPresence((present) => {
+        const [before, knownIds] = [this.peopleByChat, this.#knownIds()]
         this.present = present
+        this.activity.moved(before, this.peopleByChat)
+        this.people.know(present.map(({ user }) => user))
+        // Somebody who has just joined. Asked once: what they show changes with each key that they press.
+        if (present.some(({ user }) => !knownIds.has(user.id))) void this.people.list()
       }),
-      space.onReplaced((treeId) => void this.#replaced(treeId)),
+      space.onReplaced((treeId) => this.#replaced(treeId)),
     )
+  }
+
+  /** Says who looks at it: null for nobody who is signed in. */
+  readBy(user: User | null): void {
+    this.unread.me = user?.id ?? null
+    if (user !== null) this.people.know([user])
+  }
+
+  /** Shows others something more, or something else, of this tab. */
+  show(part: Partial<OwnPresence>): void {
+    this.own = { ...this.own, ...part }
+    const state = presenceState(this.own)
+    const words = JSON.stringify(state)
+    if (words === this.#shown) return
+    this.#shown = words
+    this.space.setPresence(state)
   }
 
   /** Reads again what the client says of the space. */
   refresh(): void {
+    const wasLive = this.status.phase === 'live'
     this.status = this.space.status
     this.name = this.space.name
     this.isMember = this.space.role !== null
+    this.role = this.space.role
     this.rights = this.space.rights
     if (this.status.phase === 'live') this.massDeletions.caughtUp(this.tree)
+    if (this.status.phase !== 'live' || wasLive) return
+    void this.people.list()
+    void this.unread.caughtUp()
   }
 
   /** Makes a local space a synced one, and notes `user` as the author of what it holds by then. */
@@ -87,95 +182,44 @@ export class SpaceView {
     recordEarlierAuthor(this.tree, { id: user.id, name: user.name, until: Date.now() })
   }
 
-  /** Shows the space as this device left it, with the chat `treeId` or the one that was open last. */
-  async restore(treeId: string | null): Promise<void> {
-    const saved = await readSavedView(this.space.id)
-    for (const id of saved.openFolders) this.openFolders.add(id)
-    this.colorScheme = await readColorScheme(this.space.id)
-    const last = saved.chat !== null && itemOfTree(this.tree, saved.chat) !== undefined ? saved.chat : null
-    await this.openChat(treeId ?? last)
-  }
-
   /**
-   * Switches to a chat, or to none, at once: messages written from now on go there. Resolves when its tree is
-   * loaded.
+   * Shows the space as this device left it, with the chat `treeId` or the one that was open last. A chat of `crashed` is
+   * not opened: resolves with the id of one that would have been.
    */
-  async openChat(treeId: string | null): Promise<void> {
-    if (this.chatId !== treeId) {
-      this.#show(treeId, null)
-      this.#opened = treeId === null ? Promise.resolve() : this.#load(treeId)
-    }
-    await this.#opened
+  async restore(treeId: string | null, crashed: ReadonlySet<string>): Promise<string | null> {
+    const { id } = this.space
+    const [saved, scheme, theme] = await Promise.all([
+      readSavedView(id),
+      readColorScheme(id),
+      readTheme(id),
+      this.chosen.restore(),
+      this.keys.refresh(),
+    ])
+    for (const folderId of saved.openFolders) this.items.openFolders.add(folderId)
+    this.staysLocal = saved.staysLocal
+    this.hasOtherCopy = saved.hasOtherCopy
+    this.colorScheme = scheme
+    this.theme = theme
+    if (this.status.phase === 'local') await this.keys.adopt(providersOf(this.tree))
+    const { chat } = saved
+    const last = typeof chat === 'string' && itemOfTree(this.tree, chat) !== undefined ? chat : null
+    return await this.chats.restore(treeId ?? last, crashed)
   }
 
-  /** Creates a chat and shows it. `folderId` null is the top level. */
-  async newChat(folderId: string | null, title = untitled): Promise<OpenChat> {
-    const tree = await this.space.createTree()
-    const treeId = this.space.treeIdOf(tree)
-    layOutChat(tree, title)
-    this.selectedId = addItem(this.tree, { title, treeId, folderId })
-    if (folderId !== null) this.openFolder(folderId, true)
-    const chat = { treeId, tree }
-    this.#show(treeId, chat)
-    return chat
+  /** Its user is not signed in any more: the client has locked the space, or is about to. */
+  get isLocked(): boolean {
+    return this.space.status.phase === 'signed-out'
   }
 
-  newFolder(parentId: string | null): string {
-    const id = addItem(this.tree, { title: 'New folder', folderId: parentId })
-    if (parentId !== null) this.openFolder(parentId, true)
-    this.selectedId = id
-    return id
+  /** The user does not want to sync this local space, and is not asked again. */
+  keepLocal(): void {
+    this.staysLocal = true
+    this.#saveView()
   }
 
-  /**
-   * Adds a message to the open chat, or to a new one, and resolves with the chat's tree id. A chat without a title
-   * takes it from its first message.
-   */
-  async write(message: NewMessage): Promise<string> {
-    const treeId = this.chatId ?? (await this.newChat(null)).treeId
-    // Opened for the message alone: the chat may still be loading, and may leave the screen before it is there.
-    const tree = await this.space.openTree(treeId)
-    addMessage(tree, message)
-    const item = itemOfTree(this.tree, treeId)
-    if (item && titleOf(item) === untitled && message.text.trim() !== '')
-      await this.renameChat(treeId, titleFrom(message.text))
-    await this.space.closeTree(treeId)
-    return treeId
-  }
-
-  /** The title is stored twice, as t69 always did: in the sidebar's vertex and in the chat's own tree. */
-  async renameChat(treeId: string, title: string): Promise<void> {
-    const item = itemOfTree(this.tree, treeId)
-    if (item) renameItem(this.tree, item.id, title)
-    await this.#renameTree(treeId, title)
-  }
-
-  async renameItem(itemId: string, title: string): Promise<void> {
-    const item = this.tree.getVertex(itemId)
-    if (item === undefined || titleOf(item) === title) return
-    renameItem(this.tree, itemId, title)
-    const treeId = textOf(item, 'tid')
-    if (treeId !== undefined) await this.#renameTree(treeId, title)
-  }
-
-  /** Deletes an item from the sidebar, on behalf of `by`. Returns a function that restores it. */
-  deleteItem(itemId: string, by: Author | null): () => void {
-    // A full server refuses edits but accepts deletions, as long as no other edit comes with them.
-    const mark = this.status.rejected === 0 ? { by, at: Date.now() } : null
-    const deleted = deleteItem(this.tree, itemId, mark)
-    if (this.chatId !== null && itemOfTree(this.tree, this.chatId) === undefined) void this.openChat(null)
-    if (this.selectedId === itemId) this.selectedId = null
-    return () => restoreItems(this.tree, deleted)
-  }
-
-  /** Restores those of the items that are still deleted. */
-  restoreItems(deletion: DeletedItems): void {
-    restoreItems(this.tree, deletion)
-  }
-
-  openFolder(id: string, open: boolean): void {
-    if (open) this.openFolders.add(id)
-    else this.openFolders.delete(id)
+  /** There is a second copy of the space, or the user wants none: nobody is told again. */
+  noteOtherCopy(): void {
+    this.hasOtherCopy = true
     this.#saveView()
   }
 
@@ -184,58 +228,40 @@ export class SpaceView {
     await saveColorScheme(this.space.id, scheme)
   }
 
+  async setTheme(name: string | null): Promise<void> {
+    this.theme = name
+    await saveTheme(this.space.id, name)
+  }
+
   async close(): Promise<void> {
+    this.#isClosed = true
     for (const stop of this.#stops.splice(0)) stop()
-    this.chatId = null
-    this.chat = null
+    this.chats.close()
     await this.space.close()
   }
 
-  async #renameTree(treeId: string, title: string): Promise<void> {
-    const tree = await this.space.openTree(treeId)
-    edit(tree, () => tree.root?.setProperty('title', title.toWellFormed()))
-    await this.space.closeTree(treeId)
+  /** Members, and those who were here already. */
+  #knownIds(): ReadonlySet<string> {
+    return new Set([...this.people.members.map(({ id }) => id), ...this.present.map(({ user }) => user.id)])
   }
 
   /** Edits were discarded: another replica has replaced the one on screen. */
-  async #replaced(treeId: string): Promise<void> {
-    if (treeId === this.space.id) {
-      this.tree = this.space.root
-      this.massDeletions.watch(this.tree)
-    }
-    if (this.chat?.treeId !== treeId) return
-    const tree = await this.space.openTree(treeId)
-    if (this.chat?.treeId === treeId) this.chat = { treeId, tree }
-    // The chat itself still has it open.
-    await this.space.closeTree(treeId)
-  }
-
-  async #load(treeId: string): Promise<void> {
-    try {
-      const tree = await this.space.openTree(treeId)
-      // Meanwhile another chat was opened, or this one was opened again and its tree came first.
-      if (this.chatId !== treeId || this.chat !== null) await this.space.closeTree(treeId)
-      else this.chat = { treeId, tree }
-    } catch (error) {
-      if (this.chatId === treeId && this.chat === null) this.#show(null, null)
-      throw error
-    }
-  }
-
-  /** Makes a chat the one on screen, and closes the tree of the one before. */
-  #show(treeId: string | null, chat: OpenChat | null): void {
-    const before = this.chat
-    this.chatId = treeId
-    this.chat = chat
-    this.space.setPresence({ chat: treeId })
-    this.#saveView()
-    if (before) void this.space.closeTree(before.treeId)
+  #replaced(treeId: string): void {
+    if (treeId !== this.space.id) return void this.chats.replaced(treeId)
+    this.tree = this.space.root
+    this.massDeletions.watch(this.tree)
+    this.clashes.watch(this.tree)
   }
 
   #saveView(): void {
+    // This device may have forgotten the space by then.
+    if (this.#isClosed) return
     void saveView(this.space.id, {
-      chat: this.chatId,
-      openFolders: [...this.openFolders],
+      chat: this.chats.focused?.treeId ?? null,
+      openFolders: [...this.items.openFolders],
+      shownAt: Date.now(),
+      staysLocal: this.staysLocal,
+      hasOtherCopy: this.hasOtherCopy,
     })
   }
 }

@@ -31,8 +31,9 @@ export function watchVertex(tree: Tree, vertexId: string): void {
 /**
  * Returns a function that calls `read`, and depends on the children of all vertices that `read` visits and on their
  * stored properties, not on transient ones, which change with every chunk of a streaming reply. It is one signal for
- * however many vertices: a long chat has thousands. The root, whose id is `treeId`, is watched before it exists, since
- * a tree may still be arriving.
+ * however many vertices: a long chat has thousands. Every move counts, also of a vertex that was not visited: it may
+ * have brought something to where `read` would visit it, or be the first one of a tree that is still arriving. The root,
+ * whose id is `treeId`, is watched before it exists.
  */
 export function createTreeReader<T>(tree: Tree, treeId: string, read: (visit: Visit) => T): () => T {
   let stops = new Map<string, () => void>()
@@ -44,7 +45,9 @@ export function createTreeReader<T>(tree: Tree, treeId: string, read: (visit: Vi
     })
   const subscribe = createSubscriber((update) => {
     notify = update
+    const stopMoves = tree.observeVertexMove(update)
     return () => {
+      stopMoves()
       notify = undefined
       for (const stop of stops.values()) stop()
       stops = new Map()
@@ -59,8 +62,6 @@ export function createTreeReader<T>(tree: Tree, treeId: string, read: (visit: Vi
     }
     visit(treeId)
     const result = read(visit)
-    // A tree that has not arrived has no vertex to watch: wait for its first one.
-    if (kept.size === 0) kept.set('', stops.get('') ?? tree.observeVertexMove(() => notify?.()))
     for (const [vertexId, stop] of stops) if (!kept.has(vertexId)) stop()
     stops = kept
     return result

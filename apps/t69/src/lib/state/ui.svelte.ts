@@ -1,14 +1,29 @@
+import { startOfText } from '@t69/protocol'
+import type { LostAccount } from '@t69/sync-client'
 import { createContext } from 'svelte'
 
+import type { ModelChoice } from '../model/assistants.ts'
 import { errorText } from '../model/error-text.ts'
+import type { Invitation } from './invitation.svelte.ts'
+import { createLayers } from './layers.ts'
+import { isNarrow } from './narrow.ts'
+import { SidebarFrame } from './sidebar-frame.svelte.ts'
 
 /** What lies over the page: one dialog and one notice at a time. */
 
 /** What each dialog is opened with, by its kind. */
 interface DialogFields {
-  readonly auth: { readonly form: 'sign-in' | 'sign-up'; readonly why?: string }
+  /** With `invitation`, signing up or in is a step on the way to joining, and leads back to the question. */
+  readonly auth: {
+    readonly form: 'sign-in' | 'sign-up'
+    readonly invitation?: Invitation
+    readonly why?: string
+  }
+  readonly invite: { readonly invitation: Invitation }
+  readonly 'sign-out': { readonly everywhere: boolean }
   readonly password: object
   readonly 'delete-account': object
+  readonly 'lost-account': { readonly lost: LostAccount }
   readonly name: {
     readonly title: string
     readonly value: string
@@ -22,10 +37,19 @@ interface DialogFields {
     readonly done: () => Promise<void> | void
   }
   readonly share: object
-  readonly settings: object
+  /** With the id of a known provider, or of another one, ready to be set up. */
+  readonly settings: { readonly provider?: string }
   readonly sync: object
+  readonly 'other-space': object
   readonly deleted: object
-  readonly move: { readonly itemId: string }
+  readonly move: { readonly itemIds: readonly string[]; readonly done: () => void }
+  /** Which model: `done` is called with the one that is chosen. */
+  readonly model: { readonly done: (choice: ModelChoice) => void }
+  readonly assistants: object
+  readonly 'copy-chat': { readonly treeId: string }
+  readonly import: object
+  /** Of a chat by its tree, else of the one on screen; or of the space. */
+  readonly export: { readonly treeId?: string }
 }
 
 export type DialogKind = keyof DialogFields
@@ -38,21 +62,30 @@ export type Dialog<K extends DialogKind = DialogKind> = {
 /** What a dialog is about: one about the space closes when another space takes its place on screen. */
 const dialogSubjects = {
   auth: 'account',
+  invite: 'account',
+  'sign-out': 'account',
   password: 'account',
   'delete-account': 'account',
+  'lost-account': 'account',
   name: 'space',
   confirm: 'space',
   share: 'space',
   settings: 'space',
   sync: 'space',
+  'other-space': 'space',
   deleted: 'space',
   move: 'space',
+  model: 'space',
+  assistants: 'space',
+  'copy-chat': 'space',
+  import: 'account',
+  export: 'space',
 } satisfies Record<DialogKind, 'account' | 'space'>
 
 export interface Notice {
   readonly kind: 'info' | 'error'
   readonly text: string
-  readonly undo?: () => void
+  readonly undo?: () => Promise<void> | void
 }
 
 /** Where the notice is shown: on whatever is in front. */
@@ -63,10 +96,17 @@ const noticeMs = 5_000
 /** The same for one with an undo, in ms: time to read what was deleted and to change one's mind. */
 const undoMs = 12_000
 
+/** The length of a notice, in UTF-16 code units. It may quote what others wrote. */
+const longestNotice = 600
+
 export class Ui {
   dialog = $state.raw<Dialog | null>(null)
   notice = $state.raw<Notice | null>(null)
   drawerOpen = $state(false)
+  readonly layers = createLayers()
+  readonly sidebar = new SidebarFrame()
+  /** The field that finds chats, messages, commands and spaces is open. */
+  paletteOpen = $state(false)
   readonly noticePlace = $derived<NoticePlace>(
     this.dialog === null ? (this.drawerOpen ? 'drawer' : 'page') : 'dialog',
   )
@@ -76,9 +116,29 @@ export class Ui {
     this.dialog = dialog
   }
 
+  /** Shows the sidebar: as a drawer in a narrow window, else beside the chat. */
+  openSidebar(): void {
+    if (isNarrow()) this.drawerOpen = true
+    else this.sidebar.close(false)
+  }
+
+  /** Closes the sidebar, or opens it if it is closed. */
+  toggleSidebar(): void {
+    if (isNarrow()) this.drawerOpen = !this.drawerOpen
+    else this.sidebar.close(!this.sidebar.isClosed)
+  }
+
   /** Closes the dialog. With `kind`, only one of that kind: by the end of a long task another may be open. */
   closeDialog(kind?: DialogKind): void {
-    if (kind === undefined || this.dialog?.kind === kind) this.dialog = null
+    if (kind !== undefined && this.dialog?.kind !== kind) return
+    const invitation = this.dialog?.kind === 'auth' ? this.dialog.invitation : undefined
+    this.dialog = invitation === undefined ? null : { kind: 'invite', invitation }
+  }
+
+  /** Opens the search, or closes it. Over a dialog, which has to be answered first, it does not open. */
+  togglePalette(): void {
+    this.paletteOpen = !this.paletteOpen && this.dialog === null
+    if (this.paletteOpen) this.drawerOpen = false
   }
 
   /** Closes a dialog about the space that leaves the screen: it would act on the next one. */
@@ -86,10 +146,17 @@ export class Ui {
     if (this.dialog !== null && dialogSubjects[this.dialog.kind] === 'space') this.dialog = null
   }
 
+  /** Takes away what lies over the page and was the user's before. */
+  leaveAccount(): void {
+    if (this.dialog?.kind !== 'auth') this.dialog = null
+    this.paletteOpen = false
+    this.hideNotice()
+  }
+
   /** Shows a notice in place of the one before. An error stays until it is closed or replaced. */
   show(notice: Notice): void {
     clearTimeout(this.#timer)
-    this.notice = notice
+    this.notice = { ...notice, text: startOfText(notice.text, longestNotice) }
     if (notice.kind === 'error') return
     const shownMs = notice.undo === undefined ? noticeMs : undoMs
     this.#timer = setTimeout(() => this.hideNotice(), shownMs)

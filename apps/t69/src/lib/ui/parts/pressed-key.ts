@@ -8,3 +8,8 @@
 export function pressedKey(event: Pick<KeyboardEvent, 'key' | 'isComposing' | 'keyCode'>): string | null {
   return event.isComposing || event.keyCode === 229 ? null : event.key
 }
+
+/** Whether people type on glass here, with a keyboard that has no Shift and Enter: on a phone, or a tablet without keys. */
+export function isTouchOnly(): boolean {
+  return matchMedia('(hover: none) and (pointer: coarse)').matches
+}

@@ -13,10 +13,15 @@ export function pressTreeKey(
   if (row === undefined) return false
   switch (event.key) {
     case 'ArrowDown':
-      select(rows[at + 1])
+    case 'ArrowUp': {
+      const next = rows[at + (event.key === 'ArrowDown' ? 1 : -1)]
+      if (event.shiftKey && next !== undefined) tree.chooseTo(next)
+      select(next)
       return true
-    case 'ArrowUp':
-      select(rows[at - 1])
+    }
+    case 'Escape':
+      if (!tree.isChoosing) return false
+      tree.chooseNone()
       return true
     case 'Home':
       select(rows[0])
@@ -25,16 +30,20 @@ export function pressTreeKey(
       select(rows.at(-1))
       return true
     case 'ArrowRight':
-      if (row.kind === 'folder' && !row.open) view.openFolder(row.id, true)
+      if (row.kind === 'folder' && !row.open) view.items.openFolder(row.id, true)
       else if (row.open) select(rows.find(({ parentId }) => parentId === row.id))
       return true
     case 'ArrowLeft':
-      if (row.open) view.openFolder(row.id, false)
+      if (row.open) view.items.openFolder(row.id, false)
       else select(rows.find(({ id }) => id === row.parentId))
       return true
     case 'Enter':
+      if (event.ctrlKey || event.metaKey) tree.openBehind(row)
+      else tree.activate(row)
+      return true
     case ' ':
-      tree.activate(row)
+      if (event.ctrlKey || event.metaKey || event.shiftKey || tree.isChoosing) tree.choose(row)
+      else tree.activate(row)
       return true
   }
   if (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey)) {
@@ -47,9 +56,12 @@ export function pressTreeKey(
 function pressEditKey(event: KeyboardEvent, tree: TreeState, row: ForestRow): boolean {
   const letter = event.ctrlKey || event.metaKey ? event.key.toLowerCase() : null
   if (event.key === 'F2') tree.startRename(row.id)
-  else if (event.key === 'Delete' || event.key === 'Backspace') tree.remove(row.id)
-  else if (letter === 'x') tree.cut = row.id
-  else if (letter === 'v' && tree.cut !== null) tree.paste(row)
+  else if (event.key === 'Delete' || event.key === 'Backspace') {
+    if (tree.isChoosing) tree.removeChosen()
+    else tree.remove(row.id)
+  } else if (letter === 'x') tree.cut = tree.with(row.id)
+  else if (letter === 'v' && tree.cut.length > 0) tree.paste(row)
+  else if (letter === 'a') tree.chooseAll()
   else return false
   return true
 }

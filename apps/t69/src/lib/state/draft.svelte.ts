@@ -1,0 +1,76 @@
+import { newChatDraft, readDraft, saveDraft } from './device-storage.ts'
+
+/** How long after the last key the draft is stored, in ms. */
+const saveAfterMs = 250
+
+/** The text in the composer of one chat, stored on this device until it is sent. */
+export class Draft {
+  text = $state('')
+  readonly #spaceId: string
+  #draftId: () => string
+  /** Where the text was stored last. */
+  #storedAs: string
+  /** Resolves once `text` holds what was stored. */
+  readonly #restored: Promise<void>
+  #isSaved = true
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(spaceId: string, draftId: () => string) {
+    this.#spaceId = spaceId
+    this.#draftId = draftId
+    this.#storedAs = draftId()
+    this.#restored = this.#restore()
+  }
+
+  /** Text that was typed or sent before the disk answered takes nothing away from what is stored. */
+  async #restore(): Promise<void> {
+    const stored = await readDraft(this.#spaceId, this.#storedAs)
+    if (stored !== undefined) this.#putInFront(stored)
+  }
+
+  /** It is that of another chat from now on: its text is stored there. */
+  become(draftId: () => string): void {
+    this.#draftId = draftId
+  }
+
+  /** The user typed: stores the text soon. */
+  typed(): void {
+    this.#isSaved = false
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void this.save(), saveAfterMs)
+  }
+
+  /** Stores the text now, if it has changed. */
+  async save(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#restored
+    if (this.#isSaved) return
+    this.#isSaved = true
+    const before = this.#storedAs
+    // A chat that has a draft of its own keeps it. The space may be closed by now, and then knows no chat.
+    const id = before === newChatDraft ? this.#draftId() : before
+    this.#storedAs = id
+    await saveDraft(this.#spaceId, id, this.text)
+    if (before !== id) await saveDraft(this.#spaceId, before, '')
+  }
+
+  /** Takes the text away to send it. The stored copy stays until `settle`. */
+  take(): string {
+    const { text } = this
+    this.text = ''
+    clearTimeout(this.#timer)
+    this.#isSaved = true
+    return text
+  }
+
+  /** Ends a send: puts `unsent` back, in front of what the user has typed meanwhile, and stores what is left. */
+  async settle(unsent: string | null): Promise<void> {
+    if (unsent !== null) this.#putInFront(unsent)
+    this.#isSaved = false
+    await this.save()
+  }
+
+  #putInFront(text: string): void {
+    this.text = this.text === '' ? text : `${text}\n${this.text}`
+  }
+}
