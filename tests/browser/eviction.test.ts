@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
 import { story } from '../lib/story.ts'
-import { openT69, ready, say } from '../lib/t69-page.ts'
+import { openT69, ready, reload, say } from '../lib/t69-page.ts'
 
 /** Browsers delete what sites have stored when a disk runs full, unless they were asked not to. */
 
@@ -42,10 +42,47 @@ for (const [answer, sentence] of [
       await say(page, 'And more of it')
       expect(await timesAsked(page)).toBe(1)
 
-      await page.reload()
+      await reload(page)
       await ready(page)
       await say(page, 'On another visit')
       await expect.poll(() => timesAsked(page)).toBe(1)
     },
   )
 }
+
+story(
+  'who has written a few things that are only in this browser is told so, and offered a second copy',
+  async (stage) => {
+    const laptop = await stage.device("Anna's laptop")
+    const { page } = laptop
+    await page.addInitScript(browserAnswers, false)
+    await openT69(page, laptop.url)
+    const notice = page.getByTestId('only-here')
+    await say(page, 'One')
+    await say(page, 'Two')
+    expect(await notice.count()).toBe(0)
+    await say(page, 'Three')
+    await notice.waitFor()
+    await stage.shot(laptop, 'only here')
+    const downloading = page.waitForEvent('download')
+    await page.getByTestId('only-here-export').click()
+    await page.getByTestId('export-space').click()
+    await (await downloading).delete()
+    await notice.waitFor({ state: 'detached' })
+
+    await reload(page)
+    await ready(page)
+    for (const text of ['Four', 'Five', 'Six']) await say(page, text)
+    expect(await notice.count()).toBe(0)
+  },
+)
+
+story('nobody is told so whose browser keeps what they write', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await page.addInitScript(browserAnswers, true)
+  await openT69(page, laptop.url)
+  for (const text of ['One', 'Two', 'Three', 'Four']) await say(page, text)
+  expect(await timesAsked(page)).toBe(1)
+  expect(await page.getByTestId('only-here').count()).toBe(0)
+})

@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core'
+import type { Page, Response } from 'playwright-core'
 import { expect } from 'vitest'
 
 import { startFakeProvider } from '../lib/fake-provider.ts'
@@ -11,6 +11,7 @@ import {
   newChat,
   openT69,
   ready,
+  reload,
   say,
   setUpProvider,
   showSidebar,
@@ -37,16 +38,25 @@ story(
     using provider = await startFakeProvider()
     const laptop = await stage.device("Anna's laptop")
     const { page } = laptop
-    const encodings: (string | undefined)[] = []
+    const plain: string[] = []
+    let assets = 0
+    async function look(response: Response): Promise<void> {
+      const headers = await response.allHeaders()
+      assets++
+      // Files that one packet or two carry are not compressed.
+      if (headers['content-encoding'] !== 'br' && Number(headers['content-length']) >= 4096)
+        plain.push(response.url())
+    }
     page.on('response', (response) => {
-      if (/\/assets\/.*\.(?:js|css)$/.test(response.url()))
-        void response.allHeaders().then((headers) => encodings.push(headers['content-encoding']))
+      if (!/\/assets\/.*\.(?:js|css)$/.test(response.url())) return
+      void look(response)
     })
     // The stage fails the story if the page breaks its policy anywhere.
     await openT69(page, laptop.url)
     const heading = page.getByRole('heading', { level: 1 })
     expect(await page.title()).toBe('My space · t69')
-    await expect.poll(() => encodings).toEqual(['br', 'br'])
+    await expect.poll(() => assets).toBeGreaterThan(1)
+    expect(plain).toEqual([])
     expect(await heading.allInnerTexts()).toEqual(['My space'])
     expect(await page.getByRole('tree').count()).toBe(0)
     expect(await page.getByRole('button', { name: 'My space' }).count()).toBe(1)
@@ -187,8 +197,44 @@ story('a page that is dark on a light system is dark from its first paint', asyn
   await ready(page)
   expect(await isDark()).toBe('dark')
   const seen = await page.evaluate(() => [...(Reflect.get(globalThis, 'seen') as Set<string>)])
-  expect(seen.filter((colour) => colour !== 'rgba(0, 0, 0, 0)')).toEqual(['rgb(23, 22, 20)'])
+  expect(seen.filter((colour) => colour !== 'rgba(0, 0, 0, 0)')).toEqual(['oklch(0.205 0.005 85)'])
 })
+
+story(
+  'what the browser shows around the page has the colour of the scheme that was chosen',
+  async (stage) => {
+    const laptop = await stage.device("Anna's laptop", { colorScheme: 'light' })
+    const { page } = laptop
+    /** The colours that the browser may take. */
+    const around = () =>
+      page.evaluate(() =>
+        Array.from(document.querySelectorAll<HTMLMetaElement>('meta[name=theme-color]'))
+          .filter(({ media }) => matchMedia(media).matches)
+          .map(({ content }) => content),
+      )
+    const [light, dark] = ['oklch(0.99 0.003 85)', 'oklch(0.205 0.005 85)']
+    await openT69(page, laptop.url)
+    expect(await around()).toEqual([light])
+    for (const [scheme, colour] of [
+      ['dark', dark],
+      ['light', light],
+      ['system', light],
+      ['dark', dark],
+    ] as const) {
+      await page.getByTestId('settings').click()
+      await page.getByTestId('color-scheme').selectOption(scheme)
+      await page.getByTestId('close-dialog').click()
+      await expect.poll(around).toEqual([colour])
+    }
+    await reload(page)
+    await ready(page)
+    expect(await around()).toEqual([dark])
+    await page.getByTestId('settings').click()
+    await page.getByTestId('color-scheme').selectOption('system')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await expect.poll(around).toEqual([dark])
+  },
+)
 
 /** As in Firefox: a textarea has the height of its `rows`, and the browser says so. */
 function withoutFieldSizing(): void {

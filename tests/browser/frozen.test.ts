@@ -21,9 +21,8 @@ story(
     const [writer = frozen, reader = frozen] = others(tabs.pages, frozen)
 
     await say(frozen, 'The last words before the frost')
-    // Frozen inside a transaction, it would block those of other tabs until the browser ends it.
     await synced(frozen)
-    using frost = await freeze(frozen)
+    using frost = await freeze(frozen, writer)
     await say(writer, 'From a tab beside it')
     await message(phone.page, 'From a tab beside it').waitFor(inTime)
     await shown([writer, reader, phone.page], 'The last words before the frost')
@@ -54,7 +53,7 @@ story('a frozen tab that does not lead shows after the thaw what it missed', asy
   const tabs = await openTabs(laptop, 3)
   const leader = await tabs.leader()
   const [frozen = leader, writer = leader] = others(tabs.pages, leader)
-  using frost = await freeze(frozen)
+  using frost = await freeze(frozen, writer)
   await say(writer, 'One')
   await say(leader, 'Two')
   await agree([writer, leader])

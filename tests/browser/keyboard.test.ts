@@ -1,8 +1,9 @@
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
+import { startFakeProvider } from '../lib/fake-provider.ts'
 import { story } from '../lib/story.ts'
-import { accountOf, messages, openT69, synced, treeItem, treeRows } from '../lib/t69-page.ts'
+import { accountOf, message, messages, openT69, ready, synced, treeItem, treeRows } from '../lib/t69-page.ts'
 
 /** Presses Tab until the element with the test id has the focus. Throws if Tab never reaches it. */
 async function tabTo(page: Page, testId: string): Promise<void> {
@@ -84,3 +85,160 @@ async function selectByArrows(page: Page, title: string): Promise<void> {
   }
   throw new Error(`the arrows never reach ${title}`)
 }
+
+/** What has the focus: its test id, or its role or tag. Throws if that is nothing, or nothing that can be seen. */
+async function focusOn(page: Page, after: string): Promise<string> {
+  const where = await page.evaluate(() => {
+    const element = document.activeElement
+    if (element === null || element === document.body) return ''
+    const isSeen = element.checkVisibility({ visibilityProperty: true })
+    const name = element.getAttribute('data-testid') ?? element.getAttribute('role') ?? element.tagName
+    return isSeen ? name : ''
+  })
+  if (where === '') throw new Error(`the focus is lost after: ${after}`)
+  return where
+}
+
+story('the focus is on something that can be seen after each step of a walk by keyboard', async (stage) => {
+  using provider = await startFakeProvider()
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  const walked: Record<string, string> = {}
+  /** Waits for what the step causes, and then for the next frame. */
+  async function step(what: string, caused: () => Promise<unknown>): Promise<void> {
+    await caused()
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))))
+    walked[what] = await focusOn(page, what)
+  }
+  const gone = (testId: string) => page.getByTestId(testId).waitFor({ state: 'detached' })
+  const press = (key: string) => page.keyboard.press(key)
+  async function enter(testId: string, text?: string): Promise<void> {
+    await tabTo(page, testId)
+    if (text === undefined) await press('Enter')
+    else {
+      await press('Control+A')
+      await page.keyboard.type(text)
+    }
+  }
+  /** The button of a menu, then the entry, by arrows. */
+  async function choose(entry: string): Promise<void> {
+    await page.getByTestId(entry).waitFor()
+    for (let presses = 0; presses < 20; presses++) {
+      if ((await focusOn(page, `the menu with ${entry}`)) === entry) break
+      await press('ArrowDown')
+    }
+    await press('Enter')
+  }
+  const reply = page.locator('[data-testid=message][data-role=assistant]')
+  const done = () => reply.and(page.locator('[data-outcome=done]')).last().waitFor()
+  let asked = 0
+  /** Streams to the next question: not to one that was stopped, which the endpoint may not know yet. */
+  async function answer(text: string): Promise<void> {
+    asked++
+    const questions = () =>
+      provider.requests.filter((request) => request.messages.at(-1)?.content.startsWith('How long'))
+    await expect.poll(() => questions().length).toBe(asked)
+    await provider.stream(text)
+  }
+
+  await openT69(page, laptop.url)
+  await step('a first visit', () => ready(page))
+  await enter('settings')
+  await page.getByTestId('settings-dialog').waitFor()
+  await enter('provider-name', 'Home')
+  await enter('provider-base-url', provider.baseUrl)
+  await enter('provider-key', 'k')
+  await enter('provider-model', 'small')
+  await enter('provider-save')
+  await step('saving a provider', () => page.getByTestId('provider').first().waitFor())
+  await press('Escape')
+  await step('leaving the settings', () => gone('settings-dialog'))
+
+  await enter('composer', 'How long?')
+  await press('Enter')
+  await answer('Four')
+  await step('a reply begins', () => reply.waitFor())
+  await enter('stop-reply')
+  await step('stopping the reply', () => gone('stop-reply'))
+  await enter('reply-again')
+  await step('asking again', () => gone('reply-again'))
+  await answer('Four hours.')
+  provider.finish()
+  await step('the reply is there', done)
+  await enter('regenerate')
+  await step('another version', () => page.locator('[data-testid=message][data-streaming=true]').waitFor())
+  await answer('Five hours.')
+  provider.finish()
+  await reply.filter({ hasText: 'Five hours.' }).and(page.locator('[data-outcome=done]')).waitFor()
+  await enter('branch-previous')
+  await step('the version before', () => message(page, 'Four hours.').waitFor())
+  await enter('edit-message')
+  await page.getByTestId('edit-input').waitFor()
+  await press('Escape')
+  await step('leaving an edit', () => gone('edit-input'))
+  await enter('edit-message')
+  await enter('edit-input', 'How long, really?')
+  await press('Enter')
+  await step('an edit', () => message(page, 'How long, really?').waitFor())
+  await answer('Six hours.')
+  provider.finish()
+  await reply.filter({ hasText: 'Six hours.' }).and(page.locator('[data-outcome=done]')).waitFor()
+  await enter('delete-message')
+  await step('deleting a message', () => page.getByTestId('undo').waitFor())
+  await enter('undo')
+  await step('taking that back', () => gone('undo'))
+
+  await press('Control+K')
+  await page.getByTestId('palette-input').waitFor()
+  await page.keyboard.type('hours')
+  await page.locator('[data-testid=palette-item][data-kind=message]').first().waitFor()
+  await press('Escape')
+  await step('leaving the search', () => gone('palette'))
+
+  await tabTo(page, 'tree')
+  await press('F2')
+  await page.getByTestId('tree-rename').waitFor()
+  await press('Escape')
+  await step('leaving a rename', () => gone('tree-rename'))
+  await press('Shift+F10')
+  await choose('menu-move')
+  await page.getByTestId('move-dialog').waitFor()
+  await press('Escape')
+  await step('leaving the choice of a folder', () => gone('move-dialog'))
+
+  await enter('sign-up')
+  await page.getByTestId('auth-dialog').waitFor()
+  const anna = accountOf('Anna')
+  await enter('auth-name', anna.name)
+  await enter('auth-email', anna.email)
+  await enter('auth-password', anna.password)
+  await press('Enter')
+  await step('signing up', () => gone('auth-dialog'))
+  await enter('enable-sync')
+  await step('syncing', () => synced(page))
+  await enter('share')
+  await page.getByTestId('share-dialog').waitFor()
+  await enter('create-invite')
+  await step('a link', () => page.getByTestId('invite-link').waitFor())
+  await enter('withdraw-invite')
+  await step('withdrawing it', () => gone('withdraw-invite'))
+  await press('Escape')
+  await step('leaving the people', () => gone('share-dialog'))
+
+  await tabTo(page, 'tree')
+  await press('Delete')
+  await step('deleting the chat', () => page.getByTestId('undo').waitFor())
+  await enter('account')
+  await choose('sign-out')
+  await page.getByTestId('sign-out-dialog').waitFor()
+  await enter('confirm')
+  await step('signing out', async () => {
+    await gone('sign-out-dialog')
+    await page.getByTestId('sign-in').waitFor()
+    await ready(page)
+  })
+  // Where the focus went instead of nowhere.
+  expect(walked['stopping the reply']).toBe('composer')
+  expect(walked['leaving an edit']).toBe('message')
+  expect(walked['deleting a message']).toBe('message')
+})

@@ -13,6 +13,7 @@ import {
   openSpace,
   openT69,
   ready,
+  reload,
   renameItem,
   say,
   showSidebar,
@@ -120,7 +121,7 @@ story('of two spaces chosen while the disk is busy, the one chosen last stays on
     await page.getByTestId('space-switcher').click()
     await page.getByTestId('space-item').filter({ hasText: name }).click()
   }
-  await page.reload()
+  await reload(page)
   await ready(page)
 
   const release = await holdStores(page, 'treeOps')
@@ -215,6 +216,31 @@ story('text typed while a chat is still loading from a busy disk goes into that 
     .poll(() => messages(page))
     .toEqual(['About the garden', 'Sent while it opens', 'Sent in passing'])
   await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thou\nAnother')
+})
+
+story('text typed as another space is chosen stays a draft of its own chat', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'Diary')
+  const first = await spaceOf(page)
+  await newSpace(page, 'Second')
+  const second = await spaceOf(page)
+  await openSpace(page, first)
+  await page.getByTestId('space-switcher').click()
+  const item = page.locator(`[data-testid=space-item][data-space-id="${second}"]`)
+  // In one turn, before the text is stored.
+  await item.evaluate((chosen) => {
+    const area = document.querySelector<HTMLTextAreaElement>('[data-testid=composer]')
+    if (area === null) throw new Error('there is no composer')
+    area.value = 'Half a thought'
+    area.dispatchEvent(new Event('input', { bubbles: true }))
+    if (chosen instanceof HTMLElement) chosen.click()
+  })
+  await expect.poll(() => spaceOf(page)).toBe(second)
+  expect(await page.getByTestId('composer').inputValue()).toBe('')
+  await openSpace(page, first)
+  await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thought')
 })
 
 story(

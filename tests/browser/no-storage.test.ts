@@ -25,12 +25,14 @@ import { openElsewhere } from '../lib/tabs-of.ts'
 const anna = accountOf('Anna')
 const inTime = { timeout: 40_000 }
 
-/** Runs in a page: refuses storage, as a browser does whose user has blocked cookies and site data. */
+/** Runs in a page: refuses storage, as Firefox does whose user has blocked cookies and site data. */
 const blocked = `
   const refuse = () => { throw new DOMException('Access is denied for this document.', 'SecurityError') }
   IDBFactory.prototype.open = refuse
   Object.defineProperty(window, 'localStorage', { get: refuse })
   LockManager.prototype.request = async () => refuse()
+  BroadcastChannel = class { constructor() { refuse() } }
+  ServiceWorkerContainer.prototype.register = async () => refuse()
   CacheStorage.prototype.open = async () => refuse()`
 
 /** Runs in a page: takes IndexedDB away, as in a browser without it. */

@@ -92,7 +92,8 @@ story(
     await page.getByTestId('close-dialog').click()
 
     await say(page, 'What is a tree?')
-    await expect.poll(async () => (await messages(page)).at(-1)).toContain(`is now ${thief.baseUrl}`)
+    await expect.poll(() => page.getByTestId('key-request').innerText()).toContain(`is now ${thief.baseUrl}`)
+    expect(await messages(page)).toEqual(['What is a tree?'])
     await stage.shot(laptop, 'the address has changed')
     expect(thief.asked).toEqual([])
   },

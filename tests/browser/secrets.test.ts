@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 
 import { story } from '../lib/story.ts'
-import { accountOf, newChat, openT69, say, setUpProvider, synced } from '../lib/t69-page.ts'
+import { accountOf, newChat, openT69, reload, say, setUpProvider, synced } from '../lib/t69-page.ts'
 import { openOwnSpace } from '../lib/two-people.ts'
 
 // No server listens there.
@@ -36,7 +36,7 @@ story('the key of an AI provider never leaves the browser', async (stage) => {
   await newChat(page, 'Ask')
   await say(page, 'Is anybody there?')
   await synced(page)
-  await page.reload()
+  await reload(page)
   await synced(page)
 
   // The provider is synced, which shows that `sent` and the files are the right ones to look at.

@@ -115,6 +115,8 @@ story('messages written before signing in are shown to others with their authorâ
   await treeItem(other.page, { title: 'From before' }).click()
   const there = message(other.page, 'From before')
   await expect.poll(() => there.getAttribute('data-author'), moment).toBe('Anna')
+  expect(await there.getByTestId('message-note').innerText()).toContain('Written while signed out')
+  expect(await before.getByTestId('message-note').count()).toBe(0)
   expect(await there.getByTestId('edit-message').count()).toBe(0)
   expect(await before.getByTestId('edit-message').count()).toBe(1)
   await stage.shot(other, 'a message from before')

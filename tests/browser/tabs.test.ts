@@ -8,8 +8,8 @@ import {
   moment,
   newChat,
   say,
-  showSidebar,
   signIn,
+  signOut,
   spaceOf,
   status,
   stored,
@@ -104,11 +104,11 @@ story('signing out in one tab signs out all tabs', async (stage) => {
   const tabs = await openTabs(laptop, 3)
   const { pages } = tabs
   const follower = others(pages, await tabs.leader())[0] ?? laptop.page
-  await showSidebar(follower)
-  await follower.getByTestId('account').click()
-  await follower.getByTestId('sign-out').click()
+  await signOut(follower)
+  // One local space for all of them, in the place of hers.
   for (const page of pages) {
-    await page.locator('[data-testid=sync-status][data-phase=signed-out]').waitFor(moment)
+    await page.locator('[data-testid=sync-status][data-phase=local]').waitFor(moment)
+    expect(await page.getByText('Diary').count()).toBe(0)
   }
   await signIn(pages[1] ?? laptop.page, anna)
   await agree(pages)

@@ -39,9 +39,12 @@ async function findsAll(page: Page, space: SeededSpace): Promise<void> {
   }
 }
 
-/** The words of a text alone, since the app may show lists and code in their own form. */
+/** The words of a text alone: the app shows lists, whose numbers are no text then, and code in their own form. */
 function letters(text: string): string {
-  return text.replaceAll(/[^\p{L}\p{N}]+/gu, ' ').trim()
+  return text
+    .replaceAll(/^\d+\. /gm, '')
+    .replaceAll(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim()
 }
 
 story('everything in a localDb of June 2025 is shown, here and in a second browser', async (stage) => {
@@ -58,15 +61,15 @@ story('everything in a localDb of June 2025 is shown, here and in a second brows
     await openSpace(page, space.id)
     await findsAll(page, space)
   }
-  // Secrets, drafts, layout and theme, which do not sync, are still there.
+  // Secrets, drafts and theme, which do not sync, are still there. The layout has the chats that were opened since.
   const secrets = spaces.flatMap(({ id, secrets: keys }) =>
     Object.entries(keys).map(([key, value]) => ({ spaceId: id, key, value })),
   )
   expect(await readStore(page, 'secrets')).toEqual(expect.arrayContaining(secrets))
   const rows = await readStore(page, 'spaces')
-  for (const { id, name, ttabsLayout, theme, drafts } of spaces) {
+  for (const { id, name, theme, drafts } of spaces) {
     const row = rows.find((stored) => stored['id'] === id)
-    expect(row).toMatchObject({ name, ttabsLayout, theme })
+    expect(row).toMatchObject({ name, theme })
     if (drafts !== null) expect(row?.['drafts']).toMatchObject(drafts)
   }
 

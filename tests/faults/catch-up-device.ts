@@ -40,10 +40,17 @@ export interface Account {
   readonly password: string
 }
 
+export interface CatchUpDeviceOptions {
+  /** Default: an empty one. What is in it belongs to the server at `url`. */
+  readonly storage?: ClientStorage
+  /** Where the socket connects to. Default: `url`. */
+  readonly socketUrl?: string
+}
+
 export function createCatchUpDevice(
   url: string,
   account: Account,
-  storage: ClientStorage = memoryStorage(),
+  { storage = memoryStorage(), socketUrl = url }: CatchUpDeviceOptions = {},
 ): CatchUpDevice {
   const pulls: Pull[] = []
   const steps: StoredStep[] = []
@@ -63,12 +70,12 @@ export function createCatchUpDevice(
     const never = new Promise<never>(() => {})
     const own: Partial<ClientStorage> = {
       forLeader: () => storageOf(isAlive, storage.forLeader()),
-      async appendRemote(spaceId, ops, state) {
-        await storage.appendRemote(spaceId, ops, state)
+      async appendRemote(spaceId, ops, state, attested) {
+        await storage.appendRemote(spaceId, ops, state, attested)
         stepTo(state.cursor)
       },
-      async settleOutbox(spaceId, entries, rejected, state) {
-        await storage.settleOutbox(spaceId, entries, rejected, state)
+      async settleOutbox(spaceId, entries, rejected, state, attested) {
+        await storage.settleOutbox(spaceId, entries, rejected, state, attested)
         stepTo(state.cursor)
       },
       async putSyncState(spaceId, state) {
@@ -87,7 +94,7 @@ export function createCatchUpDevice(
   }
 
   function transportOf(isAlive: () => boolean): Transport {
-    const inner = createSocketIoTransport(url)
+    const inner = createSocketIoTransport(socketUrl)
     return {
       connect(handshake, listener) {
         const connection = inner.connect(handshake, {

@@ -1,4 +1,4 @@
-import { decodeBatch, opKey, type SpaceId, type TreeOperation } from '@t69/protocol'
+import { decodeBatch, type ErrorCode, opKey, type SpaceId, type TreeOperation } from '@t69/protocol'
 import {
   createSocketIoTransport,
   createSyncClient,
@@ -19,6 +19,8 @@ export interface Fleet {
   readonly acked: ReadonlyMap<string, TreeOperation>
   /** Resolves at the next ack. */
   nextAck(): Promise<void>
+  /** Calls back for each answer of the server to a request of any device: with its error code, or undefined. */
+  onAnswer(listener: (code: ErrorCode | undefined) => void): void
   /** Resolves when any of the devices next gets a fresh access token. */
   nextRefresh(): Promise<void>
   /** Signs in another device. `url` is the server's, or that of a link to it. */
@@ -44,6 +46,7 @@ export async function createFleet(serverUrl: string): Promise<Fleet> {
   const clients: SyncClient[] = []
   let heard = Promise.withResolvers<void>()
   let refreshed = Promise.withResolvers<void>()
+  const answerListeners: ((code: ErrorCode | undefined) => void)[] = []
 
   /** The real transport, with its acks recorded. */
   function listening(url: string): Transport {
@@ -64,6 +67,7 @@ export async function createFleet(serverUrl: string): Promise<Fleet> {
                 heard.resolve()
                 heard = Promise.withResolvers<void>()
               }
+              for (const listener of answerListeners) listener(ack.ok ? undefined : ack.error.code)
               answered(ack)
             }),
         }
@@ -96,6 +100,7 @@ export async function createFleet(serverUrl: string): Promise<Fleet> {
   return {
     acked,
     nextAck: () => heard.promise,
+    onAnswer: (listener) => void answerListeners.push(listener),
     nextRefresh: () => refreshed.promise,
     async device(url = serverUrl) {
       const client = create(url)

@@ -86,3 +86,34 @@ it.skipIf(!canTrace)(
     }
   },
 )
+
+it.skipIf(!canTrace)(
+  'the event loop makes no system call on the file of a space (needs strace)',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 't69-trace-'))
+    const traceFile = join(folder, 'trace')
+    const through = ['strace', '-D', '-f', '-y', '-e', 'trace=%file,%desc', '-o', traceFile]
+    try {
+      await using server = await startServer({ env: roomyLimits, through })
+      await using fleet = await createFleet(server.url)
+      const client = await fleet.device()
+      const space = await client.createSpace({ name: 'Traced' })
+      await space.flushed()
+      for (let edit = 0; edit < 5; edit++) {
+        space.root.root?.newNamedChild(`edit ${edit}`)
+        await space.flushed()
+      }
+      const other = await fleet.device()
+      await live(await other.openSpace(space.id))
+      await client.deleteSpace(space.id)
+      await server.stop()
+      const lines = (await readFile(traceFile, 'utf8')).split('\n')
+      const [eventLoop = ''] = lines[0]?.split(' ') ?? []
+      const onFile = lines.filter((line) => line.includes(`${space.id}.d`))
+      expect(onFile.length).toBeGreaterThan(50)
+      expect(onFile.filter((line) => line.startsWith(`${eventLoop} `))).toEqual([])
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+)

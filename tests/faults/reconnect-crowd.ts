@@ -27,7 +27,7 @@ export async function settleIn(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Person[]> {
   const generous = { SIGN_IN_LIMIT_PER_ADDRESS: '1000000', REQUEST_LIMIT_PER_ADDRESS: '1000000' }
-  const quick = { PORT: '0', LOG_LEVEL: 'silent', SQLITE_SYNCHRONOUS: 'normal' }
+  const quick = { PORT: '0', LOG_LEVEL: 'silent', REGISTRATION: 'open', SQLITE_SYNCHRONOUS: 'normal' }
   const config = parseConfig({ DATA_DIR: dataDir, ...generous, ...quick, ...env })
   const server = await createServer(config, { passwordCost: cheap })
   await server.listen()
@@ -42,23 +42,26 @@ export async function settleIn(
   const people: Person[] = []
   try {
     while (people.length < count) {
-      const sessions: SessionReply[] = []
-      for (let index = 0; index < Math.min(perSpace, count - people.length); index++) {
-        const name = `Person ${people.length + index}`
+      // Each token is used at once: with a short life it would not outlive the others' passwords.
+      const register = async (): Promise<SessionReply> => {
+        const name = `Person ${people.length}`
         const email = `${randomHexId()}@example.org`
-        sessions.push(sessionSchema.parse(await call('/api/auth/register', { email, password, name })))
+        return sessionSchema.parse(await call('/api/auth/register', { email, password, name }))
       }
-      const [owner, ...others] = sessions
-      if (owner === undefined) break
+      const owner = await register()
       const spaceId = spaceIdSchema.parse(randomHexId())
       await call('/api/spaces', { id: spaceId, name: 'Office' }, owner)
       const invite = await call(`/api/spaces/${spaceId}/invites`, { role: 'editor' }, owner)
       const { token } = inviteSchema.parse(invite)
-      for (const other of others) await call(`/api/invites/${token}/accept`, {}, other)
       using socket = await connectRaw(server.url, owner.accessToken)
       await socket.request('space:join', { spaceId })
       await socket.request('ops:push', { spaceId, batch: encodeBatch({ spaceId, ops: rootOf(spaceId) }) })
-      for (const session of sessions) people.push({ session, spaceId })
+      people.push({ session: owner, spaceId })
+      for (let others = Math.min(perSpace - 1, count - people.length); others > 0; others--) {
+        const session = await register()
+        await call(`/api/invites/${token}/accept`, {}, session)
+        people.push({ session, spaceId })
+      }
     }
   } finally {
     await server.close()

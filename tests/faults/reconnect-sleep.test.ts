@@ -65,7 +65,7 @@ function device(url: string): Device {
 async function wokenAfter(
   server: LiveServer,
   sleepMs: number,
-  check: (woken: { laptop: SyncClient; here: Space; there: Space; email: string }) => Promise<void>,
+  check: (woken: { laptop: SyncClient; here: Space; there: Space; email: string }) => Promise<Space>,
 ): Promise<void> {
   await using link = await createNetworkLink(server.url)
   const { user } = await server.signUp('Anna')
@@ -91,8 +91,7 @@ async function wokenAfter(
     there.root.root!.newNamedChild('meanwhile')
     await there.flushed()
     link.restore()
-    await check({ laptop, here, there, email })
-    await agreed([here, there])
+    await agreed([await check({ laptop, here, there, email }), there])
     const names = (there.root.root?.children ?? []).map(({ name }) => name)
     for (const name of ['just before the lid was closed', 'on the train', 'meanwhile']) {
       expect(names.filter((other) => other === name)).toHaveLength(1)
@@ -109,6 +108,7 @@ describe('after sleep', () => {
       await here.flushed()
       expect(users).toEqual([])
       expect(laptop.user).not.toBeNull()
+      return here
     })
   })
 
@@ -116,11 +116,13 @@ describe('after sleep', () => {
     await using server = await startLiveServer()
     await wokenAfter(server, 31 * dayMs, async ({ laptop, here, email }) => {
       await until(here, ({ phase }) => phase === 'signed-out')
-      expect(laptop.user).toBeNull()
-      expect(here.status.pending).toBeGreaterThan(0)
-      expect(here.root.getVertexByPath('on the train')).toBeDefined()
+      expect([laptop.user, laptop.sessionEnded]).toEqual([null, true])
       await laptop.signIn({ email, password })
-      await here.flushed()
+      const back = await laptop.openSpace(here.id)
+      expect(back.root.getVertexByPath('on the train')).toBeDefined()
+      expect(back.status.pending).toBeGreaterThan(0)
+      await back.flushed()
+      return back
     })
   })
 

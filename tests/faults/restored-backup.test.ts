@@ -2,12 +2,22 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import type { Space } from '@t69/sync-client'
+import { createSyncClient, memoryStorage, type Space } from '@t69/sync-client'
 import { describe, expect, it } from 'vitest'
 
 import { createNetworkLink } from '../lib/network-link.ts'
 import { type ServerProcess, startServer } from '../lib/server-process.ts'
-import { agreed, childNames, createFleet, live, roomyLimits, serverTree, until } from './fleet.ts'
+import {
+  agreed,
+  anna,
+  childNames,
+  createFleet,
+  hastyRuntime,
+  live,
+  roomyLimits,
+  serverTree,
+  until,
+} from './fleet.ts'
 import { backUp, readOps, spaceFile } from './space-file.ts'
 
 // Access tokens last seconds, so that a client that comes back has to renew a session of which the copy has an older state.
@@ -137,4 +147,49 @@ describe('after a server lost history', () => {
       }
     },
   )
+
+  it('[CL5] a viewer whose device returns first has nothing that waits, and an editor’s device brings everything back', async () => {
+    const backup = await mkdtemp(join(tmpdir(), 't69-backup-'))
+    await using server = await startServer({ env })
+    await using fleet = await createFleet(server.url)
+    await using links = new AsyncDisposableStack()
+    const [ofOwner, ofViewer] = [
+      links.use(await createNetworkLink(server.url)),
+      links.use(await createNetworkLink(server.url)),
+    ]
+    const storage = memoryStorage()
+    await using viewer = createSyncClient({ url: ofViewer.url, storage, runtime: hastyRuntime })
+    try {
+      const owner = await fleet.device(ofOwner.url)
+      await viewer.signUp({ ...anna, email: 'ben@example.org', name: 'Ben' })
+      const space = await owner.createSpace({ name: 'Notes' })
+      await space.flushed()
+      await viewer.acceptInvite((await space.invite('viewer')).token)
+      const shown = await viewer.openSpace(space.id)
+      await Promise.all([space, shown].map(live))
+      backUp(spaceFile(server.dataDir, space.id), join(backup, 'space.db'))
+      space.root.root?.newNamedChild('after the copy')
+      await agreed([space, shown])
+
+      for (const link of [ofOwner, ofViewer]) link.cut()
+      await server.kill()
+      for (const suffix of ['', '-wal', '-shm'])
+        await rm(spaceFile(server.dataDir, space.id) + suffix, { force: true })
+      await cp(join(backup, 'space.db'), spaceFile(server.dataDir, space.id))
+      await server.start()
+      await until(shown, ({ phase }) => phase !== 'live')
+      ofViewer.restore()
+      await live(shown)
+      expect(shown.status).toMatchObject({ pending: 0, error: null })
+      await shown.flushed()
+      expect(childNames(shown)).toEqual(['after the copy'])
+
+      ofOwner.restore()
+      await agreed([space, shown])
+      expect(readOps(spaceFile(server.dataDir, space.id)).contents.size).toBeGreaterThan(1)
+      expect(shown.status).toMatchObject({ phase: 'live', pending: 0, error: null })
+    } finally {
+      await rm(backup, { recursive: true, force: true })
+    }
+  })
 })

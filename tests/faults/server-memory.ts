@@ -1,11 +1,19 @@
 import { readFile, writeFile } from 'node:fs/promises'
 
-/** Watches a process on Linux. `peakMiB` is the most memory that it has used since the call, above what it used then. */
-export async function watchMemory(pid: number): Promise<{ peakMiB(): Promise<number> }> {
+/**
+ * Watches a process on Linux. `peakMiB` is the most memory that it has used since the call, above what it used then;
+ * `totalMiB` is all of it.
+ */
+export async function watchMemory(
+  pid: number,
+): Promise<{ peakMiB(): Promise<number>; totalMiB(): Promise<number> }> {
   // Reset the high-water mark, which Linux allows.
   await writeFile(`/proc/${pid}/clear_refs`, '5')
   const idle = await mark(pid, 'VmRSS')
-  return { peakMiB: async () => Math.round((await mark(pid, 'VmHWM')) - idle) }
+  return {
+    peakMiB: async () => Math.round((await mark(pid, 'VmHWM')) - idle),
+    totalMiB: async () => Math.round(await mark(pid, 'VmHWM')),
+  }
 }
 
 async function mark(pid: number, name: 'VmRSS' | 'VmHWM'): Promise<number> {

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { zstdDecompressSync } from 'node:zlib'
 
-import type { TreeOperation } from '@t69/protocol'
+import { decodeBatch, type TreeOperation } from '@t69/protocol'
 
 export function spaceFile(dataDir: string, spaceId: string): string {
   return join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
@@ -11,20 +12,38 @@ export function spaceFile(dataDir: string, spaceId: string): string {
 export function readOps(path: string): { count: number; contents: Map<string, string> } {
   const db = new DatabaseSync(path, { readOnly: true })
   try {
-    const rows = db.prepare('SELECT * FROM tree_ops ORDER BY seq').all()
+    // The server may settle operations meanwhile.
+    db.exec('BEGIN')
     const contents = new Map<string, string>()
-    for (const [index, row] of rows.entries()) {
-      if (row['seq'] !== index + 1) throw new Error(`position ${index + 1} has seq ${String(row['seq'])}`)
+    let count = 0
+    for (const segment of db.prepare('SELECT after, cursor, page FROM segments ORDER BY after').all()) {
+      if (segment['after'] !== count)
+        throw new Error(`a segment begins after ${String(segment['after'])}, not ${count}`)
+      for (const op of opsOfSegment(segment)) {
+        contents.set(...idAndContent(op))
+        count++
+      }
+      if (segment['cursor'] !== count)
+        throw new Error(`a segment ends at ${count}, not ${String(segment['cursor'])}`)
+    }
+    for (const row of db.prepare('SELECT * FROM tree_ops ORDER BY seq').all()) {
+      if (row['seq'] !== ++count) throw new Error(`position ${count} has seq ${String(row['seq'])}`)
       contents.set(...idAndContentOfRow(row))
     }
-    return { count: rows.length, contents }
+    return { count, contents }
   } finally {
     db.close()
   }
 }
 
+/** The operations of a row of `segments`. */
+function opsOfSegment({ page }: Record<string, unknown>): readonly TreeOperation[] {
+  if (!(page instanceof Uint8Array)) throw new Error('a segment has no page')
+  return decodeBatch(zstdDecompressSync(page)).ops
+}
+
 /** The id and content of a row of `tree_ops`. */
-export function idAndContentOfRow(row: Record<string, unknown>): [id: string, content: string] {
+function idAndContentOfRow(row: Record<string, unknown>): [id: string, content: string] {
   const { treeId, clock, peerId, targetId, parentId, key, value } = row
   return [idOf(treeId, clock, peerId), contentOf(targetId, parentId, key, value)]
 }

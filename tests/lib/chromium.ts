@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { constants } from 'node:fs'
-import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { delimiter, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions } from 'playwright-core'
+
+import { findInPath, isExecutable } from './find-in-path.ts'
 
 /** A Chromium that starts on this machine, and the environment variables that it needs. */
 export interface Chromium {
@@ -58,23 +59,6 @@ export async function launchProfile(
     args: flags,
     env: { ...process.env, ...env },
   })
-}
-
-async function findInPath(names: readonly string[]): Promise<string | undefined> {
-  for (const name of names) {
-    for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-      const path = join(folder, name)
-      if (folder !== '' && (await isExecutable(path))) return path
-    }
-  }
-  return undefined
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return await access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  )
 }
 
 /**

@@ -48,3 +48,25 @@ export async function holdStores(page: Page, ...stores: string[]): Promise<() =>
     await held.evaluate((holder) => holder.release())
   }
 }
+
+/** Waits until all transactions on the page's `localDb` that are under way now are over, those of other tabs too. */
+export async function transactionsOver(page: Page): Promise<void> {
+  await page.evaluate(
+    async () =>
+      await new Promise<void>((resolve, reject) => {
+        const opening = indexedDB.open('localDb')
+        opening.addEventListener('error', () =>
+          reject(opening.error ?? new Error('localDb cannot be opened')),
+        )
+        opening.addEventListener('success', () => {
+          const db = opening.result
+          const last = db.transaction(db.objectStoreNames, 'readwrite')
+          last.addEventListener('complete', () => {
+            db.close()
+            resolve()
+          })
+          last.addEventListener('abort', () => reject(last.error ?? new Error('given up')))
+        })
+      }),
+  )
+}

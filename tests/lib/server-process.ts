@@ -22,6 +22,8 @@ export interface ServerProcess {
   kill(): Promise<void>
   /** Asks the process to end (SIGTERM), and waits. Resolves with the exit code. */
   stop(): Promise<number | null>
+  /** Resolves when the process that was started last has ended, however it does. */
+  readonly gone: Promise<void>
   /** Waits until the process has ended by itself. Resolves with the exit code. */
   ended(): Promise<number | null>
   /** Starts the server again on the same data and port. `env` adds to the environment that it had. */
@@ -36,7 +38,7 @@ export interface ServerProcessOptions {
   readonly through?: readonly string[]
 }
 
-/** Starts the built server as a separate process, on a free port and with a new data folder. */
+/** Starts the built server as a separate process, on a free port and with a new data folder. Anyone may sign up. */
 export async function startServer(options: ServerProcessOptions = {}): Promise<ServerProcess> {
   await access(mainFile).catch(() => {
     throw new Error(`${mainFile} does not exist: build first (pnpm build)`)
@@ -46,6 +48,7 @@ export async function startServer(options: ServerProcessOptions = {}): Promise<S
   const port = await freePort()
   const lines: string[] = []
   let child: ChildProcess | undefined
+  let gone: Promise<void> = Promise.resolve()
 
   async function start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     if (child !== undefined) throw new Error('the server is already running')
@@ -53,6 +56,7 @@ export async function startServer(options: ServerProcessOptions = {}): Promise<S
     const started = spawn(command, args, {
       env: {
         ...process.env,
+        REGISTRATION: 'open',
         ...options.env,
         ...env,
         DATA_DIR: dataDir,
@@ -62,8 +66,11 @@ export async function startServer(options: ServerProcessOptions = {}): Promise<S
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     child = started
-    started.once('exit', () => {
-      if (child === started) child = undefined
+    gone = new Promise((resolve) => {
+      started.once('exit', () => {
+        if (child === started) child = undefined
+        resolve()
+      })
     })
     createInterface({ input: started.stderr }).on('line', (line) => lines.push(line))
     await addressLine(started, lines)
@@ -89,6 +96,9 @@ export async function startServer(options: ServerProcessOptions = {}): Promise<S
     dataDir,
     get pid() {
       return child?.pid
+    },
+    get gone() {
+      return gone
     },
     log: () => lines.join('\n'),
     kill: async () => void (await end('SIGKILL')),

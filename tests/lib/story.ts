@@ -9,7 +9,7 @@ import { createDevice, type Device } from './device.ts'
 import type { NetworkLinkOptions } from './network-link.ts'
 import { startServer, type ServerProcess, type ServerProcessOptions } from './server-process.ts'
 
-const artifacts = join(import.meta.dirname, '../../artifacts')
+export const artifacts = join(import.meta.dirname, '../../artifacts')
 
 /** What a story is told with: the built server, a real browser, and people's devices. */
 export interface Stage {
@@ -75,7 +75,7 @@ export function story(
   })
 }
 
-function slug(text: string): string {
+export function slug(text: string): string {
   return text
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')

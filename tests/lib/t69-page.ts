@@ -1,6 +1,7 @@
 import type { InviteRole } from '@t69/protocol'
-import type { Locator, Page } from 'playwright-core'
 import { expect } from 'vitest'
+
+import type { Finds, Locator, LocatorOf, Page } from './page.ts'
 
 /** Uses t69 as a person does. The test ids are those of apps/t69/README.md. */
 
@@ -27,6 +28,16 @@ export async function ready(page: Page): Promise<void> {
   await page.locator('[data-testid=app][data-ready=true]').waitFor()
 }
 
+/**
+ * Reloads the page, where nothing lies over it. What was closed a moment ago still has its entry in the history, and a
+ * reload while the tab goes back from it would be given up.
+ */
+export async function reload(page: Page): Promise<void> {
+  const layer = () => page.locator('html').evaluateAll((): unknown => history.state?.layer ?? 0)
+  await expect.poll(layer).toBe(0)
+  await page.reload()
+}
+
 export async function signUp(page: Page, account: Account): Promise<void> {
   await showSidebar(page)
   await page.getByTestId('sign-up').click()
@@ -43,6 +54,16 @@ export async function submitSignUp(page: Page, account: Account): Promise<void> 
   await dialog.waitFor({ state: 'hidden' })
 }
 
+/** Signs up and joins, where an invite link was opened. Shows the space then, live. */
+export async function joinAs(page: Page, account: Account): Promise<void> {
+  await page.getByTestId('invite-sign-up').click()
+  await submitSignUp(page, account)
+  await page.getByTestId('invite-join').click()
+  await page.getByTestId('invite-dialog').waitFor({ state: 'hidden' })
+  await ready(page)
+  await synced(page)
+}
+
 export async function signIn(page: Page, account: Account): Promise<void> {
   await showSidebar(page)
   await page.getByTestId('sign-in').click()
@@ -51,6 +72,19 @@ export async function signIn(page: Page, account: Account): Promise<void> {
   await dialog.getByTestId('auth-password').fill(account.password)
   await dialog.getByTestId('auth-submit').click()
   await dialog.waitFor({ state: 'hidden' })
+}
+
+/** Signs out, and keeps the spaces on the device, locked, or removes them from it. */
+export async function signOut(page: Page, spaces: 'keep' | 'forget' = 'keep'): Promise<void> {
+  await showSidebar(page)
+  await page.getByTestId('account').click()
+  await page.getByTestId('sign-out').click()
+  const dialog = page.getByTestId('sign-out-dialog')
+  await dialog.getByTestId(`sign-out-${spaces}`).click()
+  await dialog.getByTestId('confirm').click()
+  await dialog.waitFor({ state: 'hidden' })
+  await page.getByTestId('sign-in').waitFor({ state: 'attached' })
+  await ready(page)
 }
 
 export async function enableSync(page: Page): Promise<void> {
@@ -140,10 +174,12 @@ async function isDrawerOpen(page: Page): Promise<boolean> {
 /** Creates a chat with a title in the selected folder, or at the top, and opens it. */
 export async function newChat(page: Page, title: string): Promise<void> {
   await showSidebar(page)
-  const before = await page.getByTestId('app').getAttribute('data-chat-id')
   await page.getByTestId('new-chat').click()
-  await page.locator(`[data-testid=app]:not([data-chat-id="${before ?? ''}"])`).waitFor()
-  await renameItem(page, treeItem(page, { selected: true }), title)
+  // Only an empty chat has no row in the sidebar yet.
+  await page.locator('[data-testid=app][data-new-chat=true]').waitFor()
+  await page.getByTestId('chat-title').fill(title)
+  await page.getByTestId('chat-title').press('Enter')
+  await treeItem(page, { title }).waitFor({ state: 'attached' })
 }
 
 export async function newFolder(page: Page, title: string): Promise<void> {
@@ -169,7 +205,10 @@ export async function renameItem(page: Page, item: Locator, title: string): Prom
 }
 
 /** The rows of the sidebar tree that match. */
-export function treeItem(page: Page, wanted: { title?: string; selected?: boolean }): Locator {
+export function treeItem<L extends LocatorOf<L>>(
+  page: Finds<L>,
+  wanted: { title?: string; selected?: boolean },
+): L {
   const rows = page.locator(
     `[data-testid=tree-item]${wanted.selected === true ? '[aria-selected=true]' : ''}`,
   )
@@ -190,12 +229,15 @@ export async function treeRows(page: Page): Promise<string[]> {
 /** Writes a message into the open chat and waits until it is on screen. */
 export async function say(page: Page, text: string): Promise<void> {
   await hideSidebar(page)
-  await page.getByTestId('composer').fill(text)
-  await page.getByTestId('composer').press('Enter')
+  const composer = page.getByTestId('composer')
+  await composer.fill(text)
+  // On glass, Enter makes a line.
+  if ((await composer.getAttribute('enterkeyhint')) === 'enter') await page.getByTestId('send').click()
+  else await composer.press('Enter')
   await message(page, text).waitFor()
 }
 
-export function message(page: Page, text: string): Locator {
+export function message<L extends LocatorOf<L>>(page: Finds<L>, text: string): L {
   return page
     .getByTestId('message')
     .filter({ has: page.getByTestId('message-text').getByText(text, { exact: true }) })

@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
 import type { Device } from './device.ts'
+import { transactionsOver } from './local-db.ts'
 import type { Stage } from './story.ts'
 import {
   message,
@@ -113,15 +116,25 @@ export async function crash(page: Page): Promise<void> {
 
 /**
  * Stops a page's process without telling it, as systems stop tabs in the background, with its locks and sockets held.
- * Chromium's own freezing refuses visible pages, and those of a test are always visible. `thaw` lets it continue.
+ * Chromium's own freezing refuses visible pages, and those of a test are always visible. As with that, it happens while
+ * the page has no transaction: `beside`, another tab, can write to all stores. `thaw` lets it continue.
  */
-export async function freeze(page: Page): Promise<{ thaw(): void } & Disposable> {
+export async function freeze(page: Page, beside: Page): Promise<{ thaw(): void } & Disposable> {
   const pid = await processOf(page)
-  process.kill(pid, 'SIGSTOP')
-  let isFrozen = true
+  let isFrozen = false
   const thaw = (): void => {
     if (isFrozen) process.kill(pid, 'SIGCONT')
     isFrozen = false
+  }
+  for (;;) {
+    await transactionsOver(page)
+    process.kill(pid, 'SIGSTOP')
+    isFrozen = true
+    const over = transactionsOver(beside)
+    const isFree = await Promise.race([over.then(() => true), delay(1_000, false)])
+    if (isFree) break
+    thaw()
+    await over
   }
   return { thaw, [Symbol.dispose]: thaw }
 }

@@ -1,6 +1,8 @@
+import type { BrowserContextOptions } from 'playwright-core'
+
 import type { Device } from './device.ts'
 import type { Stage } from './story.ts'
-import { enableSync, openT69, ready, signUp, submitSignUp, synced, type Account } from './t69-page.ts'
+import { enableSync, joinAs, openT69, signUp, type Account } from './t69-page.ts'
 
 /** A device on which someone has just signed up, with their own synced space open. */
 export async function openOwnSpace(stage: Stage, deviceName: string, account: Account): Promise<Device> {
@@ -17,15 +19,11 @@ export async function acceptInvite(
   deviceName: string,
   account: Account,
   link: string,
+  context?: BrowserContextOptions,
 ): Promise<Device> {
-  const device = await stage.device(deviceName)
+  const device = await stage.device(deviceName, context)
   // The link has the address of the inviter's wire; this device has its own.
   await device.page.goto(new URL(new URL(link).pathname, device.url).href)
-  const dialog = device.page.getByTestId('auth-dialog')
-  await dialog.waitFor()
-  if (!(await dialog.getByTestId('auth-name').isVisible())) await dialog.getByTestId('auth-switch').click()
-  await submitSignUp(device.page, account)
-  await ready(device.page)
-  await synced(device.page)
+  await joinAs(device.page, account)
   return device
 }

@@ -118,12 +118,14 @@ describe('losing the space', () => {
     },
   )
 
-  test('[AU6] a space created with the id of a deleted one is another space', async () => {
+  test('[SI8] nobody gets a space with the id of a deleted one', async () => {
     await cast.people.owner.call('DELETE', `/api/spaces/${spaceId}`)
-    await cast.people.stranger.call('POST', '/api/spaces', { id: spaceId, name: 'Mine' })
+    for (const person of Object.values(cast.people)) {
+      const { outcome } = await person.call('POST', '/api/spaces', { id: spaceId, name: 'Mine' })
+      expect(outcome).toBe('409 already_exists')
+    }
     using stranger = await connectRaw(server.url, cast.people.stranger.token)
-    expect(await stranger.request('space:join', { spaceId })).toMatchObject({ ok: true, head: 0 })
-    expect(await stranger.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe('ok')
+    expect(await stranger.outcomeOf('space:join', { spaceId })).toBe('not_found')
     const heard = socket.heard.length
     expect(await socket.outcomeOf('ops:push', { spaceId, batch: freshEdit(spaceId).batch })).toBe(
       'not_joined',
@@ -243,8 +245,9 @@ describe('a deleted account', () => {
     expect((await deleteAccount()).outcome).toBe('204')
     // Others are told only that the person is gone.
     await witness.fence()
-    expect(witness.heard.slice(heard.witness)).toEqual([
+    expect(witness.heard.slice(heard.witness)).toMatchObject([
       { name: 'presence:changed', payload: { spaceId, present: [], gone: [goneId] } },
+      { name: 'space:sealed', payload: { spaceId } },
     ])
     await ownerActs()
     expect(await socket.ended).toBe('io server disconnect')

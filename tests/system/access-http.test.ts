@@ -22,7 +22,7 @@ interface Row {
   /** Distinguishes the rows of one route. */
   readonly what?: string
   readonly path?: (asked: Asked) => Promise<string> | string
-  readonly body?: (asked: Asked) => object
+  readonly body?: (asked: Asked) => Promise<object> | object
   /** The caller's token. By default the one that the cast has for the caller. */
   readonly token?: (caller: Caller) => Promise<string | undefined>
   readonly expected: Expected
@@ -66,6 +66,7 @@ const userId = (who: SignedIn) => cast.people[who].user.id
 const email = (who: SignedIn) => cast.people[who].user.email
 
 const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
+  'GET /api/auth/registration': [{ expected: everybody('200') }],
   'GET /health': [{ expected: everybody('200') }],
   'GET /ready': [{ expected: everybody('200') }],
   // Only the operator's token is accepted.
@@ -139,6 +140,19 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
     },
   ],
   'GET /api/me': [{ expected: allPeople('200') }],
+  'POST /api/accounts/:userId': [
+    {
+      path: () => `/api/accounts/${userId('owner')}`,
+      body: () => ({ seal: 'none' }),
+      expected: allPeople('200'),
+    },
+    {
+      what: 'that was never there',
+      path: () => `/api/accounts/${randomHexId()}`,
+      body: () => ({ seal: 'none' }),
+      expected: allPeople('200'),
+    },
+  ],
   'GET /api/spaces': [{ expected: allPeople('200') }],
   'POST /api/spaces': [
     {
@@ -220,6 +234,14 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
         `/api/spaces/${spaceId}/invites/${await cast.inviteId(await cast.space())}`,
       expected: ownersOnly(unknown),
     },
+  ],
+  'POST /api/invites/preview': [
+    {
+      body: async ({ spaceId }) => ({ token: await cast.invite(spaceId, 'viewer') }),
+      // Whoever has the link sees what it is. It changes nothing.
+      expected: everybody('200'),
+    },
+    { what: 'with a guess', body: () => ({ token: 'A'.repeat(43) }), expected: everybody(unknown) },
   ],
   'POST /api/invites/:token/accept': [
     {
@@ -317,7 +339,7 @@ test.each(rows)(
       const url = path === undefined ? plain : await path(asked)
       const before = await shown(spaceId)
       const asking = token === undefined ? tokenOf(caller) : await token(caller)
-      const reply = await server.call(asking, method, url, body?.(asked))
+      const reply = await server.call(asking, method, url, await body?.(asked))
       outcomes[caller] = reply.outcome
       const isRefused = reply.status >= 400
       const isTold = caller !== 'owner' && JSON.stringify(reply.body).includes('Shared')

@@ -143,6 +143,13 @@ const heard: Readonly<Record<NotificationName, HeardRow>> = {
     cause: ({ spaceId }) => cast.people.owner.call('DELETE', `/api/spaces/${spaceId}`),
     expected: membersWhoJoined,
   },
+  'space:sealed': {
+    cause: async ({ spaceId }) => {
+      const newcomer = await server.signUp('Nina Newcomer')
+      await newcomer.call('POST', `/api/invites/${await cast.invite(spaceId, 'viewer')}/accept`)
+    },
+    expected: membersWhoJoined,
+  },
   // It is about the token of the socket, in whatever space.
   'auth:expiring': {
     cause: ({ listeners }) => Promise.all(listeners.map((socket) => socket.next('auth:expiring'))),

@@ -23,7 +23,12 @@ let url: string
 beforeEach(async () => {
   logged.length = 0
   const dataDir = await mkdtemp(join(tmpdir(), 't69-divergence-'))
-  const config = parseConfig({ PORT: '0', DATA_DIR: dataDir, METRICS_TOKEN: metricsToken })
+  const config = parseConfig({
+    REGISTRATION: 'open',
+    PORT: '0',
+    DATA_DIR: dataDir,
+    METRICS_TOKEN: metricsToken,
+  })
   const server = await createServer(config, {
     logger: listening,
     passwordCost: { memoryCost: 8, timeCost: 1, parallelism: 1 },

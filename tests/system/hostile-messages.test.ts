@@ -55,7 +55,9 @@ async function nothingHappened(): Promise<void> {
 async function shown(): Promise<unknown> {
   const { viewer } = cast.people
   const tree = treeSchema.parse((await viewer.call('GET', `/api/spaces/${spaceId}/trees/${spaceId}`)).body)
-  return { tree, files: (await readdir(server.dataDir, { recursive: true })).toSorted() }
+  const files = await readdir(server.dataDir, { recursive: true })
+  // Not those that a database has only while it is open: a space that nobody is in is closed after a moment.
+  return { tree, files: files.filter((name) => !/-(?:wal|shm)$/.test(name)).toSorted() }
 }
 
 const names = Object.keys(requests) as RequestName[]

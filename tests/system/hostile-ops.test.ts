@@ -276,6 +276,42 @@ describe('one operation id with two contents', () => {
   })
 })
 
+describe('the ids of the next edits of another device', () => {
+  test('[CL7] an edit whose id was taken is set aside, and reaches everybody when it is tried again', async () => {
+    const root = await space.loaded()
+    root.setProperty('before', 1)
+    await space.flushed()
+    const page = await hostile.request('ops:pull', { spaceId, after: space.status.cursor - 1 })
+    if (!page.ok) throw new Error(page.error.message)
+    const { clock, peerId } = decodeBatch(page.batch).ops[0]!
+    // Sent before the edit is made, and received after: otherwise the replica would go on after it.
+    const taking = push(
+      rawBatch(
+        spaceId,
+        Array.from({ length: 50 }, (_, index) => ({
+          clock: clock + 1 + index,
+          peerId,
+          targetId: spaceId,
+          key: 'taken',
+          text: String(index),
+        })),
+      ),
+    )
+    root.setProperty('mine', 'what the owner wrote')
+    expect(await taking).toMatchObject({ ok: true, rejected: [] })
+    await reached(({ rejected, pending }) => rejected === 1 && pending === 0)
+    expect(await space.rejectedEdits()).toMatchObject([{ code: 'op_conflict', op: { key: 'mine' } }])
+    await space.retryRejected()
+    await space.flushed()
+    expect(space.status).toMatchObject({ rejected: 0, pending: 0 })
+    const [onTop] = (await onServer()).vertices
+    expect(onTop?.properties).toMatchObject({ taken: 49, mine: 'what the owner wrote' })
+    const again = await space.loaded()
+    expect(again.getProperty('mine')).toBe('what the owner wrote')
+    expect(again.getProperty('taken')).toBe(49)
+  })
+})
+
 describe('a push without the bytes of a batch', () => {
   const op = { clock: 1, peerId: '7', treeId: 't', spaceId: 's', targetId: 'v' }
   test.each<[string, unknown]>([

@@ -3,9 +3,15 @@ import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 
 /** Runs a module in a Node process of its own, from source, and returns how it ended and what it printed. */
-function run(source: string): { readonly status: number | null; readonly printed: string } {
-  const args = ['--conditions=source', '--input-type=module', '--eval', source]
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+const run = (source: string): Ended => runNode('--input-type=module', '--eval', source)
+
+interface Ended {
+  readonly status: number | null
+  readonly printed: string
+}
+
+function runNode(...args: string[]): Ended {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--conditions=source', ...args], {
     cwd: import.meta.dirname,
     encoding: 'utf8',
   })
@@ -32,5 +38,9 @@ describe('A Node process', () => {
       setImmediate(() => console.log('alive'))
     `)
     expect(ended).toEqual({ status: 0, printed: 'alive\n' })
+  })
+
+  it('waits until a server in it has closed, and then ends', () => {
+    expect(runNode('closing-server.ts')).toEqual({ status: 0, printed: 'closed\n' })
   })
 })

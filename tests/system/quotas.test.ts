@@ -21,7 +21,13 @@ let server: Server
 const clients: SyncClient[] = []
 
 async function startServer(port: number, env: Readonly<Record<string, string>>): Promise<Server> {
-  const config = parseConfig({ PORT: String(port), DATA_DIR: dataDir, LOG_LEVEL: 'silent', ...env })
+  const config = parseConfig({
+    REGISTRATION: 'open',
+    PORT: String(port),
+    DATA_DIR: dataDir,
+    LOG_LEVEL: 'silent',
+    ...env,
+  })
   const started = await createServer(config, { passwordCost: { memoryCost: 8, timeCost: 1, parallelism: 1 } })
   await started.listen()
   return started

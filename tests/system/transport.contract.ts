@@ -1,4 +1,5 @@
 import {
+  accessIdSchema,
   decodeBatch,
   encodeBatch,
   type Ack,
@@ -235,6 +236,7 @@ function samples(spaceId: SpaceId): { readonly [N in TextNotification]: Notifica
   return {
     'ops:transient': { spaceId, connectionId: 'a', changes: [] },
     'presence:changed': { spaceId, present: [], gone: ['a'] },
+    'space:sealed': { spaceId, accessId: accessIdSchema.parse('a'.repeat(32)), seal: 'the members' },
     'space:closed': { spaceId, reason: 'changed' },
     'auth:expiring': { expiresInMs: 1 },
   }

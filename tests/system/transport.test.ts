@@ -50,19 +50,20 @@ async function liveWorld(webSockets: WebSocketFate = 'pass'): Promise<TransportW
 /** A server's WebSocket frame with a text of less than 126 bytes (RFC 6455, section 5.2). */
 function textFrame(text: string): Uint8Array {
   const bytes = new TextEncoder().encode(text)
-  if (bytes.length > 125) throw new Error('the frame would need a longer length')
-  return Uint8Array.from([0x81, bytes.length, ...bytes])
+  if (bytes.length > 65_535) throw new Error('the frame would need a longer length')
+  const length = bytes.length <= 125 ? [bytes.length] : [126, bytes.length >> 8, bytes.length & 255]
+  return Uint8Array.from([0x81, ...length, ...bytes])
 }
 
 async function simulatedWorld(): Promise<TransportWorld> {
   const time = createVirtualTime(1_000_000)
-  const server = createSimServer(time)
+  const server = createSimServer(time, createRandom(1))
   server.start()
   const { said, listening } = overhear(server)
   const network = createNetwork(time, createRandom(1), listening)
   const userId = randomHexId() as UserId
   const spaceId = randomHexId() as SpaceId
-  server.accounts.create(spaceId, userId)
+  server.accounts.register({ id: spaceId, name: 'Space' }, userId)
   return {
     transport: network,
     spaceId,

@@ -21,6 +21,7 @@ const lab = {
   chat: 'c'.repeat(32) as TreeId,
   otherChat: 'd'.repeat(32) as TreeId,
   following: (cursor: number): SyncState => ({
+    identity: null,
     logId: '1'.repeat(32) as LogId,
     epoch: null,
     cursor,

@@ -31,6 +31,7 @@ import { mutateBytes } from '../mutate-bytes.ts'
 const spaceId = spaceIdSchema.parse('a1'.repeat(16))
 /** Appends twice as often as the others. */
 const names: readonly NotificationName[] = ['ops:appended', ...notificationNames]
+const identity = 'd4'.repeat(16)
 const user = { id: 'b2'.repeat(16), email: 'a@example.org', name: 'Anna' }
 
 /**
@@ -113,9 +114,15 @@ async function startDevice(time: VirtualTime, storage: ClientStorage, transport:
 
 async function answer(input: string | URL | Request, _init: RequestInit | undefined): Promise<Response> {
   const { pathname } = new URL(input instanceof Request ? input.url : input)
-  const session = { user, accessToken: 'token', expiresInMs: 600_000, refreshToken: 'refresh' }
+  const session = {
+    user,
+    accessToken: 'token',
+    expiresInMs: 600_000,
+    refreshToken: 'refresh',
+    seal: 'the account',
+  }
   if (pathname.startsWith('/api/auth/')) return Promise.resolve(Response.json(session))
-  const space = { id: spaceId, name: 'Space', role: 'owner', createdAt: 1 }
+  const space = { id: spaceId, identity, name: 'Space', role: 'owner', createdAt: 1 }
   return Promise.resolve(Response.json(pathname === '/api/spaces' ? { spaces: [space] } : space))
 }
 
@@ -152,12 +159,13 @@ function createServer(time: VirtualTime, draw: Draw | undefined) {
     switch (name) {
       case 'space:join': {
         const isHeld = payload['logId'] === logId && Number(payload['cursor']) <= log.length
-        return { ok: true, ...state(), cursor: isHeld ? payload['cursor'] : 0, role: 'owner' }
+        return { ok: true, identity, ...state(), cursor: isHeld ? payload['cursor'] : 0, role: 'owner' }
       }
       case 'ops:pull': {
         const after = Number(payload['after'])
         const batch = encodeBatch({ spaceId, ops: log.slice(after) })
-        return { ok: true, ...state(), after, cursor: log.length, batch }
+        const commits = log.length > after ? [{ after, userId: user.id, at: 1 }] : []
+        return { ok: true, ...state(), after, cursor: log.length, batch, commits }
       }
       case 'ops:push': {
         const known = new Set(log.map(opKey))
@@ -166,7 +174,7 @@ function createServer(time: VirtualTime, draw: Draw | undefined) {
         const after = log.length
         log.push(...fresh)
         const duplicates = ops.length - fresh.length
-        return { ok: true, ...state(), after, cursor: log.length, duplicates, rejected: [] }
+        return { ok: true, ...state(), after, cursor: log.length, at: 1, duplicates, rejected: [] }
       }
       case 'auth:renew':
         return { ok: true, expiresInMs: 600_000 }
@@ -180,7 +188,7 @@ function createServer(time: VirtualTime, draw: Draw | undefined) {
   function reply(name: RequestName, payload: unknown): unknown {
     const truth = honest(name, payload as { readonly [field: string]: unknown })
     if (draw === undefined || draw.left === 0) return truth
-    switch (draw.below(8)) {
+    switch (draw.below(10)) {
       case 0: {
         const code = draw.pick(errorCodes)
         return {
@@ -193,11 +201,15 @@ function createServer(time: VirtualTime, draw: Draw | undefined) {
       case 2:
         return { ...truth, [draw.pick(['after', 'cursor', 'head', 'duplicates'])]: draw.below(9) }
       case 3:
-        return { ...truth, batch: lyingBatch(draw) }
+        return { ...truth, batch: lyingBatch(draw), commits: lyingCommits(draw) }
       case 4:
         return { ...truth, logId: draw.pick(['cd'.repeat(16), 'ef'.repeat(16)]) }
       case 5:
         return { ...truth, rejected: [{ index: draw.below(4), code: 'op_conflict', message: 'no' }] }
+      case 6:
+        return { ...truth, identity: draw.pick([identity, 'e5'.repeat(16), 'no identity']) }
+      case 7:
+        return { ...truth, seal: drawSeal(draw) }
       default:
         return truth
     }
@@ -208,7 +220,7 @@ function createServer(time: VirtualTime, draw: Draw | undefined) {
     const range = { after: draw.below(9), cursor: draw.below(9) }
     switch (name) {
       case 'ops:appended':
-        return { spaceId, logId, epoch, ...range, batch: lyingBatch(draw) }
+        return { spaceId, logId, epoch, ...range, batch: lyingBatch(draw), commits: lyingCommits(draw) }
       case 'ops:transient': {
         const change = {
           treeId: spaceId,
@@ -221,6 +233,8 @@ function createServer(time: VirtualTime, draw: Draw | undefined) {
       }
       case 'presence:changed':
         return { spaceId, present: [{ connectionId: 'c', user, state: drawValue(draw) }], gone: ['d', 'c'] }
+      case 'space:sealed':
+        return { spaceId, ...drawSeal(draw) }
       case 'space:closed':
         return { spaceId, reason: draw.pick(['deleted', 'removed', 'changed', 'unavailable']) }
       case 'auth:expiring':
@@ -283,10 +297,26 @@ const errorCodes = [
   'unauthenticated',
   'op_conflict',
   'not_found',
+  'other_space',
+  'access_behind',
+  'already_exists',
   'internal',
   'nonsense',
 ]
 const waits = [0, 1, 1_000, 2 ** 31, 2 ** 53 - 1]
+
+function drawSeal(draw: Draw): Record<string, unknown> {
+  return { accessId: draw.pick(['c6'.repeat(16), 'c7'.repeat(16), 'no id']), seal: draw.pick(['sealed', '']) }
+}
+
+/** Commits in any order, that begin anywhere. */
+function lyingCommits(draw: Draw): Record<string, unknown>[] {
+  return Array.from({ length: draw.below(4) }, () => ({
+    after: draw.below(12),
+    userId: draw.pick([null, 'a1'.repeat(16), 'b2'.repeat(16)]),
+    at: draw.below(3),
+  }))
+}
 
 function lyingBatch(draw: Draw): Uint8Array {
   const space = draw.below(8) === 0 ? spaceIdSchema.parse('c3'.repeat(16)) : spaceId

@@ -1,5 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-
 import {
   ackSchema,
   encodeBatch,
@@ -59,32 +57,30 @@ async function runScript(draw: Draw, harness: Harness, spaceId: SpaceId): Promis
   const hostile = harness.connect({ role: 'none' })
   harness.setRole(honest.userId, 'owner', spaceId)
   harness.setRole(hostile.userId, draw.pick(['editor', 'editor', 'editor', 'viewer', undefined]), spaceId)
-  honest.join({}, spaceId)
-  if (draw.below(8) > 0) hostile.join({}, spaceId)
+  await honest.join({}, spaceId)
+  if (draw.below(8) > 0) await hostile.join({}, spaceId)
   const outcomes = new Set<string>()
   const pushed: Uint8Array[] = []
-  const headNow = () => harness.spaces.open(spaceId).state.head
+  const headNow = async () => (await harness.spaces.open(spaceId)).state.head
   for (let left = 20; left > 0 && draw.left > 0; left--) {
-    const before = headNow()
+    const before = await headNow()
     if (draw.below(6) === 0) {
       const name = draw.pick(signalNames)
       hostile.connection.signal(name, drawSignal(draw, name, spaceId))
-      if (headNow() !== before) throw new Error(`${name} changed the log`)
+      if ((await headNow()) !== before) throw new Error(`${name} changed the log`)
       continue
     }
     const name = draw.pick(requestNames)
     const acksBefore = acksOf(hostile.seen)
-    const answered = hostile.request(name, drawRequest(draw, name, { spaceId, head: before, pushed }))
-    harness.runtime.turn()
-    // Trees are read on another thread, so the answer comes later.
-    if (name === 'tree:compare') await nextTurn()
+    const answered = await hostile.request(name, drawRequest(draw, name, { spaceId, head: before, pushed }))
+    await harness.turn()
     if (acksOf(hostile.seen) !== acksBefore + 1) throw new Error(`${name} was not answered once`)
     ackSchema(name).parse(answered.ack)
-    const added = headNow() - before
+    const added = (await headNow()) - before
     outcomes.add(`${name} ${outcomeOf(answered.ack, name, added)}`)
     if (draw.below(16) === 0) hostile.connection.drained()
   }
-  checkServer(harness, spaceId, honest, hostile)
+  await checkServer(harness, spaceId, honest, hostile)
   honest.connection.closed()
   hostile.connection.closed()
   return [...outcomes].sort().slice(0, 3).join(', ')
@@ -107,7 +103,12 @@ function outcomeOf(ack: unknown, name: RequestName, added: number): string {
 
 type Client = ReturnType<Harness['connect']>
 
-function checkServer(harness: Harness, spaceId: SpaceId, honest: Client, hostile: Client): void {
+async function checkServer(
+  harness: Harness,
+  spaceId: SpaceId,
+  honest: Client,
+  hostile: Client,
+): Promise<void> {
   if (harness.errors.length > 0)
     throw new Error(`the server logged ${String(Object.values(harness.errors[0] ?? {})[0])}`)
   if (hostile.disconnected !== undefined) throw new Error('the hostile connection was ended')
@@ -115,8 +116,8 @@ function checkServer(harness: Harness, spaceId: SpaceId, honest: Client, hostile
     if ('name' in it) notifications[it.name satisfies NotificationName].parse(it.payload)
   }
   // If an invented position has renewed the log, everybody has to join again.
-  honest.join({}, spaceId)
-  const edit = honest.push([setOp(1, 'last', { peer: 'honest', space: spaceId })], spaceId)
+  await honest.join({}, spaceId)
+  const edit = await honest.push([setOp(1, 'last', { peer: 'honest', space: spaceId })], spaceId)
   if (edit.ack?.ok !== true) throw new Error('the honest client is refused')
   checkLog(harness, spaceId)
   if (Object.keys(Object.prototype).length > 0) throw new Error('the prototype of all objects was changed')

@@ -1,4 +1,4 @@
-import { errorResponseSchema } from '@t69/protocol'
+import { errorResponseSchema, type SpaceId } from '@t69/protocol'
 import { createHttpHarness, password, type HttpHarness, type Person } from '@t69/server/testing/http-harness'
 
 import { createDraw, drawRelative, drawValue, type Draw } from '../draw.ts'
@@ -71,11 +71,11 @@ function routesOf({ app }: HttpHarness): Route[] {
 }
 
 async function call(
-  { app }: HttpHarness,
+  { app, platform }: HttpHarness,
   draw: Draw,
   routes: readonly Route[],
   owner: Person,
-  spaceId: string,
+  spaceId: SpaceId,
 ): Promise<string> {
   const route = draw.pick(routes)
   const method = draw.below(10) === 0 ? draw.pick(methods) : route.method
@@ -99,7 +99,10 @@ async function call(
     `Bearer ${'x.'.repeat(3_000)}`,
     '',
   ])
-  const payload = method === 'GET' || method === 'HEAD' ? undefined : drawBody(draw, spaceId, owner)
+  // An earlier request may have deleted the space.
+  const spaceSeal = platform.accessLists.of(spaceId) && platform.accessLists.seal(spaceId).seal
+  const seal = draw.pick([spaceSeal ?? 'x', owner.session.seal, 'x'.repeat(500_000)])
+  const payload = method === 'GET' || method === 'HEAD' ? undefined : drawBody(draw, spaceId, owner, seal)
   const contentType = draw.below(6) === 0 ? draw.pick(contentTypes) : 'application/json'
   const response = await app.inject({
     method,
@@ -141,7 +144,7 @@ function drawSegment(draw: Draw, honest: string): string {
   }
 }
 
-function drawBody(draw: Draw, id: string, owner: Person): string | undefined {
+function drawBody(draw: Draw, id: string, owner: Person, seal: string): string | undefined {
   if (draw.below(12) === 0) return undefined
   if (draw.below(12) === 0) return Buffer.from(draw.bytes(40)).toString('latin1')
   const { refreshToken } = owner.session
@@ -150,7 +153,10 @@ function drawBody(draw: Draw, id: string, owner: Person): string | undefined {
     currentPassword: draw.pick([password, 'wrong']),
     refreshToken,
   }
-  const value = draw.below(6) === 0 ? drawValue(draw) : drawRelative(draw, { ...body, ...secrets, id })
+  const value =
+    draw.below(6) === 0
+      ? drawValue(draw)
+      : drawRelative(draw, { ...body, ...secrets, id, seal, registration: id })
   try {
     return JSON.stringify(value)
   } catch {

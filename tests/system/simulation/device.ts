@@ -1,5 +1,12 @@
 import type { SpaceId, TreeId, User, UserId } from '@t69/protocol'
-import { createTabGroup, memoryStorage, soloTabs, type PendingCounts, type SyncState } from '@t69/sync-client'
+import {
+  createTabGroup,
+  memoryStorage,
+  soloTabs,
+  type PendingCounts,
+  type SpaceProof,
+  type SyncState,
+} from '@t69/sync-client'
 
 import type { Random } from '../../lib/random.ts'
 import { goodDisk, type DiskFaults } from './disk.ts'
@@ -19,6 +26,10 @@ export interface Device {
   readonly tabs: readonly Tab[]
   /** The ids of edits that were in the device's storage at the last look. They must never be lost. */
   readonly kept: ReadonlySet<string>
+  /** Called with the id of each edit when it is made. */
+  onWritten: (id: string) => void
+  /** Leaves the stored state as a release that knew no identities would. */
+  forgetIdentity(): Promise<void>
   /** Opens another tab. Returns false if the disk prevents it. */
   start(): Promise<boolean>
   crash(tab: Tab): void
@@ -26,6 +37,8 @@ export interface Device {
   damageReplica(): void
   /** Changes the value of a stored operation, as a corrupt disk would. */
   damageStorage(): Promise<void>
+  /** What it has stored to prove which space it holds. */
+  proof(): Promise<SpaceProof>
   /** The stored data, read without the faults of the disk. */
   state(): Promise<(SyncState & PendingCounts) | undefined>
 }
@@ -58,6 +71,7 @@ export function createDevice(options: DeviceOptions): Device {
     tabs,
     disk: goodDisk,
     skewMs: 0,
+    onWritten: () => {},
 
     async start() {
       const started = startTab({
@@ -69,6 +83,7 @@ export function createDevice(options: DeviceOptions): Device {
         diskFaults: () => device.disk,
         skewMs: () => device.skewMs,
         onKept: (id) => kept.add(id),
+        onWritten: (id) => device.onWritten(id),
       })
       const tab = await started.catch(() => undefined)
       if (tab !== undefined) tabs.push(tab)
@@ -96,6 +111,13 @@ export function createDevice(options: DeviceOptions): Device {
       if (state === undefined || op === undefined) throw new Error('there is nothing stored to break')
       await storage.appendRemote(spaceId, [Object.assign({}, op, { value: 'broken' })], state)
     },
+
+    async forgetIdentity() {
+      const state = await storage.getSyncState(spaceId)
+      if (state !== undefined) await storage.putSyncState(spaceId, { ...state, identity: null })
+    },
+
+    proof: () => storage.getProof(spaceId),
 
     async state() {
       const state = await storage.getSyncState(spaceId)

@@ -111,6 +111,7 @@ export function createNetwork(time: VirtualTime, random: Random, server: SimServ
         })
       },
       disconnect: (reason) => time.setTimer(() => close(reason), 1),
+      takesCompressed: true,
       backlogBytes: () => {
         if (!isSlow && random.chance(network.faults.slow)) {
           isSlow = true

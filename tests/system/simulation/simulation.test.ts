@@ -1,6 +1,7 @@
 import { expect, it, vi } from 'vitest'
 
 import { simulate } from './simulation.ts'
+import { simulateTakeover } from './takeover.ts'
 
 /** Set SIMULATION_RUNS for a longer search, SIMULATION_SEED to repeat one run. */
 const runs = Number(process.env['SIMULATION_RUNS'] ?? 1_000)
@@ -83,6 +84,25 @@ it.each(['replica', 'storage'] as const)(
     expect(total.differing).toBe(total.runs)
   },
 )
+
+it('[SI3] nothing that is written or committed after a removal reaches the removed member, who takes the id over', async () => {
+  const first = 400_000
+  const seeds = onlySeed === undefined ? Math.ceil(runs / 5) : 1
+  const total = { edits: 0, removals: 0, restores: 0, takeovers: 0, accepted: 0, heard: 0, secrets: 0 }
+  for (let index = 0; index < seeds; index++) {
+    const seed = onlySeed === undefined ? first + index : Number(onlySeed)
+    const report = await simulateTakeover(seed, 2 + (seed % 3), 80).catch((error: unknown) => {
+      throw new Error(`seed ${seed} (SIMULATION_SEED=${seed} repeats it)`, { cause: error })
+    })
+    for (const key of ['edits', 'removals', 'restores', 'takeovers', 'accepted', 'heard', 'secrets'] as const)
+      total[key] += report[key]
+  }
+  console.log(total)
+  if (onlySeed !== undefined) return
+  for (const count of [total.removals, total.secrets, total.heard]) expect(count).toBeGreaterThan(seeds / 2)
+  expect(total.takeovers).toBeGreaterThan(seeds / 20)
+  expect(total.accepted).toBeGreaterThan(seeds / 20)
+})
 
 it('a run repeats exactly from its seed', async () => {
   const options = { devices: 3, steps: 60, restores: true }

@@ -2,11 +2,12 @@ import { decodeBatch, opKey, randomHexId, requests, type SpaceId, type TreeId } 
 import { Replica, toTreeOperation, toVertexOperation } from '@t69/replica'
 
 import { createRandom } from '../../lib/random.ts'
+import { wrongAuthor } from './authors.ts'
 import { createDevice, type Device } from './device.ts'
 import { goodDisk } from './disk.ts'
 import { goodNetwork } from './network.ts'
 import { seedCrypto } from './seeded-crypto.ts'
-import { createSimServer } from './server.ts'
+import { createSimServer, type Restored } from './server.ts'
 import type { Tab } from './tab.ts'
 import { createVirtualTime } from './time.ts'
 
@@ -15,7 +16,10 @@ export interface SimulationOptions {
   readonly steps: number
   /** Whether older copies of the server's logs are restored while it is down. */
   readonly restores: boolean
-  /** The most tabs of a device. With more than one, disks are slow and fail, tabs freeze, and clocks are set. */
+  /**
+   * The most tabs of a device. With more than one, disks are slow and fail, tabs freeze, and clocks are set,
+   * the server's too.
+   */
   readonly tabs?: number
   /** What is broken at the end without the client's knowledge: a replica, or the storage of a device. */
   readonly damage?: 'replica' | 'storage'
@@ -49,9 +53,10 @@ const minuteMs = 60_000
  */
 export async function simulate(seed: number, options: SimulationOptions): Promise<SimulationReport> {
   const random = createRandom(seed)
+  const serverTroubles = createRandom(seed + 2)
   using _ = seedCrypto(createRandom(seed + 1))
   const time = createVirtualTime(1_000_000)
-  const server = createSimServer(time)
+  const server = createSimServer(time, createRandom(seed + 3))
   const spaceId = randomHexId() as SpaceId
   const chatId = randomHexId() as TreeId
   const treeIds = [spaceId as string as TreeId, chatId]
@@ -64,8 +69,13 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   const devices = Array.from({ length: options.devices }, (_, index) =>
     createDevice({ name: `d${index}`, time, random, server, spaceId, chatId, alone: maxTabs === 1 }),
   )
+  const [first] = devices
+  if (first === undefined) throw new Error('there is no device')
+  const owner: Device = first
   server.start()
   createSpace()
+  // Of the accounts, the oldest copy is from before there was a space.
+  server.backUp('logs')
   for (const device of devices) watchAcks(device)
   for (const device of devices) await startDevice(device)
   for (let step = 0; step < options.steps; step++) {
@@ -88,13 +98,12 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
 
   /** Creates the space with its two trees, and makes everybody a member. */
   function createSpace(): void {
-    for (const [index, { user }] of devices.entries()) {
-      if (index === 0) server.accounts.create(spaceId, user.id)
-      else server.accounts.add(spaceId, user.id, 'editor')
-    }
+    server.accounts.register({ id: spaceId, name: 'Space' }, owner.user.id)
+    for (const device of devices) server.accounts.add(spaceId, device.user.id, 'editor')
     for (const treeId of treeIds) {
       using tree = Replica.create(treeId)
-      server.log(spaceId).append(tree.getAllOps().map((op) => toTreeOperation(op, { spaceId, treeId })))
+      const ops = tree.getAllOps().map((op) => toTreeOperation(op, { spaceId, treeId }))
+      server.log(spaceId).append([{ userId: owner.user.id, ops }], time.now())
     }
   }
 
@@ -154,11 +163,16 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
       if (server.gateway !== null && random.chance(0.5)) server.backUp()
       else {
         killServer()
-        if (server.restore()) report.restores++
+        server.restore(await whatToRestore())
+        report.restores++
         server.start()
       }
     }
     if (maxTabs > 1 && random.chance(0.3)) troubleTab(device, tab)
+    if (serverTroubles.chance(0.1))
+      server.disk = { fail: serverTroubles.pick([0, 0, 0.2]), maxDelayMs: serverTroubles.pick([0, 5, 100]) }
+    if (maxTabs > 1 && serverTroubles.chance(0.1))
+      server.skewMs = serverTroubles.pick([0, -1, 1]) * serverTroubles.pick([minuteMs, 525_600 * minuteMs])
   }
 
   /** Lets a random fault happen to a tab or its device, while the others continue. */
@@ -178,6 +192,12 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     else void tab?.open().catch(() => {})
   }
 
+  /** The accounts are lost only once an owner's device can bring the space back. */
+  async function whatToRestore(): Promise<Restored> {
+    const isOwned = (await owner.proof()).seal?.role === 'owner'
+    return isOwned ? random.pick<Restored>(['logs', 'accounts', 'everything']) : 'logs'
+  }
+
   function killServer(): void {
     server.kill()
     report.kills++
@@ -188,6 +208,7 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
   async function heal(): Promise<void> {
     server.start()
     server.isFull = false
+    server.disk = { fail: 0, maxDelayMs: server.disk.maxDelayMs }
     for (const device of devices) {
       device.network.offline = false
       device.network.faults = goodNetwork
@@ -264,6 +285,10 @@ export async function simulate(seed: number, options: SimulationOptions): Promis
     }
     if (inLog.size !== log.head) throw new Error(`${when}: the log holds an operation twice`)
     for (const id of acked) if (!inLog.has(id)) throw new Error(`${when}: ${id} was acked, and is lost`)
+    for (const device of devices) {
+      const wrong = wrongAuthor(device, inLog, server.committers)
+      if (wrong !== undefined) throw new Error(`${when}: ${wrong}`)
+    }
     for (const { name, kept, tabs } of devices) {
       for (const id of kept)
         if (!inLog.has(id)) throw new Error(`${when}: ${id} was stored on ${name}, and is lost`)

@@ -28,6 +28,8 @@ export interface Tab {
   /** Stops the tab, with its locks held, until `thaw`. Then it gets everything that it missed. */
   freeze(): void
   thaw(): void
+  /** Follows an invite link to whatever space has the id now. */
+  acceptInvite(): Promise<void>
   /** Makes a random edit in a random tree. */
   edit(): void
 }
@@ -47,6 +49,8 @@ export interface TabOptions {
   readonly skewMs: () => number
   /** Called when an edit is stored: from then on it must never be lost. */
   readonly onKept: (id: string) => void
+  /** Called when an edit is made. */
+  readonly onWritten: (id: string) => void
 }
 
 export async function startTab(options: TabOptions): Promise<Tab> {
@@ -135,6 +139,7 @@ export async function startTab(options: TabOptions): Promise<Tab> {
     tree.onLocalOp((op) => {
       if ('transient' in op && op.transient) return
       const id = opKey(toTreeOperation(op, { spaceId, treeId }))
+      options.onWritten(id)
       // Rejects if the tab dies before its disk has the edit, which nobody was promised then.
       void here.stored().then(
         () => options.onKept(id),
@@ -181,6 +186,10 @@ export async function startTab(options: TabOptions): Promise<Tab> {
       const tasks = missed ?? []
       missed = null
       for (const task of tasks) hand(task)
+    },
+    async acceptInvite() {
+      // Refused, or a space in the place of which this device has another one.
+      await client.acceptInvite(spaceId).catch(() => {})
     },
     edit() {
       if (trees.size === 0 || missed !== null) return

@@ -1,0 +1,191 @@
+import { expect } from 'vitest'
+
+import { chunkOf, startFakeProvider } from '../lib/fake-provider.ts'
+import { story } from '../lib/story.ts'
+import { messages, moment, newChat, openT69, ready, reload, say } from '../lib/t69-page.ts'
+
+const done = 'data: [DONE]\n\n'
+
+story(
+  'a model answers within a few presses: a card, a key, a test in words, and a list of models',
+  async (stage) => {
+    using provider = await startFakeProvider()
+    provider.models = ['gpt-4o', 'gpt-small']
+    provider.answer = (response, { model }) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.end(chunkOf({ content: `I am ${model}` }) + done)
+    }
+    const laptop = await stage.device("Anna's laptop")
+    const { page } = laptop
+    const asked: string[] = []
+    // What the page would ask OpenAI, answered here: nothing leaves the machine.
+    await laptop.context.route('https://api.openai.com/**', async (route) => {
+      const request = route.request()
+      asked.push(`${new URL(request.url()).pathname} ${request.headers()['authorization'] ?? ''}`)
+      if (request.headers()['authorization'] !== 'Bearer sk-right') {
+        await route.fulfill({
+          status: 401,
+          headers: { 'access-control-allow-origin': '*' },
+          json: { error: { message: 'Incorrect API key provided.' } },
+        })
+        return
+      }
+      const there = request.url().replace('https://api.openai.com/v1', provider.baseUrl)
+      await route.fulfill({ response: await route.fetch({ url: there }) })
+    })
+    laptop.expectErrors(/401/)
+    await openT69(page, laptop.url)
+    await page.getByTestId('provider-hint').getByRole('button').first().click()
+    await page.locator('[data-testid=provider-card][data-provider=openai]').click()
+    await stage.shot(laptop, 'a card')
+    expect(await page.getByTestId('provider-base-url').count()).toBe(0)
+    await page.getByTestId('provider-key').fill('sk-wrong')
+    await page.getByTestId('provider-try').click()
+    await expect
+      .poll(() => page.getByTestId('provider-told').innerText(), moment)
+      .toContain('does not accept the key: Incorrect API key provided.')
+    await page.getByTestId('provider-key').fill('sk-right')
+    await page.getByTestId('provider-try').click()
+    await expect
+      .poll(() => page.getByTestId('provider-told').innerText(), moment)
+      .toBe('It works, and has 2 models.')
+    await page.getByTestId('provider-save').click()
+    const row = page.getByTestId('provider')
+    expect(await row.innerText()).toMatch(/OpenAI[\s\S]*Default[\s\S]*gpt-4o[\s\S]*api\.openai\.com/)
+    await stage.shot(laptop, 'a provider')
+    await page.getByTestId('close-dialog').click()
+
+    await newChat(page, 'Ask')
+    await say(page, 'Who are you?')
+    await expect.poll(() => messages(page), moment).toEqual(['Who are you?', 'I am gpt-4o'])
+    // The chat keeps another model that is chosen for it.
+    await page.getByTestId('model-picker').click()
+    await stage.shot(laptop, 'the picker')
+    await page.getByTestId('pick-other').click()
+    await page.locator('[data-testid=model-choice][data-model=gpt-small]').click()
+    await say(page, 'And you?')
+    await expect
+      .poll(() => messages(page), moment)
+      .toEqual(['Who are you?', 'I am gpt-4o', 'And you?', 'I am gpt-small'])
+    await newChat(page, 'Another')
+    await say(page, 'And here?')
+    await expect.poll(() => messages(page), moment).toEqual(['And here?', 'I am gpt-4o'])
+    expect(new Set(asked)).toEqual(
+      new Set([
+        '/v1/models Bearer sk-wrong',
+        '/v1/models Bearer sk-right',
+        '/v1/chat/completions Bearer sk-right',
+      ]),
+    )
+  },
+)
+
+story(
+  'a model on this machine is found, and an address is completed, corrected and put in order',
+  async (stage) => {
+    using provider = await startFakeProvider()
+    const laptop = await stage.device("Anna's laptop")
+    const { page } = laptop
+    await laptop.context.route('http://localhost:11434/**', async (route) => {
+      await route.fulfill({
+        headers: { 'access-control-allow-origin': '*' },
+        json: { data: [{ id: 'llama-small' }] },
+      })
+    })
+    laptop.expectErrors(/127\.0\.0\.1:9|net::/)
+    await openT69(page, laptop.url)
+    await page.getByTestId('settings').click()
+    await page.locator('[data-testid=provider-card][data-provider=ollama]').click()
+    await expect
+      .poll(() => page.getByTestId('provider-told').innerText(), moment)
+      .toBe('It works, and has 1 models.')
+    expect(await page.getByTestId('provider-model').inputValue()).toBe('llama-small')
+    expect(await page.getByTestId('provider-key').count()).toBe(0)
+    await page.getByTestId('provider-save').click()
+    await page.getByTestId('provider').waitFor()
+
+    // What is no address says so, and where there is nobody, that too.
+    await page.getByTestId('provider-name').fill('Mine')
+    await page.getByTestId('provider-base-url').fill('not an address')
+    await page.getByTestId('provider-save').click()
+    expect(await page.getByTestId('provider-told').innerText()).toContain('no address')
+    await page.getByTestId('provider-base-url').fill('127.0.0.1:9')
+    await page.getByTestId('provider-try').click()
+    await expect
+      .poll(() => page.getByTestId('provider-told').innerText(), moment)
+      .toContain('no way to 127.0.0.1:9')
+    await stage.shot(laptop, 'nobody there')
+    await page.getByTestId('provider-save').click()
+    await expect.poll(() => page.getByTestId('provider').count(), moment).toBe(2)
+
+    // Without its scheme, and with the whole endpoint.
+    const mine = page.getByTestId('provider').filter({ hasText: 'Mine' })
+    await mine.getByTestId('provider-edit').click()
+    await mine
+      .getByTestId('provider-base-url')
+      .fill(`${provider.baseUrl.replace('http://', '')}/chat/completions`)
+    await mine.getByTestId('provider-model').fill('')
+    await mine.getByTestId('provider-try').click()
+    await expect.poll(() => mine.getByTestId('provider-told').innerText(), moment).toContain('It works')
+    await mine.getByTestId('provider-save').click()
+    await mine.getByTestId('provider-form').waitFor({ state: 'detached' })
+    expect(await mine.innerText()).toContain('small')
+    expect(await page.getByTestId('provider').first().innerText()).toContain('Mine')
+
+    const ollama = page.getByTestId('provider').filter({ hasText: 'Ollama' })
+    await ollama.getByTestId('provider-first').click()
+    await expect.poll(() => page.getByTestId('provider').first().innerText(), moment).toContain('Ollama')
+    await page.getByTestId('close-dialog').click()
+    expect(await page.getByTestId('model-picker').innerText()).toContain('llama-small')
+  },
+)
+
+story(
+  'an assistant has instructions, a model and a colour, and answers in the chats that choose it',
+  async (stage) => {
+    using provider = await startFakeProvider()
+    provider.answer = (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.end(chunkOf({ content: 'Arr' }) + done)
+    }
+    const laptop = await stage.device("Anna's laptop")
+    const { page } = laptop
+    await openT69(page, laptop.url)
+    await page.getByTestId('settings').click()
+    await page.getByTestId('provider-name').fill('Home')
+    await page.getByTestId('provider-base-url').fill(provider.baseUrl)
+    await page.getByTestId('provider-model').fill('small')
+    await page.getByTestId('provider-save').click()
+    await page.getByTestId('provider').waitFor()
+    await page.getByTestId('close-dialog').click()
+    await newChat(page, 'Sea')
+
+    await page.getByTestId('model-picker').click()
+    await page.getByTestId('pick-assistants').click()
+    await page.getByTestId('assistant-new').click()
+    await page.getByTestId('assistant-title').fill('Pirate')
+    await page.getByTestId('assistant-instructions').fill('Answer like a pirate.')
+    await page.getByTestId('assistant-provider').selectOption({ label: 'Home' })
+    await page.getByTestId('assistant-model').fill('large')
+    await stage.shot(laptop, 'a new assistant')
+    await page.getByTestId('assistant-save').click()
+    await page.getByTestId('assistant').nth(1).waitFor()
+    await page.getByTestId('close-dialog').click()
+    await page.getByTestId('model-picker').click()
+    await page.getByTestId('pick-assistant').filter({ hasText: 'Pirate' }).click()
+    await expect.poll(() => page.getByTestId('model-picker').innerText(), moment).toContain('Pirate · large')
+    await say(page, 'Hello')
+    await expect.poll(() => messages(page), moment).toEqual(['Hello', 'Arr'])
+    expect(provider.requests.at(-1)).toMatchObject({
+      model: 'large',
+      messages: [
+        { role: 'system', content: 'Answer like a pirate.' },
+        { role: 'user', content: 'Hello' },
+      ],
+    })
+    await stage.shot(laptop, 'the assistant answers')
+    await reload(page)
+    await ready(page)
+    expect(await page.getByTestId('model-picker').innerText()).toContain('Pirate · large')
+  },
+)
