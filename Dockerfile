@@ -30,6 +30,10 @@ COPY --from=build /deploy ./
 RUN groupadd --gid 10001 t69 \
   && useradd --uid 10001 --gid t69 --home-dir /srv/t69 --no-create-home --shell /usr/sbin/nologin t69 \
   && install --directory --owner t69 --group t69 --mode 0700 /data
+# The command of whoever runs it: `docker compose exec t69 t69-server users list`. It opens databases with sqlite3.
+RUN printf '#!/bin/sh\nexec node /srv/t69/dist/main.js "$@"\n' > /usr/local/bin/t69-server \
+  && chmod 0755 /usr/local/bin/t69-server \
+  && { command -v sqlite3 || { apt-get update && apt-get install --yes --no-install-recommends sqlite3 && rm -rf /var/lib/apt/lists/*; }; }
 USER t69
 VOLUME /data
 EXPOSE 3000
