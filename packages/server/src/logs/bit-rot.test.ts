@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 
 import { type SpaceId, SyncError, type TreeOperation } from '@t69/protocol'
+import Database from 'better-sqlite3'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
@@ -69,15 +70,19 @@ function contentsOf(log: OpLog, ops = log.read(0, roomy)): Contents {
 
 type Outcome = 'harmless' | 'set aside' | 'refused' | 'other'
 
-/** What becomes of the file with one bit flipped, as servers use it. */
-function outcomeOf(bit: number): Outcome {
-  const dataDir = join(folder, String(bit))
-  const path = join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
-  mkdirSync(dirname(path), { recursive: true })
-  copyFileSync(original, path)
+function flip(path: string, bit: number): void {
   const bytes = readFileSync(path)
   bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
   writeFileSync(path, bytes)
+}
+
+/** What becomes of the file with that damage, as servers use it. */
+function outcomeOf(name: string, damage: (path: string) => void): Outcome {
+  const dataDir = join(folder, name)
+  const path = join(dataDir, spaceId.slice(0, 2), `${spaceId}.db`)
+  mkdirSync(dirname(path), { recursive: true })
+  copyFileSync(original, path)
+  damage(path)
   const warnings: object[] = []
   const known = Object.assign(new Set<SpaceId>([spaceId]), { identityOf: () => undefined })
   const opLogs = createSqliteOpLogs({
@@ -112,10 +117,68 @@ it(`a file in which one bit rots is as it was, or is set aside, or is refused, a
   const bits = fc.sample(fc.nat(size - 1), { numRuns: flips, seed })
   const outcomes = new Map<Outcome, number[]>()
   for (const bit of bits) {
-    const outcome = outcomeOf(bit)
+    const outcome = outcomeOf(String(bit), (path) => flip(path, bit))
     outcomes.set(outcome, [...(outcomes.get(outcome) ?? []), bit])
   }
   expect(outcomes.get('other') ?? []).toEqual([])
   if (flips > 60)
     console.log(Object.fromEntries([...outcomes].map(([outcome, found]) => [outcome, found.length])))
+})
+
+interface Retyped {
+  readonly table: string
+  readonly column: string
+  readonly value: string
+}
+
+/** Sets a column of a table, also to what it does not take. */
+function retype(path: string, { table, column, value }: Retyped): void {
+  const db = new Database(path)
+  try {
+    const ofTable = "from sqlite_schema where type = 'table' and name = ?"
+    const sql = String(db.prepare(`select sql ${ofTable}`).pluck().get(table))
+    const setSql = "update sqlite_schema set sql = ? where type = 'table' and name = ?"
+    const loose = sql
+      .replaceAll(' not null', '')
+      .replaceAll(' text', ' blob')
+      .replace(/\bstrict(?:, )?/, '')
+    db.unsafeMode()
+    db.pragma('writable_schema = on')
+    db.prepare(setSql).run(loose, table)
+    db.pragma('writable_schema = reset')
+    db.exec(`update or ignore ${table} set "${column}" = ${value}`)
+    db.pragma('writable_schema = on')
+    db.prepare(setSql).run(sql, table)
+  } catch (error) {
+    // A key of rows cannot be anything but a number.
+    if (!(error instanceof Database.SqliteError) || error.code !== 'SQLITE_MISMATCH') throw error
+  } finally {
+    db.close()
+  }
+}
+
+function columns(): { table: string; column: string }[] {
+  const db = new Database(original, { readonly: true })
+  try {
+    return db
+      .prepare<[], { table: string; column: string }>(
+        'select t.name as "table", c.name as "column" from sqlite_schema t join pragma_table_info(t.name) c ' +
+          "where t.type = 'table' order by 1, 2",
+      )
+      .all()
+  } finally {
+    db.close()
+  }
+}
+
+it('a value of another type is damage too, whichever column has it', () => {
+  const wrong: string[] = []
+  for (const { table, column } of columns()) {
+    for (const value of ['null', '1.5', "'text'", "x'00'"]) {
+      const name = `${table}.${column} = ${value}`
+      const outcome = outcomeOf('retyped', (path) => retype(path, { table, column, value }))
+      if (outcome === 'other') wrong.push(name)
+    }
+  }
+  expect(wrong).toEqual([])
 })

@@ -5,7 +5,7 @@ import { damageIn, integrityOf } from '../sqlite/damage.ts'
 import { createQueries, prepareAll } from '../sqlite/query.ts'
 import { problemOfRow } from './op-row.ts'
 import { checkSegment, opsOf } from './segment.ts'
-import { checksumOfIds, countOfIds } from './settled-ids.ts'
+import { countOfIds, problemOfIds } from './settled-ids.ts'
 import { spaceQueries } from './space-queries.ts'
 import { spaceMigrations, type SpaceSchema, type StoredOpRow } from './space-schema.ts'
 
@@ -120,9 +120,8 @@ function readSettled(db: Database): number | string {
   }
   let ids = 0
   for (const row of allIds(db).iterate({})) {
-    if (checksumOfIds(row, row.after) !== row.checksum) {
-      return `the ids of ${row.peerId} in ${row.treeId} from clock ${row.first} do not fit their checksum`
-    }
+    const problem = problemOfIds(row)
+    if (problem !== undefined) return problem
     ids += countOfIds(row)
   }
   if (ids !== end) return `${end} operations are in segments, and the ids of ${ids}`

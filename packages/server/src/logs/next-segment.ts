@@ -1,5 +1,6 @@
 import { createPacker, limits, type SpaceId, type TreeOperation } from '@t69/protocol'
 
+import { WrongContentError } from '../sqlite/storage-failure.ts'
 import { opByStoredRow } from './op-row.ts'
 import { isSmall, makeSegment, type StoredSegment } from './segment.ts'
 import type { SettledOps } from './settled-ops.ts'
@@ -52,7 +53,7 @@ function pack(
     packer.add(before.opAt(at), before.valueTextAt(at))
   }
   const settledCount = packer.count
-  if (settledCount !== settled.end - after) throw new Error('the last segment is not what it was')
+  if (settledCount !== settled.end - after) throw new WrongContentError('the last segment is not what it was')
   const end = endOfCommits(statements, after, head)
   for (const [index, op] of ops.entries()) {
     if (after + packer.count >= end) break

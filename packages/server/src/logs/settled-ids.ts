@@ -27,6 +27,14 @@ export function checksumOfIds({ treeId, peerId, first, last, clocks }: IdRow, af
   return clocks === null ? ids : crc32(clocks, ids)
 }
 
+/** Why a row is not what was written; undefined if it is. Damage can make any value one of another type. */
+export function problemOfIds(row: IdRow & { after: number; checksum: number }): string | undefined {
+  const { treeId, peerId, first, clocks, after } = row
+  const isReadable = clocks === null || clocks instanceof Uint8Array
+  if (isReadable && checksumOfIds(row, after) === row.checksum) return undefined
+  return `the ids of ${peerId} in ${treeId} from clock ${first} do not fit their checksum`
+}
+
 /** The rows that have the ids of the operations from index `from` on, and no other. */
 export function idRowsOf(ops: OpenBatch, from: number): IdRow[] {
   return [...clocksByPeer(ops, from).values()].flatMap(({ treeId, peerId, clocks }) =>

@@ -5,7 +5,7 @@ import type { LogRange, VertexName } from './op-log.ts'
 import { rowByOp } from './op-row.ts'
 import type { OpenSegments } from './open-segments.ts'
 import { batchOf, checkSegment, opsOf, type StoredSegment } from './segment.ts'
-import { checksumOfIds, hasClock, idRowsOf, maxSpan } from './settled-ids.ts'
+import { checksumOfIds, hasClock, idRowsOf, maxSpan, problemOfIds } from './settled-ids.ts'
 import type { SpaceStatements } from './space-queries.ts'
 import type { SpaceSchema } from './space-schema.ts'
 
@@ -45,10 +45,8 @@ const maxCheckedIds = 10_000
 
 /** A row that is wrong may hide an operation. */
 function checkIds(row: SpaceSchema['settled_ids']): void {
-  if (checksumOfIds(row, row.after) === row.checksum) return
-  throw new WrongContentError(
-    `the ids of ${row.peerId} in ${row.treeId} from clock ${row.first} do not fit their checksum`,
-  )
+  const problem = problemOfIds(row)
+  if (problem !== undefined) throw new WrongContentError(problem)
 }
 
 export function createSettledOps(statements: SpaceStatements, open: OpenSegments): SettledOps {

@@ -23,7 +23,7 @@ import type { OpenSegments } from './open-segments.ts'
 import type { StoredSegment } from './segment.ts'
 import { createSettledOps } from './settled-ops.ts'
 import { spaceQueries } from './space-queries.ts'
-import type { TreeOpRow } from './space-schema.ts'
+import type { StoredOpRow, TreeOpRow } from './space-schema.ts'
 
 /** Bytes that an operation counts against `PageBounds.maxBytes` besides its value: about what it takes in a batch. */
 const bytesPerOp = 8
@@ -142,12 +142,21 @@ export function openSqliteOpLog(
     settled.put(segment)
   })
 
+  /** The rows after a position. Throws `WrongContentError` where one is missing. */
+  function* rowsAfter(after: number): Generator<StoredOpRow> {
+    let seq = after
+    for (const row of statements.opsAfter.iterate({ after })) {
+      if (row.seq !== ++seq) throw new WrongContentError(`operation ${seq} is missing`)
+      yield row
+    }
+  }
+
   const readTree = db.transaction((treeId: TreeId, through: number, maxBytes: number) => {
     // Another connection may have settled something since.
     settled.reload()
     let { ops, bytes } = settled.readTree(treeId, { through, maxBytes })
     // Read by position: rows are few once the rest has settled, and an index that rots would hide some.
-    for (const row of bytes > maxBytes ? [] : statements.opsAfter.iterate({ after: settled.end })) {
+    for (const row of bytes > maxBytes ? [] : rowsAfter(settled.end)) {
       if (row.seq > through) break
       const op = opByStoredRow(row)
       if (op.treeId !== treeId) continue
@@ -311,7 +320,7 @@ export function openSqliteOpLog(
             ops.push(opened.ops.opAt(at))
           }
         }
-        for (const row of statements.opsAfter.iterate({ after: after + ops.length })) {
+        for (const row of rowsAfter(after + ops.length)) {
           if (!fits(row.value?.length ?? 0)) break
           ops.push(opByStoredRow(row))
         }

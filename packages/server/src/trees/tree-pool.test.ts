@@ -119,7 +119,7 @@ describe('the thread that reads trees', () => {
     expect(damaged).toEqual([spaceId])
   })
 
-  it('stops at the bound of memory, and fails alone when it runs out', async () => {
+  it('stops at the bound of the question, and before its memory runs out', async () => {
     const large = 'tree-of-large-values' as TreeId
     const value = 'x'.repeat(400_000)
     appendTo(

@@ -16,6 +16,9 @@ export interface TreePool {
 /** Threads beside the one that serves. With one, a core is left for everything else, whatever trees are read. */
 const threads = 1
 
+/** Bytes of values that are read for each megabyte that the thread has. What is built of them takes about as much again. */
+const valueBytesPerMegabyte = 2 ** 18
+
 /** How long the thread waits for the next question before it ends, in ms. */
 const idleMs = 30_000
 
@@ -31,8 +34,9 @@ const retryAfterMs = 5_000
 
 /**
  * Reads trees from the files under `dataDir` on a thread of its own. A large tree takes a second, in which the server
- * would serve nobody else, and memory that the server must not run out of. Calls `damaged` for a damaged file. A
- * thread that needs more than `threadMegabytes` ends, and only its question fails with it.
+ * would serve nobody else, and memory that the server must not run out of. Calls `damaged` for a damaged file. The
+ * thread has `threadMegabytes`: a tree whose values would take most of that is not read to its end, and a thread that runs
+ * out all the same ends, and only its question fails with it.
  */
 export function createTreePool({
   dataDir,
@@ -96,7 +100,7 @@ export function createTreePool({
       // The error comes from ending the thread.
       if (isClosed) throw new SyncError('unavailable', 'the server is shutting down')
       if (!isOutOfMemory(error)) throw error
-      throw new SyncError('too_large', 'the tree takes too much memory to be read: read the log')
+      throw tooLarge()
     } finally {
       const left = (waiting.get(payer) ?? 1) - 1
       if (left > 0) waiting.set(payer, left)
@@ -106,9 +110,11 @@ export function createTreePool({
 
   return {
     read: async (question) => {
-      const answer = await run({ dataDir, question })
+      const maxBytes = Math.min(question.maxBytes, threadMegabytes * valueBytesPerMegabyte)
+      const answer = await run({ dataDir, question: { ...question, maxBytes } })
       if (answer.ok) {
         if (question.payer !== undefined) spent(question.payer, answer.cpuMs)
+        if (answer.reading.text === null && maxBytes < question.maxBytes) throw tooLarge()
         return answer.reading
       }
       if (answer.isDamaged) damaged(question.spaceId)
@@ -121,6 +127,10 @@ export function createTreePool({
       await pool.destroy()
     },
   }
+}
+
+function tooLarge(): SyncError {
+  return new SyncError('too_large', 'the tree takes too much memory to be read: read the log')
 }
 
 function isOutOfMemory(error: unknown): boolean {
