@@ -211,3 +211,45 @@ story('on glass, Enter makes a line, and the keyboard stays when a message is se
   await page.keyboard.press('Control+Enter')
   await expect.poll(() => messages(page)).toEqual(['one\ntwo', 'three'])
 })
+
+story('a keyboard that lies over the page covers nothing that is written in', async (stage) => {
+  const phone = await stage.device("Ben's phone", handheld)
+  const { page } = phone
+  // As in Safari: the page stays as high as it is, and only `visualViewport` tells of the keyboard.
+  await page.addInitScript(() => {
+    let covered = 0
+    const height = Object.getOwnPropertyDescriptor(VisualViewport.prototype, 'height')?.get
+    Object.defineProperty(VisualViewport.prototype, 'height', {
+      get(this: VisualViewport) {
+        return Number(height?.call(this)) - covered
+      },
+    })
+    Object.assign(globalThis, {
+      cover(pixels: number) {
+        covered = pixels
+        visualViewport?.dispatchEvent(new Event('resize'))
+      },
+    })
+  })
+  const cover = (pixels: number) => page.evaluate(`cover(${pixels})`)
+  const bottomOf = async (testid: string): Promise<number> => {
+    const box = await page.getByTestId(testid).boundingBox()
+    return (box?.y ?? Number.NaN) + (box?.height ?? Number.NaN)
+  }
+  await openT69(page, phone.url)
+  await newChat(page, 'Plans')
+  const before = await bottomOf('composer')
+  expect(before).toBeGreaterThan(700)
+  await page.getByTestId('composer').click()
+  await cover(340)
+  await expect.poll(() => bottomOf('composer')).toBeLessThanOrEqual(504)
+  await stage.shot(phone, 'keyboard')
+  await showSidebar(page)
+  await page.getByTestId('sign-up').click()
+  await expect.poll(() => bottomOf('auth-dialog')).toBeLessThanOrEqual(504)
+  await stage.shot(phone, 'keyboard under a dialog')
+  await page.getByTestId('close-dialog').click()
+  await hideSidebar(page)
+  await cover(0)
+  await expect.poll(() => bottomOf('composer')).toBe(before)
+})
