@@ -13,6 +13,7 @@ import { LostAccountsError } from './platform/lost-accounts.ts'
 import { DamagedPlatformError } from './platform/mend-platform.ts'
 import { NoServerError } from './platform/no-server-error.ts'
 import { SigningSecretError } from './platform/signing-secret.ts'
+import { withSecretFiles } from './secret-files.ts'
 import type { Server } from './server.ts'
 import { misspeltSettings } from './settings.ts'
 import { NewerSchemaError } from './sqlite/migrate.ts'
@@ -41,7 +42,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   checkNode()
   await runProgram(args, {
-    env: process.env,
+    // Only where a command asks for settings: `--help` needs no secrets.
+    get env() {
+      return withSecretFiles(process.env)
+    },
     line: (text) => void process.stdout.write(`${text}\n`),
     aside: (text) => void process.stderr.write(`${text}\n`),
     confirm: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
