@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
+import { buffer } from 'node:stream/consumers'
 
 import { SyncError } from '@t69/protocol'
 
@@ -49,6 +50,9 @@ try {
     line: (text) => void process.stdout.write(`${text}\n`),
     aside: (text) => void process.stderr.write(`${text}\n`),
     confirm: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
+    readInput: () => buffer(process.stdin),
+    writeBytes: process.stdout.isTTY ? undefined : writeBytes,
+    isTerminal: process.stderr.isTTY,
     run,
     serve,
     exitWith: (code) => {
@@ -77,6 +81,12 @@ async function ask(question: string): Promise<boolean> {
   } finally {
     terminal.close()
   }
+}
+
+function writeBytes(bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()))
+  })
 }
 
 /** Runs another program in this terminal. Undefined if there is none of that name. */
