@@ -7,9 +7,11 @@ import { promisify } from 'node:util'
 import type { Space } from '@t69/sync-client'
 import { expect, it } from 'vitest'
 
+import { findInPath } from '../lib/find-in-path.ts'
 import { startServer } from '../lib/server-process.ts'
 import { createFleet, live, roomyLimits } from './fleet.ts'
 
+const hasScript = (await findInPath(['script'])) !== undefined
 const main = join(import.meta.dirname, '../../packages/server/dist/main.js')
 
 /** Runs a line of a shell in which `t69-server` is the command of the server in this directory. */
@@ -55,9 +57,30 @@ it('a space that is exported and imported on another server has everything, and 
     const other = await (await there.device()).openSpace(space.id)
     await live(other)
     await expect.poll(() => names(other)).toEqual([...shown, 'written there'].toSorted())
+    const full = shell(to.dataDir, `t69-server spaces export ${space.id} > /dev/full`)
+    await expect(full).rejects.toThrow(/t69 cannot write its output: ENOSPC: [^\n]*\n$/)
+    const cut = shell(to.dataDir, `(t69-server spaces export ${space.id} || echo "code $?" >&2) | true`)
+    expect((await cut).stderr).toContain('code 1')
+
     const inspected = await shell(to.dataDir, `t69-server spaces inspect ${space.id} --json`)
     expect(JSON.parse(inspected.stdout)).toMatchObject({ damage: null })
+    expect(inspected.stderr).not.toContain('%')
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 })
+
+it.skipIf(!hasScript)(
+  'how far an inspection is shows in a terminal, and is gone at its end (needs script)',
+  async () => {
+    await using server = await startServer({ env: roomyLimits })
+    await using fleet = await createFleet(server.url)
+    const space = await (await fleet.device()).createSpace({ name: 'Looked at' })
+    space.root.root?.newNamedChild('edit')
+    await space.flushed()
+    const line = `'${process.execPath}' '${main}' spaces inspect ${space.id}`
+    const { stdout } = await shell(server.dataDir, `script --quiet --return --command "${line}" /dev/null`)
+    // eslint-disable-next-line no-control-regex
+    expect(stdout).toMatch(/100 % of \d+ operations.*\x1b\[2KFile: .*\.db\r\nDamage: none/s)
+  },
+)

@@ -62,12 +62,12 @@ if [ "$1" = -T ]; then shift; else [ -t 0 ] || { echo 'the input device is not a
 
     const lines = await documentedLines()
     expect(lines).toHaveLength(4)
-    for (const line of lines) {
-      if (line.startsWith('echo')) {
-        const { screen, code } = await ssh.type(line)
-        expect([line, code, screen.split('\n')], line).toEqual([line, 0, expect.arrayContaining(['1'])])
-        continue
-      }
+    const typedInto = lines.filter((line) => line.startsWith('ssh'))
+    for (const line of lines.filter((it) => !typedInto.includes(it))) {
+      const { screen, code } = await ssh.type(line)
+      expect([line, code, screen.split('\n')], line).toEqual([line, 0, expect.arrayContaining(['1'])])
+    }
+    for (const line of typedInto) {
       const accounts = await ssh.type(line, 'select email from users;\ndelete from users;\n.quit\n')
       expect(accounts.screen).toContain(`${server.dataDir}/platform.sqlite, for reading.`)
       expect(accounts.screen).toContain(anna.email)
@@ -76,7 +76,7 @@ if [ "$1" = -T ]; then shift; else [ -t 0 ] || { echo 'the input device is not a
       expect(ops.screen).toMatch(/^rows: [1-9]\d*$/m)
     }
 
-    const [line = ''] = lines.filter((it) => it.startsWith('ssh'))
+    const [line = ''] = typedInto
     const refused = await ssh.type(`${line} --write`, '.quit\n')
     expect(refused).toMatchObject({ code: 1, screen: expect.stringContaining('a server runs in') })
     await server.stop()

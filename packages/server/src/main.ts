@@ -36,7 +36,11 @@ const serves = args.length === 0 || args[0] === 'serve'
 
 // `users list | head` reads no further, and that is fine.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (serves || error.code !== 'EPIPE') throw error
+  if (serves) throw error
+  if (error.code !== 'EPIPE') {
+    console.error(`t69 cannot write its output: ${error.message}.`)
+    process.exitCode = 1
+  }
   process.exit()
 })
 
@@ -83,9 +87,15 @@ async function ask(question: string): Promise<boolean> {
   }
 }
 
+/** However the process ends before all of it is written, it has failed: nobody must take half of it for the whole. */
 function writeBytes(bytes: Uint8Array): Promise<void> {
+  process.exitCode = 1
   return new Promise((resolve, reject) => {
-    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()))
+    process.stdout.write(bytes, (error) => {
+      if (error) return reject(error)
+      process.exitCode = 0
+      resolve()
+    })
   })
 }
 

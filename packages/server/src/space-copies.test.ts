@@ -100,6 +100,8 @@ describe('a copy of a space', () => {
   let ben: SessionReply
   let id: SpaceId
   let copy: Buffer
+  /** By the export. */
+  let said: { readonly code: number; readonly out: string; readonly err: string }
 
   beforeAll(async () => {
     from = await startServer()
@@ -118,9 +120,8 @@ describe('a copy of a space', () => {
     while (log.isUnsettled) log.settle()
     log.close()
     const exported = await from.t69(`spaces export ${id}`)
-    expect(exported).toMatchObject({ code: 0, out: '' })
-    expect(exported.err).toContain('“Holiday [31m” is copied, with 2010 operations')
     copy = exported.bytes
+    said = exported
   })
   afterAll(() => from[Symbol.asyncDispose]())
   beforeEach(async () => {
@@ -140,7 +141,9 @@ describe('a copy of a space', () => {
   }
 
   it('is taken over by a running server with its log, its identity and its members', async () => {
-    const [there] = [await to.signUp('anna')]
+    expect(said).toMatchObject({ code: 0, out: '' })
+    expect(said.err).toContain('“Holiday [31m” is copied, with 2010 operations')
+    const there = await to.signUp('anna')
     const dry = await to.t69('spaces import - --by-email --dry-run', copy)
     expect(dry).toMatchObject({ code: 0, err: `On the running server in ${to.dataDir}.\n` })
     expect(dry.out).toMatch(/would import “Holiday .*” with 2010 operations, as [0-9a-f]{32}\./)
