@@ -93,6 +93,18 @@ function forged(copy: Buffer, change: (rest: string) => string): Buffer {
   return Buffer.concat([Buffer.from(`${first}\n${digest}\n`), changed])
 }
 
+const databaseOf = (copy: Buffer): Buffer => copy.subarray(copy.indexOf('SQLite format 3'))
+
+/** A copy whose database is changed. */
+function withDatabase(copy: Buffer, change: (db: Database.Database) => void): Buffer {
+  const db = new Database(databaseOf(copy))
+  change(db)
+  const bytes = db.serialize()
+  db.close()
+  const [, , header = ''] = copy.toString('latin1').split('\n')
+  return forged(copy, () => `${header}\n${bytes.toString('latin1')}`)
+}
+
 describe('a copy of a space', () => {
   let from: TestServer
   let to: TestServer
@@ -194,6 +206,19 @@ describe('a copy of a space', () => {
     expect(files.filter((name) => !/-(?:wal|shm)$/.test(name))).toEqual([`${id}.db`])
   })
 
+  it('keeps its log also if the file is from before there were identities', async () => {
+    await to.signUp('anna')
+    const old = withDatabase(copy, (db) =>
+      db.exec('update spaces set identity = null, access_id = null, access_seal = null'),
+    )
+    expect((await to.t69('spaces import - --by-email', old)).code).toBe(0)
+    await to.close()
+    const inspected = JSON.parse((await to.t69(`spaces inspect ${id} --json`)).out) as object
+    // It was opened, and is known by the identity of its members.
+    const identity = expect.stringMatching(/^[0-9a-f]{32}$/) as string
+    expect(inspected).toMatchObject({ operations: 2_010, identity, damage: null })
+  })
+
   it('is refused where nobody could enter, and for an account that is not there', async () => {
     await to.signUp('carla')
     const nobody = await to.t69('spaces import -', copy)
@@ -230,18 +255,9 @@ describe('a copy of a space', () => {
     await to.signUp('anna')
     const flipped = Buffer.from(copy)
     flipped[copy.length - 5_000] = (flipped[copy.length - 5_000] ?? 0) ^ 1
-    const database = copy.subarray(copy.indexOf('SQLite format 3'))
-    const changed = (change: (db: Database.Database) => void): Buffer => {
-      const db = new Database(database)
-      change(db)
-      const bytes = db.serialize()
-      db.close()
-      const header = copy.toString('latin1').split('\n')[2] ?? ''
-      return forged(copy, () => `${header}\n${bytes.toString('latin1')}`)
-    }
     const refusals: readonly (readonly [string, Buffer, string])[] = [
       ['nothing', Buffer.alloc(0), 'no copy of a space'],
-      ['the file itself', database, 'no copy of a space'],
+      ['the file itself', databaseOf(copy), 'no copy of a space'],
       ['the beginning', copy.subarray(0, copy.length - 1), 'damaged or incomplete'],
       ['a flipped bit', flipped, 'damaged or incomplete'],
       ['a copy with more behind it', Buffer.concat([copy, copy]), 'damaged or incomplete'],
@@ -250,12 +266,16 @@ describe('a copy of a space', () => {
         Buffer.from(copy.toString('latin1').replace('t69 space 1', 't69 space 2'), 'latin1'),
         'newer t69',
       ],
-      ['a newer file', changed((db) => db.pragma('user_version = 99')), 'newer t69'],
+      ['a newer file', withDatabase(copy, (db) => db.pragma('user_version = 99')), 'newer t69'],
       ['no header', forged(copy, () => 'x'), 'its header is wrong'],
-      ['a missing row', changed((db) => db.exec('delete from tree_ops where seq = 2005')), 'are missing'],
+      [
+        'a missing row',
+        withDatabase(copy, (db) => db.exec('delete from tree_ops where seq = 2005')),
+        'are missing',
+      ],
       [
         'a trigger',
-        changed((db) =>
+        withDatabase(copy, (db) =>
           db.exec('create trigger later after insert on tree_ops begin delete from epochs; end'),
         ),
         'it has later',
@@ -267,7 +287,7 @@ describe('a copy of a space', () => {
       ],
       [
         'another identity',
-        changed((db) => db.exec(`update spaces set identity = '${randomHexId()}'`)),
+        withDatabase(copy, (db) => db.exec(`update spaces set identity = '${randomHexId()}'`)),
         'another space',
       ],
     ]
@@ -303,7 +323,7 @@ describe('a copy of a space', () => {
     const none = await to.t69(`spaces export ${id}`)
     expect(none).toMatchObject({ code: 1, err: expect.stringContaining(`there is no ${path}`) })
     mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, copy.subarray(copy.indexOf('SQLite format 3')))
+    writeFileSync(path, databaseOf(copy))
     const db = new Database(path)
     db.exec('delete from tree_ops where seq = 2005')
     db.close()
