@@ -40,6 +40,9 @@ async function t69(line: string, env: Record<string, string> = {}, input = '') {
       line: (text) => void (said.out += `${text}\n`),
       aside: (text) => void (said.err += `${text}\n`),
       confirm: undefined,
+      readInput: async () => Buffer.from(input),
+      writeBytes: undefined,
+      isTerminal: false,
       run: async (program, args) => {
         const { status, stdout, stderr } = spawnSync(program, [...args], { input, encoding: 'utf8' })
         said.out += stdout

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
+import { buffer } from 'node:stream/consumers'
 
 import { SyncError } from '@t69/protocol'
 
@@ -13,6 +14,7 @@ import { LostAccountsError } from './platform/lost-accounts.ts'
 import { DamagedPlatformError } from './platform/mend-platform.ts'
 import { NoServerError } from './platform/no-server-error.ts'
 import { SigningSecretError } from './platform/signing-secret.ts'
+import { withSecretFiles } from './secret-files.ts'
 import type { Server } from './server.ts'
 import { misspeltSettings } from './settings.ts'
 import { NewerSchemaError } from './sqlite/migrate.ts'
@@ -34,17 +36,27 @@ const serves = args.length === 0 || args[0] === 'serve'
 
 // `users list | head` reads no further, and that is fine.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (serves || error.code !== 'EPIPE') throw error
+  if (serves) throw error
+  if (error.code !== 'EPIPE') {
+    console.error(`t69 cannot write its output: ${error.message}.`)
+    process.exitCode = 1
+  }
   process.exit()
 })
 
 try {
   checkNode()
   await runProgram(args, {
-    env: process.env,
+    // Only where a command asks for settings: `--help` needs no secrets.
+    get env() {
+      return withSecretFiles(process.env)
+    },
     line: (text) => void process.stdout.write(`${text}\n`),
     aside: (text) => void process.stderr.write(`${text}\n`),
     confirm: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
+    readInput: () => buffer(process.stdin),
+    writeBytes: process.stdout.isTTY ? undefined : writeBytes,
+    isTerminal: process.stderr.isTTY,
     run,
     serve,
     exitWith: (code) => {
@@ -73,6 +85,18 @@ async function ask(question: string): Promise<boolean> {
   } finally {
     terminal.close()
   }
+}
+
+/** However the process ends before all of it is written, it has failed: nobody must take half of it for the whole. */
+function writeBytes(bytes: Uint8Array): Promise<void> {
+  process.exitCode = 1
+  return new Promise((resolve, reject) => {
+    process.stdout.write(bytes, (error) => {
+      if (error) return reject(error)
+      process.exitCode = 0
+      resolve()
+    })
+  })
 }
 
 /** Runs another program in this terminal. Undefined if there is none of that name. */

@@ -24,6 +24,7 @@ describe('the settings', () => {
     ['REGISTATION', 'REGISTRATION'],
     ['public_url', 'PUBLIC_URL'],
     ['T69_PORT', 'PORT'],
+    ['JWT_SECRETFILE', 'JWT_SECRET_FILE'],
     ['T69_PUBLIC_URLS', 'PUBLIC_URL'],
     ['SIGN_IN_LIMIT_PER_ADRESS', 'SIGN_IN_LIMIT_PER_ADDRESS'],
   ])('are recognized when they are misspelt: %s', (name, meant) => {
@@ -32,7 +33,7 @@ describe('the settings', () => {
 
   it('are told from what a shell, a container or Node have in their environment', () => {
     const usual =
-      'PATH HOME HOSTNAME LANG PWD SHELL TERM USER LOGNAME NODE_ENV NODE_OPTIONS NODE_VERSION TZ POSTS CI DATA_DIR PORT ' +
+      'PATH HOME HOSTNAME JWT_SECRET_FILE METRICS_TOKEN_FILE LANG PWD SHELL TERM USER LOGNAME NODE_ENV NODE_OPTIONS NODE_VERSION TZ POSTS CI DATA_DIR PORT ' +
       'npm_config_cache XDG_DATA_DIRS DBUS_SESSION_BUS_ADDRESS SSH_CONNECTION MAIL EDITOR LC_ALL HTTP_PROXY NO_PROXY'
     expect(misspeltSettings(Object.fromEntries(usual.split(' ').map((name) => [name, 'x'])))).toEqual([])
   })

@@ -8,7 +8,7 @@ export interface Setting {
   readonly name: string
   /** As it is written in the environment; empty for none. A secret is not shown. */
   readonly value: string
-  readonly from: 'environment' | 'default'
+  readonly from: 'environment' | 'file' | 'default'
 }
 
 /** A variable that is no setting, and looks like one that was meant. */
@@ -17,9 +17,15 @@ export interface MisspeltSetting {
   readonly meant: string
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
+export type Environment = Readonly<Record<string, string | undefined>>
 
 export const isSecret = (name: string): boolean => /(?:SECRET|TOKEN)$/.test(name)
+
+/** The settings that are secrets. */
+export const secretNames: readonly string[] = Object.keys(environment.shape).filter(isSecret)
+
+/** The variable that names the file with a secret: see secret-files.ts. */
+export const secretFileOf = (name: string): string => `${name}_FILE`
 
 /** Every setting, in the order of the documentation. For a configuration that `parseConfig` takes. */
 export function settingsOf(env: Environment): Setting[] {
@@ -27,7 +33,9 @@ export function settingsOf(env: Environment): Setting[] {
   return Object.entries(defaultsOf(defaults)).map(([name, byDefault]) => {
     const given = env[name]?.trim()
     if (given === undefined || given === '') return { name, value: byDefault, from: 'default' }
-    return { name, value: isSecret(name) ? '(set)' : given, from: 'environment' }
+    if (!isSecret(name)) return { name, value: given, from: 'environment' }
+    const isInFile = (env[secretFileOf(name)] ?? '') !== ''
+    return { name, value: '(set)', from: isInFile ? 'file' : 'environment' }
   })
 }
 
@@ -52,7 +60,7 @@ function inUnits(value: number, units: Readonly<Record<string, number>>): string
 
 /** Variables that nothing reads, and that differ little from a setting: whoever wrote them expects an effect. */
 export function misspeltSettings(env: Environment): MisspeltSetting[] {
-  const known = Object.keys(environment.shape)
+  const known = [...Object.keys(environment.shape), ...secretNames.map(secretFileOf)]
   return Object.keys(env).flatMap((name) => {
     if (known.includes(name) || env[name] === '') return []
     const written = name.toUpperCase().replace(/^T69_/, '')

@@ -1,5 +1,14 @@
-import { roleNameSchema, spaceIdSchema, userIdSchema } from '@t69/protocol'
+import {
+  accessIdSchema,
+  renameSpaceBodySchema,
+  roleNameSchema,
+  spaceIdentitySchema,
+  spaceIdSchema,
+  userIdSchema,
+} from '@t69/protocol'
 import { z } from 'zod'
+
+import { stagedName } from './staged-file.ts'
 
 /**
  * What the operator's command asks of a server, and what that answers. A running server answers through a socket in its
@@ -65,6 +74,36 @@ const spaceDetailsSchema = spaceEntrySchema.extend({
   audit: z.array(auditEntrySchema),
 })
 
+/** What is known of a space beside its log: its name, and who is and was in it, as `AccessList` has it. */
+export const spaceInCopySchema = z.object({
+  name: renameSpaceBodySchema.shape.name,
+  list: z.object({
+    spaceId: spaceIdSchema,
+    identity: spaceIdentitySchema,
+    createdAt: time,
+    accessId: accessIdSchema,
+    accessIds: z.array(accessIdSchema),
+    entries: z.array(
+      z.object({
+        userId: userIdSchema,
+        /** Null for a member who was removed. */
+        role: roleNameSchema.nullable(),
+        since: accessIdSchema,
+        joinedAt: time,
+        email: z.string(),
+        name: z.string(),
+      }),
+    ),
+  }),
+})
+
+const importedMember = z.object({
+  id: userIdSchema,
+  email: z.string(),
+  name: z.string(),
+  role: roleNameSchema.nullable(),
+})
+
 const statusSchema = z.object({
   version: z.string(),
   /** Of the running server; null for a stopped one. */
@@ -118,6 +157,27 @@ export const adminCalls = {
     answer: z.object({ total: count, spaces: z.array(spaceEntrySchema) }),
   },
   'spaces show': { given: ofSpace, answer: spaceDetailsSchema },
+  /** What belongs to a copy beside the file at `path`, which whoever asks reads. */
+  'spaces export': { given: ofSpace, answer: z.object({ space: spaceInCopySchema, path: z.string() }) },
+  /** Takes over a file that is in the data directory already, and that whoever asks has read and found sound. */
+  'spaces import': {
+    given: z.object({
+      staged: z.string().regex(stagedName),
+      space: spaceInCopySchema,
+      /** Whether members become the accounts that have their addresses here. */
+      byEmail: z.boolean(),
+      /** An account that becomes an owner. */
+      owner: z.string().optional(),
+      dryRun: z.boolean(),
+    }),
+    answer: z.object({
+      id: spaceIdSchema,
+      name: z.string(),
+      members: z.array(importedMember),
+      /** Members who have no account here. */
+      absent: z.array(importedMember),
+    }),
+  },
   'spaces delete': { given: ofSpace.extend({ dryRun: z.boolean() }), answer: spaceEntrySchema },
 } as const
 

@@ -50,6 +50,8 @@ export async function askAdmin(dataDir: string): Promise<Admin | undefined> {
     'users delete': ask('users delete'),
     'spaces list': ask('spaces list'),
     'spaces show': ask('spaces show'),
+    'spaces export': ask('spaces export'),
+    'spaces import': ask('spaces import'),
     'spaces delete': ask('spaces delete'),
   }
   try {

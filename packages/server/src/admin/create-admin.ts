@@ -11,6 +11,7 @@ import type { SpaceDeletion } from '../platform/space-deletion.ts'
 import type { Logger } from '../ports/logger.ts'
 import { serverVersion } from '../ports/version.ts'
 import type { Admin, AdminAnswer } from './admin-calls.ts'
+import { importSpace, inCopy } from './import-space.ts'
 
 /** Audit entries that are shown of an account or a space. */
 const shownEntries = 50
@@ -178,6 +179,18 @@ export function createAdmin(deps: AdminDeps): Admin {
         })),
         audit: audit.ofSpace(found.id, shownEntries).map(entryOf),
       }
+    },
+    'spaces export': async ({ space }) => {
+      const { id, name } = spaceOf(space)
+      const list = inCopy(accessLists.list(id))
+      note('space exported', { spaceId: id })
+      return { space: { name, list }, path: pathOfSpace(dataDir, id) }
+    },
+    'spaces import': async ({ owner, ...given }) => {
+      const user = owner === undefined ? undefined : userOf(owner)
+      const imported = importSpace({ dataDir, platform, now: now() }, { ...given, owner: user })
+      if (!given.dryRun) note('space imported', { spaceId: imported.id })
+      return imported
     },
     'spaces delete': async ({ space, dryRun }) => {
       const found = sized(spaceOf(space))

@@ -10,6 +10,12 @@ export interface CommandDeps extends Output {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Asks a question that is answered with yes or no. Undefined where nobody can answer. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined
+  /** All of standard input. */
+  readonly readInput: () => Promise<Buffer>
+  /** Writes bytes to standard output, if that is a file or another program, and no terminal. */
+  readonly writeBytes: ((bytes: Uint8Array) => Promise<void>) | undefined
+  /** Whether standard error is a terminal, where something may be drawn. */
+  readonly isTerminal: boolean
   /** Runs another program in this terminal. Resolves with its exit code; undefined if there is no such program. */
   readonly run: (program: string, args: readonly string[]) => Promise<number | undefined>
   /** Starts the server, and resolves once it listens. */

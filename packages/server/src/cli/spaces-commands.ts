@@ -4,6 +4,7 @@ import type { AdminAnswer } from '../admin/admin-calls.ts'
 import { type CommandDeps, confirm, withAdmin } from './command-deps.ts'
 import { auditTable, jsonOption, pageOptions, restOf } from './list-options.ts'
 import { oneLine, sizeText, tableOf, timeText } from './print.ts'
+import { addSpaceCopyCommands } from './space-copy-commands.ts'
 
 /** `t69-server spaces`. */
 export function spacesCommand(deps: CommandDeps): Command {
@@ -62,6 +63,7 @@ export function spacesCommand(deps: CommandDeps): Command {
       }),
     )
 
+  addSpaceCopyCommands(spaces, deps)
   return spaces
 }
 

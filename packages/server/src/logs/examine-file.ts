@@ -40,7 +40,8 @@ const tableCount = query((q) =>
   q.selectFrom(sql<{ name: string }>`sqlite_schema`.as('tables')).select(sql<number>`count(*)`.as('tables')),
 )
 
-const knownVersion = Math.max(...Object.keys(spaceMigrations).map(Number))
+/** The version of files that this program makes. */
+export const knownVersion = Math.max(...Object.keys(spaceMigrations).map(Number))
 
 /**
  * Says why a space's file, together with its write-ahead log, cannot be trusted; undefined for a sound one. Reads all
@@ -51,15 +52,18 @@ const knownVersion = Math.max(...Object.keys(spaceMigrations).map(Number))
  * or the index does not fit them. If neither is so, the two read as the file was at one moment or the other.
  */
 export function examineFile(path: string): string | undefined {
-  return damageIn(path, (db) => {
-    const version = Number(db.pragma('user_version', { simple: true }))
-    // Written by a newer program.
-    if (version > knownVersion) return undefined
-    if (version === 0) return damageOfNew(db)
-    // A table or column of another name is no damage to SQLite, and makes a statement of ours fail.
-    if (version === knownVersion) prepareAll(db, spaceQueries)
-    return integrityOf(db) ?? damageOfLog(db, version)
-  })
+  return damageIn(path, examineDatabase)
+}
+
+/** The same for a database that is open. Throws for damage that keeps SQLite from reading. */
+export function examineDatabase(db: Database): string | undefined {
+  const version = Number(db.pragma('user_version', { simple: true }))
+  // Written by a newer program.
+  if (version > knownVersion) return undefined
+  if (version === 0) return damageOfNew(db)
+  // A table or column of another name is no damage to SQLite, and makes a statement of ours fail.
+  if (version === knownVersion) prepareAll(db, spaceQueries)
+  return integrityOf(db) ?? damageOfLog(db, version)
 }
 
 /** A file that is just being created has a header at most. Any other without a version was cut off. */

@@ -25,16 +25,20 @@ export function* storedOps(path: string): Generator<StoredOp> {
   const db = new Database(path, { readonly: true, fileMustExist: true })
   try {
     db.exec('begin')
-    for (const segment of allSegments(db).iterate({})) {
-      checkSegment(segment)
-      const ops = opsOf(segment)
-      for (let at = 0; at < ops.count; at++) {
-        yield { seq: segment.after + at + 1, isSettled: true, op: ops.opAt(at) }
-      }
-    }
-    for (const row of allRows(db).iterate({}))
-      yield { seq: row.seq, isSettled: false, op: opByStoredRow(row) }
+    yield* storedOpsIn(db)
   } finally {
     db.close()
   }
+}
+
+/** The same of a file that is open, in a transaction of the caller. */
+export function* storedOpsIn(db: Database.Database): Generator<StoredOp> {
+  for (const segment of allSegments(db).iterate({})) {
+    checkSegment(segment)
+    const ops = opsOf(segment)
+    for (let at = 0; at < ops.count; at++) {
+      yield { seq: segment.after + at + 1, isSettled: true, op: ops.opAt(at) }
+    }
+  }
+  for (const row of allRows(db).iterate({})) yield { seq: row.seq, isSettled: false, op: opByStoredRow(row) }
 }

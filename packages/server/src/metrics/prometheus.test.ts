@@ -31,3 +31,12 @@ it('a loss of history that a client claims is not counted with those that the se
     't69_history_losses_total{found_by="server"}': 1,
   })
 })
+
+it('figures that somebody is woken for are there before the first event, so that it is an increase', async () => {
+  expect(await figures(createPrometheusMetrics())).toMatchObject({
+    't69_history_losses_total{found_by="server"}': 0,
+    t69_connections_dropped_total: 0,
+    t69_divergences_total: 0,
+    t69_clock_jumps_total: 0,
+  })
+})

@@ -55,6 +55,8 @@ export function createPrometheusMetrics(): PrometheusMetrics {
   const claims = counter('divergence_claims_total', 'Comparisons in which a client named another digest')
   const divergences = counter('divergences_total', 'Users with a tree that did not match the log, each once')
   const lost = counter('history_losses_total', 'Logs that were found to have lost history', ['found_by'])
+  // A series that begins with its first event shows no increase at it, and nobody would be told.
+  for (const found_by of ['server', 'client']) lost.inc({ found_by }, 0)
   const failures = counter('storage_failures_total', 'Failures of the file of a space')
   const dropped = counter(
     'connections_dropped_total',

@@ -47,8 +47,11 @@ export interface AccessLists extends SpaceAccessLists, AccessInLogs {
    * has seen all of it.
    */
   merge(list: AccessList): void
-  /** Registers the space of a list that the server has forgotten, with its identity and members. */
-  registerAgain(list: AccessList, name: string): void
+  /**
+   * Registers the space of a list that the server has forgotten, with its identity and members. `hasLog` says that its file is
+   * there; otherwise it is taken for the space's own only if it says so itself.
+   */
+  registerAgain(list: AccessList, name: string, options?: { readonly hasLog: boolean }): void
   /** Tells the listener of spaces whose list changed since the last call. For after each commit. */
   announce(): void
   /** Sets who is told, after the commit, that the list of a space has changed. */
@@ -143,9 +146,9 @@ export function createAccessLists(
     if (takesRights(mine, newer)) queries.withdrawInvites.run({ spaceId, now: now() })
   })
 
-  const registerAgain = db.transaction((theirs: AccessList, name: string) => {
+  const registerAgain = db.transaction((theirs: AccessList, name: string, hasLog: boolean) => {
     const { spaceId, identity, createdAt } = theirs
-    queries.insertSpace.run({ spaceId, identity, createdAt, name })
+    queries.insertSpace.run({ spaceId, identity, createdAt, name, hasLog: hasLog ? 1 : 0 })
     see(spaceId, theirs)
     for (const entry of theirs.entries) put(spaceId, entry)
     newAccessId(spaceId)
@@ -195,8 +198,8 @@ export function createAccessLists(
       }
     },
     merge: mergeAndTell,
-    registerAgain(theirs, name) {
-      registerAgain.immediate(theirs, name)
+    registerAgain(theirs, name, { hasLog } = { hasLog: false }) {
+      registerAgain.immediate(theirs, name, hasLog)
       announce()
     },
     merged(spaceId, theirs) {
@@ -225,12 +228,15 @@ function prepareQueries(db: Database) {
     ),
     insertSpace: prepareQuery(
       db,
-      (q, given: { spaceId: SpaceId; identity: SpaceIdentity; name: string; createdAt: number }) =>
+      (
+        q,
+        given: { spaceId: SpaceId; identity: SpaceIdentity; name: string; createdAt: number; hasLog: number },
+      ) =>
         q.insertInto('spaces').values({
           id: given.spaceId,
           name: given.name,
           created_at: given.createdAt,
-          has_log: sql.lit(0),
+          has_log: given.hasLog,
           identity: given.identity,
           registration: sql.lit(null),
           access_id: sql.lit<''>(''),

@@ -19,6 +19,7 @@ export type AuditedAction =
   | 'invite to the server made'
   | 'space deleted'
   | 'space exported'
+  | 'space imported'
   | 'joined by an invite'
   | 'left'
   | 'removed'
