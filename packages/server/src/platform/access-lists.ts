@@ -16,7 +16,15 @@ import { LRUCache } from 'lru-cache'
 
 import type { AccessInLogs, KeptAccess } from '../ports/access-in-logs.ts'
 import type { SpaceAccessLists } from '../ports/access.ts'
-import { type AccessEntry, type AccessList, newerEntries, rank, removed, takesRights } from './access-list.ts'
+import {
+  type AccessEntry,
+  type AccessList,
+  newerEntries,
+  newerName,
+  rank,
+  removed,
+  takesRights,
+} from './access-list.ts'
 import type { AccountsHistory } from './accounts-history.ts'
 import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
@@ -47,6 +55,8 @@ export interface AccessLists extends SpaceAccessLists, AccessInLogs {
    * has seen all of it.
    */
   merge(list: AccessList): void
+  /** Renames the space. That is a change of its list, so that an older copy of the accounts learns the name from it. */
+  rename(spaceId: SpaceId, name: string): void
   /** Registers the space of a list that the server has forgotten, with its identity and members. */
   registerAgain(list: AccessList, name: string): void
   /** Tells the listener of spaces whose list changed since the last call. For after each commit. */
@@ -79,10 +89,10 @@ export function createAccessLists(
   }
 
   function list(spaceId: SpaceId): AccessList {
-    const { identity, accessId, createdAt } = find(spaceId)
+    const { identity, name, accessId, createdAt } = find(spaceId)
     const accessIds = queries.ids.all({ spaceId }).map((row) => row.accessId)
     const entries = [...queries.members.all({ spaceId }), ...queries.nonMembers.all({ spaceId })]
-    return { spaceId, identity, createdAt, accessId, accessIds: accessIds.toReversed(), entries }
+    return { spaceId, identity, name, createdAt, accessId, accessIds: accessIds.toReversed(), entries }
   }
 
   function kept(spaceId: SpaceId): KeptAccess {
@@ -133,6 +143,8 @@ export function createAccessLists(
     const newer = newerEntries(mine, theirs, (id) => knows(spaceId, id))
     for (const entry of newer) put(spaceId, entry)
     see(spaceId, theirs)
+    const name = newerName(mine, theirs, newer)
+    if (name !== undefined) queries.setName.run({ spaceId, name })
     const accessId = newAccessId(spaceId)
     if (queries.owner.get({ spaceId }) === undefined) {
       // Whoever removed the owners was removed themselves.
@@ -143,12 +155,20 @@ export function createAccessLists(
     if (takesRights(mine, newer)) queries.withdrawInvites.run({ spaceId, now: now() })
   })
 
+  const rename = db.transaction((spaceId: SpaceId, name: string) => {
+    if (find(spaceId).name === name) return
+    queries.setName.run({ spaceId, name })
+    newAccessId(spaceId)
+  })
+
   const registerAgain = db.transaction((theirs: AccessList, name: string) => {
-    const { spaceId, identity, createdAt } = theirs
-    queries.insertSpace.run({ spaceId, identity, createdAt, name })
+    const { spaceId, identity, createdAt, accessId } = theirs
+    queries.insertSpace.run({ spaceId, identity, createdAt, name, accessId })
     see(spaceId, theirs)
     for (const entry of theirs.entries) put(spaceId, entry)
-    newAccessId(spaceId)
+    // Otherwise it is the list that was sealed, and a log that has seen that one is later.
+    const isChanged = ({ userId }: AccessEntry) => queries.deletedUser.get({ userId }) !== undefined
+    if (theirs.entries.some(isChanged)) newAccessId(spaceId)
   })
 
   function announce(): void {
@@ -195,6 +215,10 @@ export function createAccessLists(
       }
     },
     merge: mergeAndTell,
+    rename(spaceId, name) {
+      rename.immediate(spaceId, name)
+      announce()
+    },
     registerAgain(theirs, name) {
       registerAgain.immediate(theirs, name)
       announce()
@@ -225,7 +249,16 @@ function prepareQueries(db: Database) {
     ),
     insertSpace: prepareQuery(
       db,
-      (q, given: { spaceId: SpaceId; identity: SpaceIdentity; name: string; createdAt: number }) =>
+      (
+        q,
+        given: {
+          spaceId: SpaceId
+          identity: SpaceIdentity
+          name: string
+          createdAt: number
+          accessId: AccessId
+        },
+      ) =>
         q.insertInto('spaces').values({
           id: given.spaceId,
           name: given.name,
@@ -233,13 +266,16 @@ function prepareQueries(db: Database) {
           has_log: sql.lit(0),
           identity: given.identity,
           registration: sql.lit(null),
-          access_id: sql.lit<''>(''),
+          access_id: given.accessId,
           // Its log may know more than the list.
           asked_in: sql.lit(''),
         }),
     ),
     setAccessId: prepareQuery(db, (q, given: { spaceId: SpaceId; accessId: AccessId }) =>
       q.updateTable('spaces').set({ access_id: given.accessId }).where('id', '=', given.spaceId),
+    ),
+    setName: prepareQuery(db, (q, given: { spaceId: SpaceId; name: string }) =>
+      q.updateTable('spaces').set({ name: given.name }).where('id', '=', given.spaceId),
     ),
     user: prepareQuery(db, (q, given: { userId: UserId }) =>
       q.selectFrom('users').select('id').where('id', '=', given.userId),
