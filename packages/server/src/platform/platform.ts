@@ -25,7 +25,7 @@ import { createSessions, type Sessions } from './sessions.ts'
 import { readOrMakeSigningSecret } from './signing-secret.ts'
 import { createSpacePayers } from './space-payers.ts'
 import { createSpaceRecords, type SpaceRecords } from './space-records.ts'
-import { spoiltBy } from './spoilt-database.ts'
+import { checkLog, spoiltBy } from './spoilt-database.ts'
 import { createStoredTimes, type StoredTimes } from './stored-times.ts'
 import { createUsers, type Users } from './users.ts'
 
@@ -55,8 +55,8 @@ export interface Platform {
   changedByOthers(): boolean
   /**
    * Throws `StorageFailure` when the database was replaced, moved or removed: writes since then are lost to anyone who
-   * opens it next, and this process cannot switch to another one. Also when a statement found that the files no longer fit
-   * what SQLite has of them in memory (`spoiltBy`). Throws `DataDirLockedError` when another server has taken the directory
+   * opens it next, and this process cannot switch to another one. Also when the files no longer fit what SQLite has of them
+   * in memory (`spoiltBy`). Throws `DataDirLockedError` when another server has taken the directory
    * meanwhile.
    */
   checkPlace(): void
@@ -108,6 +108,7 @@ export function openPlatform(options: PlatformOptions): Platform {
       lock.check()
       try {
         files.checkPlace()
+        checkLog(db)
         const spoilt = spoiltBy(db)
         if (spoilt !== undefined) throw spoilt
       } catch (error) {

@@ -18,7 +18,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { StorageFailure } from '../sqlite/storage-failure.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { openPlatform } from './platform.ts'
-import { spoiltBy } from './spoilt-database.ts'
+import { checkLog, spoiltBy } from './spoilt-database.ts'
 import { createUsers } from './users.ts'
 
 let dataDir: string
@@ -108,10 +108,27 @@ it.each<[what: string, refuse: (db: Database, shell: Database) => void, code: st
   const long = { ...ben, name: 'x'.repeat(100_000) }
   expect(() => opened.users.add(long, 1)).toThrow(expect.objectContaining({ code }))
   expect(opened.users.byId(anna.id)).toMatchObject({ name: 'Anna' })
+  checkLog(opened.db)
   expect(spoiltBy(opened.db)).toBeUndefined()
 })
 
-it('a platform whose write-ahead log was cut off is out of place, and opens again with what the files have', () => {
+it('a platform whose write-ahead log is cut off is out of place before anybody reads, but not after a checkpoint', () => {
+  const platform = openPlatform({ dataDir, refreshTokenTtlMs: 1000 })
+  platform.users.add(anna, 1)
+  const shell = new Sqlite(path)
+  shell.pragma('wal_checkpoint(TRUNCATE)')
+  expect(statSync(`${path}-wal`).size).toBe(0)
+  platform.checkPlace()
+  platform.users.add(ben, 1)
+  platform.checkPlace()
+  truncateSync(`${path}-wal`, statSync(`${path}-wal`).size - 1)
+  expect(() => platform.checkPlace()).toThrow('its write-ahead log was cut off while it was in use')
+  expect(() => platform.storedTimes.note(2)).toThrow('cut off')
+  shell.close()
+  platform.close()
+})
+
+it('a platform that has written behind the end of a cut log is out of place at the first read, and opens again with what the files have', () => {
   const platform = openPlatform({ dataDir, refreshTokenTtlMs: 1000 })
   platform.users.add(anna, 1)
   const shell = new Sqlite(path)
