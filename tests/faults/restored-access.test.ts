@@ -47,7 +47,7 @@ async function foldersOfSpaces(dataDir: string): Promise<string[]> {
 interface Scene extends AsyncDisposable {
   readonly server: ServerProcess
   readonly devices: Readonly<Record<'Anna' | 'Ben' | 'Cleo' | 'Mallory' | 'Eve', Device>>
-  /** Shared by all. Mallory was removed from it after the copy. */
+  /** Shared by all. Mallory was removed from it, and Ben renamed it, after the copy. */
   readonly shared: SpaceId
   readonly deleted: SpaceId
   /** A link to the shared space that was withdrawn, by the removal, after the copy. */
@@ -78,6 +78,7 @@ async function restored(restore: Restore): Promise<Scene> {
   await Cleo.accept(await Anna.invite(shared))
   await Anna.call('PATCH', `/api/spaces/${shared}/members/${Cleo.userId}`, { role: 'editor' })
   await Anna.call('DELETE', `/api/spaces/${shared}/members/${Mallory.userId}`)
+  await Ben.rename(shared, 'Renamed')
   await Ben.comeBack()
   await Cleo.comeBack()
   await Anna.write(shared, 'secret of Anna')
@@ -85,6 +86,7 @@ async function restored(restore: Restore): Promise<Scene> {
   await Cleo.write(shared, 'secret of Cleo')
   const later = await Anna.create('Later')
   await Anna.write(later, 'later text of Anna')
+  await Anna.rename(later, 'Latest')
   const own = await Cleo.create('Own')
   await Cleo.write(own, 'own text of Cleo')
   await Anna.call('DELETE', `/api/spaces/${deleted}`)
@@ -117,7 +119,7 @@ const orders = [
 
 describe.each(restores)('after %s was restored from an older copy', (what, restore) => {
   it.each(orders)(
-    '[SI6] [SI7] [SI9] every device ends as it was, and a removed member gets nothing: %s, %s, %s',
+    '[SI6] [SI7] [SI9] [SI12] every device ends as it was, and a removed member gets nothing: %s, %s, %s',
     async (...order) => {
       await using scene = await restored(restore)
       const { devices, shared, deleted, link } = scene
@@ -130,6 +132,7 @@ describe.each(restores)('after %s was restored from an older copy', (what, resto
         await Mallory.call('POST', `/api/invites/${link}/accept`)
         tries.push(await Mallory.tryToRead(shared))
         await Mallory.call('POST', `/api/spaces/${shared}/invites`, { role: 'editor' })
+        await Mallory.call('PATCH', `/api/spaces/${shared}`, { name: 'Mine' })
         await Eve.call('POST', `/api/invites/${link}/accept`)
         tries.push(await Eve.tryToRead(shared))
       }
@@ -158,10 +161,10 @@ describe.each(restores)('after %s was restored from an older copy', (what, resto
         ],
         absent: [],
       })
-      expect(await Ben.list()).toEqual(['Shared editor'])
-      expect(await Cleo.list()).toEqual(['Own owner', 'Shared editor'])
+      expect(await Ben.list()).toEqual(['Renamed editor'])
+      expect(await Cleo.list()).toEqual(['Own owner', 'Renamed editor'])
       // A copy of everything is from before the deletion, too.
-      const list = ['Later owner', 'Shared owner']
+      const list = ['Latest owner', 'Renamed owner']
       expect(await Anna.list()).toEqual(what === 'everything' ? ['Deleted owner', ...list] : list)
       const again = { id: deleted, name: 'Mine', seal: undefined }
       expect((await Mallory.call('POST', '/api/spaces', again)).outcome).toBe('409 already_exists')
@@ -203,7 +206,7 @@ it('[SI7] after a restore of the accounts, nobody lists a space that they were r
   await Mallory.signIn()
   expect(await Mallory.list()).toEqual([])
   await Anna.signIn()
-  expect(await Anna.list()).toEqual(['Shared owner'])
+  expect(await Anna.list()).toEqual(['Renamed owner'])
   // The logs of listed spaces were asked once, for good.
   const db = new DatabaseSync(join(server.dataDir, 'platform.sqlite'), { readOnly: true })
   const unasked = db.prepare('select id from spaces where asked_in <> (select name from accounts_history)')

@@ -22,7 +22,7 @@ const password = 'correct horse battery'
 /** What a device keeps of a space. */
 interface KeptSpace {
   readonly spaceId: SpaceId
-  readonly name: string
+  name: string
   position: Pick<RequestPayload<'space:join'>, 'identity' | 'accessId' | 'logId'>
   seal: SpaceSeal | undefined
   readonly ops: Map<string, TreeOperation>
@@ -47,6 +47,7 @@ export interface Device {
   readonly sent: ReadonlySet<string>
   call(method: string, path: string, body?: object): Promise<Reply>
   create(name: string): Promise<SpaceId>
+  rename(spaceId: SpaceId, to: string): Promise<void>
   invite(spaceId: SpaceId): Promise<string>
   accept(token: string): Promise<SpaceId>
   /** Writes one operation, and returns once it is committed. */
@@ -182,6 +183,11 @@ export async function createDevice(url: string, name: string): Promise<Device> {
       await call('POST', '/api/spaces', { id, name: called, registration: crypto.randomUUID() })
       await keep(id, called)
       return id
+    },
+    async rename(spaceId, to) {
+      const reply = await call('PATCH', `/api/spaces/${spaceId}`, { name: to })
+      const space = spaces.get(spaceId)
+      if (space !== undefined) space.name = spaceSchema.parse(reply.body).name
     },
     async invite(spaceId) {
       const reply = await call('POST', `/api/spaces/${spaceId}/invites`, { role: 'viewer' })

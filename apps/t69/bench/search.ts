@@ -44,6 +44,8 @@ const index = await createTextIndex({
     loadAll: () => Promise.resolve(trees),
     save: () => Promise.resolve(),
     remove: () => Promise.resolve(),
+    noteReading: () => Promise.resolve(),
+    loadTries: () => Promise.resolve([]),
   },
   pause: () => new Promise((resolve) => setTimeout(resolve)),
   tell: () => {},

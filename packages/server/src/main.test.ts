@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
@@ -127,6 +128,29 @@ describe('the program', () => {
     expect(existsSync(path)).toBe(false)
     renameSync(`${path}.away`, path)
     expect((await fetch(`${await run({}).url()}/ready`)).status).toBe(200)
+  })
+
+  it('shuts down in order when the write-ahead log of its accounts is cut off, and starts again with what the files have', async () => {
+    const first = run({})
+    const path = join(dataDir, 'platform.sqlite')
+    const account = { email: 'anna@example.org', password: 'correct horse battery' }
+    const headers = { 'content-type': 'application/json' }
+    const call = async (server: typeof first, route: string, body: object): Promise<number> => {
+      const init = { method: 'POST', headers, body: JSON.stringify(body) }
+      return (await fetch(`${await server.url()}/api/auth/${route}`, init)).status
+    }
+    expect(await call(first, 'register', { ...account, name: 'Anna' })).toBe(201)
+    const shell = new Sqlite(path)
+    shell.pragma('wal_checkpoint(TRUNCATE)')
+    shell.exec('update users set created_at = created_at + 1')
+    truncateSync(`${path}-wal`, 100)
+    shell.close()
+    const { code, err } = await first.ended
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: `t69 stops: ${path}: its write-ahead log was cut off while it was in use. Start it again: the file is examined then.\n`,
+    })
+    expect(await call(run({}), 'login', account)).toBe(200)
   })
 
   it('says in one sentence that another program has locked its database', async () => {

@@ -17,6 +17,7 @@ import { SigningSecretError } from './platform/signing-secret.ts'
 import { withSecretFiles } from './secret-files.ts'
 import type { Server } from './server.ts'
 import { misspeltSettings } from './settings.ts'
+import { DisplacedFileError } from './sqlite/database-files.ts'
 import { NewerSchemaError } from './sqlite/migrate.ts'
 
 /**
@@ -151,8 +152,7 @@ function closeInOrder(server: Server): void {
     const error = await server.failed
     if (isClosing) return
     server.http.log.error({ err: error }, 'the server fails and shuts down')
-    const advice = error instanceof DataDirLockedError ? '' : ' Put the right file there, and start it again.'
-    console.error(`t69 stops: ${error.message}.${advice}`)
+    console.error(`t69 stops: ${error.message}.${adviceOn(error)}`)
     close(1)
   }
 
@@ -173,6 +173,12 @@ function closeInOrder(server: Server): void {
       },
     )
   }
+}
+
+function adviceOn(error: Error): string {
+  if (error instanceof DataDirLockedError) return ''
+  if (error.cause instanceof DisplacedFileError) return ' Put the right file there, and start it again.'
+  return ' Start it again: the file is examined then.'
 }
 
 /** A sentence for an error that the operator can fix, or else the whole error. */

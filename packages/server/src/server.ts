@@ -62,8 +62,8 @@ export interface Server {
   /** Accepts connections. Throws `EADDRINUSE` and similar errors. */
   listen(): Promise<void>
   /**
-   * Resolves, with the reason, when the server fails: `platform.sqlite` was replaced, moved or removed, or another server
-   * has taken the directory. The server refuses everything from then on, and its caller has to close it.
+   * Resolves, with the reason, when the server fails: `platform.sqlite` was replaced, moved or removed, or only opening it
+   * anew can help, or another server has taken the directory. The server refuses everything from then on, and its caller has to close it.
    */
   readonly failed: Promise<Error>
   /**

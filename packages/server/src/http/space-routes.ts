@@ -196,7 +196,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
       const { userId } = callerOf(request)
       const { spaceId } = request.params
       requireRight(access, spaceId, { userId }, 'rename')
-      spaceRecords.rename(spaceId, request.body.name)
+      accessLists.rename(spaceId, request.body.name)
       return summaryFor(spaceId, userId)
     },
   })

@@ -25,6 +25,8 @@ export interface AccessEntry {
 export interface AccessList {
   readonly spaceId: SpaceId
   readonly identity: SpaceIdentity
+  /** Undefined in a list from before lists had it. */
+  readonly name?: string | undefined
   /** Unix milliseconds. */
   readonly createdAt: number
   readonly accessId: AccessId
@@ -68,6 +70,20 @@ export function newerEntries(
   )
   const replaced = doubtful.map((entry) => listed.get(entry.userId) ?? removed(entry, theirs.accessId))
   return [...later, ...replaced]
+}
+
+/**
+ * The name in `theirs`, if it counts. It is later if the list has seen all that `mine` has gone through. Where each changed
+ * without the other, the space keeps its name, unless somebody loses a right by `newer`, the entries of `theirs` that count:
+ * they may have renamed it when they had none any more.
+ */
+export function newerName(
+  mine: Pick<AccessList, 'accessId' | 'entries'>,
+  theirs: AccessList,
+  newer: readonly AccessEntry[],
+): string | undefined {
+  const isLater = theirs.accessIds.includes(mine.accessId)
+  return isLater || takesRights(mine, newer) ? theirs.name : undefined
 }
 
 /** Whether somebody of the list has fewer rights by these entries, or is removed by them. */

@@ -308,6 +308,85 @@ describe('[SI6] after the accounts were restored from an older copy, a newer lis
   })
 })
 
+describe('[SI12] the name in a list', () => {
+  const nameOf = (id: SpaceId) => platform.accessLists.list(id).name
+
+  it('comes back where the accounts are older than the rename', () => {
+    const id = space(user('Anna'))
+    const restore = copy()
+    platform.accessLists.rename(id, 'Renamed')
+    const kept = platform.accessLists.merged(id, undefined)
+    restore()
+    expect(nameOf(id)).toBe('Shared')
+    platform.accessLists.merged(id, kept)
+    expect(nameOf(id)).toBe('Renamed')
+  })
+
+  it('stays where the space was renamed after the restore, and where the list is older', () => {
+    const id = space(user('Anna'))
+    const older = platform.accessLists.list(id)
+    const restore = copy()
+    platform.accessLists.rename(id, 'Renamed')
+    const parted = platform.accessLists.list(id)
+    restore()
+    platform.accessLists.rename(id, 'Renamed later')
+    platform.accessLists.merge(older)
+    platform.accessLists.merge(parted)
+    expect(nameOf(id)).toBe('Renamed later')
+  })
+
+  it('is not the one that somebody gave who had been removed before the restore', () => {
+    const [anna, mallory] = [user('Anna'), user('Mallory')]
+    const id = space(anna, mallory)
+    const restore = copy()
+    platform.accessLists.rename(id, 'Renamed')
+    platform.members.expel(id, mallory, ++now)
+    const list = platform.accessLists.list(id)
+    restore()
+    platform.accessLists.rename(id, 'Mine')
+    platform.accessLists.merge(list)
+    expect(nameOf(id)).toBe('Renamed')
+  })
+
+  it('is later than the one that a device gives to a space which the accounts forgot', () => {
+    const restore = copy()
+    const anna = user('Anna')
+    const id = space(anna)
+    const ofDevice = platform.accessLists.list(id)
+    platform.accessLists.rename(id, 'Renamed')
+    const kept = platform.accessLists.merged(id, undefined)
+    restore()
+    platform.accessLists.registerAgain(ofDevice, 'Shared')
+    platform.accessLists.merged(id, kept)
+    expect(nameOf(id)).toBe('Renamed')
+  })
+
+  it('is missing in a list that an earlier version sealed, and the space keeps its own', () => {
+    const [anna, ben] = [user('Anna'), user('Ben')]
+    const id = space(anna)
+    const restore = copy()
+    platform.members.add(id, ben, 'editor', ++now)
+    const { name: _, ...list } = platform.accessLists.list(id)
+    const sealed = platform.seals.openSpace(platform.seals.sealSpace(list))!
+    restore()
+    platform.accessLists.merge(sealed)
+    expect(nameOf(id)).toBe('Shared')
+    expect(rolesIn(id)).toMatchObject({ [ben]: 'editor' })
+  })
+
+  it('changes the list, of which the log and every device get the new one, but not by the same name', () => {
+    const id = space(user('Anna'))
+    const before = platform.accessLists.of(id)!.accessId
+    told = []
+    platform.accessLists.rename(id, 'Renamed')
+    expect(told).toEqual([id])
+    const { accessId } = platform.accessLists.of(id)!
+    expect(accessId).not.toBe(before)
+    platform.accessLists.rename(id, 'Renamed')
+    expect(platform.accessLists.of(id)!.accessId).toBe(accessId)
+  })
+})
+
 describe('[SI7] the list in a log', () => {
   it('is merged where the accounts lack its changes, and replaced where they have more', () => {
     const [anna, ben, cleo] = [user('Anna'), user('Ben'), user('Cleo')]

@@ -16,7 +16,15 @@ import { LRUCache } from 'lru-cache'
 
 import type { AccessInLogs, KeptAccess } from '../ports/access-in-logs.ts'
 import type { SpaceAccessLists } from '../ports/access.ts'
-import { type AccessEntry, type AccessList, newerEntries, rank, removed, takesRights } from './access-list.ts'
+import {
+  type AccessEntry,
+  type AccessList,
+  newerEntries,
+  newerName,
+  rank,
+  removed,
+  takesRights,
+} from './access-list.ts'
 import type { AccountsHistory } from './accounts-history.ts'
 import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
@@ -47,6 +55,8 @@ export interface AccessLists extends SpaceAccessLists, AccessInLogs {
    * has seen all of it.
    */
   merge(list: AccessList): void
+  /** Renames the space. That is a change of its list, so that an older copy of the accounts learns the name from it. */
+  rename(spaceId: SpaceId, name: string): void
   /**
    * Registers the space of a list that the server has forgotten, with its identity and members. `hasLog` says that its file is
    * there; otherwise it is taken for the space's own only if it says so itself.
@@ -82,10 +92,10 @@ export function createAccessLists(
   }
 
   function list(spaceId: SpaceId): AccessList {
-    const { identity, accessId, createdAt } = find(spaceId)
+    const { identity, name, accessId, createdAt } = find(spaceId)
     const accessIds = queries.ids.all({ spaceId }).map((row) => row.accessId)
     const entries = [...queries.members.all({ spaceId }), ...queries.nonMembers.all({ spaceId })]
-    return { spaceId, identity, createdAt, accessId, accessIds: accessIds.toReversed(), entries }
+    return { spaceId, identity, name, createdAt, accessId, accessIds: accessIds.toReversed(), entries }
   }
 
   function kept(spaceId: SpaceId): KeptAccess {
@@ -136,6 +146,8 @@ export function createAccessLists(
     const newer = newerEntries(mine, theirs, (id) => knows(spaceId, id))
     for (const entry of newer) put(spaceId, entry)
     see(spaceId, theirs)
+    const name = newerName(mine, theirs, newer)
+    if (name !== undefined) queries.setName.run({ spaceId, name })
     const accessId = newAccessId(spaceId)
     if (queries.owner.get({ spaceId }) === undefined) {
       // Whoever removed the owners was removed themselves.
@@ -146,12 +158,20 @@ export function createAccessLists(
     if (takesRights(mine, newer)) queries.withdrawInvites.run({ spaceId, now: now() })
   })
 
+  const rename = db.transaction((spaceId: SpaceId, name: string) => {
+    if (find(spaceId).name === name) return
+    queries.setName.run({ spaceId, name })
+    newAccessId(spaceId)
+  })
+
   const registerAgain = db.transaction((theirs: AccessList, name: string, hasLog: boolean) => {
-    const { spaceId, identity, createdAt } = theirs
-    queries.insertSpace.run({ spaceId, identity, createdAt, name, hasLog: hasLog ? 1 : 0 })
+    const { spaceId, identity, createdAt, accessId } = theirs
+    queries.insertSpace.run({ spaceId, identity, createdAt, name, accessId, hasLog: hasLog ? 1 : 0 })
     see(spaceId, theirs)
     for (const entry of theirs.entries) put(spaceId, entry)
-    newAccessId(spaceId)
+    // Otherwise it is the list that was sealed, and a log that has seen that one is later.
+    const isChanged = ({ userId }: AccessEntry) => queries.deletedUser.get({ userId }) !== undefined
+    if (theirs.entries.some(isChanged)) newAccessId(spaceId)
   })
 
   function announce(): void {
@@ -198,6 +218,10 @@ export function createAccessLists(
       }
     },
     merge: mergeAndTell,
+    rename(spaceId, name) {
+      rename.immediate(spaceId, name)
+      announce()
+    },
     registerAgain(theirs, name, { hasLog } = { hasLog: false }) {
       registerAgain.immediate(theirs, name, hasLog)
       announce()
@@ -230,7 +254,14 @@ function prepareQueries(db: Database) {
       db,
       (
         q,
-        given: { spaceId: SpaceId; identity: SpaceIdentity; name: string; createdAt: number; hasLog: number },
+        given: {
+          spaceId: SpaceId
+          identity: SpaceIdentity
+          name: string
+          createdAt: number
+          accessId: AccessId
+          hasLog: number
+        },
       ) =>
         q.insertInto('spaces').values({
           id: given.spaceId,
@@ -239,13 +270,16 @@ function prepareQueries(db: Database) {
           has_log: given.hasLog,
           identity: given.identity,
           registration: sql.lit(null),
-          access_id: sql.lit<''>(''),
+          access_id: given.accessId,
           // Its log may know more than the list.
           asked_in: sql.lit(''),
         }),
     ),
     setAccessId: prepareQuery(db, (q, given: { spaceId: SpaceId; accessId: AccessId }) =>
       q.updateTable('spaces').set({ access_id: given.accessId }).where('id', '=', given.spaceId),
+    ),
+    setName: prepareQuery(db, (q, given: { spaceId: SpaceId; name: string }) =>
+      q.updateTable('spaces').set({ name: given.name }).where('id', '=', given.spaceId),
     ),
     user: prepareQuery(db, (q, given: { userId: UserId }) =>
       q.selectFrom('users').select('id').where('id', '=', given.userId),

@@ -25,6 +25,7 @@ import { createSessions, type Sessions } from './sessions.ts'
 import { readOrMakeSigningSecret } from './signing-secret.ts'
 import { createSpacePayers } from './space-payers.ts'
 import { createSpaceRecords, type SpaceRecords } from './space-records.ts'
+import { checkLog, spoiltBy } from './spoilt-database.ts'
 import { createStoredTimes, type StoredTimes } from './stored-times.ts'
 import { createUsers, type Users } from './users.ts'
 
@@ -53,9 +54,10 @@ export interface Platform {
   /** Whether another process has written to the database since the last call: an operator, by hand. */
   changedByOthers(): boolean
   /**
-   * Throws `StorageFailure` when the database was replaced, moved or removed. Writes since then are lost to anyone who
-   * opens it next, and this process cannot switch to another one. Throws `DataDirLockedError` when another server has
-   * taken the directory meanwhile.
+   * Throws `StorageFailure` when the database was replaced, moved or removed: writes since then are lost to anyone who
+   * opens it next, and this process cannot switch to another one. Also when the files no longer fit what SQLite has of them
+   * in memory (`spoiltBy`). Throws `DataDirLockedError` when another server has taken the directory
+   * meanwhile.
    */
   checkPlace(): void
   /** Commits a write that changes nothing. Throws when the database cannot be written. */
@@ -106,6 +108,9 @@ export function openPlatform(options: PlatformOptions): Platform {
       lock.check()
       try {
         files.checkPlace()
+        checkLog(db)
+        const spoilt = spoiltBy(db)
+        if (spoilt !== undefined) throw spoilt
       } catch (error) {
         throw error instanceof Error ? new StorageFailure(path, error) : error
       }
@@ -155,7 +160,8 @@ export function openPlatform(options: PlatformOptions): Platform {
       },
       close() {
         const isOurs = db.open && isInPlace()
-        files.close()
+        if (spoiltBy(db) === undefined) files.close()
+        else files.abandon()
         if (isOurs) markEnd(path)
         lock.release()
       },

@@ -37,6 +37,7 @@ const entrySchema = z
 const listSchema = z.object({
   spaceId: spaceIdSchema,
   identity: spaceIdentitySchema,
+  name: z.string().optional(),
   createdAt: z.int(),
   accessId: accessIdSchema,
   accessIds: z.array(accessIdSchema),

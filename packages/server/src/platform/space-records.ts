@@ -48,7 +48,6 @@ export interface SpaceRecords {
   unaskedOf(userId: UserId): SpaceId[]
   /** Remembers that the logs of these spaces were asked. */
   noteAsked(ids: readonly SpaceId[]): void
-  rename(id: SpaceId, name: string): void
   /** Whether the space has ever had a log: if its file is missing, it is lost. */
   hasLog(id: SpaceId): boolean
   /** Remembers that the space has a log. */
@@ -147,9 +146,6 @@ export function createSpaceRecords(
   const updateAsked = prepareQuery(db, (q, given: { id: SpaceId; history: string }) =>
     q.updateTable('spaces').set({ asked_in: given.history }).where('id', '=', given.id),
   )
-  const updateName = prepareQuery(db, (q, given: { id: SpaceId; name: string }) =>
-    q.updateTable('spaces').set({ name: given.name }).where('id', '=', given.id),
-  )
   const selectLog = prepareQuery(db, (q, given: { id: SpaceId }) =>
     q.selectFrom('spaces').select('id').where('id', '=', given.id).where('has_log', '=', sql.lit(1)),
   )
@@ -210,7 +206,6 @@ export function createSpaceRecords(
     noteAsked: (ids) => noteAsked.immediate(ids),
     hasLog: (id) => selectLog.get({ id }) !== undefined,
     noteLog: (id) => void updateLog.run({ id }),
-    rename: (id, name) => void updateName.run({ id, name }),
     remove: (id, now) => remove.immediate(id, now),
     pendingDeletions: () => selectDeletions.all({}).map((row) => row.id),
     wasDeleted: (id) => selectDeletion.get({ id }) !== undefined,

@@ -10,7 +10,10 @@ const intervalMs = 1_000
 export interface OtherWriters {
   /** Another process has written to the database. */
   readonly wrote: () => void
-  /** The database was replaced, moved or removed, or the directory is another server's. It is not checked any more. */
+  /**
+   * The database was replaced, moved or removed, or has to be opened anew, or the directory is another server's. It is not
+   * checked any more.
+   */
   readonly displaced: (error: StorageFailure | DataDirLockedError) => void
 }
 

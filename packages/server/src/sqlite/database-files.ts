@@ -20,6 +20,11 @@ export interface DatabaseFiles {
   noteContent(): void
   /** Closes the database. Repeating it is harmless. */
   close(): void
+  /**
+   * Closes the database as a crash would: nothing more gets from the write-ahead log into the database. For files that no
+   * longer fit what SQLite has of them in memory. Who opens them next takes from the log what is whole.
+   */
+  abandon(): void
 }
 
 export interface OpenedDatabase {
@@ -99,6 +104,18 @@ function watchFiles(db: Database.Database, path: string, id: string | undefined)
     },
     noteContent: () => {
       content = lookAt(path)?.content
+    },
+    abandon: () => {
+      if (!db.open) return
+      // Only the last connection copies the log into the database, and one that may not write never does.
+      const last = new Database(path, { readonly: true })
+      try {
+        last.pragma('user_version')
+      } catch {
+        // It has the file open all the same.
+      }
+      db.close()
+      last.close()
     },
     close: () => {
       if (!db.open) return

@@ -4,7 +4,7 @@ import type { DeletedRoot, DeletedVertex } from '@t69/sync-client'
 import type { Author, Reader } from './authorship.ts'
 import { shownLine } from './shown-text.ts'
 import { isForest, isShown, moveToTop, shownItems, titleOf, treeIdOf } from './space-tree.ts'
-import { tracesOf } from './traces.ts'
+import { isInView, tracesOf } from './traces.ts'
 import { edit, isTime, unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
 
 /**
@@ -251,8 +251,7 @@ function deletedRoots(tree: Tree): (chatId: string) => string | undefined {
   const known = new Map<string, string>()
   return (chatId) => {
     let vertex = tree.getVertex(chatId)
-    if (vertex === undefined || treeIdOf(vertex) === null || !tree.isAncestor(chatId, nullVertexId))
-      return undefined
+    if (vertex === undefined || treeIdOf(vertex) === null || isInView(tree, chatId)) return undefined
     const path: string[] = []
     let root: string | undefined
     while (vertex !== undefined && root === undefined) {

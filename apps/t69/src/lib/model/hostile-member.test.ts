@@ -364,3 +364,26 @@ test('chats that are deleted far down are listed by one look at each folder abov
   expect(lostChatsOf(tree)).toEqual([])
   expect(reads.mock.calls.length).toBeLessThan(20_000)
 })
+
+test('chats and folders that a member puts into each other, thousands deep, are laid out in time that grows with their number', async () => {
+  const depth = 8_000
+  for (const isPinned of [false, true]) {
+    await using space = await localSpace()
+    const tree = space.root
+    layOutSpace(tree)
+    const top = addItem(tree, { title: 'Top' })
+    let folder = tree.getVertex(top)!
+    let chat = folder
+    for (let at = 0; at < depth; at++) {
+      folder = folder.newChild({ title: 'Folder', ...(isPinned && { pinned: true }) })
+      chat = chat.newChild({ title: 'Chat', tid: `t${at}`, ...(isPinned && { pinned: true }) })
+    }
+    tree.flushEvents()
+    expect(chatsShown(tree).size).toBe(depth + 1)
+    expect(lostChatsOf(tree)).toEqual([])
+    expect(deletedItemsOf(tree)).toEqual([])
+    deleteItem(tree, top, { by: null, at: 1_000 })
+    expect(forestRows(tree, () => true)).toEqual([])
+    expect(deletedItemsOf(tree)).toMatchObject([{ id: top, items: 2 * depth + 1 }])
+  }
+})

@@ -117,10 +117,11 @@ function rowsOf(items: readonly Vertex[], { parentId, level, isOpen }: Shelf): F
 /** The items that are pinned, wherever in the sidebar they are. */
 function pinnedItems(tree: Tree, visit: Visit): Vertex[] {
   const items: Vertex[] = []
+  const showsItems = itemsShownBelow(tree)
   for (const id of tracesOf(tree).pinned) {
     const vertex = tree.getVertex(id)
     if (vertex?.parentId) visit(vertex.parentId)
-    if (vertex === undefined || !isPinned(vertex) || !isShown(tree, id)) continue
+    if (vertex === undefined || !isPinned(vertex) || !isShown(tree, id, showsItems)) continue
     // A forest that somebody moved into a folder is no row.
     if (treeIdOf(vertex) !== null || !isForest(tree, id)) items.push(vertex)
   }
@@ -247,10 +248,10 @@ export function renameItem(tree: Tree, id: string, title: string): void {
 }
 
 /** Whether a chat or a folder is in the sidebar: neither deleted nor inside something deleted. */
-export function isShown(tree: Tree, id: string): boolean {
+export function isShown(tree: Tree, id: string, showsItems = itemsShownBelow(tree)): boolean {
   const vertex = tree.getVertex(id)
   if (vertex === undefined || !isInView(tree, id)) return false
-  return treeIdOf(vertex) !== null || itemsShownBelow(tree)(vertex.parentId)
+  return treeIdOf(vertex) !== null || showsItems(vertex.parentId)
 }
 
 /** The folder that an item is in; null at the top. */

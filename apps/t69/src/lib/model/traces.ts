@@ -8,6 +8,8 @@ import { byId, type Tree, type Vertex } from './tree.ts'
 export interface Traces {
   /** The vertices that were ever given a name, in `name` or, as in t69's data of June 2025, in `_n`. */
   named(name: string): ReadonlySet<string>
+  /** Whether a vertex is neither deleted nor inside something deleted. Linear over all questions between two moves. */
+  isInView(id: string): boolean
   /** The parts of that name that are in view, wherever they are now, smallest id first. */
   partsInView(name: string): readonly Vertex[]
   /** The vertices that ever stood for a chat, by the id of its tree. */
@@ -30,6 +32,9 @@ const partNames: ReadonlySet<unknown> = new Set([
   'jobs',
 ])
 
+/** The vertex under which deleted ones are. */
+const nullVertexId = '0'
+
 /** What is read of a tree. */
 type ReadTree = Vertex['tree']
 
@@ -44,7 +49,9 @@ export function tracesOf(tree: ReadTree): Traces {
   const replies = new Set<string>()
   const pinned = new Set<string>()
   /** What `partsInView` returned, until a move or another part may change it: it is asked at each layout. */
-  let inView = new Map<string, readonly Vertex[]>()
+  let partsBy = new Map<string, readonly Vertex[]>()
+  /** What is in view, as far as it was asked for, until a move may change it: vertices may be very many deep. */
+  let views = new Map<string, boolean>()
   const add = (to: Map<string, Set<string>>, key: string, id: string): void => {
     const ids = to.get(key)
     if (ids === undefined) to.set(key, new Set([id]))
@@ -54,8 +61,12 @@ export function tracesOf(tree: ReadTree): Traces {
   function note(op: { targetId: string; key?: string; value?: unknown; transient?: boolean }): void {
     const { targetId, key, value } = op
     // Names of the root and of the null vertex make them no part of what is below the root.
-    if (key === undefined) inView = new Map()
-    if (key === undefined || op.transient === true || targetId === '0' || targetId === tree.root?.id) return
+    if (key === undefined) {
+      partsBy = new Map()
+      views = new Map()
+    }
+    if (key === undefined || op.transient === true || targetId === nullVertexId || targetId === tree.root?.id)
+      return
     if (key === 'role' && (value === 'assistant' || value === 'error')) replies.add(targetId)
     if (key === 'role' || key === 'text' || key === 'versionOf') messages.add(targetId)
     else if (key === 'pinned') pinned.add(targetId)
@@ -63,31 +74,46 @@ export function tracesOf(tree: ReadTree): Traces {
     else if (key === 'tid') add(chats, value, targetId)
     else if ((key === 'name' || key === '_n') && partNames.has(value)) {
       add(parts, value, targetId)
-      inView = new Map()
+      partsBy = new Map()
     }
   }
   for (const op of tree.getAllOps()) note(op)
   tree.observeOpApplied(note)
   const nobody: ReadonlySet<string> = new Set()
   const named = (name: string): ReadonlySet<string> => parts.get(name) ?? nobody
-  function partsInView(name: string): readonly Vertex[] {
-    const known = inView.get(name)
-    if (known !== undefined) return known
-    const found = Array.from(named(name))
-      .filter((id) => isInView(tree, id))
-      .flatMap((id) => tree.getVertex(id) ?? [])
-      .toSorted(byId)
-    inView.set(name, found)
+  function isInView(id: string): boolean {
+    const path = new Set<string>()
+    let found: boolean | undefined
+    for (let at = id; found === undefined;) {
+      found = at === nullVertexId ? false : views.get(at)
+      if (found !== undefined) break
+      path.add(at)
+      const parentId = tree.getVertex(at)?.parentId
+      // The root, or a vertex that is not there.
+      if (!parentId || path.has(parentId)) found = true
+      else at = parentId
+    }
+    for (const passed of path) views.set(passed, found)
     return found
   }
-  const traces: Traces = { named, partsInView, chats, messages, replies, pinned }
+  function partsInView(name: string): readonly Vertex[] {
+    const known = partsBy.get(name)
+    if (known !== undefined) return known
+    const found = Array.from(named(name))
+      .filter((id) => isInView(id))
+      .flatMap((id) => tree.getVertex(id) ?? [])
+      .toSorted(byId)
+    partsBy.set(name, found)
+    return found
+  }
+  const traces: Traces = { named, isInView, partsInView, chats, messages, replies, pinned }
   byTree.set(tree, traces)
   return traces
 }
 
 /** Whether a vertex is neither deleted nor inside something deleted. */
 export function isInView(tree: ReadTree, id: string): boolean {
-  return id !== '0' && !tree.isAncestor(id, '0')
+  return tracesOf(tree).isInView(id)
 }
 
 /** The vertices in view that were ever given a name, wherever they are now, smallest id first. */

@@ -70,14 +70,21 @@ const chatKeys = new Set(['tid', 'title', 'name', '_n', 'activeAt', '_c'])
 /** The chats that the sidebar of a space shows, by the operations of the space's own tree. */
 export function chatsIn(ops: readonly VertexOperation[]): FoundChat[] {
   const items = itemsOf(ops, chatKeys)
+  // Each vertex is passed once, over all chats: somebody may have put very many into each other.
+  const known = new Map<string, boolean>([['0', false]])
   const isInView = (id: string): boolean => {
     const path = new Set<string>()
-    for (let at: string | null = id; at !== null; at = items.get(at)?.parentId ?? null) {
-      if (at === '0') return false
-      if (path.has(at)) return true
+    let found = true
+    for (let at: string | null = id; at !== null && !path.has(at); at = items.get(at)?.parentId ?? null) {
+      const answer = known.get(at)
+      if (answer !== undefined) {
+        found = answer
+        break
+      }
       path.add(at)
     }
-    return true
+    for (const passed of path) known.set(passed, found)
+    return found
   }
   return Array.from(items).flatMap(([id, { values }]) => {
     const treeId = values.get('tid')

@@ -5,12 +5,15 @@ import { addMessage, addVersion, layOutChat, threadOf } from '../model/chat-tree
 import { addItem, layOutSpace, moveItem, renameItem } from '../model/space-tree.ts'
 import type { Tree } from '../model/tree.ts'
 import { localSpace } from '../testing/local-space.ts'
+import { chatsIn } from './chat-texts.ts'
 import { createTextIndex, type StoredOperations } from './text-index.ts'
-import type { TextStore, TreeTexts } from './text-store.ts'
+import type { TextStore, TreeKey, TreeTexts } from './text-store.ts'
 
 /** A store in memory, which counts what is written. */
 function memoryStore(): TextStore & { readonly saved: string[]; readonly rows: Map<string, TreeTexts> } {
   const rows = new Map<string, TreeTexts>()
+  const tries = new Map<string, { key: TreeKey; tries: number }>()
+  let reading: TreeKey | undefined
   const saved: string[] = []
   return {
     rows,
@@ -19,6 +22,7 @@ function memoryStore(): TextStore & { readonly saved: string[]; readonly rows: M
     save(texts) {
       for (const each of texts) {
         rows.set(`${each.spaceId}/${each.treeId}`, each)
+        tries.delete(`${each.spaceId}/${each.treeId}`)
         saved.push(each.treeId)
       }
       return Promise.resolve()
@@ -26,6 +30,17 @@ function memoryStore(): TextStore & { readonly saved: string[]; readonly rows: M
     remove(keys) {
       for (const key of keys) rows.delete(key.join('/'))
       return Promise.resolve()
+    },
+    noteReading(key) {
+      reading = key
+      return Promise.resolve()
+    },
+    loadTries() {
+      const id = reading?.join('/')
+      if (reading !== undefined && id !== undefined)
+        tries.set(id, { key: reading, tries: (tries.get(id)?.tries ?? 0) + 1 })
+      reading = undefined
+      return Promise.resolve(Array.from(tries.values()))
     },
   }
 }
@@ -161,6 +176,68 @@ test('a tree that was removed from the device is forgotten', async () => {
   await index.look([it.space.id])
   expect(await found(index, 'roses')).toMatchObject({ messages: [] })
   expect(Array.from(it.store.rows.keys())).toEqual([`${it.space.id}/${it.space.id}`])
+})
+
+test('a tree that has ended the page three times is left out, and everything else is found', async () => {
+  await using it = await lab()
+  const huge = await it.chat('Huge', 'Roses')
+  const stored = device(it.trees)
+  let ended = 0
+  /** As where reading the tree takes more memory than there is. */
+  const operations: StoredOperations = {
+    getTreeStates: (spaceId) => stored.getTreeStates(spaceId),
+    getTreeOps: (spaceId, treeId) => {
+      if (treeId !== huge.treeId) return stored.getTreeOps(spaceId, treeId)
+      ended += 1
+      return Promise.reject(new Error('the page is gone'))
+    },
+  }
+  const start = () =>
+    createTextIndex({ operations, store: it.store, pause: () => Promise.resolve(), tell: () => {} })
+  for (let visit = 0; visit < 3; visit++) {
+    await expect((await start()).look([it.space.id])).rejects.toThrow('the page is gone')
+  }
+  await it.chat('Garden', 'Tulips')
+  const index = await start()
+  await index.look([it.space.id])
+  expect(ended).toBe(3)
+  expect(await found(index, 'tulips')).toMatchObject({ messages: ['Tulips'] })
+  expect(await found(index, 'huge')).toMatchObject({ chats: ['Huge'] })
+  expect(await found(index, 'roses')).toMatchObject({ messages: [] })
+})
+
+test('of a space that somebody has filled with text, a part that fits into memory is kept', async () => {
+  await using it = await lab()
+  const wall = 'word '.repeat(4_000)
+  await it.chat('Garden', 'Roses')
+  const { tree } = await it.chat('Wall', 'The first brick')
+  for (let brick = 0; brick < 1_600; brick++)
+    addMessage(tree, { role: 'user', text: wall, createdAt: 2_000 + brick })
+  const index = await it.open()
+  await index.look([it.space.id])
+  const kept = Array.from(it.store.rows.values()).flatMap(({ messages }) => messages)
+  expect(kept.reduce((sum, { text }) => sum + text.length, 0)).toBeLessThanOrEqual(30_000_000)
+  expect(kept.length).toBeGreaterThan(1_400)
+  expect(await found(index, 'roses')).toMatchObject({ messages: ['Roses'] })
+  expect(await found(index, 'brick')).toMatchObject({ messages: [] })
+})
+
+test('chats that somebody has put into each other, very many deep, are listed in time that grows with their number', () => {
+  const ops = Array.from({ length: 100_000 }, (_, at): VertexOperation[] => {
+    const [id, above] = [`v${at}`, at === 0 ? 'root' : `v${at - 1}`]
+    const of = (nr: number) => ({ counter: 3 * at + nr, peerId: 'p' })
+    return [
+      { id: of(1), targetId: id, parentId: above },
+      { id: of(2), targetId: id, key: 'tid', value: `t${at}`, transient: false },
+    ]
+  })
+  expect(chatsIn(ops.flat())).toHaveLength(100_000)
+  const deleted: VertexOperation = {
+    id: { counter: 1_000_000, peerId: 'p' },
+    targetId: 'v50000',
+    parentId: '0',
+  }
+  expect(chatsIn([...ops.flat(), deleted])).toHaveLength(50_000)
 })
 
 test('values that are no texts, titles or times are passed over', async () => {

@@ -1,6 +1,6 @@
 import type { VertexOperation } from '@t69/sync-client'
 
-import { chatsIn, messagesIn, type FoundChat } from './chat-texts.ts'
+import { chatsIn, messagesIn, type FoundChat, type FoundMessage } from './chat-texts.ts'
 import { createMatcher, fold, type Fit, type Matcher } from './matcher.ts'
 import type { ChatHit, MessageHit, Progress, SearchResults } from './search-results.ts'
 import type { TextStore, TreeTexts } from './text-store.ts'
@@ -35,6 +35,10 @@ const mostMessages = 50
 const mostChats = 12
 /** How many texts are looked at before the next message of the page is heard. */
 const textsAtOnce = 5_000
+/** How often a tree is read that has ended the page each time. */
+const mostTries = 3
+/** How much of the messages of one space can be found, in UTF-16 code units: any member may fill a space. */
+const mostText = 30_000_000
 /** How much is read between two writes, in messages. */
 const messagesAWrite = 2_000
 /** How much of a text is shown before and after what was found, in UTF-16 code units. */
@@ -58,6 +62,9 @@ interface Lines {
 export async function createTextIndex({ operations, store, pause, tell }: Deps): Promise<TextIndex> {
   const trees = new Map<string, TreeTexts>()
   for (const texts of await store.loadAll()) trees.set(keyOf(texts), texts)
+  const tries = new Map<string, number>()
+  for (const each of await store.loadTries())
+    tries.set(keyOf({ spaceId: each.key[0], treeId: each.key[1] }), each.tries)
   const folded = new WeakMap<TreeTexts, readonly string[]>()
   let lines: Lines | undefined
 
@@ -90,16 +97,24 @@ export async function createTextIndex({ operations, store, pause, tell }: Deps):
         Array.from(trees.values()).filter((it) => it.spaceId === spaceId && !states.has(it.treeId)),
       )
       for (const [treeId, state] of states) {
-        if (trees.get(keyOf({ spaceId, treeId }))?.state !== state) due.push({ spaceId, treeId, state })
+        const key = keyOf({ spaceId, treeId })
+        if (trees.get(key)?.state === state || (tries.get(key) ?? 0) >= mostTries) continue
+        due.push({ spaceId, treeId, state })
       }
     }
     // The titles of all chats first.
     due.sort((a, b) => Number(b.spaceId === b.treeId) - Number(a.spaceId === a.treeId))
+    const lengths = new Map<string, number>()
+    for (const { spaceId, messages } of trees.values()) addTo(lengths, spaceId, lengthOf(messages))
     let unsaved: TreeTexts[] = []
     let messages = 0
     for (const [done, { spaceId, treeId, state }] of due.entries()) {
       tell({ done, total: due.length })
-      const texts = await read(spaceId, treeId, state)
+      await store.noteReading([spaceId, treeId])
+      const all = await read(spaceId, treeId, state)
+      const before = addTo(lengths, spaceId, -lengthOf(trees.get(keyOf(all))?.messages ?? []))
+      const texts = { ...all, messages: newestWithin(all.messages, mostText - before) }
+      addTo(lengths, spaceId, lengthOf(texts.messages))
       trees.set(keyOf(texts), texts)
       lines = undefined
       unsaved.push(texts)
@@ -111,6 +126,7 @@ export async function createTextIndex({ operations, store, pause, tell }: Deps):
       await pause()
     }
     if (unsaved.length > 0) await store.save(unsaved)
+    if (due.length > 0) await store.noteReading(undefined)
     // So that the first query does not wait for it.
     lines ??= allLines()
   }
@@ -179,6 +195,23 @@ export async function createTextIndex({ operations, store, pause, tell }: Deps):
   }
 
   return { look, find }
+}
+
+const lengthOf = (messages: readonly FoundMessage[]): number =>
+  messages.reduce((sum, { text }) => sum + text.length, 0)
+
+/** Returns the new sum. */
+function addTo(lengths: Map<string, number>, spaceId: string, length: number): number {
+  const sum = (lengths.get(spaceId) ?? 0) + length
+  lengths.set(spaceId, sum)
+  return sum
+}
+
+/** The newest messages that have so much text together. */
+function newestWithin(messages: readonly FoundMessage[], length: number): readonly FoundMessage[] {
+  if (lengthOf(messages) <= length) return messages
+  let left = length
+  return messages.toSorted((a, b) => b.at - a.at).filter(({ text }) => (left -= text.length) >= 0)
 }
 
 function findChats(
