@@ -1,9 +1,9 @@
-import { randomHexId, type Role, type SpaceId } from '@t69/protocol'
+import { randomHexId, sessionListSchema, type Role, type SpaceId } from '@t69/protocol'
 import { apiRoutes, type ApiRoute } from '@t69/server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { createCast, signedIn, signedOut, type Cast, type SignedIn, type SignedOut } from '../lib/cast.ts'
-import { password, startLiveServer, type LiveServer } from '../lib/live-server.ts'
+import { password, startLiveServer, type LiveServer, type Person } from '../lib/live-server.ts'
 
 /**
  * What every caller gets from every HTTP route. A new route or a new role does not compile until it has its
@@ -140,6 +140,24 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
     },
   ],
   'GET /api/me': [{ expected: allPeople('200') }],
+  'GET /api/sessions': [{ expected: allPeople('200') }],
+  'DELETE /api/sessions': [{ token: tokenOfSomebodyElse, expected: allPeople('204') }],
+  'DELETE /api/sessions/:sessionId': [
+    {
+      what: 'of somebody else',
+      path: async () => `/api/sessions/${await sessionOf(cast.people.owner)}`,
+      token: tokenOfSomebodyElse,
+      expected: allPeople(unknown),
+    },
+    {
+      what: 'of the caller',
+      path: async ({ caller }) => {
+        if (!isSignedIn(caller)) return `/api/sessions/${randomHexId()}`
+        return `/api/sessions/${await sessionOf(await server.signIn(cast.people[caller]))}`
+      },
+      expected: allPeople('204'),
+    },
+  ],
   'POST /api/accounts/:userId': [
     {
       path: () => `/api/accounts/${userId('owner')}`,
@@ -269,6 +287,12 @@ function selfOf(caller: Caller): string {
 
 function tokenOf(caller: Caller): string | undefined {
   return isSignedIn(caller) ? cast.people[caller].token : cast.tokens[caller].access
+}
+
+/** The id of the session that a person's token is of. */
+async function sessionOf(person: Person): Promise<string> {
+  const list = sessionListSchema.parse((await person.call('GET', '/api/sessions')).body)
+  return list.sessions.find(({ isThis }) => isThis)?.id ?? ''
 }
 
 /** For requests that end the caller's sessions: the token of a new account for each caller who is signed in. */

@@ -6,6 +6,7 @@ import { seqSchema } from './events.ts'
 import {
   inviteIdSchema,
   registrationIdSchema,
+  sessionIdSchema,
   spaceIdentitySchema,
   spaceIdSchema,
   treeIdSchema,
@@ -104,6 +105,20 @@ export const logoutBodySchema = z.object({
   everywhere: z.boolean().default(false),
 })
 
+/** A session of the caller, that is a device on which they are signed in. */
+const sessionEntrySchema = z.object({
+  id: sessionIdSchema,
+  /** A short name, such as `Firefox on Linux`, made of what the device said at sign-in. Empty if it said nothing. */
+  device: z.string(),
+  /** When it began, in Unix milliseconds. */
+  createdAt: z.int(),
+  /** When it was renewed last, which a device that is online does every few minutes. Unix milliseconds. */
+  lastUsedAt: z.int(),
+  /** Whether the request came from it. */
+  isThis: z.boolean(),
+})
+export type SessionEntry = z.infer<typeof sessionEntrySchema>
+
 /** Asks for the password too: somebody who finds a device unlocked has the session but not the password. */
 export const changePasswordBodySchema = z.object({
   password: presentPassword,
@@ -157,6 +172,8 @@ export const pageQuerySchema = z.object({
 export type PageQuery = z.infer<typeof pageQuerySchema>
 /** Where the next page begins, if there may be one: see `pageQuerySchema`. Opaque to clients. */
 const next = z.string().min(1).max(100).optional()
+
+export const sessionListSchema = z.object({ sessions: z.array(sessionEntrySchema), next })
 
 export const spaceListSchema = z.object({ spaces: z.array(spaceSchema), next })
 

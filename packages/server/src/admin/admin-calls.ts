@@ -37,7 +37,9 @@ const auditEntrySchema = z.object({
 })
 
 const userDetailsSchema = userEntrySchema.extend({
-  sessionList: z.array(z.object({ id: z.string(), createdAt: time, lastUsedAt: time, expiresAt: time })),
+  sessionList: z.array(
+    z.object({ id: z.string(), device: z.string(), createdAt: time, lastUsedAt: time, expiresAt: time }),
+  ),
   spaceList: z.array(z.object({ id: spaceIdSchema, name: z.string(), role: roleNameSchema })),
   audit: z.array(auditEntrySchema),
 })

@@ -38,11 +38,12 @@ export function usersCommand(deps: CommandDeps): Command {
         deps.line(usersTable([found]))
         deps.line('\nSessions')
         const sessions = found.sessionList.map((it) => [
-          it.id,
+          it.device === '' ? '–' : it.device,
           timeText(it.createdAt),
           timeText(it.lastUsedAt),
+          it.id,
         ])
-        deps.line(tableOf(['id', 'since', 'last used'], sessions))
+        deps.line(tableOf(['device', 'since', 'last used', 'id'], sessions))
         deps.line('\nSpaces')
         deps.line(
           tableOf(

@@ -22,6 +22,7 @@ import type { NewUser } from '../platform/users.ts'
 import { accountRoutes } from './account-routes.ts'
 import { createSessionAnswer } from './answer-session.ts'
 import { authenticateBy, callerOf, knownCaller } from './authenticate.ts'
+import { deviceOf } from './device-name.ts'
 import { findInvite } from './find-invite.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
@@ -77,7 +78,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
         const user = { id: lostId ?? userIdSchema.parse(randomHexId()), email, name }
         registration.add({ ...user, passwordHash }, ticket, now())
         noteDone(request, user.id, 'account created', { userId: user.id })
-        return answer(request, reply, { ...sessions.start(user.id, now()), user, kind })
+        return answer(request, reply, { ...sessions.start(user.id, now(), deviceOf(request)), user, kind })
       })
       return reply.code(201).send(session)
     },
@@ -108,7 +109,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
         const checker = deviceId === undefined ? passwords : passwordsOfKnown
         const { account, isOutdated } = await accountWith(email, password, checker)
         const user = { id: account.id, email: account.email, name: account.name }
-        const issued = sessions.start(user.id, now())
+        const issued = sessions.start(user.id, now(), deviceOf(request))
         if (isOutdated) await renewHash(account, password)
         return answer(request, reply, { ...issued, user, kind })
       }
@@ -163,7 +164,8 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       const fromBody = request.body.refreshToken
       const token = fromBody ?? cookie.of(request)
       const kind = fromBody === undefined ? 'cookie' : 'body'
-      const refreshed = token === undefined ? undefined : sessions.refresh(token, now())
+      const refreshed =
+        token === undefined ? undefined : sessions.refresh(token, now(), deviceOf(request))
       if (refreshed !== undefined && 'userId' in refreshed) {
         const user = users.byId(refreshed.userId)
         if (user !== undefined) return answer(request, reply, { ...refreshed, user, kind })

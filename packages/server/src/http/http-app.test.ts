@@ -181,6 +181,8 @@ describe('the documentation', () => {
       '/api/invites/preview',
       '/api/invites/{token}/accept',
       '/api/me',
+      '/api/sessions',
+      '/api/sessions/{sessionId}',
       '/api/spaces',
       '/api/spaces/{spaceId}',
       '/api/spaces/{spaceId}/invites',

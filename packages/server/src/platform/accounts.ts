@@ -25,12 +25,14 @@ export interface Accounts {
   delete(userId: UserId, now: number): { readonly sessionIds: string[]; readonly spaceIds: SpaceId[] }
   /**
    * Sets another password, ends every session, and starts a new one for the caller: all tokens of old sessions, of the
-   * caller's too, are void. Throws `wrong_credentials` when the checked password is no longer the account's.
+   * caller's too, are void. Throws `wrong_credentials` when the checked password is no longer the account's. `device` is as
+   * for `Sessions.start`.
    */
   changePassword(
     userId: UserId,
     hashes: { readonly checked: string; readonly next: string },
     now: number,
+    device?: string,
   ): { readonly issued: IssuedRefresh; readonly sessionIds: string[] }
   /** The spaces that `delete` would delete with the account. Throws like it. */
   aloneOf(userId: UserId): SpaceId[]
@@ -124,13 +126,15 @@ export function createAccounts(
     return { sessionIds, spaceIds }
   })
 
-  const changePassword = db.transaction((userId: UserId, checked: string, next: string, now: number) => {
-    if (!users.changePassword(userId, checked, next)) {
-      throw new SyncError('wrong_credentials', 'The password was changed a moment ago')
-    }
-    const sessionIds = sessions.endAll(userId)
-    return { issued: sessions.start(userId, now), sessionIds }
-  })
+  const changePassword = db.transaction(
+    (userId: UserId, checked: string, next: string, now: number, device: string | undefined) => {
+      if (!users.changePassword(userId, checked, next)) {
+        throw new SyncError('wrong_credentials', 'The password was changed a moment ago')
+      }
+      const sessionIds = sessions.endAll(userId)
+      return { issued: sessions.start(userId, now, device), sessionIds }
+    },
+  )
 
   const resetPassword = db.transaction((userId: UserId, next: string) => {
     const user = users.byId(userId)
@@ -148,7 +152,8 @@ export function createAccounts(
       emptyWal(db)
       return gone
     },
-    changePassword: (userId, { checked, next }, now) => changePassword.immediate(userId, checked, next, now),
+    changePassword: (userId, { checked, next }, now, device) =>
+      changePassword.immediate(userId, checked, next, now, device),
   }
 }
 

@@ -13,6 +13,8 @@ export type AuditedAction =
   | 'password changed'
   | 'password reset'
   | 'signed out everywhere'
+  | 'signed out everywhere else'
+  | 'session ended'
   | 'session ended by a reused token'
   | 'made an admin'
   | 'made a member'

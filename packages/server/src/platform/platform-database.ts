@@ -46,6 +46,8 @@ export interface PlatformTables {
     rotated_at: number
     /** Hash of the token that began this generation; empty for the first one. */
     rotated_by: string
+    /** A short name of the device: see `deviceNameOf`. Empty if it said nothing of itself. */
+    device: string
   }
   refresh_tokens: {
     /** SHA-256, hex. The token itself is not stored. */

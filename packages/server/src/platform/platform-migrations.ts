@@ -219,6 +219,11 @@ export const platformMigrations: Migrations = {
         end`.compile(db),
     },
   ],
+  10: (db) => [
+    db.schema
+      .alterTable('sessions')
+      .addColumn('device', 'text', (column) => column.notNull().defaultTo('')),
+  ],
 }
 
 const newAccessId = sql`update spaces set access_id = lower(hex(randomblob(16)))`
