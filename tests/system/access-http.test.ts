@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { createCast, signedIn, signedOut, type Cast, type SignedIn, type SignedOut } from '../lib/cast.ts'
 import { password, startLiveServer, type LiveServer, type Person } from '../lib/live-server.ts'
+import { passwordLink } from '../lib/operator.ts'
 
 /**
  * What every caller gets from every HTTP route. A new route or a new role does not compile until it has its
@@ -137,6 +138,29 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
       body: () => ({ password }),
       // The other members would have no owner.
       expected: { ...allPeople('204'), owner: denied },
+    },
+  ],
+  'POST /api/auth/password-link/preview': [
+    {
+      // Whoever has the link sees whose it is. It changes nothing.
+      body: async () => ({ token: await passwordLink(server.dataDir, userId('owner')) }),
+      expected: everybody('200'),
+    },
+    { what: 'with a guess', body: () => ({ token: 'A'.repeat(43) }), expected: everybody(unknown) },
+  ],
+  'POST /api/auth/password-link': [
+    {
+      // Whoever has the link is taken for its owner.
+      body: async () => {
+        const { user } = await server.signUp(`Forgetful ${randomHexId()}`)
+        return { token: await passwordLink(server.dataDir, user.id), newPassword: 'mine from now on' }
+      },
+      expected: everybody('200'),
+    },
+    {
+      what: 'with a guess',
+      body: () => ({ token: 'A'.repeat(43), newPassword: 'mine from now on' }),
+      expected: everybody(unknown),
     },
   ],
   'GET /api/me': [{ expected: allPeople('200') }],

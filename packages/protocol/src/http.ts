@@ -47,7 +47,7 @@ export const sessionKindSchema = z.enum(['body', 'cookie']).default('body')
 
 /** What the server has sealed, for a device to keep and to show to it again. Opaque to everybody else. */
 const sealText = z.string().min(1).max(limits.maxSealLength)
-/** The token of an invite link, to a space or to the server. */
+/** The token of a link: of an invite to a space or to the server, or to set a password. */
 const inviteToken = z.string().min(1).max(100)
 
 export const registerBodySchema = z.object({
@@ -122,6 +122,20 @@ export type SessionEntry = z.infer<typeof sessionEntrySchema>
 /** Asks for the password too: somebody who finds a device unlocked has the session but not the password. */
 export const changePasswordBodySchema = z.object({
   password: presentPassword,
+  newPassword,
+  session: sessionKindSchema,
+})
+/** In the body, like the token of an invite. */
+export const passwordLinkBodySchema = z.object({ token: inviteToken })
+/** Whose password a link sets, for whoever has it. */
+export const passwordLinkSchema = z.object({
+  user: userSchema,
+  /** Unix milliseconds. */
+  expiresAt: z.int(),
+})
+export type PasswordLink = z.infer<typeof passwordLinkSchema>
+export const setPasswordBodySchema = z.object({
+  token: inviteToken,
   newPassword,
   session: sessionKindSchema,
 })

@@ -132,7 +132,7 @@ describe('the command', () => {
     expect(await t69('serve')).toMatchObject({ code: 0, out: 'serves\n' })
     expect(await t69('users list --limit many')).toMatchObject({ code: 2, out: '' })
     const help = await t69('users reset-password --help')
-    expect(help).toMatchObject({ code: 0, out: expect.stringContaining('Example:') })
+    expect(help).toMatchObject({ code: 0, out: expect.stringContaining('Examples:') })
   })
 
   it('lists and shows accounts and spaces of the running server, through a socket that is the owner’s alone', async () => {
@@ -174,7 +174,10 @@ describe('the command', () => {
     })
     await new Promise((resolve) => socket.once('connect', () => resolve(undefined)))
     const cut = new Promise((resolve) => socket.once('disconnect', resolve))
-    const reset = (await json('users reset-password ben@example.org')) as { password: string; ended: number }
+    const reset = (await json('users reset-password ben@example.org --new-password')) as {
+      password: string
+      ended: number
+    }
     await cut
     expect(reset.ended).toBe(1)
     expect((await post('/api/auth/login', { email: 'ben@example.org', password })).status).toBe(401)
@@ -189,6 +192,35 @@ describe('the command', () => {
         {},
       ],
     })
+  })
+
+  it('prints a link by which somebody sets a new password, once, and no earlier one is good any more', async () => {
+    const earlier = (await json('users reset-password ben@example.org')) as { url: string }
+    const printed = await t69('users reset-password ben@example.org', { PUBLIC_URL: 'https://t69.example.org' })
+    expect(printed.out).toMatch(
+      /^https:\/\/t69\.example\.org\/#set-password=[\w-]{43}\nPass it on to ben@example\.org, .* until 20/,
+    )
+    const tokenOf = (text: string) => /#set-password=([\w-]+)/.exec(text)?.[1]
+    const set = async (token: string | undefined) =>
+      (await post('/api/auth/password-link', { token, newPassword: 'by the link' })).status
+    expect(await set(tokenOf(earlier.url))).toBe(410)
+    expect(await set(tokenOf(printed.out))).toBe(200)
+    expect((await post('/api/auth/login', { email: 'ben@example.org', password: 'by the link' })).status).toBe(
+      200,
+    )
+    expect(await json('users show ben@example.org')).toMatchObject({
+      sessionList: [{ device: 'node' }, { device: 'node' }],
+      audit: [
+        { action: 'password set by a link', by: 'ben@example.org' },
+        { action: 'link to set a password made', by: 'command' },
+        { action: 'link to set a password made', by: 'command' },
+        {},
+        {},
+        {},
+        {},
+      ],
+    })
+    expect((await t69('users show ben@example.org')).out).toMatch(/device +since +last used +id\nnode /)
   })
 
   it('makes admins, and leaves one', async () => {

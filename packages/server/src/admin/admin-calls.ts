@@ -102,6 +102,11 @@ export const adminCalls = {
     given: ofUser.extend({ role: z.enum(['admin', 'member']) }),
     answer: userEntrySchema.extend({ isChanged: z.boolean() }),
   },
+  /** A link by which the account's owner sets another password. Nothing has changed until then. */
+  'users password-link': {
+    given: ofUser,
+    answer: userEntrySchema.extend({ token: z.string(), expiresAt: time }),
+  },
   'users reset-password': {
     given: ofUser.extend({ password: z.string() }),
     answer: userEntrySchema.extend({ ended: count }),

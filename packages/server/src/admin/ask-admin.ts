@@ -45,6 +45,7 @@ export async function askAdmin(dataDir: string): Promise<Admin | undefined> {
     'users create': ask('users create'),
     'users invite': ask('users invite'),
     'users set-role': ask('users set-role'),
+    'users password-link': ask('users password-link'),
     'users reset-password': ask('users reset-password'),
     'users sign-out': ask('users sign-out'),
     'users delete': ask('users delete'),

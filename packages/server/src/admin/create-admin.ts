@@ -127,10 +127,16 @@ export function createAdmin(deps: AdminDeps): Admin {
       if (isChanged) note(role === 'admin' ? 'made an admin' : 'made a member', { userId: id })
       return { ...userOf(id), isChanged }
     },
+    'users password-link': async ({ user }) => {
+      const found = userOf(user)
+      const link = platform.passwordLinks.add(found.id, now())
+      note('link to set a password made', { userId: found.id })
+      return { ...found, ...link }
+    },
     'users reset-password': async ({ user, password }) => {
       const { id, email, name } = userOf(user)
       parseAccount({ email, name, password })
-      const ended = accounts.resetPassword(id, await passwords.hash(password))
+      const ended = accounts.resetPassword(id, await passwords.hash(password), now())
       if (ended === undefined) throw new SyncError('not_found', 'the account was deleted meanwhile')
       deps.reviewSessions()
       note('password reset', { userId: id })

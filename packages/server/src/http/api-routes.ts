@@ -24,6 +24,8 @@ export const apiRoutes = [
   'POST /api/auth/logout',
   'POST /api/auth/change-password',
   'POST /api/auth/delete-account',
+  'POST /api/auth/password-link/preview',
+  'POST /api/auth/password-link',
   'GET /api/me',
   'GET /api/sessions',
   'DELETE /api/sessions',

@@ -26,6 +26,7 @@ import { deviceOf } from './device-name.ts'
 import { findInvite } from './find-invite.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
+import { passwordLinkRoutes } from './password-link-routes.ts'
 import { createRenewalLimit, createSignInLimits } from './rate-limits.ts'
 import { noteUser } from './request-log.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
@@ -254,4 +255,5 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   accountRoutes(app, deps, { limits, answer, cookie })
+  passwordLinkRoutes(app, deps, { answer })
 }

@@ -175,6 +175,8 @@ describe('the documentation', () => {
       '/api/auth/delete-account',
       '/api/auth/login',
       '/api/auth/logout',
+      '/api/auth/password-link',
+      '/api/auth/password-link/preview',
       '/api/auth/refresh',
       '/api/auth/register',
       '/api/auth/registration',
@@ -197,7 +199,7 @@ describe('the documentation', () => {
       for (const route of Object.values(methods)) {
         expect(route.summary, path).toBeTypeOf('string')
         const needsToken =
-          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout)$)/.test(path)
+          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout|password-link|password-link\/preview)$)/.test(path)
         expect(route.security, path).toEqual(needsToken ? [{ bearer: [] }] : undefined)
         expect('429' in route.responses, path).toBe(path !== '/health')
       }

@@ -12,6 +12,8 @@ export type AuditedAction =
   | 'account deleted'
   | 'password changed'
   | 'password reset'
+  | 'link to set a password made'
+  | 'password set by a link'
   | 'signed out everywhere'
   | 'signed out everywhere else'
   | 'session ended'

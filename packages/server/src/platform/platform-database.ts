@@ -156,6 +156,16 @@ export interface PlatformTables {
     /** When somebody signed up with it; null until then. */
     used_at: number | null
   }
+  /** Links by which somebody sets a password who forgot theirs: see `PasswordLinks`. */
+  password_links: {
+    /** SHA-256, hex. */
+    token_hash: string
+    user_id: UserId
+    created_at: number
+    expires_at: number
+    /** When it was used, or became void; null until then. */
+    ended_at: number | null
+  }
 }
 
 /**

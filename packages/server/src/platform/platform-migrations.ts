@@ -223,6 +223,15 @@ export const platformMigrations: Migrations = {
     db.schema
       .alterTable('sessions')
       .addColumn('device', 'text', (column) => column.notNull().defaultTo('')),
+    db.schema
+      .createTable('password_links')
+      .addColumn('token_hash', 'text', (column) => column.primaryKey())
+      .addColumn('user_id', 'text', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addColumn('created_at', 'integer', (column) => column.notNull())
+      .addColumn('expires_at', 'integer', (column) => column.notNull())
+      .addColumn('ended_at', 'integer')
+      .modifyEnd(strict),
+    db.schema.createIndex('password_links_by_user').on('password_links').column('user_id'),
   ],
 }
 

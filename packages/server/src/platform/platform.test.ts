@@ -46,6 +46,7 @@ describe('the platform database', () => {
       'invites',
       'members',
       'non_members',
+      'password_links',
       'refresh_tokens',
       'server_clock',
       'server_invites',

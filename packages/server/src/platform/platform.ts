@@ -16,6 +16,7 @@ import { checkForLostAccounts } from './lost-accounts.ts'
 import { createMembers, type Members } from './members.ts'
 import { mendPlatform } from './mend-platform.ts'
 import { createPlatformCounts, type PlatformCounts } from './platform-counts.ts'
+import { createPasswordLinks, type PasswordLinks } from './password-links.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { createRegistration, type Registration } from './registration.ts'
 import { createReturningAccounts, type ReturningAccounts } from './returning-accounts.ts'
@@ -43,6 +44,7 @@ export interface Platform {
   readonly members: Members
   readonly invites: Invites
   readonly serverInvites: ServerInvites
+  readonly passwordLinks: PasswordLinks
   readonly registration: Registration
   readonly returningAccounts: ReturningAccounts
   readonly storedTimes: StoredTimes
@@ -60,7 +62,7 @@ export interface Platform {
   checkPlace(): void
   /** Commits a write that changes nothing. Throws when the database cannot be written. */
   checkWritable(): void
-  /** Removes expired sessions and invites, and old entries of the audit table. */
+  /** Removes expired sessions, invites and links, and old entries of the audit table. */
   tidy(now: number): void
   close(): void
 }
@@ -97,9 +99,10 @@ export function openPlatform(options: PlatformOptions): Platform {
     const invites = createInvites(db, members, accessLists)
     const users = createUsers(db, createAddressNotes(signingSecret))
     const serverInvites = createServerInvites(db)
+    const passwordLinks = createPasswordLinks(db)
     const audit = createAudit(db)
     const spaceRecords = createSpaceRecords(db, { accessLists, history })
-    const accounts = createAccounts(db, { users, sessions, spaceRecords, accessLists })
+    const accounts = createAccounts(db, { users, sessions, passwordLinks, spaceRecords, accessLists })
     const versionOf = () => db.pragma('data_version', { simple: true })
     let version = versionOf()
     const checkPlace = (): void => {
@@ -134,6 +137,7 @@ export function openPlatform(options: PlatformOptions): Platform {
       members,
       invites,
       serverInvites,
+      passwordLinks,
       returningAccounts: createReturningAccounts({ users, seals }),
       registration: createRegistration(db, { users, accounts, invites, serverInvites }),
       audit,
@@ -151,6 +155,7 @@ export function openPlatform(options: PlatformOptions): Platform {
         sessions.removeExpired(now)
         invites.removeExpired(now)
         serverInvites.removeExpired(now)
+        passwordLinks.removeExpired(now)
         audit.removeOld(now)
       },
       close() {

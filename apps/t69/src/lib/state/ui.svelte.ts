@@ -21,6 +21,7 @@ interface DialogFields {
   }
   readonly invite: { readonly invitation: Invitation }
   readonly 'sign-out': { readonly everywhere: boolean }
+  readonly devices: object
   readonly password: object
   readonly 'delete-account': object
   readonly 'lost-account': { readonly lost: LostAccount }
@@ -64,6 +65,7 @@ const dialogSubjects = {
   auth: 'account',
   invite: 'account',
   'sign-out': 'account',
+  devices: 'account',
   password: 'account',
   'delete-account': 'account',
   'lost-account': 'account',

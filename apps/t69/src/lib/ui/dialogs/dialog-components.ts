@@ -6,6 +6,7 @@ import AuthDialog from './AuthDialog.svelte'
 import ConfirmDialog from './ConfirmDialog.svelte'
 import DeleteAccountDialog from './DeleteAccountDialog.svelte'
 import DeletedDialog from './DeletedDialog.svelte'
+import DevicesDialog from './DevicesDialog.svelte'
 import type { DialogProps } from './dialog-props.ts'
 import InviteDialog from './InviteDialog.svelte'
 import LostAccountDialog from './LostAccountDialog.svelte'
@@ -27,6 +28,7 @@ const components: { readonly [K in DialogKind]: Component<DialogProps<K>> } = {
   auth: AuthDialog,
   invite: InviteDialog,
   'sign-out': SignOutDialog,
+  devices: DevicesDialog,
   password: PasswordDialog,
   'delete-account': DeleteAccountDialog,
   'lost-account': LostAccountDialog,
