@@ -164,6 +164,9 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
     },
   ],
   'GET /api/me': [{ expected: allPeople('200') }],
+  'PATCH /api/me': [
+    { token: tokenOfSomebodyElse, body: () => ({ name: 'Renamed' }), expected: allPeople('200') },
+  ],
   'GET /api/sessions': [{ expected: allPeople('200') }],
   'DELETE /api/sessions': [{ token: tokenOfSomebodyElse, expected: allPeople('204') }],
   'DELETE /api/sessions/:sessionId': [

@@ -767,6 +767,21 @@ describe('a client and the server', () => {
     expect(here.root.root!.children).toHaveLength(2)
   })
 
+  it('a client changes the name of its user, and has it at once, as have others in a space', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const space = await laptop.createSpace({ name: 'Ours' })
+    await space.flushed()
+    const heard: (string | undefined)[] = []
+    laptop.onUser((user) => heard.push(user?.name))
+    await laptop.changeName('Anne')
+    expect(laptop.user).toMatchObject({ name: 'Anne' })
+    expect(heard).toEqual(['Anne'])
+    expect(await space.members()).toMatchObject([{ user: { name: 'Anne' } }])
+    await live(space)
+    await expect(laptop.changeName(' ')).rejects.toMatchObject({ code: 'invalid_request' })
+  })
+
   it('a client lists the sessions of its user, and ends that of another device, which locks its spaces', async () => {
     const [laptop, phone, tablet] = [device(), device(), device()]
     await laptop.signUp(anna)

@@ -42,6 +42,9 @@ const presentPassword = z
   .refine(hasLength(0, 256), 'must have at most 256 characters')
   .meta({ maxLength: 256 })
 
+/** What somebody may change of their account without the password. */
+export const changeUserBodySchema = z.object({ name: displayName })
+
 /** Where the refresh token goes: into the body of the reply, or into an httpOnly cookie that scripts cannot read. */
 export const sessionKindSchema = z.enum(['body', 'cookie']).default('body')
 

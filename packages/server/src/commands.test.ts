@@ -196,7 +196,9 @@ describe('the command', () => {
 
   it('prints a link by which somebody sets a new password, once, and no earlier one is good any more', async () => {
     const earlier = (await json('users reset-password ben@example.org')) as { url: string }
-    const printed = await t69('users reset-password ben@example.org', { PUBLIC_URL: 'https://t69.example.org' })
+    const printed = await t69('users reset-password ben@example.org', {
+      PUBLIC_URL: 'https://t69.example.org',
+    })
     expect(printed.out).toMatch(
       /^https:\/\/t69\.example\.org\/#set-password=[\w-]{43}\nPass it on to ben@example\.org, .* until 20/,
     )
@@ -205,9 +207,9 @@ describe('the command', () => {
       (await post('/api/auth/password-link', { token, newPassword: 'by the link' })).status
     expect(await set(tokenOf(earlier.url))).toBe(410)
     expect(await set(tokenOf(printed.out))).toBe(200)
-    expect((await post('/api/auth/login', { email: 'ben@example.org', password: 'by the link' })).status).toBe(
-      200,
-    )
+    expect(
+      (await post('/api/auth/login', { email: 'ben@example.org', password: 'by the link' })).status,
+    ).toBe(200)
     expect(await json('users show ben@example.org')).toMatchObject({
       sessionList: [{ device: 'node' }, { device: 'node' }],
       audit: [

@@ -129,6 +129,11 @@ export interface SyncClient extends AsyncDisposable {
    * a message that names the spaces that would be left without an owner.
    */
   deleteAccount(input: { readonly password: string; readonly forget?: boolean }): Promise<void>
+  /**
+   * Changes the name that others see, and resolves once this device has it too (`onUser`). Others see it beside new messages at
+   * once, and beside the user's cursor within minutes. Throws `invalid_request` for one that is empty or too long.
+   */
+  changeName(name: string): Promise<void>
   /** Where the user is signed in: every device that has a session, the last used first. */
   sessions(): Promise<SessionEntry[]>
   /**

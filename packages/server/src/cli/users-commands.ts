@@ -97,7 +97,10 @@ export function usersCommand(deps: CommandDeps): Command {
     .description(
       'print a link by which its owner sets a new password: once, within a day; setting it signs the account out everywhere',
     )
-    .option('--new-password', 'set a new password now instead, print it once, and sign the account out everywhere')
+    .option(
+      '--new-password',
+      'set a new password now instead, print it once, and sign the account out everywhere',
+    )
     .addHelpText(
       'after',
       '\nExamples:\n  $ t69-server users reset-password ben@example.org\n  $ t69-server users reset-password ben@example.org --new-password',

@@ -27,6 +27,7 @@ export const apiRoutes = [
   'POST /api/auth/password-link/preview',
   'POST /api/auth/password-link',
   'GET /api/me',
+  'PATCH /api/me',
   'GET /api/sessions',
   'DELETE /api/sessions',
   'DELETE /api/sessions/:sessionId',

@@ -1,6 +1,7 @@
 import {
   accountStateSchema,
   askAccountBodySchema,
+  changeUserBodySchema,
   loginBodySchema,
   logoutBodySchema,
   randomHexId,
@@ -165,8 +166,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       const fromBody = request.body.refreshToken
       const token = fromBody ?? cookie.of(request)
       const kind = fromBody === undefined ? 'cookie' : 'body'
-      const refreshed =
-        token === undefined ? undefined : sessions.refresh(token, now(), deviceOf(request))
+      const refreshed = token === undefined ? undefined : sessions.refresh(token, now(), deviceOf(request))
       if (refreshed !== undefined && 'userId' in refreshed) {
         const user = users.byId(refreshed.userId)
         if (user !== undefined) return answer(request, reply, { ...refreshed, user, kind })
@@ -226,6 +226,26 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       response: { 200: userSchema, ...errorResponses('unauthenticated') },
     },
     handler: async (request) => callingUser(request),
+  })
+
+  app.patch('/api/me', {
+    preParsing: authenticateBy(tokens),
+    schema: {
+      tags,
+      summary: 'Change the name that others see',
+      description:
+        'Lists of members have it at once, and whoever is in a space with the caller once a device has renewed its ' +
+        'access token. What was written under the earlier name keeps it.',
+      security: bearer,
+      body: changeUserBodySchema,
+      response: { 200: userSchema, ...errorResponses('unauthenticated') },
+    },
+    handler: async (request) => {
+      const { id } = callingUser(request)
+      users.rename(id, request.body.name)
+      noteDone(request, id, 'name changed', { userId: id })
+      return callingUser(request)
+    },
   })
 
   function callingUser(request: FastifyRequest): User {

@@ -199,7 +199,9 @@ describe('the documentation', () => {
       for (const route of Object.values(methods)) {
         expect(route.summary, path).toBeTypeOf('string')
         const needsToken =
-          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout|password-link|password-link\/preview)$)/.test(path)
+          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout|password-link|password-link\/preview)$)/.test(
+            path,
+          )
         expect(route.security, path).toEqual(needsToken ? [{ bearer: [] }] : undefined)
         expect('429' in route.responses, path).toBe(path !== '/health')
       }

@@ -18,7 +18,10 @@ const setPassword = ({ anonymous }: HttpHarness, token: string, given = newPassw
 const signIn = async ({ anonymous }: HttpHarness, given: string) =>
   (await anonymous('POST', '/api/auth/login', { email: 'anna@example.org', password: given })).status
 
-const over = { status: 410, body: { error: { code: 'invite_expired', message: expect.stringContaining('ask') } } }
+const over = {
+  status: 410,
+  body: { error: { code: 'invite_expired', message: expect.stringContaining('ask') } },
+}
 const unknown = { status: 404, body: { error: { code: 'not_found' } } }
 
 describe('a link to set a password', () => {
@@ -81,7 +84,9 @@ describe('a link to set a password', () => {
   it('is of no use to two people at once', async () => {
     await using harness = await createHttpHarness()
     const token = linkFor(harness, await harness.signUp('Anna'))
-    const replies = await Promise.all(['one', 'two'].map((it) => setPassword(harness, token, `${it}${it}${it}`)))
+    const replies = await Promise.all(
+      ['one', 'two'].map((it) => setPassword(harness, token, `${it}${it}${it}`)),
+    )
     expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200, 410]))
   })
 

@@ -33,7 +33,12 @@ describe('the sessions of a person', () => {
     await harness.anonymous('POST', '/api/auth/refresh', { refreshToken: laptop.refreshToken })
     const sessions = await listOf(anna)
     expect(sessions).toEqual([
-      expect.objectContaining({ device: 'lightMyRequest', createdAt: began, lastUsedAt: began, isThis: true }),
+      expect.objectContaining({
+        device: 'lightMyRequest',
+        createdAt: began,
+        lastUsedAt: began,
+        isThis: true,
+      }),
       expect.objectContaining({
         device: 'Firefox on Linux',
         createdAt: began + 1_000,

@@ -10,6 +10,7 @@ export const auditKeptMs = 365 * 24 * 60 * 60 * 1000
 export type AuditedAction =
   | 'account created'
   | 'account deleted'
+  | 'name changed'
   | 'password changed'
   | 'password reset'
   | 'link to set a password made'

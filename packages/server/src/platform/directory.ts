@@ -130,7 +130,13 @@ export function createDirectory(db: Database): Directory {
   const selectSessions = prepareQuery(db, (q, given: { userId: UserId; now: number }) =>
     q
       .selectFrom('sessions')
-      .select(['id', 'device', 'created_at as createdAt', 'rotated_at as lastUsedAt', 'expires_at as expiresAt'])
+      .select([
+        'id',
+        'device',
+        'created_at as createdAt',
+        'rotated_at as lastUsedAt',
+        'expires_at as expiresAt',
+      ])
       .where('user_id', '=', given.userId)
       .where('expires_at', '>', given.now)
       .orderBy('rotated_at', 'desc'),

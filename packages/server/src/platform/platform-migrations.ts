@@ -220,9 +220,7 @@ export const platformMigrations: Migrations = {
     },
   ],
   10: (db) => [
-    db.schema
-      .alterTable('sessions')
-      .addColumn('device', 'text', (column) => column.notNull().defaultTo('')),
+    db.schema.alterTable('sessions').addColumn('device', 'text', (column) => column.notNull().defaultTo('')),
     db.schema
       .createTable('password_links')
       .addColumn('token_hash', 'text', (column) => column.primaryKey())

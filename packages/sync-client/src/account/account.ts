@@ -13,6 +13,7 @@ import {
   type SpaceSummary,
   type User,
   type UserId,
+  userSchema,
 } from '@t69/protocol'
 
 import type { Credentials } from '../api.ts'
@@ -60,6 +61,8 @@ export interface Account {
   signOut(how: { readonly everywhere: boolean; readonly forget: boolean }): Promise<void>
   changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
   deleteAccount(how: { readonly password: string; readonly forget: boolean }): Promise<void>
+  /** Changes the name that others see. */
+  changeName(name: string): Promise<void>
   /** Where the user is signed in, the last used first. */
   sessions(): Promise<SessionEntry[]>
   endSession(sessionId: SessionId): Promise<void>
@@ -330,7 +333,10 @@ export function createAccount(deps: AccountDeps): Account {
     registration: () => http.call({ method: 'GET', path: '/api/auth/registration' }, registrationSchema),
     signIn: (input) => authenticate('/api/auth/login', input),
     passwordLink: (token) =>
-      http.call({ method: 'POST', path: '/api/auth/password-link/preview', body: { token } }, passwordLinkSchema),
+      http.call(
+        { method: 'POST', path: '/api/auth/password-link/preview', body: { token } },
+        passwordLinkSchema,
+      ),
     setPassword,
     signOut: ({ everywhere, forget }) =>
       exclusive(async () => {
@@ -360,6 +366,16 @@ export function createAccount(deps: AccountDeps): Account {
           await forgetStored()
         },
       ),
+    async changeName(name) {
+      const user = await callAsUser({ method: 'PATCH', path: '/api/me', body: { name } }, userSchema)
+      // The token has the name of before.
+      access = null
+      await exclusive(async () => {
+        adopt(await sessions.read())
+        requireUser(user)
+        await store({ ...stored, user })
+      })
+    },
     async sessions() {
       const pages = await readPages(callAsUser, '/api/sessions', sessionListSchema)
       return pages.flatMap(({ sessions }) => sessions).toSorted((a, b) => b.lastUsedAt - a.lastUsedAt)

@@ -97,6 +97,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     changePassword: async (input) => (await started()).account.changePassword(input),
     deleteAccount: async ({ password, forget = false }) =>
       (await started()).account.deleteAccount({ password, forget }),
+    changeName: async (name) => (await started()).account.changeName(name),
     sessions: async () => (await started()).account.sessions(),
     endSession: async (sessionId) => (await started()).account.endSession(sessionId),
     endOtherSessions: async () => (await started()).account.endOtherSessions(),

@@ -15,6 +15,7 @@ import MoveDialog from './MoveDialog.svelte'
 import NameDialog from './NameDialog.svelte'
 import OtherSpaceDialog from './OtherSpaceDialog.svelte'
 import PasswordDialog from './PasswordDialog.svelte'
+import SetPasswordDialog from './SetPasswordDialog.svelte'
 import SettingsDialog from './settings/SettingsDialog.svelte'
 import ShareDialog from './share/ShareDialog.svelte'
 import SignOutDialog from './SignOutDialog.svelte'
@@ -30,6 +31,7 @@ const components: { readonly [K in DialogKind]: Component<DialogProps<K>> } = {
   'sign-out': SignOutDialog,
   devices: DevicesDialog,
   password: PasswordDialog,
+  'set-password': SetPasswordDialog,
   'delete-account': DeleteAccountDialog,
   'lost-account': LostAccountDialog,
   name: NameDialog,
