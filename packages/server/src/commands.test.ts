@@ -225,6 +225,48 @@ describe('the command', () => {
     expect((await t69('users show ben@example.org')).out).toMatch(/device +since +last used +id\nnode /)
   })
 
+  it('closes and opens the door of the running server at once, and says which setting does not count', async () => {
+    const mode = async () =>
+      (
+        (await (await fetch(`http://127.0.0.1:${server?.port}/api/auth/registration`)).json()) as {
+          mode: string
+        }
+      ).mode
+    const signUpStatus = async (name: string) =>
+      (await post('/api/auth/register', { email: `${name}@example.org`, password, name })).status
+    // The server's, not the command's: the command has none.
+    expect(await json('registration show')).toMatchObject({ mode: 'open', setting: 'open', chosenAt: null })
+    expect((await t69('registration show')).out).toContain(
+      'Registration is open: anyone may sign up. The setting REGISTRATION says so.',
+    )
+    expect(await json('registration closed')).toMatchObject({ mode: 'closed', setting: 'open' })
+    expect([await mode(), await signUpStatus('dora')]).toEqual(['closed', 403])
+    expect((await t69('registration closed')).out).toMatch(
+      /^Registration is closed: nobody may sign up\. A command has said so since 20.* \(open\) does not count until/,
+    )
+    expect((await t69('doctor')).out).toMatch(
+      /ok +registration +closed, by a command, not the setting \(open\): nobody may sign up/,
+    )
+    expect((await t69('config print')).out).toMatch(/REGISTRATION +closed +command\n/)
+    expect((await json('registration invite')) as object).toMatchObject({ mode: 'invite' })
+    expect([await mode(), await signUpStatus('dora')]).toEqual(['invite', 403])
+    expect(await json('registration reset')).toEqual({ mode: 'open', setting: 'open', chosenAt: null })
+    expect(await mode()).toBe('open')
+    expect((await t69('config print')).out).toMatch(/REGISTRATION +invite +default\n/)
+    const { audit } = (await json('registration show')) as { audit: { action: string; by: string }[] }
+    expect(audit.map(({ action, by }) => [action, by])).toEqual(
+      ['registration by the setting', 'registration by invite', 'registration closed'].map((it) => [
+        it,
+        'command',
+      ]),
+    )
+    expect(await t69('registration open now')).toMatchObject({ code: 2, out: '' })
+    expect(await t69('registration close')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Did you mean closed'),
+    })
+  })
+
   it('makes admins, and leaves one', async () => {
     expect(await t69('users demote anna@example.org')).toMatchObject({
       code: 1,
@@ -295,6 +337,14 @@ describe('the command', () => {
     expect(login.status).toBe(200)
     await server?.close()
     expect(await json('users sign-out --all')).toEqual({ users: 2, ended: 2 })
+    // Chosen for a stopped server, it counts from its start, whatever the setting says.
+    expect(await json('registration closed')).toMatchObject({ mode: 'closed', setting: 'invite' })
+    await startServer()
+    expect((await post('/api/auth/register', { email: 'd@example.org', password, name: 'D' })).status).toBe(
+      403,
+    )
+    expect(await json('registration reset')).toMatchObject({ mode: 'open' })
+    await server?.close()
   })
 
   it('says what is wrong, and mends it when it is told to', async () => {
@@ -339,7 +389,7 @@ describe('the command', () => {
         .map(([, name = '']) => name)
         .filter((name) => name !== 'help')
     }
-    const groups = ['users', 'spaces', 'db', 'config']
+    const groups = ['users', 'registration', 'spaces', 'db', 'config']
     const all = new Set((await namesIn('')).filter((name) => name !== 'invite' && !groups.includes(name)))
     for (const group of groups) for (const name of await namesIn(group)) all.add(`${group} ${name}`)
     expect(listed).toEqual(all)

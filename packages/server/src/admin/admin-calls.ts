@@ -1,4 +1,4 @@
-import { roleNameSchema, spaceIdSchema, userIdSchema } from '@t69/protocol'
+import { registrationModeSchema, roleNameSchema, spaceIdSchema, userIdSchema } from '@t69/protocol'
 import { z } from 'zod'
 
 /**
@@ -81,6 +81,15 @@ const statusSchema = z.object({
   pendingDeletions: count,
 })
 
+const registrationSchema = z.object({
+  /** Who may sign up now. */
+  mode: registrationModeSchema,
+  /** What the server's setting says. */
+  setting: registrationModeSchema,
+  /** When a command chose the mode; null while the setting counts. */
+  chosenAt: time.nullable(),
+})
+
 /** An account, by id or e-mail address. */
 const ofUser = z.object({ user: z.string() })
 const ofSpace = z.object({ space: z.string() })
@@ -119,6 +128,15 @@ export const adminCalls = {
       /** Spaces of this account alone, which are deleted with it. */
       deletedSpaces: z.array(z.object({ id: spaceIdSchema, name: z.string() })),
     }),
+  },
+  'registration show': {
+    given: z.object({}),
+    answer: registrationSchema.extend({ audit: z.array(auditEntrySchema) }),
+  },
+  /** Null for what the setting says. */
+  'registration choose': {
+    given: z.object({ mode: registrationModeSchema.nullable() }),
+    answer: registrationSchema,
   },
   'spaces list': {
     given: pageSchema,

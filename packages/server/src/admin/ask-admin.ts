@@ -49,6 +49,8 @@ export async function askAdmin(dataDir: string): Promise<Admin | undefined> {
     'users reset-password': ask('users reset-password'),
     'users sign-out': ask('users sign-out'),
     'users delete': ask('users delete'),
+    'registration show': ask('registration show'),
+    'registration choose': ask('registration choose'),
     'spaces list': ask('spaces list'),
     'spaces show': ask('spaces show'),
     'spaces delete': ask('spaces delete'),

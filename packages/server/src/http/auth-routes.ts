@@ -68,7 +68,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
     handler: async (request, reply) => {
       const { email, password, name, session: kind, invite, seal } = request.body
       const lostId = returningAccounts.idOf(email, seal)
-      const ticket = { mode: config.registration, invite, isReturning: lostId !== undefined }
+      const ticket = { setting: config.registration, invite, isReturning: lostId !== undefined }
       const session = await limits.signUp(request, async () => {
         // First, so that only people with an invite can find out who has an account.
         const link = registration.check(ticket, now())
@@ -92,7 +92,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       summary: 'Who may sign up here',
       response: { 200: registrationSchema, ...errorResponses() },
     },
-    handler: async () => ({ mode: config.registration, hasAccounts: users.exist() }),
+    handler: async () => ({ mode: registration.mode(config.registration), hasAccounts: users.exist() }),
   })
 
   app.post('/api/auth/login', {

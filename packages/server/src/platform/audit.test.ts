@@ -106,7 +106,7 @@ describe('the role of an account', () => {
     platform.close()
     const db = new Sqlite(join(dataDir, 'platform.sqlite'))
     db.exec(`
-      alter table sessions drop column device; drop table password_links;
+      alter table sessions drop column device; drop table password_links; drop table registration;
       drop table audit; alter table users drop column role; pragma user_version = 8;
     `)
     db.close()

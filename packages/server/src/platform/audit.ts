@@ -22,6 +22,10 @@ export type AuditedAction =
   | 'made an admin'
   | 'made a member'
   | 'invite to the server made'
+  | 'registration open'
+  | 'registration by invite'
+  | 'registration closed'
+  | 'registration by the setting'
   | 'space deleted'
   | 'space exported'
   | 'joined by an invite'
@@ -53,6 +57,8 @@ export interface Audit {
   ofUser(userId: UserId, limit: number): AuditEntry[]
   /** The newest entries about a space, the newest first. */
   ofSpace(spaceId: SpaceId, limit: number): AuditEntry[]
+  /** The newest entries about no account and no space, the newest first. */
+  ofServer(limit: number): AuditEntry[]
   removeOld(now: number): void
 }
 
@@ -90,6 +96,15 @@ export function createAudit(db: Database): Audit {
       .orderBy('nr', 'desc')
       .limit(given.limit),
   )
+  const selectOfServer = prepareQuery(db, (q, given: { limit: number }) =>
+    q
+      .selectFrom('audit')
+      .select(['at', 'actor_id', 'action', 'user_id', 'space_id', 'address'])
+      .where('user_id', 'is', sql.lit(null))
+      .where('space_id', 'is', sql.lit(null))
+      .orderBy('nr', 'desc')
+      .limit(given.limit),
+  )
   const deleteOld = prepareQuery(db, (q, given: { before: number }) =>
     q.deleteFrom('audit').where('at', '<', given.before),
   )
@@ -110,6 +125,7 @@ export function createAudit(db: Database): Audit {
       void insert.run({ at, actorId, action, userId, spaceId, address }),
     ofUser: (userId, limit) => selectOfUser.all({ userId, limit }).map(entryOf),
     ofSpace: (spaceId, limit) => selectOfSpace.all({ spaceId, limit }).map(entryOf),
+    ofServer: (limit) => selectOfServer.all({ limit }).map(entryOf),
     removeOld: (now) => void deleteOld.run({ before: now - auditKeptMs }),
   }
 }

@@ -2,6 +2,7 @@ import type {
   AccessId,
   InviteId,
   RegistrationId,
+  RegistrationMode,
   RoleName,
   SpaceId,
   SpaceIdentity,
@@ -165,6 +166,12 @@ export interface PlatformTables {
     expires_at: number
     /** When it was used, or became void; null until then. */
     ended_at: number | null
+  }
+  /** At most one row: who may sign up, if the operator has chosen it by a command. */
+  registration: {
+    id: number
+    mode: RegistrationMode
+    chosen_at: number
   }
 }
 

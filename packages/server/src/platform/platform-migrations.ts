@@ -230,6 +230,14 @@ export const platformMigrations: Migrations = {
       .addColumn('ended_at', 'integer')
       .modifyEnd(strict),
     db.schema.createIndex('password_links_by_user').on('password_links').column('user_id'),
+    db.schema
+      .createTable('registration')
+      .addColumn('id', 'integer', (column) => column.primaryKey().check(sql`id = 1`))
+      .addColumn('mode', 'text', (column) =>
+        column.notNull().check(sql`mode in ('open', 'invite', 'closed')`),
+      )
+      .addColumn('chosen_at', 'integer', (column) => column.notNull())
+      .modifyEnd(strict),
   ],
 }
 

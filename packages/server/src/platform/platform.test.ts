@@ -48,6 +48,7 @@ describe('the platform database', () => {
       'non_members',
       'password_links',
       'refresh_tokens',
+      'registration',
       'server_clock',
       'server_invites',
       'sessions',

@@ -18,6 +18,7 @@ import { mendPlatform } from './mend-platform.ts'
 import { createPasswordLinks, type PasswordLinks } from './password-links.ts'
 import { createPlatformCounts, type PlatformCounts } from './platform-counts.ts'
 import { openPlatformDatabase } from './platform-database.ts'
+import { createRegistrationChoice, type RegistrationChoice } from './registration-choice.ts'
 import { createRegistration, type Registration } from './registration.ts'
 import { createReturningAccounts, type ReturningAccounts } from './returning-accounts.ts'
 import { createSeals, type Seals } from './seals.ts'
@@ -46,6 +47,7 @@ export interface Platform {
   readonly serverInvites: ServerInvites
   readonly passwordLinks: PasswordLinks
   readonly registration: Registration
+  readonly registrationChoice: RegistrationChoice
   readonly returningAccounts: ReturningAccounts
   readonly storedTimes: StoredTimes
   readonly audit: Audit
@@ -99,6 +101,7 @@ export function openPlatform(options: PlatformOptions): Platform {
     const invites = createInvites(db, members, accessLists)
     const users = createUsers(db, createAddressNotes(signingSecret))
     const serverInvites = createServerInvites(db)
+    const registrationChoice = createRegistrationChoice(db)
     const passwordLinks = createPasswordLinks(db)
     const audit = createAudit(db)
     const spaceRecords = createSpaceRecords(db, { accessLists, history })
@@ -139,7 +142,14 @@ export function openPlatform(options: PlatformOptions): Platform {
       serverInvites,
       passwordLinks,
       returningAccounts: createReturningAccounts({ users, seals }),
-      registration: createRegistration(db, { users, accounts, invites, serverInvites }),
+      registration: createRegistration(db, {
+        users,
+        accounts,
+        invites,
+        serverInvites,
+        choice: registrationChoice,
+      }),
+      registrationChoice,
       audit,
       directory: createDirectory(db),
       counts: createPlatformCounts(db),
