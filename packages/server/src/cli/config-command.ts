@@ -36,16 +36,16 @@ export function configCommand(deps: CommandDeps): Command {
 }
 
 /** Who may sign up, if a command has chosen it. The settings are printed in any case. */
-async function chosenRegistration({ env, aside }: CommandDeps): Promise<RegistrationMode | undefined> {
+async function chosenRegistration(deps: CommandDeps): Promise<RegistrationMode | undefined> {
   let chosen: RegistrationMode | undefined
   try {
-    await withAdmin({ env, aside: () => {} }, async (admin) => {
+    await withAdmin({ env: deps.env, aside: () => {} }, async (admin) => {
       const { mode, chosenAt } = await admin['registration show']({})
       if (chosenAt !== null) chosen = mode
     })
   } catch (error) {
     if (error instanceof NoServerError) return undefined
-    aside(`Whether a command has chosen REGISTRATION cannot be read: ${messageOf(error)}.`)
+    deps.aside(`Whether a command has chosen REGISTRATION cannot be read: ${messageOf(error)}.`)
   }
   return chosen
 }

@@ -43,7 +43,7 @@ function createAuthServer() {
   }
   const serve: typeof fetch = async (input, init) => {
     if (!state.isReachable) throw new TypeError('no network')
-    const { pathname } = new URL(String(input instanceof Request ? input.url : input))
+    const { pathname, search } = new URL(String(input instanceof Request ? input.url : input))
     state.calls.push(pathname)
     const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : {}
     if (pathname === '/api/auth/login') return session()
@@ -62,7 +62,7 @@ function createAuthServer() {
       return answer
     }
     if (pathname === '/api/auth/logout') return json(200, {})
-    if (pathname === '/api/sessions') return json(200, sessionPage(String(input).includes('after=')))
+    if (pathname === '/api/sessions') return json(200, sessionPage(search.includes('after=')))
     const token = new Headers(init?.headers).get('authorization')
     if (pathname === '/api/me')
       return token === `Bearer access-${issued}` ? json(200, anna) : unauthenticated()
