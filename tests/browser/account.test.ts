@@ -229,6 +229,7 @@ story(
     await page.getByTestId('password-submit').click()
     await page.getByTestId('set-password-dialog').waitFor({ state: 'hidden' })
     await expect.poll(() => page.getByTestId('user-name').innerText()).toBe('Anna')
+    await treeItem(page, { title: 'Notes' }).click()
     await message(page, 'Remember the milk').waitFor(moment)
     await stage.shot(shared, 'signed in')
 
