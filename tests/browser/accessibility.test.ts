@@ -3,6 +3,7 @@ import type { BrowserContextOptions, Page } from 'playwright-core'
 import { expect } from 'vitest'
 
 import { startFakeProvider } from '../lib/fake-provider.ts'
+import { passwordLink } from '../lib/operator.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -160,6 +161,17 @@ for (const [look, context] of looks) {
     await page.getByTestId('password-dialog').waitFor()
     await check('changing the password')
     await leave()
+    await press('account')
+    await page.getByTestId('devices').click()
+    await page.getByTestId('device').waitFor()
+    await check('the devices')
+    await leave()
+    const token = await passwordLink(stage.server.dataDir, accountOf('Anna').email)
+    await page.evaluate((hash) => void (location.hash = hash), `set-password=${token}`)
+    await page.getByTestId('password-of').waitFor()
+    await check('a link to set a password')
+    await page.getByTestId('cancel').click()
+    await page.locator('dialog').waitFor({ state: 'detached' })
     await press('share')
     await page.getByTestId('create-invite').click()
     await page.getByTestId('invite-link').waitFor()
@@ -172,6 +184,6 @@ for (const [look, context] of looks) {
     await page.getByTestId('undo').waitFor()
     await check('a notice')
     expect(found).toEqual({})
-    expect(states).toBeGreaterThanOrEqual(26)
+    expect(states).toBeGreaterThanOrEqual(28)
   })
 }

@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 
 import type { Device } from '../lib/device.ts'
 import { readStore } from '../lib/local-db.ts'
+import { passwordLink } from '../lib/operator.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -31,7 +32,9 @@ const handheld = { viewport: { width: 390, height: 844 }, isMobile: true, hasTou
 /** What Chromium itself logs about a reply that refuses something. */
 const refusal = /status of 40[13]/
 
-async function chooseInAccountMenu(page: Page, item: 'change-password' | 'delete-account'): Promise<void> {
+type AccountItem = 'change-name' | 'devices' | 'change-password' | 'delete-account'
+
+async function chooseInAccountMenu(page: Page, item: AccountItem): Promise<void> {
   await showSidebar(page)
   await page.getByTestId('account').click()
   await page.getByTestId(item).click()
@@ -147,6 +150,106 @@ story('changing the password signs out the other device, which continues with th
   await say(laptop.page, 'Written here again')
   await message(phone.page, 'Written here again').waitFor(moment)
 })
+
+story('a person sees their devices, signs one out, and changes the name that others see', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  await newChat(laptop.page, 'Notes')
+  const phone = await stage.device("Anna's phone", handheld)
+  await openT69(phone.page, phone.url)
+  await signIn(phone.page, anna)
+  await openSpace(phone.page, await spaceOf(laptop.page))
+  await synced(phone.page)
+  phone.expectErrors(refusal)
+
+  await chooseInAccountMenu(laptop.page, 'devices')
+  const devices = laptop.page.getByTestId('device')
+  await expect.poll(() => devices.count()).toBe(2)
+  expect(await devices.first().innerText()).toContain('Chrome')
+  await stage.shot(laptop, 'two devices')
+  await laptop.page.setViewportSize({ width: 390, height: 780 })
+  await stage.shot(laptop, 'on a narrow window')
+  await laptop.page.setViewportSize({ width: 1200, height: 800 })
+  const here = laptop.page.locator('[data-testid=device][data-this=true]')
+  expect(await here.getByTestId('end-session').count()).toBe(0)
+  await laptop.page.getByTestId('end-session').click()
+  await expect.poll(() => devices.count()).toBe(1)
+  expect(await laptop.page.getByTestId('end-other-sessions').count()).toBe(0)
+  await laptop.page.getByTestId('close-dialog').click()
+
+  await phone.page.locator('[data-testid=sync-status][data-phase=local]').waitFor()
+  await showSidebar(phone.page)
+  await phone.page.getByTestId('session-ended').waitFor()
+  await signIn(phone.page, anna)
+  await synced(phone.page)
+  await chooseInAccountMenu(laptop.page, 'devices')
+  await laptop.page.getByTestId('end-other-sessions').click()
+  await expect.poll(() => devices.count()).toBe(1)
+  await laptop.page.getByTestId('close-dialog').click()
+  await phone.page.locator('[data-testid=sync-status][data-phase=local]').waitFor()
+
+  await chooseInAccountMenu(laptop.page, 'change-name')
+  await laptop.page.getByTestId('name-input').fill('Anne of Green Gables')
+  await laptop.page.getByTestId('name-submit').click()
+  await expect.poll(() => laptop.page.getByTestId('user-name').innerText()).toBe('Anne of Green Gables')
+  await synced(laptop.page)
+})
+
+story(
+  'somebody who forgot the password sets another by a link, on a device that somebody else uses',
+  async (stage) => {
+    const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+    await newChat(laptop.page, 'Notes')
+    await say(laptop.page, 'Remember the milk')
+    await synced(laptop.page)
+    const shared = await openOwnSpace(stage, "Ben's laptop", ben)
+    for (const device of [laptop, shared]) device.expectErrors(/status of 4(?:0[13]|10)/)
+    const { page } = shared
+
+    // In the address of a page that is open already, and gone from it at once.
+    const token = await passwordLink(stage.server.dataDir, anna.email)
+    await page.evaluate((hash) => void (location.hash = hash), `set-password=${token}`)
+    await page.getByTestId('password-of').waitFor()
+    expect(page.url()).not.toContain('password')
+    expect(await page.getByTestId('password-of').innerText()).toContain(anna.email)
+    expect(await page.getByTestId('signed-in-here').innerText()).toContain('Ben')
+    await stage.shot(shared, 'whose password')
+
+    // Nothing has happened yet, and the question is still there after a reload.
+    await page.reload()
+    await page.getByTestId('password-of').waitFor()
+    expect(await page.evaluate(() => document.referrer)).not.toContain(token)
+    await synced(laptop.page)
+
+    await page.getByTestId('new-password').fill('short')
+    await page.getByTestId('password-submit').click()
+    await expect.poll(() => page.getByTestId('account-error').innerText()).toContain('8 characters')
+    await page.getByTestId('show-password').check()
+    expect(await page.getByTestId('new-password').getAttribute('type')).toBe('text')
+    await page.getByTestId('new-password').fill('Anna wrote this one down')
+    await page.getByTestId('password-submit').click()
+    await page.getByTestId('set-password-dialog').waitFor({ state: 'hidden' })
+    await expect.poll(() => page.getByTestId('user-name').innerText()).toBe('Anna')
+    await treeItem(page, { title: 'Notes' }).click()
+    await message(page, 'Remember the milk').waitFor(moment)
+    await stage.shot(shared, 'signed in')
+
+    // The other device is signed out, and goes on with the new password.
+    await laptop.page.getByTestId('session-ended').waitFor()
+    await signIn(laptop.page, { ...anna, password: 'Anna wrote this one down' })
+    await message(laptop.page, 'Remember the milk').waitFor(moment)
+
+    const late = await stage.device("Ben's phone", handheld)
+    late.expectErrors(/status of 410/)
+    await openT69(late.page, `${late.url}/#set-password=${token}`)
+    await expect.poll(() => late.page.getByTestId('account-error').innerText()).toContain('was used')
+    await stage.shot(late, 'used')
+    await late.page.getByTestId('cancel').click()
+    await late.page.getByTestId('set-password-dialog').waitFor({ state: 'hidden' })
+    await late.page.reload()
+    await ready(late.page)
+    expect(await late.page.getByTestId('set-password-dialog').count()).toBe(0)
+  },
+)
 
 story('an owner sees the active invite links, and withdraws them', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)

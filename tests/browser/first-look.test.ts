@@ -86,7 +86,7 @@ story(
     await page.getByTestId('member').waitFor()
     expect(await namelessFields(page)).toEqual([])
     await page.getByTestId('close-dialog').click()
-    for (const item of ['change-password', 'delete-account']) {
+    for (const item of ['change-name', 'devices', 'change-password', 'delete-account']) {
       await page.getByTestId('account').click()
       await page.getByTestId(item).click()
       expect(await namelessFields(page)).toEqual([])

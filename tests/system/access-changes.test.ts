@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-import { randomHexId, sessionSchema, spaceIdSchema, type SpaceId } from '@t69/protocol'
+import { randomHexId, sessionListSchema, sessionSchema, spaceIdSchema, type SpaceId } from '@t69/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { createCast, freshEdit, type Cast } from '../lib/cast.ts'
@@ -177,6 +177,8 @@ describe('a session that ends', () => {
   test.each<[string, () => Promise<unknown>]>([
     ['signing out', () => victim.call('POST', '/api/auth/logout', { refreshToken: victim.refreshToken })],
     ['signing out everywhere, on another device', signOutEverywhere],
+    ['being ended from another device', endFromElsewhere],
+    ['signing out everywhere else, on another device', signOutElsewhere],
     ['a refresh token used twice', reuse],
     ['a password changed on another device', () => changePassword(cast.people.editor)],
     ['a password changed on this device', () => changePassword(victim)],
@@ -206,6 +208,20 @@ describe('a session that ends', () => {
     for (const token of [other.token, cast.people.editor.token]) {
       expect((await server.call(token, 'GET', '/api/me')).outcome).toBe('401 unauthenticated')
     }
+  }
+
+  async function endFromElsewhere(): Promise<void> {
+    const other = await server.signIn(victim)
+    const list = sessionListSchema.parse((await victim.call('GET', '/api/sessions')).body)
+    const id = list.sessions.find(({ isThis }) => isThis)?.id
+    expect((await other.call('DELETE', `/api/sessions/${id}`)).outcome).toBe('204')
+    expect((await other.call('GET', '/api/me')).outcome).toBe('200')
+  }
+
+  async function signOutElsewhere(): Promise<void> {
+    const other = await server.signIn(victim)
+    expect((await other.call('DELETE', '/api/sessions')).outcome).toBe('204')
+    expect((await other.call('GET', '/api/me')).outcome).toBe('200')
   }
 
   async function changePassword(person: Person): Promise<void> {

@@ -1,9 +1,10 @@
-import { randomHexId, type Role, type SpaceId } from '@t69/protocol'
+import { randomHexId, sessionListSchema, type Role, type SpaceId } from '@t69/protocol'
 import { apiRoutes, type ApiRoute } from '@t69/server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { createCast, signedIn, signedOut, type Cast, type SignedIn, type SignedOut } from '../lib/cast.ts'
-import { password, startLiveServer, type LiveServer } from '../lib/live-server.ts'
+import { password, startLiveServer, type LiveServer, type Person } from '../lib/live-server.ts'
+import { passwordLink } from '../lib/operator.ts'
 
 /**
  * What every caller gets from every HTTP route. A new route or a new role does not compile until it has its
@@ -139,7 +140,51 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
       expected: { ...allPeople('204'), owner: denied },
     },
   ],
+  'POST /api/auth/password-link/preview': [
+    {
+      // Whoever has the link sees whose it is. It changes nothing.
+      body: async () => ({ token: await passwordLink(server.dataDir, userId('owner')) }),
+      expected: everybody('200'),
+    },
+    { what: 'with a guess', body: () => ({ token: 'A'.repeat(43) }), expected: everybody(unknown) },
+  ],
+  'POST /api/auth/password-link': [
+    {
+      // Whoever has the link is taken for its owner.
+      body: async () => {
+        const { user } = await server.signUp(`Forgetful ${randomHexId()}`)
+        return { token: await passwordLink(server.dataDir, user.id), newPassword: 'mine from now on' }
+      },
+      expected: everybody('200'),
+    },
+    {
+      what: 'with a guess',
+      body: () => ({ token: 'A'.repeat(43), newPassword: 'mine from now on' }),
+      expected: everybody(unknown),
+    },
+  ],
   'GET /api/me': [{ expected: allPeople('200') }],
+  'PATCH /api/me': [
+    { token: tokenOfSomebodyElse, body: () => ({ name: 'Renamed' }), expected: allPeople('200') },
+  ],
+  'GET /api/sessions': [{ expected: allPeople('200') }],
+  'DELETE /api/sessions': [{ token: tokenOfSomebodyElse, expected: allPeople('204') }],
+  'DELETE /api/sessions/:sessionId': [
+    {
+      what: 'of somebody else',
+      path: async () => `/api/sessions/${await sessionOf(cast.people.owner)}`,
+      token: tokenOfSomebodyElse,
+      expected: allPeople(unknown),
+    },
+    {
+      what: 'of the caller',
+      path: async ({ caller }) => {
+        if (!isSignedIn(caller)) return `/api/sessions/${randomHexId()}`
+        return `/api/sessions/${await sessionOf(await server.signIn(cast.people[caller]))}`
+      },
+      expected: allPeople('204'),
+    },
+  ],
   'POST /api/accounts/:userId': [
     {
       path: () => `/api/accounts/${userId('owner')}`,
@@ -269,6 +314,12 @@ function selfOf(caller: Caller): string {
 
 function tokenOf(caller: Caller): string | undefined {
   return isSignedIn(caller) ? cast.people[caller].token : cast.tokens[caller].access
+}
+
+/** The id of the session that a person's token is of. */
+async function sessionOf(person: Person): Promise<string> {
+  const list = sessionListSchema.parse((await person.call('GET', '/api/sessions')).body)
+  return list.sessions.find(({ isThis }) => isThis)?.id ?? ''
 }
 
 /** For requests that end the caller's sessions: the token of a new account for each caller who is signed in. */

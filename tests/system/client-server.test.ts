@@ -767,6 +767,43 @@ describe('a client and the server', () => {
     expect(here.root.root!.children).toHaveLength(2)
   })
 
+  it('a client changes the name of its user, and has it at once, as have others in a space', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const space = await laptop.createSpace({ name: 'Ours' })
+    await space.flushed()
+    const heard: (string | undefined)[] = []
+    laptop.onUser((user) => heard.push(user?.name))
+    await laptop.changeName('Anne')
+    expect(laptop.user).toMatchObject({ name: 'Anne' })
+    expect(heard).toEqual(['Anne'])
+    expect(await space.members()).toMatchObject([{ user: { name: 'Anne' } }])
+    await live(space)
+    await expect(laptop.changeName(' ')).rejects.toMatchObject({ code: 'invalid_request' })
+  })
+
+  it('a client lists the sessions of its user, and ends that of another device, which locks its spaces', async () => {
+    const [laptop, phone, tablet] = [device(), device(), device()]
+    await laptop.signUp(anna)
+    const space = await laptop.createSpace({ name: 'Ours' })
+    await space.flushed()
+    await phone.signIn(anna)
+    const [there] = await laptop.sessions()
+    expect(await laptop.sessions()).toMatchObject([{ isThis: false }, { isThis: true }])
+    const onPhone = await phone.openSpace(space.id)
+    await live(onPhone)
+    await laptop.endSession(there!.id)
+    await until(onPhone, ({ phase }) => phase === 'signed-out')
+    expect(phone.sessionEnded).toBe(true)
+    await expect(laptop.endSession(there!.id)).rejects.toMatchObject({ code: 'not_found' })
+    await tablet.signIn(anna)
+    const onTablet = await tablet.openSpace(space.id)
+    await live(onTablet)
+    await laptop.endOtherSessions()
+    await until(onTablet, ({ phase }) => phase === 'signed-out')
+    expect(await laptop.sessions()).toMatchObject([{ isThis: true }])
+  })
+
   it('a client lists the invites of a space, and withdraws one', async () => {
     const laptop = device()
     await laptop.signUp(anna)

@@ -17,7 +17,7 @@ export const errorCodes = {
   wrong_credentials: { status: 401, retry: 'never' },
   /** The e-mail address or the space id is taken by someone else. */
   already_exists: { status: 409, retry: 'never' },
-  /** The invite was used up, was withdrawn, or is too old. Ask for a new one. */
+  /** The link (an invite, or one to set a password) was used up, was withdrawn, or is too old. Ask for a new one. */
   invite_expired: { status: 410, retry: 'never' },
   /** The batch does not decode, or an operation in it is malformed. Set that operation aside. */
   invalid_batch: { status: 400, retry: 'never' },

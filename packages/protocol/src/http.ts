@@ -6,6 +6,7 @@ import { seqSchema } from './events.ts'
 import {
   inviteIdSchema,
   registrationIdSchema,
+  sessionIdSchema,
   spaceIdentitySchema,
   spaceIdSchema,
   treeIdSchema,
@@ -41,12 +42,15 @@ const presentPassword = z
   .refine(hasLength(0, 256), 'must have at most 256 characters')
   .meta({ maxLength: 256 })
 
+/** What somebody may change of their account without the password. */
+export const changeUserBodySchema = z.object({ name: displayName })
+
 /** Where the refresh token goes: into the body of the reply, or into an httpOnly cookie that scripts cannot read. */
 export const sessionKindSchema = z.enum(['body', 'cookie']).default('body')
 
 /** What the server has sealed, for a device to keep and to show to it again. Opaque to everybody else. */
 const sealText = z.string().min(1).max(limits.maxSealLength)
-/** The token of an invite link, to a space or to the server. */
+/** The token of a link: of an invite to a space or to the server, or to set a password. */
 const inviteToken = z.string().min(1).max(100)
 
 export const registerBodySchema = z.object({
@@ -104,9 +108,37 @@ export const logoutBodySchema = z.object({
   everywhere: z.boolean().default(false),
 })
 
+/** A session of the caller, that is a device on which they are signed in. */
+const sessionEntrySchema = z.object({
+  id: sessionIdSchema,
+  /** A short name, such as `Firefox on Linux`, made of what the device said at sign-in. Empty if it said nothing. */
+  device: z.string(),
+  /** When it began, in Unix milliseconds. */
+  createdAt: z.int(),
+  /** When it was renewed last, which a device that is online does every few minutes. Unix milliseconds. */
+  lastUsedAt: z.int(),
+  /** Whether the request came from it. */
+  isThis: z.boolean(),
+})
+export type SessionEntry = z.infer<typeof sessionEntrySchema>
+
 /** Asks for the password too: somebody who finds a device unlocked has the session but not the password. */
 export const changePasswordBodySchema = z.object({
   password: presentPassword,
+  newPassword,
+  session: sessionKindSchema,
+})
+/** In the body, like the token of an invite. */
+export const passwordLinkBodySchema = z.object({ token: inviteToken })
+/** Whose password a link sets, for whoever has it. */
+export const passwordLinkSchema = z.object({
+  user: userSchema,
+  /** Unix milliseconds. */
+  expiresAt: z.int(),
+})
+export type PasswordLink = z.infer<typeof passwordLinkSchema>
+export const setPasswordBodySchema = z.object({
+  token: inviteToken,
   newPassword,
   session: sessionKindSchema,
 })
@@ -157,6 +189,8 @@ export const pageQuerySchema = z.object({
 export type PageQuery = z.infer<typeof pageQuerySchema>
 /** Where the next page begins, if there may be one: see `pageQuerySchema`. Opaque to clients. */
 const next = z.string().min(1).max(100).optional()
+
+export const sessionListSchema = z.object({ sessions: z.array(sessionEntrySchema), next })
 
 export const spaceListSchema = z.object({ spaces: z.array(spaceSchema), next })
 

@@ -59,6 +59,7 @@ export const inviteIdSchema = uuidLike.brand<'InviteId'>()
 export const logIdSchema = uuidLike.brand<'LogId'>()
 export const epochSchema = uuidLike.brand<'Epoch'>()
 export const spaceIdentitySchema = uuidLike.brand<'SpaceIdentity'>()
+export const sessionIdSchema = uuidLike.brand<'SessionId'>()
 export const registrationIdSchema = uuidLike.brand<'RegistrationId'>()
 export const accessIdSchema = uuidLike.brand<'AccessId'>()
 export const treeIdSchema = plainId.brand<'TreeId'>()
@@ -78,6 +79,8 @@ export type Epoch = z.infer<typeof epochSchema>
  * registers the same space id anew can choose it. See SPEC.md, "Identity".
  */
 export type SpaceIdentity = z.infer<typeof spaceIdentitySchema>
+/** Identifies a session to its user. It gives no access: the tokens of the session do. */
+export type SessionId = z.infer<typeof sessionIdSchema>
 /** Names one attempt of a device to register a space of its own, however often it is repeated. Random. */
 export type RegistrationId = z.infer<typeof registrationIdSchema>
 /** Identifies one state of a space's members: random, and new with each change of them. See SPEC.md, "Identity". */

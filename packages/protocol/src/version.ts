@@ -12,8 +12,9 @@
  *    A route says what became of an account (SI11). The preview of an
  *    invite says so to a member.
  * 7. The batch of a page may be compressed (BA17, BA18, PL6). Clients of earlier versions are sent it as it is.
+ * 8. Routes list the sessions of the caller, and end them one by one; others set a password by a link, or change the name.
  */
-export const protocolVersion = 7
+export const protocolVersion = 8
 
 /** The first version whose clients take compressed pages. */
 export const compressedPagesVersion = 7

@@ -135,7 +135,7 @@ describe('the command', () => {
     expect(await t69('serve')).toMatchObject({ code: 0, out: 'serves\n' })
     expect(await t69('users list --limit many')).toMatchObject({ code: 2, out: '' })
     const help = await t69('users reset-password --help')
-    expect(help).toMatchObject({ code: 0, out: expect.stringContaining('Example:') })
+    expect(help).toMatchObject({ code: 0, out: expect.stringContaining('Examples:') })
   })
 
   it('lists and shows accounts and spaces of the running server, through a socket that is the owner’s alone', async () => {
@@ -177,7 +177,10 @@ describe('the command', () => {
     })
     await new Promise((resolve) => socket.once('connect', () => resolve(undefined)))
     const cut = new Promise((resolve) => socket.once('disconnect', resolve))
-    const reset = (await json('users reset-password ben@example.org')) as { password: string; ended: number }
+    const reset = (await json('users reset-password ben@example.org --new-password')) as {
+      password: string
+      ended: number
+    }
     await cut
     expect(reset.ended).toBe(1)
     expect((await post('/api/auth/login', { email: 'ben@example.org', password })).status).toBe(401)
@@ -191,6 +194,79 @@ describe('the command', () => {
         {},
         {},
       ],
+    })
+  })
+
+  it('prints a link by which somebody sets a new password, once, and no earlier one is good any more', async () => {
+    const earlier = (await json('users reset-password ben@example.org')) as { url: string }
+    const printed = await t69('users reset-password ben@example.org', {
+      PUBLIC_URL: 'https://t69.example.org',
+    })
+    expect(printed.out).toMatch(
+      /^https:\/\/t69\.example\.org\/#set-password=[\w-]{43}\nPass it on to ben@example\.org, .* until 20/,
+    )
+    const tokenOf = (text: string) => /#set-password=([\w-]+)/.exec(text)?.[1]
+    const set = async (token: string | undefined) =>
+      (await post('/api/auth/password-link', { token, newPassword: 'by the link' })).status
+    expect(await set(tokenOf(earlier.url))).toBe(410)
+    expect(await set(tokenOf(printed.out))).toBe(200)
+    expect(
+      (await post('/api/auth/login', { email: 'ben@example.org', password: 'by the link' })).status,
+    ).toBe(200)
+    expect(await json('users show ben@example.org')).toMatchObject({
+      sessionList: [{ device: 'node' }, { device: 'node' }],
+      audit: [
+        { action: 'password set by a link', by: 'ben@example.org' },
+        { action: 'link to set a password made', by: 'command' },
+        { action: 'link to set a password made', by: 'command' },
+        {},
+        {},
+        {},
+        {},
+      ],
+    })
+    expect((await t69('users show ben@example.org')).out).toMatch(/device +since +last used +id\nnode /)
+  })
+
+  it('closes and opens the door of the running server at once, and says which setting does not count', async () => {
+    const mode = async () =>
+      (
+        (await (await fetch(`http://127.0.0.1:${server?.port}/api/auth/registration`)).json()) as {
+          mode: string
+        }
+      ).mode
+    const signUpStatus = async (name: string) =>
+      (await post('/api/auth/register', { email: `${name}@example.org`, password, name })).status
+    // The server's, not the command's: the command has none.
+    expect(await json('registration show')).toMatchObject({ mode: 'open', setting: 'open', chosenAt: null })
+    expect((await t69('registration show')).out).toContain(
+      'Registration is open: anyone may sign up. The setting REGISTRATION says so.',
+    )
+    expect(await json('registration closed')).toMatchObject({ mode: 'closed', setting: 'open' })
+    expect([await mode(), await signUpStatus('dora')]).toEqual(['closed', 403])
+    expect((await t69('registration closed')).out).toMatch(
+      /^Registration is closed: nobody may sign up\. A command has said so since 20.* \(open\) does not count until/,
+    )
+    expect((await t69('doctor')).out).toMatch(
+      /ok +registration +closed, by a command, not the setting \(open\): nobody may sign up/,
+    )
+    expect((await t69('config print')).out).toMatch(/REGISTRATION +closed +command\n/)
+    expect((await json('registration invite')) as object).toMatchObject({ mode: 'invite' })
+    expect([await mode(), await signUpStatus('dora')]).toEqual(['invite', 403])
+    expect(await json('registration reset')).toEqual({ mode: 'open', setting: 'open', chosenAt: null })
+    expect(await mode()).toBe('open')
+    expect((await t69('config print')).out).toMatch(/REGISTRATION +invite +default\n/)
+    const { audit } = (await json('registration show')) as { audit: { action: string; by: string }[] }
+    expect(audit.map(({ action, by }) => [action, by])).toEqual(
+      ['registration by the setting', 'registration by invite', 'registration closed'].map((it) => [
+        it,
+        'command',
+      ]),
+    )
+    expect(await t69('registration open now')).toMatchObject({ code: 2, out: '' })
+    expect(await t69('registration close')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Did you mean closed'),
     })
   })
 
@@ -264,6 +340,14 @@ describe('the command', () => {
     expect(login.status).toBe(200)
     await server?.close()
     expect(await json('users sign-out --all')).toEqual({ users: 2, ended: 2 })
+    // Chosen for a stopped server, it counts from its start, whatever the setting says.
+    expect(await json('registration closed')).toMatchObject({ mode: 'closed', setting: 'invite' })
+    await startServer()
+    expect((await post('/api/auth/register', { email: 'd@example.org', password, name: 'D' })).status).toBe(
+      403,
+    )
+    expect(await json('registration reset')).toMatchObject({ mode: 'open' })
+    await server?.close()
   })
 
   it('says what is wrong, and mends it when it is told to', async () => {
@@ -308,7 +392,7 @@ describe('the command', () => {
         .map(([, name = '']) => name)
         .filter((name) => name !== 'help')
     }
-    const groups = ['users', 'spaces', 'db', 'config']
+    const groups = ['users', 'registration', 'spaces', 'db', 'config']
     const all = new Set((await namesIn('')).filter((name) => name !== 'invite' && !groups.includes(name)))
     for (const group of groups) for (const name of await namesIn(group)) all.add(`${group} ${name}`)
     expect(listed).toEqual(all)

@@ -130,6 +130,12 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     const { setAside } = platform
     logger.warn({ setAside }, 'a write-ahead log does not belong to the platform database and is set aside')
   }
+  const chosen = platform.registrationChoice.read()
+  if (chosen !== undefined)
+    logger.info(
+      { registration: chosen.mode, setting: config.registration },
+      'a command has chosen who may sign up, and REGISTRATION does not count',
+    )
   const { maxOpenSpaces, storageThreads: threads } = config
   const openFiles = shareOpenFiles(options.openFilesLimit ?? openFilesLimit(), { maxOpenSpaces, threads })
   if (openFiles.spaces < maxOpenSpaces) {
@@ -304,6 +310,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     dataDir,
     platform,
     passwords: passwordsOfKnown,
+    registrationSetting: config.registration,
     spaceDeletion,
     reviewSessions,
     askLogsOf: (userId) => access.askAll(platform.spaceRecords.listFor(userId).map(({ id }) => id)),

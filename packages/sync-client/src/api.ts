@@ -7,11 +7,14 @@ import type {
   InviteSummary,
   JsonValue,
   Member,
+  PasswordLink,
   Presence,
   Registration,
   Rights,
   Role,
   RoleName,
+  SessionEntry,
+  SessionId,
   SpaceId,
   SpaceIdentity,
   SpaceSummary,
@@ -83,6 +86,17 @@ export interface SyncClient extends AsyncDisposable {
    */
   signIn(input: Credentials): Promise<User>
   /**
+   * Whose password a link sets, that the operator has made for somebody who forgot theirs. Changes nothing, and needs nobody to
+   * be signed in. Throws `not_found` for an unknown token, and `invite_expired` for a link that was used, is too old, or was
+   * replaced by a newer one.
+   */
+  passwordLink(token: string): Promise<PasswordLink>
+  /**
+   * Sets a password by such a link, which is used up, and signs in as whose it is: all other devices of that account are
+   * signed out. Somebody else who is signed in here should be signed out first (`signOut`). Throws as `passwordLink` does.
+   */
+  setPassword(input: { readonly token: string; readonly newPassword: string }): Promise<User>
+  /**
    * Ends the session on this device, or on all devices. The user's spaces are locked: they stay on this device, with their
    * unsent edits, and those that are open open again by themselves once the same account signs in. With `forget` they are removed from this
    * device instead, with drafts and keys, and what `unsent` names is lost. Without a network, this device is signed out at
@@ -115,6 +129,20 @@ export interface SyncClient extends AsyncDisposable {
    * a message that names the spaces that would be left without an owner.
    */
   deleteAccount(input: { readonly password: string; readonly forget?: boolean }): Promise<void>
+  /**
+   * Changes the name that others see, and resolves once this device has it too (`onUser`). Others see it beside new messages at
+   * once, and beside the user's cursor within minutes. Throws `invalid_request` for one that is empty or too long.
+   */
+  changeName(name: string): Promise<void>
+  /** Where the user is signed in: every device that has a session, the last used first. */
+  sessions(): Promise<SessionEntry[]>
+  /**
+   * Ends one of the user's sessions, whose device is cut off at once and locks the user's spaces. Throws `not_found` if it has
+   * ended already. To end that of this device, `signOut` is the better way: it does not wait for the server.
+   */
+  endSession(sessionId: SessionId): Promise<void>
+  /** Ends all of the user's sessions but that of this device. */
+  endOtherSessions(): Promise<void>
 
   /**
    * Creates a space and resolves once it is on this device's disk. Needs no network. While somebody is signed in,

@@ -28,6 +28,8 @@ const body = {
   session: 'body',
   role: 'editor',
   everywhere: false,
+  token: 'x'.repeat(43),
+  newPassword: password,
 }
 
 interface Route {

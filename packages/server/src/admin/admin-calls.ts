@@ -1,5 +1,6 @@
 import {
   accessIdSchema,
+  registrationModeSchema,
   renameSpaceBodySchema,
   roleNameSchema,
   spaceIdentitySchema,
@@ -46,7 +47,9 @@ const auditEntrySchema = z.object({
 })
 
 const userDetailsSchema = userEntrySchema.extend({
-  sessionList: z.array(z.object({ id: z.string(), createdAt: time, lastUsedAt: time, expiresAt: time })),
+  sessionList: z.array(
+    z.object({ id: z.string(), device: z.string(), createdAt: time, lastUsedAt: time, expiresAt: time }),
+  ),
   spaceList: z.array(z.object({ id: spaceIdSchema, name: z.string(), role: roleNameSchema })),
   audit: z.array(auditEntrySchema),
 })
@@ -118,6 +121,15 @@ const statusSchema = z.object({
   pendingDeletions: count,
 })
 
+const registrationSchema = z.object({
+  /** Who may sign up now. */
+  mode: registrationModeSchema,
+  /** What the server's setting says. */
+  setting: registrationModeSchema,
+  /** When a command chose the mode; null while the setting counts. */
+  chosenAt: time.nullable(),
+})
+
 /** An account, by id or e-mail address. */
 const ofUser = z.object({ user: z.string() })
 const ofSpace = z.object({ space: z.string() })
@@ -139,6 +151,11 @@ export const adminCalls = {
     given: ofUser.extend({ role: z.enum(['admin', 'member']) }),
     answer: userEntrySchema.extend({ isChanged: z.boolean() }),
   },
+  /** A link by which the account's owner sets another password. Nothing has changed until then. */
+  'users password-link': {
+    given: ofUser,
+    answer: userEntrySchema.extend({ token: z.string(), expiresAt: time }),
+  },
   'users reset-password': {
     given: ofUser.extend({ password: z.string() }),
     answer: userEntrySchema.extend({ ended: count }),
@@ -151,6 +168,15 @@ export const adminCalls = {
       /** Spaces of this account alone, which are deleted with it. */
       deletedSpaces: z.array(z.object({ id: spaceIdSchema, name: z.string() })),
     }),
+  },
+  'registration show': {
+    given: z.object({}),
+    answer: registrationSchema.extend({ audit: z.array(auditEntrySchema) }),
+  },
+  /** Null for what the setting says. */
+  'registration choose': {
+    given: z.object({ mode: registrationModeSchema.nullable() }),
+    answer: registrationSchema,
   },
   'spaces list': {
     given: pageSchema,

@@ -1,6 +1,13 @@
 import { statSync } from 'node:fs'
 
-import { randomHexId, registerBodySchema, SyncError, type UserId, userIdSchema } from '@t69/protocol'
+import {
+  randomHexId,
+  registerBodySchema,
+  type RegistrationMode,
+  SyncError,
+  type UserId,
+  userIdSchema,
+} from '@t69/protocol'
 
 import { pathOfSpace } from '../logs/space-path.ts'
 import type { AuditedAction, AuditEntry } from '../platform/audit.ts'
@@ -16,10 +23,19 @@ import { importSpace, inCopy } from './import-space.ts'
 /** Audit entries that are shown of an account or a space. */
 const shownEntries = 50
 
+/** How the audit table says that somebody chose who may sign up. */
+const chosenActions: Readonly<Record<RegistrationMode, AuditedAction>> = {
+  open: 'registration open',
+  invite: 'registration by invite',
+  closed: 'registration closed',
+}
+
 export interface AdminDeps {
   readonly dataDir: string
   readonly platform: Platform
   readonly passwords: Pick<Passwords, 'hash'>
+  /** Who may sign up by the setting. */
+  readonly registrationSetting: RegistrationMode
   readonly spaceDeletion: SpaceDeletion
   /** Ends the sockets of sessions that have ended. */
   readonly reviewSessions: () => void
@@ -34,9 +50,19 @@ export interface AdminDeps {
 
 /** What the operator may do. Each change is noted in the audit table, and logged. */
 export function createAdmin(deps: AdminDeps): Admin {
-  const { dataDir, platform, passwords, spaceDeletion, askLogsOf, now, logger } = deps
+  const {
+    dataDir,
+    platform,
+    passwords,
+    registrationSetting: setting,
+    spaceDeletion,
+    askLogsOf,
+    now,
+    logger,
+  } = deps
   const { directory, users, accounts, accessLists, members, sessions, serverInvites, spaceRecords, audit } =
     platform
+  const choice = platform.registrationChoice
 
   function note(action: AuditedAction, about: Pick<AuditEntry, 'userId' | 'spaceId'> = {}): void {
     logger.info({ ...about, by: 'command' }, action)
@@ -78,6 +104,11 @@ export function createAdmin(deps: AdminDeps): Admin {
   function endSessionsOf(userId: UserId): { users: number; ended: number } {
     const ended = sessions.endAll(userId).length
     return { users: ended > 0 ? 1 : 0, ended }
+  }
+
+  function registration() {
+    const chosen = choice.read()
+    return { mode: chosen?.mode ?? setting, setting, chosenAt: chosen?.chosenAt ?? null }
   }
 
   return {
@@ -128,10 +159,16 @@ export function createAdmin(deps: AdminDeps): Admin {
       if (isChanged) note(role === 'admin' ? 'made an admin' : 'made a member', { userId: id })
       return { ...userOf(id), isChanged }
     },
+    'users password-link': async ({ user }) => {
+      const found = userOf(user)
+      const link = platform.passwordLinks.add(found.id, now())
+      note('link to set a password made', { userId: found.id })
+      return { ...found, ...link }
+    },
     'users reset-password': async ({ user, password }) => {
       const { id, email, name } = userOf(user)
       parseAccount({ email, name, password })
-      const ended = accounts.resetPassword(id, await passwords.hash(password))
+      const ended = accounts.resetPassword(id, await passwords.hash(password), now())
       if (ended === undefined) throw new SyncError('not_found', 'the account was deleted meanwhile')
       deps.reviewSessions()
       note('password reset', { userId: id })
@@ -160,6 +197,17 @@ export function createAdmin(deps: AdminDeps): Admin {
         for (const id of spaceIds) await spaceDeletion.clear(id)
       }
       return { ...found, deletedSpaces }
+    },
+    'registration show': async () => ({
+      ...registration(),
+      audit: audit.ofServer(shownEntries).map(entryOf),
+    }),
+    'registration choose': async ({ mode }) => {
+      if ((choice.read()?.mode ?? null) === mode) return registration()
+      if (mode === null) choice.takeBack()
+      else choice.choose(mode, now())
+      note(mode === null ? 'registration by the setting' : chosenActions[mode])
+      return registration()
     },
     'spaces list': async (page) => {
       const { total, spaces } = directory.spaces(page)

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { SyncError } from '@t69/protocol'
+import { type RegistrationMode, SyncError } from '@t69/protocol'
 
 import { createSqliteOpLogs } from '../logs/sqlite-op-logs.ts'
 import { claimDataDir } from '../platform/claim-data-dir.ts'
@@ -28,9 +28,11 @@ export async function openStopped(options: {
   readonly refreshTokenTtlMs: number
   readonly signingSecret: string | undefined
   readonly synchronous: 'full' | 'normal'
+  /** Who may sign up by the setting. */
+  readonly registrationSetting: RegistrationMode
   readonly logger: Logger
 }): Promise<StoppedAdmin> {
-  const { dataDir, refreshTokenTtlMs, signingSecret, synchronous, logger } = options
+  const { dataDir, refreshTokenTtlMs, signingSecret, synchronous, registrationSetting, logger } = options
   if (!existsSync(join(dataDir, 'platform.sqlite'))) {
     throw new NoServerError(`no server has run in ${dataDir} yet`)
   }
@@ -56,6 +58,7 @@ export async function openStopped(options: {
     dataDir,
     platform,
     passwords: createPasswords('known'),
+    registrationSetting,
     spaceDeletion: createSpaceDeletion({
       records: platform.spaceRecords,
       closeSockets: () => {},

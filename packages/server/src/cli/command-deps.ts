@@ -37,12 +37,14 @@ export async function withAdmin(
 ): Promise<void> {
   const config = parseConfig(deps.env)
   const { dataDir, refreshTokenTtlMs, jwtSecret: signingSecret, sqliteSynchronous: synchronous } = config
+  const { registration: registrationSetting } = config
   const running = await askAdmin(dataDir)
   if (running !== undefined) {
     deps.aside(`On the running server in ${dataDir}.`)
     return work(running, config)
   }
-  const options = { dataDir, refreshTokenTtlMs, signingSecret, synchronous, logger: silentLogger }
+  const logger = silentLogger
+  const options = { dataDir, refreshTokenTtlMs, signingSecret, synchronous, registrationSetting, logger }
   await using stopped = await openStopped(options)
   deps.aside(`On the files in ${dataDir}; no server runs there.`)
   await work(stopped.admin, config)

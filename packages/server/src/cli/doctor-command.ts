@@ -14,6 +14,7 @@ import { damageIn } from '../sqlite/damage.ts'
 import { type CommandDeps, confirm, foundProblems, withAdmin } from './command-deps.ts'
 import { jsonOption } from './list-options.ts'
 import { sizeText, tableOf, timeText } from './print.ts'
+import { meanings } from './registration-commands.ts'
 
 /** `bad` needs somebody, `warn` may. */
 interface Finding {
@@ -40,6 +41,7 @@ export function doctorCommand(deps: CommandDeps): Command {
           ...settings(deps, config),
           ...(await directory(config)),
           ...(await accounts(admin, config)),
+          await registration(admin),
           ...(await setAside(config)),
         ]
         if (json) deps.line(JSON.stringify({ dataDir: config.dataDir, findings }))
@@ -140,6 +142,12 @@ async function accounts(admin: Admin, { dataDir }: Config): Promise<Finding[]> {
       details: `files still to be removed: ${status.pendingDeletions}`,
     },
   ]
+}
+
+async function registration(admin: Admin): Promise<Finding> {
+  const { mode, setting, chosenAt } = await admin['registration show']({})
+  const from = chosenAt === null ? 'the setting REGISTRATION' : `a command, not the setting (${setting})`
+  return { what: 'registration', state: 'ok', details: `${mode}, by ${from}: ${meanings[mode]}` }
 }
 
 async function setAside({ dataDir }: Config): Promise<Finding[]> {

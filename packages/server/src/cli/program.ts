@@ -7,6 +7,7 @@ import { configCommand } from './config-command.ts'
 import { dbCommand } from './db-commands.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { jsonOption } from './list-options.ts'
+import { registrationCommand } from './registration-commands.ts'
 import { spacesCommand } from './spaces-commands.ts'
 import { invite, usersCommand } from './users-commands.ts'
 
@@ -21,6 +22,7 @@ Examples:
   $ t69-server                                    start the server
   $ t69-server users list                         who is here
   $ t69-server users reset-password ben@example.org
+  $ t69-server registration closed                nobody may sign up from now on
   $ t69-server spaces show 0123456789abcdef0123456789abcdef
   $ t69-server db open                            the accounts, in the shell of sqlite3
   $ t69-server doctor                             what is wrong
@@ -40,6 +42,7 @@ export async function runProgram(args: readonly string[], deps: CommandDeps): Pr
   serve.action(() => deps.serve(parseConfig(deps.env)))
   program.addCommand(doctorCommand(deps))
   program.addCommand(usersCommand(deps))
+  program.addCommand(registrationCommand(deps))
   program.addCommand(spacesCommand(deps))
   program.addCommand(dbCommand(deps))
   program.addCommand(configCommand(deps))

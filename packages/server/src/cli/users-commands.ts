@@ -38,11 +38,12 @@ export function usersCommand(deps: CommandDeps): Command {
         deps.line(usersTable([found]))
         deps.line('\nSessions')
         const sessions = found.sessionList.map((it) => [
-          it.id,
+          it.device === '' ? '–' : it.device,
           timeText(it.createdAt),
           timeText(it.lastUsedAt),
+          it.id,
         ])
-        deps.line(tableOf(['id', 'since', 'last used'], sessions))
+        deps.line(tableOf(['device', 'since', 'last used', 'id'], sessions))
         deps.line('\nSpaces')
         deps.line(
           tableOf(
@@ -93,10 +94,29 @@ export function usersCommand(deps: CommandDeps): Command {
   }
 
   jsonOption(users.command('reset-password <user>'))
-    .description('set a new password, which is printed once, and sign the account out everywhere')
-    .addHelpText('after', '\nExample:\n  $ t69-server users reset-password ben@example.org')
-    .action(async (user, { json }) =>
-      withAdmin(deps, async (admin) => {
+    .description(
+      'print a link by which its owner sets a new password: once, within a day; setting it signs the account out everywhere',
+    )
+    .option(
+      '--new-password',
+      'set a new password now instead, print it once, and sign the account out everywhere',
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ t69-server users reset-password ben@example.org\n  $ t69-server users reset-password ben@example.org --new-password',
+    )
+    .action(async (user, { newPassword: isPrinted, json }) =>
+      withAdmin(deps, async (admin, config) => {
+        if (isPrinted !== true) {
+          const { email, token, expiresAt } = await admin['users password-link']({ user })
+          const url = linkWith(config, 'set-password', token)
+          if (json) return deps.line(JSON.stringify({ email, url, expiresAt }))
+          deps.line(url)
+          deps.line(
+            `Pass it on to ${email}, who can set a new password with it once, until ${new Date(expiresAt).toISOString()}. Earlier links are void.`,
+          )
+          return
+        }
         const password = newPassword()
         const { email, ended } = await admin['users reset-password']({ user, password })
         if (json) return deps.line(JSON.stringify({ email, ended, password }))
@@ -146,7 +166,7 @@ export function usersCommand(deps: CommandDeps): Command {
 export async function invite(deps: CommandDeps, json: boolean | undefined): Promise<void> {
   return withAdmin(deps, async (admin, config) => {
     const { token, expiresAt } = await admin['users invite']({})
-    const url = signUpLink(config, token)
+    const url = linkWith(config, 'sign-up', token)
     if (json) return deps.line(JSON.stringify({ url, expiresAt }))
     deps.line(url)
     deps.line(`One person may sign up with it, until ${new Date(expiresAt).toISOString()}.`)
@@ -154,8 +174,8 @@ export async function invite(deps: CommandDeps, json: boolean | undefined): Prom
 }
 
 /** The token is after the #, so that it is in no log of a server. */
-function signUpLink({ publicUrl, port }: Config, token: string): string {
-  return `${publicUrl ?? `http://localhost:${port}`}/#sign-up=${token}`
+function linkWith({ publicUrl, port }: Config, does: 'sign-up' | 'set-password', token: string): string {
+  return `${publicUrl ?? `http://localhost:${port}`}/#${does}=${token}`
 }
 
 function usersTable(users: AdminAnswer<'users list'>['users']): string {

@@ -112,6 +112,38 @@ describe('changing the password', () => {
   })
 })
 
+describe('changing the name', () => {
+  it('shows it to others at once, and signs nobody out', async () => {
+    await using harness = await createHttpHarness()
+    const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
+    const shared = harness.space(ben, [[anna, 'editor']])
+    const changed = { ...anna.user, name: 'Anne' }
+    expect(await anna.call('PATCH', '/api/me', { name: '  Anne ' })).toEqual({ status: 200, body: changed })
+    expect((await anna.call('GET', '/api/me')).body).toEqual(changed)
+    expect((await ben.call('GET', `/api/spaces/${shared}/members`)).body).toMatchObject({
+      members: [{ user: ben.user }, { user: changed }],
+    })
+    expect((await ben.call('GET', '/api/me')).body).toEqual(ben.user)
+    const { refreshToken } = anna.session
+    const renewed = await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })
+    expect(sessionSchema.parse(renewed.body).user).toEqual(changed)
+    expect(harness.told).toEqual([])
+    expect(harness.platform.audit.ofUser(anna.user.id, 1)).toMatchObject([
+      { action: 'name changed', actorId: anna.user.id, userId: anna.user.id },
+    ])
+  })
+
+  it.each(['', '   ', 'x'.repeat(101)])('refuses %j, as sign-up would', async (name) => {
+    await using harness = await createHttpHarness()
+    const anna = await harness.signUp('Anna')
+    expect(await anna.call('PATCH', '/api/me', { name })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'invalid_request', at: 'name' } },
+    })
+    expect((await anna.call('GET', '/api/me')).body).toEqual(anna.user)
+  })
+})
+
 describe('deleting an account', () => {
   it('needs the password', async () => {
     await using harness = await createHttpHarness()

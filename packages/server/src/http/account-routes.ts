@@ -10,6 +10,7 @@ import { z } from 'zod'
 
 import type { AnswerSession } from './answer-session.ts'
 import { authenticateBy, callerOf } from './authenticate.ts'
+import { deviceOf } from './device-name.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import type { SignInLimits } from './rate-limits.ts'
@@ -80,7 +81,12 @@ export function accountRoutes(
         const next = await passwords.hash(newPassword)
         // Both took a while: the session may have ended, and the account may be gone.
         const user = callingUser(request)
-        const { issued, sessionIds } = accounts.changePassword(user.id, { checked, next }, now())
+        const { issued, sessionIds } = accounts.changePassword(
+          user.id,
+          { checked, next },
+          now(),
+          deviceOf(request),
+        )
         for (const id of sessionIds) liveSockets.sessionEnded(id)
         noteDone(request, user.id, 'password changed', { userId: user.id })
         return answer(request, reply, { ...issued, user, kind })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { hash } from '@node-rs/argon2'
-import { inviteSchema, sessionSchema } from '@t69/protocol'
+import { inviteSchema, sessionSchema, userIdSchema } from '@t69/protocol'
 import Sqlite from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 
@@ -576,6 +576,36 @@ describe('who may sign up', () => {
     await using harness = await createHttpHarness({ REGISTRATION: 'invite' })
     const both = await Promise.all(['anna', 'ben'].map((name) => register(harness, name)))
     expect(new Set(both.map(({ status }) => status))).toEqual(new Set([201, 403]))
+  })
+
+  it('is whom the operator has chosen by a command, whatever the setting says, until that is taken back', async () => {
+    await using harness = await createHttpHarness({ REGISTRATION: 'open' })
+    const { registrationChoice } = harness.platform
+    registrationChoice.choose('closed', harness.clock.now)
+    expect(await mode(harness)).toEqual({ mode: 'closed', hasAccounts: false })
+    expect(await register(harness, 'anna')).toMatchObject({ status: 403, ...refused('forbidden') })
+    registrationChoice.choose('invite', harness.clock.now)
+    expect((await register(harness, 'anna')).status).toBe(201)
+    expect(await register(harness, 'ben')).toMatchObject({ status: 403, ...refused('forbidden') })
+    registrationChoice.takeBack()
+    expect(await mode(harness)).toEqual({ mode: 'open', hasAccounts: true })
+    expect((await register(harness, 'ben')).status).toBe(201)
+  })
+
+  it('is nobody whose password is being hashed when the operator closes the door', async () => {
+    await using harness = await createHttpHarness({ REGISTRATION: 'open' })
+    const { registration, registrationChoice, users } = harness.platform
+    const ticket = { setting: 'open', isReturning: false } as const
+    expect(() => registration.check(ticket, harness.clock.now)).not.toThrow()
+    registrationChoice.choose('closed', harness.clock.now)
+    const user = {
+      id: userIdSchema.parse('a'.repeat(32)),
+      email: 'a@example.org',
+      name: 'A',
+      passwordHash: 'x',
+    }
+    expect(() => registration.add(user, ticket, harness.clock.now)).toThrow('takes no new accounts')
+    expect(users.exist()).toBe(false)
   })
 
   it('is nobody where registration is closed, and anyone where it is open', async () => {

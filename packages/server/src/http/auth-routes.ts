@@ -1,6 +1,7 @@
 import {
   accountStateSchema,
   askAccountBodySchema,
+  changeUserBodySchema,
   loginBodySchema,
   logoutBodySchema,
   randomHexId,
@@ -22,9 +23,11 @@ import type { NewUser } from '../platform/users.ts'
 import { accountRoutes } from './account-routes.ts'
 import { createSessionAnswer } from './answer-session.ts'
 import { authenticateBy, callerOf, knownCaller } from './authenticate.ts'
+import { deviceOf } from './device-name.ts'
 import { findInvite } from './find-invite.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
+import { passwordLinkRoutes } from './password-link-routes.ts'
 import { createRenewalLimit, createSignInLimits } from './rate-limits.ts'
 import { noteUser } from './request-log.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
@@ -65,7 +68,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
     handler: async (request, reply) => {
       const { email, password, name, session: kind, invite, seal } = request.body
       const lostId = returningAccounts.idOf(email, seal)
-      const ticket = { mode: config.registration, invite, isReturning: lostId !== undefined }
+      const ticket = { setting: config.registration, invite, isReturning: lostId !== undefined }
       const session = await limits.signUp(request, async () => {
         // First, so that only people with an invite can find out who has an account.
         const link = registration.check(ticket, now())
@@ -77,7 +80,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
         const user = { id: lostId ?? userIdSchema.parse(randomHexId()), email, name }
         registration.add({ ...user, passwordHash }, ticket, now())
         noteDone(request, user.id, 'account created', { userId: user.id })
-        return answer(request, reply, { ...sessions.start(user.id, now()), user, kind })
+        return answer(request, reply, { ...sessions.start(user.id, now(), deviceOf(request)), user, kind })
       })
       return reply.code(201).send(session)
     },
@@ -89,7 +92,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       summary: 'Who may sign up here',
       response: { 200: registrationSchema, ...errorResponses() },
     },
-    handler: async () => ({ mode: config.registration, hasAccounts: users.exist() }),
+    handler: async () => ({ mode: registration.mode(config.registration), hasAccounts: users.exist() }),
   })
 
   app.post('/api/auth/login', {
@@ -108,7 +111,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
         const checker = deviceId === undefined ? passwords : passwordsOfKnown
         const { account, isOutdated } = await accountWith(email, password, checker)
         const user = { id: account.id, email: account.email, name: account.name }
-        const issued = sessions.start(user.id, now())
+        const issued = sessions.start(user.id, now(), deviceOf(request))
         if (isOutdated) await renewHash(account, password)
         return answer(request, reply, { ...issued, user, kind })
       }
@@ -163,7 +166,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       const fromBody = request.body.refreshToken
       const token = fromBody ?? cookie.of(request)
       const kind = fromBody === undefined ? 'cookie' : 'body'
-      const refreshed = token === undefined ? undefined : sessions.refresh(token, now())
+      const refreshed = token === undefined ? undefined : sessions.refresh(token, now(), deviceOf(request))
       if (refreshed !== undefined && 'userId' in refreshed) {
         const user = users.byId(refreshed.userId)
         if (user !== undefined) return answer(request, reply, { ...refreshed, user, kind })
@@ -225,6 +228,26 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
     handler: async (request) => callingUser(request),
   })
 
+  app.patch('/api/me', {
+    preParsing: authenticateBy(tokens),
+    schema: {
+      tags,
+      summary: 'Change the name that others see',
+      description:
+        'Lists of members have it at once, and whoever is in a space with the caller once a device has renewed its ' +
+        'access token. What was written under the earlier name keeps it.',
+      security: bearer,
+      body: changeUserBodySchema,
+      response: { 200: userSchema, ...errorResponses('unauthenticated') },
+    },
+    handler: async (request) => {
+      const { id } = callingUser(request)
+      users.rename(id, request.body.name)
+      noteDone(request, id, 'name changed', { userId: id })
+      return callingUser(request)
+    },
+  })
+
   function callingUser(request: FastifyRequest): User {
     const user = users.byId(callerOf(request).userId)
     if (user === undefined) throw new SyncError('unauthenticated', 'The account is gone')
@@ -252,4 +275,5 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   })
 
   accountRoutes(app, deps, { limits, answer, cookie })
+  passwordLinkRoutes(app, deps, { answer })
 }

@@ -175,12 +175,16 @@ describe('the documentation', () => {
       '/api/auth/delete-account',
       '/api/auth/login',
       '/api/auth/logout',
+      '/api/auth/password-link',
+      '/api/auth/password-link/preview',
       '/api/auth/refresh',
       '/api/auth/register',
       '/api/auth/registration',
       '/api/invites/preview',
       '/api/invites/{token}/accept',
       '/api/me',
+      '/api/sessions',
+      '/api/sessions/{sessionId}',
       '/api/spaces',
       '/api/spaces/{spaceId}',
       '/api/spaces/{spaceId}/invites',
@@ -195,7 +199,9 @@ describe('the documentation', () => {
       for (const route of Object.values(methods)) {
         expect(route.summary, path).toBeTypeOf('string')
         const needsToken =
-          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout)$)/.test(path)
+          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout|password-link|password-link\/preview)$)/.test(
+            path,
+          )
         expect(route.security, path).toEqual(needsToken ? [{ bearer: [] }] : undefined)
         expect('429' in route.responses, path).toBe(path !== '/health')
       }

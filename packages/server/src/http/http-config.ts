@@ -22,7 +22,7 @@ export interface HttpConfig {
   readonly pings: { readonly intervalMs: number; readonly timeoutMs: number }
   /** The bearer token of `/metrics`. Without one, the route does not exist. */
   readonly metricsToken: string | undefined
-  /** Who may sign up. */
+  /** Who may sign up, unless the operator has chosen something else by a command. */
   readonly registration: RegistrationMode
   readonly rateLimits: {
     /** Sign-ins and sign-ups a minute from one address. */

@@ -112,7 +112,7 @@ export function createRenewalLimit(
   }
 }
 
-/** The limit of looking at invites, by address: guesses at their tokens must not use up the sign-ins of an address. */
+/** The limit of looking at links, by address: guesses at their tokens must not use up the sign-ins of an address. */
 export function createPreviewLimit({ rateLimits }: HttpConfig, monotonic: () => number) {
   const byAddress = createAttempts(rateLimits.signInPerAddress, minuteMs, monotonic)
   return async (request: FastifyRequest): Promise<void> => void byAddress.take(normalizeIP(request.ip))

@@ -7,6 +7,7 @@ import { boundAnswers } from './bound-answers.ts'
 import { healthRoutes } from './health-routes.ts'
 import { metricsRoutes } from './metrics-routes.ts'
 import type { HttpApp, OwnRoutes, RouteDeps } from './route.ts'
+import { sessionRoutes } from './session-routes.ts'
 import { sharingRoutes } from './sharing-routes.ts'
 import { spaceRoutes } from './space-routes.ts'
 import { serveStaticApp } from './static-app.ts'
@@ -39,6 +40,7 @@ export async function registerRoutes(
   healthRoutes(app, deps)
   metricsRoutes(app, deps)
   authRoutes(app, deps)
+  sessionRoutes(app, deps)
   spaceRoutes(app, deps)
   sharingRoutes(app, deps)
   // In a scope of their own: what they add besides (hooks, parsers, an error handler) does not change ours.

@@ -3,6 +3,7 @@ import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import type { AccessLists } from './access-lists.ts'
+import type { PasswordLinks } from './password-links.ts'
 import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 import type { IssuedRefresh, Sessions } from './sessions.ts'
@@ -25,20 +26,32 @@ export interface Accounts {
   delete(userId: UserId, now: number): { readonly sessionIds: string[]; readonly spaceIds: SpaceId[] }
   /**
    * Sets another password, ends every session, and starts a new one for the caller: all tokens of old sessions, of the
-   * caller's too, are void. Throws `wrong_credentials` when the checked password is no longer the account's.
+   * caller's too, are void, and so is a link to set a password. Throws `wrong_credentials` when the checked password is no longer the account's. `device` is as
+   * for `Sessions.start`.
    */
   changePassword(
     userId: UserId,
     hashes: { readonly checked: string; readonly next: string },
     now: number,
+    device?: string,
+  ): { readonly issued: IssuedRefresh; readonly sessionIds: string[] }
+  /**
+   * Sets another password by a link, which is used up, ends every session, and starts a new one. Throws like
+   * `PasswordLinks.find`. `device` is as for `Sessions.start`.
+   */
+  setPasswordByLink(
+    token: string,
+    next: string,
+    now: number,
+    device?: string,
   ): { readonly issued: IssuedRefresh; readonly sessionIds: string[] }
   /** The spaces that `delete` would delete with the account. Throws like it. */
   aloneOf(userId: UserId): SpaceId[]
   /**
-   * Sets another password, whatever it was, and ends every session. Returns the sessions whose sockets have to end;
-   * undefined for an account that does not exist.
+   * Sets another password, whatever it was, and ends every session and link. Returns the sessions whose sockets have to
+   * end; undefined for an account that does not exist.
    */
-  resetPassword(userId: UserId, next: string): string[] | undefined
+  resetPassword(userId: UserId, next: string, now: number): string[] | undefined
 }
 
 /** Spaces that a refusal names. */
@@ -49,11 +62,12 @@ export function createAccounts(
   deps: {
     readonly users: Users
     readonly sessions: Sessions
+    readonly passwordLinks: PasswordLinks
     readonly spaceRecords: SpaceRecords
     readonly accessLists: Pick<AccessLists, 'welcomeBack'>
   },
 ): Accounts {
-  const { users, sessions, spaceRecords, accessLists } = deps
+  const { users, sessions, passwordLinks, spaceRecords, accessLists } = deps
   const selectAlone = prepareQuery(db, (q, given: { userId: UserId }) =>
     q
       .selectFrom('members')
@@ -124,31 +138,46 @@ export function createAccounts(
     return { sessionIds, spaceIds }
   })
 
-  const changePassword = db.transaction((userId: UserId, checked: string, next: string, now: number) => {
-    if (!users.changePassword(userId, checked, next)) {
-      throw new SyncError('wrong_credentials', 'The password was changed a moment ago')
-    }
-    const sessionIds = sessions.endAll(userId)
-    return { issued: sessions.start(userId, now), sessionIds }
-  })
+  const changePassword = db.transaction(
+    (userId: UserId, checked: string, next: string, now: number, device: string | undefined) => {
+      if (!users.changePassword(userId, checked, next)) {
+        throw new SyncError('wrong_credentials', 'The password was changed a moment ago')
+      }
+      passwordLinks.endAll(userId, now)
+      const sessionIds = sessions.endAll(userId)
+      return { issued: sessions.start(userId, now, device), sessionIds }
+    },
+  )
 
-  const resetPassword = db.transaction((userId: UserId, next: string) => {
+  const resetPassword = db.transaction((userId: UserId, next: string, now: number) => {
     const user = users.byId(userId)
     const before = user && users.byEmail(user.email)?.passwordHash
     if (before === undefined || !users.changePassword(userId, before, next)) return undefined
+    passwordLinks.endAll(userId, now)
     return sessions.endAll(userId)
   })
 
+  const setPasswordByLink = db.transaction(
+    (token: string, next: string, now: number, device: string | undefined) => {
+      const { userId } = passwordLinks.find(token, now)
+      const sessionIds = resetPassword(userId, next, now)
+      if (sessionIds === undefined) throw new SyncError('not_found', 'The account is gone')
+      return { issued: sessions.start(userId, now, device), sessionIds }
+    },
+  )
+
   return {
     aloneOf,
-    resetPassword: (userId, next) => resetPassword.immediate(userId, next),
+    resetPassword: (userId, next, now) => resetPassword.immediate(userId, next, now),
+    setPasswordByLink: (token, next, now, device) => setPasswordByLink.immediate(token, next, now, device),
     add: (user, now) => add.immediate(user, now),
     delete(userId, now) {
       const gone = deleteAccount.immediate(userId, now)
       emptyWal(db)
       return gone
     },
-    changePassword: (userId, { checked, next }, now) => changePassword.immediate(userId, checked, next, now),
+    changePassword: (userId, { checked, next }, now, device) =>
+      changePassword.immediate(userId, checked, next, now, device),
   }
 }
 

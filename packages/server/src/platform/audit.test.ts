@@ -105,7 +105,10 @@ describe('the role of an account', () => {
       platform.users.add({ id, email: `${id}@example.org`, name: 'A', passwordHash: 'x' }, at)
     platform.close()
     const db = new Sqlite(join(dataDir, 'platform.sqlite'))
-    db.exec('drop table audit; alter table users drop column role; pragma user_version = 8')
+    db.exec(`
+      alter table sessions drop column device; drop table password_links; drop table registration;
+      drop table audit; alter table users drop column role; pragma user_version = 8;
+    `)
     db.close()
     open().close()
     expect(roles()).toEqual([

@@ -10,13 +10,22 @@ export const auditKeptMs = 365 * 24 * 60 * 60 * 1000
 export type AuditedAction =
   | 'account created'
   | 'account deleted'
+  | 'name changed'
   | 'password changed'
   | 'password reset'
+  | 'link to set a password made'
+  | 'password set by a link'
   | 'signed out everywhere'
+  | 'signed out everywhere else'
+  | 'session ended'
   | 'session ended by a reused token'
   | 'made an admin'
   | 'made a member'
   | 'invite to the server made'
+  | 'registration open'
+  | 'registration by invite'
+  | 'registration closed'
+  | 'registration by the setting'
   | 'space deleted'
   | 'space exported'
   | 'space imported'
@@ -49,6 +58,8 @@ export interface Audit {
   ofUser(userId: UserId, limit: number): AuditEntry[]
   /** The newest entries about a space, the newest first. */
   ofSpace(spaceId: SpaceId, limit: number): AuditEntry[]
+  /** The newest entries about no account and no space, the newest first. */
+  ofServer(limit: number): AuditEntry[]
   removeOld(now: number): void
 }
 
@@ -86,6 +97,15 @@ export function createAudit(db: Database): Audit {
       .orderBy('nr', 'desc')
       .limit(given.limit),
   )
+  const selectOfServer = prepareQuery(db, (q, given: { limit: number }) =>
+    q
+      .selectFrom('audit')
+      .select(['at', 'actor_id', 'action', 'user_id', 'space_id', 'address'])
+      .where('user_id', 'is', sql.lit(null))
+      .where('space_id', 'is', sql.lit(null))
+      .orderBy('nr', 'desc')
+      .limit(given.limit),
+  )
   const deleteOld = prepareQuery(db, (q, given: { before: number }) =>
     q.deleteFrom('audit').where('at', '<', given.before),
   )
@@ -106,6 +126,7 @@ export function createAudit(db: Database): Audit {
       void insert.run({ at, actorId, action, userId, spaceId, address }),
     ofUser: (userId, limit) => selectOfUser.all({ userId, limit }).map(entryOf),
     ofSpace: (spaceId, limit) => selectOfSpace.all({ spaceId, limit }).map(entryOf),
+    ofServer: (limit) => selectOfServer.all({ limit }).map(entryOf),
     removeOld: (now) => void deleteOld.run({ before: now - auditKeptMs }),
   }
 }

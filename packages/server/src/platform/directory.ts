@@ -31,6 +31,8 @@ export interface SpaceEntry {
 
 export interface SessionEntry {
   readonly id: string
+  /** Empty if it is not known. */
+  readonly device: string
   readonly createdAt: number
   readonly lastUsedAt: number
   readonly expiresAt: number
@@ -49,6 +51,7 @@ export interface Directory {
   users(page: Page, now: number): { readonly total: number; readonly users: UserEntry[] }
   /** By id or address. */
   user(idOrEmail: string, now: number): UserEntry | undefined
+  /** Those that have not ended, the last used first. */
   sessionsOf(userId: UserId, now: number): SessionEntry[]
   spacesOf(userId: UserId): { id: SpaceId; name: string; role: RoleName }[]
   spaces(page: Page): { readonly total: number; readonly spaces: SpaceEntry[] }
@@ -127,7 +130,13 @@ export function createDirectory(db: Database): Directory {
   const selectSessions = prepareQuery(db, (q, given: { userId: UserId; now: number }) =>
     q
       .selectFrom('sessions')
-      .select(['id', 'created_at as createdAt', 'rotated_at as lastUsedAt', 'expires_at as expiresAt'])
+      .select([
+        'id',
+        'device',
+        'created_at as createdAt',
+        'rotated_at as lastUsedAt',
+        'expires_at as expiresAt',
+      ])
       .where('user_id', '=', given.userId)
       .where('expires_at', '>', given.now)
       .orderBy('rotated_at', 'desc'),

@@ -10,7 +10,7 @@ export interface PlatformCounts {
   /** Those that have not ended. */
   readonly sessions: number
   readonly expiredSessions: number
-  /** Invites to spaces and to the server that are over. */
+  /** Invites to spaces and to the server, and links to set a password, that are over. */
   readonly expiredInvites: number
 }
 
@@ -47,18 +47,23 @@ export function createPlatformCounts(db: Database): (now: number) => PlatformCou
           .select((of) => of.fn.countAll<number>().as('count'))
           .where('expires_at', '<=', given.now)
           .as('serverInvites'),
+        eb
+          .selectFrom('password_links')
+          .select((of) => of.fn.countAll<number>().as('count'))
+          .where('expires_at', '<=', given.now)
+          .as('passwordLinks'),
       ]),
   )
   return (now) => {
     const counted = select.get({ now })
     if (counted === undefined) throw new Error('a count has a row')
-    const { users, spaces, sessions, expiredSessions, invites, serverInvites } = counted
+    const { users, spaces, sessions, expiredSessions, invites, serverInvites, passwordLinks } = counted
     return {
       users: users ?? 0,
       spaces: spaces ?? 0,
       sessions: sessions - expiredSessions,
       expiredSessions,
-      expiredInvites: (invites ?? 0) + (serverInvites ?? 0),
+      expiredInvites: (invites ?? 0) + (serverInvites ?? 0) + (passwordLinks ?? 0),
     }
   }
 }

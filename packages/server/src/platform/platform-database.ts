@@ -2,6 +2,7 @@ import type {
   AccessId,
   InviteId,
   RegistrationId,
+  RegistrationMode,
   RoleName,
   SpaceId,
   SpaceIdentity,
@@ -46,6 +47,8 @@ export interface PlatformTables {
     rotated_at: number
     /** Hash of the token that began this generation; empty for the first one. */
     rotated_by: string
+    /** A short name of the device: see `deviceNameOf`. Empty if it said nothing of itself. */
+    device: string
   }
   refresh_tokens: {
     /** SHA-256, hex. The token itself is not stored. */
@@ -153,6 +156,22 @@ export interface PlatformTables {
     expires_at: number
     /** When somebody signed up with it; null until then. */
     used_at: number | null
+  }
+  /** Links by which somebody sets a password who forgot theirs: see `PasswordLinks`. */
+  password_links: {
+    /** SHA-256, hex. */
+    token_hash: string
+    user_id: UserId
+    created_at: number
+    expires_at: number
+    /** When it was used, or became void; null until then. */
+    ended_at: number | null
+  }
+  /** At most one row: who may sign up, if the operator has chosen it by a command. */
+  registration: {
+    id: number
+    mode: RegistrationMode
+    chosen_at: number
   }
 }
 

@@ -219,6 +219,26 @@ export const platformMigrations: Migrations = {
         end`.compile(db),
     },
   ],
+  10: (db) => [
+    db.schema.alterTable('sessions').addColumn('device', 'text', (column) => column.notNull().defaultTo('')),
+    db.schema
+      .createTable('password_links')
+      .addColumn('token_hash', 'text', (column) => column.primaryKey())
+      .addColumn('user_id', 'text', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addColumn('created_at', 'integer', (column) => column.notNull())
+      .addColumn('expires_at', 'integer', (column) => column.notNull())
+      .addColumn('ended_at', 'integer')
+      .modifyEnd(strict),
+    db.schema.createIndex('password_links_by_user').on('password_links').column('user_id'),
+    db.schema
+      .createTable('registration')
+      .addColumn('id', 'integer', (column) => column.primaryKey().check(sql`id = 1`))
+      .addColumn('mode', 'text', (column) =>
+        column.notNull().check(sql`mode in ('open', 'invite', 'closed')`),
+      )
+      .addColumn('chosen_at', 'integer', (column) => column.notNull())
+      .modifyEnd(strict),
+  ],
 }
 
 const newAccessId = sql`update spaces set access_id = lower(hex(randomblob(16)))`

@@ -15,8 +15,10 @@ import { createInvites, type Invites } from './invites.ts'
 import { checkForLostAccounts } from './lost-accounts.ts'
 import { createMembers, type Members } from './members.ts'
 import { mendPlatform } from './mend-platform.ts'
+import { createPasswordLinks, type PasswordLinks } from './password-links.ts'
 import { createPlatformCounts, type PlatformCounts } from './platform-counts.ts'
 import { openPlatformDatabase } from './platform-database.ts'
+import { createRegistrationChoice, type RegistrationChoice } from './registration-choice.ts'
 import { createRegistration, type Registration } from './registration.ts'
 import { createReturningAccounts, type ReturningAccounts } from './returning-accounts.ts'
 import { createSeals, type Seals } from './seals.ts'
@@ -44,7 +46,9 @@ export interface Platform {
   readonly members: Members
   readonly invites: Invites
   readonly serverInvites: ServerInvites
+  readonly passwordLinks: PasswordLinks
   readonly registration: Registration
+  readonly registrationChoice: RegistrationChoice
   readonly returningAccounts: ReturningAccounts
   readonly storedTimes: StoredTimes
   readonly audit: Audit
@@ -62,7 +66,7 @@ export interface Platform {
   checkPlace(): void
   /** Commits a write that changes nothing. Throws when the database cannot be written. */
   checkWritable(): void
-  /** Removes expired sessions and invites, and old entries of the audit table. */
+  /** Removes expired sessions, invites and links, and old entries of the audit table. */
   tidy(now: number): void
   close(): void
 }
@@ -99,9 +103,11 @@ export function openPlatform(options: PlatformOptions): Platform {
     const invites = createInvites(db, members, accessLists)
     const users = createUsers(db, createAddressNotes(signingSecret))
     const serverInvites = createServerInvites(db)
+    const registrationChoice = createRegistrationChoice(db)
+    const passwordLinks = createPasswordLinks(db)
     const audit = createAudit(db)
     const spaceRecords = createSpaceRecords(db, { accessLists, history })
-    const accounts = createAccounts(db, { users, sessions, spaceRecords, accessLists })
+    const accounts = createAccounts(db, { users, sessions, passwordLinks, spaceRecords, accessLists })
     const versionOf = () => db.pragma('data_version', { simple: true })
     let version = versionOf()
     const checkPlace = (): void => {
@@ -139,8 +145,16 @@ export function openPlatform(options: PlatformOptions): Platform {
       members,
       invites,
       serverInvites,
+      passwordLinks,
       returningAccounts: createReturningAccounts({ users, seals }),
-      registration: createRegistration(db, { users, accounts, invites, serverInvites }),
+      registration: createRegistration(db, {
+        users,
+        accounts,
+        invites,
+        serverInvites,
+        choice: registrationChoice,
+      }),
+      registrationChoice,
       audit,
       directory: createDirectory(db),
       counts: createPlatformCounts(db),
@@ -156,6 +170,7 @@ export function openPlatform(options: PlatformOptions): Platform {
         sessions.removeExpired(now)
         invites.removeExpired(now)
         serverInvites.removeExpired(now)
+        passwordLinks.removeExpired(now)
         audit.removeOld(now)
       },
       close() {

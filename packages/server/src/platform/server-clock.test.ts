@@ -68,7 +68,8 @@ function signUp({ platform, clock }: World) {
   const spaceId = 'b'.repeat(32) as never
   platform.spaceRecords.add({ id: spaceId, name: 'Shared' }, userId, now)
   const { token } = platform.invites.add({ spaceId, role: 'viewer', createdBy: userId }, now)
-  return { refreshToken: platform.sessions.start(userId, now).refreshToken, token }
+  const { token: link } = platform.passwordLinks.add(userId, now)
+  return { refreshToken: platform.sessions.start(userId, now).refreshToken, token, link }
 }
 
 describe('the clock of the server', () => {
@@ -118,9 +119,9 @@ describe('the clock of the server', () => {
   it.each([
     ['a year ahead', year],
     ['a year back', -year],
-  ])('ends no session and no invite when it was %s for hours', (_, byMs) => {
+  ])('ends no session, no invite and no link when it was %s for hours', (_, byMs) => {
     using world = start()
-    const { refreshToken, token } = signUp(world)
+    const { refreshToken, token, link } = signUp(world)
     world.runtime.set(world.runtime.now() + byMs)
     world.runtime.advance(5 * 60 * minute)
     expect(world.wrongByMs()).toBe(byMs)
@@ -132,10 +133,12 @@ describe('the clock of the server', () => {
     expect(world.platform.sessions.userOf(during.sessionId, now)).toBe(userId)
     expect(world.platform.sessions.refresh(refreshToken, now)).toMatchObject({ userId })
     expect(() => world.platform.invites.accept(token, userId, now)).not.toThrow()
+    expect(() => world.platform.passwordLinks.find(link, now)).not.toThrow()
     // And none lasts longer than a new one.
     world.runtime.advance(31 * day)
     expect(world.platform.sessions.userOf(during.sessionId, world.clock.now())).toBeUndefined()
     expect(() => world.platform.invites.accept(token, userId, world.clock.now())).toThrow('no longer valid')
+    expect(() => world.platform.passwordLinks.find(link, world.clock.now())).toThrow('no such link')
   })
 
   it('takes no old refresh token for a repeated one after the clock was ahead', () => {

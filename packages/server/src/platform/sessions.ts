@@ -54,15 +54,18 @@ export interface IssuedRefresh {
 }
 
 export interface Sessions {
-  start(userId: UserId, now: number): IssuedRefresh
+  /** `device` is a short name of the device, for its user. */
+  start(userId: UserId, now: number, device?: string): IssuedRefresh
   /**
    * Exchanges a refresh token, and postpones the session's end. While nothing can be written, the session goes on as it is:
    * the token that is in use stays so. `ended` names a session that was ended because the
-   * token was reused: its sockets must end too. Undefined for a token that is unknown or too old.
+   * token was reused: its sockets must end too. Undefined for a token that is unknown or too old. A session whose device
+   * is not known is given the name.
    */
   refresh(
     refreshToken: string,
     now: number,
+    device?: string,
   ): IssuedRefresh | { readonly ended: string; readonly owner: UserId } | undefined
   /** The user of a session that has not ended. */
   userOf(sessionId: string, now: number): UserId | undefined
@@ -74,6 +77,8 @@ export interface Sessions {
   end(sessionId: string): void
   /** Ends all of a user's sessions and returns which. */
   endAll(userId: UserId): string[]
+  /** Ends all of a user's sessions but one, and returns which. */
+  endOthers(userId: UserId, keptId: string): string[]
   /** Ends all sessions of everybody. Returns how many of how many users. */
   endEverybodys(): { readonly users: number; readonly ended: number }
   /** Removes sessions that have ended, and of the others some of the rows of tokens that are too old to be renewed. */
@@ -90,7 +95,7 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
   const refreshTokens = createRefreshTokens(options.signingSecret)
   const insert = prepareQuery(
     db,
-    (q, given: { id: string; userId: UserId; createdAt: number; expiresAt: number }) =>
+    (q, given: { id: string; userId: UserId; createdAt: number; expiresAt: number; device: string }) =>
       q.insertInto('sessions').values({
         id: given.id,
         user_id: given.userId,
@@ -99,6 +104,7 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
         generation: sql.lit(0),
         rotated_at: given.createdAt,
         rotated_by: sql.lit(''),
+        device: given.device,
       }),
   )
   const insertToken = prepareQuery(db, (q, given: { hash: string; sessionId: string; generation: number }) =>
@@ -132,11 +138,21 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
   )
   const rotate = prepareQuery(
     db,
-    (q, given: { id: string; generation: number; now: number; by: string; expiresAt: number }) =>
+    (
+      q,
+      given: {
+        id: string
+        generation: number
+        now: number
+        by: string
+        expiresAt: number
+        device: string
+      },
+    ) =>
       q
         .updateTable('sessions')
         .set({ generation: given.generation, rotated_at: given.now, rotated_by: given.by })
-        .set({ expires_at: given.expiresAt })
+        .set({ expires_at: given.expiresAt, device: sql<string>`iif(device = '', ${given.device}, device)` })
         .where('id', '=', given.id),
   )
   const forgetTokens = prepareQuery(db, (q, given: { sessionId: string; before: number }) =>
@@ -207,13 +223,14 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
     return session && { ...session, tokenGeneration: claims.generation }
   }
 
-  const start = db.transaction((userId: UserId, now: number): IssuedRefresh => {
+  const start = db.transaction((userId: UserId, now: number, device: string): IssuedRefresh => {
     const id = randomHexId()
-    insert.run({ id, userId, createdAt: now, expiresAt: now + options.refreshTokenTtlMs })
+    insert.run({ id, userId, createdAt: now, expiresAt: now + options.refreshTokenTtlMs, device })
     return issue(id, userId, 0)
   })
 
-  const refresh = db.transaction((token: string, now: number): ReturnType<Sessions['refresh']> => {
+  type Refreshed = ReturnType<Sessions['refresh']>
+  const refresh = db.transaction((token: string, now: number, device: string): Refreshed => {
     const found = find(token, now)
     if (found === undefined) return undefined
     const { sessionId, userId, generation, tokenGeneration, hash: by } = found
@@ -224,7 +241,7 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
       case 'ahead': {
         const next = tokenGeneration + 1
         const expiresAt = now + options.refreshTokenTtlMs
-        rotate.run({ id: sessionId, generation: next, now, by, expiresAt })
+        rotate.run({ id: sessionId, generation: next, now, by, expiresAt, device })
         forgetTokens.run({ sessionId, before: next + 1 - storedGenerations })
         return issue(sessionId, userId, next)
       }
@@ -247,8 +264,8 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
     return { sessionId, userId, refreshToken }
   }
 
-  const endAll = db.transaction((userId: UserId): string[] => {
-    const ids = selectOfUser.all({ userId }).map((session) => session.id)
+  const endAll = db.transaction((userId: UserId, keptId?: string): string[] => {
+    const ids = selectOfUser.all({ userId }).flatMap(({ id }) => (id === keptId ? [] : [id]))
     for (const id of ids) deleteOne.run({ id })
     return ids
   })
@@ -261,10 +278,10 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
 
   return {
     endEverybodys: () => endEverybodys.immediate(),
-    start: (userId, now) => start.immediate(userId, now),
-    refresh(token, now) {
+    start: (userId, now, device = '') => start.immediate(userId, now, device),
+    refresh(token, now, device = '') {
       try {
-        return refresh.immediate(token, now)
+        return refresh.immediate(token, now, device)
       } catch (error) {
         const unwritten = isUnwritable(error) ? refreshUnwritten(token, now) : undefined
         if (unwritten === undefined) throw error
@@ -281,6 +298,7 @@ export function createSessions(db: Database, options: SessionsOptions): Sessions
       selectByToken.get({ hash: hashOpaqueToken(token) }) !== undefined,
     end: (id) => void deleteOne.run({ id }),
     endAll: (userId) => endAll.immediate(userId),
+    endOthers: (userId, keptId) => endAll.immediate(userId, keptId),
     removeExpired(now) {
       deleteExpired.run({ now })
       tidyTokens.run({})

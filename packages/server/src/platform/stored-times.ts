@@ -2,6 +2,7 @@ import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import { inviteTtlMs } from './invites.ts'
+import { passwordLinkTtlMs } from './password-links.ts'
 import { prepareQuery } from './prepare-query.ts'
 
 /** The times in `platform.sqlite`, as far as the server's clock depends on them, and they on it. Unix milliseconds. */
@@ -11,8 +12,8 @@ export interface StoredTimes {
   /** Stores the time. */
   note(now: number): void
   /**
-   * Stores that the server's clock was set, in one transaction with the ends of sessions and invites, so that none ends
-   * by it. Ahead, those that have not ended are postponed by as much. Back, none lasts longer than a new one.
+   * Stores that the server's clock was set, in one transaction with the ends of sessions, invites and links, so that none
+   * ends by it. Ahead, those that have not ended are postponed by as much. Back, none lasts longer than a new one.
    */
   moved(clock: { readonly from: number; readonly to: number }): void
 }
@@ -61,6 +62,12 @@ export function createStoredTimes(
       .set((eb) => ({ expires_at: eb('expires_at', '+', given.by) }))
       .where('expires_at', '>', given.from),
   )
+  const postponeLinks = prepareQuery(db, (q, given: { from: number; by: number }) =>
+    q
+      .updateTable('password_links')
+      .set((eb) => ({ expires_at: eb('expires_at', '+', given.by) }))
+      .where('expires_at', '>', given.from),
+  )
   const cutSessions = prepareQuery(db, (q, given: { end: number }) =>
     q.updateTable('sessions').set({ expires_at: given.end }).where('expires_at', '>', given.end),
   )
@@ -73,6 +80,9 @@ export function createStoredTimes(
   const cutServerInvites = prepareQuery(db, (q, given: { end: number }) =>
     q.updateTable('server_invites').set({ expires_at: given.end }).where('expires_at', '>', given.end),
   )
+  const cutLinks = prepareQuery(db, (q, given: { end: number }) =>
+    q.updateTable('password_links').set({ expires_at: given.end }).where('expires_at', '>', given.end),
+  )
 
   const moved = db.transaction((from: number, to: number) => {
     const by = to - from
@@ -80,11 +90,13 @@ export function createStoredTimes(
       postponeSessions.run({ from, by })
       postponeInvites.run({ from, by })
       postponeServerInvites.run({ from, by })
+      postponeLinks.run({ from, by })
     } else {
       cutSessions.run({ end: to + refreshTokenTtlMs })
       cutRotations.run({ now: to })
       cutInvites.run({ end: to + inviteTtlMs })
       cutServerInvites.run({ end: to + inviteTtlMs })
+      cutLinks.run({ end: to + passwordLinkTtlMs })
     }
     upsert.run({ now: to })
   })

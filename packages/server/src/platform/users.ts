@@ -20,6 +20,8 @@ export interface Users {
   byEmail(email: string): NewUser | undefined
   /** Replaces the hash `from`. Returns false when the hash has changed meanwhile. */
   changePassword(id: UserId, from: string, to: string): boolean
+  /** Changes the name that others see. Returns false when the account is gone. */
+  rename(id: UserId, name: string): boolean
   /** Whether the account was deleted here, rather than lost. */
   wasDeleted(id: UserId): boolean
   /** The accounts with this address that were deleted here, in the order of their ids: `maxDeleted` of them at most. */
@@ -68,6 +70,9 @@ export function createUsers(db: Database, noteOf: NoteOfAddress): Users {
       .where('id', '=', given.id)
       .where('password_hash', '=', given.from),
   )
+  const updateName = prepareQuery(db, (q, given: { id: UserId; name: string }) =>
+    q.updateTable('users').set({ name: given.name }).where('id', '=', given.id),
+  )
   const deleteUser = prepareQuery(db, (q, given: { id: UserId }) =>
     q.deleteFrom('users').where('id', '=', given.id),
   )
@@ -97,6 +102,7 @@ export function createUsers(db: Database, noteOf: NoteOfAddress): Users {
     byId: (id) => selectById.get({ id }),
     byEmail: (email) => selectByEmail.get({ email }),
     changePassword: (id, from, to) => updatePassword.run({ id, from, to }).changes > 0,
+    rename: (id, name) => updateName.run({ id, name }).changes > 0,
     wasDeleted: (id) => selectDeletion.get({ id }) !== undefined,
     deletedWith: (email) => selectDeletedWith.all({ note: noteOf(email) }).map(({ id }) => id),
     delete(id) {

@@ -43,7 +43,7 @@ function createAuthServer() {
   }
   const serve: typeof fetch = async (input, init) => {
     if (!state.isReachable) throw new TypeError('no network')
-    const { pathname } = new URL(String(input instanceof Request ? input.url : input))
+    const { pathname, search } = new URL(String(input instanceof Request ? input.url : input))
     state.calls.push(pathname)
     const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : {}
     if (pathname === '/api/auth/login') return session()
@@ -62,6 +62,7 @@ function createAuthServer() {
       return answer
     }
     if (pathname === '/api/auth/logout') return json(200, {})
+    if (pathname === '/api/sessions') return json(200, sessionPage(search.includes('after=')))
     const token = new Headers(init?.headers).get('authorization')
     if (pathname === '/api/me')
       return token === `Bearer access-${issued}` ? json(200, anna) : unauthenticated()
@@ -70,6 +71,19 @@ function createAuthServer() {
     const isGood = JSON.stringify(body).includes(`"${state.refreshToken}"`) && !state.sessionsEnded
     return isGood ? session() : unauthenticated()
   }
+  /** The older session in the first page, the newer one, which was used later, in the second. */
+  const sessionPage = (isSecond: boolean) => ({
+    sessions: [
+      {
+        id: (isSecond ? 'bb' : 'aa').repeat(16),
+        device: isSecond ? 'Chrome on Android' : '',
+        createdAt: isSecond ? 2 : 1,
+        lastUsedAt: isSecond ? 9 : 3,
+        isThis: isSecond,
+      },
+    ],
+    ...(!isSecond && { next: `1.${'aa'.repeat(16)}` }),
+  })
   const unauthenticated = () => refusal({ error: { code: 'unauthenticated', message: 'no' } })
   return { state, fetch: serve }
 }
@@ -94,6 +108,23 @@ function setUp(
   account.onUser((user) => users.push(user?.name ?? null))
   return { storage, server, time, account, users, forgotten }
 }
+
+describe('The sessions of a user', () => {
+  it('are read to the last page, and are in the order of their last use', async () => {
+    const { account } = setUp()
+    await account.signIn(credentials)
+    const sessions = await account.sessions()
+    expect(sessions.map(({ device, isThis }) => [device, isThis])).toEqual([
+      ['Chrome on Android', true],
+      ['', false],
+    ])
+  })
+
+  it('cannot be listed by a device on which nobody is signed in', async () => {
+    const { account } = setUp()
+    await expect(account.sessions()).rejects.toMatchObject({ code: 'unauthenticated' })
+  })
+})
 
 describe('A session', () => {
   it('is known after a reload without a network', async () => {

@@ -1,13 +1,19 @@
 import {
+  type PasswordLink,
+  passwordLinkSchema,
   type Registration,
   registrationSchema,
   SyncError,
+  type SessionEntry,
+  type SessionId,
+  sessionListSchema,
   sessionSchema,
   type SessionReply,
   spaceListSchema,
   type SpaceSummary,
   type User,
   type UserId,
+  userSchema,
 } from '@t69/protocol'
 
 import type { Credentials } from '../api.ts'
@@ -47,10 +53,20 @@ export interface Account {
   signUp(input: Credentials & { readonly name: string; readonly invite?: string | undefined }): Promise<User>
   registration(): Promise<Registration>
   signIn(input: Credentials): Promise<User>
+  /** Whose password a link sets. */
+  passwordLink(token: string): Promise<PasswordLink>
+  /** Sets a password by a link, and signs in. */
+  setPassword(input: { readonly token: string; readonly newPassword: string }): Promise<User>
   /** With `forget`, also removes the user's spaces from this device, and rejects if the storage fails meanwhile. */
   signOut(how: { readonly everywhere: boolean; readonly forget: boolean }): Promise<void>
   changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
   deleteAccount(how: { readonly password: string; readonly forget: boolean }): Promise<void>
+  /** Changes the name that others see. */
+  changeName(name: string): Promise<void>
+  /** Where the user is signed in, the last used first. */
+  sessions(): Promise<SessionEntry[]>
+  endSession(sessionId: SessionId): Promise<void>
+  endOtherSessions(): Promise<void>
   /** The users whose spaces are being removed from this device. */
   readonly forgetting: readonly UserId[]
   /** Removes what a page that was closed meanwhile has left. */
@@ -148,6 +164,16 @@ export function createAccount(deps: AccountDeps): Account {
         { method: 'POST', path, body: { ...body, session: tokenKind, ...(seal !== undefined && { seal }) } },
         sessionSchema,
       )
+      await accept(reply, true)
+      return reply.user
+    })
+  }
+
+  async function setPassword(input: { readonly token: string; readonly newPassword: string }): Promise<User> {
+    return exclusive(async () => {
+      adopt(await sessions.read())
+      const body = { ...input, session: tokenKind }
+      const reply = await http.call({ method: 'POST', path: '/api/auth/password-link', body }, sessionSchema)
       await accept(reply, true)
       return reply.user
     })
@@ -306,6 +332,12 @@ export function createAccount(deps: AccountDeps): Account {
     signUp: (input) => authenticate('/api/auth/register', input),
     registration: () => http.call({ method: 'GET', path: '/api/auth/registration' }, registrationSchema),
     signIn: (input) => authenticate('/api/auth/login', input),
+    passwordLink: (token) =>
+      http.call(
+        { method: 'POST', path: '/api/auth/password-link/preview', body: { token } },
+        passwordLinkSchema,
+      ),
+    setPassword,
     signOut: ({ everywhere, forget }) =>
       exclusive(async () => {
         adopt(await sessions.read())
@@ -334,6 +366,24 @@ export function createAccount(deps: AccountDeps): Account {
           await forgetStored()
         },
       ),
+    async changeName(name) {
+      const user = await callAsUser({ method: 'PATCH', path: '/api/me', body: { name } }, userSchema)
+      // The token has the name of before.
+      access = null
+      await exclusive(async () => {
+        adopt(await sessions.read())
+        requireUser(user)
+        await store({ ...stored, user })
+      })
+    },
+    async sessions() {
+      const pages = await readPages(callAsUser, '/api/sessions', sessionListSchema)
+      return pages.flatMap(({ sessions }) => sessions).toSorted((a, b) => b.lastUsedAt - a.lastUsedAt)
+    },
+    endSession: async (sessionId) =>
+      void (await callAsUser({ method: 'DELETE', path: `/api/sessions/${sessionId}` }, noReply)),
+    endOtherSessions: async () =>
+      void (await callAsUser({ method: 'DELETE', path: '/api/sessions' }, noReply)),
     get forgetting() {
       return stored.forgetting
     },

@@ -87,6 +87,8 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     signUp: (input) => enter((account) => account.signUp(input)),
     registration: async () => (await started()).account.registration(),
     signIn: (input) => enter((account) => account.signIn(input)),
+    passwordLink: async (token) => (await started()).account.passwordLink(token),
+    setPassword: (input) => enter((account) => account.setPassword(input)),
     signOut: async ({ everywhere = false, forget = false } = {}) =>
       (await started()).account.signOut({ everywhere, forget }),
     unsent: async () => (await started()).unsent(),
@@ -95,6 +97,10 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     changePassword: async (input) => (await started()).account.changePassword(input),
     deleteAccount: async ({ password, forget = false }) =>
       (await started()).account.deleteAccount({ password, forget }),
+    changeName: async (name) => (await started()).account.changeName(name),
+    sessions: async () => (await started()).account.sessions(),
+    endSession: async (sessionId) => (await started()).account.endSession(sessionId),
+    endOtherSessions: async () => (await started()).account.endOtherSessions(),
     createSpace: async ({ name }) => (await started()).createSpace(name),
     listSpaces: async () => (await started()).directory.list(),
     openSpace: async (spaceId) => (await started()).openSpace(parseSpaceId(spaceId)),

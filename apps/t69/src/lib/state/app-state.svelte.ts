@@ -18,7 +18,7 @@ import {
 import { Eviction } from './eviction.svelte.ts'
 import { anySpaceId, blankFirstSpaceId, deleteBlankFirstSpace } from './first-space.ts'
 import type { Action, Outcome } from './history.ts'
-import { forgetInvite, Invitation, takeInvite } from './invitation.svelte.ts'
+import { forgetLink, Invitation, isLinkOpened, takeLink } from './invitation.svelte.ts'
 import type { OpenChat } from './open-chat.svelte.ts'
 import { createOpeningNote, takeCrashes } from './opening-note.ts'
 import { SpaceView } from './space-view.svelte.ts'
@@ -90,8 +90,9 @@ export class AppState {
     addEventListener('popstate', () => void this.ui.attempt(() => this.#follow()))
     addEventListener('online', () => void this.#openWaitingLink())
 
-    const token = takeInvite('space')
+    const token = takeLink('space')
     if (token !== null) this.ui.openDialog({ kind: 'invite', invitation: new Invitation(token) })
+    this.#offerPassword()
     const address = readAddress(location, history.state)
     // A space on this device opens without waiting for the server's list, which may be slow to come.
     const listed = this.refreshSpaces()
@@ -359,7 +360,7 @@ export class AppState {
   async join({ token }: Invitation): Promise<string | undefined> {
     try {
       const joined = await this.client.acceptInvite(token)
-      forgetInvite('space')
+      forgetLink('space')
       this.ui.closeDialog('invite')
       await this.ui.attempt(async () => {
         await this.refreshSpaces()
@@ -375,14 +376,14 @@ export class AppState {
 
   /** Opens the space of an invite link, whose member the user is already. */
   async openInvited(spaceId: string): Promise<void> {
-    forgetInvite('space')
+    forgetLink('space')
     this.ui.closeDialog('invite')
     await this.ui.attempt(() => this.openSpace(spaceId))
   }
 
   /** Leaves everything as it was before the invite link was followed. */
   decline(): void {
-    forgetInvite('space')
+    forgetLink('space')
   }
 
   /** Opens the space that a link names, also one that this device has not opened yet. Resolves with whether it is open. */
@@ -414,9 +415,15 @@ export class AppState {
     return true
   }
 
+  /** After a link to set a password was opened. */
+  #offerPassword(): void {
+    const token = takeLink('password')
+    if (token !== null) this.ui.openDialog({ kind: 'set-password', token })
+  }
+
   /** After a link to this server was opened. */
   #offerSignUp(): void {
-    this.#serverInvite = takeInvite('server')
+    this.#serverInvite = takeLink('server')
     if (this.#serverInvite === null || this.user !== null) return
     this.ui.openDialog({
       kind: 'auth',
@@ -436,7 +443,7 @@ export class AppState {
     }
     if (user !== null) {
       this.#serverInvite = null
-      forgetInvite('server')
+      forgetLink('server')
       if (before?.id !== user.id) void this.#findLostAccount(user)
     }
     this.view?.readBy(user)
@@ -521,8 +528,9 @@ export class AppState {
       this.#showAddress(this.#isPlaceDue ? 'push' : 'replace')
       return
     }
-    if ('serverInvite' in document.documentElement.dataset) {
-      this.#offerSignUp()
+    if (isLinkOpened('server') || isLinkOpened('password')) {
+      if (isLinkOpened('password')) this.#offerPassword()
+      else this.#offerSignUp()
       this.#showAddress('replace')
       return
     }

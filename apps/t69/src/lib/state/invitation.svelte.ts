@@ -39,28 +39,43 @@ export class Invitation {
   }
 }
 
-/** What an invite link leads to: a space, or an account on this server. */
-type InviteKind = 'space' | 'server'
+/** What a link leads to: a space, an account on this server, or another password of one. */
+type LinkKind = 'space' | 'server' | 'password'
 
 /** The tokens are kept for this tab only: a link that somebody follows must not ask in other tabs, or another day. */
-const keys: Readonly<Record<InviteKind, string>> = { space: 't69-invite', server: 't69-server-invite' }
+const keys: Readonly<Record<LinkKind, string>> = {
+  space: 't69-invite',
+  server: 't69-server-invite',
+  password: 't69-password-link',
+}
+/** Where the token is in the page (see public/take-invite.js). */
+const fields: Readonly<Record<LinkKind, string>> = {
+  space: 'spaceInvite',
+  server: 'serverInvite',
+  password: 'passwordLink',
+}
 
-/** The token of the link that the page was opened with (see public/take-invite.js), also after a reload; or null. */
-export function takeInvite(kind: InviteKind): string | null {
+/** Whether a link of this kind was opened, and nobody has taken it. */
+export function isLinkOpened(kind: LinkKind): boolean {
+  return fields[kind] in document.documentElement.dataset
+}
+
+/** The token of the link that the page was opened with, also after a reload; or null. */
+export function takeLink(kind: LinkKind): string | null {
   const { dataset } = document.documentElement
-  const field = `${kind}Invite`
+  const field = fields[kind]
   const token = dataset[field]
   delete dataset[field]
   try {
     if (token !== undefined) sessionStorage.setItem(keys[kind], token)
     return sessionStorage.getItem(keys[kind])
   } catch {
-    // The browser refuses storage: a reload forgets the invite.
+    // The browser refuses storage: a reload forgets the link.
     return token ?? null
   }
 }
 
-export function forgetInvite(kind: InviteKind): void {
+export function forgetLink(kind: LinkKind): void {
   try {
     sessionStorage.removeItem(keys[kind])
   } catch {

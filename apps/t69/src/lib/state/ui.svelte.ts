@@ -21,7 +21,10 @@ interface DialogFields {
   }
   readonly invite: { readonly invitation: Invitation }
   readonly 'sign-out': { readonly everywhere: boolean }
+  readonly devices: object
   readonly password: object
+  /** With the token of a link that an operator has made. */
+  readonly 'set-password': { readonly token: string }
   readonly 'delete-account': object
   readonly 'lost-account': { readonly lost: LostAccount }
   readonly name: {
@@ -64,7 +67,9 @@ const dialogSubjects = {
   auth: 'account',
   invite: 'account',
   'sign-out': 'account',
+  devices: 'account',
   password: 'account',
+  'set-password': 'account',
   'delete-account': 'account',
   'lost-account': 'account',
   name: 'space',
@@ -148,7 +153,8 @@ export class Ui {
 
   /** Takes away what lies over the page and was the user's before. */
   leaveAccount(): void {
-    if (this.dialog?.kind !== 'auth') this.dialog = null
+    // A link to set a password may be for somebody else, who is signed in next.
+    if (this.dialog?.kind !== 'auth' && this.dialog?.kind !== 'set-password') this.dialog = null
     this.paletteOpen = false
     this.hideNotice()
   }

@@ -6,6 +6,7 @@ import AuthDialog from './AuthDialog.svelte'
 import ConfirmDialog from './ConfirmDialog.svelte'
 import DeleteAccountDialog from './DeleteAccountDialog.svelte'
 import DeletedDialog from './DeletedDialog.svelte'
+import DevicesDialog from './DevicesDialog.svelte'
 import type { DialogProps } from './dialog-props.ts'
 import InviteDialog from './InviteDialog.svelte'
 import LostAccountDialog from './LostAccountDialog.svelte'
@@ -14,6 +15,7 @@ import MoveDialog from './MoveDialog.svelte'
 import NameDialog from './NameDialog.svelte'
 import OtherSpaceDialog from './OtherSpaceDialog.svelte'
 import PasswordDialog from './PasswordDialog.svelte'
+import SetPasswordDialog from './SetPasswordDialog.svelte'
 import SettingsDialog from './settings/SettingsDialog.svelte'
 import ShareDialog from './share/ShareDialog.svelte'
 import SignOutDialog from './SignOutDialog.svelte'
@@ -27,7 +29,9 @@ const components: { readonly [K in DialogKind]: Component<DialogProps<K>> } = {
   auth: AuthDialog,
   invite: InviteDialog,
   'sign-out': SignOutDialog,
+  devices: DevicesDialog,
   password: PasswordDialog,
+  'set-password': SetPasswordDialog,
   'delete-account': DeleteAccountDialog,
   'lost-account': LostAccountDialog,
   name: NameDialog,
