@@ -8,13 +8,11 @@
  * 5. Spaces have an identity, and members a seal (SI1 to SI10); pages and appends say who committed them (CO1 to CO6).
  *    Signing up may take an invite, and a route says whether it does.
  * 6. Lists over HTTP come in pages (LI13), and the list of spaces has an ETag (LI14). A client of version 5 does not ask
- *    for a second page.
- *    A route says what became of an account (SI11). The preview of an
- *    invite says so to a member.
- * 7. The batch of a page may be compressed (BA17, BA18, PL6). Clients of earlier versions are sent it as it is.
- * 8. Routes list the sessions of the caller, and end them one by one; others set a password by a link, or change the name.
+ *    for a second page. A route says what became of an account (SI11). The preview of an invite says so to a member.
+ * 7. The batch of a page may be compressed (BA17, BA18, PL6). Clients of earlier versions are sent it as it is. Routes list
+ *    the sessions of the caller, and end them one by one; others set a password by a link, or change the name.
  */
-export const protocolVersion = 8
+export const protocolVersion = 7
 
 /** The first version whose clients take compressed pages. */
 export const compressedPagesVersion = 7
