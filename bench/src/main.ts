@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 
+import { flushMs, useMemory } from './lib/folder.ts'
 import { median } from './lib/stats.ts'
 import { peers } from './peers/index.ts'
 import type { Peer } from './peers/peer.ts'
@@ -15,7 +16,9 @@ import { runOnce, type Workload } from './workloads/workload.ts'
  * Runs the workloads that are named, or all, with every peer, and prints a table for each. The figures are kept in
  * `results/`, with what was measured and where.
  *
- *     pnpm bench [workload ...]
+ *     pnpm bench [--in-memory] [workload ...]
+ *
+ * With `--in-memory` no server waits for the disk, and the results are named so.
  */
 
 /** A run that takes longer has failed: a peer that never gets there says so in its row. */
@@ -34,7 +37,9 @@ if (!existsSync(join(root, 'packages/server/dist/main.js'))) {
   }
 }
 
-const named = process.argv.slice(2)
+const inMemory = process.argv.includes('--in-memory')
+if (inMemory) useMemory()
+const named = process.argv.slice(2).filter((word) => word !== '--in-memory')
 const unknown = named.filter((name) => !workloads.some((workload) => workload.name === name))
 if (unknown.length > 0) {
   console.error(
@@ -81,8 +86,14 @@ async function measure(workload: Workload): Promise<void> {
       ]),
     ),
   )
-  const { name, what, figures } = workload
-  const machine = { cores: cpus().length, processor: cpus()[0]?.model, node: process.version }
+  const name = inMemory ? `${workload.name}-in-memory` : workload.name
+  const { what, figures } = workload
+  const machine = {
+    cores: cpus().length,
+    processor: cpus()[0]?.model,
+    node: process.version,
+    flushMs: flushMs(),
+  }
   const file: Results = { name, what, figures, at: new Date().toISOString(), commit: commit(), machine, rows }
   writeFileSync(join(results, `${name}.json`), `${JSON.stringify(file, undefined, 2)}\n`)
 }

@@ -7,7 +7,13 @@ export interface Results {
   readonly figures: Readonly<Record<string, Unit>>
   readonly at: string
   readonly commit: string
-  readonly machine: { readonly cores: number; readonly processor: string | undefined; readonly node: string }
+  readonly machine: {
+    readonly cores: number
+    readonly processor: string | undefined
+    readonly node: string
+    /** How long its disk takes to flush 4 kB, in ms; about 0 where the files were in memory. */
+    readonly flushMs: number
+  }
   readonly rows: readonly Row[]
 }
 

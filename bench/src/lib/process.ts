@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+
+import { newFolder } from './folder.ts'
 
 /** How to start a server: its program, with the port and folder that it is given. */
 export interface Program {
@@ -34,7 +35,7 @@ const startDeadlineMs = 30_000
 export async function startServer(
   program: (given: { port: number; folder: string }) => Program,
 ): Promise<ServerProcess> {
-  const folder = await mkdtemp(join(tmpdir(), 't69-bench-'))
+  const folder = newFolder()
   const port = await freePort()
   const { args, env } = program({ port, folder })
   let child: ChildProcess | undefined

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import Database from 'better-sqlite3'
 
+import { newFolder } from '../lib/folder.ts'
 import { until } from '../lib/until.ts'
 import type { Workload } from './workload.ts'
 
@@ -36,7 +36,7 @@ export const ingest: Workload = {
 
 /** What SQLite itself takes, with the same promise: rows with an index, flushed before the transaction ends. */
 export function sqliteLimit(): Readonly<Record<string, number>> {
-  const folder = mkdtempSync(join(tmpdir(), 't69-bench-'))
+  const folder = newFolder()
   const db = new Database(join(folder, 'limit.db'))
   try {
     db.pragma('journal_mode = wal')
