@@ -1,0 +1,142 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+
+import { flushMs, useMemory } from './lib/folder.ts'
+import { median } from './lib/stats.ts'
+import { peers } from './peers/index.ts'
+import type { Peer } from './peers/peer.ts'
+import type { Results, Row } from './results.ts'
+import { workloads } from './workloads/index.ts'
+import { sqliteLimit } from './workloads/ingest.ts'
+import { runOnce, type Workload } from './workloads/workload.ts'
+
+/**
+ * Runs the workloads that are named, or all, with every peer, and prints a table for each. The figures are kept in
+ * `results/`, with what was measured and where.
+ *
+ *     pnpm bench [--in-memory] [workload ...]
+ *
+ * With `--in-memory` no server waits for the disk, and the results are named so.
+ */
+
+/** A run that takes longer has failed: a peer that never gets there says so in its row. */
+const deadlineMs = 6 * 60_000
+
+const root = join(import.meta.dirname, '../..')
+const results = join(import.meta.dirname, '../results')
+
+if (!existsSync(join(root, 'packages/server/dist/main.js'))) {
+  console.log('t69 is built first.')
+  for (const args of [
+    ['install', '--frozen-lockfile'],
+    ['run', 'build'],
+  ]) {
+    execFileSync('npx', ['--yes', 'pnpm@12.21.0', ...args], { cwd: root, stdio: 'inherit' })
+  }
+}
+
+const inMemory = process.argv.includes('--in-memory')
+if (inMemory) useMemory()
+const named = process.argv.slice(2).filter((word) => word !== '--in-memory')
+const unknown = named.filter((name) => !workloads.some((workload) => workload.name === name))
+if (unknown.length > 0) {
+  console.error(
+    `no workload is named ${unknown.join(', ')}: there are ${workloads.map(({ name }) => name).join(', ')}`,
+  )
+  process.exit(2)
+}
+
+mkdirSync(results, { recursive: true })
+for (const workload of workloads) {
+  if (named.length > 0 && !named.includes(workload.name)) continue
+  await measure(workload)
+}
+// Clients of some peers go on trying to connect.
+process.exit()
+
+async function measure(workload: Workload): Promise<void> {
+  console.log(`\n${workload.name}: ${workload.what}`)
+  const measured = peers.filter((peer) => workload.takes?.(peer) ?? true)
+  const runs = new Map<Peer, (Readonly<Record<string, number>> | string)[]>(
+    measured.map((peer) => [peer, []]),
+  )
+  // One peer after another in each round, so that a busy minute is everybody's.
+  for (let round = 0; round < workload.rounds; round++) {
+    for (const peer of measured) runs.get(peer)?.push(await attempt(workload, peer))
+  }
+  const rows = [...runs].map(([peer, of]) => rowOf(workload, peer, of))
+  if (workload.name === 'ingest') {
+    const limits = Array.from({ length: workload.rounds }, () => sqliteLimit())
+    rows.push({ ...rowOf(workload, undefined, limits), peer: 'better-sqlite3 alone' })
+  }
+  console.table(
+    Object.fromEntries(
+      rows.map(({ peer, medians, failure }) => [
+        peer,
+        failure === undefined
+          ? Object.fromEntries(
+              Object.entries(medians).map(([name, value]) => [
+                `${name}, ${workload.figures[name]}`,
+                Number(value.toPrecision(3)),
+              ]),
+            )
+          : { failure },
+      ]),
+    ),
+  )
+  const name = inMemory ? `${workload.name}-in-memory` : workload.name
+  const { what, figures } = workload
+  const machine = {
+    cores: cpus().length,
+    processor: cpus()[0]?.model,
+    node: process.version,
+    flushMs: flushMs(),
+  }
+  const file: Results = { name, what, figures, at: new Date().toISOString(), commit: commit(), machine, rows }
+  writeFileSync(join(results, `${name}.json`), `${JSON.stringify(file, undefined, 2)}\n`)
+}
+
+async function attempt(workload: Workload, peer: Peer): Promise<Readonly<Record<string, number>> | string> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${deadlineMs / 60_000} minutes`)), deadlineMs)
+  })
+  try {
+    return await Promise.race([runOnce(workload, peer), late])
+  } catch (error) {
+    return String(error)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function rowOf(
+  { figures }: Workload,
+  peer: Peer | undefined,
+  of: readonly (Readonly<Record<string, number>> | string)[],
+): Row {
+  const runs = of.filter((run) => typeof run !== 'string')
+  const failure = of.find((run) => typeof run === 'string')
+  const medians = Object.fromEntries(
+    Object.keys(figures).map((name) => [name, median(runs.map((run) => run[name] ?? Number.NaN))]),
+  )
+  return {
+    peer: peer?.name ?? '',
+    versions: Object.fromEntries((peer?.packages ?? []).map((name) => [name, versionOf(name)])),
+    ...(peer !== undefined && { ack: peer.ack }),
+    medians,
+    runs,
+    ...(failure !== undefined && { failure }),
+  }
+}
+
+function versionOf(name: string): string {
+  const file = join(import.meta.dirname, '../node_modules', name, 'package.json')
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+function commit(): string {
+  return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim()
+}
