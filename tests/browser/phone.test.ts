@@ -218,10 +218,10 @@ story('a keyboard that lies over the page covers nothing that is written in', as
   // As in Safari: the page stays as high as it is, and only `visualViewport` tells of the keyboard.
   await page.addInitScript(() => {
     let covered = 0
-    const height = Object.getOwnPropertyDescriptor(VisualViewport.prototype, 'height')?.get
+    const height = Object.getOwnPropertyDescriptor(VisualViewport.prototype, 'height')
     Object.defineProperty(VisualViewport.prototype, 'height', {
       get(this: VisualViewport) {
-        return Number(height?.call(this)) - covered
+        return Number(height?.get?.call(this)) - covered
       },
     })
     Object.assign(globalThis, {
