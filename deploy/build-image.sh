@@ -44,7 +44,7 @@ buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 buildah commit --quiet "$container" localhost/t69-base >/dev/null
 
 # The build trusts whom this machine trusts: a company may read what goes to the registry. What is built does not.
-buildah bud --volume "$certificates:$certificates:ro" --build-arg BASE=localhost/t69-base --tag "$image" .
+buildah bud --format docker --volume "$certificates:$certificates:ro" --build-arg BASE=localhost/t69-base --tag "$image" .
 
 # The image as it is started, on the network of this machine.
 port=$(node_modules/.bin/node -e "require('net').createServer().listen(0, function () { console.log(this.address().port); this.close() })")
