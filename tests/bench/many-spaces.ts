@@ -29,6 +29,8 @@ const password = 'correct horse battery'
 const many = '1000000'
 const env = {
   LOG_LEVEL: 'error',
+  // What is made here can be made again.
+  SQLITE_SYNCHRONOUS: 'normal',
   SIGN_IN_LIMIT_PER_ADDRESS: many,
   REQUEST_LIMIT_PER_ADDRESS: many,
   REQUEST_LIMIT_PER_USER: many,
