@@ -16,6 +16,7 @@ import {
   openSpace,
   openT69,
   ready,
+  reload,
   say,
   showSidebar,
   signIn,
@@ -245,7 +246,7 @@ story(
     await stage.shot(late, 'used')
     await late.page.getByTestId('cancel').click()
     await late.page.getByTestId('set-password-dialog').waitFor({ state: 'hidden' })
-    await late.page.reload()
+    await reload(late.page)
     await ready(late.page)
     expect(await late.page.getByTestId('set-password-dialog').count()).toBe(0)
   },

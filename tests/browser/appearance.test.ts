@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
 import { story } from '../lib/story.ts'
-import { newSpace, openT69, ready, say, showSidebar } from '../lib/t69-page.ts'
+import { newSpace, openT69, ready, reload, say, showSidebar } from '../lib/t69-page.ts'
 
 const names = (
   'catppuccin cerberus concord crimson fennec hamlindigo legacy mint modern mona nosh nouveau pine reign rocket rose ' +
@@ -119,7 +119,7 @@ story('a theme belongs to a space, and is there before the first paint', async (
       requestAnimationFrame(look)
     })
   })
-  await page.reload()
+  await reload(page)
   await ready(page)
   const seen = await page.evaluate(() => [...(Reflect.get(globalThis, 'seen') as Set<string>)])
   expect(seen.filter((colour) => colour !== 'rgba(0, 0, 0, 0)')).toEqual([ground])

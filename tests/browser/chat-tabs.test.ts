@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
 import { story } from '../lib/story.ts'
-import { message, newChat, openT69, ready, say, spaceOf, treeItem } from '../lib/t69-page.ts'
+import { message, newChat, openT69, ready, reload, say, spaceOf, treeItem } from '../lib/t69-page.ts'
 
 /** The titles of the tabs, the one in front in brackets, and the passing one with an asterisk. */
 async function tabs(page: Page): Promise<string[]> {
@@ -62,7 +62,7 @@ story('chats are open in tabs, which are closed, moved and kept on this device',
   await page.getByTestId('chat-title').press('Enter')
   await expect.poll(() => tabs(page)).toEqual(['One', 'Two', '[Third*]'])
 
-  await page.reload()
+  await reload(page)
   await ready(page)
   await message(page, 'About Three').waitFor()
   expect(await tabs(page)).toEqual(['One', 'Two', '[Third*]'])

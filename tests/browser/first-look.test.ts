@@ -193,7 +193,7 @@ story('a page that is dark on a light system is dark from its first paint', asyn
       requestAnimationFrame(look)
     })
   })
-  await page.reload()
+  await reload(page)
   await ready(page)
   expect(await isDark()).toBe('dark')
   const seen = await page.evaluate(() => [...(Reflect.get(globalThis, 'seen') as Set<string>)])

@@ -149,7 +149,7 @@ story('chats are renamed, deleted and restored', async (stage) => {
   await stage.shot(laptop, 'deleted, with a way back')
   await page.getByTestId('undo').click()
   await treeItem(page, { title: 'Soups' }).waitFor()
-  await page.reload()
+  await reload(page)
   await ready(page)
   await expect.poll(() => treeRows(page)).toEqual(['Letters', 'Soups'])
 })
@@ -177,7 +177,7 @@ story('text typed while a chat is still loading from a busy disk goes into that 
     await newChat(page, title)
     await say(page, `About the ${title.toLowerCase()}`)
   }
-  await page.reload()
+  await reload(page)
   await ready(page)
 
   const release = await holdStores(page, 'treeOps')
@@ -200,7 +200,7 @@ story('text typed while a chat is still loading from a busy disk goes into that 
   await choose('House')
 
   // Sent, and another chat opened before the first has loaded; the text begun there stays its draft.
-  await page.reload()
+  await reload(page)
   await ready(page)
   const releaseBoth = await holdStores(page, 'treeOps', 'spaces')
   await choose('Garden')

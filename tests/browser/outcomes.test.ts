@@ -257,7 +257,7 @@ story(
     await expect.poll(() => messages(page), moment).toEqual(['Which?', 'Version 3'])
     await expect.poll(() => viewer.page.getByTestId('branch-label').innerText(), moment).toBe('1 / 3')
     expect(await messages(viewer.page)).toEqual(['Which?', 'Version 1'])
-    await viewer.page.reload()
+    await reload(viewer.page)
     await ready(viewer.page)
     await expect.poll(() => messages(viewer.page), moment).toEqual(['Which?', 'Version 1'])
 

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 
 import { startFakeProvider } from '../lib/fake-provider.ts'
 import { story } from '../lib/story.ts'
-import { message, newChat, openT69, ready, say, setUpProvider, treeItem } from '../lib/t69-page.ts'
+import { message, newChat, openT69, ready, reload, say, setUpProvider, treeItem } from '../lib/t69-page.ts'
 
 const wide = { viewport: { width: 1440, height: 900 } }
 
@@ -158,7 +158,7 @@ story(
     await stage.shot(laptop, 'three chats')
     const kept = await panes(page)
 
-    await page.reload()
+    await reload(page)
     await ready(page)
     for (const chat of ['Lisbon', 'Garden', 'Bread']) await said(pane(page, chat), `About ${chat}`).waitFor()
     expect(await panes(page)).toEqual(kept)

@@ -12,6 +12,7 @@ import {
   openSpace,
   openT69,
   ready,
+  reload,
   showSidebar,
   signIn,
   spaceOf,
@@ -100,7 +101,7 @@ story(
     await stage.shot(laptop, 'all of it back')
     for (const { page } of devices) {
       await synced(page)
-      await page.reload()
+      await reload(page)
       await ready(page)
       await openFolders(page, 'Summer', 'Sea')
       await expect.poll(() => treeRows(page), moment).toEqual(before)
@@ -121,7 +122,7 @@ story('deleted items are listed later, on a phone too, and can be restored from 
   await notice.waitFor({ state: 'detached' })
   await removeItem(laptop.page, 'Groceries')
   await synced(laptop.page)
-  await laptop.page.reload()
+  await reload(laptop.page)
   await ready(laptop.page)
   expect(await treeRows(laptop.page)).toEqual([])
   await openList(laptop)
