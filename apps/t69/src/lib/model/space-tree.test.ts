@@ -12,6 +12,7 @@ import {
   renameItem,
   restoreChat,
   titleOf,
+  treeIdOf,
 } from './space-tree.ts'
 import { childrenNamed, type Tree } from './tree.ts'
 
@@ -110,6 +111,13 @@ test('items without a legible creation time are listed', async () => {
   const chats = ['One', 'Two'].map((title) => addItem(it.tree, { title, treeId: `tree of ${title}` }))
   for (const id of chats) it.tree.setVertexProperty(id, '_c', { toString: 1, valueOf: 1 })
   expect(lines(it.tree).toSorted()).toEqual(['chat One', 'chat Two'])
+})
+
+test('an item that a member made stand for the space itself is no chat', async () => {
+  await using it = await space()
+  const id = addItem(it.tree, { title: 'Mirror', treeId: it.tree.root!.id })
+  expect(lines(it.tree)).toEqual(['folder Mirror'])
+  expect(treeIdOf(it.tree.getVertex(id)!)).toBeNull()
 })
 
 test('a title with half a character is stored, with a sign in its place', async () => {

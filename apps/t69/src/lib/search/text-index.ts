@@ -83,7 +83,7 @@ export async function createTextIndex({ operations, store, pause, tell }: Deps):
       treeId,
       state,
       messages: isSpace ? [] : messagesIn(ops),
-      chats: isSpace ? chatsIn(ops) : [],
+      chats: isSpace ? chatsIn(ops).filter((chat) => chat.treeId !== spaceId) : [],
     }
   }
 

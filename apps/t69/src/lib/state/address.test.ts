@@ -16,6 +16,11 @@ test.each(['/', '/t69/', '/a/b/'])('an address names a space and a chat, in an a
   expect(read(addressOf(null, 'b2', base))).toEqual({ spaceId: null, treeId: 'b2' })
 })
 
+test('an address names no chat that is the space itself', () => {
+  expect(readAddress({ hash: '#a1/a1' }, null)).toEqual({ ...nothing, spaceId: 'a1' })
+  expect(readAddress({ hash: '#here/a1' }, { spaceId: 'a1' })).toEqual({ ...nothing, spaceId: 'a1' })
+})
+
 test('ignores text that is not an id, in an address and in an entry of the history', () => {
   expect(readAddress({ hash: '#<script>/x y' }, null)).toEqual(nothing)
   for (const entry of [undefined, 'c3', {}, { spaceId: 3 }, { spaceId: '../c3' }])

@@ -15,7 +15,9 @@ const here = 'here'
 /** `entry` is the state of the history entry, as `showAddress` leaves it. */
 export function readAddress(location: Pick<Location, 'hash'>, entry: unknown): PageAddress {
   const [named = '', treeId = ''] = location.hash.slice(1).split('/')
-  return { spaceId: named === here ? spaceIn(entry) : idOrNull(named), treeId: idOrNull(treeId) }
+  const spaceId = named === here ? spaceIn(entry) : idOrNull(named)
+  // The space's own tree is no chat.
+  return { spaceId, treeId: treeId === spaceId ? null : idOrNull(treeId) }
 }
 
 function idOrNull(text: string): string | null {
