@@ -10,7 +10,6 @@ import {
   newSpace,
   openT69,
   ready,
-  reload,
   say,
   showSidebar,
   signIn,
@@ -112,7 +111,7 @@ story('what is written, renamed and deleted is found as it is now, also after a 
   await page.getByTestId('chat-title').press('Enter')
   await say(page, 'Lilies as well')
   expect(await search(page, 'lilies')).toEqual(['message: Yard Lilies as well'])
-  await reload(page)
+  await page.reload()
   await ready(page)
   expect(await search(page, 'tulips')).toEqual(['message: Yard Tulips in a row'])
   await page.keyboard.press('Escape')
