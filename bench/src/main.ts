@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import type { Peer } from './peers/peer.ts'
 import type { Results, Row } from './results.ts'
 import { workloads } from './workloads/index.ts'
 import { sqliteLimit } from './workloads/ingest.ts'
-import { runOnce, type Workload } from './workloads/workload.ts'
+import type { Workload } from './workloads/workload.ts'
 
 /**
  * Runs the workloads that are named, or all, with every peer, and prints a table for each. The figures are kept in
@@ -22,7 +23,7 @@ import { runOnce, type Workload } from './workloads/workload.ts'
  */
 
 /** A run that takes longer has failed: a peer that never gets there says so in its row. */
-const deadlineMs = 6 * 60_000
+const deadlineMs = 60_000
 
 const root = join(import.meta.dirname, '../..')
 const results = join(import.meta.dirname, '../results')
@@ -53,8 +54,6 @@ for (const workload of workloads) {
   if (named.length > 0 && !named.includes(workload.name)) continue
   await measure(workload)
 }
-// Clients of some peers go on trying to connect.
-process.exit()
 
 async function measure(workload: Workload): Promise<void> {
   console.log(`\n${workload.name}: ${workload.what}`)
@@ -98,17 +97,37 @@ async function measure(workload: Workload): Promise<void> {
   writeFileSync(join(results, `${name}.json`), `${JSON.stringify(file, undefined, 2)}\n`)
 }
 
+/** Does it once, in a process of its own, with the servers that it starts. Resolves with the figures, or with why there are none. */
 async function attempt(workload: Workload, peer: Peer): Promise<Readonly<Record<string, number>> | string> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done after ${deadlineMs / 60_000} minutes`)), deadlineMs)
-  })
+  const where = inMemory ? ['in-memory'] : []
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'run-one.ts'), workload.name, peer.name, ...where],
+    {
+      // A group of its own, which ends with it.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  let printed = ''
+  let failed = ''
+  child.stdout.on('data', (text: Buffer) => (printed += text.toString()))
+  child.stderr.on('data', (text: Buffer) => (failed = (failed + text.toString()).slice(-2_000)))
+  const timer = setTimeout(() => end(child.pid), deadlineMs)
+  await once(child, 'close')
+  clearTimeout(timer)
+  if (child.signalCode !== null) return `not done after ${deadlineMs / 1000} s`
+  end(child.pid)
+  const line = printed.trim().split('\n').at(-1) ?? ''
+  if (child.exitCode !== 0) return /^\w*Error: .*/m.exec(failed)?.[0] ?? failed
+  return JSON.parse(line) as Record<string, number>
+}
+
+function end(group: number | undefined): void {
   try {
-    return await Promise.race([runOnce(workload, peer), late])
-  } catch (error) {
-    return String(error)
-  } finally {
-    clearTimeout(timer)
+    if (group !== undefined) process.kill(-group, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
   }
 }
 

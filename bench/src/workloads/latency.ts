@@ -10,7 +10,7 @@ export const latency: Workload = {
   name: 'latency',
   what: `One writes, one reads: ${edits} edits, one every ${everyMs} ms, from the call that edits to the reader's notice of it.`,
   figures: { 'half of them': 'ms', '99 of 100': 'ms' },
-  rounds: 5,
+  rounds: 3,
   run: async (bench) => {
     const [writer, reader] = await shared(bench, 2)
     if (reader === undefined) throw new Error('nobody reads')
