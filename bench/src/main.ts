@@ -17,9 +17,9 @@ import type { Workload } from './workloads/workload.ts'
  * Runs the workloads that are named, or all, with every peer, and prints a table for each. The figures are kept in
  * `results/`, with what was measured and where.
  *
- *     pnpm bench [--in-memory] [workload ...]
+ *     pnpm bench [--in-memory] [--once] [workload ...]
  *
- * With `--in-memory` no server waits for the disk, and the results are named so.
+ * With `--in-memory` no server waits for the disk, and the results are named so. With `--once` there is one round.
  */
 
 /** A run that takes longer has failed: a peer that never gets there says so in its row. */
@@ -40,7 +40,8 @@ if (!existsSync(join(root, 'packages/server/dist/main.js'))) {
 
 const inMemory = process.argv.includes('--in-memory')
 if (inMemory) useMemory()
-const named = process.argv.slice(2).filter((word) => word !== '--in-memory')
+const isOnce = process.argv.includes('--once')
+const named = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const unknown = named.filter((name) => !workloads.some((workload) => workload.name === name))
 if (unknown.length > 0) {
   console.error(
@@ -62,12 +63,13 @@ async function measure(workload: Workload): Promise<void> {
     measured.map((peer) => [peer, []]),
   )
   // One peer after another in each round, so that a busy minute is everybody's.
-  for (let round = 0; round < workload.rounds; round++) {
+  const rounds = isOnce ? 1 : workload.rounds
+  for (let round = 0; round < rounds; round++) {
     for (const peer of measured) runs.get(peer)?.push(await attempt(workload, peer))
   }
   const rows = [...runs].map(([peer, of]) => rowOf(workload, peer, of))
   if (workload.name === 'ingest') {
-    const limits = Array.from({ length: workload.rounds }, () => sqliteLimit())
+    const limits = Array.from({ length: rounds }, () => sqliteLimit())
     rows.push({ ...rowOf(workload, undefined, limits), peer: 'better-sqlite3 alone' })
   }
   console.table(

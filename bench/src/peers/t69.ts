@@ -74,7 +74,8 @@ function docOf(space: Space): Doc {
       Object.entries(vertex().getProperties()).filter(
         ([key, value]) => key !== '_c' && textOf(value) !== undefined,
       ).length,
-    onChange: (listener) => void space.root.observe(vertex().id, listener),
+    // `observe` gathers changes for the screen, up to 33 ms, as RepTree does.
+    onChange: (listener) => void space.root.observeOpApplied(listener),
     acked: () => space.flushed(),
     close: () => space.close(),
   }
