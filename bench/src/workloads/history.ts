@@ -20,6 +20,8 @@ type Line = {
 export function* readHistory(): Generator<Commit> {
   const packed = readFileSync(join(import.meta.dirname, '../../../tests/data/kysely.ndjson.gz'))
   const files = new Map<string, string>()
+  // A key of RepTree's has no @ in it.
+  const keyOf = (path: string): string => path.replaceAll('@', '%40')
   for (const line of String(gunzipSync(packed)).trim().split('\n')) {
     const { edits } = JSON.parse(line) as Line
     const set = new Map<string, string>()
@@ -33,12 +35,12 @@ export function* readHistory(): Generator<Commit> {
       set.delete(path)
     }
     for (const edit of edits) {
-      if (edit[0] === 'del') remove(edit[1])
+      if (edit[0] === 'del') remove(keyOf(edit[1]))
       else if (edit[0] === 'move') {
-        const [, from, to] = edit
+        const [from, to] = [keyOf(edit[1]), keyOf(edit[2])]
         put(to, files.get(from) ?? '')
         remove(from)
-      } else put(edit[1], `${edit[2]} ${edit[3]}`)
+      } else put(keyOf(edit[1]), `${edit[2]} ${edit[3]}`)
     }
     yield { set: [...set], removed }
   }
