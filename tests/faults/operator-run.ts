@@ -1,10 +1,10 @@
 import { basename, join } from 'node:path'
 
-import type { Space } from '@t69/sync-client'
+import type { Space, SyncClient } from '@t69/sync-client'
 
 import { createRandom, type Random } from '../lib/random.ts'
 import { type ServerProcess, startServer } from '../lib/server-process.ts'
-import { agreed, childNames, createFleet, type Fleet, live, roomyLimits } from './fleet.ts'
+import { agreed, anna, childNames, createFleet, type Fleet, live, roomyLimits, until } from './fleet.ts'
 import { createOperatorHands } from './operator-hands.ts'
 import { idAndContent, readOps, spaceFile } from './space-file.ts'
 
@@ -14,6 +14,12 @@ const spaceCount = 2
 const maxRefusals = 10
 /** How long a device may hear nothing, in ms. */
 const newsDeadlineMs = 60_000
+
+/** A space on one of the devices. */
+interface Held {
+  readonly device: SyncClient
+  space: Space
+}
 
 /**
  * Lets an operator loose on the files of a server, while three devices write in two spaces. Then nobody touches the
@@ -52,26 +58,30 @@ async function prepare(
   story: string[],
 ): Promise<OperatorRun> {
   const devices = await Promise.all(Array.from({ length: deviceCount }, () => fleet.device()))
-  const [first] = devices
+  const [first, ...others] = devices
   if (first === undefined) throw new Error('there are no devices')
-  const groups: Space[][] = []
+  const groups: (readonly [Held, ...Held[]])[] = []
   for (let index = 0; index < spaceCount; index++) {
     const { id } = await first.createSpace({ name: `Space ${index}` })
     const made = await first.openSpace(id)
     await made.flushed()
-    const group = await Promise.all(devices.map((device) => device.openSpace(id)))
-    await Promise.all(group.map(live))
+    const hold = async (device: SyncClient): Promise<Held> => ({ device, space: await device.openSpace(id) })
+    const group = [await hold(first), ...(await Promise.all(others.map(hold)))] as const
+    await Promise.all(group.map(({ space }) => live(space)))
     groups.push(group)
   }
   const all = groups.flat()
-  const shown = new Map<string, string[]>(groups.map(([space]) => [space?.id ?? '', []]))
+  const ids = groups.map(([{ space }]) => space.id)
+  const shown = new Map<string, string[]>(ids.map((id) => [id, []]))
   const platform = join(server.dataDir, 'platform.sqlite')
-  const files = groups.map(([space]) => spaceFile(server.dataDir, space?.id ?? ''))
+  const files = ids.map((id) => spaceFile(server.dataDir, id))
   const hands = createOperatorHands(random)
   for (const path of [platform, ...files]) hands.copy(path)
   let edits = 0
 
-  function edit(space: Space, count: number): void {
+  /** Whoever is signed out, because the accounts have forgotten the session, sees no space to write in. */
+  function edit({ device, space }: Held, count: number): void {
+    if (device.user === null) return
     for (let index = 0; index < count; index++) {
       const name = `edit ${edits++}`
       space.root.root?.newNamedChild(name)
@@ -92,9 +102,10 @@ async function prepare(
       3,
       async () => {
         if (server.pid === undefined) return
-        const space = random.pick(all)
-        const news = nextNews(fleet, space, server.gone)
-        edit(space, 1)
+        const held = random.pick(all)
+        if (held.device.user === null) return
+        const news = nextNews(fleet, held.space, server.gone)
+        edit(held, 1)
         await news
       },
     ],
@@ -140,8 +151,9 @@ async function prepare(
       const newcomer = await fleet.device()
       const seen = await Promise.all(
         groups.map(async (group) => {
-          const opened = await newcomer.openSpace(group[0]?.id ?? '')
-          return [...group, opened]
+          const opened = await newcomer.openSpace(group[0].space.id)
+          await Promise.all(group.map(comeBack))
+          return [...group.map(({ space }) => space), opened]
         }),
       )
       await Promise.race([stuck.promise, Promise.all(seen.map(agreed))])
@@ -158,6 +170,15 @@ async function prepare(
       }
     },
   }
+}
+
+/** Signs in again where the accounts had lost the session: its space is locked until then, with all that was written in it. */
+async function comeBack(held: Held): Promise<void> {
+  const { device, space } = held
+  await until(space, ({ phase }) => phase === 'live' || phase === 'signed-out')
+  if (space.status.phase === 'live') return
+  if (device.user === null) await device.signIn(anna)
+  held.space = await device.openSpace(space.id)
 }
 
 /** Starts the server if it does not run. Resolves with whether it runs. */
