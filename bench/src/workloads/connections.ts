@@ -1,7 +1,8 @@
 import { until } from '../lib/until.ts'
 import type { Workload } from './workload.ts'
 
-const devices = 100
+/** Of one person, whom t69 allows 100 connections at once. */
+const devices = 50
 
 export const connections: Workload = {
   name: 'connections',

@@ -63,9 +63,8 @@ export function passwordLinkRoutes(
     handler: async (request, reply) => {
       const { token, newPassword, session: kind } = request.body
       // First, so that a guess costs no hash.
-      ownerOf(token)
-      const next = await passwords.hash(newPassword)
       const { user } = ownerOf(token)
+      const next = await passwords.hash(newPassword)
       const { issued, sessionIds } = accounts.setPasswordByLink(token, next, now(), deviceOf(request))
       for (const id of sessionIds) liveSockets.sessionEnded(id)
       noteDone(request, user.id, 'password set by a link', { userId: user.id })

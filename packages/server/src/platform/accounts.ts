@@ -26,8 +26,8 @@ export interface Accounts {
   delete(userId: UserId, now: number): { readonly sessionIds: string[]; readonly spaceIds: SpaceId[] }
   /**
    * Sets another password, ends every session, and starts a new one for the caller: all tokens of old sessions, of the
-   * caller's too, are void, and so is a link to set a password. Throws `wrong_credentials` when the checked password is no longer the account's. `device` is as
-   * for `Sessions.start`.
+   * caller's too, are void, and so is a link to set a password. Throws `wrong_credentials` when the checked password is no
+   * longer the account's. `device` is as for `Sessions.start`.
    */
   changePassword(
     userId: UserId,

@@ -217,7 +217,10 @@ export function shownItems(tree: Tree): Set<string> {
   return ids
 }
 
-/** The id of the tree that a chat's vertex stands for; null for a folder. The space's own tree, which has the id of its root, is no chat. */
+/**
+ * The id of the tree that a chat's vertex stands for; null for a folder. The space's own tree, which has the id of its root, is
+ * no chat.
+ */
 export function treeIdOf(vertex: Vertex): string | null {
   const treeId = textOf(vertex, 'tid')
   return treeId === undefined || treeId === vertex.tree.root?.id ? null : treeId
