@@ -12,13 +12,14 @@ interface Change {
   readonly keys: Set<string>
 }
 
-/** How long changes are collected before they are delivered, in ms: RepTree's own interval. */
-const deliveryDelayMs = 33
+/** The shortest time between two deliveries, in ms: RepTree's own interval. */
+const deliveryIntervalMs = 33
 
 /**
  * Collects changes, and delivers them as RepTree's change events: what changed since the last delivery, however often.
- * RepTree's interval runs as long as the process; this timer runs only while changes wait, and keeps no process alive.
- * Changes that have no listener are not collected.
+ * After a pause, the first changes are delivered as soon as the code that makes them has run, and those that follow an
+ * interval later. RepTree's interval runs as long as the process; this timer runs only while changes wait, and keeps no
+ * process alive. Changes that have no listener are not collected.
  */
 export class ChangeFeed {
   readonly #find: (vertexId: string) => VertexNode | undefined
@@ -27,6 +28,7 @@ export class ChangeFeed {
   readonly #everywhere = new Set<EventListener>()
   #changes = new Map<string, Change>()
   #cancelTick: (() => void) | undefined
+  #deliveredAt = -Infinity
 
   /** `run` calls a listener and handles the errors that it throws. */
   constructor(find: (vertexId: string) => VertexNode | undefined, run: (listener: () => void) => void) {
@@ -71,6 +73,7 @@ export class ChangeFeed {
   deliver(): void {
     this.#cancelTick?.()
     this.#cancelTick = undefined
+    this.#deliveredAt = performance.now()
     const changes = this.#changes
     this.#changes = new Map()
     for (const [vertexId, change] of changes) {
@@ -104,7 +107,10 @@ export class ChangeFeed {
     if (change === undefined) {
       change = { moved: undefined, children: false, keys: new Set() }
       this.#changes.set(vertexId, change)
-      this.#cancelTick ??= startTick(() => this.deliver())
+      this.#cancelTick ??= startTick(
+        () => this.deliver(),
+        Math.max(0, this.#deliveredAt + deliveryIntervalMs - performance.now()),
+      )
     }
     return change
   }
@@ -126,8 +132,8 @@ function eventsFor(node: VertexNode, change: Change): VertexChangeEvent[] {
   return events
 }
 
-function startTick(deliver: () => void): () => void {
-  const timer: unknown = setTimeout(deliver, deliveryDelayMs)
+function startTick(deliver: () => void, waitMs: number): () => void {
+  const timer: unknown = setTimeout(deliver, waitMs)
   if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function') {
     timer.unref()
   }

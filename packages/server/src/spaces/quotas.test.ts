@@ -68,12 +68,30 @@ describe('quotas', () => {
   })
 
   it('never fail a commit that has happened, even if the accounts cannot be read', async () => {
-    const { quotas, roomIn, payers } = setUp()
+    const { quotas, roomIn, payers, runtime } = setUp()
     expect((await roomIn(spaceId, { ops: 0, bytes: 0 })).ops).toBe(100)
+    runtime.advance(1_001)
     payers.payerOf = () => {
       throw new Error('the accounts cannot be read')
     }
     expect(() => quotas.grown(spaceId, 1)).not.toThrow()
+  })
+
+  it('ask once a second whose quota a space counts against', async () => {
+    const { quotas, roomIn, payers, runtime } = setUp()
+    const asked: SpaceId[] = []
+    const { payerOf } = payers
+    payers.payerOf = (space) => {
+      asked.push(space)
+      return payerOf(space)
+    }
+    await roomIn(spaceId, { ops: 0, bytes: 0 })
+    quotas.grown(spaceId, 1)
+    await roomIn(spaceId, { ops: 1, bytes: 1 })
+    expect(asked).toEqual([spaceId])
+    runtime.advance(1_001)
+    await roomIn(spaceId, { ops: 1, bytes: 1 })
+    expect(asked).toEqual([spaceId, spaceId])
   })
 
   it('[QU3] count files a minute later, also when the clock was set back meanwhile', async () => {

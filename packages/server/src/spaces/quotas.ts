@@ -34,7 +34,10 @@ export interface QuotasOptions {
 /** How long the count of a user's files is used, in ms. Pushes in between are added to it. */
 const recountMs = 60_000
 
-/** Users whose usage is remembered. */
+/** How long it is remembered whose quota a space counts against, in ms. Each commit asks twice. */
+const payerMs = 1_000
+
+/** Users whose usage is remembered, and spaces whose payer is. */
 const maxRemembered = 10_000
 
 interface Usage {
@@ -53,9 +56,23 @@ const nothing: Bounds = { ops: 0, bytes: 0 }
  */
 export function createQuotas({ limits, payers, bytesOf, monotonic }: QuotasOptions): Quotas {
   const usages = new LRUCache<UserId, Usage>({ max: maxRemembered })
+  const knownPayers = new LRUCache<SpaceId, UserId>({
+    max: maxRemembered,
+    ttl: payerMs,
+    ttlResolution: 0,
+    perf: { now: monotonic },
+  })
   const spaceIsFull = `the space is full: it may take ${sizeInWords(limits.spaceBytes)}`
   const payerIsFull = `the spaces of its owner are full: they may take ${sizeInWords(limits.userBytes)} together`
   const ops = `the space is full: it may hold ${limits.spaceOps} edits`
+
+  function payerOf(spaceId: SpaceId): UserId | undefined {
+    const known = knownPayers.get(spaceId)
+    if (known !== undefined) return known
+    const payer = payers.payerOf(spaceId)
+    if (payer !== undefined) knownPayers.set(spaceId, payer)
+    return payer
+  }
 
   async function bytesPaidBy(userId: UserId): Promise<number> {
     const known = usages.get(userId)
@@ -75,7 +92,7 @@ export function createQuotas({ limits, payers, bytesOf, monotonic }: QuotasOptio
   /** Undefined if it cannot be found out, too: bytes that are not added now are counted within a minute. */
   function usageOfPayer(spaceId: SpaceId): Usage | undefined {
     try {
-      const payer = payers.payerOf(spaceId)
+      const payer = payerOf(spaceId)
       return payer && usages.get(payer)
     } catch {
       return undefined
@@ -84,7 +101,7 @@ export function createQuotas({ limits, payers, bytesOf, monotonic }: QuotasOptio
 
   return {
     allotmentOf: async (spaceId) => {
-      const payer = payers.payerOf(spaceId)
+      const payer = payerOf(spaceId)
       const paid = payer === undefined ? 0 : await bytesPaidBy(payer)
       const boundsFor = (times: number): Bounds =>
         paid >= limits.userBytes * times

@@ -4,6 +4,7 @@ import {
   encodeBatch,
   limits,
   type LogId,
+  randomHexId,
   type SpaceId,
   type SpaceIdentity,
   SyncError,
@@ -716,6 +717,19 @@ describe('the spaces of a server', () => {
     expect([...watched.openNow]).toEqual([spaceId])
     present.clear()
     await advance(1_000)
+    expect(watched.openNow.size).toBe(0)
+  })
+
+  it('close files that nobody needs sooner while many are open', async () => {
+    const { spaces, advance, watched } = setUp({ restMs: 2_000, shortRestMs: 250, maxOpen: 100 })
+    const ids = Array.from({ length: 40 }, () => randomHexId() as SpaceId)
+    for (const id of ids) await spaces.open(id)
+    await advance(500)
+    expect(watched.openNow.size).toBe(0)
+    for (const id of ids.slice(0, 10)) await spaces.open(id)
+    await advance(500)
+    expect(watched.openNow.size).toBe(10)
+    await advance(2_000)
     expect(watched.openNow.size).toBe(0)
   })
 

@@ -70,7 +70,12 @@ export interface SpacesOptions extends TreeQuestionsOptions {
   readonly idleMs?: number
   /** The same for a space that nobody is in, or that was only read: it is opened again in a millisecond. */
   readonly restMs?: number
+  /** The same while more than `fewOpen` spaces are open: somebody opens one after another. */
+  readonly shortRestMs?: number
 }
+
+/** Spaces that may stay open a while though nobody needs them, for whoever reads on. */
+const fewOpen = 32
 
 interface Entry {
   readonly opening: Promise<ServedSpace>
@@ -96,6 +101,7 @@ export function createSpaces({
   maxOpen = 200,
   idleMs = 5 * 60_000,
   restMs = 2_000,
+  shortRestMs = 250,
   ...treeOptions
 }: SpacesOptions): Spaces {
   const renewals = createRenewalLimit(runtime.monotonic)
@@ -178,16 +184,17 @@ export function createSpaces({
         sweep()
         if (served.size > 0) sweepLater()
       },
-      Math.min(idleMs, restMs),
+      Math.min(idleMs, shortRestMs),
     )
   }
 
   function sweep(): void {
     served.purgeStale()
+    const restedMs = served.size > fewOpen ? shortRestMs : restMs
     for (const [spaceId, { space }] of Array.from(served.entries())) {
       const unusedMs = idleMs - served.getRemainingTTL(spaceId)
       const isNeeded = isWatched(spaceId) && space?.isUnwritten !== true
-      if (unusedMs >= restMs && !isNeeded) served.delete(spaceId)
+      if (unusedMs >= restedMs && !isNeeded) served.delete(spaceId)
     }
   }
 

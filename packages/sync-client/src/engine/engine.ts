@@ -151,12 +151,13 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
   }
 
   function opened(tab: string, spaceIds: readonly SpaceId[]): void {
-    for (const spaceId of spaces.opened(tab, spaceIds)) {
+    const { entered, left } = spaces.opened(tab, spaceIds)
+    for (const spaceId of left) {
       // The space may stay watched for the sake of its unsent edits, but nobody is in it any more.
       if (presence.delete(spaceId)) spaces.get(spaceId)?.showPresence(null)
     }
     // A tab that has just opened a space has heard nothing about it yet.
-    for (const spaceId of spaceIds) spaces.get(spaceId)?.repeat()
+    for (const spaceId of entered) spaces.get(spaceId)?.repeat()
   }
 
   async function judge(spaceId: SpaceId, tab: string, tree: ShownTree): Promise<void> {

@@ -20,8 +20,8 @@ export interface WatchList {
   get(spaceId: SpaceId): WatchedSpace | undefined
   all(): Iterable<WatchedSpace>
   isOpen(spaceId: SpaceId): boolean
-  /** Sets all spaces that a tab has open. Returns those that no tab has open any more. */
-  opened(tab: string, spaceIds: readonly SpaceId[]): readonly SpaceId[]
+  /** Sets all spaces that a tab has open. Returns those that it has opened, and those that no tab has open any more. */
+  opened(tab: string, spaceIds: readonly SpaceId[]): Record<'entered' | 'left', readonly SpaceId[]>
   /** The space's outbox may hold a new edit. */
   edited(spaceId: SpaceId): void
   /** The server has lost the space: watches it until `settled`, so that it is registered again. */
@@ -52,7 +52,7 @@ export interface WatchListDeps {
 
 export function createWatchList(deps: WatchListDeps): WatchList {
   const { storage, runtime } = deps
-  const openIn = new Map<string, readonly SpaceId[]>()
+  const openIn = new Map<string, ReadonlySet<SpaceId>>()
   const watched = new Map<SpaceId, WatchedSpace>()
   /** Spaces that are not watched and may have edits that the server lacks: they have to be checked. */
   const unchecked = new Set<SpaceId>()
@@ -68,7 +68,7 @@ export function createWatchList(deps: WatchListDeps): WatchList {
   let cancelRetry = (): void => {}
 
   const isOpen = (spaceId: SpaceId): boolean =>
-    Array.from(openIn.values()).some((spaceIds) => spaceIds.includes(spaceId))
+    Array.from(openIn.values()).some((spaceIds) => spaceIds.has(spaceId))
 
   /** The space, if it syncs for the user who is signed in. */
   async function find(spaceId: SpaceId): Promise<StoredSpace | undefined> {
@@ -157,11 +157,14 @@ export function createWatchList(deps: WatchListDeps): WatchList {
     all: () => watched.values(),
     isOpen,
     opened(tab, spaceIds) {
-      const before = openIn.get(tab) ?? []
+      const before = openIn.get(tab) ?? new Set()
       if (spaceIds.length === 0) openIn.delete(tab)
-      else openIn.set(tab, spaceIds)
+      else openIn.set(tab, new Set(spaceIds))
       void align()
-      return before.filter((spaceId) => !isOpen(spaceId))
+      return {
+        entered: spaceIds.filter((spaceId) => !before.has(spaceId)),
+        left: Array.from(before).filter((spaceId) => !isOpen(spaceId)),
+      }
     },
     edited(spaceId) {
       const isHere = isOpen(spaceId)
@@ -190,10 +193,7 @@ export function createWatchList(deps: WatchListDeps): WatchList {
     },
     async forget(spaceId) {
       for (const [tab, spaceIds] of openIn) {
-        openIn.set(
-          tab,
-          spaceIds.filter((id) => id !== spaceId),
-        )
+        openIn.set(tab, new Set(Array.from(spaceIds).filter((id) => id !== spaceId)))
       }
       lastPass = lastPass.then(() => unwatch(spaceId))
       await align()
