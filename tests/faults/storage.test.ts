@@ -33,6 +33,7 @@ const canDrop = !isRoot || works('setpriv', ...withoutPrivilege.slice(1), 'true'
 interface World extends AsyncDisposable {
   readonly server: ServerProcess
   readonly fleet: Fleet
+  readonly laptop: SyncClient
   /** The space that the fault affects, on two devices, and its file. */
   readonly here: Space
   readonly there: Space
@@ -57,6 +58,7 @@ async function createWorld(options: ServerProcessOptions = {}): Promise<World> {
   return {
     server,
     fleet,
+    laptop,
     here,
     there,
     other,
@@ -268,6 +270,28 @@ describe('a lost file', () => {
     await agreed([here, there, fresh])
     expect(readdirSync(dirname(file)).some((name) => name.includes('.db.corrupt-'))).toBe(true)
   })
+})
+
+it('a file that rots while nobody has the space open is found, and the devices fill it again when they come back', async () => {
+  await using world = await createWorld()
+  const { server, fleet, here, there, file } = world
+  for (let index = 0; index < 2_000; index++) here.root.root?.newNamedChild(`${index}`)
+  await agreed([here, there])
+  const { id } = here
+  await Promise.all([here.close(), there.close()])
+  await server.stop()
+  const bytes = readFileSync(file)
+  const middle = Math.floor(bytes.length / 2)
+  bytes.fill(0xff, middle, middle + 64)
+  writeFileSync(file, bytes)
+  await server.start({ READ_FILES_INTERVAL: '1s' })
+  const line = await logged(server, (text) => text.includes('the file of a space is damaged'))
+  expect(line).toContain(file)
+  await logged(server, (text) => text.includes('set aside') && text.includes(file))
+  const tablet = await fleet.device()
+  const [again, fresh] = await Promise.all([world.laptop.openSpace(id), tablet.openSpace(id)])
+  await agreed([again, fresh])
+  expect(childNames(fresh)).toEqual(expect.arrayContaining(['before', '0', '1999']))
 })
 
 describe('a file changed under a running server', () => {

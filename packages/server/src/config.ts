@@ -46,6 +46,7 @@ export const environment = z.object({
   MAX_OPEN_SPACES: wholeNumber(1, 100_000).default(500),
   STORAGE_THREADS: wholeNumber(1, 64).default(3),
   KEEP_SET_ASIDE: duration.default(365 * unitMs.d),
+  READ_FILES_INTERVAL: duration.default(7 * unitMs.d),
   STATIC_DIR: z.string().default(builtApp),
   PING_INTERVAL: duration.default(25 * unitMs.s),
   PING_TIMEOUT: duration.default(20 * unitMs.s),
@@ -88,6 +89,8 @@ export interface Config extends HttpConfig {
   readonly storageThreads: number
   /** How long files that were set aside are kept. */
   readonly keepSetAsideMs: number
+  /** How often each file of a space is read through. */
+  readonly readFilesEveryMs: number
   readonly rateLimits: HttpConfig['rateLimits'] & {
     /** Open connections of one address. */
     readonly socketsPerAddress: number
@@ -123,6 +126,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     maxOpenSpaces: values.MAX_OPEN_SPACES,
     storageThreads: values.STORAGE_THREADS,
     keepSetAsideMs: values.KEEP_SET_ASIDE,
+    readFilesEveryMs: values.READ_FILES_INTERVAL,
     staticDir: resolve(values.STATIC_DIR),
     pings: { intervalMs: values.PING_INTERVAL, timeoutMs: values.PING_TIMEOUT },
     metricsToken: values.METRICS_TOKEN,

@@ -1,8 +1,11 @@
+import { basename } from 'node:path'
+
 import {
   epochSchema,
   protocolVersion,
   randomHexId,
   type SpaceId,
+  spaceIdSchema,
   SyncError,
   type UserId,
 } from '@t69/protocol'
@@ -37,8 +40,11 @@ import { createGateway } from './socket/gateway.ts'
 import { attachSocketIo } from './socket/socket-io.ts'
 import { createMergedAccess } from './spaces/merged-access.ts'
 import { createQuotas } from './spaces/quotas.ts'
+import { readFilesThrough } from './spaces/read-files-through.ts'
+import { openReadMark } from './spaces/read-mark.ts'
 import { createSpaces } from './spaces/spaces.ts'
 import { boundOpenLogs } from './storage/bounded-storage.ts'
+import { createFileExaminer } from './storage/examine-files.ts'
 import { createStorageThreads } from './storage/storage-threads.ts'
 import { createTreePool } from './trees/tree-pool.ts'
 
@@ -289,6 +295,27 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     keepFilesTidy({ dataDir, keepMs: config.keepSetAsideMs, clock, runtime, logger }),
     (it) => it.stop(),
   )
+  const examiner = createFileExaminer()
+  const stopReading = readFilesThrough({
+    examiner,
+    paths: () => files.found.spacePaths,
+    everyMs: config.readFilesEveryMs,
+    mark: await openReadMark(dataDir),
+    damaged: async (path) => {
+      const { data: spaceId } = spaceIdSchema.safeParse(basename(path, '.db'))
+      if (spaceId === undefined || !platform.spaceRecords.exists(spaceId)) return
+      storage.suspect(spaceId)
+      await spaces.reopen(spaceId)
+    },
+    runtime,
+    logger,
+    metrics,
+  })
+  opening.defer(async () => {
+    const stopped = stopReading()
+    await examiner.close()
+    await stopped
+  })
   measureServer(metrics, {
     dataDir,
     openFiles,

@@ -5,15 +5,12 @@ import { type SpaceId, type SpaceIdentity, SyncError } from '@t69/protocol'
 import Database from 'better-sqlite3'
 import { sql } from 'kysely'
 
+import { setJournalMode } from '../sqlite/journal-mode.ts'
 import { createQueries } from '../sqlite/query.ts'
 import { syncFolder } from '../sqlite/set-aside.ts'
 import { isDamage } from '../sqlite/storage-failure.ts'
 import { examineDatabase, knownVersion } from './examine-file.ts'
 import type { SpaceSchema } from './space-schema.ts'
-
-/** Where the header of a file says whether writers and readers use a write-ahead log, and the value for "no". */
-const journalModeAt = [18, 19] as const
-const rollback = 1
 
 /** The version since which a file says whose log it is. */
 const identityVersion = 3
@@ -53,7 +50,7 @@ export function copyFile(path: string): Buffer {
     db.exec('begin')
     db.pragma('user_version')
     const bytes = db.serialize()
-    for (const offset of journalModeAt) bytes[offset] = rollback
+    setJournalMode(bytes, 'rollback')
     return bytes
   } finally {
     db.close()

@@ -4,14 +4,11 @@ import { dirname } from 'node:path'
 import { type LogId, randomHexId, type SpaceId } from '@t69/protocol'
 import Database from 'better-sqlite3'
 
+import { setJournalMode } from '../sqlite/journal-mode.ts'
 import { migrate } from '../sqlite/migrate.ts'
 import { syncFolder } from '../sqlite/set-aside.ts'
 import { spaceQueries } from './space-queries.ts'
 import { spaceMigrations } from './space-schema.ts'
-
-/** Where the header of a file says whether writers and readers use a write-ahead log, and the value for "yes". */
-const journalModeAt = [18, 19] as const
-const writeAhead = 2
 
 /** The ending of a file that is being made. One that a crash has left is overwritten by the next. */
 export const unfinished = '.new'
@@ -31,7 +28,7 @@ export function makeSpaceFile(path: string, { spaceId, now }: { spaceId: SpaceId
   try {
     spaceQueries.insertSpace(db).run({ id: spaceId, createdAt: now, logId: randomHexId() as LogId })
     const bytes = db.serialize()
-    for (const offset of journalModeAt) bytes[offset] = writeAhead
+    setJournalMode(bytes, 'write-ahead log')
     writeAtOnce(path, bytes)
   } finally {
     db.close()

@@ -57,6 +57,8 @@ export function createPrometheusMetrics(): PrometheusMetrics {
   const lost = counter('history_losses_total', 'Logs that were found to have lost history', ['found_by'])
   // A series that begins with its first event shows no increase at it, and nobody would be told.
   for (const found_by of ['server', 'client']) lost.inc({ found_by }, 0)
+  const read = counter('files_read_total', 'Files of spaces that were read through', ['result'])
+  for (const result of ['sound', 'damaged', 'failed']) read.inc({ result }, 0)
   const failures = counter('storage_failures_total', 'Failures of the file of a space')
   const dropped = counter(
     'connections_dropped_total',
@@ -112,6 +114,7 @@ export function createPrometheusMetrics(): PrometheusMetrics {
       divergences.inc()
     },
     historyLost: (foundBy) => lost.inc({ found_by: foundBy }),
+    fileRead: (result) => read.inc({ result }),
     storageFailed: (spaceId) => {
       failures.inc()
       failing.set(spaceId, true)

@@ -18,6 +18,8 @@ export interface Metrics {
   historyLost(foundBy: 'server' | 'client'): void
   /** The file of a space failed. */
   storageFailed(spaceId: SpaceId): void
+  /** The file of a space was read through. */
+  fileRead(result: 'sound' | 'damaged' | 'failed'): void
   /** The machine's clock jumped. */
   clockJumped(): void
   /** A connection was turned away, since no more may be open. */
@@ -33,6 +35,7 @@ export const noMetrics: Metrics = {
   compared: () => {},
   historyLost: () => {},
   storageFailed: () => {},
+  fileRead: () => {},
   clockJumped: () => {},
   connectionDropped: () => {},
 }

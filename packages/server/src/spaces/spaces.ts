@@ -45,6 +45,8 @@ export interface Spaces extends TreeQuestions {
   keepAccess(spaceId: SpaceId): Promise<void>
   /** Those of the spaces of which there is a log, or the note that it was deleted. Opens nothing. */
   withLog(spaceIds: readonly SpaceId[]): Promise<readonly SpaceId[]>
+  /** Closes the space, if it is open, and opens it: its file is examined if there is doubt about it. */
+  reopen(spaceId: SpaceId): Promise<void>
   /** Compares the access lists of all open logs with the accounts, which others have changed. */
   reviewAccess(): Promise<void>
   /** Closes the space and removes its file. Repeating it is harmless. */
@@ -356,6 +358,10 @@ export function createSpaces({
     },
     keepAccess,
     withLog: (spaceIds) => storage.existing(spaceIds),
+    reopen: async (spaceId) => {
+      served.delete(spaceId)
+      await serve(spaceId, unlimitedBudget)
+    },
     reviewAccess: async () => {
       // A copy of the keys: each use of a space moves it to the front of the cache.
       const review = async (spaceId: SpaceId): Promise<void> => {

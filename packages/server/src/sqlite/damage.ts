@@ -1,25 +1,61 @@
+import { readFileSync } from 'node:fs'
+
 import Database from 'better-sqlite3'
 
+import { setJournalMode } from './journal-mode.ts'
+import { hasWal, sizeOf } from './set-aside.ts'
 import { isDamage } from './storage-failure.ts'
 
+/** Bytes of a file that is read into memory as a whole. */
+const maxInMemory = 64 * 1024 * 1024
+
 /**
- * Says what is damaged in the database at `path`; undefined for a sound one. `examine` gets the database opened for
- * reading only: SQLite looks at a write-ahead log beside it, and changes neither file. Throws what SQLite throws for a
- * file that cannot be read at all.
+ * Says what is damaged in the database at `path`, as it is at one moment; undefined for a sound one. `examine` gets the
+ * database opened for reading only: SQLite looks at a write-ahead log beside it, and changes neither file. Throws what
+ * SQLite throws for a file that cannot be read at all.
+ *
+ * Where nobody else has the file open, SQLite makes a write-ahead log and its index, and leaves them there. So a file without
+ * a log is looked at in memory first, and most turn out to be sound.
  */
 export function damageIn(
   path: string,
   examine: (db: Database.Database) => string | undefined = integrityOf,
 ): string | undefined {
-  let db: Database.Database | undefined
+  if (isSoundInMemory(path, examine)) return undefined
+  const open = (): Database.Database => new Database(path, { readonly: true, fileMustExist: true })
   try {
-    db = new Database(path, { readonly: true, fileMustExist: true })
-    return examine(db)
+    return lookInto(open, examine)
   } catch (error) {
     if (isDamage(error)) return error.message
     throw error
+  }
+}
+
+function isSoundInMemory(path: string, examine: (db: Database.Database) => string | undefined): boolean {
+  const bytes = sizeOf(path)
+  if (bytes === 0 || bytes > maxInMemory || hasWal(path)) return false
+  try {
+    const content = readFileSync(path)
+    // SQLite refuses one that says it has a log, which memory cannot have.
+    setJournalMode(content, 'rollback')
+    return lookInto(() => new Database(content, { readonly: true }), examine) === undefined
+  } catch {
+    // Somebody may be writing to it.
+    return false
+  }
+}
+
+function lookInto(
+  open: () => Database.Database,
+  examine: (db: Database.Database) => string | undefined,
+): string | undefined {
+  const db = open()
+  try {
+    // One look at all of it, whatever is committed meanwhile.
+    db.exec('begin')
+    return examine(db)
   } finally {
-    db?.close()
+    db.close()
   }
 }
 
