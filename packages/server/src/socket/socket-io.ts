@@ -24,9 +24,10 @@ import type { Gateway } from './gateway.ts'
 import { guardHandshakes } from './guard-handshake.ts'
 import { checkHandshake, takesCompressed } from './handshake.ts'
 import { type AddressLimits, limitAddresses, tooManyRetryMs } from './limit-addresses.ts'
-import { OneMessageATurn } from './one-message-a-turn.ts'
 import { refuseLikeHttp } from './refuse-engine.ts'
 import type { Socket } from './socket.ts'
+import { OwnWebSocketServer, streamOf } from './web-socket-server.ts'
+import { writeOnceATurn } from './write-once-a-turn.ts'
 
 export interface SocketIoOptions {
   readonly gateway: Gateway
@@ -72,7 +73,7 @@ export function attachSocketIo(
 ): { close(): Promise<void> } {
   const io: TypedServer = new Server(httpServer, {
     serveClient: false,
-    wsEngine: OneMessageATurn,
+    wsEngine: OwnWebSocketServer,
     maxHttpBufferSize: limits.maxMessageBytes,
     allowRequest: (request, callback) => callback(null, addresses.allows(request)),
     pingInterval: pings.intervalMs,
@@ -119,6 +120,10 @@ export function attachSocketIo(
     }
     guard.admit(ioSocket.conn)
     const leave = enterBy(door, ioSocket)
+    writeOnceATurn(ioSocket.conn, () => {
+      const webSocket = webSocketOf(ioSocket.conn)
+      return webSocket && streamOf(webSocket)
+    })
     const backlog = watchBacklog(ioSocket.conn, () => connection.drained())
     const address = addressOf(ioSocket.request)
     const connection = gateway.connect(socketOf(ioSocket, backlog, address), ioSocket.data)

@@ -4,11 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { Server } from 'socket.io'
 import { expect, it } from 'vitest'
 
-import { OneMessageATurn } from './one-message-a-turn.ts'
+import { OwnWebSocketServer } from './web-socket-server.ts'
 
 it('one message of a connection is handed over in a turn, however many arrive at once', async () => {
   const http = createServer()
-  const io = new Server(http, { serveClient: false, wsEngine: OneMessageATurn })
+  const io = new Server(http, { serveClient: false, wsEngine: OwnWebSocketServer })
   const count = 500
   let turn = 0
   let isOver = false
