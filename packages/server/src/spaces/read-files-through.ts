@@ -4,6 +4,7 @@ import type { Logger } from '../ports/logger.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { ServerRuntime } from '../ports/server-runtime.ts'
 import type { FileExaminer } from '../storage/examine-files.ts'
+import type { Examined } from '../storage/examine-thread.ts'
 import type { ReadMark } from './read-mark.ts'
 
 /** The shortest and the longest rest between two files, in ms. */
@@ -22,7 +23,7 @@ export interface ReadFilesThroughOptions {
   readonly mark: ReadMark
   /** The file is damaged: it is to be opened anew, and set aside. */
   readonly damaged: (path: string) => Promise<void>
-  readonly runtime: Pick<ServerRuntime, 'setTimer' | 'monotonic'>
+  readonly runtime: Pick<ServerRuntime, 'setTimer'>
   readonly logger: Logger
   readonly metrics: Pick<Metrics, 'fileRead'>
 }
@@ -48,14 +49,9 @@ export function readFilesThrough(options: ReadFilesThroughOptions): () => Promis
   }
 
   async function readNext(): Promise<void> {
-    const begun = runtime.monotonic()
     const path = nextPath()
-    if (path !== undefined) {
-      await read(path)
-      last = path
-      await mark.note(path)
-    }
-    if (!isStopped) cancel = rest(runtime.monotonic() - begun)
+    const tookMs = path === undefined ? 0 : await read(path)
+    if (!isStopped) cancel = rest(tookMs)
   }
 
   /** The path that follows the last one, in their order; the first one after all. */
@@ -69,21 +65,28 @@ export function readFilesThrough(options: ReadFilesThroughOptions): () => Promis
     return next ?? first
   }
 
-  async function read(path: string): Promise<void> {
+  /** Returns how long it took, in ms. */
+  async function read(path: string): Promise<number> {
     try {
       const examined = await examiner.examine(path)
-      if (examined.result === 'gone') return
-      metrics.fileRead(examined.result)
-      if (!('reason' in examined)) return
-      const { result, reason } = examined
-      const problem = result === 'damaged' ? 'is damaged' : 'cannot be read'
-      logger.error({ path, reason }, `the file of a space ${problem}`)
-      if (result === 'damaged') await damaged(path)
+      last = path
+      await mark.note(path)
+      if (examined.result !== 'gone') metrics.fileRead(examined.result)
+      if ('reason' in examined) await report(path, examined)
+      return examined.ms
     } catch (error) {
-      if (isStopped) return
+      if (isStopped) return 0
+      last = path
       metrics.fileRead('failed')
       logger.error({ path, reason: messageOf(error) }, 'the file of a space could not be read through')
+      return 0
     }
+  }
+
+  async function report(path: string, { result, reason }: Extract<Examined, { reason: string }>) {
+    const problem = result === 'damaged' ? 'is damaged' : 'cannot be read'
+    logger.error({ path, reason }, `the file of a space ${problem}`)
+    if (result === 'damaged') await damaged(path)
   }
 
   return async () => {
