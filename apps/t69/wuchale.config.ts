@@ -15,8 +15,11 @@ function heuristic(message: Message): ReturnType<typeof defaultHeuristic> {
   if (message.msgStr.every((text) => unsaid.test(text))) return false
   // What is outside of functions is made once, before a language is loaded.
   if (file.endsWith('.ts') && (funcName === null || funcName === undefined)) return false
-  // The name of the app, and quoted names, begin sentences that begin with no capital.
-  if (scope === 'script' && message.msgStr.every((text) => /^(?:t69 |“[^”]*” \p{L})/u.test(text)))
+  // The name of the app, quoted names, and who does something, begin sentences that begin with no capital.
+  if (
+    scope === 'script' &&
+    message.msgStr.every((text) => /^(?:t69 |“[^”]*” \p{L}|# \p{Ll}.*(?:[.:]|: #)$)/u.test(text))
+  )
     return 'message'
   return defaultHeuristic(message)
 }
