@@ -184,6 +184,11 @@ story('every screen fits its window, in English and Arabic, on phones and laptop
     await guest.page.goto(new URL(link, guest.url).href)
     await guest.page.getByTestId('invite-dialog').waitFor()
     await guest.page.getByTestId('invite-sign-up').waitFor()
+    // An English name begins where the Arabic lines around it do.
+    const aligned = await guest.page
+      .getByTestId('invite-space')
+      .evaluate((name) => getComputedStyle(name).textAlign)
+    expect.soft(aligned, look).toBe(language === 'ar' ? 'right' : 'left')
     await seeGuest('an invite')
     await guest.page.goto(new URL('/invite/none-of-these', guest.url).href)
     await guest.page.getByTestId('invite-problem').waitFor()
