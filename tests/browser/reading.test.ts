@@ -7,7 +7,7 @@ import { expect } from 'vitest'
 import type { Device } from '../lib/device.ts'
 import { startFakeProvider, type FakeProvider } from '../lib/fake-provider.ts'
 import { story, type Stage } from '../lib/story.ts'
-import { messages, openT69, say, setUpProvider } from '../lib/t69-page.ts'
+import { messages, newChat, openT69, say, setUpProvider, treeItem } from '../lib/t69-page.ts'
 
 /** How replies look: as they stream, and once they are there. */
 
@@ -308,6 +308,36 @@ story('a screen reader is told of a growing reply sentence by sentence, each onc
     .poll(said)
     .toEqual(['Home · small:', 'The first sentence.', 'The second one.', 'Code in js.', 'a list'])
 })
+
+story(
+  'a screen reader is told once what became of a reply, and which chat comes on screen',
+  async (stage) => {
+    using provider = await startFakeProvider()
+    const laptop = await openToAsk(stage, provider, "Anna's laptop")
+    laptop.expectErrors(/status of 401/)
+    const { page } = laptop
+    await newChat(page, 'Cooking')
+    provider.refuse(401, JSON.stringify({ error: { message: 'Incorrect API key provided' } }))
+    await say(page, 'Tell me')
+    const refusal = /does not accept the key\. Incorrect API key provided$/
+    await expect.poll(() => page.getByTestId('spoken').locator('p').last().innerText()).toMatch(refusal)
+    await page.getByTestId('outcome').waitFor()
+    expect(await page.getByTestId('spoken').locator('p').allInnerTexts()).toEqual([
+      'Home · small:',
+      expect.stringMatching(refusal),
+    ])
+
+    const shown = page.getByTestId('chat-shown')
+    expect(await shown.getAttribute('role')).toBe('status')
+    await newChat(page, 'Trips')
+    await page.getByTestId('chat-title').fill('Trips to Sintra')
+    expect(await shown.innerText()).not.toContain('Trips to')
+    await treeItem(page, { title: 'Cooking' }).click()
+    await expect.poll(() => shown.innerText()).toBe('Cooking')
+    // What was said there before is not said again.
+    expect(await page.getByTestId('spoken').locator('p').count()).toBe(0)
+  },
+)
 
 story(
   'a long reply is shown whole as it grows; later its start, until somebody asks for the rest',

@@ -79,6 +79,12 @@ describe.each(locales)('the catalog of %s', async (locale) => {
     }
   })
 
+  test('has the sentences that begin with who it is about', () => {
+    const english = texts.map(({ english }) => english[0])
+    expect(english).toContain('{0} does not accept the key.')
+    expect(english).toContain('{0} gave no reply:')
+  })
+
   test('says none of the names that keys and errors have', () => {
     const names = /^(?:Escape|Enter|Tab|Home|End|Delete|Backspace|Control\+.*|[A-Z]\w+Error|Bearer .*)$/
     expect(texts.flatMap(({ english }) => english).filter((text) => names.test(text))).toEqual([])

@@ -4,10 +4,9 @@ import type { LostAccount, SpaceInfo, SyncClient } from '@t69/sync-client'
 import type { Reader } from '../model/authorship.ts'
 import type { NewMessage } from '../model/chat-tree.ts'
 import { codeOf, errorText } from '../model/error-text.ts'
-import { plural } from '../model/plural.ts'
 import { itemOfTree, layOutSpace, titleOf } from '../model/space-tree.ts'
 import { lockedText } from '../model/sync-text.ts'
-import { readAddress, showAddress, type PageAddress } from './address.ts'
+import { readAddress, type PageAddress } from './address.ts'
 import {
   lastShownOf,
   readCurrentSpace,
@@ -17,12 +16,13 @@ import {
 } from './device-storage.ts'
 import { Eviction } from './eviction.svelte.ts'
 import { anySpaceId, blankFirstSpaceId, deleteBlankFirstSpace } from './first-space.ts'
-import type { Action, Outcome } from './history.ts'
 import { forgetLink, Invitation, isLinkOpened, takeLink } from './invitation.svelte.ts'
 import type { OpenChat } from './open-chat.svelte.ts'
 import { createOpeningNote, takeCrashes } from './opening-note.ts'
+import { createPagePlace } from './place.ts'
 import { SpaceView } from './space-view.svelte.ts'
 import { Ui } from './ui.svelte.ts'
+import { createUndoing, type Undoing } from './undoing.ts'
 
 /** The state of the whole app: who is signed in, which spaces there are, and the one on screen. */
 export class AppState {
@@ -48,15 +48,10 @@ export class AppState {
     id: this.user?.id ?? null,
     isAlone: this.#isLocal,
   })
-  /**
-   * A link that is not open yet: nobody is signed in, or the server does not answer. It stays in the address, and opens
-   * once it can, unless another place is opened first.
-   */
-  #link: PageAddress | null = null
   /** The token of a link to this server, until somebody signs in. */
   #serverInvite: string | null = null
-  /** Another chat was opened while the history was on its way back from something that was closed. */
-  #isPlaceDue = false
+  readonly undoing: Undoing = createUndoing(this.ui, this)
+  readonly #place = createPagePlace(this.ui.layers)
   readonly #note = createOpeningNote()
   /** The chats that a page crashed with. They are opened only when somebody asks for them. */
   readonly #crashedChats = new Set<string>()
@@ -106,7 +101,7 @@ export class AppState {
       return listed
     }
     const namesAnother = address.spaceId !== null && address.spaceId !== known
-    if (namesAnother) this.#link = address
+    if (namesAnother) this.#place.link = address
     // The client has the last word on which of them this user may open.
     if (known) {
       await this.#inTurn(() => this.#openSpace(known, namesAnother ? null : address.treeId)).catch(() => {})
@@ -127,7 +122,7 @@ export class AppState {
   }
 
   openSpace(spaceId: string, treeId: string | null = null): Promise<void> {
-    this.#link = null
+    this.#place.link = null
     return this.#inTurn(() => this.#openSpace(spaceId, treeId))
   }
 
@@ -164,7 +159,7 @@ export class AppState {
       opened()
     }
     this.ui.leaveSpace()
-    this.#showAddress('replace')
+    this.#place.show(this.view, 'replace')
     await saveCurrentSpace(spaceId)
     await before?.close()
     await this.view?.chats.focused?.opened
@@ -246,40 +241,33 @@ export class AppState {
     // Closes at once, so that it stays open for a user who opens it again while the chat loads.
     this.ui.drawerOpen = false
     const opened = this.view?.chats.open(treeId)
-    this.#showAddress('push')
+    this.#place.show(this.view, 'push')
     await opened
-  }
-
-  /** Says that several items were moved, with a way back. That of one is on the screen, and Ctrl+Z undoes it. */
-  showMoved(itemIds: readonly string[], action: Action | null): void {
-    if (action === null || itemIds.length < 2) return
-    const text = plural(itemIds.length, ['# item was moved.', '# items were moved.'])
-    this.ui.show({ kind: 'info', text, undo: () => this.undo(action) })
   }
 
   /** Closes the tab of a chat. If that was on screen, the tab that comes to the front is. */
   async closeTab(treeId: string): Promise<void> {
     this.view?.chats.panes.close(treeId)
-    this.#showAddress('push')
+    this.#place.show(this.view, 'push')
     await this.view?.chats.focused?.opened
   }
 
   /** Changes the panes of the space on screen. Then another chat may have the focus. */
   arrange(change: () => void): void {
     change()
-    this.#showAddress('push')
+    this.#place.show(this.view, 'push')
   }
 
   /** Another pane is what the title, the address and the keys are about. */
   focusPane(paneId: string): void {
     this.view?.chats.panes.focus(paneId)
-    this.#showAddress('replace')
+    this.#place.show(this.view, 'replace')
   }
 
   async newChat(folderId: string | null): Promise<void> {
     this.ui.drawerOpen = false
     await this.view?.chats.create(folderId)
-    this.#showAddress('push')
+    this.#place.show(this.view, 'push')
   }
 
   /** A message by the user, written now. */
@@ -305,38 +293,6 @@ export class AppState {
     return written
   }
 
-  /** Undoes what the user did in this tab: `action`, or the last thing in the sidebar or the chat that has the focus. */
-  undo(action?: Action): Promise<void> {
-    return this.#takeBack(
-      (view) => view.history.undo(this.user, action === undefined ? inSight(view) : { action }),
-      (what) => `Undone: ${what}`,
-    )
-  }
-
-  redo(): Promise<void> {
-    return this.#takeBack(
-      (view) => view.history.redo(this.user, inSight(view)),
-      (what) => `Done again: ${what}`,
-    )
-  }
-
-  async #takeBack(
-    take: (view: SpaceView) => Promise<Outcome | null>,
-    said: (what: string) => string,
-  ): Promise<void> {
-    const { view } = this
-    if (view === null || !view.rights.edit) return
-    const outcome = await this.ui.attempt(() => take(view))
-    if (outcome === undefined || outcome === null) return
-    if (outcome.kind === 'done') return this.ui.show({ kind: 'info', text: said(outcome.what) })
-    const who = outcome.by === null ? null : await view.people.askName(outcome.by)
-    const text =
-      who === null
-        ? `This was not undone, because somebody has changed it since: ${outcome.what}`
-        : `This was not undone, because “${who}” has changed it since: ${outcome.what}`
-    this.ui.show({ kind: 'info', text })
-  }
-
   /** Something was written that should not get lost: asks the browser to keep it, where it keeps anything. */
   keep(): void {
     this.written++
@@ -345,12 +301,12 @@ export class AppState {
 
   /** Updates the address after something else opened or closed a chat. */
   chatChanged(): void {
-    this.#showAddress('push')
+    this.#place.show(this.view, 'push')
   }
 
   /** Updates the address of the same place, once the server knows its space. */
   placeChanged(): void {
-    this.#showAddress('replace')
+    this.#place.show(this.view, 'replace')
   }
 
   /**
@@ -395,8 +351,8 @@ export class AppState {
       return true
     } catch (error) {
       const isWrong = this.user !== null && error instanceof Error && codeOf(error) === 'not_found'
-      this.#link = isWrong ? null : link
-      this.#showAddress('replace')
+      this.#place.link = isWrong ? null : link
+      this.#place.show(this.view, 'replace')
       const text =
         this.user === null
           ? 'Sign in to open the space of this link.'
@@ -409,7 +365,7 @@ export class AppState {
   }
 
   async #openWaitingLink(): Promise<boolean> {
-    if (this.#link === null || !(await this.#openLink(this.#link))) return false
+    if (this.#place.link === null || !(await this.#openLink(this.#place.link))) return false
     // It said why the link waited.
     this.ui.hideNotice()
     return true
@@ -493,7 +449,7 @@ export class AppState {
     // It became the space of a user who was signed out in another tab.
     if (this.view?.isLocked === true) this.#leaveUser()
     await this.refreshSpaces()
-    if (this.spaces.some(({ id }) => id === this.#link?.spaceId)) await this.#openWaitingLink()
+    if (this.spaces.some(({ id }) => id === this.#place.link?.spaceId)) await this.#openWaitingLink()
     const { view } = this
     if (view === null) return this.#openAnySpace()
     if (!view.space.isDeleted) return
@@ -525,13 +481,13 @@ export class AppState {
   /** Goes where the address says, after back, forward or typing. */
   async #follow(): Promise<void> {
     if (this.ui.layers.popped()) {
-      this.#showAddress(this.#isPlaceDue ? 'push' : 'replace')
+      this.#place.returned(this.view)
       return
     }
     if (isLinkOpened('server') || isLinkOpened('password')) {
       if (isLinkOpened('password')) this.#offerPassword()
       else this.#offerSignUp()
-      this.#showAddress('replace')
+      this.#place.show(this.view, 'replace')
       return
     }
     const address = readAddress(location, history.state)
@@ -540,20 +496,6 @@ export class AppState {
     const isHere = address.spaceId === null || address.spaceId === view.space.id
     if (isHere) await view.chats.open(address.treeId)
     else await this.#openLink(address)
-    this.#showAddress('replace')
+    this.#place.show(this.view, 'replace')
   }
-
-  /** Shows in the address where the page is. */
-  #showAddress(how: 'push' | 'replace'): void {
-    if (how === 'push') this.#link = null
-    if (this.view === null || this.#link !== null) return
-    if (how === 'push') this.#isPlaceDue = this.ui.layers.isReturning
-    if (this.ui.layers.isReturning) return
-    const { space, chats, isOnServer } = this.view
-    showAddress({ spaceId: space.id, treeId: chats.focused?.treeId ?? null, isOnServer }, how)
-  }
-}
-
-function inSight({ chats }: SpaceView): { readonly in: string | null } {
-  return { in: chats.focused?.treeId ?? null }
 }

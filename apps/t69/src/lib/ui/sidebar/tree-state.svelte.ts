@@ -200,7 +200,7 @@ export class TreeState {
     const action = this.view.items.move(itemIds, folderId)
     if (action === null) return
     if (folderId !== null) this.view.items.openFolder(folderId, true)
-    this.#app.showMoved(itemIds, action)
+    this.#app.undoing.showMoved(itemIds, action)
     this.chooseNone()
   }
 
@@ -230,7 +230,7 @@ export class TreeState {
     this.#app.chatChanged()
     // A mass deletion has a notice of its own.
     if (view.massDeletions.noticed.length > length) ui.hideNotice()
-    else ui.show({ kind: 'info', text, undo: () => this.#app.undo(action) })
+    else ui.show({ kind: 'info', text, undo: () => this.#app.undoing.undo(action) })
   }
 
   /** Where new items go: the selected folder, or the one that the selected chat is in; null for the top. */
