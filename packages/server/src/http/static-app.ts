@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { promisify } from 'node:util'
-import { brotliCompress } from 'node:zlib'
+import { brotliCompress, constants } from 'node:zlib'
 
 import staticFiles from '@fastify/static'
 
@@ -15,7 +15,19 @@ export interface StaticAppOptions {
   readonly basePath: string
 }
 
-const compressed = promisify(brotliCompress)
+const brotli = promisify(brotliCompress)
+
+/** Compresses one text, and keeps the result until it is another. */
+function createCompressor(): (text: string) => Promise<Buffer> {
+  let last: { readonly text: string; readonly bytes: Promise<Buffer> } | undefined
+  return (text) => {
+    if (last?.text !== text) {
+      const params = { [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT }
+      last = { text, bytes: brotli(text, { params }) }
+    }
+    return last.bytes
+  }
+}
 
 /** As the app is built: everything in it is relative to this. */
 const builtBase = '<base href="/" />'
@@ -23,10 +35,12 @@ const builtBase = '<base href="/" />'
 /**
  * Serves the built app. A request for a page that is not a file gets `index.html`, since the app routes its own URLs
  * (`/invite/…`). The page is told where the app is by its `<base>`. Large files are sent as the build compressed them, and the
- * page is compressed here, to browsers that take that. Browsers cache files that are named by their content for good, and revalidate all others.
+ * page is compressed here, to browsers that take that. Browsers cache files that are named by their content for good, and
+ * revalidate all others.
  */
 export async function serveStaticApp(app: HttpApp, { staticDir, basePath }: StaticAppOptions): Promise<void> {
   const page = join(staticDir, 'index.html')
+  const compressed = createCompressor()
   const isBuilt = existsSync(page)
   const hashed = join(staticDir, 'assets') + sep
   if (isBuilt) {
