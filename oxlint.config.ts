@@ -102,13 +102,13 @@ function floors(src: string, plan: readonly (readonly string[])[], ...always: Fo
  * A folder of the app, and the folders that it does not import: model ← { state, provider-api } ← { reply, ui/parts } ←
  * ui/{chat, sidebar, dialogs} ← App.svelte. No screen imports another, and only ui/chat imports reply.
  */
-const screens = ['chat', 'sidebar', 'dialogs', 'palette']
+const screens = ['chat', 'sidebar', 'dialogs', 'palette', 'admin']
 
 function appRoom(files: string, ...unknown: string[]) {
   const rooms: Forbidden = {
     regex: `^\\.\\.?/(.*/)?((${unknown.join('|')})/|App\\.svelte$)`,
     message:
-      'model ← {state, provider-api} ← {reply, search, transfer, ui/parts} ← ui/{chat, sidebar, dialogs, palette} ← ui/layout ← App, never back or across.',
+      'model ← {state, provider-api} ← {reply, search, transfer, ui/parts} ← ui/{chat, sidebar, dialogs, palette, admin} ← ui/layout ← App, never back or across.',
   }
   return layer(
     `apps/t69/src/${files}`,
@@ -185,7 +185,7 @@ export default defineConfig({
     ...floors(
       'packages/sync-client/src',
       [
-        ['client'],
+        ['admin', 'client'],
         ['space'],
         ['engine'],
         ['link'],
