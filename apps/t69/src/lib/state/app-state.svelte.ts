@@ -7,7 +7,14 @@ import { codeOf, errorText } from '../model/error-text.ts'
 import { plural } from '../model/plural.ts'
 import { itemOfTree, layOutSpace, titleOf } from '../model/space-tree.ts'
 import { lockedText } from '../model/sync-text.ts'
-import { readAddress, showAddress, type PageAddress } from './address.ts'
+import {
+  appBase,
+  readAddress,
+  readAdminPath,
+  showAddress,
+  showAdminAddress,
+  type PageAddress,
+} from './address.ts'
 import {
   lastShownOf,
   readCurrentSpace,
@@ -41,6 +48,10 @@ export class AppState {
   lostAccount = $state.raw<LostAccount | null>(null)
   /** A space that is not opened, since the last page that opened it crashed; the page asks what to do. */
   crashed = $state.raw<PageAddress | null>(null)
+  /** Where the admin page is, which is in front of the space then: see `readAdminPath`. Null while it is closed. */
+  adminPath = $state.raw<string | null>(null)
+  /** The user is an admin of the server, as far as this page has asked. */
+  isAdmin = $state(false)
   /** The space on screen; null only until the first one is open. */
   view = $state.raw<SpaceView | null>(null)
   /** The person at the screen, to tell their messages and deletions from those of others. */
@@ -81,6 +92,7 @@ export class AppState {
   /** Opens the space that the address names, else the one that was open last, else a first local space. */
   async start(): Promise<void> {
     // The client opens the database first, and says what keeps it from that.
+    this.adminPath = readAdminPath(location, appBase().pathname)
     await this.client.ready
     await this.ui.sidebar.restore()
     this.user = this.client.user
@@ -119,6 +131,21 @@ export class AppState {
       else await this.#inTurn(() => this.#openSpace(space.id))
     }
     this.#offerSignUp()
+  }
+
+  /** Asks the server whether the user is an admin. Without an answer, what was known stays. */
+  async askWhetherAdmin(): Promise<void> {
+    const { user } = this
+    if (user === null) return
+    const isAdmin = await this.client.isAdmin().catch(() => null)
+    if (isAdmin !== null && this.user?.id === user.id) this.isAdmin = isAdmin
+  }
+
+  /** Shows a place on the admin page; with null, the space again. */
+  showAdmin(path: string | null): void {
+    this.ui.drawerOpen = false
+    this.adminPath = path
+    this.#showAddress('push')
   }
 
   async refreshSpaces(): Promise<void> {
@@ -459,6 +486,7 @@ export class AppState {
   #leaveUser(): void {
     this.onLocking()
     this.lostAccount = null
+    this.isAdmin = false
     this.ui.leaveAccount()
     const { view } = this
     if (view === null || !view.isLocked) return
@@ -534,6 +562,8 @@ export class AppState {
       this.#showAddress('replace')
       return
     }
+    this.adminPath = readAdminPath(location, appBase().pathname)
+    if (this.adminPath !== null) return
     const address = readAddress(location, history.state)
     const { view } = this
     if (view === null || (address.spaceId === null && address.treeId === null)) return
@@ -546,9 +576,11 @@ export class AppState {
   /** Shows in the address where the page is. */
   #showAddress(how: 'push' | 'replace'): void {
     if (how === 'push') this.#link = null
-    if (this.view === null || this.#link !== null) return
+    if (this.adminPath === null && (this.view === null || this.#link !== null)) return
     if (how === 'push') this.#isPlaceDue = this.ui.layers.isReturning
     if (this.ui.layers.isReturning) return
+    if (this.adminPath !== null) return showAdminAddress(this.adminPath, how)
+    if (this.view === null) return
     const { space, chats, isOnServer } = this.view
     showAddress({ spaceId: space.id, treeId: chats.focused?.treeId ?? null, isOnServer }, how)
   }
