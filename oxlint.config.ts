@@ -287,7 +287,17 @@ export default defineConfig({
       'layout',
       'testing',
     ),
-    appRoom('lib/ui/dialogs/**', 'reply', 'search', 'chat', 'sidebar', 'palette', 'admin', 'layout', 'testing'),
+    appRoom(
+      'lib/ui/dialogs/**',
+      'reply',
+      'search',
+      'chat',
+      'sidebar',
+      'palette',
+      'admin',
+      'layout',
+      'testing',
+    ),
     appRoom(
       'lib/ui/admin/**',
       'reply',

@@ -92,10 +92,10 @@ export class AppState {
   /** Opens the space that the address names, else the one that was open last, else a first local space. */
   async start(): Promise<void> {
     // The client opens the database first, and says what keeps it from that.
-    this.adminPath = readAdminPath(location, appBase().pathname)
     await this.client.ready
     await this.ui.sidebar.restore()
     this.user = this.client.user
+    this.adminPath = readAdminPath(location, appBase().pathname)
     this.#sayWhetherEnded()
     this.client.onUser((user) => void this.ui.attempt(() => this.#userChanged(user)))
     this.client.onSpaces(() => void this.ui.attempt(() => this.#spacesChanged()))
@@ -133,12 +133,14 @@ export class AppState {
     this.#offerSignUp()
   }
 
-  /** Asks the server whether the user is an admin. Without an answer, what was known stays. */
-  async askWhetherAdmin(): Promise<void> {
+  /** Asks the server whether the user is an admin. Resolves with whether it answered: otherwise, what was known stays. */
+  async askWhetherAdmin(): Promise<boolean> {
     const { user } = this
-    if (user === null) return
+    if (user === null) return false
     const isAdmin = await this.client.isAdmin().catch(() => null)
-    if (isAdmin !== null && this.user?.id === user.id) this.isAdmin = isAdmin
+    if (isAdmin === null || this.user?.id !== user.id) return false
+    this.isAdmin = isAdmin
+    return true
   }
 
   /** Shows a place on the admin page; with null, the space again. */

@@ -7,8 +7,8 @@ import type { AppState } from '../../state/app-state.svelte.ts'
 export class Admin {
   readonly app: AppState
   readonly api: AdminApi
-  /** The user is no admin, or is one no more: the page shows nothing then. */
-  isDenied = $state(false)
+  /** The user is no admin, or is one no more: the page shows nothing then. Null until the server has said it. */
+  isDenied = $state<boolean | null>(null)
 
   constructor(app: AppState) {
     this.app = app
@@ -24,9 +24,11 @@ export class Admin {
     return errorText(error, { wrong_credentials: 'That is not your current password.' })
   }
 
+  /** Asks whether the user is an admin at this moment. */
   async look(): Promise<void> {
-    await this.app.askWhetherAdmin()
-    this.isDenied = !this.app.isAdmin
+    const isKnown = await this.app.askWhetherAdmin()
+    // Without an answer, the sections say why there is none.
+    this.isDenied = isKnown && !this.app.isAdmin
   }
 }
 
