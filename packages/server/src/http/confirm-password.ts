@@ -7,16 +7,16 @@ import type { RouteDeps } from './route.ts'
 
 export interface PasswordConfirmation {
   /** The caller's account. Throws `unauthenticated` when it is gone. */
-  callingUser(request: FastifyRequest): User
+  readonly callingUser: (request: FastifyRequest) => User
   /**
    * Runs `work` with the account that the password belongs to, and the hash that it was checked against. Rejects with
    * `wrong_credentials`, and `rate_limited` after too many attempts of the session.
    */
-  confirmed<Result>(
+  readonly confirmed: <Result>(
     request: FastifyRequest,
     password: string,
     work: (account: User & { readonly passwordHash: string }) => Result | Promise<Result>,
-  ): Promise<Result>
+  ) => Promise<Result>
 }
 
 /** For routes that ask for the password once more: an access token alone must not suffice. */
