@@ -13,8 +13,8 @@ export interface FirstLoad {
 
 /** Modules that the first screen imports with `import()`: everything that they need is part of the first load. */
 export const firstModules: readonly RegExp[] = [/\/src\/start\.ts$/, /\/storage\/indexeddb\/index\.ts$/]
-/** A language, as wuchale compiles it. */
-const language = /\/\.wuchale\/.*\.(\w+)\.compiled\.js$/
+/** What the first screen says in a language, as wuchale compiles it. */
+const language = /\/\.wuchale\/texts\.first\.(\w+)\.compiled\.js$/
 /** Scripts of public/ that the page runs before its first paint, in this order. The build makes one file of them. */
 const headScripts = ['take-invite.js', 'theme.js']
 const inPage = headScripts.map((name) => `<script src="./${name}"></script>`)

@@ -5,9 +5,11 @@ import { wuchale } from 'wuchale/vite'
 import { base, chunkOf, storage } from './chunks.ts'
 import { firstLoad } from './first-load.ts'
 import { onlyWoff2 } from './fonts.ts'
+import { laterTexts } from './later-texts.ts'
+import { leanZod } from './lean-zod.ts'
+import { plainIcons } from './plain-icons.ts'
 import { precompress } from './precompress.ts'
 import { serviceWorker } from './service-worker.ts'
-import { withoutJsonSchema } from './without-json-schema.ts'
 
 /** Baseline 2024: see "Browsers" in README.md. */
 const browsers = ['chrome131', 'edge131', 'firefox133', 'safari18.2']
@@ -47,8 +49,10 @@ export default defineConfig({
     proxy: { '/api': server, '/socket.io': { target: server, ws: true } },
   },
   plugins: [
-    withoutJsonSchema(),
+    leanZod(),
     wuchale(),
+    laterTexts(),
+    plainIcons(),
     onlyWoff2(),
     svelte({ compilerOptions: { runes: true } }),
     firstLoad(),

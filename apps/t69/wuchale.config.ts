@@ -2,6 +2,7 @@ import { adapter as svelte } from '@wuchale/svelte'
 import { defaultHeuristic, defineConfig, type Message } from 'wuchale'
 import { adapter as vanilla } from 'wuchale/adapter-vanilla'
 
+import { catalogOf } from './later-texts.ts'
 import { locales } from './src/lib/model/locales.ts'
 
 /** What begins with a capital like a sentence and is said to nobody: keys, names of errors, and what models are told. */
@@ -20,22 +21,35 @@ function heuristic(message: Message): ReturnType<typeof defaultHeuristic> {
   return defaultHeuristic(message)
 }
 
+// Another language takes a reload, so nothing that is said has to be reactive.
+const plain = { wrapInit: (code: string) => code, wrapUse: (code: string) => code }
+const components = svelte({
+  loader: 'custom',
+  files: {
+    include: ['src/**/*.svelte', 'src/**/*.ts'],
+    ignore: ['**/*.test.ts', '**/*.d.ts', 'src/lib/testing/**'],
+  },
+  heuristic,
+  granularLoad: true,
+  generateLoadID: catalogOf,
+  runtime: {
+    initReactive: ({ funcName }) => (funcName === undefined ? false : null),
+    useReactive: false,
+    plain,
+    reactive: plain,
+  },
+})
+const modules = vanilla({ loader: 'custom', heuristic })
+
 export default defineConfig({
   locales: [...locales],
   localesDir: './src/locales',
   adapters: {
-    screens: svelte({
-      loader: 'svelte',
-      files: ['src/**/*.svelte', 'src/**/*.svelte.ts'],
-      heuristic,
-    }),
-    words: vanilla({
-      loader: 'vite',
-      files: {
-        include: ['src/**/*.ts'],
-        ignore: ['**/*.svelte.ts', '**/*.test.ts', '**/*.d.ts', 'src/lib/testing/**'],
-      },
-      heuristic,
-    }),
+    // One for all files: they share their catalogs.
+    texts: {
+      ...components,
+      transform: async (file) =>
+        /(?<!\.svelte)\.ts$/.test(file.filename) ? modules.transform(file) : components.transform(file),
+    },
   },
 })

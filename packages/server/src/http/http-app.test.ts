@@ -283,9 +283,19 @@ describe('the app', () => {
     expect(script.headers['vary']).toMatch(/accept-encoding/i)
     expect(decoded(script.rawPayload).toString()).toBe('export {}')
     // What is too small to compress is sent as it is.
-    for (const url of ['/', '/invite/some-token', '/sw.js']) {
-      const response = await ask(url)
-      expect([response.statusCode, response.headers['content-encoding']]).toEqual([200, undefined])
+    const worker = await ask('/sw.js')
+    expect([worker.statusCode, worker.headers['content-encoding']]).toEqual([200, undefined])
+  })
+
+  it.each([
+    ['br, gzip', 'br', brotliDecompressSync],
+    ['identity', undefined, (body: Buffer) => body],
+  ])('is compressed for a browser that takes %s', async (accepted, encoding, decoded) => {
+    for (const url of ['/', '/invite/some-token']) {
+      const response = await harness.app.inject({ url, headers: { ...page, 'accept-encoding': accepted } })
+      expect(response.headers['content-encoding']).toBe(encoding)
+      expect(response.headers['vary']).toMatch(/accept-encoding/i)
+      expect(decoded(response.rawPayload).toString()).toContain('<title>t69</title>')
     }
   })
 

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
+import { promisify } from 'node:util'
+import { brotliCompress } from 'node:zlib'
 
 import staticFiles from '@fastify/static'
 
@@ -13,13 +15,15 @@ export interface StaticAppOptions {
   readonly basePath: string
 }
 
+const compressed = promisify(brotliCompress)
+
 /** As the app is built: everything in it is relative to this. */
 const builtBase = '<base href="/" />'
 
 /**
  * Serves the built app. A request for a page that is not a file gets `index.html`, since the app routes its own URLs
- * (`/invite/…`). The page is told where the app is by its `<base>`. Large files are sent as the build compressed them,
- * to browsers that take that. Browsers cache files that are named by their content for good, and revalidate all others.
+ * (`/invite/…`). The page is told where the app is by its `<base>`. Large files are sent as the build compressed them, and the
+ * page is compressed here, to browsers that take that. Browsers cache files that are named by their content for good, and revalidate all others.
  */
 export async function serveStaticApp(app: HttpApp, { staticDir, basePath }: StaticAppOptions): Promise<void> {
   const page = join(staticDir, 'index.html')
@@ -48,7 +52,10 @@ export async function serveStaticApp(app: HttpApp, { staticDir, basePath }: Stat
     if (isReading && wantsPage && !isReserved && isBuilt) {
       // Read each time, since the app may be built anew while the server runs.
       const html = (await readFile(page, 'utf8')).replace(builtBase, `<base href="${basePath}/" />`)
-      return reply.code(200).type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html)
+      void reply.code(200).type('text/html; charset=utf-8').header('cache-control', 'no-cache')
+      void reply.header('vary', 'accept-encoding')
+      if (!/\bbr\b/.test(request.headers['accept-encoding'] ?? '')) return reply.send(html)
+      return reply.header('content-encoding', 'br').send(await compressed(html))
     }
     if (isReading && path === '/' && !isBuilt) {
       const text = 't69 sync is running. The app is not built: run `pnpm build`, or set STATIC_DIR.\n'

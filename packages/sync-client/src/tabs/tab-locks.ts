@@ -1,7 +1,6 @@
 import { randomHexId } from '@t69/protocol'
 
 import { hasChannels } from '../runtime/index.ts'
-import { createChannelLocks } from './channel-locks.ts'
 
 /**
  * The locks that the tabs of an origin share: what is used here of the Web Locks of browsers. A lock is held until
@@ -27,14 +26,33 @@ export function tabLocks(): TabLocks | undefined {
   }
   if (channelLocks === undefined && hasChannels()) {
     const registry = pageRegistry()
-    if (registry !== undefined) {
-      const locks = createChannelLocks('t69-locks', { id: randomHexId(), registry })
-      // A page that may come back keeps its place. If it is asked meanwhile and does not answer, it loses it.
-      addEventListener('pagehide', (event) => void (event.persisted || locks.close()))
-      channelLocks = locks
-    }
+    if (registry !== undefined) channelLocks = lazyChannelLocks(registry)
   }
   return channelLocks
+}
+
+/** Loads our own locks with the first request, which few pages make. Requests keep their order. */
+function lazyChannelLocks(registry: Storage): TabLocks {
+  let loading: Promise<TabLocks> | undefined
+  async function load(): Promise<TabLocks> {
+    const { createChannelLocks } = await import('./channel-locks.ts')
+    const locks = createChannelLocks('t69-locks', { id: randomHexId(), registry })
+    // A page that may come back keeps its place. If it is asked meanwhile and does not answer, it loses it.
+    addEventListener('pagehide', (event) => void (event.persisted || locks.close()))
+    return locks
+  }
+  function loaded(): Promise<TabLocks> {
+    loading ??= load().catch((error: unknown) => {
+      // Who asks again may have a network by then.
+      loading = undefined
+      throw error
+    })
+    return loading
+  }
+  return {
+    request: async (name, how, granted) => (await loaded()).request(name, how, granted),
+    query: async () => (await loaded()).query(),
+  }
 }
 
 /** Returns localStorage, or undefined. Where cookies are blocked, reading the global throws. */

@@ -22,7 +22,6 @@ import type {
 } from '../client-storage.ts'
 import { namesSpace } from '../config-key.ts'
 import { LeaderTerm } from '../leader-term.ts'
-import { memoryStorage } from '../memory-storage.ts'
 import { fitsSlice } from '../outbox-entries.ts'
 import { attest, readAttested } from './attested-rows.ts'
 import { type Compaction, compactTree, worthwhileCompaction } from './compact-tree.ts'
@@ -72,6 +71,7 @@ export async function openIndexedDbStorage(options: IndexedDbStorageOptions = {}
     await db.open()
   } catch (error) {
     db.close()
+    const { memoryStorage } = await import('../memory-storage.ts')
     return memoryStorage({ volatileReason: refusalReason(error) })
   }
   return new IndexedDbStorage(new DatabaseConnection(db), page, options.whenIdle ?? whenIdle, null)
