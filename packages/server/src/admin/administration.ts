@@ -165,7 +165,15 @@ export function createAdministration(deps: AdministrationDeps): Administration {
       if (user === by.actorId) {
         throw new SyncError('forbidden', 'Your own account is deleted in the menu of your account')
       }
-      await adminBy(by)['users delete']({ user, dryRun: false })
+      try {
+        await adminBy(by)['users delete']({ user, dryRun: false })
+      } catch (error) {
+        if (!(error instanceof SyncError) || error.code !== 'forbidden') throw error
+        // It is written for the account's owner.
+        const message =
+          'This account is the last owner of a space that others are in: have somebody else made an owner, or delete the space, first'
+        throw new SyncError('forbidden', message)
+      }
     },
     deleteSpace: async (by, space) => void (await adminBy(by)['spaces delete']({ space, dryRun: false })),
     makeInvite: (by) => adminBy(by)['users invite']({}),

@@ -19,8 +19,11 @@ export class Admin {
   problemOf(error: unknown): string {
     const code = error instanceof Error ? codeOf(error) : undefined
     if (code === 'forbidden') void this.look()
-    // The server says which rule it was.
-    if (code === 'forbidden' && error instanceof Error) return `${error.message}.`
+    // The server says which rule it was, in the words of its command.
+    if (code === 'forbidden' && error instanceof Error) {
+      const { message } = error
+      return `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`
+    }
     return errorText(error, { wrong_credentials: 'That is not your current password.' })
   }
 
