@@ -102,13 +102,13 @@ function floors(src: string, plan: readonly (readonly string[])[], ...always: Fo
  * A folder of the app, and the folders that it does not import: model ← { state, provider-api } ← { reply, ui/parts } ←
  * ui/{chat, sidebar, dialogs} ← App.svelte. No screen imports another, and only ui/chat imports reply.
  */
-const screens = ['chat', 'sidebar', 'dialogs', 'palette']
+const screens = ['chat', 'sidebar', 'dialogs', 'palette', 'admin']
 
 function appRoom(files: string, ...unknown: string[]) {
   const rooms: Forbidden = {
     regex: `^\\.\\.?/(.*/)?((${unknown.join('|')})/|App\\.svelte$)`,
     message:
-      'model ← {state, provider-api} ← {reply, search, transfer, ui/parts} ← ui/{chat, sidebar, dialogs, palette} ← ui/layout ← App, never back or across.',
+      'model ← {state, provider-api} ← {reply, search, transfer, ui/parts} ← ui/{chat, sidebar, dialogs, palette, admin} ← ui/layout ← App, never back or across.',
   }
   return layer(
     `apps/t69/src/${files}`,
@@ -185,7 +185,7 @@ export default defineConfig({
     ...floors(
       'packages/sync-client/src',
       [
-        ['client'],
+        ['admin', 'client'],
         ['space'],
         ['engine'],
         ['link'],
@@ -263,7 +263,17 @@ export default defineConfig({
       'layout',
       'testing',
     ),
-    appRoom('lib/ui/chat/**', 'search', 'transfer', 'sidebar', 'dialogs', 'palette', 'layout', 'testing'),
+    appRoom(
+      'lib/ui/chat/**',
+      'search',
+      'transfer',
+      'sidebar',
+      'dialogs',
+      'palette',
+      'admin',
+      'layout',
+      'testing',
+    ),
     appRoom(
       'lib/ui/sidebar/**',
       'reply',
@@ -273,10 +283,34 @@ export default defineConfig({
       'chat',
       'dialogs',
       'palette',
+      'admin',
       'layout',
       'testing',
     ),
-    appRoom('lib/ui/dialogs/**', 'reply', 'search', 'chat', 'sidebar', 'palette', 'layout', 'testing'),
+    appRoom(
+      'lib/ui/dialogs/**',
+      'reply',
+      'search',
+      'chat',
+      'sidebar',
+      'palette',
+      'admin',
+      'layout',
+      'testing',
+    ),
+    appRoom(
+      'lib/ui/admin/**',
+      'reply',
+      'provider-api',
+      'search',
+      'transfer',
+      'chat',
+      'sidebar',
+      'dialogs',
+      'palette',
+      'layout',
+      'testing',
+    ),
     appRoom(
       'lib/ui/palette/**',
       'reply',
@@ -285,10 +319,11 @@ export default defineConfig({
       'chat',
       'sidebar',
       'dialogs',
+      'admin',
       'layout',
       'testing',
     ),
-    appRoom('lib/ui/layout/**', 'search', 'transfer', 'sidebar', 'dialogs', 'palette', 'testing'),
+    appRoom('lib/ui/layout/**', 'search', 'transfer', 'sidebar', 'dialogs', 'palette', 'admin', 'testing'),
     { files: browserCode, rules: baseline },
     {
       files: ['**/*.{test,contract}.ts', '**/testing/**'],

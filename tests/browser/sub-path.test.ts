@@ -50,6 +50,12 @@ story(
       return read
     })
     expect(manifest).toMatchObject({ start_url: './' })
+    // The first account is an admin's, whose page has addresses of its own.
+    await page.goto(`${laptop.url}/home/t69/admin`)
+    await page.getByTestId('admin-figures').waitFor()
+    await page.getByTestId('admin-people').click()
+    await page.getByTestId('admin-row').waitFor()
+    expect(new URL(page.url()).pathname).toBe('/home/t69/admin/people')
     await page.goto(`${laptop.url}/home/t69/docs`)
     await page.getByText('/api/auth/refresh').first().waitFor()
   },

@@ -17,3 +17,8 @@ async function command(dataDir: string, name: string, given: object): Promise<un
 export async function passwordLink(dataDir: string, user: string): Promise<string> {
   return ((await command(dataDir, 'users password-link', { user })) as { readonly token: string }).token
 }
+
+/** Gives an account the role, as `t69-server users promote` and `demote` do. */
+export async function setServerRole(dataDir: string, user: string, role: 'admin' | 'member'): Promise<void> {
+  await command(dataDir, 'users set-role', { user, role })
+}

@@ -49,6 +49,9 @@ function members(outcomes: Record<Role, string>): Expected {
 
 const anyMember = members({ viewer: '200', editor: '200', owner: '200' })
 const ownersOnly = (outcome: string) => members({ viewer: denied, editor: denied, owner: outcome })
+/** The owner has the first account of the server, which is an admin’s. */
+const adminsOnly = (outcome: string) =>
+  people({ stranger: denied, removed: denied, viewer: denied, editor: denied, owner: outcome })
 const allPeople = (outcome: string) =>
   people({ stranger: outcome, removed: outcome, viewer: outcome, editor: outcome, owner: outcome })
 
@@ -295,6 +298,92 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
       expected: allPeople('200'),
     },
   ],
+  'GET /api/admin/overview': [{ expected: adminsOnly('200') }],
+  'POST /api/admin/registration': [{ body: () => ({ mode: 'open' }), expected: adminsOnly('200') }],
+  'GET /api/admin/users': [{ expected: adminsOnly('200') }],
+  'GET /api/admin/users/:id': [
+    { path: () => `/api/admin/users/${userId('viewer')}`, expected: adminsOnly('200') },
+    { what: 'of nobody', path: () => `/api/admin/users/${randomHexId()}`, expected: adminsOnly(unknown) },
+  ],
+  'POST /api/admin/users/:id/role': [
+    {
+      what: 'without the password',
+      path: () => `/api/admin/users/${userId('viewer')}/role`,
+      body: () => ({ role: 'admin', password: 'guessed' }),
+      expected: adminsOnly('401 wrong_credentials'),
+    },
+    {
+      what: 'with the password',
+      path: async () => `/api/admin/users/${await somebodysId()}/role`,
+      body: () => ({ role: 'admin', password }),
+      expected: adminsOnly('200'),
+    },
+  ],
+  'POST /api/admin/users/:id/password-link': [
+    {
+      what: 'without the password',
+      path: () => `/api/admin/users/${userId('viewer')}/password-link`,
+      body: () => ({ password: 'guessed' }),
+      expected: adminsOnly('401 wrong_credentials'),
+    },
+    {
+      what: 'with the password',
+      path: async () => `/api/admin/users/${await somebodysId()}/password-link`,
+      body: () => ({ password }),
+      expected: adminsOnly('200'),
+    },
+  ],
+  'POST /api/admin/users/:id/sign-out': [
+    {
+      path: async () => `/api/admin/users/${await somebodysId()}/sign-out`,
+      expected: adminsOnly('204'),
+    },
+  ],
+  'POST /api/admin/users/:id/delete': [
+    {
+      what: 'without the password',
+      path: () => `/api/admin/users/${userId('viewer')}/delete`,
+      body: () => ({ password: 'guessed' }),
+      expected: adminsOnly('401 wrong_credentials'),
+    },
+    {
+      what: 'with the password',
+      path: async () => `/api/admin/users/${await somebodysId()}/delete`,
+      body: () => ({ password }),
+      expected: adminsOnly('204'),
+    },
+    {
+      what: 'of the caller',
+      path: ({ caller }) => `/api/admin/users/${selfOf(caller)}/delete`,
+      body: () => ({ password }),
+      expected: adminsOnly(denied),
+    },
+  ],
+  'GET /api/admin/spaces': [{ expected: adminsOnly('200') }],
+  'GET /api/admin/spaces/:id': [
+    { path: ({ spaceId }) => `/api/admin/spaces/${spaceId}`, expected: adminsOnly('200') },
+  ],
+  'POST /api/admin/spaces/:id/delete': [
+    {
+      what: 'without the password',
+      path: ({ spaceId }) => `/api/admin/spaces/${spaceId}/delete`,
+      body: () => ({ password: 'guessed' }),
+      expected: adminsOnly('401 wrong_credentials'),
+    },
+    {
+      what: 'with the password',
+      path: ({ spaceId }) => `/api/admin/spaces/${spaceId}/delete`,
+      body: () => ({ password }),
+      expected: adminsOnly('204'),
+    },
+  ],
+  'GET /api/admin/connections': [{ expected: adminsOnly('200') }],
+  'GET /api/admin/audit': [{ expected: adminsOnly('200') }],
+  'GET /api/admin/invites': [{ expected: adminsOnly('200') }],
+  'POST /api/admin/invites': [{ expected: adminsOnly('201') }],
+  'DELETE /api/admin/invites/:id': [
+    { path: () => `/api/admin/invites/${'0'.repeat(64)}`, expected: adminsOnly(unknown) },
+  ],
 }
 
 /** Refresh tokens of separate sessions, because refreshing twice or signing out ends a session. */
@@ -325,6 +414,11 @@ async function sessionOf(person: Person): Promise<string> {
 /** For requests that end the caller's sessions: the token of a new account for each caller who is signed in. */
 async function tokenOfSomebodyElse(caller: Caller): Promise<string | undefined> {
   return isSignedIn(caller) ? (await server.signUp(`Somebody ${randomHexId()}`)).token : tokenOf(caller)
+}
+
+/** The id of a new account. */
+async function somebodysId(): Promise<string> {
+  return (await server.signUp(`Somebody ${randomHexId()}`)).user.id
 }
 
 /** Everything that the owner sees of the space. */

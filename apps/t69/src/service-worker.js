@@ -16,7 +16,7 @@ const base = new URL('./', location.href)
 const cachePrefix = `t69-shell-${base.pathname}-`
 const cacheName = `${cachePrefix}${version}`
 /** The app's own addresses. Below them may be another app of the same machine. */
-const pages = /^(?:index\.html|invite\/[^/]+\/?)?$/
+const pages = /^(?:index\.html|invite\/[^/]+\/?|admin(?:\/.*)?)?$/
 /** A path that changes with the content of the file. */
 const isNamedByContent = (path) => path.startsWith('assets/') || /\?v=\w+$/.test(path)
 /** What a file is called in every version: its path without what changes with the content. */

@@ -11,9 +11,11 @@ import {
 } from '@t69/protocol'
 import type { FastifyBaseLogger } from 'fastify'
 
-import { createAdmin } from './admin/create-admin.ts'
+import { createAdministration } from './admin/administration.ts'
+import { type AdminDeps, createAdmin } from './admin/create-admin.ts'
 import { serveAdmin } from './admin/serve-admin.ts'
 import type { Config } from './config.ts'
+import { watchEventLoop } from './event-loop.ts'
 import { basePathOf, stripBasePath } from './http/base-path.ts'
 import { createHttpApp } from './http/http-app.ts'
 import { limitConnections } from './http/limit-connections.ts'
@@ -266,6 +268,38 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   const access = createMergedAccess({ accounts: platform.members, spaces, records: platform.spaceRecords })
   const passwordsOfKnown = createPasswords('known', options.passwordCost)
   const canCommit = (): Promise<void> => checkCommits({ dataDir, threadsAnswer: () => storage.answers() })
+  const files = opening.adopt(
+    keepFilesTidy({ dataDir, keepMs: config.keepSetAsideMs, clock, runtime, logger }),
+    (it) => it.stop(),
+  )
+  const reviewSessions = (): void =>
+    gateway.accessReviewed(({ sessionId, userId }) => platform.sessions.userOf(sessionId, now()) === userId)
+  const startedAt = now()
+  const adminDeps: AdminDeps = {
+    dataDir,
+    platform,
+    passwords: passwordsOfKnown,
+    registrationSetting: config.registration,
+    spaceDeletion,
+    reviewSessions,
+    askLogsOf: (userId) => access.askAll(platform.spaceRecords.listFor(userId).map(({ id }) => id)),
+    running: () => ({ pid: process.pid, startedAt, connections: gateway.size, openSpaces: spaces.size }),
+    now,
+    logger,
+  }
+  const eventLoop = opening.adopt(watchEventLoop(monotonic), (it) => it.stop())
+  const administration = createAdministration({
+    ...adminDeps,
+    live: {
+      startedAt,
+      openSpaces: () => spaces.size,
+      connections: () => gateway.size,
+      sockets: (page) => gateway.connections(page),
+      failing: spaces.failing,
+      files: () => files.found,
+      heldUpMs: () => eventLoop.heldUpMs(),
+    },
+  })
   await registerRoutes(
     app,
     {
@@ -279,6 +313,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
       spaces,
       userLimits,
       spaceDeletion,
+      administration,
       liveSockets: gateway,
       now,
       monotonic,
@@ -291,10 +326,6 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   await app.ready()
 
   opening.defer(keepTidy({ platform, clock, runtime, logger }))
-  const files = opening.adopt(
-    keepFilesTidy({ dataDir, keepMs: config.keepSetAsideMs, clock, runtime, logger }),
-    (it) => it.stop(),
-  )
   const examiner = createFileExaminer()
   const stopReading = readFilesThrough({
     examiner,
@@ -330,22 +361,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     checkCommits: canCommit,
     monotonic,
   })
-  const reviewSessions = (): void =>
-    gateway.accessReviewed(({ sessionId, userId }) => platform.sessions.userOf(sessionId, now()) === userId)
-  const startedAt = now()
-  const admin = createAdmin({
-    dataDir,
-    platform,
-    passwords: passwordsOfKnown,
-    registrationSetting: config.registration,
-    spaceDeletion,
-    reviewSessions,
-    askLogsOf: (userId) => access.askAll(platform.spaceRecords.listFor(userId).map(({ id }) => id)),
-    running: () => ({ pid: process.pid, startedAt, connections: gateway.size, openSpaces: spaces.size }),
-    now,
-    logger,
-  })
-  opening.adopt(await serveAdmin(dataDir, admin, logger), (it) => it.close())
+  opening.adopt(await serveAdmin(dataDir, createAdmin(adminDeps), logger), (it) => it.close())
   opening.defer(
     watchOtherWriters(
       { platform, runtime, logger },

@@ -52,6 +52,19 @@ export interface Credentials {
 /** Removes the listener. Calling it again does nothing. */
 export type Unsubscribe = () => void
 
+/** A call of the server's HTTP API. */
+export interface ServerCall {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Such as `/api/spaces`. */
+  readonly path: string
+  readonly body?: unknown
+}
+
+/** The part of a zod schema that parsing a reply needs. */
+export interface ReplySchema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false }
+}
+
 /** One per tab in a browser, one per bot elsewhere. */
 export interface SyncClient extends AsyncDisposable {
   /** Who is signed in, offline too; null when nobody is. Null until `ready` resolves. The same object until `onUser`. */
@@ -143,6 +156,13 @@ export interface SyncClient extends AsyncDisposable {
   endSession(sessionId: SessionId): Promise<void>
   /** Ends all of the user's sessions but that of this device. */
   endOtherSessions(): Promise<void>
+  /** Whether the user is an admin of the server, as it is now. */
+  isAdmin(): Promise<boolean>
+  /**
+   * Makes a call of the server's HTTP API in the user's name, for what this client has no function of its own. Throws what the
+   * server answers; `unavailable` where no t69 server answers; and `unauthenticated` while nobody is signed in.
+   */
+  call<Reply>(call: ServerCall, reply: ReplySchema<Reply>): Promise<Reply>
 
   /**
    * Creates a space and resolves once it is on this device's disk. Needs no network. While somebody is signed in,

@@ -61,6 +61,8 @@ const spaceEntrySchema = z.object({
   members: count,
   owner: z.string().nullable(),
   bytes: count,
+  /** When its file was written last; null without one. */
+  lastWrittenAt: time.nullable(),
 })
 
 const spaceDetailsSchema = spaceEntrySchema.extend({

@@ -15,6 +15,7 @@ import type { SpaceEntry, UserEntry } from '../platform/directory.ts'
 import type { Passwords } from '../platform/passwords.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { SpaceDeletion } from '../platform/space-deletion.ts'
+import type { Administrator } from '../ports/administration.ts'
 import type { Logger } from '../ports/logger.ts'
 import { serverVersion } from '../ports/version.ts'
 import type { Admin, AdminAnswer } from './admin-calls.ts'
@@ -48,8 +49,10 @@ export interface AdminDeps {
   readonly logger: Logger
 }
 
-/** What the operator may do. Each change is noted in the audit table, and logged. */
-export function createAdmin(deps: AdminDeps): Admin {
+/**
+ * What the operator may do, or `by`, who is an admin and asked over HTTP. Each change is noted in the audit table, and logged.
+ */
+export function createAdmin(deps: AdminDeps, by?: Administrator): Admin {
   const {
     dataDir,
     platform,
@@ -65,9 +68,9 @@ export function createAdmin(deps: AdminDeps): Admin {
   const choice = platform.registrationChoice
 
   function note(action: AuditedAction, about: Pick<AuditEntry, 'userId' | 'spaceId'> = {}): void {
-    logger.info({ ...about, by: 'command' }, action)
+    logger.info({ ...about, by: by?.actorId ?? 'command' }, action)
     try {
-      audit.note({ at: now(), actorId: undefined, action, ...about })
+      audit.note({ at: now(), actorId: by?.actorId, action, ...about, address: by?.address })
     } catch (error) {
       // It is done, whatever becomes of the note.
       logger.error({ err: error, ...about, action }, 'what was done cannot be noted')
@@ -86,11 +89,7 @@ export function createAdmin(deps: AdminDeps): Admin {
     return space
   }
 
-  function sized(space: SpaceEntry) {
-    const path = pathOfSpace(dataDir, space.id)
-    const sizeOf = (of: string) => statSync(of, { throwIfNoEntry: false })?.size ?? 0
-    return { ...space, bytes: sizeOf(path) + sizeOf(`${path}-wal`) }
-  }
+  const sized = (space: SpaceEntry) => sizedSpace(dataDir, space)
 
   const entryOf = ({ at, actorId, action, userId, spaceId, address }: AuditEntry) => ({
     at,
@@ -248,6 +247,17 @@ export function createAdmin(deps: AdminDeps): Admin {
       await deleted
       return found
     },
+  }
+}
+
+/** A space with the size of its file, and when that was written last: null without one. */
+export function sizedSpace<Space extends SpaceEntry>(dataDir: string, space: Space) {
+  const path = pathOfSpace(dataDir, space.id)
+  const files = [path, `${path}-wal`].flatMap((of) => statSync(of, { throwIfNoEntry: false }) ?? [])
+  return {
+    ...space,
+    bytes: files.reduce((sum, { size }) => sum + size, 0),
+    lastWrittenAt: files.length === 0 ? null : Math.round(Math.max(...files.map(({ mtimeMs }) => mtimeMs))),
   }
 }
 

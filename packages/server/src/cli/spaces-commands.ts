@@ -73,10 +73,11 @@ function spacesTable(spaces: AdminAnswer<'spaces list'>['spaces']): string {
     sizeText(space.bytes),
     String(space.members),
     timeText(space.createdAt),
+    timeText(space.lastWrittenAt),
     space.owner ?? '–',
     space.name,
   ])
-  return tableOf(['id', 'size', 'members', 'since', 'owner', 'name'], rows)
+  return tableOf(['id', 'size', 'members', 'since', 'last written', 'owner', 'name'], rows)
 }
 
 function membersTable(members: AdminAnswer<'spaces show'>['memberList']): string {

@@ -49,7 +49,7 @@ describe('changing the password', () => {
       const { refreshToken } = old
       expect(await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })).toMatchObject(ended)
     }
-    expect((await harness.withToken(session.accessToken)('GET', '/api/me')).body).toEqual(anna.user)
+    expect((await harness.withToken(session.accessToken)('GET', '/api/me')).body).toMatchObject(anna.user)
     const { refreshToken } = session
     expect((await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })).status).toBe(200)
   })
@@ -119,11 +119,11 @@ describe('changing the name', () => {
     const shared = harness.space(ben, [[anna, 'editor']])
     const changed = { ...anna.user, name: 'Anne' }
     expect(await anna.call('PATCH', '/api/me', { name: '  Anne ' })).toEqual({ status: 200, body: changed })
-    expect((await anna.call('GET', '/api/me')).body).toEqual(changed)
+    expect((await anna.call('GET', '/api/me')).body).toMatchObject(changed)
     expect((await ben.call('GET', `/api/spaces/${shared}/members`)).body).toMatchObject({
       members: [{ user: ben.user }, { user: changed }],
     })
-    expect((await ben.call('GET', '/api/me')).body).toEqual(ben.user)
+    expect((await ben.call('GET', '/api/me')).body).toMatchObject(ben.user)
     const { refreshToken } = anna.session
     const renewed = await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })
     expect(sessionSchema.parse(renewed.body).user).toEqual(changed)
@@ -140,7 +140,7 @@ describe('changing the name', () => {
       status: 400,
       body: { error: { code: 'invalid_request', at: 'name' } },
     })
-    expect((await anna.call('GET', '/api/me')).body).toEqual(anna.user)
+    expect((await anna.call('GET', '/api/me')).body).toMatchObject(anna.user)
   })
 })
 

@@ -1,15 +1,9 @@
-import {
-  changePasswordBodySchema,
-  deleteAccountBodySchema,
-  sessionSchema,
-  SyncError,
-  type User,
-} from '@t69/protocol'
-import type { FastifyRequest } from 'fastify'
+import { changePasswordBodySchema, deleteAccountBodySchema, sessionSchema } from '@t69/protocol'
 import { z } from 'zod'
 
 import type { AnswerSession } from './answer-session.ts'
-import { authenticateBy, callerOf } from './authenticate.ts'
+import { authenticateBy } from './authenticate.ts'
+import { createPasswordConfirmation } from './confirm-password.ts'
 import { deviceOf } from './device-name.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
@@ -33,35 +27,12 @@ export function accountRoutes(
   { limits, answer, cookie }: AccountRoutesDeps,
 ): void {
   const { platform, access, passwordsOfKnown: passwords, tokens, spaceDeletion, liveSockets, now } = deps
-  const { users, accounts, accessLists, spaceRecords } = platform
+  const { accounts, accessLists, spaceRecords } = platform
   const preParsing = authenticateBy(tokens)
+  const { callingUser, confirmed } = createPasswordConfirmation(deps, limits)
   const noteDone = createNoteDone(deps)
   const tags = ['auth']
   const security = bearer
-
-  function callingUser(request: FastifyRequest): User {
-    const user = users.byId(callerOf(request).userId)
-    if (user === undefined) throw new SyncError('unauthenticated', 'The account is gone')
-    return user
-  }
-
-  /** Runs `work` with the account that the password belongs to, and the hash that it was checked against. */
-  async function confirmed<Result>(
-    request: FastifyRequest,
-    password: string,
-    work: (account: User & { readonly passwordHash: string }) => Result | Promise<Result>,
-  ): Promise<Result> {
-    return limits.confirm(callerOf(request), async () => {
-      const account = users.byEmail(callingUser(request).email)
-      const match = await passwords.verify(account?.passwordHash, password)
-      if (match === undefined || account === undefined) {
-        throw new SyncError('wrong_credentials', 'This is not the password of the account', {
-          at: 'password',
-        })
-      }
-      return work(account)
-    })
-  }
 
   app.post('/api/auth/change-password', {
     preParsing,

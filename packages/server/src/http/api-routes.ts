@@ -46,6 +46,22 @@ export const apiRoutes = [
   'DELETE /api/spaces/:spaceId/invites/:inviteId',
   'POST /api/invites/preview',
   'POST /api/invites/:token/accept',
+  'GET /api/admin/overview',
+  'POST /api/admin/registration',
+  'GET /api/admin/users',
+  'GET /api/admin/users/:id',
+  'POST /api/admin/users/:id/role',
+  'POST /api/admin/users/:id/password-link',
+  'POST /api/admin/users/:id/sign-out',
+  'POST /api/admin/users/:id/delete',
+  'GET /api/admin/spaces',
+  'GET /api/admin/spaces/:id',
+  'POST /api/admin/spaces/:id/delete',
+  'GET /api/admin/connections',
+  'GET /api/admin/audit',
+  'GET /api/admin/invites',
+  'POST /api/admin/invites',
+  'DELETE /api/admin/invites/:id',
 ] as const
 
 export type ApiRoute = (typeof apiRoutes)[number]

@@ -24,7 +24,8 @@ describe('signing up and in', () => {
     expect(session.refreshToken).toBeTypeOf('string')
 
     const me = await harness.withToken(session.accessToken)('GET', '/api/me')
-    expect(me).toEqual({ status: 200, body: session.user })
+    // The first account is an admin's.
+    expect(me).toEqual({ status: 200, body: { ...session.user, role: 'admin' } })
 
     const login = await harness.anonymous('POST', '/api/auth/login', { email: 'ANNA@example.org', password })
     expect(login.status).toBe(200)

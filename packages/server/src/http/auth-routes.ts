@@ -3,6 +3,7 @@ import {
   askAccountBodySchema,
   changeUserBodySchema,
   loginBodySchema,
+  meSchema,
   logoutBodySchema,
   randomHexId,
   refreshBodySchema,
@@ -28,22 +29,21 @@ import { findInvite } from './find-invite.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import { passwordLinkRoutes } from './password-link-routes.ts'
-import { createRenewalLimit, createSignInLimits } from './rate-limits.ts'
+import { createRenewalLimit, type SignInLimits } from './rate-limits.ts'
 import { noteUser } from './request-log.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 import { createSessionCookie } from './session-cookie.ts'
 
 /** The routes of sign-up, sign-in, renewal and sign-out. */
-export function authRoutes(app: HttpApp, deps: RouteDeps): void {
+export function authRoutes(app: HttpApp, deps: RouteDeps, limits: SignInLimits): void {
   const { config, platform, passwords, passwordsOfKnown, tokens, liveSockets, now, monotonic } = deps
-  const { users, sessions, registration, returningAccounts, signingSecret } = platform
+  const { users, sessions, adminPages, registration, returningAccounts, signingSecret } = platform
   const cookie = createSessionCookie(config, {
     monotonic,
     hasIssued: (token) => sessions.hasIssued(token),
     devices: createDeviceTokens(signingSecret),
     signingSecret,
   })
-  const limits = createSignInLimits(config, monotonic)
   const answer = createSessionAnswer(tokens, returningAccounts, cookie)
   const noteDone = createNoteDone(deps)
   const tags = ['auth']
@@ -223,9 +223,12 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       tags,
       summary: 'Who is signed in',
       security: bearer,
-      response: { 200: userSchema, ...errorResponses('unauthenticated') },
+      response: { 200: meSchema, ...errorResponses('unauthenticated') },
     },
-    handler: async (request) => callingUser(request),
+    handler: async (request) => {
+      const user = callingUser(request)
+      return { ...user, role: adminPages.roleOf(user.id) ?? 'member' }
+    },
   })
 
   app.patch('/api/me', {

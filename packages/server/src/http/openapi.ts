@@ -25,6 +25,7 @@ export async function registerOpenApi(app: HttpApp, basePath: string): Promise<v
         { name: 'auth', description: 'Accounts and sessions' },
         { name: 'spaces', description: 'Spaces and their trees' },
         { name: 'sharing', description: 'Members and invites' },
+        { name: 'admin', description: 'For admins of the server: the admin page' },
         { name: 'operation', description: 'For the operator' },
       ],
       components: {

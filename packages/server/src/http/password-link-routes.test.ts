@@ -44,7 +44,7 @@ describe('a link to set a password', () => {
     const reply = await setPassword(harness, token)
     expect(harness.told.map((told) => told.split(' ')[0])).toEqual(['sessionEnded'])
     const session = sessionSchema.parse(reply.body)
-    expect((await harness.withToken(session.accessToken)('GET', '/api/me')).body).toEqual(anna.user)
+    expect((await harness.withToken(session.accessToken)('GET', '/api/me')).body).toMatchObject(anna.user)
     expect((await anna.call('GET', '/api/me')).status).toBe(401)
     const { refreshToken } = anna.session
     expect((await harness.anonymous('POST', '/api/auth/refresh', { refreshToken })).status).toBe(401)

@@ -9,6 +9,7 @@ import type { Platform } from '../platform/platform.ts'
 import type { SpaceDeletion } from '../platform/space-deletion.ts'
 import type { AccessTokens } from '../platform/tokens.ts'
 import type { Access, AskedLogs } from '../ports/access.ts'
+import type { Administration } from '../ports/administration.ts'
 import type { LiveSockets } from '../ports/live-sockets.ts'
 import type { MergedAccess } from '../spaces/merged-access.ts'
 import type { TreeQuestions } from '../spaces/tree-questions.ts'
@@ -52,6 +53,7 @@ export interface RouteDeps {
   readonly spaces: Pick<TreeQuestions, 'readTree'>
   readonly userLimits: Pick<UserLimits, 'of'>
   readonly spaceDeletion: SpaceDeletion
+  readonly administration: Administration
   readonly liveSockets: Pick<LiveSockets, 'sessionEnded'>
   /** Unix milliseconds. */
   readonly now: () => number

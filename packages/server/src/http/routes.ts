@@ -1,11 +1,13 @@
 import { SyncError } from '@t69/protocol'
 
+import { adminRoutes } from './admin-routes.ts'
 import { askLogs } from './ask-logs.ts'
 import { authRoutes } from './auth-routes.ts'
 import { basePathOf } from './base-path.ts'
 import { boundAnswers } from './bound-answers.ts'
 import { healthRoutes } from './health-routes.ts'
 import { metricsRoutes } from './metrics-routes.ts'
+import { createSignInLimits } from './rate-limits.ts'
 import type { HttpApp, OwnRoutes, RouteDeps } from './route.ts'
 import { sessionRoutes } from './session-routes.ts'
 import { sharingRoutes } from './sharing-routes.ts'
@@ -39,7 +41,9 @@ export async function registerRoutes(
   })
   healthRoutes(app, deps)
   metricsRoutes(app, deps)
-  authRoutes(app, deps)
+  const limits = createSignInLimits(deps.config, deps.monotonic)
+  authRoutes(app, deps, limits)
+  adminRoutes(app, deps, limits)
   sessionRoutes(app, deps)
   spaceRoutes(app, deps)
   sharingRoutes(app, deps)

@@ -7,34 +7,39 @@ import { prepareQuery } from './prepare-query.ts'
 /** How long entries are kept, in ms. */
 export const auditKeptMs = 365 * 24 * 60 * 60 * 1000
 
-export type AuditedAction =
-  | 'account created'
-  | 'account deleted'
-  | 'name changed'
-  | 'password changed'
-  | 'password reset'
-  | 'link to set a password made'
-  | 'password set by a link'
-  | 'signed out everywhere'
-  | 'signed out everywhere else'
-  | 'session ended'
-  | 'session ended by a reused token'
-  | 'made an admin'
-  | 'made a member'
-  | 'invite to the server made'
-  | 'registration open'
-  | 'registration by invite'
-  | 'registration closed'
-  | 'registration by the setting'
-  | 'space deleted'
-  | 'space exported'
-  | 'space imported'
-  | 'joined by an invite'
-  | 'left'
-  | 'removed'
-  | 'role changed'
-  | 'invite made'
-  | 'invite withdrawn'
+/** All that is noted, in words that a command, and the admin page, show. */
+export const auditedActions = [
+  'account created',
+  'account deleted',
+  'name changed',
+  'password changed',
+  'password reset',
+  'link to set a password made',
+  'password set by a link',
+  'signed out everywhere',
+  'signed out everywhere else',
+  'session ended',
+  'session ended by a reused token',
+  'made an admin',
+  'made a member',
+  'invite to the server made',
+  'invite to the server withdrawn',
+  'registration open',
+  'registration by invite',
+  'registration closed',
+  'registration by the setting',
+  'space deleted',
+  'space exported',
+  'space imported',
+  'joined by an invite',
+  'left',
+  'removed',
+  'role changed',
+  'invite made',
+  'invite withdrawn',
+] as const
+
+export type AuditedAction = (typeof auditedActions)[number]
 
 /** Who did what to whom, and from where. Names nobody: an id stays when an account is deleted, and a name must not. */
 export interface AuditEntry {

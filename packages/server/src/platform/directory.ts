@@ -1,8 +1,7 @@
-import type { RoleName, SpaceId, UserId } from '@t69/protocol'
+import type { RoleName, ServerRole, SpaceId, UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 
-import type { ServerRole } from './platform-database.ts'
 import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 
@@ -64,69 +63,71 @@ export interface Directory {
 
 export function createDirectory(db: Database): Directory {
   type Found = { search: string; exact: string; now: number; limit: number; offset: number }
-  const selectUsers = prepareQuery(db, (q, given: Found) =>
-    q
-      .selectFrom('users')
-      .select(['id', 'email', 'name', 'role', 'created_at as createdAt'])
-      .select((eb) => [
-        eb
-          .selectFrom('sessions')
-          .select((of) => of.fn.countAll<number>().as('count'))
-          .whereRef('sessions.user_id', '=', 'users.id')
-          .where('expires_at', '>', given.now)
-          .as('sessions'),
-        eb
-          .selectFrom('sessions')
-          .select((of) => of.fn.max('rotated_at').as('newest'))
-          .whereRef('sessions.user_id', '=', 'users.id')
-          .as('lastUsedAt'),
-        eb
-          .selectFrom('members')
-          .select((of) => of.fn.countAll<number>().as('count'))
-          .whereRef('members.user_id', '=', 'users.id')
-          .as('spaces'),
-      ])
-      .select(sql<number>`count(*) over ()`.as('total'))
-      .where(
-        sql<boolean>`(${given.exact} in (id, email) or ${given.exact} = '')
-          and instr(lower(email || ' ' || name || ' ' || id), lower(${given.search})) > 0`,
-      )
-      .orderBy('created_at')
-      .orderBy('id')
-      .limit(given.limit)
-      .offset(given.offset),
+  const usersBy = (matches: (given: Found) => RawBuilder<boolean>) =>
+    prepareQuery(db, (q, given: Found) =>
+      q
+        .selectFrom('users')
+        .select(['id', 'email', 'name', 'role', 'created_at as createdAt'])
+        .select((eb) => [
+          eb
+            .selectFrom('sessions')
+            .select((of) => of.fn.countAll<number>().as('count'))
+            .whereRef('sessions.user_id', '=', 'users.id')
+            .where('expires_at', '>', given.now)
+            .as('sessions'),
+          eb
+            .selectFrom('sessions')
+            .select((of) => of.fn.max('rotated_at').as('newest'))
+            .whereRef('sessions.user_id', '=', 'users.id')
+            .as('lastUsedAt'),
+          eb
+            .selectFrom('members')
+            .select((of) => of.fn.countAll<number>().as('count'))
+            .whereRef('members.user_id', '=', 'users.id')
+            .as('spaces'),
+        ])
+        .select(sql<number>`count(*) over ()`.as('total'))
+        .where(matches(given))
+        .orderBy('created_at')
+        .orderBy('id')
+        .limit(given.limit)
+        .offset(given.offset),
+    )
+  const selectUsers = usersBy(
+    ({ search }) => sql`instr(lower(email || ' ' || name || ' ' || id), lower(${search})) > 0`,
   )
-  const selectSpaces = prepareQuery(db, (q, given: Omit<Found, 'now'>) =>
-    q
-      .selectFrom('spaces')
-      .select(['id', 'name', 'created_at as createdAt'])
-      .select((eb) => [
-        eb
-          .selectFrom('members')
-          .select((of) => of.fn.countAll<number>().as('count'))
-          .whereRef('members.space_id', '=', 'spaces.id')
-          .as('members'),
-        eb
-          .selectFrom('members as own')
-          .innerJoin('users', 'users.id', 'own.user_id')
-          .select('users.email')
-          .whereRef('own.space_id', '=', 'spaces.id')
-          .where('own.role', 'in', sqlRolesWith('own'))
-          .orderBy('own.joined_at')
-          .orderBy('own.user_id')
-          .limit(sql.lit(1))
-          .as('owner'),
-      ])
-      .select(sql<number>`count(*) over ()`.as('total'))
-      .where(
-        sql<boolean>`(${given.exact} = id or ${given.exact} = '')
-          and instr(lower(name || ' ' || id), lower(${given.search})) > 0`,
-      )
-      .orderBy('created_at')
-      .orderBy('id')
-      .limit(given.limit)
-      .offset(given.offset),
-  )
+  const selectUser = usersBy(({ exact }) => sql`(id = ${exact} or email = ${exact})`)
+  const spacesBy = (matches: (given: Omit<Found, 'now'>) => RawBuilder<boolean>) =>
+    prepareQuery(db, (q, given: Omit<Found, 'now'>) =>
+      q
+        .selectFrom('spaces')
+        .select(['id', 'name', 'created_at as createdAt'])
+        .select((eb) => [
+          eb
+            .selectFrom('members')
+            .select((of) => of.fn.countAll<number>().as('count'))
+            .whereRef('members.space_id', '=', 'spaces.id')
+            .as('members'),
+          eb
+            .selectFrom('members as own')
+            .innerJoin('users', 'users.id', 'own.user_id')
+            .select('users.email')
+            .whereRef('own.space_id', '=', 'spaces.id')
+            .where('own.role', 'in', sqlRolesWith('own'))
+            .orderBy('own.joined_at')
+            .orderBy('own.user_id')
+            .limit(sql.lit(1))
+            .as('owner'),
+        ])
+        .select(sql<number>`count(*) over ()`.as('total'))
+        .where(matches(given))
+        .orderBy('created_at')
+        .orderBy('id')
+        .limit(given.limit)
+        .offset(given.offset),
+    )
+  const selectSpaces = spacesBy(({ search }) => sql`instr(lower(name || ' ' || id), lower(${search})) > 0`)
+  const selectSpace = spacesBy(({ exact }) => sql`id = ${exact}`)
   const selectSessions = prepareQuery(db, (q, given: { userId: UserId; now: number }) =>
     q
       .selectFrom('sessions')
@@ -180,7 +181,7 @@ export function createDirectory(db: Database): Directory {
     },
     user: (idOrEmail, now) => {
       const exact = idOrEmail.trim().toLowerCase()
-      return exact === '' ? undefined : selectUsers.all({ ...one, exact, now }).map(userOf)[0]
+      return exact === '' ? undefined : selectUser.all({ ...one, exact, now }).map(userOf)[0]
     },
     sessionsOf: (userId, now) => selectSessions.all({ userId, now }),
     spacesOf: (userId) => selectSpacesOf.all({ userId }),
@@ -188,7 +189,7 @@ export function createDirectory(db: Database): Directory {
       const rows = selectSpaces.all({ ...page, exact: '' })
       return { total: rows[0]?.total ?? 0, spaces: rows.map(spaceOf) }
     },
-    space: (id) => (id === '' ? undefined : selectSpaces.all({ ...one, exact: id }).map(spaceOf)[0]),
+    space: (id) => selectSpace.all({ ...one, exact: id }).map(spaceOf)[0],
     setRole: (userId, role) => updateRole.run({ userId, role }).changes > 0,
     admins: () => countAdmins.get({})?.count ?? 0,
   }

@@ -4,6 +4,7 @@ import type {
   RegistrationId,
   RegistrationMode,
   RoleName,
+  ServerRole,
   SpaceId,
   SpaceIdentity,
   UserId,
@@ -14,9 +15,6 @@ import { openDatabase, type OpenedDatabase } from '../sqlite/database-files.ts'
 import { isAtVersion, migrate } from '../sqlite/migrate.ts'
 import type { AuditedAction } from './audit.ts'
 import { platformMigrations } from './platform-migrations.ts'
-
-/** What somebody may do with the server itself, rather than with a space. */
-export type ServerRole = 'admin' | 'member'
 
 /** Inserted empty: a trigger sets it. */
 type MadeByTrigger = ColumnType<AccessId, AccessId | '', AccessId>

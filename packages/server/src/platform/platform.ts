@@ -7,6 +7,7 @@ import { createAccessLists, type AccessLists } from './access-lists.ts'
 import { createAccountsHistory } from './accounts-history.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
 import { createAddressNotes } from './address-notes.ts'
+import { type AdminPages, createAdminPages } from './admin-pages.ts'
 import { type Audit, createAudit } from './audit.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { createDirectory, type Directory } from './directory.ts'
@@ -53,6 +54,7 @@ export interface Platform {
   readonly storedTimes: StoredTimes
   readonly audit: Audit
   readonly directory: Directory
+  readonly adminPages: AdminPages
   /** How many rows there are. `now` says which are over. */
   counts(now: number): PlatformCounts
   /** Whether another process has written to the database since the last call: an operator, by hand. */
@@ -157,6 +159,7 @@ export function openPlatform(options: PlatformOptions): Platform {
       registrationChoice,
       audit,
       directory: createDirectory(db),
+      adminPages: createAdminPages(db),
       counts: createPlatformCounts(db),
       storedTimes: createStoredTimes(db, { refreshTokenTtlMs }),
       changedByOthers() {

@@ -6,7 +6,7 @@ import { inviteTtlMs, rememberedMs } from './invites.ts'
 import { hashOpaqueToken, newOpaqueToken } from './opaque-token.ts'
 import { prepareQuery } from './prepare-query.ts'
 
-/** Invites to the server. Each lets one person sign up. The operator makes them. */
+/** Invites to the server. Each lets one person sign up. The operator makes them, and so does an admin. */
 export interface ServerInvites {
   add(now: number): { readonly token: string; readonly expiresAt: number }
   /** Whether there is an invite with this token, valid or not. */
@@ -15,6 +15,8 @@ export interface ServerInvites {
   check(token: string, now: number): void
   /** Uses the invite up. Throws like `check`. */
   use(token: string, now: number): void
+  /** Removes the invite of this id (`AdminPages.serverInvites`). Returns false when there is none that admits anybody. */
+  revoke(id: string, now: number): boolean
   removeExpired(now: number): void
 }
 
@@ -41,6 +43,13 @@ export function createServerInvites(db: Database): ServerInvites {
       .where('used_at', 'is', sql.lit(null))
       .where('expires_at', '>', given.now),
   )
+  const deleteUnused = prepareQuery(db, (q, given: { id: string; now: number }) =>
+    q
+      .deleteFrom('server_invites')
+      .where('token_hash', '=', given.id)
+      .where('used_at', 'is', sql.lit(null))
+      .where('expires_at', '>', given.now),
+  )
   const deleteExpired = prepareQuery(db, (q, given: { before: number }) =>
     q.deleteFrom('server_invites').where('expires_at', '<', given.before),
   )
@@ -60,6 +69,7 @@ export function createServerInvites(db: Database): ServerInvites {
     use(token, now) {
       if (updateUsed.run({ hash: hashOpaqueToken(token), now }).changes === 0) throw expired()
     },
+    revoke: (id, now) => deleteUnused.run({ id, now }).changes > 0,
     removeExpired: (now) => void deleteExpired.run({ before: now - rememberedMs }),
   }
 }

@@ -1,9 +1,8 @@
-import { SyncError, type User, type UserId } from '@t69/protocol'
+import { SyncError, type User, type UserId, type ServerRole } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import type { NoteOfAddress } from './address-notes.ts'
-import type { ServerRole } from './platform-database.ts'
 import { prepareQuery } from './prepare-query.ts'
 
 export interface NewUser extends User {

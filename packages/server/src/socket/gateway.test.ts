@@ -40,6 +40,20 @@ describe('the gateway', () => {
     expect(stranger.seen).toEqual([])
   })
 
+  it('lists who is connected, the newest first, page by page, and in which spaces', async () => {
+    const { connect, gateway } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    await anna.join()
+    const all = gateway.connections({ before: Infinity, limit: 50 })
+    expect(all).toMatchObject([
+      { nr: 2, userId: ben.userId, joined: [] },
+      { nr: 1, userId: anna.userId, joined: [spaceId] },
+    ])
+    expect(gateway.connections({ before: Infinity, limit: 1 })).toEqual([all[0]])
+    expect(gateway.connections({ before: 2, limit: 1 })).toEqual([all[1]])
+    expect(gateway.connections({ before: 1, limit: 1 })).toEqual([])
+  })
+
   it('[CO1] [CO4] names the user of the pushing socket, whatever the operations say', async () => {
     const { connect, runtime } = createGatewayHarness()
     const [eve, ben] = [connect(), connect()]

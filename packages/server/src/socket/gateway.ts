@@ -26,6 +26,8 @@ import { type UserConnection, whose } from './user-connection.ts'
 export interface Gateway extends LiveSockets {
   /** How many sockets are connected. */
   readonly size: number
+  /** The connected sockets with numbers below `before`, the newest first, at most `limit`. */
+  connections(page: { readonly before: number; readonly limit: number }): ConnectedSocket[]
   /** How many requests of sockets are not answered yet. */
   readonly requestsUnderWay: number
   /** Checks that another socket of this user may connect. Throws `rate_limited`, and `unavailable` while closing. */
@@ -53,7 +55,21 @@ export interface GatewayOptions {
   readonly userLimits?: UserLimits
 }
 
+/** A socket, as an admin sees it. */
+export interface ConnectedSocket {
+  /** Grows with each socket that connects. */
+  readonly nr: number
+  readonly userId: UserId
+  readonly sessionId: string
+  /** Unix milliseconds. */
+  readonly since: number
+  readonly joined: readonly SpaceId[]
+}
+
 interface LiveConnection extends UserConnection {
+  readonly nr: number
+  /** Unix milliseconds. */
+  readonly since: number
   readonly timers: TokenTimers
   /** It is sent more of what it missed in the next turn. */
   isCatchingUp: boolean
@@ -94,6 +110,7 @@ export function createGateway({
   const signalHandlers = createSignalHandlers({ access, rooms, logger, maxShownBytes })
   /** Spaces whose seals have to wait, and whether one does. */
   const sealHolds = new Map<SpaceId, { isDue: boolean }>()
+  let connected = 0
   let isClosing = false
 
   const spent = (userId: UserId, ms: number): void => userLimits.of(userId).spendTime(ms)
@@ -112,6 +129,8 @@ export function createGateway({
     const allowance = userLimits.of(data.userId)
     userLimits.connected(data.userId, socket)
     const connection: LiveConnection = {
+      nr: ++connected,
+      since: now(),
       socket,
       data,
       allowance,
@@ -221,6 +240,15 @@ export function createGateway({
   return {
     get size() {
       return live.size
+    },
+    connections({ before, limit }) {
+      const found: ConnectedSocket[] = []
+      for (const { nr, since, data, joined } of [...live.values()].toReversed()) {
+        if (nr >= before) continue
+        if (found.length === limit) break
+        found.push({ nr, since, userId: data.userId, sessionId: data.sessionId, joined: [...joined] })
+      }
+      return found
     },
     get requestsUnderWay() {
       return underWay.count

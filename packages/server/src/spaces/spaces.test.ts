@@ -255,8 +255,11 @@ describe('a space', () => {
       expect(outcomes).toMatchObject([{ ok: false, error: { code: 'storage_failed' } }])
     expect(published).toHaveLength(1)
     expect(errors).toMatchObject([{ spaceId }])
+    expect([...spaces.failing.keys()]).toEqual([spaceId])
     expect((await stateOf(spaces)).head).toBe(1)
     watched.failure = undefined
+    await spaces.open(spaceId)
+    expect([...spaces.failing.keys()]).toEqual([])
     const again = await push([setOp(far + 1, 'd'), setOp(2, 'c')])
     await turn()
     expect(again).toMatchObject([

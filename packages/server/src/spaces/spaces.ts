@@ -22,6 +22,11 @@ export interface Spaces extends TreeQuestions {
   /** How many spaces are open, or being opened. */
   readonly size: number
   /**
+   * Spaces whose storage failed, and has not worked since, with when it did in Unix milliseconds: the newest failure last. The
+   * latest 1,000 at most.
+   */
+  readonly failing: ReadonlyMap<SpaceId, number>
+  /**
    * The space, with its file created if it is new. The caller has checked that the space exists and who may enter.
    * Opening is charged to `budget`. It merges the access list in the log into the accounts, so the caller asks again who
    * may enter, as after every wait. Rejects with `storage_failed` when the file cannot be used, and with what `budget`
@@ -91,6 +96,9 @@ interface Turn {
   state: 'waiting' | 'begun' | 'given up'
 }
 
+/** Failing spaces that are remembered. */
+const maxFailing = 1_000
+
 /** Commits are grouped by space. Errors of one space leave the others alone. */
 export function createSpaces({
   storage,
@@ -115,6 +123,7 @@ export function createSpaces({
   const merging = new Set<SpaceId>()
   /** Spaces that are being closed. Each is opened again only afterwards. */
   const closing = new Map<SpaceId, Promise<void>>()
+  const failing = new Map<SpaceId, number>()
   let cancelSweep: (() => void) | undefined
   let isClosed = false
 
@@ -229,6 +238,7 @@ export function createSpaces({
   async function openSpace(spaceId: SpaceId, payer: UserId | undefined): Promise<ServedSpace> {
     await closing.get(spaceId)
     const opened = await logs.open(spaceId, payer)
+    failing.delete(spaceId)
     const space = serveSpace({
       spaceId,
       opened,
@@ -281,6 +291,12 @@ export function createSpaces({
 
   function report(spaceId: SpaceId, error: SyncError): void {
     metrics.storageFailed(spaceId)
+    failing.delete(spaceId)
+    failing.set(spaceId, runtime.now())
+    for (const oldest of failing.keys()) {
+      if (failing.size <= maxFailing) break
+      failing.delete(oldest)
+    }
     logger.error({ err: error.cause ?? error, spaceId }, 'the storage of a space fails')
   }
 
@@ -356,6 +372,7 @@ export function createSpaces({
       replaced = whenReplaced
       isWatched = watched
     },
+    failing,
     keepAccess,
     withLog: (spaceIds) => storage.existing(spaceIds),
     reopen: async (spaceId) => {
@@ -381,6 +398,7 @@ export function createSpaces({
       logs.forget(spaceId)
       try {
         await storage.remove({ spaceId })
+        failing.delete(spaceId)
       } catch (error) {
         if (isStorageFailure(error)) report(spaceId, error)
         throw error

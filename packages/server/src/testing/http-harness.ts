@@ -17,6 +17,7 @@ import {
 import Sqlite from 'better-sqlite3'
 import type { FastifyBaseLogger } from 'fastify'
 
+import { type AdministrationDeps, createAdministration } from '../admin/administration.ts'
 import { parseConfig, type Config } from '../config.ts'
 import { createHttpApp } from '../http/http-app.ts'
 import type { HttpApp } from '../http/route.ts'
@@ -59,6 +60,10 @@ export interface HttpHarness extends AsyncDisposable {
   /** The details of each warning that was logged. */
   readonly warnings: object[]
   readonly trees: Map<string, TreeSnapshot>
+  /** The sockets that are connected, the newest first. */
+  readonly sockets: ReturnType<AdministrationDeps['live']['sockets']>[number][]
+  /** Spaces whose storage fails. */
+  readonly failing: Map<SpaceId, number>
   readonly lifecycle: { isClosing: boolean }
   readonly clock: { now: number }
   /** Whether so many strangers sign in that no more of them can be served. */
@@ -99,6 +104,8 @@ export async function createHttpHarness(
   const told: string[] = []
   const warnings: object[] = []
   const trees = new Map<string, TreeSnapshot>()
+  const sockets: HttpHarness['sockets'] = []
+  const failing: HttpHarness['failing'] = new Map()
   const lifecycle = { isClosing: false }
   const passwords = createPasswords('strangers', cheapPasswords)
   const crowd = { isThere: false }
@@ -138,14 +145,37 @@ export async function createHttpHarness(
     },
     logger: silentLogger,
   })
+  const access = createMergedAccess({
+    accounts: platform.members,
+    spaces: { withLog: async (ids) => ids, keepAccess: async () => {} },
+    records: platform.spaceRecords,
+  })
+  const administration = createAdministration({
+    dataDir,
+    platform,
+    passwords,
+    registrationSetting: config.registration,
+    spaceDeletion,
+    reviewSessions: () => void told.push('sessionsReviewed'),
+    askLogsOf: async () => {},
+    running: () => null,
+    now,
+    logger: silentLogger,
+    live: {
+      startedAt: clock.now,
+      openSpaces: () => 0,
+      connections: () => sockets.length,
+      sockets: ({ before, limit }) => sockets.filter(({ nr }) => nr < before).slice(0, limit),
+      failing,
+      files: () => ({ setAside: [] }),
+      heldUpMs: () => 0,
+    },
+  })
   await registerRoutes(app, {
     config,
     platform,
-    access: createMergedAccess({
-      accounts: platform.members,
-      spaces: { withLog: async (ids) => ids, keepAccess: async () => {} },
-      records: platform.spaceRecords,
-    }),
+    access,
+    administration,
     accessKept: () => keeping.promise,
     passwords: {
       async hash(text) {
@@ -213,6 +243,8 @@ export async function createHttpHarness(
     told,
     warnings,
     trees,
+    sockets,
+    failing,
     lifecycle,
     clock,
     crowd,

@@ -1,4 +1,5 @@
 import {
+  meSchema,
   type PasswordLink,
   passwordLinkSchema,
   type Registration,
@@ -67,6 +68,8 @@ export interface Account {
   sessions(): Promise<SessionEntry[]>
   endSession(sessionId: SessionId): Promise<void>
   endOtherSessions(): Promise<void>
+  /** Whether the user is an admin of the server. */
+  isAdmin(): Promise<boolean>
   /** The users whose spaces are being removed from this device. */
   readonly forgetting: readonly UserId[]
   /** Removes what a page that was closed meanwhile has left. */
@@ -384,6 +387,7 @@ export function createAccount(deps: AccountDeps): Account {
       void (await callAsUser({ method: 'DELETE', path: `/api/sessions/${sessionId}` }, noReply)),
     endOtherSessions: async () =>
       void (await callAsUser({ method: 'DELETE', path: '/api/sessions' }, noReply)),
+    isAdmin: async () => (await callAsUser({ method: 'GET', path: '/api/me' }, meSchema)).role === 'admin',
     get forgetting() {
       return stored.forgetting
     },

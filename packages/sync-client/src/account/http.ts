@@ -1,23 +1,17 @@
 import { errorResponseSchema, messageOf, SyncError } from '@t69/protocol'
 
+import type { ReplySchema, ServerCall } from '../api.ts'
 import { onServer, type Runtime } from '../runtime/index.ts'
+
+export type { ReplySchema }
 
 /** Replies by path, with the ETag under which the server knows them. */
 export type KeptReplies = Map<string, { readonly etag: string; readonly json: unknown }>
 
-export interface HttpCall {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
-  /** Such as `/api/spaces`. */
-  readonly path: string
-  readonly body?: unknown
+export interface HttpCall extends ServerCall {
   readonly token?: string
   /** Where the reply is kept: while it is the same, the server does not send it again. */
   readonly kept?: KeptReplies
-}
-
-/** The part of a zod schema that parsing a reply needs. */
-export interface ReplySchema<T> {
-  safeParse(value: unknown): { success: true; data: T } | { success: false }
 }
 
 export interface Http {

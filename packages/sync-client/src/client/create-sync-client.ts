@@ -98,6 +98,8 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     deleteAccount: async ({ password, forget = false }) =>
       (await started()).account.deleteAccount({ password, forget }),
     changeName: async (name) => (await started()).account.changeName(name),
+    isAdmin: async () => (await started()).account.isAdmin(),
+    call: async (call, reply) => (await started()).account.call(call, reply),
     sessions: async () => (await started()).account.sessions(),
     endSession: async (sessionId) => (await started()).account.endSession(sessionId),
     endOtherSessions: async () => (await started()).account.endOtherSessions(),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { addressOf, readAddress } from './address.ts'
+import { addressOf, adminAddress, readAddress, readAdminPath } from './address.ts'
 
 const nothing = { spaceId: null, treeId: null }
 
@@ -25,4 +25,14 @@ test('ignores text that is not an id, in an address and in an entry of the histo
   expect(readAddress({ hash: '#<script>/x y' }, null)).toEqual(nothing)
   for (const entry of [undefined, 'c3', {}, { spaceId: 3 }, { spaceId: '../c3' }])
     expect(readAddress({ hash: '#here' }, entry)).toEqual(nothing)
+})
+
+test.each(['/', '/t69/', '/a/b/'])('an address names a place on the admin page, in an app at %s', (base) => {
+  for (const path of ['', 'people', 'people/a1', 'spaces/b2']) {
+    expect(readAdminPath({ pathname: adminAddress(path, base) }, base)).toBe(path)
+    expect(readAdminPath({ pathname: `${adminAddress(path, base)}/` }, base)).toBe(path)
+  }
+  for (const pathname of [base, `${base}administrator`, `${base}invite/admin`, '/elsewhere/admin']) {
+    expect(readAdminPath({ pathname }, base)).toBeNull()
+  }
 })

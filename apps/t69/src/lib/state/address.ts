@@ -59,3 +59,27 @@ export function showAddress({ spaceId, treeId, isOnServer }: Place, how: 'push' 
 
 /** Where the app is: the server writes it into the page's `<base>`, and the API and all files are below it. */
 export const appBase = (): URL => new URL('.', document.baseURI)
+
+/**
+ * Where the address is on the admin page: `''` for its first section, `people`, or `people/` and an id. Null for every other
+ * address. `base` is the path of the app.
+ */
+export function readAdminPath(location: Pick<Location, 'pathname'>, base: string): string | null {
+  if (!location.pathname.startsWith(base)) return null
+  const [, path] = /^admin(?:\/(.*?))?\/?$/.exec(location.pathname.slice(base.length)) ?? [null, null]
+  return path === null ? null : (path ?? '')
+}
+
+/** The address of a place on the admin page. */
+export function adminAddress(path: string, base: string): string {
+  return path === '' ? `${base}admin` : `${base}admin/${path}`
+}
+
+/** Shows in the address where the admin page is, like `showAddress`. */
+export function showAdminAddress(path: string, how: 'push' | 'replace'): void {
+  const address = adminAddress(path, appBase().pathname)
+  if (location.pathname === address && location.hash === '') return
+  const layer = layerOf(history.state)
+  if (how === 'push' && layer === 0) history.pushState({ layer }, '', address)
+  else history.replaceState({ layer: how === 'push' ? 0 : layer }, '', address)
+}

@@ -6,7 +6,7 @@ import type { NewMessage } from '../model/chat-tree.ts'
 import { codeOf, errorText } from '../model/error-text.ts'
 import { itemOfTree, layOutSpace, titleOf } from '../model/space-tree.ts'
 import { lockedText } from '../model/sync-text.ts'
-import { readAddress, type PageAddress } from './address.ts'
+import { appBase, readAddress, readAdminPath, type PageAddress } from './address.ts'
 import {
   lastShownOf,
   readCurrentSpace,
@@ -41,6 +41,10 @@ export class AppState {
   lostAccount = $state.raw<LostAccount | null>(null)
   /** A space that is not opened, since the last page that opened it crashed; the page asks what to do. */
   crashed = $state.raw<PageAddress | null>(null)
+  /** Where the admin page is, which is in front of the space then: see `readAdminPath`. Null while it is closed. */
+  adminPath = $state.raw<string | null>(null)
+  /** The user is an admin of the server, as far as this page has asked. */
+  isAdmin = $state(false)
   /** The space on screen; null only until the first one is open. */
   view = $state.raw<SpaceView | null>(null)
   /** The person at the screen, to tell their messages and deletions from those of others. */
@@ -79,6 +83,7 @@ export class AppState {
     await this.client.ready
     await this.ui.sidebar.restore()
     this.user = this.client.user
+    this.adminPath = readAdminPath(location, appBase().pathname)
     this.#sayWhetherEnded()
     this.client.onUser((user) => void this.ui.attempt(() => this.#userChanged(user)))
     this.client.onSpaces(() => void this.ui.attempt(() => this.#spacesChanged()))
@@ -114,6 +119,23 @@ export class AppState {
       else await this.#inTurn(() => this.#openSpace(space.id))
     }
     this.#offerSignUp()
+  }
+
+  /** Asks the server whether the user is an admin. Resolves with whether it answered: otherwise, what was known stays. */
+  async askWhetherAdmin(): Promise<boolean> {
+    const { user } = this
+    if (user === null) return false
+    const isAdmin = await this.client.isAdmin().catch(() => null)
+    if (isAdmin === null || this.user?.id !== user.id) return false
+    this.isAdmin = isAdmin
+    return true
+  }
+
+  /** Shows a place on the admin page; with null, the space again. */
+  showAdmin(path: string | null): void {
+    this.ui.drawerOpen = false
+    this.adminPath = path
+    this.#showPlace('push')
   }
 
   async refreshSpaces(): Promise<void> {
@@ -159,7 +181,7 @@ export class AppState {
       opened()
     }
     this.ui.leaveSpace()
-    this.#place.show(this.view, 'replace')
+    this.#showPlace('replace')
     await saveCurrentSpace(spaceId)
     await before?.close()
     await this.view?.chats.focused?.opened
@@ -241,33 +263,33 @@ export class AppState {
     // Closes at once, so that it stays open for a user who opens it again while the chat loads.
     this.ui.drawerOpen = false
     const opened = this.view?.chats.open(treeId)
-    this.#place.show(this.view, 'push')
+    this.#showPlace('push')
     await opened
   }
 
   /** Closes the tab of a chat. If that was on screen, the tab that comes to the front is. */
   async closeTab(treeId: string): Promise<void> {
     this.view?.chats.panes.close(treeId)
-    this.#place.show(this.view, 'push')
+    this.#showPlace('push')
     await this.view?.chats.focused?.opened
   }
 
   /** Changes the panes of the space on screen. Then another chat may have the focus. */
   arrange(change: () => void): void {
     change()
-    this.#place.show(this.view, 'push')
+    this.#showPlace('push')
   }
 
   /** Another pane is what the title, the address and the keys are about. */
   focusPane(paneId: string): void {
     this.view?.chats.panes.focus(paneId)
-    this.#place.show(this.view, 'replace')
+    this.#showPlace('replace')
   }
 
   async newChat(folderId: string | null): Promise<void> {
     this.ui.drawerOpen = false
     await this.view?.chats.create(folderId)
-    this.#place.show(this.view, 'push')
+    this.#showPlace('push')
   }
 
   /** A message by the user, written now. */
@@ -301,12 +323,12 @@ export class AppState {
 
   /** Updates the address after something else opened or closed a chat. */
   chatChanged(): void {
-    this.#place.show(this.view, 'push')
+    this.#showPlace('push')
   }
 
   /** Updates the address of the same place, once the server knows its space. */
   placeChanged(): void {
-    this.#place.show(this.view, 'replace')
+    this.#showPlace('replace')
   }
 
   /**
@@ -352,7 +374,7 @@ export class AppState {
     } catch (error) {
       const isWrong = this.user !== null && error instanceof Error && codeOf(error) === 'not_found'
       this.#place.link = isWrong ? null : link
-      this.#place.show(this.view, 'replace')
+      this.#showPlace('replace')
       const text =
         this.user === null
           ? 'Sign in to open the space of this link.'
@@ -415,6 +437,7 @@ export class AppState {
   #leaveUser(): void {
     this.onLocking()
     this.lostAccount = null
+    this.isAdmin = false
     this.ui.leaveAccount()
     const { view } = this
     if (view === null || !view.isLocked) return
@@ -481,21 +504,28 @@ export class AppState {
   /** Goes where the address says, after back, forward or typing. */
   async #follow(): Promise<void> {
     if (this.ui.layers.popped()) {
-      this.#place.returned(this.view)
+      this.#place.returned(this.adminPath ?? this.view)
       return
     }
     if (isLinkOpened('server') || isLinkOpened('password')) {
       if (isLinkOpened('password')) this.#offerPassword()
       else this.#offerSignUp()
-      this.#place.show(this.view, 'replace')
+      this.#showPlace('replace')
       return
     }
+    this.adminPath = readAdminPath(location, appBase().pathname)
+    if (this.adminPath !== null) return
     const address = readAddress(location, history.state)
     const { view } = this
     if (view === null || (address.spaceId === null && address.treeId === null)) return
     const isHere = address.spaceId === null || address.spaceId === view.space.id
     if (isHere) await view.chats.open(address.treeId)
     else await this.#openLink(address)
-    this.#place.show(this.view, 'replace')
+    this.#showPlace('replace')
+  }
+
+  /** Shows in the address where the page is. */
+  #showPlace(how: 'push' | 'replace'): void {
+    this.#place.show(this.adminPath ?? this.view, how)
   }
 }

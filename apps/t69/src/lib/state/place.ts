@@ -1,6 +1,9 @@
-import { showAddress, type PageAddress } from './address.ts'
+import { showAddress, showAdminAddress, type PageAddress } from './address.ts'
 import type { Layers } from './layers.ts'
 import type { SpaceView } from './space-view.svelte.ts'
+
+/** Where the page is: in a space, or at a path of the admin page. Null while it is in none. */
+type Where = SpaceView | string | null
 
 /** The place of the page in its address, and the link there that is not open yet. */
 export interface PagePlace {
@@ -10,9 +13,9 @@ export interface PagePlace {
    */
   link: PageAddress | null
   /** Shows in the address where the page is: in a new entry of the history, or in place of the present one. */
-  show(view: SpaceView | null, how: 'push' | 'replace'): void
+  show(where: Where, how: 'push' | 'replace'): void
   /** The history is back from something that was closed: shows what could not be shown meanwhile. */
-  returned(view: SpaceView | null): void
+  returned(where: Where): void
 }
 
 export function createPagePlace(layers: Layers): PagePlace {
@@ -20,12 +23,14 @@ export function createPagePlace(layers: Layers): PagePlace {
   /** Another chat was opened while the history was on its way back. */
   let isDue = false
 
-  function show(view: SpaceView | null, how: 'push' | 'replace'): void {
+  function show(where: Where, how: 'push' | 'replace'): void {
     if (how === 'push') link = null
-    if (view === null || link !== null) return
+    const isAdmin = typeof where === 'string'
+    if (where === null || (!isAdmin && link !== null)) return
     if (how === 'push') isDue = layers.isReturning
     if (layers.isReturning) return
-    const { space, chats, isOnServer } = view
+    if (isAdmin) return showAdminAddress(where, how)
+    const { space, chats, isOnServer } = where
     showAddress({ spaceId: space.id, treeId: chats.focused?.treeId ?? null, isOnServer }, how)
   }
 
@@ -37,6 +42,6 @@ export function createPagePlace(layers: Layers): PagePlace {
       link = waiting
     },
     show,
-    returned: (view) => show(view, isDue ? 'push' : 'replace'),
+    returned: (where) => show(where, isDue ? 'push' : 'replace'),
   }
 }

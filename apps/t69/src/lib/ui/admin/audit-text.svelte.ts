@@ -1,0 +1,37 @@
+/** What the server notes, in the language of the page. What only a newer server notes is in its words. */
+function texts(): Readonly<Record<string, string>> {
+  return {
+    'account created': 'Account created',
+    'account deleted': 'Account deleted',
+    'name changed': 'Name changed',
+    'password changed': 'Password changed',
+    'password reset': 'Password reset',
+    'link to set a password made': 'Link to set a password made',
+    'password set by a link': 'Password set by a link',
+    'signed out everywhere': 'Signed out everywhere',
+    'signed out everywhere else': 'Signed out everywhere else',
+    'session ended': 'Device signed out',
+    'session ended by a reused token': 'Signed out since a token was used twice',
+    'made an admin': 'Made an admin',
+    'made a member': 'Made a member',
+    'invite to the server made': 'Invite to the server made',
+    'invite to the server withdrawn': 'Invite to the server withdrawn',
+    'registration open': 'Registration open to anyone',
+    'registration by invite': 'Registration by invite',
+    'registration closed': 'Registration closed',
+    'registration by the setting': 'Registration by the setting',
+    'space deleted': 'Space deleted',
+    'space exported': 'Space exported',
+    'space imported': 'Space imported',
+    'joined by an invite': 'Joined by an invite',
+    left: 'Left a space',
+    removed: 'Removed from a space',
+    'role changed': 'Role changed',
+    'invite made': 'Invite made',
+    'invite withdrawn': 'Invite withdrawn',
+  }
+}
+
+export function actionText(action: string): string {
+  return texts()[action] ?? action
+}
