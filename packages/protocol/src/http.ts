@@ -73,6 +73,8 @@ export const registrationSchema = z.object({
   mode: registrationModeSchema,
   /** Without accounts, the first needs no invite. */
   hasAccounts: z.boolean(),
+  /** Whether the server sends a link to whoever forgot the password. */
+  mailsLinks: z.boolean().default(false),
 })
 export type Registration = z.infer<typeof registrationSchema>
 /** With the seal that the device keeps of the account. */
@@ -142,6 +144,8 @@ export const setPasswordBodySchema = z.object({
   newPassword,
   session: sessionKindSchema,
 })
+/** Asks for a link by mail. The answer is the same whether there is such an account. */
+export const forgotPasswordBodySchema = z.object({ email })
 export const deleteAccountBodySchema = z.object({ password: presentPassword })
 
 const spaceName = z.string().trim().overwrite(toWellFormed).min(1).max(200)

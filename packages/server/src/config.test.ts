@@ -97,6 +97,22 @@ describe('the configuration', () => {
     expect(complaintAbout({ CORS_ORIGIN: 'https://a.example/app' })).toContain('without a path')
   })
 
+  it('sends mail only with a sender, and with an address that its links lead to', () => {
+    const SMTP_URL = 'smtps://t69:hunter2@mail.example'
+    const MAIL_FROM = 't69 <t69@example.org>'
+    expect(parseConfig({}).mail).toBeUndefined()
+    expect(parseConfig({ MAIL_FROM }).mail).toBeUndefined()
+    expect(parseConfig({ SMTP_URL, MAIL_FROM, PUBLIC_URL: 'https://t69.example/' }).mail).toEqual({
+      smtpUrl: SMTP_URL,
+      from: MAIL_FROM,
+      publicUrl: 'https://t69.example',
+    })
+    expect(complaintAbout({ SMTP_URL })).toBe(
+      'the configuration is wrong:\n  MAIL_FROM: must be set where SMTP_URL is: mail has a sender\n' +
+        '  PUBLIC_URL: must be set where SMTP_URL is: mail has links to it',
+    )
+  })
+
   it('counts empty values as absent, as Compose passes them', () => {
     expect(parseConfig({ PORT: '', PUBLIC_URL: ' ' })).toMatchObject({ port: 3000, publicUrl: undefined })
   })
@@ -113,6 +129,8 @@ describe('the configuration', () => {
       PORT: '70000',
       PUBLIC_URL: 'ftp://x',
       JWT_SECRET: 'hunter2',
+      SMTP_URL: 'https://t69:hunter2@mail.example',
+      MAIL_FROM: 'the server',
       METRICS_TOKEN: 'hunter2 and a space, but quite long',
       ACCESS_TOKEN_TTL: 'soon',
       TRUST_PROXY: 'my proxy!',

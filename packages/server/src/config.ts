@@ -8,10 +8,13 @@ import {
   bearerToken,
   duration,
   httpOrigin,
+  isSecret,
   list,
+  mailSender,
   publicUrl,
   secret,
   size,
+  smtpUrl,
   trustProxy,
   unitBytes,
   unitMs,
@@ -30,8 +33,7 @@ export class ConfigError extends Error {
 /** Where the app is built: three folders up, both from `src` and from `dist`. */
 const builtApp = fileURLToPath(new URL('../../../apps/t69/dist', import.meta.url))
 
-/** The settings, by the names of their variables. */
-export const environment = z.object({
+const settings = z.object({
   PORT: wholeNumber(0, 65_535).default(3000),
   HOST: z.string().default('127.0.0.1'),
   DATA_DIR: z.string().default('./data'),
@@ -71,6 +73,19 @@ export const environment = z.object({
   USER_QUOTA_BYTES: size.default(10 * unitBytes.GB),
   USER_QUOTA_SPACES: wholeNumber(1, 999_999_999).default(2_000),
   REQUEST_LIMIT_PER_USER: wholeNumber(1, 1_000_000).default(1200),
+  SMTP_URL: smtpUrl.optional(),
+  MAIL_FROM: mailSender.optional(),
+})
+
+/** The settings, by the names of their variables. */
+export const environment = settings.check(({ value, issues }) => {
+  const needs = (name: keyof typeof value, message: string): void => {
+    if (value[name] === undefined) issues.push({ code: 'custom', path: [name], message, input: value })
+  }
+  if (value.SMTP_URL !== undefined) {
+    needs('MAIL_FROM', 'must be set where SMTP_URL is: mail has a sender')
+    needs('PUBLIC_URL', 'must be set where SMTP_URL is: mail has links to it')
+  }
 })
 
 export interface Config extends HttpConfig {
@@ -100,6 +115,16 @@ export interface Config extends HttpConfig {
   /** Operations of a tree that may be read or compared through the server. */
   readonly maxTreeOps: number
   readonly quotas: HttpConfig['quotas'] & QuotaLimits
+  /** How mail is sent; undefined if none is. */
+  readonly mail: MailConfig | undefined
+}
+
+export interface MailConfig {
+  /** With name and password. */
+  readonly smtpUrl: string
+  readonly from: string
+  /** `PUBLIC_URL`: where the links in mail lead. What a request says of the server's address does not count here. */
+  readonly publicUrl: string
 }
 
 /** Reads the configuration from the environment. An empty value counts as absent. Throws `ConfigError`. */
@@ -154,7 +179,13 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       userBytes: values.USER_QUOTA_BYTES,
       userSpaces: values.USER_QUOTA_SPACES,
     },
+    mail: mailOf(values),
   }
+}
+
+function mailOf({ SMTP_URL, MAIL_FROM, PUBLIC_URL }: z.output<typeof environment>): MailConfig | undefined {
+  if (SMTP_URL === undefined || MAIL_FROM === undefined || PUBLIC_URL === undefined) return undefined
+  return { smtpUrl: SMTP_URL, from: MAIL_FROM, publicUrl: PUBLIC_URL }
 }
 
 function describe(error: z.ZodError, given: Readonly<Record<string, string | undefined>>): string {
@@ -165,7 +196,8 @@ function describe(error: z.ZodError, given: Readonly<Record<string, string | und
     // The last branch of a union says what is allowed.
     const branch = issue.code === 'invalid_union' ? issue.errors.at(-1)?.[0] : undefined
     const message = (branch ?? issue).message
-    const shown = /SECRET|TOKEN$/.test(name) ? '' : ` (is ${JSON.stringify(given[name])})`
+    const isShown = given[name] !== undefined && !isSecret(name)
+    const shown = isShown ? ` (is ${JSON.stringify(given[name])})` : ''
     problems.set(name, `  ${name}: ${message}${shown}`)
   }
   return ['the configuration is wrong:', ...problems.values()].join('\n')

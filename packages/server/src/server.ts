@@ -19,6 +19,7 @@ import { registerRoutes } from './http/routes.ts'
 import { watchTcpConnections } from './http/tcp-connections.ts'
 import { openFilesLimit, shareOpenFiles } from './limits/open-files.ts'
 import { createUserLimits } from './limits/user-limits.ts'
+import { createSmtpMailer } from './mail/smtp-mailer.ts'
 import { measureServer } from './measure-server.ts'
 import { createPrometheusMetrics } from './metrics/prometheus.ts'
 import { checkCommits } from './platform/check-commits.ts'
@@ -211,6 +212,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     cancel()
   })
 
+  const mailer = config.mail && opening.adopt(createSmtpMailer(config.mail), (it) => it.close())
   const tokens = createAccessTokens({ jwt: app.jwt, sessions: platform.sessions, accessTokenTtlMs, clock })
   const gateway = createGateway({
     spaces,
@@ -274,6 +276,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
       userLimits,
       spaceDeletion,
       liveSockets: gateway,
+      mailer,
       now,
       monotonic,
       metrics,

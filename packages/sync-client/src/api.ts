@@ -86,7 +86,12 @@ export interface SyncClient extends AsyncDisposable {
    */
   signIn(input: Credentials): Promise<User>
   /**
-   * Whose password a link sets, that the operator has made for somebody who forgot theirs. Changes nothing, and needs nobody to
+   * Has the server send a link to set another password (`mailsLinks` of `registration`). Says nothing of whether there is an
+   * account with the address. Throws `not_found` where no mail is sent, and `rate_limited`.
+   */
+  sendPasswordLink(email: string): Promise<void>
+  /**
+   * Whose password a link sets, that was made for somebody who forgot theirs. Changes nothing, and needs nobody to
    * be signed in. Throws `not_found` for an unknown token, and `invite_expired` for a link that was used, is too old, or was
    * replaced by a newer one.
    */

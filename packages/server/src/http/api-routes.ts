@@ -26,6 +26,7 @@ export const apiRoutes = [
   'POST /api/auth/delete-account',
   'POST /api/auth/password-link/preview',
   'POST /api/auth/password-link',
+  'POST /api/auth/forgotten-password',
   'GET /api/me',
   'PATCH /api/me',
   'GET /api/sessions',

@@ -25,6 +25,7 @@ import { createSessionAnswer } from './answer-session.ts'
 import { authenticateBy, callerOf, knownCaller } from './authenticate.ts'
 import { deviceOf } from './device-name.ts'
 import { findInvite } from './find-invite.ts'
+import { forgottenPasswordRoutes } from './forgotten-password-routes.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import { passwordLinkRoutes } from './password-link-routes.ts'
@@ -89,10 +90,14 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
   app.get('/api/auth/registration', {
     schema: {
       tags,
-      summary: 'Who may sign up here',
+      summary: 'Who may sign up here, and what else the form of sign-in may offer',
       response: { 200: registrationSchema, ...errorResponses() },
     },
-    handler: async () => ({ mode: registration.mode(config.registration), hasAccounts: users.exist() }),
+    handler: async () => ({
+      mode: registration.mode(config.registration),
+      hasAccounts: users.exist(),
+      mailsLinks: deps.mailer !== undefined,
+    }),
   })
 
   app.post('/api/auth/login', {
@@ -276,4 +281,5 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
 
   accountRoutes(app, deps, { limits, answer, cookie })
   passwordLinkRoutes(app, deps, { answer })
+  forgottenPasswordRoutes(app, deps, { limits })
 }

@@ -173,6 +173,7 @@ describe('the documentation', () => {
       '/api/accounts/{userId}',
       '/api/auth/change-password',
       '/api/auth/delete-account',
+      '/api/auth/forgotten-password',
       '/api/auth/login',
       '/api/auth/logout',
       '/api/auth/password-link',
@@ -199,7 +200,7 @@ describe('the documentation', () => {
       for (const route of Object.values(methods)) {
         expect(route.summary, path).toBeTypeOf('string')
         const needsToken =
-          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout|password-link|password-link\/preview)$)/.test(
+          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout|forgotten-password|password-link|password-link\/preview)$)/.test(
             path,
           )
         expect(route.security, path).toEqual(needsToken ? [{ bearer: [] }] : undefined)

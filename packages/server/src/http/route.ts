@@ -10,6 +10,7 @@ import type { SpaceDeletion } from '../platform/space-deletion.ts'
 import type { AccessTokens } from '../platform/tokens.ts'
 import type { Access, AskedLogs } from '../ports/access.ts'
 import type { LiveSockets } from '../ports/live-sockets.ts'
+import type { Mailer } from '../ports/mailer.ts'
 import type { MergedAccess } from '../spaces/merged-access.ts'
 import type { TreeQuestions } from '../spaces/tree-questions.ts'
 import type { ListedRoutes } from './api-routes.ts'
@@ -53,6 +54,8 @@ export interface RouteDeps {
   readonly userLimits: Pick<UserLimits, 'of'>
   readonly spaceDeletion: SpaceDeletion
   readonly liveSockets: Pick<LiveSockets, 'sessionEnded'>
+  /** Undefined where no mail is sent. */
+  readonly mailer: Mailer | undefined
   /** Unix milliseconds. */
   readonly now: () => number
   /** Milliseconds, of a clock that nobody sets: for waits and rates. */

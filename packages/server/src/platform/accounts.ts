@@ -3,8 +3,10 @@ import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import type { AccessLists } from './access-lists.ts'
+import type { Identities } from './identities.ts'
 import type { PasswordLinks } from './password-links.ts'
 import { prepareQuery } from './prepare-query.ts'
+import type { ProvenAddresses } from './proven-addresses.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 import type { IssuedRefresh, Sessions } from './sessions.ts'
 import type { SpaceRecords } from './space-records.ts'
@@ -36,8 +38,8 @@ export interface Accounts {
     device?: string,
   ): { readonly issued: IssuedRefresh; readonly sessionIds: string[] }
   /**
-   * Sets another password by a link, which is used up, ends every session, and starts a new one. Throws like
-   * `PasswordLinks.find`. `device` is as for `Sessions.start`.
+   * Sets another password by a link, which is used up, ends every session, and starts a new one. A link that was sent by
+   * mail proves the address. Throws like `PasswordLinks.find`. `device` is as for `Sessions.start`.
    */
   setPasswordByLink(
     token: string,
@@ -48,8 +50,9 @@ export interface Accounts {
   /** The spaces that `delete` would delete with the account. Throws like it. */
   aloneOf(userId: UserId): SpaceId[]
   /**
-   * Sets another password, whatever it was, and ends every session and link. Returns the sessions whose sockets have to
-   * end; undefined for an account that does not exist.
+   * Sets another password, whatever it was, and ends every session, link and connection with a provider: whoever was in
+   * the account has to show again that it is theirs. Returns the sessions whose sockets have to end; undefined for an account that
+   * does not exist.
    */
   resetPassword(userId: UserId, next: string, now: number): string[] | undefined
 }
@@ -63,11 +66,13 @@ export function createAccounts(
     readonly users: Users
     readonly sessions: Sessions
     readonly passwordLinks: PasswordLinks
+    readonly provenAddresses: ProvenAddresses
+    readonly identities: Identities
     readonly spaceRecords: SpaceRecords
     readonly accessLists: Pick<AccessLists, 'welcomeBack'>
   },
 ): Accounts {
-  const { users, sessions, passwordLinks, spaceRecords, accessLists } = deps
+  const { users, sessions, passwordLinks, provenAddresses, identities, spaceRecords, accessLists } = deps
   const selectAlone = prepareQuery(db, (q, given: { userId: UserId }) =>
     q
       .selectFrom('members')
@@ -153,15 +158,18 @@ export function createAccounts(
     const user = users.byId(userId)
     const before = user && users.byEmail(user.email)?.passwordHash
     if (before === undefined || !users.changePassword(userId, before, next)) return undefined
+    identities.removeAll(userId)
     passwordLinks.endAll(userId, now)
     return sessions.endAll(userId)
   })
 
   const setPasswordByLink = db.transaction(
     (token: string, next: string, now: number, device: string | undefined) => {
-      const { userId } = passwordLinks.find(token, now)
+      const { userId, isMailed } = passwordLinks.find(token, now)
       const sessionIds = resetPassword(userId, next, now)
       if (sessionIds === undefined) throw new SyncError('not_found', 'The account is gone')
+      const user = users.byId(userId)
+      if (isMailed && user !== undefined) provenAddresses.note(user, now)
       return { issued: sessions.start(userId, now, device), sessionIds }
     },
   )

@@ -14,6 +14,7 @@ export type AuditedAction =
   | 'password changed'
   | 'password reset'
   | 'link to set a password made'
+  | 'link to set a password sent'
   | 'password set by a link'
   | 'signed out everywhere'
   | 'signed out everywhere else'

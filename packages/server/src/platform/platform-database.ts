@@ -30,7 +30,7 @@ export interface PlatformTables {
     /** Lower case, trimmed. */
     email: string
     name: string
-    /** Argon2id in its own notation, parameters and salt included. */
+    /** Argon2id in its own notation, parameters and salt included. Empty for an account without a password. */
     password_hash: string
     created_at: number
     role: ServerRole
@@ -166,6 +166,23 @@ export interface PlatformTables {
     expires_at: number
     /** When it was used, or became void; null until then. */
     ended_at: number | null
+    /** 1 for a link that was sent to the account's address: whoever uses it can read what is sent there. */
+    by_mail: number
+  }
+  /** Accounts whose owner has shown that they can read mail to their address. */
+  proven_addresses: {
+    user_id: UserId
+    /** The address that was proven. The account may have another one by now. */
+    email: string
+    proven_at: number
+  }
+  /** Who signs in to an account through a provider (OpenID Connect). */
+  identities: {
+    issuer: string
+    /** The provider's own name for the person, which never changes. */
+    subject: string
+    user_id: UserId
+    linked_at: number
   }
   /** At most one row: who may sign up, if the operator has chosen it by a command. */
   registration: {

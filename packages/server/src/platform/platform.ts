@@ -11,6 +11,7 @@ import { type Audit, createAudit } from './audit.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { createDirectory, type Directory } from './directory.ts'
 import { markEnd, removeEndMark } from './end-mark.ts'
+import { createIdentities, type Identities } from './identities.ts'
 import { createInvites, type Invites } from './invites.ts'
 import { checkForLostAccounts } from './lost-accounts.ts'
 import { createMembers, type Members } from './members.ts'
@@ -18,6 +19,7 @@ import { mendPlatform } from './mend-platform.ts'
 import { createPasswordLinks, type PasswordLinks } from './password-links.ts'
 import { createPlatformCounts, type PlatformCounts } from './platform-counts.ts'
 import { openPlatformDatabase } from './platform-database.ts'
+import { createProvenAddresses, type ProvenAddresses } from './proven-addresses.ts'
 import { createRegistrationChoice, type RegistrationChoice } from './registration-choice.ts'
 import { createRegistration, type Registration } from './registration.ts'
 import { createReturningAccounts, type ReturningAccounts } from './returning-accounts.ts'
@@ -47,6 +49,8 @@ export interface Platform {
   readonly invites: Invites
   readonly serverInvites: ServerInvites
   readonly passwordLinks: PasswordLinks
+  readonly provenAddresses: ProvenAddresses
+  readonly identities: Identities
   readonly registration: Registration
   readonly registrationChoice: RegistrationChoice
   readonly returningAccounts: ReturningAccounts
@@ -107,7 +111,17 @@ export function openPlatform(options: PlatformOptions): Platform {
     const passwordLinks = createPasswordLinks(db)
     const audit = createAudit(db)
     const spaceRecords = createSpaceRecords(db, { accessLists, history })
-    const accounts = createAccounts(db, { users, sessions, passwordLinks, spaceRecords, accessLists })
+    const provenAddresses = createProvenAddresses(db)
+    const identities = createIdentities(db)
+    const accounts = createAccounts(db, {
+      users,
+      sessions,
+      passwordLinks,
+      provenAddresses,
+      identities,
+      spaceRecords,
+      accessLists,
+    })
     const versionOf = () => db.pragma('data_version', { simple: true })
     let version = versionOf()
     const checkPlace = (): void => {
@@ -146,6 +160,8 @@ export function openPlatform(options: PlatformOptions): Platform {
       invites,
       serverInvites,
       passwordLinks,
+      provenAddresses,
+      identities,
       returningAccounts: createReturningAccounts({ users, seals }),
       registration: createRegistration(db, {
         users,

@@ -22,6 +22,7 @@ import { createHttpApp } from '../http/http-app.ts'
 import type { HttpApp } from '../http/route.ts'
 import { registerRoutes } from '../http/routes.ts'
 import { createUserLimits } from '../limits/user-limits.ts'
+import { createSmtpMailer } from '../mail/smtp-mailer.ts'
 import { createPrometheusMetrics } from '../metrics/prometheus.ts'
 import { checkCommits } from '../platform/check-commits.ts'
 import { createPasswords } from '../platform/passwords.ts'
@@ -58,6 +59,8 @@ export interface HttpHarness extends AsyncDisposable {
   readonly told: string[]
   /** The details of each warning that was logged. */
   readonly warnings: object[]
+  /** The details of each error that was logged. */
+  readonly errors: object[]
   readonly trees: Map<string, TreeSnapshot>
   readonly lifecycle: { isClosing: boolean }
   readonly clock: { now: number }
@@ -98,6 +101,7 @@ export async function createHttpHarness(
   const clock = { now: Date.parse('2026-01-01') }
   const told: string[] = []
   const warnings: object[] = []
+  const errors: object[] = []
   const trees = new Map<string, TreeSnapshot>()
   const lifecycle = { isClosing: false }
   const passwords = createPasswords('strangers', cheapPasswords)
@@ -117,7 +121,7 @@ export async function createHttpHarness(
     config,
     jwtSecret: 'a secret for tests, 32 characters',
     monotonic: () => clock.now,
-    logger: loggerOf((details) => void warnings.push(details)),
+    logger: loggerOf(warnings, errors),
   })
   const now = () => clock.now
   const tokens = createAccessTokens({
@@ -138,8 +142,10 @@ export async function createHttpHarness(
     },
     logger: silentLogger,
   })
+  const mailer = config.mail && createSmtpMailer(config.mail)
   await registerRoutes(app, {
     config,
+    mailer,
     platform,
     access: createMergedAccess({
       accounts: platform.members,
@@ -212,6 +218,7 @@ export async function createHttpHarness(
     dataDir,
     told,
     warnings,
+    errors,
     trees,
     lifecycle,
     clock,
@@ -257,16 +264,18 @@ export function treeOf(spaceId: SpaceId, name: string): TreeSnapshot {
   return { spaceId, treeId, cursor: 1, digest: 'd', vertices }
 }
 
-function loggerOf(warn: (details: object) => void): FastifyBaseLogger {
+function loggerOf(warnings: object[], errors: object[]): FastifyBaseLogger {
   const nothing = (): void => {}
+  const into = (kept: object[]) => (details: unknown) =>
+    void (typeof details === 'object' && details !== null && kept.push(details))
   const logger: FastifyBaseLogger = {
     level: 'warn',
     silent: nothing,
     trace: nothing,
     debug: nothing,
     info: nothing,
-    warn: (details: unknown) => void (typeof details === 'object' && details !== null && warn(details)),
-    error: nothing,
+    warn: into(warnings),
+    error: into(errors),
     fatal: nothing,
     child: () => logger,
   }

@@ -53,6 +53,8 @@ export interface Account {
   signUp(input: Credentials & { readonly name: string; readonly invite?: string | undefined }): Promise<User>
   registration(): Promise<Registration>
   signIn(input: Credentials): Promise<User>
+  /** Has the server send a link to set another password, if there is an account with the address. */
+  sendPasswordLink(email: string): Promise<void>
   /** Whose password a link sets. */
   passwordLink(token: string): Promise<PasswordLink>
   /** Sets a password by a link, and signs in. */
@@ -332,6 +334,11 @@ export function createAccount(deps: AccountDeps): Account {
     signUp: (input) => authenticate('/api/auth/register', input),
     registration: () => http.call({ method: 'GET', path: '/api/auth/registration' }, registrationSchema),
     signIn: (input) => authenticate('/api/auth/login', input),
+    sendPasswordLink: async (email) =>
+      void (await http.call(
+        { method: 'POST', path: '/api/auth/forgotten-password', body: { email } },
+        noReply,
+      )),
     passwordLink: (token) =>
       http.call(
         { method: 'POST', path: '/api/auth/password-link/preview', body: { token } },

@@ -87,6 +87,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     signUp: (input) => enter((account) => account.signUp(input)),
     registration: async () => (await started()).account.registration(),
     signIn: (input) => enter((account) => account.signIn(input)),
+    sendPasswordLink: async (email) => (await started()).account.sendPasswordLink(email),
     passwordLink: async (token) => (await started()).account.passwordLink(token),
     setPassword: (input) => enter((account) => account.setPassword(input)),
     signOut: async ({ everywhere = false, forget = false } = {}) =>

@@ -25,6 +25,8 @@ interface DialogFields {
   readonly password: object
   /** With the token of a link that an operator has made. */
   readonly 'set-password': { readonly token: string }
+  /** With what was entered as the address, and the form of sign-in that it leads back to. */
+  readonly 'forgotten-password': { readonly email: string; readonly back: Dialog<'auth'> }
   readonly 'delete-account': object
   readonly 'lost-account': { readonly lost: LostAccount }
   readonly name: {
@@ -70,6 +72,7 @@ const dialogSubjects = {
   devices: 'account',
   password: 'account',
   'set-password': 'account',
+  'forgotten-password': 'account',
   'delete-account': 'account',
   'lost-account': 'account',
   name: 'space',

@@ -8,6 +8,7 @@ import DeleteAccountDialog from './DeleteAccountDialog.svelte'
 import DeletedDialog from './DeletedDialog.svelte'
 import DevicesDialog from './DevicesDialog.svelte'
 import type { DialogProps } from './dialog-props.ts'
+import ForgottenPasswordDialog from './ForgottenPasswordDialog.svelte'
 import InviteDialog from './InviteDialog.svelte'
 import LostAccountDialog from './LostAccountDialog.svelte'
 import ModelDialog from './ModelDialog.svelte'
@@ -32,6 +33,7 @@ const components: { readonly [K in DialogKind]: Component<DialogProps<K>> } = {
   devices: DevicesDialog,
   password: PasswordDialog,
   'set-password': SetPasswordDialog,
+  'forgotten-password': ForgottenPasswordDialog,
   'delete-account': DeleteAccountDialog,
   'lost-account': LostAccountDialog,
   name: NameDialog,
