@@ -240,6 +240,7 @@ export default defineConfig({
         sqlite: { imports: [], forbids: [fastify, sockets] },
         limits: { imports: [], forbids: [sql, fastify, sockets] },
         mail: { imports: ['ports'], forbids: [sql, fastify, sockets] },
+        oidc: { imports: ['ports'], forbids: [sql, fastify, sockets] },
         ports: { imports: [], forbids: [sql, fastify, sockets] },
       },
       notServer,

@@ -167,6 +167,15 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
   'POST /api/auth/forgotten-password': [
     { body: () => ({ email: email('owner') }), expected: everybody('404 not_found') },
   ],
+  // This server knows no provider either.
+  'POST /api/auth/provider': [
+    { body: () => ({ purpose: 'sign-in' }), expected: everybody('404 not_found') },
+    { body: () => ({ purpose: 'connect', password }), expected: everybody('404 not_found') },
+  ],
+  'GET /api/auth/provider/callback': [{ expected: everybody('404 not_found') }],
+  'POST /api/auth/provider/sign-in': [{ body: () => ({}), expected: everybody('404 not_found') }],
+  'POST /api/auth/provider/connect': [{ expected: allPeople('404 not_found') }],
+  'GET /api/me/ways-to-sign-in': [{ expected: allPeople('200') }],
   'GET /api/me': [{ expected: allPeople('200') }],
   'PATCH /api/me': [
     { token: tokenOfSomebodyElse, body: () => ({ name: 'Renamed' }), expected: allPeople('200') },

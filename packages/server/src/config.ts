@@ -9,6 +9,7 @@ import {
   duration,
   httpOrigin,
   isSecret,
+  issuerUrl,
   list,
   mailSender,
   publicUrl,
@@ -22,6 +23,7 @@ import {
 } from './config-values.ts'
 import type { HttpConfig } from './http/http-config.ts'
 import { defaultUserLimits, type UserLimitRates, userLimitsOf } from './limits/user-limits.ts'
+import type { OidcSettings } from './oidc/oidc-provider.ts'
 import type { GatewayLimits } from './socket/gateway-limits.ts'
 import type { QuotaLimits } from './spaces/quotas.ts'
 
@@ -75,6 +77,10 @@ const settings = z.object({
   REQUEST_LIMIT_PER_USER: wholeNumber(1, 1_000_000).default(1200),
   SMTP_URL: smtpUrl.optional(),
   MAIL_FROM: mailSender.optional(),
+  OIDC_ISSUER: issuerUrl.optional(),
+  OIDC_CLIENT_ID: z.string().optional(),
+  OIDC_CLIENT_SECRET: z.string().optional(),
+  OIDC_NAME: z.string().trim().max(40, 'must have at most 40 characters').optional(),
 })
 
 /** The settings, by the names of their variables. */
@@ -85,6 +91,11 @@ export const environment = settings.check(({ value, issues }) => {
   if (value.SMTP_URL !== undefined) {
     needs('MAIL_FROM', 'must be set where SMTP_URL is: mail has a sender')
     needs('PUBLIC_URL', 'must be set where SMTP_URL is: mail has links to it')
+  }
+  if (value.OIDC_ISSUER !== undefined) {
+    needs('OIDC_CLIENT_ID', 'must be set where OIDC_ISSUER is: the provider gives it')
+    needs('OIDC_CLIENT_SECRET', 'must be set where OIDC_ISSUER is: the provider gives it')
+    needs('PUBLIC_URL', 'must be set where OIDC_ISSUER is: people come back to it')
   }
 })
 
@@ -117,6 +128,8 @@ export interface Config extends HttpConfig {
   readonly quotas: HttpConfig['quotas'] & QuotaLimits
   /** How mail is sent; undefined if none is. */
   readonly mail: MailConfig | undefined
+  /** Where people may sign in; undefined if only here. */
+  readonly oidc: OidcSettings | undefined
 }
 
 export interface MailConfig {
@@ -180,12 +193,19 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       userSpaces: values.USER_QUOTA_SPACES,
     },
     mail: mailOf(values),
+    oidc: oidcOf(values),
   }
 }
 
 function mailOf({ SMTP_URL, MAIL_FROM, PUBLIC_URL }: z.output<typeof environment>): MailConfig | undefined {
   if (SMTP_URL === undefined || MAIL_FROM === undefined || PUBLIC_URL === undefined) return undefined
   return { smtpUrl: SMTP_URL, from: MAIL_FROM, publicUrl: PUBLIC_URL }
+}
+
+function oidcOf(values: z.output<typeof environment>): OidcSettings | undefined {
+  const { OIDC_ISSUER: issuer, OIDC_CLIENT_ID: clientId, OIDC_CLIENT_SECRET: clientSecret } = values
+  if (issuer === undefined || clientId === undefined || clientSecret === undefined) return undefined
+  return { issuer, clientId, clientSecret, name: values.OIDC_NAME ?? new URL(issuer).hostname }
 }
 
 function describe(error: z.ZodError, given: Readonly<Record<string, string | undefined>>): string {

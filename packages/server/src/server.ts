@@ -22,6 +22,7 @@ import { createUserLimits } from './limits/user-limits.ts'
 import { createSmtpMailer } from './mail/smtp-mailer.ts'
 import { measureServer } from './measure-server.ts'
 import { createPrometheusMetrics } from './metrics/prometheus.ts'
+import { createOidcProvider } from './oidc/oidc-provider.ts'
 import { checkCommits } from './platform/check-commits.ts'
 import { claimDataDir } from './platform/claim-data-dir.ts'
 import { keepFilesTidy } from './platform/keep-files-tidy.ts'
@@ -277,6 +278,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
       spaceDeletion,
       liveSockets: gateway,
       mailer,
+      provider: config.oidc && createOidcProvider(config.oidc),
       now,
       monotonic,
       metrics,

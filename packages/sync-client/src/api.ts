@@ -21,6 +21,8 @@ import type {
   TreeId,
   User,
   UserId,
+  VisitProvider,
+  WaysToSignIn,
 } from '@t69/protocol'
 import type { Replica, Vertex } from '@t69/replica'
 
@@ -102,6 +104,22 @@ export interface SyncClient extends AsyncDisposable {
    */
   setPassword(input: { readonly token: string; readonly newPassword: string }): Promise<User>
   /**
+   * The address to send the browser to so that somebody signs in at the provider (`provider` of `registration`), to sign in or up
+   * here, to connect it with the account, or to confirm that it is they who delete an account without a password, or give it one. They come
+   * back to the app with `#provider=returned` in its address, or with `declined` or `failed`. Throws `unavailable` if the provider
+   * cannot be reached, and `wrong_credentials`.
+   */
+  visitProvider(why: VisitProvider): Promise<string>
+  /**
+   * Signs in as who came back, like `signIn`. Throws `already_exists` for somebody whose address has an account that was not shown to be
+   * theirs, like `signUp` for somebody new, and `forbidden` if nobody came back, or too long ago.
+   */
+  signInWithProvider(): Promise<User>
+  /** Connects the account with who came back. Throws `already_exists` if they have another one, and `forbidden`. */
+  connectProvider(): Promise<void>
+  /** How the user may sign in. */
+  waysToSignIn(): Promise<WaysToSignIn>
+  /**
    * Ends the session on this device, or on all devices. The user's spaces are locked: they stay on this device, with their
    * unsent edits, and those that are open open again by themselves once the same account signs in. With `forget` they are removed from this
    * device instead, with drafts and keys, and what `unsent` names is lost. Without a network, this device is signed out at
@@ -126,14 +144,17 @@ export interface SyncClient extends AsyncDisposable {
    * account that `lostAccounts` does not list.
    */
   takeOver(userId: UserId): Promise<void>
-  /** Also signs out every other device. Throws `wrong_credentials` when `password` is not the current one. */
-  changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
+  /**
+   * Also signs out every other device. Throws `wrong_credentials` when `password` is not the current one. An account without one
+   * is given one after a visit to the provider (`visitProvider`).
+   */
+  changePassword(input: { readonly password?: string; readonly newPassword: string }): Promise<void>
   /**
    * Deletes the account on the server, with the spaces that have no other member. Its spaces on this device are locked as
    * by `signOut`, which nobody can undo; with `forget` they are removed. Throws `wrong_credentials`, or `forbidden` with
    * a message that names the spaces that would be left without an owner.
    */
-  deleteAccount(input: { readonly password: string; readonly forget?: boolean }): Promise<void>
+  deleteAccount(input: { readonly password?: string; readonly forget?: boolean }): Promise<void>
   /**
    * Changes the name that others see, and resolves once this device has it too (`onUser`). Others see it beside new messages at
    * once, and beside the user's cursor within minutes. Throws `invalid_request` for one that is empty or too long.

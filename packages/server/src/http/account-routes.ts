@@ -4,36 +4,67 @@ import {
   sessionSchema,
   SyncError,
   type User,
+  type UserId,
 } from '@t69/protocol'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
+import type { NewUser } from '../platform/users.ts'
 import type { AnswerSession } from './answer-session.ts'
 import { authenticateBy, callerOf } from './authenticate.ts'
 import { deviceOf } from './device-name.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
+import { isFresh, type ProviderVisits } from './provider-visits.ts'
 import type { SignInLimits } from './rate-limits.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 import type { SessionCookie } from './session-cookie.ts'
 
+/**
+ * Runs `work` with the account that the password belongs to, and the hash that it was checked against. Throws
+ * `wrong_credentials`.
+ */
+export type Confirmed = <Result>(
+  given: { readonly userId: UserId; readonly sessionId: string; readonly password: string },
+  work: (account: NewUser) => Result | Promise<Result>,
+) => Promise<Result>
+
+export function createConfirmed(
+  { platform, passwordsOfKnown: passwords }: Pick<RouteDeps, 'platform' | 'passwordsOfKnown'>,
+  limits: Pick<SignInLimits, 'confirm'>,
+): Confirmed {
+  const { users } = platform
+  return async ({ password, ...caller }, work) =>
+    limits.confirm(caller, async () => {
+      const user = users.byId(caller.userId)
+      const account = user && users.byEmail(user.email)
+      const match = await passwords.verify(account?.passwordHash, password)
+      if (match === undefined || account === undefined) {
+        const message = 'This is not the password of the account'
+        throw new SyncError('wrong_credentials', message, { at: 'password' })
+      }
+      return work(account)
+    })
+}
+
 export interface AccountRoutesDeps {
-  readonly limits: Pick<SignInLimits, 'confirm'>
+  readonly withPassword: Confirmed
+  readonly visits: Pick<ProviderVisits, 'take'>
   readonly answer: AnswerSession
   readonly cookie: Pick<SessionCookie, 'clear'>
 }
 
 /**
- * The routes that ask for the password once more. They use POST: a proxy may drop the body of a DELETE, and a password
+ * The routes that ask for the password once more, or for another visit to the provider. They use POST: a proxy may drop the body of a DELETE, and a password
  * in a URL would be logged.
  */
 export function accountRoutes(
   app: HttpApp,
   deps: RouteDeps,
-  { limits, answer, cookie }: AccountRoutesDeps,
+  { withPassword, visits, answer, cookie }: AccountRoutesDeps,
 ): void {
   const { platform, access, passwordsOfKnown: passwords, tokens, spaceDeletion, liveSockets, now } = deps
-  const { users, accounts, accessLists, spaceRecords } = platform
+  const { users, identities, accounts, accessLists, spaceRecords } = platform
   const preParsing = authenticateBy(tokens)
   const noteDone = createNoteDone(deps)
   const tags = ['auth']
@@ -45,22 +76,27 @@ export function accountRoutes(
     return user
   }
 
-  /** Runs `work` with the account that the password belongs to, and the hash that it was checked against. */
+  /**
+   * Runs `work` with the account, once it is clear that its owner asks: by the password, or for an account without one by having
+   * just signed in to the provider again.
+   */
   async function confirmed<Result>(
     request: FastifyRequest,
-    password: string,
-    work: (account: User & { readonly passwordHash: string }) => Result | Promise<Result>,
+    reply: FastifyReply,
+    password: string | undefined,
+    work: (account: NewUser) => Result | Promise<Result>,
   ): Promise<Result> {
-    return limits.confirm(callerOf(request), async () => {
-      const account = users.byEmail(callingUser(request).email)
-      const match = await passwords.verify(account?.passwordHash, password)
-      if (match === undefined || account === undefined) {
-        throw new SyncError('wrong_credentials', 'This is not the password of the account', {
-          at: 'password',
-        })
-      }
-      return work(account)
-    })
+    const { userId, sessionId } = callerOf(request)
+    if (password !== undefined) return withPassword({ userId, sessionId, password }, work)
+    const account = users.byEmail(callingUser(request).email)
+    if (account === undefined || account.passwordHash !== '') {
+      throw new SyncError('wrong_credentials', 'The password of the account is needed', { at: 'password' })
+    }
+    const { person, startedAt } = visits.take(request, reply, { purpose: 'confirm', userId, sessionId })
+    if (identities.userOf(person) !== userId || !isFresh(person, startedAt)) {
+      throw new SyncError('wrong_credentials', 'You have not signed in there again as who you are here')
+    }
+    return work(account)
   }
 
   app.post('/api/auth/change-password', {
@@ -77,7 +113,7 @@ export function accountRoutes(
     },
     handler: async (request, reply) => {
       const { password, newPassword, session: kind } = request.body
-      return confirmed(request, password, async ({ passwordHash: checked }) => {
+      return confirmed(request, reply, password, async ({ passwordHash: checked }) => {
         const next = await passwords.hash(newPassword)
         // Both took a while: the session may have ended, and the account may be gone.
         const user = callingUser(request)
@@ -110,7 +146,7 @@ export function accountRoutes(
       },
     },
     handler: async (request, reply) => {
-      await confirmed(request, request.body.password, async () => {
+      await confirmed(request, reply, request.body.password, async () => {
         // The log of a space may know of members that the accounts have lost: it is not the user's alone then.
         const { id: asking } = callingUser(request)
         await access.askAll(spaceRecords.listFor(asking).map(({ id }) => id))

@@ -20,7 +20,7 @@ import { z } from 'zod'
 import { createDeviceTokens } from '../platform/device-tokens.ts'
 import type { Passwords } from '../platform/passwords.ts'
 import type { NewUser } from '../platform/users.ts'
-import { accountRoutes } from './account-routes.ts'
+import { accountRoutes, createConfirmed } from './account-routes.ts'
 import { createSessionAnswer } from './answer-session.ts'
 import { authenticateBy, callerOf, knownCaller } from './authenticate.ts'
 import { deviceOf } from './device-name.ts'
@@ -29,6 +29,8 @@ import { forgottenPasswordRoutes } from './forgotten-password-routes.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import { passwordLinkRoutes } from './password-link-routes.ts'
+import { providerRoutes } from './provider-routes.ts'
+import { createProviderVisits } from './provider-visits.ts'
 import { createRenewalLimit, createSignInLimits } from './rate-limits.ts'
 import { noteUser } from './request-log.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
@@ -97,6 +99,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
       mode: registration.mode(config.registration),
       hasAccounts: users.exist(),
       mailsLinks: deps.mailer !== undefined,
+      ...(deps.provider !== undefined && { provider: { name: deps.provider.name } }),
     }),
   })
 
@@ -279,7 +282,10 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
     },
   })
 
-  accountRoutes(app, deps, { limits, answer, cookie })
+  const withPassword = createConfirmed(deps, limits)
+  const visits = createProviderVisits(config, { signingSecret, now })
+  accountRoutes(app, deps, { withPassword, visits, answer, cookie })
+  providerRoutes(app, deps, { answer, limits, visits, confirmed: withPassword })
   passwordLinkRoutes(app, deps, { answer })
   forgottenPasswordRoutes(app, deps, { limits })
 }

@@ -16,6 +16,7 @@ export type AuditedAction =
   | 'link to set a password made'
   | 'link to set a password sent'
   | 'password set by a link'
+  | 'connected with the provider'
   | 'signed out everywhere'
   | 'signed out everywhere else'
   | 'session ended'

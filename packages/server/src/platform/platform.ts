@@ -20,6 +20,7 @@ import { createPasswordLinks, type PasswordLinks } from './password-links.ts'
 import { createPlatformCounts, type PlatformCounts } from './platform-counts.ts'
 import { openPlatformDatabase } from './platform-database.ts'
 import { createProvenAddresses, type ProvenAddresses } from './proven-addresses.ts'
+import { createProviderSignIn, type ProviderSignIn } from './provider-sign-in.ts'
 import { createRegistrationChoice, type RegistrationChoice } from './registration-choice.ts'
 import { createRegistration, type Registration } from './registration.ts'
 import { createReturningAccounts, type ReturningAccounts } from './returning-accounts.ts'
@@ -51,6 +52,7 @@ export interface Platform {
   readonly passwordLinks: PasswordLinks
   readonly provenAddresses: ProvenAddresses
   readonly identities: Identities
+  readonly providerSignIn: ProviderSignIn
   readonly registration: Registration
   readonly registrationChoice: RegistrationChoice
   readonly returningAccounts: ReturningAccounts
@@ -122,6 +124,14 @@ export function openPlatform(options: PlatformOptions): Platform {
       spaceRecords,
       accessLists,
     })
+    const returningAccounts = createReturningAccounts({ users, seals })
+    const registration = createRegistration(db, {
+      users,
+      accounts,
+      invites,
+      serverInvites,
+      choice: registrationChoice,
+    })
     const versionOf = () => db.pragma('data_version', { simple: true })
     let version = versionOf()
     const checkPlace = (): void => {
@@ -162,13 +172,14 @@ export function openPlatform(options: PlatformOptions): Platform {
       passwordLinks,
       provenAddresses,
       identities,
-      returningAccounts: createReturningAccounts({ users, seals }),
-      registration: createRegistration(db, {
+      returningAccounts,
+      registration,
+      providerSignIn: createProviderSignIn(db, {
         users,
-        accounts,
-        invites,
-        serverInvites,
-        choice: registrationChoice,
+        identities,
+        provenAddresses,
+        registration,
+        returningAccounts,
       }),
       registrationChoice,
       audit,

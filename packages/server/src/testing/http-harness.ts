@@ -24,6 +24,7 @@ import { registerRoutes } from '../http/routes.ts'
 import { createUserLimits } from '../limits/user-limits.ts'
 import { createSmtpMailer } from '../mail/smtp-mailer.ts'
 import { createPrometheusMetrics } from '../metrics/prometheus.ts'
+import { createOidcProvider } from '../oidc/oidc-provider.ts'
 import { checkCommits } from '../platform/check-commits.ts'
 import { createPasswords } from '../platform/passwords.ts'
 import { openPlatform, type Platform } from '../platform/platform.ts'
@@ -146,6 +147,7 @@ export async function createHttpHarness(
   await registerRoutes(app, {
     config,
     mailer,
+    provider: config.oidc && createOidcProvider(config.oidc),
     platform,
     access: createMergedAccess({
       accounts: platform.members,

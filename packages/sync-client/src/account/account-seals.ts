@@ -16,6 +16,8 @@ export interface AccountSeals {
   keep(reply: SessionReply, isNew: boolean): Promise<void>
   /** Returns the seal of the account with this address that was signed in last. */
   find(email: string): Promise<string | undefined>
+  /** The seals of all accounts that were signed in here, the newest last. */
+  all(): Promise<string[]>
   /** The other accounts with the address of this one, the newest last. */
   othersOf(user: User): Promise<KeptAccount[]>
   /** The account was deleted, or nothing of it is here any more. */
@@ -66,6 +68,7 @@ export function createAccountSeals(
       const wanted = normalEmail(email)
       return (await read()).findLast((one) => one.email === wanted)?.seal
     },
+    all: async () => (await read()).map(({ seal }) => seal),
     async othersOf({ id, email }) {
       const wanted = normalEmail(email)
       return (await read())

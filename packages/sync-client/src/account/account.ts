@@ -1,6 +1,7 @@
 import {
   type PasswordLink,
   passwordLinkSchema,
+  providerVisitSchema,
   type Registration,
   registrationSchema,
   SyncError,
@@ -14,6 +15,9 @@ import {
   type User,
   type UserId,
   userSchema,
+  type VisitProvider,
+  type WaysToSignIn,
+  waysToSignInSchema,
 } from '@t69/protocol'
 
 import type { Credentials } from '../api.ts'
@@ -59,10 +63,17 @@ export interface Account {
   passwordLink(token: string): Promise<PasswordLink>
   /** Sets a password by a link, and signs in. */
   setPassword(input: { readonly token: string; readonly newPassword: string }): Promise<User>
+  /** Where the browser has to go to sign in at the provider. */
+  visitProvider(why: VisitProvider): Promise<string>
+  /** Signs in as who came back from the provider. */
+  signInWithProvider(): Promise<User>
+  /** Connects the account with who came back from the provider. */
+  connectProvider(): Promise<void>
+  waysToSignIn(): Promise<WaysToSignIn>
   /** With `forget`, also removes the user's spaces from this device, and rejects if the storage fails meanwhile. */
   signOut(how: { readonly everywhere: boolean; readonly forget: boolean }): Promise<void>
-  changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
-  deleteAccount(how: { readonly password: string; readonly forget: boolean }): Promise<void>
+  changePassword(input: { readonly password?: string; readonly newPassword: string }): Promise<void>
+  deleteAccount(how: { readonly password?: string; readonly forget: boolean }): Promise<void>
   /** Changes the name that others see. */
   changeName(name: string): Promise<void>
   /** Where the user is signed in, the last used first. */
@@ -180,6 +191,19 @@ export function createAccount(deps: AccountDeps): Account {
       return reply.user
     })
   }
+
+  const signInWithProvider = (): Promise<User> =>
+    exclusive(async () => {
+      adopt(await sessions.read())
+      // Whose account it is, only the server knows.
+      const body = { session: tokenKind, seals: await seals.all() }
+      const reply = await http.call(
+        { method: 'POST', path: '/api/auth/provider/sign-in', body },
+        sessionSchema,
+      )
+      await accept(reply, true)
+      return reply.user
+    })
 
   async function accept(reply: SessionReply, isNew = false): Promise<AccessToken> {
     const { user, accessToken: token, expiresInMs } = reply
@@ -345,6 +369,18 @@ export function createAccount(deps: AccountDeps): Account {
         passwordLinkSchema,
       ),
     setPassword,
+    async visitProvider(why) {
+      const visit: HttpCall = { method: 'POST', path: '/api/auth/provider', body: why }
+      const { url } =
+        why.purpose === 'sign-in'
+          ? await http.call(visit, providerVisitSchema)
+          : await callAsUser(visit, providerVisitSchema)
+      return url
+    },
+    signInWithProvider,
+    connectProvider: async () =>
+      void (await callAsUser({ method: 'POST', path: '/api/auth/provider/connect' }, noReply)),
+    waysToSignIn: () => callAsUser({ method: 'GET', path: '/api/me/ways-to-sign-in' }, waysToSignInSchema),
     signOut: ({ everywhere, forget }) =>
       exclusive(async () => {
         adopt(await sessions.read())
@@ -365,7 +401,11 @@ export function createAccount(deps: AccountDeps): Account {
       ),
     deleteAccount: ({ password, forget }) =>
       endingSession(
-        { method: 'POST', path: '/api/auth/delete-account', body: { password } },
+        {
+          method: 'POST',
+          path: '/api/auth/delete-account',
+          body: password === undefined ? {} : { password },
+        },
         noReply,
         async (_, userId) => {
           await store({ ...nobody, forgetting: forget ? alsoForgetting(userId) : stored.forgetting })

@@ -90,14 +90,18 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     sendPasswordLink: async (email) => (await started()).account.sendPasswordLink(email),
     passwordLink: async (token) => (await started()).account.passwordLink(token),
     setPassword: (input) => enter((account) => account.setPassword(input)),
+    visitProvider: async (why) => (await started()).account.visitProvider(why),
+    signInWithProvider: () => enter((account) => account.signInWithProvider()),
+    connectProvider: async () => (await started()).account.connectProvider(),
+    waysToSignIn: async () => (await started()).account.waysToSignIn(),
     signOut: async ({ everywhere = false, forget = false } = {}) =>
       (await started()).account.signOut({ everywhere, forget }),
     unsent: async () => (await started()).unsent(),
     lostAccounts: async () => (await started()).lostAccounts.list(),
     takeOver: async (userId) => (await started()).lostAccounts.takeOver(userId),
     changePassword: async (input) => (await started()).account.changePassword(input),
-    deleteAccount: async ({ password, forget = false }) =>
-      (await started()).account.deleteAccount({ password, forget }),
+    deleteAccount: async ({ forget = false, ...input }) =>
+      (await started()).account.deleteAccount({ ...input, forget }),
     changeName: async (name) => (await started()).account.changeName(name),
     sessions: async () => (await started()).account.sessions(),
     endSession: async (sessionId) => (await started()).account.endSession(sessionId),

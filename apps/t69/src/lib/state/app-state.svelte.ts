@@ -21,6 +21,7 @@ import type { Action, Outcome } from './history.ts'
 import { forgetLink, Invitation, isLinkOpened, takeLink } from './invitation.svelte.ts'
 import type { OpenChat } from './open-chat.svelte.ts'
 import { createOpeningNote, takeCrashes } from './opening-note.ts'
+import { endProviderVisit } from './provider-visit.ts'
 import { SpaceView } from './space-view.svelte.ts'
 import { Ui } from './ui.svelte.ts'
 
@@ -119,6 +120,7 @@ export class AppState {
       else await this.#inTurn(() => this.#openSpace(space.id))
     }
     this.#offerSignUp()
+    await endProviderVisit(this.client, this.ui)
   }
 
   async refreshSpaces(): Promise<void> {

@@ -22,12 +22,13 @@ interface DialogFields {
   readonly invite: { readonly invitation: Invitation }
   readonly 'sign-out': { readonly everywhere: boolean }
   readonly devices: object
-  readonly password: object
+  /** `isConfirmed`: whoever has no password has just signed in to the provider again. */
+  readonly password: { readonly isConfirmed?: boolean }
   /** With the token of a link that an operator has made. */
   readonly 'set-password': { readonly token: string }
   /** With what was entered as the address, and the form of sign-in that it leads back to. */
   readonly 'forgotten-password': { readonly email: string; readonly back: Dialog<'auth'> }
-  readonly 'delete-account': object
+  readonly 'delete-account': { readonly isConfirmed?: boolean }
   readonly 'lost-account': { readonly lost: LostAccount }
   readonly name: {
     readonly title: string
