@@ -113,6 +113,29 @@ describe('the configuration', () => {
     )
   })
 
+  it('takes a provider with all that it needs, and over plain HTTP only on this machine', () => {
+    const OIDC_ISSUER = 'https://id.example/realms/t69'
+    const rest = { OIDC_CLIENT_ID: 't69', OIDC_CLIENT_SECRET: 'hunter2', PUBLIC_URL: 'https://t69.example' }
+    expect(parseConfig({}).oidc).toBeUndefined()
+    expect(parseConfig({ OIDC_ISSUER, ...rest }).oidc).toEqual({
+      issuer: OIDC_ISSUER,
+      clientId: 't69',
+      clientSecret: 'hunter2',
+      name: 'id.example',
+    })
+    expect(parseConfig({ OIDC_ISSUER, OIDC_NAME: 'Work', ...rest }).oidc?.name).toBe('Work')
+    expect(parseConfig({ ...rest, OIDC_ISSUER: 'http://localhost:8080/' }).oidc).toBeDefined()
+    expect(complaintAbout({ ...rest, OIDC_ISSUER: 'http://id.example' })).toContain(
+      'https, or of this machine',
+    )
+    expect(complaintAbout({ OIDC_ISSUER }).split('\n')).toEqual([
+      'the configuration is wrong:',
+      '  OIDC_CLIENT_ID: must be set where OIDC_ISSUER is: the provider gives it',
+      '  OIDC_CLIENT_SECRET: must be set where OIDC_ISSUER is: the provider gives it',
+      '  PUBLIC_URL: must be set where OIDC_ISSUER is: people come back to it',
+    ])
+  })
+
   it('counts empty values as absent, as Compose passes them', () => {
     expect(parseConfig({ PORT: '', PUBLIC_URL: ' ' })).toMatchObject({ port: 3000, publicUrl: undefined })
   })
