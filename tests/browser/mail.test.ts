@@ -10,6 +10,7 @@ import {
   openT69,
   say,
   showSidebar,
+  signIn,
   synced,
   treeItem,
 } from '../lib/t69-page.ts'
@@ -52,7 +53,7 @@ story(
     await page.getByTestId('forgotten-close').click()
 
     const hash = /http:\/\/t69\.example\/(#set-password=[\w-]+)/.exec(await mail)?.[1]
-    expect(mailbox.mails).toHaveLength(1)
+    expect(mailbox.mails.join()).not.toContain('nobody')
     await page.evaluate((hash) => void (location.hash = hash ?? ''), hash)
     await page.getByTestId('new-password').fill('Anna wrote this one down')
     await page.getByTestId('password-submit').click()
@@ -62,6 +63,58 @@ story(
     await message(page, 'Remember the milk').waitFor(moment)
     await laptop.page.getByTestId('session-ended').waitFor()
     laptop.expectErrors(/status of 401/)
+  },
+  { env },
+)
+
+story(
+  'somebody changes the address of the account by a link to the new one, and signs in with it elsewhere',
+  async (stage) => {
+    const ben = accountOf('Ben')
+    const laptop = await openOwnSpace(stage, "Ben's laptop", ben)
+    const { page } = laptop
+    await newChat(page, 'Band')
+    await synced(page)
+    await page.getByTestId('account').click()
+    await page.getByTestId('change-password').click()
+    await page.getByTestId('change-address').click()
+    laptop.expectErrors(/status of (?:400|401|410)/)
+    await page.getByTestId('new-address').fill('ben at home')
+    await page.getByTestId('present-password').fill(ben.password)
+    await page.getByTestId('address-submit').click()
+    await expect.poll(() => page.getByTestId('account-error').innerText()).toContain('valid e-mail')
+    await page.getByTestId('new-address').fill('ben@home.example')
+    await stage.shot(laptop, 'the form')
+    const mail = mailbox.next()
+    await page.getByTestId('address-submit').click()
+    await page.getByTestId('address-sent').waitFor()
+    await stage.shot(laptop, 'sent')
+    await page.getByTestId('address-close').click()
+    const hash = /http:\/\/t69\.example\/(#confirm-address=[\w-]+)/.exec(await mail)?.[1] ?? ''
+
+    // Where nobody is signed in, the link does nothing.
+    const phone = await stage.device("Ben's phone", handheld)
+    await openT69(phone.page, `${phone.url}/${hash}`)
+    await phone.page.getByTestId('confirm-signed-out').waitFor()
+    expect(phone.page.url()).not.toContain('confirm')
+    await phone.page.getByTestId('cancel').click()
+
+    await page.evaluate((hash) => void (location.hash = hash), hash)
+    await page.getByTestId('confirm-address').waitFor()
+    await stage.shot(laptop, 'the question')
+    const note = mailbox.next()
+    await page.getByTestId('confirm-address').click()
+    await expect.poll(() => page.getByTestId('notice').innerText()).toContain('ben@home.example')
+    expect(await note).toContain(`To: ${ben.email}`)
+    await say(page, 'I moved')
+    await synced(page)
+
+    await page.evaluate((hash) => void (location.hash = hash), hash)
+    await page.getByTestId('confirm-address').click()
+    await expect.poll(() => page.getByTestId('account-error').innerText()).toContain('was used')
+    await signIn(phone.page, { ...ben, email: 'ben@home.example' })
+    await showSidebar(phone.page)
+    await treeItem(phone.page, { title: 'Band' }).waitFor()
   },
   { env },
 )

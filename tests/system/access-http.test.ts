@@ -176,6 +176,12 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
   'POST /api/auth/provider/sign-in': [{ body: () => ({}), expected: everybody('404 not_found') }],
   'POST /api/auth/provider/connect': [{ expected: allPeople('404 not_found') }],
   'GET /api/me/ways-to-sign-in': [{ expected: allPeople('200') }],
+  'POST /api/me/address': [
+    { body: () => ({ email: 'new@example.org', password }), expected: allPeople('404 not_found') },
+  ],
+  'POST /api/me/address/confirm': [
+    { body: () => ({ token: 'A'.repeat(43) }), expected: allPeople('410 invite_expired') },
+  ],
   'GET /api/me': [{ expected: allPeople('200') }],
   'PATCH /api/me': [
     { token: tokenOfSomebodyElse, body: () => ({ name: 'Renamed' }), expected: allPeople('200') },

@@ -152,6 +152,10 @@ export const forgotPasswordBodySchema = z.object({ email })
 /** Without a password as in `changePasswordBodySchema`. */
 export const deleteAccountBodySchema = z.object({ password: presentPassword.optional() })
 
+/** Without a password as in `changePasswordBodySchema`. */
+export const changeAddressBodySchema = z.object({ email, password: presentPassword.optional() })
+export const confirmAddressBodySchema = z.object({ token: inviteTokenSchema })
+
 /**
  * Why somebody goes to the provider: to sign in or up, to connect it with their account (which takes the password), or to
  * confirm that it is they who delete an account without a password, or give it one.
@@ -172,6 +176,8 @@ export const providerSignInBodySchema = z.object({
 /** How the caller may sign in. */
 export const waysToSignInSchema = z.object({
   hasPassword: z.boolean(),
+  /** Whether the server sends the mail that a change of address takes. */
+  canChangeAddress: z.boolean(),
   /** Absent where there is no provider. */
   provider: z.object({ name: z.string(), isConnected: z.boolean() }).optional(),
 })

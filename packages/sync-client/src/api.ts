@@ -160,6 +160,16 @@ export interface SyncClient extends AsyncDisposable {
    * once, and beside the user's cursor within minutes. Throws `invalid_request` for one that is empty or too long.
    */
   changeName(name: string): Promise<void>
+  /**
+   * Has the server send a link to the address that the account is to have (`canChangeAddress` of `waysToSignIn`). The password is as
+   * for `changePassword`. Says nothing of whether another account has the address. Throws `not_found` where no mail is sent.
+   */
+  changeAddress(input: { readonly email: string; readonly password?: string }): Promise<void>
+  /**
+   * Changes the address by that link, on a device where the same account is signed in, and resolves with the user as this device
+   * has it then (`onUser`). Throws `invite_expired`, and `already_exists` if somebody has the address by now.
+   */
+  confirmAddress(token: string): Promise<User>
   /** Where the user is signed in: every device that has a session, the last used first. */
   sessions(): Promise<SessionEntry[]>
   /**

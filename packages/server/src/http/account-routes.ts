@@ -47,9 +47,40 @@ export function createConfirmed(
     })
 }
 
+/**
+ * Runs `work` with the account of the caller, once it is clear that its owner asks: by the password, or for an account without one by
+ * having just signed in to the provider again. Throws `wrong_credentials` or `forbidden`.
+ */
+export type ConfirmedCaller = <Result>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  password: string | undefined,
+  work: (account: NewUser) => Result | Promise<Result>,
+) => Promise<Result>
+
+export function createConfirmedCaller(
+  { platform: { users, identities } }: Pick<RouteDeps, 'platform'>,
+  withPassword: Confirmed,
+  visits: Pick<ProviderVisits, 'take'>,
+): ConfirmedCaller {
+  return async (request, reply, password, work) => {
+    const { userId, sessionId } = callerOf(request)
+    if (password !== undefined) return withPassword({ userId, sessionId, password }, work)
+    const user = users.byId(userId)
+    const account = user && users.byEmail(user.email)
+    if (account === undefined || account.passwordHash !== '') {
+      throw new SyncError('wrong_credentials', 'The password of the account is needed', { at: 'password' })
+    }
+    const { person, startedAt } = visits.take(request, reply, { purpose: 'confirm', userId, sessionId })
+    if (identities.userOf(person) !== userId || !isFresh(person, startedAt)) {
+      throw new SyncError('wrong_credentials', 'You have not signed in there again as who you are here')
+    }
+    return work(account)
+  }
+}
+
 export interface AccountRoutesDeps {
-  readonly withPassword: Confirmed
-  readonly visits: Pick<ProviderVisits, 'take'>
+  readonly confirmed: ConfirmedCaller
   readonly answer: AnswerSession
   readonly cookie: Pick<SessionCookie, 'clear'>
 }
@@ -61,10 +92,10 @@ export interface AccountRoutesDeps {
 export function accountRoutes(
   app: HttpApp,
   deps: RouteDeps,
-  { withPassword, visits, answer, cookie }: AccountRoutesDeps,
+  { confirmed, answer, cookie }: AccountRoutesDeps,
 ): void {
   const { platform, access, passwordsOfKnown: passwords, tokens, spaceDeletion, liveSockets, now } = deps
-  const { users, identities, accounts, accessLists, spaceRecords } = platform
+  const { users, accounts, accessLists, spaceRecords } = platform
   const preParsing = authenticateBy(tokens)
   const noteDone = createNoteDone(deps)
   const tags = ['auth']
@@ -74,29 +105,6 @@ export function accountRoutes(
     const user = users.byId(callerOf(request).userId)
     if (user === undefined) throw new SyncError('unauthenticated', 'The account is gone')
     return user
-  }
-
-  /**
-   * Runs `work` with the account, once it is clear that its owner asks: by the password, or for an account without one by having
-   * just signed in to the provider again.
-   */
-  async function confirmed<Result>(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    password: string | undefined,
-    work: (account: NewUser) => Result | Promise<Result>,
-  ): Promise<Result> {
-    const { userId, sessionId } = callerOf(request)
-    if (password !== undefined) return withPassword({ userId, sessionId, password }, work)
-    const account = users.byEmail(callingUser(request).email)
-    if (account === undefined || account.passwordHash !== '') {
-      throw new SyncError('wrong_credentials', 'The password of the account is needed', { at: 'password' })
-    }
-    const { person, startedAt } = visits.take(request, reply, { purpose: 'confirm', userId, sessionId })
-    if (identities.userOf(person) !== userId || !isFresh(person, startedAt)) {
-      throw new SyncError('wrong_credentials', 'You have not signed in there again as who you are here')
-    }
-    return work(account)
   }
 
   app.post('/api/auth/change-password', {

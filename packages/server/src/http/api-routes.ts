@@ -33,6 +33,8 @@ export const apiRoutes = [
   'POST /api/auth/provider/connect',
   'GET /api/me',
   'GET /api/me/ways-to-sign-in',
+  'POST /api/me/address',
+  'POST /api/me/address/confirm',
   'PATCH /api/me',
   'GET /api/sessions',
   'DELETE /api/sessions',

@@ -20,7 +20,8 @@ import { z } from 'zod'
 import { createDeviceTokens } from '../platform/device-tokens.ts'
 import type { Passwords } from '../platform/passwords.ts'
 import type { NewUser } from '../platform/users.ts'
-import { accountRoutes, createConfirmed } from './account-routes.ts'
+import { accountRoutes, createConfirmed, createConfirmedCaller } from './account-routes.ts'
+import { addressRoutes } from './address-routes.ts'
 import { createSessionAnswer } from './answer-session.ts'
 import { authenticateBy, callerOf, knownCaller } from './authenticate.ts'
 import { deviceOf } from './device-name.ts'
@@ -284,7 +285,9 @@ export function authRoutes(app: HttpApp, deps: RouteDeps): void {
 
   const withPassword = createConfirmed(deps, limits)
   const visits = createProviderVisits(config, { signingSecret, now })
-  accountRoutes(app, deps, { withPassword, visits, answer, cookie })
+  const confirmed = createConfirmedCaller(deps, withPassword, visits)
+  accountRoutes(app, deps, { confirmed, answer, cookie })
+  addressRoutes(app, deps, { confirmed, limits })
   providerRoutes(app, deps, { answer, limits, visits, confirmed: withPassword })
   passwordLinkRoutes(app, deps, { answer })
   forgottenPasswordRoutes(app, deps, { limits })

@@ -188,6 +188,8 @@ describe('the documentation', () => {
       '/api/invites/preview',
       '/api/invites/{token}/accept',
       '/api/me',
+      '/api/me/address',
+      '/api/me/address/confirm',
       '/api/me/ways-to-sign-in',
       '/api/sessions',
       '/api/sessions/{sessionId}',

@@ -94,6 +94,7 @@ describe('signing in through a provider', () => {
     const ways = await harness.withToken(again.accessToken)('GET', '/api/me/ways-to-sign-in')
     expect(waysToSignInSchema.parse(ways.body)).toEqual({
       hasPassword: false,
+      canChangeAddress: false,
       provider: { name: 'Example', isConnected: true },
     })
     const actions = harness.platform.audit.ofUser(first.user.id, 5).map(({ action }) => action)

@@ -204,6 +204,7 @@ export function providerRoutes(
       const { name, issuer } = deps.provider ?? {}
       return {
         hasPassword: account.passwordHash !== '',
+        canChangeAddress: deps.mailer !== undefined,
         ...(name !== undefined &&
           issuer !== undefined && { provider: { name, isConnected: identities.has(account.id, issuer) } }),
       }

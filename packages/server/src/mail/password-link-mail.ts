@@ -1,7 +1,10 @@
 import type { Mail } from '../ports/mailer.ts'
 
+/** What a link is for, as the app reads it in the address. */
+export type LinkPurpose = 'sign-up' | 'set-password' | 'confirm-address'
+
 /** The address of a page where a link does something. The token is after the #, so that it is in no log of a server. */
-export function linkTo(publicUrl: string, does: 'sign-up' | 'set-password', token: string): string {
+export function linkTo(publicUrl: string, does: LinkPurpose, token: string): string {
   return `${publicUrl}/#${does}=${token}`
 }
 

@@ -1,8 +1,9 @@
-import { SyncError, type SpaceId, type UserId } from '@t69/protocol'
+import { SyncError, type SpaceId, type User, type UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import type { AccessLists } from './access-lists.ts'
+import type { AddressChanges } from './address-changes.ts'
 import type { Identities } from './identities.ts'
 import type { PasswordLinks } from './password-links.ts'
 import { prepareQuery } from './prepare-query.ts'
@@ -47,6 +48,11 @@ export interface Accounts {
     now: number,
     device?: string,
   ): { readonly issued: IssuedRefresh; readonly sessionIds: string[] }
+  /**
+   * Gives the account the address that the link was sent to, which proves it. Links that were sent to the address before are
+   * void. Throws like `AddressChanges.find`, and `already_exists` when the address was taken meanwhile.
+   */
+  changeAddress(userId: UserId, token: string, now: number): { readonly user: User; readonly before: User }
   /** The spaces that `delete` would delete with the account. Throws like it. */
   aloneOf(userId: UserId): SpaceId[]
   /**
@@ -68,11 +74,21 @@ export function createAccounts(
     readonly passwordLinks: PasswordLinks
     readonly provenAddresses: ProvenAddresses
     readonly identities: Identities
+    readonly addressChanges: AddressChanges
     readonly spaceRecords: SpaceRecords
     readonly accessLists: Pick<AccessLists, 'welcomeBack'>
   },
 ): Accounts {
-  const { users, sessions, passwordLinks, provenAddresses, identities, spaceRecords, accessLists } = deps
+  const {
+    users,
+    sessions,
+    passwordLinks,
+    provenAddresses,
+    identities,
+    addressChanges,
+    spaceRecords,
+    accessLists,
+  } = deps
   const selectAlone = prepareQuery(db, (q, given: { userId: UserId }) =>
     q
       .selectFrom('members')
@@ -143,12 +159,18 @@ export function createAccounts(
     return { sessionIds, spaceIds }
   })
 
+  /** Whoever asked for them may have been somebody else. */
+  function endLinks(userId: UserId, now: number): void {
+    passwordLinks.endAll(userId, now)
+    addressChanges.end(userId)
+  }
+
   const changePassword = db.transaction(
     (userId: UserId, checked: string, next: string, now: number, device: string | undefined) => {
       if (!users.changePassword(userId, checked, next)) {
         throw new SyncError('wrong_credentials', 'The password was changed a moment ago')
       }
-      passwordLinks.endAll(userId, now)
+      endLinks(userId, now)
       const sessionIds = sessions.endAll(userId)
       return { issued: sessions.start(userId, now, device), sessionIds }
     },
@@ -159,7 +181,7 @@ export function createAccounts(
     const before = user && users.byEmail(user.email)?.passwordHash
     if (before === undefined || !users.changePassword(userId, before, next)) return undefined
     identities.removeAll(userId)
-    passwordLinks.endAll(userId, now)
+    endLinks(userId, now)
     return sessions.endAll(userId)
   })
 
@@ -174,8 +196,20 @@ export function createAccounts(
     },
   )
 
+  const changeAddress = db.transaction((userId: UserId, token: string, now: number) => {
+    const email = addressChanges.find(userId, token, now)
+    const before = users.byId(userId)
+    users.changeAddress(userId, email)
+    const user = users.byId(userId)
+    if (before === undefined || user === undefined) throw new SyncError('not_found', 'The account is gone')
+    endLinks(userId, now)
+    provenAddresses.note(user, now)
+    return { user, before }
+  })
+
   return {
     aloneOf,
+    changeAddress: (userId, token, now) => changeAddress.immediate(userId, token, now),
     resetPassword: (userId, next, now) => resetPassword.immediate(userId, next, now),
     setPasswordByLink: (token, next, now, device) => setPasswordByLink.immediate(token, next, now, device),
     add: (user, now) => add.immediate(user, now),

@@ -11,6 +11,7 @@ export type AuditedAction =
   | 'account created'
   | 'account deleted'
   | 'name changed'
+  | 'address changed'
   | 'password changed'
   | 'password reset'
   | 'link to set a password made'

@@ -176,6 +176,19 @@ export interface PlatformTables {
     email: string
     proven_at: number
   }
+  /** Addresses that accounts are about to have, at most one of each: see `AddressChanges`. */
+  address_changes: {
+    user_id: UserId
+    /** SHA-256, hex. */
+    token_hash: string
+    email: string
+    expires_at: number
+  }
+  /** Addresses that accounts have had, kept for ever: no seal with one brings back the account. See `AddressNotes`. */
+  left_addresses: {
+    address_note: string
+    user_id: UserId
+  }
   /** Who signs in to an account through a provider (OpenID Connect). */
   identities: {
     issuer: string

@@ -260,6 +260,22 @@ export const platformMigrations: Migrations = {
       .addPrimaryKeyConstraint('identities_key', ['issuer', 'subject'])
       .addUniqueConstraint('identities_by_user', ['user_id', 'issuer'])
       .modifyEnd(strictWithoutRowid),
+    db.schema
+      .createTable('address_changes')
+      .addColumn('user_id', 'text', (column) =>
+        column.primaryKey().references('users.id').onDelete('cascade'),
+      )
+      .addColumn('token_hash', 'text', (column) => column.notNull())
+      .addColumn('email', 'text', (column) => column.notNull())
+      .addColumn('expires_at', 'integer', (column) => column.notNull())
+      .modifyEnd(strict),
+    // Without a foreign key: the note stays when the account is deleted.
+    db.schema
+      .createTable('left_addresses')
+      .addColumn('address_note', 'text', (column) => column.notNull())
+      .addColumn('user_id', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('left_addresses_key', ['address_note', 'user_id'])
+      .modifyEnd(strictWithoutRowid),
   ],
 }
 

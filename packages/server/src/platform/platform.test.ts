@@ -42,9 +42,11 @@ describe('the platform database', () => {
     expect(own.map(({ name }) => name).toSorted()).toEqual([
       'access_ids',
       'accounts_history',
+      'address_changes',
       'audit',
       'identities',
       'invites',
+      'left_addresses',
       'members',
       'non_members',
       'password_links',

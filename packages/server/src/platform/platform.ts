@@ -6,6 +6,7 @@ import { StorageFailure } from '../sqlite/storage-failure.ts'
 import { createAccessLists, type AccessLists } from './access-lists.ts'
 import { createAccountsHistory } from './accounts-history.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
+import { type AddressChanges, createAddressChanges } from './address-changes.ts'
 import { createAddressNotes } from './address-notes.ts'
 import { type Audit, createAudit } from './audit.ts'
 import { lockDataDir } from './data-dir-lock.ts'
@@ -52,6 +53,7 @@ export interface Platform {
   readonly passwordLinks: PasswordLinks
   readonly provenAddresses: ProvenAddresses
   readonly identities: Identities
+  readonly addressChanges: AddressChanges
   readonly providerSignIn: ProviderSignIn
   readonly registration: Registration
   readonly registrationChoice: RegistrationChoice
@@ -115,12 +117,14 @@ export function openPlatform(options: PlatformOptions): Platform {
     const spaceRecords = createSpaceRecords(db, { accessLists, history })
     const provenAddresses = createProvenAddresses(db)
     const identities = createIdentities(db)
+    const addressChanges = createAddressChanges(db)
     const accounts = createAccounts(db, {
       users,
       sessions,
       passwordLinks,
       provenAddresses,
       identities,
+      addressChanges,
       spaceRecords,
       accessLists,
     })
@@ -172,6 +176,7 @@ export function openPlatform(options: PlatformOptions): Platform {
       passwordLinks,
       provenAddresses,
       identities,
+      addressChanges,
       returningAccounts,
       registration,
       providerSignIn: createProviderSignIn(db, {
@@ -198,6 +203,7 @@ export function openPlatform(options: PlatformOptions): Platform {
         invites.removeExpired(now)
         serverInvites.removeExpired(now)
         passwordLinks.removeExpired(now)
+        addressChanges.removeExpired(now)
         audit.removeOld(now)
       },
       close() {

@@ -58,7 +58,8 @@ export function createAccountSeals(
       const email = normalEmail(user.email)
       const isThis = (one: (typeof kept)[number]): boolean => one.userId === user.id && one.email === email
       if (kept.some((one) => isThis(one) && (!isNew || one.seal === seal))) return
-      const others = kept.filter((one) => !isThis(one))
+      // An account that has another address has given up the one before, and what it may claim.
+      const others = kept.filter((one) => one.userId !== user.id)
       await storage.putConfig(
         key(),
         [...others, { userId: user.id, email, name: user.name, seal }].slice(-maxAccounts),

@@ -76,6 +76,10 @@ export interface Account {
   deleteAccount(how: { readonly password?: string; readonly forget: boolean }): Promise<void>
   /** Changes the name that others see. */
   changeName(name: string): Promise<void>
+  /** Has the server send a link to the address that the account is to have. */
+  changeAddress(input: { readonly email: string; readonly password?: string }): Promise<void>
+  /** Changes the address by that link. */
+  confirmAddress(token: string): Promise<User>
   /** Where the user is signed in, the last used first. */
   sessions(): Promise<SessionEntry[]>
   endSession(sessionId: SessionId): Promise<void>
@@ -341,6 +345,14 @@ export function createAccount(deps: AccountDeps): Account {
     await store(signedOut())
   }
 
+  /** The user has changed something about themselves. */
+  const storeUser = (user: User): Promise<void> =>
+    exclusive(async () => {
+      adopt(await sessions.read())
+      requireUser(user)
+      await store({ ...stored, user })
+    })
+
   return {
     get user() {
       return stored.user
@@ -417,11 +429,17 @@ export function createAccount(deps: AccountDeps): Account {
       const user = await callAsUser({ method: 'PATCH', path: '/api/me', body: { name } }, userSchema)
       // The token has the name of before.
       access = null
-      await exclusive(async () => {
-        adopt(await sessions.read())
-        requireUser(user)
-        await store({ ...stored, user })
-      })
+      await storeUser(user)
+    },
+    changeAddress: async (body) =>
+      void (await callAsUser({ method: 'POST', path: '/api/me/address', body }, noReply)),
+    async confirmAddress(token) {
+      const path = '/api/me/address/confirm'
+      const user = await callAsUser({ method: 'POST', path, body: { token } }, userSchema)
+      await storeUser(user)
+      // The seal of before names another address, and is void. The next renewal brings another one.
+      access = null
+      return user
     },
     async sessions() {
       const pages = await readPages(callAsUser, '/api/sessions', sessionListSchema)

@@ -103,6 +103,8 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     deleteAccount: async ({ forget = false, ...input }) =>
       (await started()).account.deleteAccount({ ...input, forget }),
     changeName: async (name) => (await started()).account.changeName(name),
+    changeAddress: async (input) => (await started()).account.changeAddress(input),
+    confirmAddress: async (token) => (await started()).account.confirmAddress(token),
     sessions: async () => (await started()).account.sessions(),
     endSession: async (sessionId) => (await started()).account.endSession(sessionId),
     endOtherSessions: async () => (await started()).account.endOtherSessions(),

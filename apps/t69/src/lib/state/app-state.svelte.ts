@@ -417,10 +417,12 @@ export class AppState {
     return true
   }
 
-  /** After a link to set a password was opened. */
+  /** After a link to set a password, or to confirm an address, was opened. */
   #offerPassword(): void {
     const token = takeLink('password')
     if (token !== null) this.ui.openDialog({ kind: 'set-password', token })
+    const confirming = takeLink('address')
+    if (confirming !== null) this.ui.openDialog({ kind: 'confirm-address', token: confirming })
   }
 
   /** After a link to this server was opened. */
@@ -530,8 +532,9 @@ export class AppState {
       this.#showAddress(this.#isPlaceDue ? 'push' : 'replace')
       return
     }
-    if (isLinkOpened('server') || isLinkOpened('password')) {
-      if (isLinkOpened('password')) this.#offerPassword()
+    const isOfAccount = isLinkOpened('password') || isLinkOpened('address')
+    if (isLinkOpened('server') || isOfAccount) {
+      if (isOfAccount) this.#offerPassword()
       else this.#offerSignUp()
       this.#showAddress('replace')
       return

@@ -6,7 +6,7 @@ import { forgetLink, takeLink } from './invitation.svelte.ts'
 import type { Ui } from './ui.svelte.ts'
 
 /** What the app goes on with when somebody comes back from the provider. */
-export type AfterVisit = 'sign-in' | 'connect' | 'password' | 'delete-account'
+export type AfterVisit = 'sign-in' | 'connect' | 'password' | 'address' | 'delete-account'
 
 /** Of this tab: the page is gone while somebody is at the provider. */
 const key = 't69-after-provider-visit'
@@ -30,7 +30,8 @@ function takeAfter(): AfterVisit {
   try {
     const after = sessionStorage.getItem(key)
     sessionStorage.removeItem(key)
-    if (after === 'connect' || after === 'password' || after === 'delete-account') return after
+    if (after === 'connect' || after === 'password' || after === 'address' || after === 'delete-account')
+      return after
   } catch {
     // Nothing was kept.
   }
@@ -61,6 +62,7 @@ export async function endProviderVisit(client: SyncClient, ui: Ui): Promise<void
       })
       return
     case 'password':
+    case 'address':
     case 'delete-account':
       ui.openDialog({ kind: after, isConfirmed: true })
   }

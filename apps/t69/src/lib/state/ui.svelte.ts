@@ -28,6 +28,10 @@ interface DialogFields {
   readonly 'set-password': { readonly token: string }
   /** With what was entered as the address, and the form of sign-in that it leads back to. */
   readonly 'forgotten-password': { readonly email: string; readonly back: Dialog<'auth'> }
+  /** Another address of the account. */
+  readonly address: { readonly isConfirmed?: boolean }
+  /** With the token of the link that was sent there. */
+  readonly 'confirm-address': { readonly token: string }
   readonly 'delete-account': { readonly isConfirmed?: boolean }
   readonly 'lost-account': { readonly lost: LostAccount }
   readonly name: {
@@ -74,6 +78,8 @@ const dialogSubjects = {
   password: 'account',
   'set-password': 'account',
   'forgotten-password': 'account',
+  address: 'account',
+  'confirm-address': 'account',
   'delete-account': 'account',
   'lost-account': 'account',
   name: 'space',

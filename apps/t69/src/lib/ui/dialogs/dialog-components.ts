@@ -1,8 +1,10 @@
 import type { Component } from 'svelte'
 
 import type { DialogKind } from '../../state/ui.svelte.ts'
+import AddressDialog from './AddressDialog.svelte'
 import AssistantsDialog from './AssistantsDialog.svelte'
 import AuthDialog from './AuthDialog.svelte'
+import ConfirmAddressDialog from './ConfirmAddressDialog.svelte'
 import ConfirmDialog from './ConfirmDialog.svelte'
 import DeleteAccountDialog from './DeleteAccountDialog.svelte'
 import DeletedDialog from './DeletedDialog.svelte'
@@ -34,6 +36,8 @@ const components: { readonly [K in DialogKind]: Component<DialogProps<K>> } = {
   password: PasswordDialog,
   'set-password': SetPasswordDialog,
   'forgotten-password': ForgottenPasswordDialog,
+  address: AddressDialog,
+  'confirm-address': ConfirmAddressDialog,
   'delete-account': DeleteAccountDialog,
   'lost-account': LostAccountDialog,
   name: NameDialog,
