@@ -73,11 +73,11 @@ export function providerRoutes(
       },
     },
     handler: async (request, reply) => {
-      const { begin } = provider()
+      const there = provider()
       const why = await purposeOf(request, request.body)
       return limits.signUp(request, async () => {
         try {
-          const { url, kept } = await begin(redirectUri, why.purpose === 'confirm')
+          const { url, kept } = await there.begin(redirectUri, why.purpose === 'confirm')
           visits.leave(reply, { why, kept, startedAt: now() })
           return { url }
         } catch (error) {
@@ -104,14 +104,14 @@ export function providerRoutes(
       response: { 303: z.undefined().describe('To the app'), ...errorResponses('not_found') },
     },
     handler: async (request, reply) => {
-      const { finish } = provider()
+      const there = provider()
       const visit = visits.away(request)
       const query = request.url.split('?')[1] ?? ''
       let end: 'returned' | 'declined' | 'failed' = 'failed'
       if (visit === undefined) request.log.warn('somebody comes back from the provider who did not go there')
       else {
         try {
-          const person = await finish(`${redirectUri}?${query}`, visit.kept)
+          const person = await there.finish(`${redirectUri}?${query}`, visit.kept)
           visits.comeBack(reply, { why: visit.why, person, startedAt: visit.startedAt })
           end = 'returned'
         } catch (error) {
