@@ -4,7 +4,7 @@ import { Command, Option } from '@commander-js/extra-typings'
 
 import type { Admin, AdminAnswer } from '../admin/admin-calls.ts'
 import type { Config } from '../config.ts'
-import { linkTo, passwordLinkMail } from '../mail/password-link-mail.ts'
+import { linkTo, type LinkPurpose, passwordLinkMail } from '../mail/mails.ts'
 import { createSmtpMailer } from '../mail/smtp-mailer.ts'
 import { MailError } from '../ports/mailer.ts'
 import { type CommandDeps, confirm, withAdmin } from './command-deps.ts'
@@ -185,7 +185,7 @@ async function mailLink(
   if (mail === undefined) throw new MailError('no mail is sent: set SMTP_URL, MAIL_FROM and PUBLIC_URL')
   const link = await given.admin['users password-link']({ user: given.user, byMail: true })
   const { email, expiresAt } = link
-  await createSmtpMailer(mail).send(passwordLinkMail(link, { ...mail, token: link.token }))
+  await createSmtpMailer(mail).send(passwordLinkMail({ ...mail, email, token: link.token, language: 'en' }))
   if (given.json) return deps.line(JSON.stringify({ email, expiresAt }))
   deps.line(
     `A link was sent to ${email}, who can set a new password with it once, until ${new Date(expiresAt).toISOString()}.`,
@@ -203,7 +203,7 @@ export async function invite(deps: CommandDeps, json: boolean | undefined): Prom
   })
 }
 
-function linkWith({ publicUrl, port }: Config, does: 'sign-up' | 'set-password', token: string): string {
+function linkWith({ publicUrl, port }: Config, does: LinkPurpose, token: string): string {
   return linkTo(publicUrl ?? `http://localhost:${port}`, does, token)
 }
 

@@ -8,7 +8,8 @@ import {
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
-import { leftAddressMail, newAddressMail } from '../mail/address-mails.ts'
+import { languageOf } from '../mail/languages.ts'
+import { leftAddressMail, newAddressMail } from '../mail/mails.ts'
 import { MailError } from '../ports/mailer.ts'
 import type { ConfirmedCaller } from './account-routes.ts'
 import { authenticateBy, callerOf } from './authenticate.ts'
@@ -52,18 +53,19 @@ export function addressRoutes(
       await confirmed(request, reply, password, ({ id }) => {
         limits.mail(request, email)
         // What follows takes longer if the address is free, so it begins once the answer is out.
-        reply.raw.once('close', () => void logged(request, async () => sendLink(id, email)))
+        reply.raw.once('close', () => void logged(request, async () => sendLink(request, id, email)))
       })
       return reply.code(204).send()
     },
   })
 
-  async function sendLink(userId: User['id'], email: string): Promise<void> {
+  async function sendLink(request: FastifyRequest, userId: User['id'], email: string): Promise<void> {
     const user = users.byId(userId)
     const holder = users.byEmail(email)
     if (user === undefined || (holder !== undefined && holder.id !== userId)) return
     const token = addressChanges.add(userId, email, now())
-    await mailer?.send(newAddressMail(user, { email, token, publicUrl }))
+    const language = languageOf(request.headers['accept-language'])
+    await mailer?.send(newAddressMail({ name: user.name, email, token, publicUrl, language }))
   }
 
   /** Never rejects. What is logged names no address and no token. */
@@ -91,8 +93,11 @@ export function addressRoutes(
       const { userId } = callerOf(request)
       const { user, before } = accounts.changeAddress(userId, request.body.token, now())
       noteDone(request, userId, 'address changed', { userId })
-      if (before.email !== user.email)
-        void logged(request, () => mailer?.send(leftAddressMail(before, publicUrl)))
+      if (before.email !== user.email) {
+        const language = languageOf(request.headers['accept-language'])
+        const note = leftAddressMail({ email: before.email, publicUrl, language })
+        void logged(request, () => mailer?.send(note))
+      }
       return user
     },
   })

@@ -82,6 +82,16 @@ describe('a link by mail to set another password', () => {
     expect(mailbox.mails.join()).not.toContain('nobody')
   })
 
+  it('is in the language that the browser asks for', async () => {
+    await using mailbox = await openMailbox()
+    await using harness = await withMail(mailbox.url)
+    await harness.signUp('Anna')
+    const mail = mailbox.next()
+    const headers = { 'accept-language': 'es-MX,en;q=0.5' }
+    await harness.app.inject({ method: 'POST', url: path, headers, payload: { email } })
+    expect(await mail).toContain('Abre este enlace')
+  })
+
   it('leads to the public address, whatever the request says of it', async () => {
     await using mailbox = await openMailbox()
     await using harness = await withMail(mailbox.url, { TRUST_PROXY: 'true' })

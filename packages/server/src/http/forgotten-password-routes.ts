@@ -2,7 +2,8 @@ import { forgotPasswordBodySchema, SyncError } from '@t69/protocol'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
-import { passwordLinkMail } from '../mail/password-link-mail.ts'
+import { languageOf } from '../mail/languages.ts'
+import { passwordLinkMail } from '../mail/mails.ts'
 import { MailError } from '../ports/mailer.ts'
 import { createNoteDone } from './note-done.ts'
 import { errorResponses } from './openapi.ts'
@@ -48,7 +49,8 @@ export function forgottenPasswordRoutes(
       const user = platform.users.byEmail(email)
       if (user === undefined || mailer === undefined || publicUrl === undefined) return
       const { token } = platform.passwordLinks.addMailed(user.id, now())
-      await mailer.send(passwordLinkMail(user, { token, publicUrl }))
+      const language = languageOf(request.headers['accept-language'])
+      await mailer.send(passwordLinkMail({ email: user.email, token, publicUrl, language }))
       noteDone(request, user.id, 'link to set a password sent', { userId: user.id })
     } catch (error) {
       const reason = error instanceof MailError ? error.message : undefined
