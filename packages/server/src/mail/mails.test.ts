@@ -13,11 +13,10 @@ describe('the mails', () => {
       const language = languageOf(tag)
       expect(language).toBe(tag)
       for (const kind of ['password', 'newAddress', 'leftAddress'] as const) {
-        const fieldsIn = (of: typeof language) =>
-          Array.from(
-            mailTexts[of][kind].paragraphs.join().matchAll(/\{(\w+)\}/g),
-            ([, field]) => field,
-          ).toSorted()
+        const fieldsIn = (of: typeof language) => {
+          const fields = mailTexts[of][kind].paragraphs.join().matchAll(/\{(\w+)\}/g)
+          return new Set(Array.from(fields, ([, field]) => field))
+        }
         expect(fieldsIn(language)).toEqual(fieldsIn('en'))
       }
       const { text, subject } = passwordLinkMail({ ...about, language })
