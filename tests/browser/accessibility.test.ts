@@ -1,7 +1,7 @@
-import { source, type AxeResults } from 'axe-core'
-import type { BrowserContextOptions, Page } from 'playwright-core'
+import type { BrowserContextOptions } from 'playwright-core'
 import { expect } from 'vitest'
 
+import { violationsOn } from '../lib/axe.ts'
 import { startFakeProvider } from '../lib/fake-provider.ts'
 import { passwordLink } from '../lib/operator.ts'
 import { story } from '../lib/story.ts'
@@ -19,24 +19,6 @@ import {
   signUp,
   treeItem,
 } from '../lib/t69-page.ts'
-
-const options = {
-  resultTypes: ['violations'],
-  rules: {
-    // A row of the sidebar has its menu in it, whose words are no part of the row's name.
-    'label-content-name-mismatch': { enabled: false },
-  },
-}
-
-/** What axe finds wrong with the page, a line each. */
-async function violationsOn(page: Page): Promise<string[]> {
-  // As an expression: the page's content policy lets no other script in.
-  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(source)
-  const results: AxeResults = await page.evaluate(`axe.run(${JSON.stringify(options)})`)
-  return results.violations.flatMap(({ id, nodes }) =>
-    nodes.map((node) => `${id}: ${node.html.slice(0, 200)} ${node.any[0]?.message ?? ''}`),
-  )
-}
 
 const openDialogOf: Readonly<Record<string, readonly string[]>> = {
   'New space': ['space-switcher', 'create-space'],

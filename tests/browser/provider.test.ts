@@ -1,7 +1,9 @@
 import { openIdentityProvider } from '@t69/server/testing/identity-provider'
+import { openMailbox } from '@t69/server/testing/mailbox'
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
+import { violationsOn } from '../lib/axe.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -160,3 +162,71 @@ story(
     await stage.shot(laptop, 'down')
   },
 )
+
+for (const [look, context] of [
+  ['in the light', { colorScheme: 'light' }],
+  [
+    'in the dark, in Arabic on a phone',
+    { colorScheme: 'dark', locale: 'ar', viewport: { width: 390, height: 844 } },
+  ],
+] as const) {
+  story(`axe finds nothing wrong in the dialogs that mail and a provider add, ${look}`, async (stage) => {
+    const device = await stage.device("Anna's device", context)
+    const { page } = device
+    await using provider = await openIdentityProvider(device.url)
+    await using mailbox = await openMailbox()
+    provider.signsIn = annas
+    const mail = { SMTP_URL: mailbox.url, MAIL_FROM: 't69@example.org' }
+    await stage.server.stop()
+    await stage.server.start({ ...provider.env, ...mail, PUBLIC_URL: device.url })
+    const found: Record<string, string[]> = {}
+    async function check(state: string): Promise<void> {
+      await stage.shot(device, state)
+      const violations = await violationsOn(page)
+      if (violations.length > 0) found[state] = violations
+    }
+    const leave = async (): Promise<void> => {
+      await page.getByTestId('close-dialog').click()
+      await page.locator('dialog').waitFor({ state: 'detached' })
+    }
+
+    await openT69(page, device.url)
+    await openForm(page, 'sign-in')
+    await page.getByTestId('auth-forgotten').waitFor()
+    await check('the form')
+    await page.getByTestId('auth-forgotten').click()
+    await page.getByTestId('forgotten-email').fill(annas.email)
+    await check('forgotten')
+    await page.getByTestId('forgotten-submit').click()
+    await page.getByTestId('forgotten-sent').waitFor()
+    await check('sent')
+    await leave()
+    await openForm(page, 'sign-in')
+    await throughProvider(page)
+    await isSignedIn(page, 'Anna of Example')
+    await chooseInAccountMenu(page, 'change-password')
+    await page.getByTestId('change-address').waitFor()
+    await check('no password')
+    await page.getByTestId('change-address').click()
+    await page.getByTestId('provider').waitFor()
+    await check('confirming')
+    await throughProvider(page)
+    await page.getByTestId('new-address').fill('anna@home.example')
+    await check('another address')
+    const next = mailbox.next()
+    await page.getByTestId('address-submit').click()
+    await page.getByTestId('address-sent').waitFor()
+    await check('a link to it')
+    await page.getByTestId('address-close').click()
+    const hash = /#confirm-address=[\w-]+/.exec(await next)?.[0] ?? ''
+    await page.evaluate((hash) => void (location.hash = hash), hash)
+    await page.getByTestId('confirm-address').waitFor()
+    await check('confirming the address')
+    await page.getByTestId('confirm-address').click()
+    await expect.poll(() => page.getByTestId('notice').innerText()).toContain('anna@home.example')
+    await chooseInAccountMenu(page, 'delete-account')
+    await page.getByTestId('provider').waitFor()
+    await check('deleting')
+    expect(found).toEqual({})
+  })
+}

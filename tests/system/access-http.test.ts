@@ -176,10 +176,10 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
   'POST /api/auth/provider/sign-in': [{ body: () => ({}), expected: everybody('404 not_found') }],
   'POST /api/auth/provider/connect': [{ expected: allPeople('404 not_found') }],
   'GET /api/me/ways-to-sign-in': [{ expected: allPeople('200') }],
-  'POST /api/me/address': [
+  'POST /api/auth/change-address': [
     { body: () => ({ email: 'new@example.org', password }), expected: allPeople('404 not_found') },
   ],
-  'POST /api/me/address/confirm': [
+  'POST /api/auth/change-address/confirm': [
     { body: () => ({ token: 'A'.repeat(43) }), expected: allPeople('410 invite_expired') },
   ],
   'GET /api/me': [{ expected: allPeople('200') }],

@@ -15,7 +15,7 @@ const open = (mailbox: Mailbox) =>
   createHttpHarness({ SMTP_URL: mailbox.url, MAIL_FROM: 't69@example.org', PUBLIC_URL: publicUrl })
 
 const ask = (person: Person, email = next, given: object = { password }) =>
-  person.call('POST', '/api/me/address', { email, ...given })
+  person.call('POST', '/api/auth/change-address', { email, ...given })
 
 /** Asks for the change, and returns the token in the mail. */
 async function mailedToken(person: Person, mailbox: Mailbox, email = next): Promise<string> {
@@ -26,7 +26,8 @@ async function mailedToken(person: Person, mailbox: Mailbox, email = next): Prom
   return /https:\/\/t69\.example\/#confirm-address=([\w-]+)/.exec(text)?.[1] ?? 'no token'
 }
 
-const confirm = (person: Person, token: string) => person.call('POST', '/api/me/address/confirm', { token })
+const confirm = (person: Person, token: string) =>
+  person.call('POST', '/api/auth/change-address/confirm', { token })
 
 const signIn = async ({ anonymous }: HttpHarness, email: string) =>
   (await anonymous('POST', '/api/auth/login', { email, password })).status
@@ -60,7 +61,7 @@ describe('another address of an account', () => {
     const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]
     const token = await mailedToken(anna, mailbox)
     expect(await confirm(ben, token)).toMatchObject(over)
-    expect((await harness.anonymous('POST', '/api/me/address/confirm', { token })).status).toBe(401)
+    expect((await harness.anonymous('POST', '/api/auth/change-address/confirm', { token })).status).toBe(401)
     expect((await harness.anonymous('POST', '/api/auth/password-link/preview', { token })).status).toBe(404)
     expect((await confirm(anna, token)).status).toBe(200)
   })

@@ -32,7 +32,7 @@ export function addressRoutes(
   const tags = ['auth']
   const security = bearer
 
-  app.post('/api/me/address', {
+  app.post('/api/auth/change-address', {
     preParsing,
     schema: {
       tags,
@@ -78,7 +78,7 @@ export function addressRoutes(
     }
   }
 
-  app.post('/api/me/address/confirm', {
+  app.post('/api/auth/change-address/confirm', {
     preParsing,
     schema: {
       tags,

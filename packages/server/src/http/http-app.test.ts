@@ -171,6 +171,8 @@ describe('the documentation', () => {
     }>()
     expect(Object.keys(paths).toSorted()).toEqual([
       '/api/accounts/{userId}',
+      '/api/auth/change-address',
+      '/api/auth/change-address/confirm',
       '/api/auth/change-password',
       '/api/auth/delete-account',
       '/api/auth/forgotten-password',
@@ -188,8 +190,6 @@ describe('the documentation', () => {
       '/api/invites/preview',
       '/api/invites/{token}/accept',
       '/api/me',
-      '/api/me/address',
-      '/api/me/address/confirm',
       '/api/me/ways-to-sign-in',
       '/api/sessions',
       '/api/sessions/{sessionId}',

@@ -27,14 +27,14 @@ beforeEach(() => {
 const open = (env: Record<string, string> = {}) =>
   createHttpHarness({ ...provider.env, PUBLIC_URL: publicUrl, ...env })
 
-/** A browser with its cookies. */
+/** A browser with its cookies, which are for the routes of signing in. */
 function browserOf({ app }: HttpHarness, token?: string) {
   const cookies: Record<string, string> = {}
   async function call(method: 'GET' | 'POST', url: string, body?: object, headers: object = {}) {
     const reply = await app.inject({
       method,
       url,
-      cookies,
+      ...(url.startsWith('/api/auth/') && { cookies }),
       headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
       ...(body !== undefined && { payload: body }),
     })
@@ -408,6 +408,22 @@ describe('an account without a password', () => {
     expect(await browser.call('POST', '/api/auth/delete-account', {})).toMatchObject(
       refusal(401, 'wrong_credentials'),
     )
+  })
+
+  it('gets another address once its owner has signed in to the provider again, and is entered as before', async () => {
+    await using mailbox = await openMailbox()
+    await using harness = await open({ SMTP_URL: mailbox.url, MAIL_FROM: 't69@example.org' })
+    harness.clock.now = Date.now()
+    const { browser, user } = await enter(harness)
+    const path = '/api/auth/change-address'
+    const body = { email: 'anna@home.example' }
+    expect((await browser.call('POST', path, body)).status).toBe(403)
+    await browser.visit({ purpose: 'confirm' })
+    const mail = mailbox.next()
+    expect((await browser.call('POST', path, body)).status).toBe(204)
+    const token = /#confirm-address=([\w-]+)/.exec(await mail)?.[1]
+    expect((await browser.call('POST', `${path}/confirm`, { token })).body).toEqual({ ...user, ...body })
+    expect(sessionSchema.parse((await browserOf(harness).signIn()).body).user).toEqual({ ...user, ...body })
   })
 
   it('gets a password by a link as well, which ends what connects it until its owner comes again', async () => {

@@ -432,9 +432,9 @@ export function createAccount(deps: AccountDeps): Account {
       await storeUser(user)
     },
     changeAddress: async (body) =>
-      void (await callAsUser({ method: 'POST', path: '/api/me/address', body }, noReply)),
+      void (await callAsUser({ method: 'POST', path: '/api/auth/change-address', body }, noReply)),
     async confirmAddress(token) {
-      const path = '/api/me/address/confirm'
+      const path = '/api/auth/change-address/confirm'
       const user = await callAsUser({ method: 'POST', path, body: { token } }, userSchema)
       await storeUser(user)
       // The seal of before names another address, and is void. The next renewal brings another one.
