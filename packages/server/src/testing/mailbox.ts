@@ -73,11 +73,14 @@ function urlAt({ port }: AddressInfo): string {
   return `smtp://${mailAccount.user}:${encodeURIComponent(mailAccount.pass)}@127.0.0.1:${port}`
 }
 
-/** Undoes quoted-printable, in which a line of a mail may be. */
+/** Undoes quoted-printable and base64, in which the text of a mail may be. */
 function plainOf(mail: string): string {
-  if (!/quoted-printable/i.test(mail)) return mail
-  const bytes = mail
+  const [head = '', ...rest] = mail.split('\r\n\r\n')
+  const body = rest.join('\r\n\r\n')
+  if (/base64/i.test(head)) return `${head}\r\n\r\n${Buffer.from(body, 'base64').toString()}`
+  if (!/quoted-printable/i.test(head)) return mail
+  const bytes = body
     .replaceAll(/=\r\n/g, '')
     .replaceAll(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-  return Buffer.from(bytes, 'latin1').toString()
+  return `${head}\r\n\r\n${Buffer.from(bytes, 'latin1').toString()}`
 }
