@@ -7,7 +7,6 @@ import { violationsOn } from '../lib/axe.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
-  followLink,
   enableSync,
   message,
   moment,
@@ -220,7 +219,7 @@ for (const [look, context] of [
     await check('a link to it')
     await page.getByTestId('address-close').click()
     const hash = /#confirm-address=[\w-]+/.exec(await next)?.[0] ?? ''
-    await followLink(page, hash)
+    await page.evaluate((hash) => void (location.hash = hash), hash)
     await page.getByTestId('confirm-address').waitFor()
     await check('confirming the address')
     await page.getByTestId('confirm-address').click()

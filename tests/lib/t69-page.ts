@@ -38,12 +38,6 @@ export async function reload(page: Page): Promise<void> {
   await page.reload()
 }
 
-/** Follows a link of a mail where the app is open already. */
-export async function followLink(page: Page, hash: string): Promise<void> {
-  await page.locator('dialog').waitFor({ state: 'detached' })
-  await page.evaluate((hash) => void (location.hash = hash), hash)
-}
-
 export async function signUp(page: Page, account: Account): Promise<void> {
   await showSidebar(page)
   await page.getByTestId('sign-up').click()
