@@ -206,11 +206,21 @@ export default defineConfig({
       'packages/server/src',
       {
         cli: {
-          imports: ['admin', 'platform', 'logs', 'sqlite', 'limits', 'ports', 'config.ts', 'settings.ts'],
+          imports: [
+            'admin',
+            'platform',
+            'mail',
+            'logs',
+            'sqlite',
+            'limits',
+            'ports',
+            'config.ts',
+            'settings.ts',
+          ],
           forbids: [sql, fastify, sockets],
         },
         admin: { imports: ['platform', 'logs', 'ports'], forbids: [sql, fastify, sockets] },
-        http: { imports: ['platform', 'spaces', 'limits', 'ports'], forbids: [sql, sockets] },
+        http: { imports: ['platform', 'spaces', 'mail', 'limits', 'ports'], forbids: [sql, sockets] },
         socket: { imports: ['spaces', 'limits', 'ports'], forbids: [sql, fastify] },
         trees: {
           imports: ['storage/tree-reader.ts', 'logs/read-only-log.ts', 'limits/fair-queue.ts'],
@@ -229,6 +239,8 @@ export default defineConfig({
         metrics: { imports: ['ports'], forbids: [sql, fastify, sockets] },
         sqlite: { imports: [], forbids: [fastify, sockets] },
         limits: { imports: [], forbids: [sql, fastify, sockets] },
+        mail: { imports: ['ports'], forbids: [sql, fastify, sockets] },
+        oidc: { imports: ['ports'], forbids: [sql, fastify, sockets] },
         ports: { imports: [], forbids: [sql, fastify, sockets] },
       },
       notServer,

@@ -166,6 +166,25 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
       expected: everybody(unknown),
     },
   ],
+  // This server sends no mail, and what it answers then is the same for everybody as well.
+  'POST /api/auth/forgotten-password': [
+    { body: () => ({ email: email('owner') }), expected: everybody('404 not_found') },
+  ],
+  // This server knows no provider either.
+  'POST /api/auth/provider': [
+    { body: () => ({ purpose: 'sign-in' }), expected: everybody('404 not_found') },
+    { body: () => ({ purpose: 'connect', password }), expected: everybody('404 not_found') },
+  ],
+  'GET /api/auth/provider/callback': [{ expected: everybody('404 not_found') }],
+  'POST /api/auth/provider/sign-in': [{ body: () => ({}), expected: everybody('404 not_found') }],
+  'POST /api/auth/provider/connect': [{ expected: allPeople('404 not_found') }],
+  'GET /api/me/ways-to-sign-in': [{ expected: allPeople('200') }],
+  'POST /api/auth/change-address': [
+    { body: () => ({ email: 'new@example.org', password }), expected: allPeople('404 not_found') },
+  ],
+  'POST /api/auth/change-address/confirm': [
+    { body: () => ({ token: 'A'.repeat(43) }), expected: allPeople('410 invite_expired') },
+  ],
   'GET /api/me': [{ expected: allPeople('200') }],
   'PATCH /api/me': [
     { token: tokenOfSomebodyElse, body: () => ({ name: 'Renamed' }), expected: allPeople('200') },

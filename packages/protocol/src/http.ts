@@ -51,7 +51,7 @@ export const sessionKindSchema = z.enum(['body', 'cookie']).default('body')
 /** What the server has sealed, for a device to keep and to show to it again. Opaque to everybody else. */
 const sealText = z.string().min(1).max(limits.maxSealLength)
 /** The token of a link: of an invite to a space or to the server, or to set a password. */
-const inviteToken = z.string().min(1).max(100)
+export const inviteTokenSchema = z.string().min(1).max(100)
 
 export const registerBodySchema = z.object({
   email,
@@ -61,7 +61,7 @@ export const registerBodySchema = z.object({
   /** The seal of an account with this address that this device had: if the server has lost it, it is made again. */
   seal: sealText.optional(),
   /** Admits to signing up where that takes an invite. It joins no space yet. */
-  invite: inviteToken.optional(),
+  invite: inviteTokenSchema.optional(),
 })
 
 /** Who may sign up: anyone, whoever has an invite, or nobody. */
@@ -73,6 +73,10 @@ export const registrationSchema = z.object({
   mode: registrationModeSchema,
   /** Without accounts, the first needs no invite. */
   hasAccounts: z.boolean(),
+  /** Whether the server sends a link to whoever forgot the password. */
+  mailsLinks: z.boolean().default(false),
+  /** Where people may sign in instead of with a password (OpenID Connect), by its name. */
+  provider: z.object({ name: z.string() }).optional(),
 })
 export type Registration = z.infer<typeof registrationSchema>
 /** With the seal that the device keeps of the account. */
@@ -124,12 +128,13 @@ export type SessionEntry = z.infer<typeof sessionEntrySchema>
 
 /** Asks for the password too: somebody who finds a device unlocked has the session but not the password. */
 export const changePasswordBodySchema = z.object({
-  password: presentPassword,
+  /** Absent for an account without one, whose owner has just signed in to the provider again. */
+  password: presentPassword.optional(),
   newPassword,
   session: sessionKindSchema,
 })
 /** In the body, like the token of an invite. */
-export const passwordLinkBodySchema = z.object({ token: inviteToken })
+export const passwordLinkBodySchema = z.object({ token: inviteTokenSchema })
 /** Whose password a link sets, for whoever has it. */
 export const passwordLinkSchema = z.object({
   user: userSchema,
@@ -138,11 +143,45 @@ export const passwordLinkSchema = z.object({
 })
 export type PasswordLink = z.infer<typeof passwordLinkSchema>
 export const setPasswordBodySchema = z.object({
-  token: inviteToken,
+  token: inviteTokenSchema,
   newPassword,
   session: sessionKindSchema,
 })
-export const deleteAccountBodySchema = z.object({ password: presentPassword })
+/** Asks for a link by mail. The answer is the same whether there is such an account. */
+export const forgotPasswordBodySchema = z.object({ email })
+/** Without a password as in `changePasswordBodySchema`. */
+export const deleteAccountBodySchema = z.object({ password: presentPassword.optional() })
+
+/** Without a password as in `changePasswordBodySchema`. */
+export const changeAddressBodySchema = z.object({ email, password: presentPassword.optional() })
+export const confirmAddressBodySchema = z.object({ token: inviteTokenSchema })
+
+/**
+ * Why somebody goes to the provider: to sign in or up, to connect it with their account (which takes the password), or to
+ * confirm that it is they who delete an account without a password, or give it one.
+ */
+export const visitProviderBodySchema = z.discriminatedUnion('purpose', [
+  z.object({ purpose: z.literal('sign-in'), invite: inviteTokenSchema.optional() }),
+  z.object({ purpose: z.literal('connect'), password: presentPassword }),
+  z.object({ purpose: z.literal('confirm') }),
+])
+export type VisitProvider = z.input<typeof visitProviderBodySchema>
+/** Where the browser has to go. It comes back to the app with `#provider=returned`, or `declined` or `failed`. */
+export const providerVisitSchema = z.object({ url: z.url() })
+/** Whoever came back from the provider to sign in. A device sends the seals that it keeps: see `registerBodySchema`. */
+export const providerSignInBodySchema = z.object({
+  session: sessionKindSchema,
+  seals: z.array(sealText).max(20).default([]),
+})
+/** How the caller may sign in. */
+export const waysToSignInSchema = z.object({
+  hasPassword: z.boolean(),
+  /** Whether the server sends the mail that a change of address takes. */
+  canChangeAddress: z.boolean(),
+  /** Absent where there is no provider. */
+  provider: z.object({ name: z.string(), isConnected: z.boolean() }).optional(),
+})
+export type WaysToSignIn = z.infer<typeof waysToSignInSchema>
 
 const spaceName = z.string().trim().overwrite(toWellFormed).min(1).max(200)
 

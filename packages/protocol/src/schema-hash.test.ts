@@ -17,7 +17,7 @@ const pinned: Readonly<Record<number, string>> = {
   4: '26106dd615f27f88',
   5: '071c0a5e7b6cfd0c',
   6: '69fe7cd3dae5dffc',
-  7: 'a0729842186a0c47',
+  7: '337a47a3d99dadef',
 }
 
 test('[VE2] the wire has not changed since its version number was set', async () => {

@@ -10,7 +10,8 @@
  * 6. Lists over HTTP come in pages (LI13), and the list of spaces has an ETag (LI14). A client of version 5 does not ask
  *    for a second page. A route says what became of an account (SI11). The preview of an invite says so to a member.
  * 7. The batch of a page may be compressed (BA17, BA18, PL6). Clients of earlier versions are sent it as it is. Routes list
- *    the sessions of the caller, and end them one by one; others set a password by a link, or change the name.
+ *    the sessions of the caller, and end them one by one; others set a password by a link, which may be mailed,
+ *    change the name or the address, or sign in through a provider.
  */
 export const protocolVersion = 7
 

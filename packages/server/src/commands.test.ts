@@ -24,6 +24,7 @@ import { parseConfig } from './config.ts'
 import { createSqliteOpLogs } from './logs/sqlite-op-logs.ts'
 import { createServer, type Server } from './server.ts'
 import { cheapPasswords, password } from './testing/http-harness.ts'
+import { mailAccount, openMailbox } from './testing/mailbox.ts'
 import { appendTo, newEpoch, opsFrom, spaceId } from './testing/ops.ts'
 
 const hasSqlite = spawnSync('sqlite3', ['--version']).status === 0
@@ -165,6 +166,29 @@ describe('the command', () => {
       out: '',
       err: expect.stringContaining('there is no account nobody@example.org'),
     })
+  })
+
+  it('sends a link to somebody who forgot the password, and says what is wrong with the mail server', async () => {
+    const line = 'users reset-password anna@example.org --mail'
+    expect(await t69(line)).toMatchObject({ code: 1, err: expect.stringContaining('set SMTP_URL') })
+    const settings = { MAIL_FROM: 't69@example.org', PUBLIC_URL: 'https://t69.example' }
+    await using mailbox = await openMailbox()
+    const mail = { ...settings, SMTP_URL: mailbox.url }
+    const { code, out } = await t69(line, mail)
+    const token = /https:\/\/t69\.example\/#set-password=([\w-]+)/.exec(mailbox.mails[0] ?? '')?.[1] ?? ''
+    expect(out).toMatch(/^A link was sent to anna@example\.org, who can .* until 20/)
+    expect([code, out.includes(token)]).toEqual([0, false])
+    expect((await post('/api/auth/password-link/preview', { token })).status).toBe(200)
+    expect((await t69('doctor', mail)).out).toMatch(/^ok +mail +127\.0\.0\.1:\d+ takes mail from t69@/m)
+
+    await using refusing = await openMailbox('password')
+    const refused = { ...settings, SMTP_URL: refusing.url }
+    const why = 'the mail server refuses the name or the password (EAUTH 535)'
+    expect(await t69(line, refused)).toMatchObject({ code: 1, err: expect.stringContaining(why) })
+    const { code: found, out: findings } = await t69('doctor', refused)
+    expect(findings).toMatch(/^bad +mail +127\.0\.0\.1:\d+: the mail server refuses/m)
+    expect([found, findings.includes(mailAccount.pass)]).toEqual([1, false])
+    expect((await t69('doctor')).out).toMatch(/^ok +mail +none is sent/m)
   })
 
   it('helps somebody who forgot the password, and cuts their sockets', async () => {

@@ -63,6 +63,28 @@ export const bearerToken = z
   .regex(/^[!-~]+$/, 'must be of printable characters, without spaces')
   .min(minSecretLength, secretLength)
 
+/** Where mail is handed over, with name and password: `smtps://name:password@mail.example.org`. */
+export const smtpUrl = z.url({ protocol: /^smtps?$/, error: 'must be a URL with smtp or smtps' })
+
+/** An address, or a name and an address. */
+export const mailSender = z
+  .string()
+  .trim()
+  .regex(/^(?:[^<>"\p{Cc}]+<[^\s<>@]+@[^\s<>@]+>|[^\s<>@,;]+@[^\s<>@,;]+)$/u, {
+    error: 'must be an address, such as t69@example.org or t69 <t69@example.org>',
+  })
+
+const here = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+
+/** Who issues identities, as it writes itself. Over plain HTTP anybody on the way could be anybody. */
+export const issuerUrl = z.url({ protocol: /^https?$/, error: 'must be a URL with https' }).refine((text) => {
+  const { protocol, hostname } = new URL(text)
+  return protocol === 'https:' || here.test(hostname)
+}, 'must be a URL with https, or of this machine')
+
+/** Whether a setting is never shown. The URL of a mail server has a password. */
+export const isSecret = (name: string): boolean => /(?:SECRET|TOKEN|SMTP_URL)$/.test(name)
+
 /** Items with commas between. */
 export const list = z.string().transform((text) =>
   text

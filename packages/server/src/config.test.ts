@@ -97,6 +97,45 @@ describe('the configuration', () => {
     expect(complaintAbout({ CORS_ORIGIN: 'https://a.example/app' })).toContain('without a path')
   })
 
+  it('sends mail only with a sender, and with an address that its links lead to', () => {
+    const SMTP_URL = 'smtps://t69:hunter2@mail.example'
+    const MAIL_FROM = 't69 <t69@example.org>'
+    expect(parseConfig({}).mail).toBeUndefined()
+    expect(parseConfig({ MAIL_FROM }).mail).toBeUndefined()
+    expect(parseConfig({ SMTP_URL, MAIL_FROM, PUBLIC_URL: 'https://t69.example/' }).mail).toEqual({
+      smtpUrl: SMTP_URL,
+      from: MAIL_FROM,
+      publicUrl: 'https://t69.example',
+    })
+    expect(complaintAbout({ SMTP_URL })).toBe(
+      'the configuration is wrong:\n  MAIL_FROM: must be set where SMTP_URL is: mail has a sender\n' +
+        '  PUBLIC_URL: must be set where SMTP_URL is: mail has links to it',
+    )
+  })
+
+  it('takes a provider with all that it needs, and over plain HTTP only on this machine', () => {
+    const OIDC_ISSUER = 'https://id.example/realms/t69'
+    const rest = { OIDC_CLIENT_ID: 't69', OIDC_CLIENT_SECRET: 'hunter2', PUBLIC_URL: 'https://t69.example' }
+    expect(parseConfig({}).oidc).toBeUndefined()
+    expect(parseConfig({ OIDC_ISSUER, ...rest }).oidc).toEqual({
+      issuer: OIDC_ISSUER,
+      clientId: 't69',
+      clientSecret: 'hunter2',
+      name: 'id.example',
+    })
+    expect(parseConfig({ OIDC_ISSUER, OIDC_NAME: 'Work', ...rest }).oidc?.name).toBe('Work')
+    expect(parseConfig({ ...rest, OIDC_ISSUER: 'http://localhost:8080/' }).oidc).toBeDefined()
+    expect(complaintAbout({ ...rest, OIDC_ISSUER: 'http://id.example' })).toContain(
+      'https, or of this machine',
+    )
+    expect(complaintAbout({ OIDC_ISSUER }).split('\n')).toEqual([
+      'the configuration is wrong:',
+      '  OIDC_CLIENT_ID: must be set where OIDC_ISSUER is: the provider gives it',
+      '  OIDC_CLIENT_SECRET: must be set where OIDC_ISSUER is: the provider gives it',
+      '  PUBLIC_URL: must be set where OIDC_ISSUER is: people come back to it',
+    ])
+  })
+
   it('counts empty values as absent, as Compose passes them', () => {
     expect(parseConfig({ PORT: '', PUBLIC_URL: ' ' })).toMatchObject({ port: 3000, publicUrl: undefined })
   })
@@ -113,6 +152,8 @@ describe('the configuration', () => {
       PORT: '70000',
       PUBLIC_URL: 'ftp://x',
       JWT_SECRET: 'hunter2',
+      SMTP_URL: 'https://t69:hunter2@mail.example',
+      MAIL_FROM: 'the server',
       METRICS_TOKEN: 'hunter2 and a space, but quite long',
       ACCESS_TOKEN_TTL: 'soon',
       TRUST_PROXY: 'my proxy!',

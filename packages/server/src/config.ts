@@ -8,10 +8,14 @@ import {
   bearerToken,
   duration,
   httpOrigin,
+  isSecret,
+  issuerUrl,
   list,
+  mailSender,
   publicUrl,
   secret,
   size,
+  smtpUrl,
   trustProxy,
   unitBytes,
   unitMs,
@@ -19,6 +23,7 @@ import {
 } from './config-values.ts'
 import type { HttpConfig } from './http/http-config.ts'
 import { defaultUserLimits, type UserLimitRates, userLimitsOf } from './limits/user-limits.ts'
+import type { OidcSettings } from './oidc/oidc-provider.ts'
 import type { GatewayLimits } from './socket/gateway-limits.ts'
 import type { QuotaLimits } from './spaces/quotas.ts'
 
@@ -30,8 +35,7 @@ export class ConfigError extends Error {
 /** Where the app is built: three folders up, both from `src` and from `dist`. */
 const builtApp = fileURLToPath(new URL('../../../apps/t69/dist', import.meta.url))
 
-/** The settings, by the names of their variables. */
-export const environment = z.object({
+const settings = z.object({
   PORT: wholeNumber(0, 65_535).default(3000),
   HOST: z.string().default('127.0.0.1'),
   DATA_DIR: z.string().default('./data'),
@@ -72,6 +76,28 @@ export const environment = z.object({
   USER_QUOTA_BYTES: size.default(10 * unitBytes.GB),
   USER_QUOTA_SPACES: wholeNumber(1, 999_999_999).default(2_000),
   REQUEST_LIMIT_PER_USER: wholeNumber(1, 1_000_000).default(1200),
+  SMTP_URL: smtpUrl.optional(),
+  MAIL_FROM: mailSender.optional(),
+  OIDC_ISSUER: issuerUrl.optional(),
+  OIDC_CLIENT_ID: z.string().optional(),
+  OIDC_CLIENT_SECRET: z.string().optional(),
+  OIDC_NAME: z.string().trim().max(40, 'must have at most 40 characters').optional(),
+})
+
+/** The settings, by the names of their variables. */
+export const environment = settings.check(({ value, issues }) => {
+  const needs = (name: keyof typeof value, message: string): void => {
+    if (value[name] === undefined) issues.push({ code: 'custom', path: [name], message, input: value })
+  }
+  if (value.SMTP_URL !== undefined) {
+    needs('MAIL_FROM', 'must be set where SMTP_URL is: mail has a sender')
+    needs('PUBLIC_URL', 'must be set where SMTP_URL is: mail has links to it')
+  }
+  if (value.OIDC_ISSUER !== undefined) {
+    needs('OIDC_CLIENT_ID', 'must be set where OIDC_ISSUER is: the provider gives it')
+    needs('OIDC_CLIENT_SECRET', 'must be set where OIDC_ISSUER is: the provider gives it')
+    needs('PUBLIC_URL', 'must be set where OIDC_ISSUER is: people come back to it')
+  }
 })
 
 export interface Config extends HttpConfig {
@@ -103,6 +129,18 @@ export interface Config extends HttpConfig {
   /** Operations of a tree that may be read or compared through the server. */
   readonly maxTreeOps: number
   readonly quotas: HttpConfig['quotas'] & QuotaLimits
+  /** How mail is sent; undefined if none is. */
+  readonly mail: MailConfig | undefined
+  /** Where people may sign in; undefined if only here. */
+  readonly oidc: OidcSettings | undefined
+}
+
+export interface MailConfig {
+  /** With name and password. */
+  readonly smtpUrl: string
+  readonly from: string
+  /** `PUBLIC_URL`: where the links in mail lead. What a request says of the server's address does not count here. */
+  readonly publicUrl: string
 }
 
 /** Reads the configuration from the environment. An empty value counts as absent. Throws `ConfigError`. */
@@ -158,7 +196,20 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       userBytes: values.USER_QUOTA_BYTES,
       userSpaces: values.USER_QUOTA_SPACES,
     },
+    mail: mailOf(values),
+    oidc: oidcOf(values),
   }
+}
+
+function mailOf({ SMTP_URL, MAIL_FROM, PUBLIC_URL }: z.output<typeof environment>): MailConfig | undefined {
+  if (SMTP_URL === undefined || MAIL_FROM === undefined || PUBLIC_URL === undefined) return undefined
+  return { smtpUrl: SMTP_URL, from: MAIL_FROM, publicUrl: PUBLIC_URL }
+}
+
+function oidcOf(values: z.output<typeof environment>): OidcSettings | undefined {
+  const { OIDC_ISSUER: issuer, OIDC_CLIENT_ID: clientId, OIDC_CLIENT_SECRET: clientSecret } = values
+  if (issuer === undefined || clientId === undefined || clientSecret === undefined) return undefined
+  return { issuer, clientId, clientSecret, name: values.OIDC_NAME ?? new URL(issuer).hostname }
 }
 
 function describe(error: z.ZodError, given: Readonly<Record<string, string | undefined>>): string {
@@ -169,7 +220,8 @@ function describe(error: z.ZodError, given: Readonly<Record<string, string | und
     // The last branch of a union says what is allowed.
     const branch = issue.code === 'invalid_union' ? issue.errors.at(-1)?.[0] : undefined
     const message = (branch ?? issue).message
-    const shown = /SECRET|TOKEN$/.test(name) ? '' : ` (is ${JSON.stringify(given[name])})`
+    const isShown = given[name] !== undefined && !isSecret(name)
+    const shown = isShown ? ` (is ${JSON.stringify(given[name])})` : ''
     problems.set(name, `  ${name}: ${message}${shown}`)
   }
   return ['the configuration is wrong:', ...problems.values()].join('\n')

@@ -14,6 +14,7 @@ import { LostAccountsError } from './platform/lost-accounts.ts'
 import { DamagedPlatformError } from './platform/mend-platform.ts'
 import { NoServerError } from './platform/no-server-error.ts'
 import { SigningSecretError } from './platform/signing-secret.ts'
+import { MailError } from './ports/mailer.ts'
 import { withSecretFiles } from './secret-files.ts'
 import type { Server } from './server.ts'
 import { misspeltSettings } from './settings.ts'
@@ -192,7 +193,8 @@ function sentenceOf(error: unknown): string | undefined {
   if (error instanceof ConfigError || error instanceof SigningSecretError) return error.message
   if (error instanceof DamagedPlatformError) return `${error.message}.`
   if (error instanceof NoServerError) return `${error.message}. Set DATA_DIR to the folder of a server.`
-  if (error instanceof SyncError || error instanceof NotConfirmedError) return `${error.message}.`
+  if (error instanceof SyncError || error instanceof NotConfirmedError || error instanceof MailError)
+    return `${error.message}.`
   if (error instanceof DataDirLockedError || error instanceof LostAccountsError) return `${error.message}.`
   if (error instanceof NewerSchemaError) return `platform.sqlite is newer: ${error.message}.`
   if (!(error instanceof Error) || !('code' in error)) return undefined

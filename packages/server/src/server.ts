@@ -24,8 +24,10 @@ import { registerRoutes } from './http/routes.ts'
 import { watchTcpConnections } from './http/tcp-connections.ts'
 import { openFilesLimit, shareOpenFiles } from './limits/open-files.ts'
 import { createUserLimits } from './limits/user-limits.ts'
+import { createSmtpMailer } from './mail/smtp-mailer.ts'
 import { measureServer } from './measure-server.ts'
 import { createPrometheusMetrics } from './metrics/prometheus.ts'
+import { createOidcProvider } from './oidc/oidc-provider.ts'
 import { checkCommits } from './platform/check-commits.ts'
 import { claimDataDir } from './platform/claim-data-dir.ts'
 import { keepFilesTidy } from './platform/keep-files-tidy.ts'
@@ -219,6 +221,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     cancel()
   })
 
+  const mailer = config.mail && opening.adopt(createSmtpMailer(config.mail), (it) => it.close())
   const tokens = createAccessTokens({ jwt: app.jwt, sessions: platform.sessions, accessTokenTtlMs, clock })
   const gateway = createGateway({
     spaces,
@@ -315,6 +318,8 @@ export async function createServer(config: Config, options: ServerOptions = {}):
       spaceDeletion,
       administration,
       liveSockets: gateway,
+      mailer,
+      provider: config.oidc && createOidcProvider(config.oidc),
       now,
       monotonic,
       metrics,

@@ -1,6 +1,6 @@
 import leven from 'leven'
 
-import { unitBytes, unitMs } from './config-values.ts'
+import { isSecret, unitBytes, unitMs } from './config-values.ts'
 import { environment } from './config.ts'
 
 /** A setting as it is in effect. */
@@ -18,8 +18,6 @@ export interface MisspeltSetting {
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
-
-export const isSecret = (name: string): boolean => /(?:SECRET|TOKEN)$/.test(name)
 
 /** The settings that are secrets. */
 export const secretNames: readonly string[] = Object.keys(environment.shape).filter(isSecret)

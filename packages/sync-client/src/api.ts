@@ -21,6 +21,8 @@ import type {
   TreeId,
   User,
   UserId,
+  VisitProvider,
+  WaysToSignIn,
 } from '@t69/protocol'
 import type { Replica, Vertex } from '@t69/replica'
 
@@ -99,7 +101,12 @@ export interface SyncClient extends AsyncDisposable {
    */
   signIn(input: Credentials): Promise<User>
   /**
-   * Whose password a link sets, that the operator has made for somebody who forgot theirs. Changes nothing, and needs nobody to
+   * Has the server send a link to set another password (`mailsLinks` of `registration`). Says nothing of whether there is an
+   * account with the address. Throws `not_found` where no mail is sent, and `rate_limited`.
+   */
+  sendPasswordLink(email: string): Promise<void>
+  /**
+   * Whose password a link sets, that was made for somebody who forgot theirs. Changes nothing, and needs nobody to
    * be signed in. Throws `not_found` for an unknown token, and `invite_expired` for a link that was used, is too old, or was
    * replaced by a newer one.
    */
@@ -109,6 +116,22 @@ export interface SyncClient extends AsyncDisposable {
    * signed out. Somebody else who is signed in here should be signed out first (`signOut`). Throws as `passwordLink` does.
    */
   setPassword(input: { readonly token: string; readonly newPassword: string }): Promise<User>
+  /**
+   * The address to send the browser to so that somebody signs in at the provider (`provider` of `registration`), to sign in or up
+   * here, to connect it with the account, or to confirm that it is they who delete an account without a password, or give it one. They come
+   * back to the app with `#provider=returned` in its address, or with `declined` or `failed`. Throws `unavailable` if the provider
+   * cannot be reached, and `wrong_credentials`.
+   */
+  visitProvider(why: VisitProvider): Promise<string>
+  /**
+   * Signs in as who came back, like `signIn`. Throws `already_exists` for somebody whose address has an account that was not shown to be
+   * theirs, like `signUp` for somebody new, and `forbidden` if nobody came back, or too long ago.
+   */
+  signInWithProvider(): Promise<User>
+  /** Connects the account with who came back. Throws `already_exists` if they have another one, and `forbidden`. */
+  connectProvider(): Promise<void>
+  /** How the user may sign in. */
+  waysToSignIn(): Promise<WaysToSignIn>
   /**
    * Ends the session on this device, or on all devices. The user's spaces are locked: they stay on this device, with their
    * unsent edits, and those that are open open again by themselves once the same account signs in. With `forget` they are removed from this
@@ -134,19 +157,32 @@ export interface SyncClient extends AsyncDisposable {
    * account that `lostAccounts` does not list.
    */
   takeOver(userId: UserId): Promise<void>
-  /** Also signs out every other device. Throws `wrong_credentials` when `password` is not the current one. */
-  changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
+  /**
+   * Also signs out every other device. Throws `wrong_credentials` when `password` is not the current one. An account without one
+   * is given one after a visit to the provider (`visitProvider`).
+   */
+  changePassword(input: { readonly password?: string; readonly newPassword: string }): Promise<void>
   /**
    * Deletes the account on the server, with the spaces that have no other member. Its spaces on this device are locked as
    * by `signOut`, which nobody can undo; with `forget` they are removed. Throws `wrong_credentials`, or `forbidden` with
    * a message that names the spaces that would be left without an owner.
    */
-  deleteAccount(input: { readonly password: string; readonly forget?: boolean }): Promise<void>
+  deleteAccount(input: { readonly password?: string; readonly forget?: boolean }): Promise<void>
   /**
    * Changes the name that others see, and resolves once this device has it too (`onUser`). Others see it beside new messages at
    * once, and beside the user's cursor within minutes. Throws `invalid_request` for one that is empty or too long.
    */
   changeName(name: string): Promise<void>
+  /**
+   * Has the server send a link to the address that the account is to have (`canChangeAddress` of `waysToSignIn`). The password is as
+   * for `changePassword`. Says nothing of whether another account has the address. Throws `not_found` where no mail is sent.
+   */
+  changeAddress(input: { readonly email: string; readonly password?: string }): Promise<void>
+  /**
+   * Changes the address by that link, on a device where the same account is signed in, and resolves with the user as this device
+   * has it then (`onUser`). Throws `invite_expired`, and `already_exists` if somebody has the address by now.
+   */
+  confirmAddress(token: string): Promise<User>
   /** Where the user is signed in: every device that has a session, the last used first. */
   sessions(): Promise<SessionEntry[]>
   /**

@@ -25,6 +25,8 @@ export type {
   TreeOperation,
   User,
   UserId,
+  VisitProvider,
+  WaysToSignIn,
 } from '@t69/protocol'
 export { deletionsOf, restoreDeletion, stillDeleted, watchDeletions } from '@t69/replica'
 export type {

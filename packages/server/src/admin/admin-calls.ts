@@ -155,7 +155,10 @@ export const adminCalls = {
   },
   /** A link by which the account's owner sets another password. Nothing has changed until then. */
   'users password-link': {
-    given: ofUser,
+    given: ofUser.extend({
+      /** Whether whoever asks sends it to the account's address. */
+      byMail: z.boolean().default(false),
+    }),
     answer: userEntrySchema.extend({ token: z.string(), expiresAt: time }),
   },
   'users reset-password': {

@@ -158,7 +158,7 @@ export function createAdministration(deps: AdministrationDeps): Administration {
     },
     chooseRegistration: (by, mode) => adminBy(by)['registration choose']({ mode }),
     setRole: (by, user, role) => adminBy(by)['users set-role']({ user, role }),
-    passwordLink: (by, user) => adminBy(by)['users password-link']({ user }),
+    passwordLink: (by, user) => adminBy(by)['users password-link']({ user, byMail: false }),
     signOut: async (by, user) => void (await adminBy(by)['users sign-out']({ user })),
     deleteUser: async (by, user) => {
       // So at least one admin is left.

@@ -158,9 +158,10 @@ export function createAdmin(deps: AdminDeps, by?: Administrator): Admin {
       if (isChanged) note(role === 'admin' ? 'made an admin' : 'made a member', { userId: id })
       return { ...userOf(id), isChanged }
     },
-    'users password-link': async ({ user }) => {
+    'users password-link': async ({ user, byMail }) => {
       const found = userOf(user)
-      const link = platform.passwordLinks.add(found.id, now())
+      const { passwordLinks } = platform
+      const link = byMail ? passwordLinks.addMailed(found.id, now()) : passwordLinks.add(found.id, now())
       note('link to set a password made', { userId: found.id })
       return { ...found, ...link }
     },

@@ -7,7 +7,9 @@ import { Command } from '@commander-js/extra-typings'
 import type { Admin } from '../admin/admin-calls.ts'
 import type { Config } from '../config.ts'
 import { openFilesLimit, shareOpenFiles } from '../limits/open-files.ts'
+import { createSmtpMailer } from '../mail/smtp-mailer.ts'
 import { lookForFiles, removeSetAside } from '../platform/data-files.ts'
+import { MailError } from '../ports/mailer.ts'
 import { serverVersion } from '../ports/version.ts'
 import { misspeltSettings } from '../settings.ts'
 import { damageIn } from '../sqlite/damage.ts'
@@ -42,6 +44,7 @@ export function doctorCommand(deps: CommandDeps): Command {
           ...(await directory(config)),
           ...(await accounts(admin, config)),
           await registration(admin),
+          await mailing(config),
           ...(await setAside(config)),
         ]
         if (json) deps.line(JSON.stringify({ dataDir: config.dataDir, findings }))
@@ -148,6 +151,18 @@ async function registration(admin: Admin): Promise<Finding> {
   const { mode, setting, chosenAt } = await admin['registration show']({})
   const from = chosenAt === null ? 'the setting REGISTRATION' : `a command, not the setting (${setting})`
   return { what: 'registration', state: 'ok', details: `${mode}, by ${from}: ${meanings[mode]}` }
+}
+
+async function mailing({ mail }: Config): Promise<Finding> {
+  if (mail === undefined) return { what: 'mail', state: 'ok', details: 'none is sent: SMTP_URL is not set' }
+  const { host } = new URL(mail.smtpUrl)
+  try {
+    await createSmtpMailer(mail).verify()
+    return { what: 'mail', state: 'ok', details: `${host} takes mail from ${mail.from}` }
+  } catch (error) {
+    if (!(error instanceof MailError)) throw error
+    return { what: 'mail', state: 'bad', details: `${host}: ${error.message}` }
+  }
 }
 
 async function setAside({ dataDir }: Config): Promise<Finding[]> {

@@ -1,9 +1,12 @@
 import { randomInt } from 'node:crypto'
 
-import { Command } from '@commander-js/extra-typings'
+import { Command, Option } from '@commander-js/extra-typings'
 
-import type { AdminAnswer } from '../admin/admin-calls.ts'
+import type { Admin, AdminAnswer } from '../admin/admin-calls.ts'
 import type { Config } from '../config.ts'
+import { linkTo, type LinkPurpose, passwordLinkMail } from '../mail/mails.ts'
+import { createSmtpMailer } from '../mail/smtp-mailer.ts'
+import { MailError } from '../ports/mailer.ts'
 import { type CommandDeps, confirm, withAdmin } from './command-deps.ts'
 import { auditTable, jsonOption, pageOptions, restOf } from './list-options.ts'
 import { oneLine, tableOf, timeText } from './print.ts'
@@ -101,14 +104,20 @@ export function usersCommand(deps: CommandDeps): Command {
       '--new-password',
       'set a new password now instead, print it once, and sign the account out everywhere',
     )
+    .addOption(
+      new Option('--mail', 'send the link to the account’s address instead, good for an hour').conflicts(
+        'newPassword',
+      ),
+    )
     .addHelpText(
       'after',
-      '\nExamples:\n  $ t69-server users reset-password ben@example.org\n  $ t69-server users reset-password ben@example.org --new-password',
+      '\nExamples:\n  $ t69-server users reset-password ben@example.org\n  $ t69-server users reset-password ben@example.org --mail\n  $ t69-server users reset-password ben@example.org --new-password',
     )
-    .action(async (user, { newPassword: isPrinted, json }) =>
+    .action(async (user, { newPassword: isPrinted, mail, json }) =>
       withAdmin(deps, async (admin, config) => {
+        if (mail === true) return mailLink(deps, { admin, config, user, json })
         if (isPrinted !== true) {
-          const { email, token, expiresAt } = await admin['users password-link']({ user })
+          const { email, token, expiresAt } = await admin['users password-link']({ user, byMail: false })
           const url = linkWith(config, 'set-password', token)
           if (json) return deps.line(JSON.stringify({ email, url, expiresAt }))
           deps.line(url)
@@ -162,6 +171,27 @@ export function usersCommand(deps: CommandDeps): Command {
   return users
 }
 
+/** Sends an account's owner a link by which they set a new password. Throws `MailError`. */
+async function mailLink(
+  deps: CommandDeps,
+  given: {
+    readonly admin: Admin
+    readonly config: Config
+    readonly user: string
+    readonly json: boolean | undefined
+  },
+): Promise<void> {
+  const { mail } = given.config
+  if (mail === undefined) throw new MailError('no mail is sent: set SMTP_URL, MAIL_FROM and PUBLIC_URL')
+  const link = await given.admin['users password-link']({ user: given.user, byMail: true })
+  const { email, expiresAt } = link
+  await createSmtpMailer(mail).send(passwordLinkMail({ ...mail, email, token: link.token, language: 'en' }))
+  if (given.json) return deps.line(JSON.stringify({ email, expiresAt }))
+  deps.line(
+    `A link was sent to ${email}, who can set a new password with it once, until ${new Date(expiresAt).toISOString()}.`,
+  )
+}
+
 /** Prints a link by which one person may sign up. */
 export async function invite(deps: CommandDeps, json: boolean | undefined): Promise<void> {
   return withAdmin(deps, async (admin, config) => {
@@ -173,9 +203,8 @@ export async function invite(deps: CommandDeps, json: boolean | undefined): Prom
   })
 }
 
-/** The token is after the #, so that it is in no log of a server. */
-function linkWith({ publicUrl, port }: Config, does: 'sign-up' | 'set-password', token: string): string {
-  return `${publicUrl ?? `http://localhost:${port}`}/#${does}=${token}`
+function linkWith({ publicUrl, port }: Config, does: LinkPurpose, token: string): string {
+  return linkTo(publicUrl ?? `http://localhost:${port}`, does, token)
 }
 
 function usersTable(users: AdminAnswer<'users list'>['users']): string {

@@ -1,38 +1,49 @@
-import { changePasswordBodySchema, deleteAccountBodySchema, sessionSchema } from '@t69/protocol'
+import {
+  changePasswordBodySchema,
+  deleteAccountBodySchema,
+  sessionSchema,
+  SyncError,
+  type User,
+} from '@t69/protocol'
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
 import type { AnswerSession } from './answer-session.ts'
-import { authenticateBy } from './authenticate.ts'
-import { createPasswordConfirmation } from './confirm-password.ts'
+import { authenticateBy, callerOf } from './authenticate.ts'
+import type { ConfirmedCaller } from './confirm-password.ts'
 import { deviceOf } from './device-name.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
-import type { SignInLimits } from './rate-limits.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 import type { SessionCookie } from './session-cookie.ts'
 
 export interface AccountRoutesDeps {
-  readonly limits: Pick<SignInLimits, 'confirm'>
+  readonly confirmed: ConfirmedCaller
   readonly answer: AnswerSession
   readonly cookie: Pick<SessionCookie, 'clear'>
 }
 
 /**
- * The routes that ask for the password once more. They use POST: a proxy may drop the body of a DELETE, and a password
+ * The routes that ask for the password once more, or for another visit to the provider. They use POST: a proxy may drop the body of a DELETE, and a password
  * in a URL would be logged.
  */
 export function accountRoutes(
   app: HttpApp,
   deps: RouteDeps,
-  { limits, answer, cookie }: AccountRoutesDeps,
+  { confirmed, answer, cookie }: AccountRoutesDeps,
 ): void {
   const { platform, access, passwordsOfKnown: passwords, tokens, spaceDeletion, liveSockets, now } = deps
-  const { accounts, accessLists, spaceRecords } = platform
+  const { users, accounts, accessLists, spaceRecords } = platform
   const preParsing = authenticateBy(tokens)
-  const { callingUser, confirmed } = createPasswordConfirmation(deps, limits)
   const noteDone = createNoteDone(deps)
   const tags = ['auth']
   const security = bearer
+
+  function callingUser(request: FastifyRequest): User {
+    const user = users.byId(callerOf(request).userId)
+    if (user === undefined) throw new SyncError('unauthenticated', 'The account is gone')
+    return user
+  }
 
   app.post('/api/auth/change-password', {
     preParsing,
@@ -48,7 +59,7 @@ export function accountRoutes(
     },
     handler: async (request, reply) => {
       const { password, newPassword, session: kind } = request.body
-      return confirmed(request, password, async ({ passwordHash: checked }) => {
+      return confirmed(request, reply, password, async ({ passwordHash: checked }) => {
         const next = await passwords.hash(newPassword)
         // Both took a while: the session may have ended, and the account may be gone.
         const user = callingUser(request)
@@ -81,7 +92,7 @@ export function accountRoutes(
       },
     },
     handler: async (request, reply) => {
-      await confirmed(request, request.body.password, async () => {
+      await confirmed(request, reply, request.body.password, async () => {
         // The log of a space may know of members that the accounts have lost: it is not the user's alone then.
         const { id: asking } = callingUser(request)
         await access.askAll(spaceRecords.listFor(asking).map(({ id }) => id))

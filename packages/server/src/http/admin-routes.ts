@@ -26,7 +26,7 @@ import { z } from 'zod'
 
 import type { Administrator, NewToken } from '../ports/administration.ts'
 import { authenticateBy, callerOf } from './authenticate.ts'
-import { createPasswordConfirmation } from './confirm-password.ts'
+import { createConfirmed } from './confirm-password.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import { ownOrigin } from './own-pages.ts'
 import type { SignInLimits } from './rate-limits.ts'
@@ -48,7 +48,7 @@ const confirmed = 'Asks for the caller’s password too.'
  */
 export function adminRoutes(app: HttpApp, deps: RouteDeps, limits: Pick<SignInLimits, 'confirm'>): void {
   const { config, administration, tokens } = deps
-  const { confirmed: withPassword } = createPasswordConfirmation(deps, limits)
+  const withPassword = createConfirmed(deps, limits)
   const authenticate = authenticateBy(tokens)
   const tags = ['admin']
   const security = bearer
@@ -135,7 +135,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, limits: Pick<SignInLi
       response: { 200: adminUserSchema, ...errors('not_found', 'wrong_credentials') },
     },
     handler: (request) =>
-      withPassword(request, request.body.password, () =>
+      withPassword({ ...callerOf(request), password: request.body.password }, () =>
         administration.setRole(adminOf(request), request.params.id, request.body.role),
       ),
   })
@@ -152,7 +152,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, limits: Pick<SignInLi
       response: { 200: adminLinkSchema, ...errors('not_found', 'wrong_credentials') },
     },
     handler: (request) =>
-      withPassword(request, request.body.password, async () => {
+      withPassword({ ...callerOf(request), password: request.body.password }, async () => {
         const made = await administration.passwordLink(adminOf(request), request.params.id)
         return linkOf(request, 'set-password', made)
       }),
@@ -185,7 +185,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, limits: Pick<SignInLi
       response: { 204: z.undefined().describe('Deleted'), ...errors('not_found', 'wrong_credentials') },
     },
     handler: async (request, reply) => {
-      await withPassword(request, request.body.password, () =>
+      await withPassword({ ...callerOf(request), password: request.body.password }, () =>
         administration.deleteUser(adminOf(request), request.params.id),
       )
       return reply.code(204).send()
@@ -230,7 +230,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, limits: Pick<SignInLi
       response: { 204: z.undefined().describe('Deleted'), ...errors('not_found', 'wrong_credentials') },
     },
     handler: async (request, reply) => {
-      await withPassword(request, request.body.password, () =>
+      await withPassword({ ...callerOf(request), password: request.body.password }, () =>
         administration.deleteSpace(adminOf(request), request.params.id),
       )
       return reply.code(204).send()

@@ -22,13 +22,18 @@ import { createDeviceTokens } from '../platform/device-tokens.ts'
 import type { Passwords } from '../platform/passwords.ts'
 import type { NewUser } from '../platform/users.ts'
 import { accountRoutes } from './account-routes.ts'
+import { addressRoutes } from './address-routes.ts'
 import { createSessionAnswer } from './answer-session.ts'
 import { authenticateBy, callerOf, knownCaller } from './authenticate.ts'
+import { createConfirmed, createConfirmedCaller } from './confirm-password.ts'
 import { deviceOf } from './device-name.ts'
 import { findInvite } from './find-invite.ts'
+import { forgottenPasswordRoutes } from './forgotten-password-routes.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import { passwordLinkRoutes } from './password-link-routes.ts'
+import { providerRoutes } from './provider-routes.ts'
+import { createProviderVisits } from './provider-visits.ts'
 import { createRenewalLimit, type SignInLimits } from './rate-limits.ts'
 import { noteUser } from './request-log.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
@@ -89,10 +94,15 @@ export function authRoutes(app: HttpApp, deps: RouteDeps, limits: SignInLimits):
   app.get('/api/auth/registration', {
     schema: {
       tags,
-      summary: 'Who may sign up here',
+      summary: 'Who may sign up here, and what else the form of sign-in may offer',
       response: { 200: registrationSchema, ...errorResponses() },
     },
-    handler: async () => ({ mode: registration.mode(config.registration), hasAccounts: users.exist() }),
+    handler: async () => ({
+      mode: registration.mode(config.registration),
+      hasAccounts: users.exist(),
+      mailsLinks: deps.mailer !== undefined,
+      ...(deps.provider !== undefined && { provider: { name: deps.provider.name } }),
+    }),
   })
 
   app.post('/api/auth/login', {
@@ -277,6 +287,12 @@ export function authRoutes(app: HttpApp, deps: RouteDeps, limits: SignInLimits):
     },
   })
 
-  accountRoutes(app, deps, { limits, answer, cookie })
+  const withPassword = createConfirmed(deps, limits)
+  const visits = createProviderVisits(config, { signingSecret, now })
+  const confirmed = createConfirmedCaller(deps, withPassword, visits)
+  accountRoutes(app, deps, { confirmed, answer, cookie })
+  addressRoutes(app, deps, { confirmed, limits })
+  providerRoutes(app, deps, { answer, limits, visits, confirmed: withPassword })
   passwordLinkRoutes(app, deps, { answer })
+  forgottenPasswordRoutes(app, deps, { limits })
 }

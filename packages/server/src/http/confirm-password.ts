@@ -1,49 +1,67 @@
-import { SyncError, type User } from '@t69/protocol'
-import type { FastifyRequest } from 'fastify'
+import { SyncError, type UserId } from '@t69/protocol'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 
+import type { NewUser } from '../platform/users.ts'
 import { callerOf } from './authenticate.ts'
+import { isFresh, type ProviderVisits } from './provider-visits.ts'
 import type { SignInLimits } from './rate-limits.ts'
 import type { RouteDeps } from './route.ts'
 
-export interface PasswordConfirmation {
-  /** The caller's account. Throws `unauthenticated` when it is gone. */
-  readonly callingUser: (request: FastifyRequest) => User
-  /**
-   * Runs `work` with the account that the password belongs to, and the hash that it was checked against. Rejects with
-   * `wrong_credentials`, and `rate_limited` after too many attempts of the session.
-   */
-  readonly confirmed: <Result>(
-    request: FastifyRequest,
-    password: string,
-    work: (account: User & { readonly passwordHash: string }) => Result | Promise<Result>,
-  ) => Promise<Result>
-}
+/**
+ * Runs `work` with the account that the password belongs to, and the hash that it was checked against. Throws
+ * `wrong_credentials`.
+ */
+export type Confirmed = <Result>(
+  given: { readonly userId: UserId; readonly sessionId: string; readonly password: string },
+  work: (account: NewUser) => Result | Promise<Result>,
+) => Promise<Result>
 
-/** For routes that ask for the password once more: an access token alone must not suffice. */
-export function createPasswordConfirmation(
+export function createConfirmed(
   { platform, passwordsOfKnown: passwords }: Pick<RouteDeps, 'platform' | 'passwordsOfKnown'>,
   limits: Pick<SignInLimits, 'confirm'>,
-): PasswordConfirmation {
+): Confirmed {
   const { users } = platform
+  return async ({ password, ...caller }, work) =>
+    limits.confirm(caller, async () => {
+      const user = users.byId(caller.userId)
+      const account = user && users.byEmail(user.email)
+      const match = await passwords.verify(account?.passwordHash, password)
+      if (match === undefined || account === undefined) {
+        const message = 'This is not the password of the account'
+        throw new SyncError('wrong_credentials', message, { at: 'password' })
+      }
+      return work(account)
+    })
+}
 
-  function callingUser(request: FastifyRequest): User {
-    const user = users.byId(callerOf(request).userId)
-    if (user === undefined) throw new SyncError('unauthenticated', 'The account is gone')
-    return user
-  }
+/**
+ * Runs `work` with the account of the caller, once it is clear that its owner asks: by the password, or for an account without one by
+ * having just signed in to the provider again. Throws `wrong_credentials` or `forbidden`.
+ */
+export type ConfirmedCaller = <Result>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  password: string | undefined,
+  work: (account: NewUser) => Result | Promise<Result>,
+) => Promise<Result>
 
-  return {
-    callingUser,
-    confirmed: (request, password, work) =>
-      limits.confirm(callerOf(request), async () => {
-        const account = users.byEmail(callingUser(request).email)
-        const match = await passwords.verify(account?.passwordHash, password)
-        if (match === undefined || account === undefined) {
-          throw new SyncError('wrong_credentials', 'This is not the password of the account', {
-            at: 'password',
-          })
-        }
-        return work(account)
-      }),
+export function createConfirmedCaller(
+  { platform: { users, identities } }: Pick<RouteDeps, 'platform'>,
+  withPassword: Confirmed,
+  visits: Pick<ProviderVisits, 'take'>,
+): ConfirmedCaller {
+  return async (request, reply, password, work) => {
+    const { userId, sessionId } = callerOf(request)
+    if (password !== undefined) return withPassword({ userId, sessionId, password }, work)
+    const user = users.byId(userId)
+    const account = user && users.byEmail(user.email)
+    if (account === undefined || account.passwordHash !== '') {
+      throw new SyncError('wrong_credentials', 'The password of the account is needed', { at: 'password' })
+    }
+    const { person, startedAt } = visits.take(request, reply, { purpose: 'confirm', userId, sessionId })
+    if (identities.userOf(person) !== userId || !isFresh(person, startedAt)) {
+      throw new SyncError('wrong_credentials', 'You have not signed in there again as who you are here')
+    }
+    return work(account)
   }
 }

@@ -186,18 +186,26 @@ describe('the documentation', () => {
       '/api/admin/users/{id}/password-link',
       '/api/admin/users/{id}/role',
       '/api/admin/users/{id}/sign-out',
+      '/api/auth/change-address',
+      '/api/auth/change-address/confirm',
       '/api/auth/change-password',
       '/api/auth/delete-account',
+      '/api/auth/forgotten-password',
       '/api/auth/login',
       '/api/auth/logout',
       '/api/auth/password-link',
       '/api/auth/password-link/preview',
+      '/api/auth/provider',
+      '/api/auth/provider/callback',
+      '/api/auth/provider/connect',
+      '/api/auth/provider/sign-in',
       '/api/auth/refresh',
       '/api/auth/register',
       '/api/auth/registration',
       '/api/invites/preview',
       '/api/invites/{token}/accept',
       '/api/me',
+      '/api/me/ways-to-sign-in',
       '/api/sessions',
       '/api/sessions/{sessionId}',
       '/api/spaces',
@@ -214,7 +222,7 @@ describe('the documentation', () => {
       for (const route of Object.values(methods)) {
         expect(route.summary, path).toBeTypeOf('string')
         const needsToken =
-          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout|password-link|password-link\/preview)$)/.test(
+          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout|forgotten-password|provider|provider\/callback|provider\/sign-in|password-link|password-link\/preview)$)/.test(
             path,
           )
         expect(route.security, path).toEqual(needsToken ? [{ bearer: [] }] : undefined)

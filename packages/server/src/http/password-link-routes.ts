@@ -55,8 +55,8 @@ export function passwordLinkRoutes(
       tags,
       summary: 'Set a password by a link, and sign in',
       description:
-        'The operator makes the link (`t69-server users reset-password`). It works once, and ends every session of the ' +
-        'account, with their sockets.',
+        'The operator makes the link (`t69-server users reset-password`), or it was sent by mail. It works once, and ends ' +
+        'every session of the account, with their sockets, and what connects it with a provider.',
       body: setPasswordBodySchema,
       response: { 200: sessionSchema, ...errorResponses('not_found', 'invite_expired') },
     },

@@ -11,6 +11,8 @@ import type { HttpApp } from './route.ts'
 
 const minuteMs = 60_000
 const quarterHourMs = 15 * minuteMs
+/** Mails an hour to one mailbox that strangers may ask for. */
+const mailsPerHour = 5
 
 function tooMany(retryAfterMs: number): SyncError {
   return new SyncError('rate_limited', 'Too many requests: try again in a while', { retryAfterMs })
@@ -135,6 +137,8 @@ export interface SignInLimits {
   signIn<Result>(request: FastifyRequest, email: string, work: Work<Result>): Promise<Result>
   /** Of a device that was signed in to the account before. */
   signInAgain<Result>(deviceId: string, work: Work<Result>): Promise<Result>
+  /** Of somebody unknown who asks for a mail: by address, in one budget with sign-ins, and by mailbox. Throws `rate_limited`. */
+  mail(request: FastifyRequest, email: string): void
   /** Of somebody who is signed in, and gives the password once more. */
   confirm<Result>(caller: { userId: UserId; sessionId: string }, work: Work<Result>): Promise<Result>
 }
@@ -146,6 +150,7 @@ export function createSignInLimits({ rateLimits }: HttpConfig, monotonic: () => 
   const byAccount = perQuarterHour()
   const byDevice = perQuarterHour()
   const bySession = perQuarterHour()
+  const byMailbox = createAttempts(mailsPerHour, 4 * quarterHourMs, monotonic)
 
   async function attempt<Result>(taken: readonly (() => void)[], work: Work<Result>): Promise<Result> {
     try {
@@ -161,6 +166,10 @@ export function createSignInLimits({ rateLimits }: HttpConfig, monotonic: () => 
     signIn: async (request, email, work) =>
       attempt([byAddress.take(normalizeIP(request.ip)), byAccount.take(email)], work),
     signInAgain: async (deviceId, work) => attempt([byDevice.take(deviceId)], work),
+    mail(request, email) {
+      byAddress.take(normalizeIP(request.ip))
+      byMailbox.take(email)
+    },
     confirm: async ({ userId, sessionId }, work) => attempt([bySession.take(`${userId} ${sessionId}`)], work),
   }
 }

@@ -11,6 +11,8 @@ import type { AccessTokens } from '../platform/tokens.ts'
 import type { Access, AskedLogs } from '../ports/access.ts'
 import type { Administration } from '../ports/administration.ts'
 import type { LiveSockets } from '../ports/live-sockets.ts'
+import type { Mailer } from '../ports/mailer.ts'
+import type { SignInProvider } from '../ports/sign-in-provider.ts'
 import type { MergedAccess } from '../spaces/merged-access.ts'
 import type { TreeQuestions } from '../spaces/tree-questions.ts'
 import type { ListedRoutes } from './api-routes.ts'
@@ -55,6 +57,10 @@ export interface RouteDeps {
   readonly spaceDeletion: SpaceDeletion
   readonly administration: Administration
   readonly liveSockets: Pick<LiveSockets, 'sessionEnded'>
+  /** Undefined where no mail is sent. */
+  readonly mailer: Mailer | undefined
+  /** Where people may sign in; undefined if only here. */
+  readonly provider: SignInProvider | undefined
   /** Unix milliseconds. */
   readonly now: () => number
   /** Milliseconds, of a clock that nobody sets: for waits and rates. */

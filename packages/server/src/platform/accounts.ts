@@ -1,10 +1,13 @@
-import { SyncError, type SpaceId, type UserId } from '@t69/protocol'
+import { SyncError, type SpaceId, type User, type UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import type { AccessLists } from './access-lists.ts'
+import type { AddressChanges } from './address-changes.ts'
+import type { Identities } from './identities.ts'
 import type { PasswordLinks } from './password-links.ts'
 import { prepareQuery } from './prepare-query.ts'
+import type { ProvenAddresses } from './proven-addresses.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 import type { IssuedRefresh, Sessions } from './sessions.ts'
 import type { SpaceRecords } from './space-records.ts'
@@ -36,8 +39,8 @@ export interface Accounts {
     device?: string,
   ): { readonly issued: IssuedRefresh; readonly sessionIds: string[] }
   /**
-   * Sets another password by a link, which is used up, ends every session, and starts a new one. Throws like
-   * `PasswordLinks.find`. `device` is as for `Sessions.start`.
+   * Sets another password by a link, which is used up, ends every session, and starts a new one. A link that was sent by
+   * mail proves the address. Throws like `PasswordLinks.find`. `device` is as for `Sessions.start`.
    */
   setPasswordByLink(
     token: string,
@@ -45,11 +48,17 @@ export interface Accounts {
     now: number,
     device?: string,
   ): { readonly issued: IssuedRefresh; readonly sessionIds: string[] }
+  /**
+   * Gives the account the address that the link was sent to, which proves it. Links that were sent to the address before are
+   * void. Throws like `AddressChanges.find`, and `already_exists` when the address was taken meanwhile.
+   */
+  changeAddress(userId: UserId, token: string, now: number): { readonly user: User; readonly before: User }
   /** The spaces that `delete` would delete with the account. Throws like it. */
   aloneOf(userId: UserId): SpaceId[]
   /**
-   * Sets another password, whatever it was, and ends every session and link. Returns the sessions whose sockets have to
-   * end; undefined for an account that does not exist.
+   * Sets another password, whatever it was, and ends every session, link and connection with a provider: whoever was in
+   * the account has to show again that it is theirs. Returns the sessions whose sockets have to end; undefined for an account that
+   * does not exist.
    */
   resetPassword(userId: UserId, next: string, now: number): string[] | undefined
 }
@@ -63,11 +72,23 @@ export function createAccounts(
     readonly users: Users
     readonly sessions: Sessions
     readonly passwordLinks: PasswordLinks
+    readonly provenAddresses: ProvenAddresses
+    readonly identities: Identities
+    readonly addressChanges: AddressChanges
     readonly spaceRecords: SpaceRecords
     readonly accessLists: Pick<AccessLists, 'welcomeBack'>
   },
 ): Accounts {
-  const { users, sessions, passwordLinks, spaceRecords, accessLists } = deps
+  const {
+    users,
+    sessions,
+    passwordLinks,
+    provenAddresses,
+    identities,
+    addressChanges,
+    spaceRecords,
+    accessLists,
+  } = deps
   const selectAlone = prepareQuery(db, (q, given: { userId: UserId }) =>
     q
       .selectFrom('members')
@@ -138,12 +159,18 @@ export function createAccounts(
     return { sessionIds, spaceIds }
   })
 
+  /** Whoever asked for them may have been somebody else. */
+  function endLinks(userId: UserId, now: number): void {
+    passwordLinks.endAll(userId, now)
+    addressChanges.end(userId)
+  }
+
   const changePassword = db.transaction(
     (userId: UserId, checked: string, next: string, now: number, device: string | undefined) => {
       if (!users.changePassword(userId, checked, next)) {
         throw new SyncError('wrong_credentials', 'The password was changed a moment ago')
       }
-      passwordLinks.endAll(userId, now)
+      endLinks(userId, now)
       const sessionIds = sessions.endAll(userId)
       return { issued: sessions.start(userId, now, device), sessionIds }
     },
@@ -153,21 +180,36 @@ export function createAccounts(
     const user = users.byId(userId)
     const before = user && users.byEmail(user.email)?.passwordHash
     if (before === undefined || !users.changePassword(userId, before, next)) return undefined
-    passwordLinks.endAll(userId, now)
+    identities.removeAll(userId)
+    endLinks(userId, now)
     return sessions.endAll(userId)
   })
 
   const setPasswordByLink = db.transaction(
     (token: string, next: string, now: number, device: string | undefined) => {
-      const { userId } = passwordLinks.find(token, now)
+      const { userId, isMailed } = passwordLinks.find(token, now)
       const sessionIds = resetPassword(userId, next, now)
       if (sessionIds === undefined) throw new SyncError('not_found', 'The account is gone')
+      const user = users.byId(userId)
+      if (isMailed && user !== undefined) provenAddresses.note(user, now)
       return { issued: sessions.start(userId, now, device), sessionIds }
     },
   )
 
+  const changeAddress = db.transaction((userId: UserId, token: string, now: number) => {
+    const email = addressChanges.find(userId, token, now)
+    const before = users.byId(userId)
+    users.changeAddress(userId, email)
+    const user = users.byId(userId)
+    if (before === undefined || user === undefined) throw new SyncError('not_found', 'The account is gone')
+    endLinks(userId, now)
+    provenAddresses.note(user, now)
+    return { user, before }
+  })
+
   return {
     aloneOf,
+    changeAddress: (userId, token, now) => changeAddress.immediate(userId, token, now),
     resetPassword: (userId, next, now) => resetPassword.immediate(userId, next, now),
     setPasswordByLink: (token, next, now, device) => setPasswordByLink.immediate(token, next, now, device),
     add: (user, now) => add.immediate(user, now),

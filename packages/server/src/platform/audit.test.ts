@@ -107,6 +107,8 @@ describe('the role of an account', () => {
     const db = new Sqlite(join(dataDir, 'platform.sqlite'))
     db.exec(`
       alter table sessions drop column device; drop table password_links; drop table registration;
+      drop table proven_addresses; drop table identities; drop table address_changes;
+      drop table left_addresses;
       drop table audit; alter table users drop column role; pragma user_version = 8;
     `)
     db.close()

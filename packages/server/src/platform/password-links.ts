@@ -6,25 +6,45 @@ import { rememberedMs } from './invites.ts'
 import { hashOpaqueToken, newOpaqueToken } from './opaque-token.ts'
 import { prepareQuery } from './prepare-query.ts'
 
-/** How long a link lasts, in ms. */
+/** How long a link lasts that the operator passes on, in ms. */
 export const passwordLinkTtlMs = 24 * 60 * 60 * 1000
+/** How long a link lasts that is sent by mail, in ms. Nobody has to be met for it. */
+export const mailedLinkTtlMs = 60 * 60 * 1000
 
-/** Links by which somebody who forgot their password sets another, once. The operator makes them. */
+export interface IssuedLink {
+  readonly token: string
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+}
+
+export interface FoundLink {
+  readonly userId: UserId
+  readonly expiresAt: number
+  /** It was sent to the account's address. */
+  readonly isMailed: boolean
+}
+
+/** Links by which somebody who forgot their password sets another, once. */
 export interface PasswordLinks {
-  /** Makes a link, and ends the earlier ones of the account. */
-  add(userId: UserId, now: number): { readonly token: string; readonly expiresAt: number }
+  /** Makes a link for the operator to pass on, and ends the earlier ones of the account. */
+  add(userId: UserId, now: number): IssuedLink
+  /**
+   * Makes a link to be sent to the account's address. Anybody may ask for one, so it ends no earlier link: strangers could
+   * keep a person from using theirs.
+   */
+  addMailed(userId: UserId, now: number): IssuedLink
   /**
    * Whose link it is. Throws `not_found` for a token that is none, and `invite_expired` for a link that was used, is too old,
    * or is void since there is a newer one or the password was changed.
    */
-  find(token: string, now: number): { readonly userId: UserId; readonly expiresAt: number }
+  find(token: string, now: number): FoundLink
   /** Ends all links of an account. Not a transaction of its own. */
   endAll(userId: UserId, now: number): void
   removeExpired(now: number): void
 }
 
 export function createPasswordLinks(db: Database): PasswordLinks {
-  type Given = { hash: string; userId: UserId; now: number; expiresAt: number }
+  type Given = { hash: string; userId: UserId; now: number; expiresAt: number; byMail: number }
   const insert = prepareQuery(db, (q, given: Given) =>
     q.insertInto('password_links').values({
       token_hash: given.hash,
@@ -32,12 +52,13 @@ export function createPasswordLinks(db: Database): PasswordLinks {
       created_at: given.now,
       expires_at: given.expiresAt,
       ended_at: sql.lit(null),
+      by_mail: given.byMail,
     }),
   )
   const select = prepareQuery(db, (q, given: { hash: string }) =>
     q
       .selectFrom('password_links')
-      .select(['user_id as userId', 'expires_at as expiresAt', 'ended_at as endedAt'])
+      .select(['user_id as userId', 'expires_at as expiresAt', 'ended_at as endedAt', 'by_mail as byMail'])
       .where('token_hash', '=', given.hash),
   )
   const end = prepareQuery(db, (q, given: { userId: UserId; now: number }) =>
@@ -60,7 +81,13 @@ export function createPasswordLinks(db: Database): PasswordLinks {
     add(userId, now) {
       const token = newOpaqueToken()
       const expiresAt = now + passwordLinkTtlMs
-      add.immediate({ hash: hashOpaqueToken(token), userId, now, expiresAt })
+      add.immediate({ hash: hashOpaqueToken(token), userId, now, expiresAt, byMail: 0 })
+      return { token, expiresAt }
+    },
+    addMailed(userId, now) {
+      const token = newOpaqueToken()
+      const expiresAt = now + mailedLinkTtlMs
+      insert.run({ hash: hashOpaqueToken(token), userId, now, expiresAt, byMail: 1 })
       return { token, expiresAt }
     },
     find(token, now) {
@@ -71,7 +98,7 @@ export function createPasswordLinks(db: Database): PasswordLinks {
           'This link to set a password was used, is too old, or was replaced by a newer one: ask for a new one'
         throw new SyncError('invite_expired', message)
       }
-      return { userId: link.userId, expiresAt: link.expiresAt }
+      return { userId: link.userId, expiresAt: link.expiresAt, isMailed: link.byMail === 1 }
     },
     endAll: (userId, now) => void end.run({ userId, now }),
     removeExpired: (now) => void deleteExpired.run({ before: now - rememberedMs }),

@@ -24,8 +24,8 @@ export interface Passwords {
   /** Hashes a password in its normal form. Throws `unavailable` when too many wait. */
   hash(password: string): Promise<string>
   /**
-   * Checks a password; undefined if it is wrong. Takes as long without an account (`undefined`) as with one. Throws like
-   * `hash`.
+   * Checks a password; undefined if it is wrong. Takes as long without an account (`undefined`), or for one without a
+   * password (an empty hash), as with one. Throws like `hash`.
    */
   verify(passwordHash: string | undefined, password: string): Promise<PasswordMatch | undefined>
 }
@@ -68,10 +68,11 @@ export function createPasswords(whose: keyof typeof atOnce, cost: PasswordCost =
     verify: async (passwordHash, password) =>
       limited(async () => {
         decoy ??= hash('nobody has this password', cost)
-        const against = passwordHash ?? (await decoy)
+        const hasNone = passwordHash === undefined || passwordHash === ''
+        const against = hasNone ? await decoy : passwordHash
         let isOutdated = false
         for (const form of formsOf(password)) {
-          if (await verify(against, form)) return passwordHash === undefined ? undefined : { isOutdated }
+          if (await verify(against, form)) return hasNone ? undefined : { isOutdated }
           isOutdated = true
         }
         return undefined

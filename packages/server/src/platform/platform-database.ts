@@ -28,7 +28,7 @@ export interface PlatformTables {
     /** Lower case, trimmed. */
     email: string
     name: string
-    /** Argon2id in its own notation, parameters and salt included. */
+    /** Argon2id in its own notation, parameters and salt included. Empty for an account without a password. */
     password_hash: string
     created_at: number
     role: ServerRole
@@ -164,6 +164,36 @@ export interface PlatformTables {
     expires_at: number
     /** When it was used, or became void; null until then. */
     ended_at: number | null
+    /** 1 for a link that was sent to the account's address: whoever uses it can read what is sent there. */
+    by_mail: number
+  }
+  /** Accounts whose owner has shown that they can read mail to their address. */
+  proven_addresses: {
+    user_id: UserId
+    /** The address that was proven. The account may have another one by now. */
+    email: string
+    proven_at: number
+  }
+  /** Addresses that accounts are about to have, at most one of each: see `AddressChanges`. */
+  address_changes: {
+    user_id: UserId
+    /** SHA-256, hex. */
+    token_hash: string
+    email: string
+    expires_at: number
+  }
+  /** Addresses that accounts have had, kept for ever: no seal with one brings back the account. See `AddressNotes`. */
+  left_addresses: {
+    address_note: string
+    user_id: UserId
+  }
+  /** Who signs in to an account through a provider (OpenID Connect). */
+  identities: {
+    issuer: string
+    /** The provider's own name for the person, which never changes. */
+    subject: string
+    user_id: UserId
+    linked_at: number
   }
   /** At most one row: who may sign up, if the operator has chosen it by a command. */
   registration: {

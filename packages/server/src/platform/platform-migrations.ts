@@ -239,6 +239,44 @@ export const platformMigrations: Migrations = {
       .addColumn('chosen_at', 'integer', (column) => column.notNull())
       .modifyEnd(strict),
   ],
+  11: (db) => [
+    db.schema
+      .alterTable('password_links')
+      .addColumn('by_mail', 'integer', (column) => column.notNull().defaultTo(sql.lit(0))),
+    db.schema
+      .createTable('proven_addresses')
+      .addColumn('user_id', 'text', (column) =>
+        column.primaryKey().references('users.id').onDelete('cascade'),
+      )
+      .addColumn('email', 'text', (column) => column.notNull())
+      .addColumn('proven_at', 'integer', (column) => column.notNull())
+      .modifyEnd(strict),
+    db.schema
+      .createTable('identities')
+      .addColumn('issuer', 'text', (column) => column.notNull())
+      .addColumn('subject', 'text', (column) => column.notNull())
+      .addColumn('user_id', 'text', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addColumn('linked_at', 'integer', (column) => column.notNull())
+      .addPrimaryKeyConstraint('identities_key', ['issuer', 'subject'])
+      .addUniqueConstraint('identities_by_user', ['user_id', 'issuer'])
+      .modifyEnd(strictWithoutRowid),
+    db.schema
+      .createTable('address_changes')
+      .addColumn('user_id', 'text', (column) =>
+        column.primaryKey().references('users.id').onDelete('cascade'),
+      )
+      .addColumn('token_hash', 'text', (column) => column.notNull())
+      .addColumn('email', 'text', (column) => column.notNull())
+      .addColumn('expires_at', 'integer', (column) => column.notNull())
+      .modifyEnd(strict),
+    // Without a foreign key: the note stays when the account is deleted.
+    db.schema
+      .createTable('left_addresses')
+      .addColumn('address_note', 'text', (column) => column.notNull())
+      .addColumn('user_id', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('left_addresses_key', ['address_note', 'user_id'])
+      .modifyEnd(strictWithoutRowid),
+  ],
 }
 
 const newAccessId = sql`update spaces set access_id = lower(hex(randomblob(16)))`

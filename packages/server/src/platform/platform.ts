@@ -6,12 +6,14 @@ import { StorageFailure } from '../sqlite/storage-failure.ts'
 import { createAccessLists, type AccessLists } from './access-lists.ts'
 import { createAccountsHistory } from './accounts-history.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
+import { type AddressChanges, createAddressChanges } from './address-changes.ts'
 import { createAddressNotes } from './address-notes.ts'
 import { type AdminPages, createAdminPages } from './admin-pages.ts'
 import { type Audit, createAudit } from './audit.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { createDirectory, type Directory } from './directory.ts'
 import { markEnd, removeEndMark } from './end-mark.ts'
+import { createIdentities, type Identities } from './identities.ts'
 import { createInvites, type Invites } from './invites.ts'
 import { checkForLostAccounts } from './lost-accounts.ts'
 import { createMembers, type Members } from './members.ts'
@@ -19,6 +21,8 @@ import { mendPlatform } from './mend-platform.ts'
 import { createPasswordLinks, type PasswordLinks } from './password-links.ts'
 import { createPlatformCounts, type PlatformCounts } from './platform-counts.ts'
 import { openPlatformDatabase } from './platform-database.ts'
+import { createProvenAddresses, type ProvenAddresses } from './proven-addresses.ts'
+import { createProviderSignIn, type ProviderSignIn } from './provider-sign-in.ts'
 import { createRegistrationChoice, type RegistrationChoice } from './registration-choice.ts'
 import { createRegistration, type Registration } from './registration.ts'
 import { createReturningAccounts, type ReturningAccounts } from './returning-accounts.ts'
@@ -48,6 +52,10 @@ export interface Platform {
   readonly invites: Invites
   readonly serverInvites: ServerInvites
   readonly passwordLinks: PasswordLinks
+  readonly provenAddresses: ProvenAddresses
+  readonly identities: Identities
+  readonly addressChanges: AddressChanges
+  readonly providerSignIn: ProviderSignIn
   readonly registration: Registration
   readonly registrationChoice: RegistrationChoice
   readonly returningAccounts: ReturningAccounts
@@ -109,7 +117,27 @@ export function openPlatform(options: PlatformOptions): Platform {
     const passwordLinks = createPasswordLinks(db)
     const audit = createAudit(db)
     const spaceRecords = createSpaceRecords(db, { accessLists, history })
-    const accounts = createAccounts(db, { users, sessions, passwordLinks, spaceRecords, accessLists })
+    const provenAddresses = createProvenAddresses(db)
+    const identities = createIdentities(db)
+    const addressChanges = createAddressChanges(db)
+    const accounts = createAccounts(db, {
+      users,
+      sessions,
+      passwordLinks,
+      provenAddresses,
+      identities,
+      addressChanges,
+      spaceRecords,
+      accessLists,
+    })
+    const returningAccounts = createReturningAccounts({ users, seals })
+    const registration = createRegistration(db, {
+      users,
+      accounts,
+      invites,
+      serverInvites,
+      choice: registrationChoice,
+    })
     const versionOf = () => db.pragma('data_version', { simple: true })
     let version = versionOf()
     const checkPlace = (): void => {
@@ -148,13 +176,17 @@ export function openPlatform(options: PlatformOptions): Platform {
       invites,
       serverInvites,
       passwordLinks,
-      returningAccounts: createReturningAccounts({ users, seals }),
-      registration: createRegistration(db, {
+      provenAddresses,
+      identities,
+      addressChanges,
+      returningAccounts,
+      registration,
+      providerSignIn: createProviderSignIn(db, {
         users,
-        accounts,
-        invites,
-        serverInvites,
-        choice: registrationChoice,
+        identities,
+        provenAddresses,
+        registration,
+        returningAccounts,
       }),
       registrationChoice,
       audit,
@@ -174,6 +206,7 @@ export function openPlatform(options: PlatformOptions): Platform {
         invites.removeExpired(now)
         serverInvites.removeExpired(now)
         passwordLinks.removeExpired(now)
+        addressChanges.removeExpired(now)
         audit.removeOld(now)
       },
       close() {

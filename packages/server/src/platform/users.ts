@@ -21,9 +21,17 @@ export interface Users {
   changePassword(id: UserId, from: string, to: string): boolean
   /** Changes the name that others see. Returns false when the account is gone. */
   rename(id: UserId, name: string): boolean
+  /**
+   * Changes the address, and keeps a note of the one before. Throws `already_exists` when it is taken. Not a transaction of its
+   * own.
+   */
+  changeAddress(id: UserId, email: string): void
   /** Whether the account was deleted here, rather than lost. */
   wasDeleted(id: UserId): boolean
-  /** The accounts with this address that were deleted here, in the order of their ids: `maxDeleted` of them at most. */
+  /**
+   * The accounts with this address that were deleted here, or have another address since, in the order of their ids:
+   * `maxDeleted` of them at most.
+   */
   deletedWith(email: string): UserId[]
   /**
    * Deletes the user with their sessions, memberships and invites. What stays is the id, and a note of the address. Not a
@@ -72,6 +80,15 @@ export function createUsers(db: Database, noteOf: NoteOfAddress): Users {
   const updateName = prepareQuery(db, (q, given: { id: UserId; name: string }) =>
     q.updateTable('users').set({ name: given.name }).where('id', '=', given.id),
   )
+  const updateEmail = prepareQuery(db, (q, given: { id: UserId; email: string }) =>
+    q.updateTable('users').set({ email: given.email }).where('id', '=', given.id),
+  )
+  const insertLeft = prepareQuery(db, (q, given: { id: UserId; note: string }) =>
+    q
+      .insertInto('left_addresses')
+      .values({ user_id: given.id, address_note: given.note })
+      .onConflict((conflict) => conflict.doNothing()),
+  )
   const deleteUser = prepareQuery(db, (q, given: { id: UserId }) =>
     q.deleteFrom('users').where('id', '=', given.id),
   )
@@ -89,7 +106,8 @@ export function createUsers(db: Database, noteOf: NoteOfAddress): Users {
       .selectFrom('user_deletions')
       .select('user_id as id')
       .where('address_note', '=', given.note)
-      .orderBy('user_id')
+      .union(q.selectFrom('left_addresses').select('user_id as id').where('address_note', '=', given.note))
+      .orderBy('id')
       .limit(sql.lit(maxDeleted)),
   )
   return {
@@ -102,6 +120,15 @@ export function createUsers(db: Database, noteOf: NoteOfAddress): Users {
     byEmail: (email) => selectByEmail.get({ email }),
     changePassword: (id, from, to) => updatePassword.run({ id, from, to }).changes > 0,
     rename: (id, name) => updateName.run({ id, name }).changes > 0,
+    changeAddress(id, email) {
+      const user = selectById.get({ id })
+      if (user === undefined || user.email === email) return
+      if (selectByEmail.get({ email }) !== undefined) {
+        throw new SyncError('already_exists', 'An account with this e-mail address exists', { at: 'email' })
+      }
+      insertLeft.run({ id, note: noteOf(user.email) })
+      updateEmail.run({ id, email })
+    },
     wasDeleted: (id) => selectDeletion.get({ id }) !== undefined,
     deletedWith: (email) => selectDeletedWith.all({ note: noteOf(email) }).map(({ id }) => id),
     delete(id) {

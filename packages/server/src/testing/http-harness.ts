@@ -23,7 +23,9 @@ import { createHttpApp } from '../http/http-app.ts'
 import type { HttpApp } from '../http/route.ts'
 import { registerRoutes } from '../http/routes.ts'
 import { createUserLimits } from '../limits/user-limits.ts'
+import { createSmtpMailer } from '../mail/smtp-mailer.ts'
 import { createPrometheusMetrics } from '../metrics/prometheus.ts'
+import { createOidcProvider } from '../oidc/oidc-provider.ts'
 import { checkCommits } from '../platform/check-commits.ts'
 import { createPasswords } from '../platform/passwords.ts'
 import { openPlatform, type Platform } from '../platform/platform.ts'
@@ -59,6 +61,8 @@ export interface HttpHarness extends AsyncDisposable {
   readonly told: string[]
   /** The details of each warning that was logged. */
   readonly warnings: object[]
+  /** The details of each error that was logged. */
+  readonly errors: object[]
   readonly trees: Map<string, TreeSnapshot>
   /** The sockets that are connected, the newest first. */
   readonly sockets: ReturnType<AdministrationDeps['live']['sockets']>[number][]
@@ -103,6 +107,7 @@ export async function createHttpHarness(
   const clock = { now: Date.parse('2026-01-01') }
   const told: string[] = []
   const warnings: object[] = []
+  const errors: object[] = []
   const trees = new Map<string, TreeSnapshot>()
   const sockets: HttpHarness['sockets'] = []
   const failing: HttpHarness['failing'] = new Map()
@@ -124,7 +129,7 @@ export async function createHttpHarness(
     config,
     jwtSecret: 'a secret for tests, 32 characters',
     monotonic: () => clock.now,
-    logger: loggerOf((details) => void warnings.push(details)),
+    logger: loggerOf(warnings, errors),
   })
   const now = () => clock.now
   const tokens = createAccessTokens({
@@ -171,8 +176,11 @@ export async function createHttpHarness(
       heldUpMs: () => 0,
     },
   })
+  const mailer = config.mail && createSmtpMailer(config.mail)
   await registerRoutes(app, {
     config,
+    mailer,
+    provider: config.oidc && createOidcProvider(config.oidc),
     platform,
     access,
     administration,
@@ -242,6 +250,7 @@ export async function createHttpHarness(
     dataDir,
     told,
     warnings,
+    errors,
     trees,
     sockets,
     failing,
@@ -289,16 +298,18 @@ export function treeOf(spaceId: SpaceId, name: string): TreeSnapshot {
   return { spaceId, treeId, cursor: 1, digest: 'd', vertices }
 }
 
-function loggerOf(warn: (details: object) => void): FastifyBaseLogger {
+function loggerOf(warnings: object[], errors: object[]): FastifyBaseLogger {
   const nothing = (): void => {}
+  const into = (kept: object[]) => (details: unknown) =>
+    void (typeof details === 'object' && details !== null && kept.push(details))
   const logger: FastifyBaseLogger = {
     level: 'warn',
     silent: nothing,
     trace: nothing,
     debug: nothing,
     info: nothing,
-    warn: (details: unknown) => void (typeof details === 'object' && details !== null && warn(details)),
-    error: nothing,
+    warn: into(warnings),
+    error: into(errors),
     fatal: nothing,
     child: () => logger,
   }

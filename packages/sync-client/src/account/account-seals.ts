@@ -16,6 +16,8 @@ export interface AccountSeals {
   keep(reply: SessionReply, isNew: boolean): Promise<void>
   /** Returns the seal of the account with this address that was signed in last. */
   find(email: string): Promise<string | undefined>
+  /** The seals of all accounts that were signed in here, the newest last. */
+  all(): Promise<string[]>
   /** The other accounts with the address of this one, the newest last. */
   othersOf(user: User): Promise<KeptAccount[]>
   /** The account was deleted, or nothing of it is here any more. */
@@ -56,7 +58,8 @@ export function createAccountSeals(
       const email = normalEmail(user.email)
       const isThis = (one: (typeof kept)[number]): boolean => one.userId === user.id && one.email === email
       if (kept.some((one) => isThis(one) && (!isNew || one.seal === seal))) return
-      const others = kept.filter((one) => !isThis(one))
+      // An account that has another address has given up the one before, and what it may claim.
+      const others = kept.filter((one) => one.userId !== user.id)
       await storage.putConfig(
         key(),
         [...others, { userId: user.id, email, name: user.name, seal }].slice(-maxAccounts),
@@ -66,6 +69,7 @@ export function createAccountSeals(
       const wanted = normalEmail(email)
       return (await read()).findLast((one) => one.email === wanted)?.seal
     },
+    all: async () => (await read()).map(({ seal }) => seal),
     async othersOf({ id, email }) {
       const wanted = normalEmail(email)
       return (await read())

@@ -2,6 +2,7 @@ import {
   meSchema,
   type PasswordLink,
   passwordLinkSchema,
+  providerVisitSchema,
   type Registration,
   registrationSchema,
   SyncError,
@@ -15,6 +16,9 @@ import {
   type User,
   type UserId,
   userSchema,
+  type VisitProvider,
+  type WaysToSignIn,
+  waysToSignInSchema,
 } from '@t69/protocol'
 
 import type { Credentials } from '../api.ts'
@@ -54,16 +58,29 @@ export interface Account {
   signUp(input: Credentials & { readonly name: string; readonly invite?: string | undefined }): Promise<User>
   registration(): Promise<Registration>
   signIn(input: Credentials): Promise<User>
+  /** Has the server send a link to set another password, if there is an account with the address. */
+  sendPasswordLink(email: string): Promise<void>
   /** Whose password a link sets. */
   passwordLink(token: string): Promise<PasswordLink>
   /** Sets a password by a link, and signs in. */
   setPassword(input: { readonly token: string; readonly newPassword: string }): Promise<User>
+  /** Where the browser has to go to sign in at the provider. */
+  visitProvider(why: VisitProvider): Promise<string>
+  /** Signs in as who came back from the provider. */
+  signInWithProvider(): Promise<User>
+  /** Connects the account with who came back from the provider. */
+  connectProvider(): Promise<void>
+  waysToSignIn(): Promise<WaysToSignIn>
   /** With `forget`, also removes the user's spaces from this device, and rejects if the storage fails meanwhile. */
   signOut(how: { readonly everywhere: boolean; readonly forget: boolean }): Promise<void>
-  changePassword(input: { readonly password: string; readonly newPassword: string }): Promise<void>
-  deleteAccount(how: { readonly password: string; readonly forget: boolean }): Promise<void>
+  changePassword(input: { readonly password?: string; readonly newPassword: string }): Promise<void>
+  deleteAccount(how: { readonly password?: string; readonly forget: boolean }): Promise<void>
   /** Changes the name that others see. */
   changeName(name: string): Promise<void>
+  /** Has the server send a link to the address that the account is to have. */
+  changeAddress(input: { readonly email: string; readonly password?: string }): Promise<void>
+  /** Changes the address by that link. */
+  confirmAddress(token: string): Promise<User>
   /** Where the user is signed in, the last used first. */
   sessions(): Promise<SessionEntry[]>
   endSession(sessionId: SessionId): Promise<void>
@@ -181,6 +198,19 @@ export function createAccount(deps: AccountDeps): Account {
       return reply.user
     })
   }
+
+  const signInWithProvider = (): Promise<User> =>
+    exclusive(async () => {
+      adopt(await sessions.read())
+      // Whose account it is, only the server knows.
+      const body = { session: tokenKind, seals: await seals.all() }
+      const reply = await http.call(
+        { method: 'POST', path: '/api/auth/provider/sign-in', body },
+        sessionSchema,
+      )
+      await accept(reply, true)
+      return reply.user
+    })
 
   async function accept(reply: SessionReply, isNew = false): Promise<AccessToken> {
     const { user, accessToken: token, expiresInMs } = reply
@@ -318,6 +348,14 @@ export function createAccount(deps: AccountDeps): Account {
     await store(signedOut())
   }
 
+  /** The user has changed something about themselves. */
+  const storeUser = (user: User): Promise<void> =>
+    exclusive(async () => {
+      adopt(await sessions.read())
+      requireUser(user)
+      await store({ ...stored, user })
+    })
+
   return {
     get user() {
       return stored.user
@@ -335,12 +373,29 @@ export function createAccount(deps: AccountDeps): Account {
     signUp: (input) => authenticate('/api/auth/register', input),
     registration: () => http.call({ method: 'GET', path: '/api/auth/registration' }, registrationSchema),
     signIn: (input) => authenticate('/api/auth/login', input),
+    sendPasswordLink: async (email) =>
+      void (await http.call(
+        { method: 'POST', path: '/api/auth/forgotten-password', body: { email } },
+        noReply,
+      )),
     passwordLink: (token) =>
       http.call(
         { method: 'POST', path: '/api/auth/password-link/preview', body: { token } },
         passwordLinkSchema,
       ),
     setPassword,
+    async visitProvider(why) {
+      const visit: HttpCall = { method: 'POST', path: '/api/auth/provider', body: why }
+      const { url } =
+        why.purpose === 'sign-in'
+          ? await http.call(visit, providerVisitSchema)
+          : await callAsUser(visit, providerVisitSchema)
+      return url
+    },
+    signInWithProvider,
+    connectProvider: async () =>
+      void (await callAsUser({ method: 'POST', path: '/api/auth/provider/connect' }, noReply)),
+    waysToSignIn: () => callAsUser({ method: 'GET', path: '/api/me/ways-to-sign-in' }, waysToSignInSchema),
     signOut: ({ everywhere, forget }) =>
       exclusive(async () => {
         adopt(await sessions.read())
@@ -361,7 +416,11 @@ export function createAccount(deps: AccountDeps): Account {
       ),
     deleteAccount: ({ password, forget }) =>
       endingSession(
-        { method: 'POST', path: '/api/auth/delete-account', body: { password } },
+        {
+          method: 'POST',
+          path: '/api/auth/delete-account',
+          body: password === undefined ? {} : { password },
+        },
         noReply,
         async (_, userId) => {
           await store({ ...nobody, forgetting: forget ? alsoForgetting(userId) : stored.forgetting })
@@ -373,11 +432,17 @@ export function createAccount(deps: AccountDeps): Account {
       const user = await callAsUser({ method: 'PATCH', path: '/api/me', body: { name } }, userSchema)
       // The token has the name of before.
       access = null
-      await exclusive(async () => {
-        adopt(await sessions.read())
-        requireUser(user)
-        await store({ ...stored, user })
-      })
+      await storeUser(user)
+    },
+    changeAddress: async (body) =>
+      void (await callAsUser({ method: 'POST', path: '/api/auth/change-address', body }, noReply)),
+    async confirmAddress(token) {
+      const path = '/api/auth/change-address/confirm'
+      const user = await callAsUser({ method: 'POST', path, body: { token } }, userSchema)
+      await storeUser(user)
+      // The seal of before names another address, and is void. The next renewal brings another one.
+      access = null
+      return user
     },
     async sessions() {
       const pages = await readPages(callAsUser, '/api/sessions', sessionListSchema)

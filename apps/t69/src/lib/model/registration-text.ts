@@ -8,7 +8,10 @@ export interface RegistrationText {
 }
 
 /** `registration` is null while the server has not said it. Then it says so when somebody signs up. */
-export function registrationText(registration: Registration | null, isInvited: boolean): RegistrationText {
+export function registrationText(
+  registration: Pick<Registration, 'mode' | 'hasAccounts'> | null,
+  isInvited: boolean,
+): RegistrationText {
   if (registration?.mode === 'closed') return { refusal: 'This server takes no new accounts.', note: '' }
   if (registration?.mode !== 'invite') return { refusal: '', note: '' }
   if (!registration.hasAccounts) {

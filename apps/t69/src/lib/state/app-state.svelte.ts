@@ -20,6 +20,7 @@ import { forgetLink, Invitation, isLinkOpened, takeLink } from './invitation.sve
 import type { OpenChat } from './open-chat.svelte.ts'
 import { createOpeningNote, takeCrashes } from './opening-note.ts'
 import { createPagePlace } from './place.ts'
+import { endProviderVisit } from './provider-visit.ts'
 import { SpaceView } from './space-view.svelte.ts'
 import { Ui } from './ui.svelte.ts'
 import { createUndoing, type Undoing } from './undoing.ts'
@@ -119,6 +120,7 @@ export class AppState {
       else await this.#inTurn(() => this.#openSpace(space.id))
     }
     this.#offerSignUp()
+    await endProviderVisit(this.client, this.ui)
   }
 
   /** Asks the server whether the user is an admin. Resolves with whether it answered: otherwise, what was known stays. */
@@ -393,10 +395,12 @@ export class AppState {
     return true
   }
 
-  /** After a link to set a password was opened. */
+  /** After a link to set a password, or to confirm an address, was opened. */
   #offerPassword(): void {
     const token = takeLink('password')
     if (token !== null) this.ui.openDialog({ kind: 'set-password', token })
+    const confirming = takeLink('address')
+    if (confirming !== null) this.ui.openDialog({ kind: 'confirm-address', token: confirming })
   }
 
   /** After a link to this server was opened. */
@@ -507,8 +511,9 @@ export class AppState {
       this.#place.returned(this.adminPath ?? this.view)
       return
     }
-    if (isLinkOpened('server') || isLinkOpened('password')) {
-      if (isLinkOpened('password')) this.#offerPassword()
+    const isOfAccount = isLinkOpened('password') || isLinkOpened('address')
+    if (isLinkOpened('server') || isOfAccount) {
+      if (isOfAccount) this.#offerPassword()
       else this.#offerSignUp()
       this.#showPlace('replace')
       return

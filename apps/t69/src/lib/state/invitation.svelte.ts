@@ -39,20 +39,24 @@ export class Invitation {
   }
 }
 
-/** What a link leads to: a space, an account on this server, or another password of one. */
-type LinkKind = 'space' | 'server' | 'password'
+/** What a link leads to: a space, an account on this server, another password or address of one, or back from the provider. */
+type LinkKind = 'space' | 'server' | 'password' | 'provider' | 'address'
 
 /** The tokens are kept for this tab only: a link that somebody follows must not ask in other tabs, or another day. */
 const keys: Readonly<Record<LinkKind, string>> = {
   space: 't69-invite',
   server: 't69-server-invite',
   password: 't69-password-link',
+  provider: 't69-provider-visit',
+  address: 't69-address-link',
 }
 /** Where the token is in the page (see public/take-invite.js). */
 const fields: Readonly<Record<LinkKind, string>> = {
   space: 'spaceInvite',
   server: 'serverInvite',
   password: 'passwordLink',
+  provider: 'providerVisit',
+  address: 'addressLink',
 }
 
 /** Whether a link of this kind was opened, and nobody has taken it. */

@@ -22,10 +22,17 @@ interface DialogFields {
   readonly invite: { readonly invitation: Invitation }
   readonly 'sign-out': { readonly everywhere: boolean }
   readonly devices: object
-  readonly password: object
+  /** `isConfirmed`: whoever has no password has just signed in to the provider again. */
+  readonly password: { readonly isConfirmed?: boolean }
   /** With the token of a link that an operator has made. */
   readonly 'set-password': { readonly token: string }
-  readonly 'delete-account': object
+  /** With what was entered as the address, and the form of sign-in that it leads back to. */
+  readonly 'forgotten-password': { readonly email: string; readonly back: Dialog<'auth'> }
+  /** Another address of the account. */
+  readonly address: { readonly isConfirmed?: boolean }
+  /** With the token of the link that was sent there. */
+  readonly 'confirm-address': { readonly token: string }
+  readonly 'delete-account': { readonly isConfirmed?: boolean }
   readonly 'lost-account': { readonly lost: LostAccount }
   readonly name: {
     readonly title: string
@@ -70,6 +77,9 @@ const dialogSubjects = {
   devices: 'account',
   password: 'account',
   'set-password': 'account',
+  'forgotten-password': 'account',
+  address: 'account',
+  'confirm-address': 'account',
   'delete-account': 'account',
   'lost-account': 'account',
   name: 'space',

@@ -1,13 +1,16 @@
 import type { Component } from 'svelte'
 
 import type { DialogKind } from '../../state/ui.svelte.ts'
+import AddressDialog from './AddressDialog.svelte'
 import AssistantsDialog from './AssistantsDialog.svelte'
 import AuthDialog from './AuthDialog.svelte'
+import ConfirmAddressDialog from './ConfirmAddressDialog.svelte'
 import ConfirmDialog from './ConfirmDialog.svelte'
 import DeleteAccountDialog from './DeleteAccountDialog.svelte'
 import DeletedDialog from './DeletedDialog.svelte'
 import DevicesDialog from './DevicesDialog.svelte'
 import type { DialogProps } from './dialog-props.ts'
+import ForgottenPasswordDialog from './ForgottenPasswordDialog.svelte'
 import InviteDialog from './InviteDialog.svelte'
 import LostAccountDialog from './LostAccountDialog.svelte'
 import ModelDialog from './ModelDialog.svelte'
@@ -32,6 +35,9 @@ const components: { readonly [K in DialogKind]: Component<DialogProps<K>> } = {
   devices: DevicesDialog,
   password: PasswordDialog,
   'set-password': SetPasswordDialog,
+  'forgotten-password': ForgottenPasswordDialog,
+  address: AddressDialog,
+  'confirm-address': ConfirmAddressDialog,
   'delete-account': DeleteAccountDialog,
   'lost-account': LostAccountDialog,
   name: NameDialog,
