@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events'
+import { nextTick } from 'node:process'
 
 /** The part of an Engine.IO socket that is used here. */
 export interface WritingSocket extends EventEmitter {
@@ -21,7 +22,7 @@ export interface CorkedStream {
 export function writeOnceATurn(
   conn: WritingSocket,
   streamOf: () => CorkedStream | undefined,
-  afterTurn: (callback: () => void) => void = process.nextTick,
+  afterTurn: (callback: () => void) => void = (callback) => nextTick(callback),
 ): void {
   conn.on('packetCreate', () => {
     const { transport } = conn
