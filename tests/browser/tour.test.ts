@@ -22,7 +22,7 @@ import { openOwnSpace } from '../lib/two-people.ts'
 /**
  * A tour of the screens, for eyes: it leaves a picture of each in `artifacts/`, in both languages that mirror each other, both
  * colour schemes, and at the widths of a phone and of a laptop. What it checks by itself is that nothing is wider than its
- * place, down to 320 px.
+ * place, down to 320 px, and that arrows point where they should.
  */
 const looks = [
   { language: 'en', width: 1440, height: 900, scheme: 'light' },
@@ -58,6 +58,20 @@ async function tooWide(page: Page): Promise<string[]> {
       .filter((element) => element.scrollWidth > element.clientWidth + 1)
       .map((element) => `${element.dataset['testid'] ?? element.tagName}: ${element.scrollWidth} px`),
   )
+}
+
+/** Whether the arrow of an open folder points down, to what is in it. */
+async function pointsDown(page: Page): Promise<boolean> {
+  return await page
+    .locator('.toggle.open svg')
+    .first()
+    .evaluate((svg: SVGSVGElement) => {
+      const shown = svg.getScreenCTM()
+      if (shown === null) throw new Error('the arrow is not shown')
+      const on = (x: number): number => new DOMPoint(x, 12).matrixTransform(shown).y
+      // Its tip, as it is drawn, and its middle.
+      return on(15) > on(12)
+    })
 }
 
 story('every screen fits its window, in English and Arabic, on phones and laptops', async (stage) => {
@@ -127,6 +141,7 @@ story('every screen fits its window, in English and Arabic, on phones and laptop
       await see(what)
     }
     await showSidebar(page)
+    expect.soft(await pointsDown(page), look).toBe(true)
     await see('the sidebar')
     await page.getByTestId('space-switcher').click()
     await see('the menu of the space')
