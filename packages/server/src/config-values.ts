@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import { minSecretLength } from './platform/signing-secret.ts'
+import { isHere } from './ports/is-here.ts'
 
 /** Forms of environment variables: each schema checks a text and parses it. */
 
@@ -74,12 +75,9 @@ export const mailSender = z
     error: 'must be an address, such as t69@example.org or t69 <t69@example.org>',
   })
 
-const here = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
-
 /** Who issues identities, as it writes itself. Over plain HTTP anybody on the way could be anybody. */
 export const issuerUrl = z.url({ protocol: /^https?$/, error: 'must be a URL with https' }).refine((text) => {
-  const { protocol, hostname } = new URL(text)
-  return protocol === 'https:' || here.test(hostname)
+  return new URL(text).protocol === 'https:' || isHere(text)
 }, 'must be a URL with https, or of this machine')
 
 /** Whether a setting is never shown. The URL of a mail server has a password. */

@@ -45,11 +45,12 @@ export interface AdministrationDeps extends AdminDeps {
 
 /** Administration over what the operator's commands do, and over pages of the accounts. */
 export function createAdministration(deps: AdministrationDeps): Administration {
-  const { dataDir, platform, live, now } = deps
+  const { dataDir, platform, live, now, logger } = deps
   const { adminPages: pages, accounts, serverInvites } = platform
   const operator = createAdmin(deps)
   const adminBy = (by: Administrator) => createAdmin(deps, by)
 
+  const isAdmin = (userId: UserId): boolean => pages.roleOf(userId) === 'admin'
   const spaceNamed = (id: SpaceId) => ({ id, name: pages.spaceName(id) ?? null })
   const userNamed = (id: UserId) => ({ id, email: pages.emailOf(id) ?? null })
   const withTrouble = <Space extends { readonly id: SpaceId }>(space: Space) => ({
@@ -89,7 +90,7 @@ export function createAdministration(deps: AdministrationDeps): Administration {
   }
 
   return {
-    isAdmin: (userId) => pages.roleOf(userId) === 'admin',
+    isAdmin,
     overview: async () => {
       const { users, admins, spaces, sessions, pendingDeletions } = await operator.status({})
       const { mode, setting, chosenAt } = await operator['registration show']({})
@@ -168,7 +169,8 @@ export function createAdministration(deps: AdministrationDeps): Administration {
       try {
         await adminBy(by)['users delete']({ user, dryRun: false })
       } catch (error) {
-        if (!(error instanceof SyncError) || error.code !== 'forbidden') throw error
+        const isLastOwner = error instanceof SyncError && error.code === 'forbidden' && isAdmin(by.actorId)
+        if (!isLastOwner) throw error
         // It is written for the account's owner.
         const message =
           'This account is the last owner of a space that others are in: have somebody else made an owner, or delete the space, first'
@@ -181,8 +183,14 @@ export function createAdministration(deps: AdministrationDeps): Administration {
       if (!serverInvites.revoke(id, now())) {
         throw new SyncError('not_found', 'This invite was used, is too old, or was withdrawn')
       }
-      const entry = { at: now(), actorId: by.actorId, address: by.address }
-      platform.audit.note({ ...entry, action: 'invite to the server withdrawn' })
+      const action = 'invite to the server withdrawn'
+      logger.info({ by: by.actorId }, action)
+      try {
+        platform.audit.note({ at: now(), actorId: by.actorId, address: by.address, action })
+      } catch (error) {
+        // It is done, whatever becomes of the note.
+        logger.error({ err: error, action }, 'what was done cannot be noted')
+      }
     },
   }
 }

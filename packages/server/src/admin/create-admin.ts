@@ -93,7 +93,7 @@ export function createAdmin(deps: AdminDeps, by?: Administrator): Admin {
 
   const entryOf = ({ at, actorId, action, userId, spaceId, address }: AuditEntry) => ({
     at,
-    by: actorId === undefined ? 'command' : (users.byId(actorId)?.email ?? actorId),
+    by: actorId === undefined ? actorlessName(address) : (users.byId(actorId)?.email ?? actorId),
     action,
     userId: userId ?? null,
     spaceId: spaceId ?? null,
@@ -183,6 +183,10 @@ export function createAdmin(deps: AdminDeps, by?: Administrator): Admin {
     },
     'users delete': async ({ user, dryRun }) => {
       await askLogsOf(userOf(user).id)
+      // Which took a while.
+      if (by !== undefined && platform.adminPages.roleOf(by.actorId) !== 'admin') {
+        throw new SyncError('forbidden', 'This takes an admin of the server')
+      }
       const found = userOf(user)
       const alone = accounts.aloneOf(found.id)
       const deletedSpaces = directory
@@ -250,6 +254,10 @@ export function createAdmin(deps: AdminDeps, by?: Administrator): Admin {
     },
   }
 }
+
+/** Who did what no account did. Only requests have an address. */
+const actorlessName = (address: string | undefined): string =>
+  address === undefined ? 'command' : 'nobody signed in'
 
 /** A space with the size of its file, and when that was written last: null without one. */
 export function sizedSpace<Space extends SpaceEntry>(dataDir: string, space: Space) {

@@ -17,12 +17,16 @@ import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import type { SignInLimits } from './rate-limits.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
+import { unseen } from './unseen.ts'
 
 /** The routes by which somebody changes the address of their account, where mail can be sent to the new one. */
 export function addressRoutes(
   app: HttpApp,
   deps: RouteDeps,
-  { limits, confirmed }: { readonly limits: Pick<SignInLimits, 'mail'>; readonly confirmed: ConfirmedCaller },
+  {
+    limits,
+    confirmed,
+  }: { readonly limits: Pick<SignInLimits, 'mailTo'>; readonly confirmed: ConfirmedCaller },
 ): void {
   const { config, platform, mailer, tokens, now } = deps
   const { users, accounts, addressChanges } = platform
@@ -51,9 +55,9 @@ export function addressRoutes(
       if (mailer === undefined) throw new SyncError('not_found', 'This server sends no mail')
       const { email, password } = request.body
       await confirmed(request, reply, password, ({ id }) => {
-        limits.mail(request, email)
-        // What follows takes longer if the address is free, so it begins once the answer is out.
-        reply.raw.once('close', () => void logged(request, async () => sendLink(request, id, email)))
+        limits.mailTo(request, id, email)
+        // What follows takes longer if the address is free.
+        unseen(reply, () => void logged(request, async () => sendLink(request, id, email)))
       })
       return reply.code(204).send()
     },

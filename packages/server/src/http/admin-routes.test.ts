@@ -83,6 +83,17 @@ describe('The routes of the admin page', () => {
     expect(http.platform.users.byId(anna.user.id)).toBeDefined()
   })
 
+  it('do nothing for an admin who was demoted while logs were asked who is in the spaces', async () => {
+    setRole(ben.user.id, 'admin')
+    http.logs.asked = () => setRole(ben.user.id, 'member')
+    const deleting = ben.call('POST', `/api/admin/users/${anna.user.id}/delete`, { password })
+    expect(await deleting).toMatchObject({
+      ...forbidden,
+      body: { error: { message: 'This takes an admin of the server' } },
+    })
+    expect(http.platform.users.byId(anna.user.id)).toBeDefined()
+  })
+
   it('note who did what, to whom, and from where', async () => {
     const spaceId = http.space(ben)
     const { id } = ben.user

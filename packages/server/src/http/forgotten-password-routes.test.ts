@@ -138,6 +138,33 @@ describe('a link by mail to set another password', () => {
     expect((await ask(harness)).status).toBe(204)
   })
 
+  it('is sent no more often than that though thousands of other mailboxes were asked about', async () => {
+    await using mailbox = await openMailbox()
+    await using harness = await withMail(mailbox.url)
+    const { user } = await harness.signUp('Anna')
+    for (let made = 0; made < 5; made++) harness.platform.passwordLinks.addMailed(user.id, harness.clock.now)
+    expect((await ask(harness)).status).toBe(204)
+    await harness.signUp('Ben')
+    const next = mailbox.next()
+    expect((await ask(harness, 'ben@example.org')).status).toBe(204)
+    await next
+    // Until both have surely begun.
+    await new Promise((resolve) => setTimeout(resolve, 2_100))
+    expect(mailbox.mails.map((mail) => /^To: (.*)\r$/m.exec(mail)?.[1])).toEqual(['ben@example.org'])
+  })
+
+  it('is noted as asked for by nobody who is signed in', async () => {
+    await using mailbox = await openMailbox()
+    await using harness = await withMail(mailbox.url)
+    const { user } = await harness.signUp('Anna')
+    await mailedToken(harness, mailbox)
+    await expect
+      .poll(() => harness.platform.audit.ofUser(user.id, 1))
+      .toMatchObject([
+        { action: 'link to set a password sent', actorId: undefined, userId: user.id, address: '127.0.0.1' },
+      ])
+  })
+
   it('counts with the sign-ins of an address', async () => {
     await using mailbox = await openMailbox()
     await using harness = await withMail(mailbox.url, { SIGN_IN_LIMIT_PER_ADDRESS: '2' })

@@ -7,8 +7,11 @@ import { passwordLinkMail } from '../mail/mails.ts'
 import { MailError } from '../ports/mailer.ts'
 import { createNoteDone } from './note-done.ts'
 import { errorResponses } from './openapi.ts'
-import type { SignInLimits } from './rate-limits.ts'
+import { mailsPerHour, type SignInLimits } from './rate-limits.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
+import { unseen } from './unseen.ts'
+
+const hourMs = 60 * 60_000
 
 /** The route by which somebody who forgot their password is sent a link to set another. */
 export function forgottenPasswordRoutes(
@@ -36,8 +39,8 @@ export function forgottenPasswordRoutes(
     handler: async (request, reply) => {
       if (mailer === undefined) throw new SyncError('not_found', 'This server sends no mail')
       limits.mail(request, request.body.email)
-      // What follows takes longer if there is an account, so it begins once the answer is out.
-      reply.raw.once('close', () => void sendLink(request, request.body.email))
+      // What follows takes longer if there is an account.
+      unseen(reply, () => void sendLink(request, request.body.email))
       return reply.code(204).send()
     },
   })
@@ -48,10 +51,12 @@ export function forgottenPasswordRoutes(
       const { publicUrl } = config
       const user = platform.users.byEmail(email)
       if (user === undefined || mailer === undefined || publicUrl === undefined) return
+      // The limits of requests forget a mailbox when too many others are asked about.
+      if (platform.passwordLinks.mailedSince(user.id, now() - hourMs) >= mailsPerHour) return
       const { token } = platform.passwordLinks.addMailed(user.id, now())
       const language = languageOf(request.headers['accept-language'])
       await mailer.send(passwordLinkMail({ email: user.email, token, publicUrl, language }))
-      noteDone(request, user.id, 'link to set a password sent', { userId: user.id })
+      noteDone(request, undefined, 'link to set a password sent', { userId: user.id })
     } catch (error) {
       const reason = error instanceof MailError ? error.message : undefined
       request.log.error(

@@ -4,10 +4,13 @@ import type { FastifyRequest } from 'fastify'
 import type { AuditedAction } from '../platform/audit.ts'
 import type { RouteDeps } from './route.ts'
 
-/** Notes in the audit table what a request has done. Never throws: it is done, whatever becomes of the note. */
+/**
+ * Notes in the audit table what a request has done. The actor is undefined where nobody was signed in. Never throws: it is done,
+ * whatever becomes of the note.
+ */
 export type NoteDone = (
   request: FastifyRequest,
-  actorId: UserId,
+  actorId: UserId | undefined,
   action: AuditedAction,
   about?: { readonly userId?: UserId; readonly spaceId?: SpaceId },
 ) => void

@@ -325,6 +325,20 @@ describe('connecting an account with a provider', () => {
     expect(sessionSchema.parse((await browserOf(harness).signIn()).body).user).toEqual(anna.user)
   })
 
+  it('ends when the password is changed, since whoever knew it may have connected the account with themselves', async () => {
+    await using harness = await open()
+    const anna = await harness.signUp('Anna')
+    provider.signsIn = { sub: 'mallory', email: 'mallory@example.org', email_verified: true, name: 'Mallory' }
+    const mallorys = browserOfPerson(harness, anna)
+    await mallorys.visit({ purpose: 'connect', password })
+    expect((await mallorys.call('POST', '/api/auth/provider/connect')).status).toBe(204)
+    expect(sessionSchema.parse((await browserOf(harness).signIn()).body).user).toEqual(anna.user)
+    const changed = await anna.call('POST', '/api/auth/change-password', { password, newPassword })
+    expect(changed.status).toBe(200)
+    const entered = sessionSchema.safeParse((await browserOf(harness).signIn()).body)
+    expect(entered.data?.user.id).not.toBe(anna.user.id)
+  })
+
   it('is refused for somebody who has another account, and proves no other address', async () => {
     await using harness = await open()
     const [anna, ben] = [await harness.signUp('Anna'), await harness.signUp('Ben')]

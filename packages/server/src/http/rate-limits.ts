@@ -12,7 +12,7 @@ import type { HttpApp } from './route.ts'
 const minuteMs = 60_000
 const quarterHourMs = 15 * minuteMs
 /** Mails an hour to one mailbox that strangers may ask for. */
-const mailsPerHour = 5
+export const mailsPerHour = 5
 
 function tooMany(retryAfterMs: number): SyncError {
   return new SyncError('rate_limited', 'Too many requests: try again in a while', { retryAfterMs })
@@ -139,6 +139,11 @@ export interface SignInLimits {
   signInAgain<Result>(deviceId: string, work: Work<Result>): Promise<Result>
   /** Of somebody unknown who asks for a mail: by address, in one budget with sign-ins, and by mailbox. Throws `rate_limited`. */
   mail(request: FastifyRequest, email: string): void
+  /**
+   * Of somebody who is signed in, and has a mail sent to an address that they give: by address, by account and by mailbox, which is
+   * not the budget of whoever has the mailbox. Throws `rate_limited`.
+   */
+  mailTo(request: FastifyRequest, userId: UserId, email: string): void
   /** Of somebody who is signed in, and gives the password once more. */
   confirm<Result>(caller: { userId: UserId; sessionId: string }, work: Work<Result>): Promise<Result>
 }
@@ -150,7 +155,10 @@ export function createSignInLimits({ rateLimits }: HttpConfig, monotonic: () => 
   const byAccount = perQuarterHour()
   const byDevice = perQuarterHour()
   const bySession = perQuarterHour()
-  const byMailbox = createAttempts(mailsPerHour, 4 * quarterHourMs, monotonic)
+  const mailsAnHour = (): Attempts => createAttempts(mailsPerHour, 4 * quarterHourMs, monotonic)
+  const byMailbox = mailsAnHour()
+  const byAsker = mailsAnHour()
+  const byNewAddress = mailsAnHour()
 
   async function attempt<Result>(taken: readonly (() => void)[], work: Work<Result>): Promise<Result> {
     try {
@@ -169,6 +177,11 @@ export function createSignInLimits({ rateLimits }: HttpConfig, monotonic: () => 
     mail(request, email) {
       byAddress.take(normalizeIP(request.ip))
       byMailbox.take(email)
+    },
+    mailTo(request, userId, email) {
+      byAddress.take(normalizeIP(request.ip))
+      byAsker.take(userId)
+      byNewAddress.take(email)
     },
     confirm: async ({ userId, sessionId }, work) => attempt([bySession.take(`${userId} ${sessionId}`)], work),
   }

@@ -31,6 +31,12 @@ describe('the mails', () => {
     const { text } = newAddressMail({ ...about, name, language: 'en' })
     expect(text.split('\n\n')).toHaveLength(4)
     expect(text).not.toContain('https://evil')
+    const bare = newAddressMail({
+      ...about,
+      name: 'pay at evil.example or\u202e mail@evil.example',
+      language: 'en',
+    })
+    expect(bare.text).not.toMatch(/evil\.|mail@|\u202e/)
   })
 })
 

@@ -46,8 +46,11 @@ function mailOf(
 
 /** What somebody calls themselves must not look like more of the mail, nor like a link. */
 function oneLine(name: string): string {
-  return name
-    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
-    .replaceAll(/[/:]/g, ' ')
-    .slice(0, 60)
+  return (
+    name
+      .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+      // Programs make links of names of hosts, too.
+      .replaceAll(/[/:@]|\.(?=\S)/g, ' ')
+      .slice(0, 60)
+  )
 }

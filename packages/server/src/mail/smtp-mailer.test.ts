@@ -28,6 +28,17 @@ describe('mail', () => {
     expect(mailbox.mails).toEqual([])
   })
 
+  it('is handed over encrypted, unless the mail server is on this machine or its URL says otherwise', async () => {
+    await using mailbox = await openMailbox()
+    // Not a name of this machine, as far as it is known.
+    const elsewhere = mailbox.url.replace('127.0.0.1', '[::ffff:127.0.0.1]')
+    const mailer = createSmtpMailer({ smtpUrl: elsewhere, from })
+    await expect(mailer.send(mail)).rejects.toThrow('the connection to the mail server cannot be encrypted')
+    expect(mailbox.mails).toEqual([])
+    await createSmtpMailer({ smtpUrl: `${elsewhere}?requireTLS=false`, from }).send(mail)
+    expect(mailbox.mails).toHaveLength(1)
+  })
+
   it('is given up when the mail server is silent, or is none', async () => {
     await using silent = await openSilentMailServer()
     const waits = { stepMs: 50, deadlineMs: 10_000 }

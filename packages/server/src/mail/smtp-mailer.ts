@@ -1,5 +1,6 @@
 import pLimit from 'p-limit'
 
+import { isHere } from '../ports/is-here.ts'
 import { type Mailer, MailError } from '../ports/mailer.ts'
 
 /** How long the mail server may take for one step, in ms: to connect, to greet, to answer. */
@@ -27,7 +28,8 @@ export function createSmtpMailer(
       dnsTimeout: waits.stepMs,
     }
     return createTransport(
-      { url: smtpUrl, ...timeouts },
+      // Whoever is on the way could take out that the mail server offers it. A parameter of the URL comes first.
+      { requireTLS: !isHere(smtpUrl), url: smtpUrl, ...timeouts },
       { from, disableFileAccess: true, disableUrlAccess: true },
     )
   }

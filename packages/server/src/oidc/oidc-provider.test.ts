@@ -32,11 +32,20 @@ describe('a provider of OpenID Connect', () => {
     })
     expect(url.search).not.toContain(kept.verifier)
     expect(await provider.finish(back, kept)).toMatchObject({
-      issuer: real.env.OIDC_ISSUER,
+      issuer: provider.issuer,
       subject: 'anna-1',
       email: 'anna@example.org',
       name: 'Anna',
     })
+  })
+
+  it('has one name, with the slash at its end or without', async () => {
+    await using real = await openIdentityProvider(publicUrl)
+    const bare = settingsOf(real).issuer.replace(/\/$/, '')
+    const names = [bare, `${bare}/`].map(
+      (issuer) => createOidcProvider({ ...settingsOf(real), issuer }).issuer,
+    )
+    expect(new Set(names).size).toBe(1)
   })
 
   it('says when the person signed in if that has to be new', async () => {

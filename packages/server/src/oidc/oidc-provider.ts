@@ -29,7 +29,14 @@ const claimsSchema = z.object({
  * A provider of OpenID Connect, by the authorization code flow with PKCE, state and nonce. It is asked about itself when somebody
  * first wants to sign in, and again until it answers: the server starts, and goes on, without it.
  */
-export function createOidcProvider({ issuer, clientId, clientSecret, name }: OidcSettings): SignInProvider {
+export function createOidcProvider({
+  issuer: setting,
+  clientId,
+  clientSecret,
+  name,
+}: OidcSettings): SignInProvider {
+  // Providers write a slash at the end of their name, or none.
+  const issuer = new URL(setting).href
   let discovered: Promise<Configuration> | undefined
 
   async function discover(): Promise<Configuration> {
@@ -86,7 +93,9 @@ export function createOidcProvider({ issuer, clientId, clientSecret, name }: Oid
         const isAsked =
           signed['email'] === undefined && config.serverMetadata().userinfo_endpoint !== undefined
         const more = isAsked ? await client.fetchUserInfo(config, tokens.access_token, signed.sub) : {}
-        return personOf(signed.iss, claimsSchema.parse({ ...more, ...signed }))
+        // Of a provider of many organizations, each has a name of its own.
+        if (new URL(signed.iss).href !== issuer) throw new ProviderError('another issuer answers')
+        return personOf(issuer, claimsSchema.parse({ ...more, ...signed }))
       }),
   }
 }

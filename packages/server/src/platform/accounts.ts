@@ -170,6 +170,8 @@ export function createAccounts(
       if (!users.changePassword(userId, checked, next)) {
         throw new SyncError('wrong_credentials', 'The password was changed a moment ago')
       }
+      // Whoever had the password may have connected the account with themselves. Without one, this is its owner's only way in.
+      if (checked !== '') identities.removeAll(userId)
       endLinks(userId, now)
       const sessionIds = sessions.endAll(userId)
       return { issued: sessions.start(userId, now, device), sessionIds }

@@ -75,6 +75,25 @@ describe('the audit table', () => {
   })
 })
 
+it('what strangers ask for pushes out nothing that others did', () => {
+  const platform = open()
+  const did = { action: 'name changed', actorId: anna, userId: anna, address: '::1' } as const
+  platform.audit.note({ ...did, at: 1 })
+  for (let at = 2; at <= 1_200; at++)
+    platform.audit.note({
+      at,
+      actorId: undefined,
+      action: 'link to set a password sent',
+      userId: anna,
+      address: '6.6.6.6',
+    })
+  platform.audit.note({ at: 1_201, actorId: undefined, action: 'password reset', userId: anna })
+  const entries = platform.audit.ofUser(anna, 2_000)
+  expect(entries).toHaveLength(102)
+  expect([entries[0]?.at, entries.at(-1)?.at]).toEqual([1_201, 1])
+  platform.close()
+})
+
 describe('the role of an account', () => {
   const roles = () => {
     const db = new Sqlite(join(dataDir, 'platform.sqlite'), { readonly: true })

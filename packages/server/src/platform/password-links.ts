@@ -33,6 +33,8 @@ export interface PasswordLinks {
    * keep a person from using theirs.
    */
   addMailed(userId: UserId, now: number): IssuedLink
+  /** How many links to be sent were made for an account since a time. */
+  mailedSince(userId: UserId, since: number): number
   /**
    * Whose link it is. Throws `not_found` for a token that is none, and `invite_expired` for a link that was used, is too old,
    * or is void since there is a newer one or the password was changed.
@@ -60,6 +62,14 @@ export function createPasswordLinks(db: Database): PasswordLinks {
       .selectFrom('password_links')
       .select(['user_id as userId', 'expires_at as expiresAt', 'ended_at as endedAt', 'by_mail as byMail'])
       .where('token_hash', '=', given.hash),
+  )
+  const countMailed = prepareQuery(db, (q, given: { userId: UserId; since: number }) =>
+    q
+      .selectFrom('password_links')
+      .select((links) => links.fn.countAll<number>().as('count'))
+      .where('user_id', '=', given.userId)
+      .where('by_mail', '=', sql.lit(1))
+      .where('created_at', '>', given.since),
   )
   const end = prepareQuery(db, (q, given: { userId: UserId; now: number }) =>
     q
@@ -90,6 +100,7 @@ export function createPasswordLinks(db: Database): PasswordLinks {
       insert.run({ hash: hashOpaqueToken(token), userId, now, expiresAt, byMail: 1 })
       return { token, expiresAt }
     },
+    mailedSince: (userId, since) => countMailed.get({ userId, since })?.count ?? 0,
     find(token, now) {
       const link = select.get({ hash: hashOpaqueToken(token) })
       if (link === undefined) throw new SyncError('not_found', 'There is no such link to set a password')

@@ -72,6 +72,8 @@ export interface HttpHarness extends AsyncDisposable {
   readonly clock: { now: number }
   /** Whether so many strangers sign in that no more of them can be served. */
   readonly crowd: { isThere: boolean }
+  /** Runs while an admin's deletion of an account asks logs about its members. */
+  readonly logs: { asked: () => void }
   /** Resolves when logs have kept the changes of members. */
   readonly keeping: { promise: Promise<void> }
   /** Resolves when the next password is about to be checked. */
@@ -114,6 +116,7 @@ export async function createHttpHarness(
   const lifecycle = { isClosing: false }
   const passwords = createPasswords('strangers', cheapPasswords)
   const crowd = { isThere: false }
+  const logs = { asked: () => {} }
   const asked: (() => void)[] = []
   let failRemoval = false
   const keeping = { promise: Promise.resolve() }
@@ -162,7 +165,7 @@ export async function createHttpHarness(
     registrationSetting: config.registration,
     spaceDeletion,
     reviewSessions: () => void told.push('sessionsReviewed'),
-    askLogsOf: async () => {},
+    askLogsOf: async () => logs.asked(),
     running: () => null,
     now,
     logger: silentLogger,
@@ -257,6 +260,7 @@ export async function createHttpHarness(
     lifecycle,
     clock,
     crowd,
+    logs,
     keeping,
     passwordAsked: () => new Promise((resolve) => void asked.push(resolve)),
     failNextRemoval: () => {
