@@ -272,6 +272,8 @@ describe.each(engines)('in $name', (engine) => {
     await using host = await hostPage(join(import.meta.dirname, 'pages/storage-page.ts'))
     const { page } = await stage.device(engine, "Anna's laptop")
     await page.goto(host.url)
+    // The driver of WebKit does not wait for scripts that import others.
+    await expect.poll(() => page.evaluate(() => 'lab' in globalThis)).toBe(true)
     for (const { name } of clientStorageCases) {
       const failure = await page.evaluate(async (caseName) => {
         const storageCase = lab.clientStorageCases.find((one) => one.name === caseName)
