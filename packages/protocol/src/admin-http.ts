@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
+import { proofSchema } from './account-http.ts'
 import { registrationModeSchema } from './http.ts'
 import { sessionIdSchema, spaceIdSchema, userIdSchema } from './ids.ts'
-import { hasLength } from './password-length.ts'
 import { roleNameSchema } from './rights.ts'
 import { serverRoleSchema } from './server-role.ts'
 
@@ -46,13 +46,7 @@ export type AdminAuditQuery = z.output<typeof adminAuditQuerySchema>
 /** Where the list goes on. A page may be empty and have it: the rows that were visited did not match. */
 const next = count.optional()
 
-/** Asks for the caller's password too: whoever finds a device unlocked has the session but not the password. */
-const password = z
-  .string()
-  .refine(hasLength(0, 256), 'must have at most 256 characters')
-  .meta({ maxLength: 256 })
-export const adminConfirmBodySchema = z.object({ password })
-export const adminRoleBodySchema = z.object({ password, role: serverRoleSchema })
+export const adminRoleBodySchema = proofSchema.extend({ role: serverRoleSchema })
 /** Null for what the setting says. */
 export const adminRegistrationBodySchema = z.object({ mode: registrationModeSchema.nullable() })
 
@@ -127,6 +121,8 @@ export const adminUserDetailsSchema = adminUserSchema.extend({
   sessionList: z.array(
     z.object({ id: sessionIdSchema, device: z.string(), createdAt: time, lastUsedAt: time }),
   ),
+  /** The oldest first. `lastUsedAt` is null for one that was never used. */
+  passkeyList: z.array(z.object({ name: z.string(), createdAt: time, lastUsedAt: time.nullable() })),
   spaceList: z.array(
     z.object({
       id: spaceIdSchema,

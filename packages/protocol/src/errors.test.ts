@@ -53,3 +53,12 @@ test.for([
   expect(messageOf(thrown)).toBe(message)
   expect(errorBodyFrom(thrown)).toEqual({ code: 'internal', message })
 })
+
+test('[ER6] a code that stands for several refusals takes the reason, and a reason of a newer server is left out', () => {
+  // @ts-expect-error No client could say in its own words what is not allowed.
+  const bare = new SyncError('forbidden', 'no')
+  expect(bare.body.reason).toBeUndefined()
+  const body = { code: 'forbidden', message: 'no' } as const
+  expect(errorBodySchema.parse({ ...body, reason: 'last_admin' })).toEqual({ ...body, reason: 'last_admin' })
+  expect(errorBodySchema.parse({ ...body, reason: 'of tomorrow' })).toEqual(body)
+})

@@ -60,10 +60,75 @@ export type ErrorCode = keyof typeof errorCodes
 
 export const errorCodeSchema = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]])
 
+/**
+ * Which refusal it is, where one code stands for several that a person has to be told apart. A client says it in the language of its
+ * user; one that does not know the reason goes by the code. `RefusedCode` always has one.
+ */
+export const refusalReasonSchema = z.enum([
+  /** The role of the caller in the space does not allow it. */
+  'role',
+  /** An owner of the space has to do it, or to be there for it. */
+  'owner_needed',
+  /** The space would be left without an owner. */
+  'keeps_an_owner',
+  /** The account is the last owner of spaces that others are in, some of which `names` names. */
+  'last_owner',
+  'sign_up_closed',
+  'invite_needed',
+  /** An account has this e-mail address. */
+  'address_taken',
+  /** An account has the e-mail address that the provider gives, and nobody has shown that it is theirs. */
+  'address_unproven',
+  /** The provider does not vouch for the e-mail address. */
+  'address_unverified',
+  /** The owner of the account has ended what connected it with the provider. */
+  'connection_ended',
+  /** Of the account and the person at the provider, one is connected with another. */
+  'connected_elsewhere',
+  /** A passkey or a visit to the provider counts once, and for some minutes. */
+  'too_late',
+  /** A page at another address than the server's asks with its cookie. */
+  'other_page',
+  /** Somebody else is signed in by now. */
+  'other_user',
+  /** Nothing would be left to sign in with. */
+  'last_way_in',
+  'too_many_passkeys',
+  'passkey_known',
+  'not_admin',
+  /** The server would be left without an admin. */
+  'last_admin',
+  /** Not for one's own account. */
+  'own_account',
+  /** The id of the space is taken, by another or by one that was deleted. */
+  'id_taken',
+  'too_many_spaces',
+  'too_many_members',
+  'too_many_invites',
+  /** This device keeps the space for another account. */
+  'locked',
+  /** What there was to decide is gone. */
+  'nothing_to_decide',
+  /** The server has no mail, no provider or no passkeys. */
+  'not_offered',
+  /** The provider with which people sign in does not answer, or not as it should. */
+  'provider_unreachable',
+  /** Too many people are signing in at this moment. */
+  'busy',
+])
+export type RefusalReason = z.infer<typeof refusalReasonSchema>
+
+/** The codes that stand for several refusals. */
+export type RefusedCode = 'forbidden' | 'already_exists' | 'quota_exceeded'
+
 export const errorBodySchema = z.object({
   code: errorCodeSchema,
   /** What was wrong and where, as a sentence for logs and status lines. */
   message: z.string(),
+  /** Undefined as well for one of a newer server. */
+  reason: refusalReasonSchema.optional().catch(undefined),
+  /** What the reason is about: up to 5 names of spaces. */
+  names: z.array(z.string()).optional(),
   /** When to try again. Given with `rate_limited`, and with other codes whose `retry` is `later`. */
   retryAfterMs: z.number().int().nonnegative().optional(),
   /** Where in the request the problem is: the path of a field, or the index of an operation in its batch. */
@@ -73,16 +138,23 @@ export const errorBodySchema = z.object({
 /** An error on the wire: the `error` of an ack or of an HTTP response, the `data` of a refused handshake. */
 export type ErrorBody = z.infer<typeof errorBodySchema>
 
+type Details = Omit<ErrorBody, 'code' | 'message'>
+/** Whoever refuses says why, in a way that a client can translate. */
+type DetailsOf<Code extends ErrorCode> = Code extends RefusedCode
+  ? [details: Details & { readonly reason: RefusalReason }]
+  : [details?: Details]
+
 /**
  * An `ErrorBody` that is thrown.
  *
  *     throw new SyncError('rate_limited', 'Too many requests', { retryAfterMs: 500 })
+ *     throw new SyncError('forbidden', 'This takes an admin of the server', { reason: 'not_admin' })
  */
-export class SyncError extends Error {
+export class SyncError<Code extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'SyncError'
   readonly body: ErrorBody
 
-  constructor(code: ErrorCode, message: string, details: Pick<ErrorBody, 'retryAfterMs' | 'at'> = {}) {
+  constructor(code: Code, message: string, ...[details]: DetailsOf<Code>) {
     super(message)
     this.body = { code, message, ...details }
   }
@@ -94,7 +166,7 @@ export class SyncError extends Error {
   /** Throws what the other end sent: `if (!ack.ok) throw SyncError.from(ack.error)`. */
   static from(body: ErrorBody): SyncError {
     const { code, message, ...details } = body
-    return new SyncError(code, message, details)
+    return new SyncError<ErrorCode>(code, message, details)
   }
 }
 

@@ -91,6 +91,17 @@ export type Commit = z.infer<typeof commitSchema>
 
 const commitsSchema = z.array(commitSchema).max(limits.maxCommitsPerPage)
 
+/** How much a page may have, in bytes: less than a full one, for a link on which a full one would not arrive in time. */
+const maxPageBytesSchema = z.int().min(limits.minPageBytes).max(limits.batchBudgetBytes)
+
+/** A page of the log: positions `after + 1` to `cursor`, in order. At the head, `cursor` equals `after`. */
+const pageSchema = z.object({
+  after: seqSchema,
+  cursor: seqSchema,
+  batch: batchBytesSchema,
+  commits: commitsSchema,
+})
+
 /**
  * The members of a space at one moment, sealed by the server: only the server that made it can read it or make another.
  * A device keeps the newest one, and shows it to a server that was restored from an older copy (SPEC.md, "Identity").
@@ -100,6 +111,9 @@ export const spaceSealSchema = z.object({
   seal: z.string().min(1).max(limits.maxSealLength),
 })
 export type SpaceSeal = z.infer<typeof spaceSealSchema>
+
+/** What a space is called, and when it was registered, in Unix milliseconds. */
+const describedSpaceSchema = z.object({ name: z.string(), createdAt: z.int() })
 
 /** Events from the client to the server that are each answered by an ack. */
 export const requests = {
@@ -111,6 +125,12 @@ export const requests = {
    * `identity` and `accessId` are those that the device has stored. A space with another identity is refused
    * `other_space`; members that the server does not know of, `access_behind`. The reply has the seal of the present
    * members, unless `accessId` names them already.
+   *
+   * `page` asks for the page after that cursor, so that a device that was away is up to date after one round trip. There is
+   * none in the reply if the device has everything, or must pull for another reason; it is no refusal.
+   *
+   * `describe` asks for `space`, which a device needs of a space that it has never seen. With the identity and the role it is
+   * all that `GET /api/spaces/:spaceId` answers.
    */
   'space:join': {
     payload: z.object({
@@ -120,6 +140,8 @@ export const requests = {
       cursor: seqSchema.optional(),
       identity: spaceIdentitySchema.optional(),
       accessId: accessIdSchema.optional(),
+      page: z.object({ maxBytes: maxPageBytesSchema.optional() }).optional(),
+      describe: z.boolean().optional(),
     }),
     reply: z.object({
       identity: spaceIdentitySchema,
@@ -129,6 +151,8 @@ export const requests = {
       head: seqSchema,
       role: roleNameSchema,
       seal: spaceSealSchema.optional(),
+      page: pageSchema.optional(),
+      space: describedSpaceSchema.optional(),
     }),
   },
   /** Leaves a space. Harmless if the socket has not joined it. */
@@ -155,25 +179,14 @@ export const requests = {
       rejected: z.array(rejectedOpSchema),
     }),
   },
-  /**
-   * Reads a page of the log: positions `after + 1` to `cursor`, in order. At the head, `cursor` equals `after`.
-   * `maxBytes` asks for a smaller page, for a link on which a full one would not arrive in time.
-   */
+  /** Reads a page of the log. */
   'ops:pull': {
     payload: z.object({
       spaceId: spaceIdSchema,
       after: seqSchema,
-      maxBytes: z.int().min(limits.minPageBytes).max(limits.batchBudgetBytes).optional(),
+      maxBytes: maxPageBytesSchema.optional(),
     }),
-    reply: z.object({
-      logId: logIdSchema,
-      epoch: epochSchema,
-      after: seqSchema,
-      cursor: seqSchema,
-      head: seqSchema,
-      batch: batchBytesSchema,
-      commits: commitsSchema,
-    }),
+    reply: z.object({ logId: logIdSchema, epoch: epochSchema, head: seqSchema, ...pageSchema.shape }),
   },
   /**
    * Compares a tree with the log. `digest` is that of a replica which holds the tree's operations at positions 1 to

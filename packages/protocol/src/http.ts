@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { emailPattern, normalEmail } from './email.ts'
 import { errorBodySchema } from './errors.ts'
-import { seqSchema } from './events.ts'
+import { commitSchema, seqSchema } from './events.ts'
 import {
   inviteIdSchema,
   registrationIdSchema,
@@ -23,7 +23,7 @@ export const userSchema = z.object({ id: userIdSchema, email: z.string(), name: 
 export type User = z.infer<typeof userSchema>
 
 /** Compared and stored in its normal form: see `normalEmail`. */
-const email = z
+export const emailSchema = z
   .string()
   .overwrite(normalEmail)
   .max(254)
@@ -32,12 +32,12 @@ const email = z
 const toWellFormed = (text: string): string => text.toWellFormed()
 const displayName = z.string().trim().overwrite(toWellFormed).min(1).max(100)
 /** Counted in characters, since a code unit is half an emoji. `minLength` and `maxLength` of JSON Schema count so too. */
-const newPassword = z
+export const newPasswordSchema = z
   .string()
   .refine(hasLength(8, 256), 'must have 8 to 256 characters')
   .meta({ minLength: 8, maxLength: 256 })
 /** A password to compare. The rules apply to new passwords only, so that older ones still work. */
-const presentPassword = z
+export const presentPasswordSchema = z
   .string()
   .refine(hasLength(0, 256), 'must have at most 256 characters')
   .meta({ maxLength: 256 })
@@ -54,8 +54,8 @@ const sealText = z.string().min(1).max(limits.maxSealLength)
 export const inviteTokenSchema = z.string().min(1).max(100)
 
 export const registerBodySchema = z.object({
-  email,
-  password: newPassword,
+  email: emailSchema,
+  password: newPasswordSchema,
   name: displayName,
   session: sessionKindSchema,
   /** The seal of an account with this address that this device had: if the server has lost it, it is made again. */
@@ -77,6 +77,8 @@ export const registrationSchema = z.object({
   mailsLinks: z.boolean().default(false),
   /** Where people may sign in instead of with a password (OpenID Connect), by its name. */
   provider: z.object({ name: z.string() }).optional(),
+  /** Whether people may sign in with a passkey. */
+  passkeys: z.boolean().default(false),
 })
 export type Registration = z.infer<typeof registrationSchema>
 /** With the seal that the device keeps of the account. */
@@ -87,7 +89,11 @@ export const askAccountBodySchema = z.object({ seal: sealText })
  */
 export const accountStateSchema = z.object({ state: z.enum(['here', 'deleted', 'lost']) })
 export type AccountState = z.infer<typeof accountStateSchema>['state']
-export const loginBodySchema = z.object({ email, password: presentPassword, session: sessionKindSchema })
+export const loginBodySchema = z.object({
+  email: emailSchema,
+  password: presentPasswordSchema,
+  session: sessionKindSchema,
+})
 
 /**
  * The reply to signing up, signing in, renewing a session and changing the password: who is signed in, and the
@@ -126,13 +132,6 @@ const sessionEntrySchema = z.object({
 })
 export type SessionEntry = z.infer<typeof sessionEntrySchema>
 
-/** Asks for the password too: somebody who finds a device unlocked has the session but not the password. */
-export const changePasswordBodySchema = z.object({
-  /** Absent for an account without one, whose owner has just signed in to the provider again. */
-  password: presentPassword.optional(),
-  newPassword,
-  session: sessionKindSchema,
-})
 /** In the body, like the token of an invite. */
 export const passwordLinkBodySchema = z.object({ token: inviteTokenSchema })
 /** Whose password a link sets, for whoever has it. */
@@ -144,28 +143,13 @@ export const passwordLinkSchema = z.object({
 export type PasswordLink = z.infer<typeof passwordLinkSchema>
 export const setPasswordBodySchema = z.object({
   token: inviteTokenSchema,
-  newPassword,
+  newPassword: newPasswordSchema,
   session: sessionKindSchema,
 })
 /** Asks for a link by mail. The answer is the same whether there is such an account. */
-export const forgotPasswordBodySchema = z.object({ email })
-/** Without a password as in `changePasswordBodySchema`. */
-export const deleteAccountBodySchema = z.object({ password: presentPassword.optional() })
-
-/** Without a password as in `changePasswordBodySchema`. */
-export const changeAddressBodySchema = z.object({ email, password: presentPassword.optional() })
+export const forgotPasswordBodySchema = z.object({ email: emailSchema })
 export const confirmAddressBodySchema = z.object({ token: inviteTokenSchema })
 
-/**
- * Why somebody goes to the provider: to sign in or up, to connect it with their account (which takes the password), or to
- * confirm that it is they who delete an account without a password, or give it one.
- */
-export const visitProviderBodySchema = z.discriminatedUnion('purpose', [
-  z.object({ purpose: z.literal('sign-in'), invite: inviteTokenSchema.optional() }),
-  z.object({ purpose: z.literal('connect'), password: presentPassword }),
-  z.object({ purpose: z.literal('confirm') }),
-])
-export type VisitProvider = z.input<typeof visitProviderBodySchema>
 /** Where the browser has to go. It comes back to the app with `#provider=returned`, or `declined` or `failed`. */
 export const providerVisitSchema = z.object({ url: z.url() })
 /** Whoever came back from the provider to sign in. A device sends the seals that it keeps: see `registerBodySchema`. */
@@ -180,6 +164,8 @@ export const waysToSignInSchema = z.object({
   canChangeAddress: z.boolean(),
   /** Absent where there is no provider. */
   provider: z.object({ name: z.string(), isConnected: z.boolean() }).optional(),
+  /** How many passkeys the caller has that work here. Absent where nobody can have any. */
+  passkeys: z.int().min(0).optional(),
 })
 export type WaysToSignIn = z.infer<typeof waysToSignInSchema>
 
@@ -287,12 +273,22 @@ export const inviteSummarySchema = z.object({
 export type InviteSummary = z.infer<typeof inviteSummarySchema>
 export const inviteListSchema = z.object({ invites: z.array(inviteSummarySchema), next })
 
+export const treeQuerySchema = z.object({
+  /** The position in the space's log to show the tree at. Default: the newest. */
+  at: z.coerce.number().int().min(1).optional(),
+})
+
 /** A tree as a list of its vertices, depth first. Not nested: a chat is a chain that would nest too deep. */
 export const treeSchema = z.object({
   spaceId: spaceIdSchema,
   treeId: treeIdSchema,
   /** The position in the space's log that the tree is shown at. */
   cursor: seqSchema,
+  /**
+   * Who committed the operation at that position, and when (Unix ms, exact to the minute), by the server's word. `userId` is null
+   * for what was committed before servers kept account of it.
+   */
+  commit: commitSchema.omit({ after: true }),
   digest: z.string(),
   vertices: z.array(
     z.object({

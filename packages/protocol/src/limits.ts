@@ -25,6 +25,8 @@ export const limits = {
   maxTransientBytes: 64 * 1024,
   /** The most transient changes in one message. */
   maxTransientChanges: 100,
+  /** The most passkeys of an account: browsers are told of all of them. */
+  maxPasskeys: 20,
   /** The most members of a space. All of them fit into one seal. */
   maxMembers: 500,
   /** The longest seal, in characters. */

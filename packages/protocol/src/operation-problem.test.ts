@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
 import { limits } from './limits.ts'
 import { operationProblem } from './operation-problem.ts'
@@ -176,3 +176,25 @@ test('[BA15] a problem names its field', () => {
   const wrong = { ...property, value: [Number.NaN] } as TreeOperation
   expect(operationProblem(wrong)).toBe('value: NaN is not JSON')
 })
+
+test.each(['peerId', 'treeId', 'spaceId', 'targetId'])(
+  'an operation without %s is refused, also the first one',
+  async (field) => {
+    vi.resetModules()
+    const { operationProblem: problemOf } = await import('./operation-problem.ts')
+    const id = 'a'.repeat(32)
+    const { [field]: _, ...lacking } = {
+      clock: 1,
+      peerId: id,
+      treeId: id,
+      spaceId: id,
+      targetId: id,
+      key: 'k',
+      value: 1,
+    } as Record<string, unknown>
+    expect(problemOf({ ...lacking, [field]: undefined } as unknown as TreeOperation)).toMatch(
+      new RegExp(`^${field}: `),
+    )
+    expect(problemOf(lacking as unknown as TreeOperation)).toMatch(new RegExp(`^${field}: `))
+  },
+)

@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 
+import * as accountHttp from './account-http.ts'
 import { batchVersion } from './batch/batch.ts'
 import { errorCodes } from './errors.ts'
 import * as events from './events.ts'
 import * as http from './http.ts'
 import { limits } from './limits.ts'
 import { treeOperationSchema } from './operation.ts'
+import * as passkey from './passkey.ts'
 import { compressedPagesVersion, minProtocolVersion, protocolVersion } from './version.ts'
 
 /** The hash of the wire at each version. The last entry is that of the current version. */
@@ -17,7 +19,7 @@ const pinned: Readonly<Record<number, string>> = {
   4: '26106dd615f27f88',
   5: '071c0a5e7b6cfd0c',
   6: '69fe7cd3dae5dffc',
-  7: '337a47a3d99dadef',
+  7: '093ff6e35121de79',
 }
 
 test('[VE2] the wire has not changed since its version number was set', async () => {
@@ -47,7 +49,7 @@ function wire(): unknown {
     signals: Object.entries(events.signals).map(([name, schema]) => [name, jsonSchema(schema)]),
     notifications: Object.entries(events.notifications).map(([name, schema]) => [name, jsonSchema(schema)]),
     handshake: jsonSchema(events.handshakeSchema),
-    http: Object.entries(http).flatMap(([name, exported]) =>
+    http: Object.entries({ ...http, ...accountHttp, ...passkey }).flatMap(([name, exported]) =>
       exported instanceof z.ZodType ? [[name, jsonSchema(exported)]] : [],
     ),
     operation: jsonSchema(treeOperationSchema),

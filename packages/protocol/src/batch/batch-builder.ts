@@ -71,7 +71,7 @@ export class BatchBuilder {
   }
 
   finish(): Uint8Array<ArrayBuffer> {
-    const writer = new ByteWriter()
+    const writer = new ByteWriter(this.maxBytes)
     writer.writeByte(batchVersion)
     writeId(writer, this.#spaceId)
     writer.writeVarint(this.#count)
@@ -79,15 +79,15 @@ export class BatchBuilder {
     this.#trees.writeTo(writer)
     this.#vertices.writeTo(writer)
     this.#keys.writeTo(writer)
-    writer.writeBytes(this.#kinds.view())
-    writer.writeBytes(this.#peerRuns.finish())
-    writer.writeBytes(this.#treeRuns.finish())
-    writer.writeBytes(this.#clockRuns.finish())
-    writer.writeBytes(this.#vertexRefs.view())
-    writer.writeBytes(this.#valueLengths.view())
-    writer.writeBytes(new TextEncoder().encode(this.#values.join('')))
-    // Copy the bytes: a view would keep a buffer of up to twice the size alive, and structured clones would carry it.
-    return writer.view().slice()
+    writer.writeAll(this.#kinds)
+    this.#peerRuns.writeTo(writer)
+    this.#treeRuns.writeTo(writer)
+    this.#clockRuns.writeTo(writer)
+    writer.writeAll(this.#vertexRefs)
+    writer.writeAll(this.#valueLengths)
+    writer.writeText(this.#values.join(''), this.#valueBytes)
+    // Copy the bytes: a view would keep a larger buffer alive, and structured clones would carry it.
+    return writer.toBytes()
   }
 
   #addMove(parentId: string | null): void {
@@ -123,7 +123,7 @@ export class BatchBuilder {
 }
 
 function writeKey(writer: ByteWriter, key: string): void {
-  const bytes = new TextEncoder().encode(key)
-  writer.writeVarint(bytes.length)
-  writer.writeBytes(bytes)
+  const bytes = utf8Length(key)
+  writer.writeVarint(bytes)
+  writer.writeText(key, bytes)
 }

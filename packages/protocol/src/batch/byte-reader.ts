@@ -1,5 +1,10 @@
 import { SyncError } from '../errors.ts'
 
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The longest text that is read byte by byte, in bytes. For a short one, the call of a decoder takes longer. */
+const shortText = 64
+
 /**
  * Reads exactly what `ByteWriter` writes. A number with needless bytes is refused, so that equal batches are equal
  * bytes. Every failure is an `invalid_batch` that names the section being read.
@@ -39,6 +44,33 @@ export class ByteReader {
     const bytes = this.#bytes.subarray(this.#offset, this.#offset + length)
     this.#offset += length
     return bytes
+  }
+
+  /** Text of UTF-8 that takes `length` bytes; undefined if they are something else. */
+  readText(length: number): string | undefined {
+    if (length <= shortText && length <= this.remaining) {
+      const units = this.#asciiUnits(length)
+      if (units !== undefined) {
+        this.#offset += length
+        return String.fromCharCode(...units)
+      }
+    }
+    const bytes = this.readBytes(length)
+    try {
+      return decoder.decode(bytes)
+    } catch {
+      return undefined
+    }
+  }
+
+  #asciiUnits(length: number): number[] | undefined {
+    const units: number[] = []
+    for (let at = this.#offset; at < this.#offset + length; at++) {
+      const byte = this.#bytes[at] ?? 0
+      if (byte >= 0x80) return undefined
+      units.push(byte)
+    }
+    return units
   }
 
   /** A safe integer, 0 or more. */

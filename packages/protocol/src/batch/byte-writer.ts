@@ -1,21 +1,42 @@
-/** A growing array of bytes. */
+const encoder = new TextEncoder()
+
+/** The longest text that is written unit by unit, in UTF-16 code units. For a short one, the call of an encoder takes longer. */
+const shortText = 64
+
+/** A growing array of bytes. Takes no view of a short one: engines keep it without a buffer, until somebody asks for that. */
 export class ByteWriter {
-  #bytes = new Uint8Array(64)
+  #bytes: Uint8Array<ArrayBuffer>
   #length = 0
+
+  /** `capacity`: the bytes for which there is room at first. */
+  constructor(capacity = 64) {
+    this.#bytes = new Uint8Array(capacity)
+  }
 
   get length(): number {
     return this.#length
   }
 
   writeByte(byte: number): void {
-    if (this.#length === this.#bytes.length) this.#grow(1)
+    this.#reserve(1)
     this.#bytes[this.#length++] = byte
   }
 
-  writeBytes(bytes: Uint8Array): void {
-    if (this.#length + bytes.length > this.#bytes.length) this.#grow(bytes.length)
-    this.#bytes.set(bytes, this.#length)
-    this.#length += bytes.length
+  /** Writes text without lone surrogates whose UTF-8 takes `bytes`. */
+  writeText(text: string, bytes: number): void {
+    this.#reserve(bytes)
+    if (bytes > shortText || bytes !== text.length) this.#bytes.set(encoder.encode(text), this.#length)
+    else for (let at = 0; at < bytes; at++) this.#bytes[this.#length + at] = text.charCodeAt(at)
+    this.#length += bytes
+  }
+
+  /** Writes everything that another writer has. */
+  writeAll(other: ByteWriter): void {
+    const length = other.#length
+    this.#reserve(length)
+    if (length > shortText) this.#bytes.set(other.#bytes.subarray(0, length), this.#length)
+    else for (let at = 0; at < length; at++) this.#bytes[this.#length + at] = other.#bytes[at] ?? 0
+    this.#length += length
   }
 
   /** Writes a safe integer, 0 or more, as LEB128. Divides, because shifts would cut the number to 32 bits. */
@@ -41,14 +62,15 @@ export class ByteWriter {
     this.writeVarint(Math.floor(magnitude / 0x40))
   }
 
-  /** A view of the bytes written so far. Later writes may change it. */
-  view(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.#length)
+  /** A copy of the bytes written so far, with no more room than they take. */
+  toBytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length)
   }
 
-  #grow(needed: number): void {
+  #reserve(needed: number): void {
+    if (this.#length + needed <= this.#bytes.length) return
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + needed))
-    grown.set(this.view())
+    grown.set(this.#bytes)
     this.#bytes = grown
   }
 }

@@ -8,6 +8,7 @@ import {
   type Columns,
   type Dictionaries,
   entryAt,
+  numberAt,
   keyIndex,
   readerOf,
   readFrame,
@@ -48,14 +49,14 @@ function readOps(
   let valuesUsed = 0
   const ops: TreeOperation[] = []
   for (let at = 0; at < columns.kinds.length; at++) {
-    const clock = entryAt(columns.clocks, at)
-    const peerId = entryAt(peers.names, entryAt(columns.peers, at))
-    const treeId = entryAt(trees.names, entryAt(columns.trees, at))
-    const targetId = entryAt(vertices.names, entryAt(columns.targets, at))
-    const kind = entryAt(columns.kinds, at)
+    const clock = numberAt(columns.clocks, at)
+    const peerId = entryAt(peers.names, numberAt(columns.peers, at))
+    const treeId = entryAt(trees.names, numberAt(columns.trees, at))
+    const targetId = entryAt(vertices.names, numberAt(columns.targets, at))
+    const kind = numberAt(columns.kinds, at)
     if (kind < kindCodes.set) {
       const parentId =
-        kind === kindCodes.rootMove ? null : entryAt(vertices.names, entryAt(columns.parents, at))
+        kind === kindCodes.rootMove ? null : entryAt(vertices.names, numberAt(columns.parents, at))
       const op: MoveOperation = { clock, peerId, treeId, spaceId, targetId, parentId }
       const problem = moveProblem(op)
       if (problem !== undefined) throw invalidOperation(at, `parentId: ${problem}`)

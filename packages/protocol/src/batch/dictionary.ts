@@ -30,6 +30,6 @@ export class Dictionary {
 
   writeTo(writer: ByteWriter): void {
     writer.writeVarint(this.size)
-    writer.writeBytes(this.#entries.view())
+    writer.writeAll(this.#entries)
   }
 }

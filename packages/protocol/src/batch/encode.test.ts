@@ -43,6 +43,26 @@ describe('encodeBatch', () => {
     expect(refusalOf(() => [...packBatches(spaceId, [setOp(1, 'a'), wrong])])).toEqual(body)
   })
 
+  test.each([null, undefined])(
+    '[BA13] %s is refused in the place of an operation, naming the place',
+    (none) => {
+      // A caller in plain JavaScript could pass it.
+      const ops = [setOp(1, 'a'), none as unknown as TreeOperation]
+      const body = refusalOf(() => encodeBatch({ spaceId, ops }))
+      expect(body).toMatchObject({ code: 'invalid_batch', at: 1 })
+      expect(refusalOf(() => [...packBatches(spaceId, ops)])).toEqual(body)
+    },
+  )
+
+  test('[BA10] keys and values of every length decode as they were, of ASCII and of more', () => {
+    for (let length = 3; length <= limits.maxKeyLength; length++) {
+      for (const text of ['x'.repeat(length), 'é😀'.padEnd(length, 'x')]) {
+        const ops = [treeOperationSchema.parse({ ...setOp(1, text), key: text })]
+        expect(decodeBatch(encodeBatch({ spaceId, ops })).ops).toEqual(ops)
+      }
+    }
+  })
+
   test('[BA13] an invalid space id is refused, even without operations', () => {
     // A caller in plain JavaScript could pass such an id.
     const wrongId = 'space' as SpaceId

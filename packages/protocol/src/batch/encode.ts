@@ -1,8 +1,8 @@
 import { SyncError } from '../errors.ts'
 import { uuidLikeProblem, type SpaceId } from '../ids.ts'
-import { jsonSizeProblem, jsonValueProblem, utf8Length } from '../json-value.ts'
+import { utf8Length } from '../json-value.ts'
 import { limits } from '../limits.ts'
-import { fieldsProblem } from '../operation-problem.ts'
+import { checkOperation } from '../operation-problem.ts'
 import { isMove, type TreeOperation } from '../operation.ts'
 import { BatchBuilder } from './batch-builder.ts'
 import type { Batch } from './batch.ts'
@@ -108,13 +108,8 @@ function checkSpaceId(spaceId: SpaceId): void {
 
 /** The operation's value as JSON, or undefined if it has none. Throws if the operation is invalid. */
 function checkedValueText(op: TreeOperation, spaceId: SpaceId, at: number): string | undefined {
-  const problem = fieldsProblem(op) ?? (op.spaceId === spaceId ? undefined : 'it is of another space')
+  const { problem, valueText } = checkOperation(op)
   if (problem !== undefined) throw invalidOperation(at, problem)
-  if (isMove(op) || op.value === undefined) return undefined
-  const valueProblem = jsonValueProblem(op.value)
-  if (valueProblem !== undefined) throw invalidOperation(at, `value: ${valueProblem}`)
-  const text = JSON.stringify(op.value)
-  const sizeProblem = jsonSizeProblem(text)
-  if (sizeProblem !== undefined) throw invalidOperation(at, `value: ${sizeProblem}`)
-  return text
+  if (op.spaceId !== spaceId) throw invalidOperation(at, 'it is of another space')
+  return valueText
 }

@@ -102,15 +102,15 @@ function readOpCount(reader: ByteReader): number {
 function refuseProblems({ peers, trees, vertices, keys }: Dictionaries, columns: Columns): void {
   if (peers.problems.size + trees.problems.size + vertices.problems.size + keys.problems.size === 0) return
   for (let at = 0; at < columns.kinds.length; at++) {
-    const kind = entryAt(columns.kinds, at)
+    const kind = numberAt(columns.kinds, at)
     const refuse = (field: string, { problems }: Names<string>, index: number): void => {
       const problem = problems.get(index)
       if (problem !== undefined) throw invalidOperation(at, `${field}: ${problem}`)
     }
-    refuse('peerId', peers, entryAt(columns.peers, at))
-    refuse('treeId', trees, entryAt(columns.trees, at))
-    refuse('targetId', vertices, entryAt(columns.targets, at))
-    if (kind === kindCodes.move) refuse('parentId', vertices, entryAt(columns.parents, at))
+    refuse('peerId', peers, numberAt(columns.peers, at))
+    refuse('treeId', trees, numberAt(columns.trees, at))
+    refuse('targetId', vertices, numberAt(columns.targets, at))
+    if (kind === kindCodes.move) refuse('parentId', vertices, numberAt(columns.parents, at))
     if (kind >= kindCodes.set) refuse('key', keys, keyIndex(kind))
   }
 }
@@ -118,6 +118,13 @@ function refuseProblems({ peers, trees, vertices, keys }: Dictionaries, columns:
 /** The key of an operation that sets or removes a property. */
 export function keyIndex(kind: number): number {
   return (kind - kindCodes.set) >> 1
+}
+
+/** The number of an operation: `entryAt` for columns, which engines read faster where no other lists are read. */
+export function numberAt(column: Int32Array | Float64Array | Uint32Array, index: number): number {
+  const number = column[index]
+  if (number === undefined) throw new RangeError(`no entry ${index}`)
+  return number
 }
 
 /** The entry at an index that was checked when its column was read. */

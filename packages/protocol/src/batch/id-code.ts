@@ -21,8 +21,8 @@ const digits = /^[0-9]{1,64}$/
 type IdForm = 'hex' | 'uuid' | 'digits' | 'text'
 
 function formOf(id: string): IdForm {
-  if (hex.test(id)) return 'hex'
-  if (uuid.test(id)) return 'uuid'
+  if (id.length === 32 && hex.test(id)) return 'hex'
+  if (id.length === 36 && uuid.test(id)) return 'uuid'
   return digits.test(id) ? 'digits' : 'text'
 }
 
@@ -77,17 +77,22 @@ function writeNibbles(writer: ByteWriter, text: string): void {
 }
 
 function readNibbles(reader: ByteReader, length: number): string {
-  let text = ''
-  for (const byte of reader.readBytes(Math.ceil(length / 2))) text += hexBytes[byte]
-  if (text.length === length) return text
-  if (!text.endsWith('0')) reader.fail('an id has a digit too many')
-  return text.slice(0, length)
+  const units: number[] = []
+  while (units.length < length) {
+    const byte = reader.readByte()
+    units.push(hexUnit(byte >> 4))
+    if (units.length < length) units.push(hexUnit(byte % 16))
+    else if (byte % 16 !== 0) reader.fail('an id has a digit too many')
+  }
+  return String.fromCharCode(...units)
 }
-
-const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 function nibble(charCode: number): number {
   return charCode < 0x3a ? charCode - 0x30 : charCode - 0x57
+}
+
+function hexUnit(half: number): number {
+  return half < 10 ? half + 0x30 : half + 0x57
 }
 
 function dashed(id: string): string {

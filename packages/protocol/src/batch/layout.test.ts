@@ -20,12 +20,14 @@ function bytesOf(...parts: readonly Part[]): Uint8Array {
   for (const part of parts) {
     if (typeof part === 'number') writer.writeVarint(part)
     else if (typeof part === 'string') writeId(writer, part)
-    else if (part instanceof Uint8Array) writer.writeBytes(part)
-    else if ('text' in part) writer.writeBytes(new TextEncoder().encode(part.text))
-    else writer.writeSignedVarint(part.signed)
+    else if ('signed' in part) writer.writeSignedVarint(part.signed)
+    else for (const byte of rawBytes(part)) writer.writeByte(byte)
   }
-  return writer.view()
+  return writer.toBytes()
 }
+
+const rawBytes = (part: { readonly text: string } | Uint8Array): Uint8Array =>
+  part instanceof Uint8Array ? part : new TextEncoder().encode(part.text)
 
 interface Sections {
   version: readonly Part[]
@@ -256,6 +258,15 @@ describe('[BA8] [BA9] values', () => {
     },
   )
 
+  test('[BA8] [BA9] texts of every length decode, of ASCII and of more', () => {
+    for (let length = 0; length < 70; length++) {
+      for (const text of ['x'.repeat(length), '\u007f\u2028é'.padEnd(length, 'x')]) {
+        const json = JSON.stringify(text)
+        expect(decodeBatch(withValue(json)).ops[1]).toHaveProperty('value', text)
+      }
+    }
+  })
+
   test.each([
     ['white space', ' 1'],
     ['a byte order mark', '\ufeff1'],
@@ -271,6 +282,8 @@ describe('[BA8] [BA9] values', () => {
     ['nesting that would overflow a recursion', '['.repeat(100_000) + ']'.repeat(100_000)],
     ['text that is not JSON', '{'],
     ['an empty text', ''],
+    ['a control character', '"\u0001"'],
+    ['a quote within a text', '"a"b"'],
   ])('[BA9] [BA12] as a value, %s is refused with its index', (_, text) => {
     expect(refusalOf(withValue(text)).body).toMatchObject({ code: 'invalid_batch', at: 1 })
   })

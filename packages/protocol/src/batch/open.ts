@@ -2,7 +2,7 @@ import type { PeerId, TreeId } from '../ids.ts'
 import { utf8Length, type JsonValue } from '../json-value.ts'
 import type { TreeOperation } from '../operation.ts'
 import { isSet, kindCodes } from './column-codes.ts'
-import { type BatchHeader, entryAt, keyIndex, readFrame } from './frame.ts'
+import { type BatchHeader, entryAt, keyIndex, numberAt, readFrame } from './frame.ts'
 
 /** A batch whose operations are made one at a time. An index is 0 or more, and below `count`. */
 export interface OpenBatch extends BatchHeader {
@@ -39,27 +39,27 @@ export function openBatch(bytes: ArrayBuffer | ArrayBufferView): OpenBatch {
   reader.enter('values column')
   let total = 0
   for (let at = 0; at < count; at++) {
-    if (isSet(entryAt(columns.kinds, at))) total += reader.readVarint()
+    if (isSet(numberAt(columns.kinds, at))) total += reader.readVarint()
     ends[at] = total
   }
   if (total !== reader.remaining) reader.fail(`${reader.remaining} bytes are left for ${total} of values`)
   const values = reader.readBytes(total)
-  const startOf = (index: number): number => (index === 0 ? 0 : entryAt(ends, index - 1))
+  const startOf = (index: number): number => (index === 0 ? 0 : numberAt(ends, index - 1))
 
-  const treeIdAt = (index: number): TreeId => entryAt(trees.names, entryAt(columns.trees, index))
-  const peerIdAt = (index: number): PeerId => entryAt(peers.names, entryAt(columns.peers, index))
+  const treeIdAt = (index: number): TreeId => entryAt(trees.names, numberAt(columns.trees, index))
+  const peerIdAt = (index: number): PeerId => entryAt(peers.names, numberAt(columns.peers, index))
 
   function valueTextAt(index: number): string | undefined {
-    if (!isSet(entryAt(columns.kinds, index))) return undefined
-    return decoder.decode(values.subarray(startOf(index), entryAt(ends, index)))
+    if (!isSet(numberAt(columns.kinds, index))) return undefined
+    return decoder.decode(values.subarray(startOf(index), numberAt(ends, index)))
   }
 
   function placeAt(index: number): Pick<TreeOperation, 'targetId' | 'key' | 'parentId'> {
-    const targetId = entryAt(vertices.names, entryAt(columns.targets, index))
-    const kind = entryAt(columns.kinds, index)
+    const targetId = entryAt(vertices.names, numberAt(columns.targets, index))
+    const kind = numberAt(columns.kinds, index)
     if (kind >= kindCodes.set) return { targetId, key: entryAt(keys.names, keyIndex(kind)) }
     if (kind === kindCodes.rootMove) return { targetId, parentId: null }
-    return { targetId, parentId: entryAt(vertices.names, entryAt(columns.parents, index)) }
+    return { targetId, parentId: entryAt(vertices.names, numberAt(columns.parents, index)) }
   }
 
   return {
@@ -69,18 +69,18 @@ export function openBatch(bytes: ArrayBuffer | ArrayBufferView): OpenBatch {
     hasContentAt: (index, op, valueText) => {
       const { targetId, key, parentId } = placeAt(index)
       if (targetId !== op.targetId || key !== op.key || parentId !== op.parentId) return false
-      const isValue = isSet(entryAt(columns.kinds, index))
+      const isValue = isSet(numberAt(columns.kinds, index))
       if (!isValue || valueText === undefined) return isValue === (valueText !== undefined)
-      const bytes = entryAt(ends, index) - startOf(index)
+      const bytes = numberAt(ends, index) - startOf(index)
       return utf8Length(valueText) === bytes && valueTextAt(index) === valueText
     },
-    clockAt: (index) => entryAt(columns.clocks, index),
+    clockAt: (index) => numberAt(columns.clocks, index),
     treeIdAt,
     peerIdAt,
     valueTextAt,
-    valueBytesAt: (index) => entryAt(ends, index) - startOf(index),
+    valueBytesAt: (index) => numberAt(ends, index) - startOf(index),
     opAt: (index) => {
-      const clock = entryAt(columns.clocks, index)
+      const clock = numberAt(columns.clocks, index)
       const [treeId, peerId] = [treeIdAt(index), peerIdAt(index)]
       const { targetId, key, parentId = null } = placeAt(index)
       const of = { clock, peerId, treeId, spaceId, targetId }

@@ -48,13 +48,6 @@ function readNames<Name extends string>(
   return { names: [...names] as Name[], problems }
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
 function readKey(reader: ByteReader): string {
-  const bytes = reader.readBytes(reader.readCount(1, limits.maxKeyLength * 3))
-  try {
-    return decoder.decode(bytes)
-  } catch {
-    return reader.fail('a key is not UTF-8')
-  }
+  return reader.readText(reader.readCount(1, limits.maxKeyLength * 3)) ?? reader.fail('a key is not UTF-8')
 }

@@ -22,9 +22,9 @@ export class RunColumn {
     return this.#writer.length
   }
 
-  finish(): Uint8Array {
+  writeTo(writer: ByteWriter): void {
     if (this.#length > 0) this.#endRun()
-    return this.#writer.view()
+    writer.writeAll(this.#writer)
   }
 
   #endRun(): void {
