@@ -1,5 +1,5 @@
 import type { VertexChangeEvent, VertexOperation } from 'reptree'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
 import { Replica } from './replica.ts'
 
@@ -47,6 +47,34 @@ test('a merge causes events for what has changed in the end: moves, children, pr
       { type: 'children', vertexId: 'root', children: children('root') },
     ]),
   )
+})
+
+test('after a pause, changes are told in the next turn, and those that follow 33 ms later, together', () => {
+  vi.useFakeTimers({ now: 1_000 })
+  try {
+    const tree = new Replica({ ops: base })
+    const events = heardBy(tree, 'a')
+    const set = (counter: number) =>
+      tree.merge([
+        { id: { counter, peerId: '1' }, targetId: 'a', key: 'text', value: counter, transient: false },
+      ])
+    const heard = () => events.splice(0).map((event) => ('value' in event ? event.value : undefined))
+    vi.advanceTimersByTime(1_000)
+    set(10)
+    set(11)
+    expect(heard()).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(heard()).toEqual([11])
+    set(12)
+    vi.advanceTimersByTime(20)
+    set(13)
+    vi.advanceTimersByTime(10)
+    expect(heard()).toEqual([])
+    vi.advanceTimersByTime(5)
+    expect(heard()).toEqual([13])
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('a late move without effect causes no events for the moves that it undid and redid', () => {

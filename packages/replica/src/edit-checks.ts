@@ -1,11 +1,4 @@
-import {
-  jsonValueProblem,
-  limits,
-  nullVertexId,
-  propertyKeySchema,
-  utf8Length,
-  type JsonValue,
-} from '@t69/protocol'
+import { jsonValueProblem, keyProblem, limits, nullVertexId, utf8Length, type JsonValue } from '@t69/protocol'
 import type { RepTree } from 'reptree'
 
 /**
@@ -15,20 +8,10 @@ import type { RepTree } from 'reptree'
 
 export type Properties = Record<string, JsonValue | undefined> | object
 
-/** How many valid keys are remembered. Keys are few and come often, so they are checked once. */
-const maxRemembered = 1_000
-const validKeys = new Set<string>()
-
 /** Throws a `TypeError` if `key` cannot name a property. */
 export function checkKey(key: string): void {
-  if (validKeys.has(key)) return
-  const result = propertyKeySchema.safeParse(key)
-  if (!result.success) {
-    const reason = result.error.issues.map((issue) => issue.message).join(', ')
-    throw new TypeError(`Property key ${JSON.stringify(key)}: ${reason}`)
-  }
-  if (validKeys.size === maxRemembered) validKeys.clear()
-  validKeys.add(key)
+  const problem = keyProblem(key)
+  if (problem !== undefined) throw new TypeError(`Property key ${JSON.stringify(key)}: ${problem}`)
 }
 
 /** Throws if a vertex cannot move under a parent. Both exist. */

@@ -13,9 +13,8 @@ export class KnownOps {
       counters = new Set()
       this.#counters.set(id.peerId, counters)
     }
-    if (counters.has(id.counter)) return false
-    counters.add(id.counter)
-    return true
+    const before = counters.size
+    return counters.add(id.counter).size > before
   }
 
   /** RepTree's state vector of these ids: for each peer, inclusive ranges of counters in ascending order. */

@@ -61,6 +61,16 @@ test('RepTree calls no method of its state that the replica does not answer', ()
   expect([...asked].filter((name) => !replaced.includes(name!) && !answered.includes(name!))).toEqual([])
 })
 
+test('RepTree makes vertices only in methods that the replica overrides', () => {
+  const methods = Object.entries(Object.getOwnPropertyDescriptors(RepTree.prototype))
+  const making = methods.filter(([, parts]) =>
+    Object.values(parts).some((part) => String(part).includes('new Vertex(')),
+  )
+  expect(making.length).toBeGreaterThan(0)
+  const overridden = Object.getOwnPropertyNames(Replica.prototype)
+  expect(making.map(([name]) => name).filter((name) => !overridden.includes(name))).toEqual([])
+})
+
 test('RepTree does not write to the internals that the replica no longer uses', () => {
   const tree = Replica.create('root')
   tree.newNamedVertex('root', 'a', { k: 1 }).setTransientProperty('k', 2)

@@ -1,7 +1,8 @@
 import { randomHexId } from '@t69/protocol'
-import type { MoveVertex, RepTree, SetVertexProperty, VertexOperation } from 'reptree'
+import type { MoveVertex, RepTree, SetVertexProperty, Vertex, VertexOperation } from 'reptree'
 
 import type { ReplicaState } from './replica-state.ts'
+import type { VertexNode } from './vertex-node.ts'
 
 /**
  * The internals of RepTree that `Replica` uses. They are private to TypeScript only. reptree is pinned to the version
@@ -42,6 +43,18 @@ export interface RepTreeInternals {
 /** The only place where a RepTree is cast to what it is at run time. */
 export function internalsOf(tree: RepTree): RepTreeInternals {
   return tree as unknown as RepTreeInternals
+}
+
+type VertexState = ConstructorParameters<typeof Vertex>[1]
+
+/** A node as the state behind a `Vertex`. RepTree's own class has the same methods, and keeps properties otherwise. */
+export function vertexStateOf(node: VertexNode): VertexState {
+  return node as unknown as VertexState
+}
+
+/** The node behind a vertex of a replica. */
+export function nodeOf(vertex: Vertex): VertexNode {
+  return (vertex as unknown as { readonly state: VertexNode }).state
 }
 
 /**

@@ -9,6 +9,7 @@ import {
 } from 'reptree'
 
 import { sameMoves, sameSubtree } from './compare-trees.ts'
+import { deepFreeze } from './deep-freeze.ts'
 import { differingVertices, digestSteps } from './digest.ts'
 import { checkKey, checkMove, jsonCopies, jsonCopy, type Properties } from './edit-checks.ts'
 import { KnownOps, missingOps } from './known-ops.ts'
@@ -16,7 +17,9 @@ import { LocalOpDelivery } from './local-op-delivery.ts'
 import { checkShape, isMoveOp } from './operation-shape.ts'
 import { replaceInternals, type RepTreeInternals } from './rep-tree-internals.ts'
 import { ReplicaState, type DeletedVertex } from './replica-state.ts'
+import { ReplicaVertex } from './replica-vertex.ts'
 import { reportListenerError, runListener } from './run-listener.ts'
+import type { VertexNode } from './vertex-node.ts'
 
 /**
  * The highest clock at which a tree takes edits. An edit of many properties takes one counter each, so there is
@@ -50,6 +53,9 @@ export interface ReplicaOptions {
  *
  * A local edit that the server would refuse throws before it changes anything: an unknown vertex or parent, a move
  * of the root or of a vertex below itself, a key or a value that JSON or the protocol cannot carry.
+ *
+ * The values that are read, and those of operations and events, are frozen: to change an object or an array, write a
+ * changed copy. Local edits copy the values that they are given; `merge` and `showTransient` freeze them.
  *
  *     const tree = Replica.create(treeId)
  *     tree.onLocalOp((op) => outbox.add(op))
@@ -148,6 +154,7 @@ export class Replica extends RepTree {
    */
   showTransient(vertexId: string, key: string, value: JsonValue | undefined, by?: OpId): void {
     this.#assertLive()
+    deepFreeze(value)
     this.#state.showTransient(vertexId, key, value, by)
   }
 
@@ -183,7 +190,7 @@ export class Replica extends RepTree {
     return this.#state.getAllVertices().filter((node) => node.parentId === null)
   }
 
-  /** Delivers change events now. Otherwise they come 33 ms after the first change. */
+  /** Delivers change events now. Otherwise they come in the next turn, or 33 ms after the last ones. */
   flushEvents(): void {
     this.#state.changes.deliver()
   }
@@ -203,6 +210,34 @@ export class Replica extends RepTree {
   override get root(): Vertex | undefined {
     const id = this.#rootId()
     return id === undefined ? undefined : this.getVertex(id)
+  }
+
+  override getVertex(vertexId: string): Vertex | undefined {
+    return this.#vertexOf(this.#state.getVertex(vertexId))
+  }
+
+  override getAllVertices(): readonly Vertex[] {
+    return this.#state.getAllVertices().map((node) => ReplicaVertex.of(this, node))
+  }
+
+  override getParent(vertexId: string): Vertex | undefined {
+    return this.#vertexOf(this.#state.getVertex(vertexId)?.settled?.parent)
+  }
+
+  override getChildren(vertexId: string): Vertex[] {
+    return this.#state.getChildren(vertexId).map((node) => ReplicaVertex.of(this, node))
+  }
+
+  override getAncestors(vertexId: string): Vertex[] {
+    const ancestors: Vertex[] = []
+    for (let above = this.getParent(vertexId); above !== undefined; above = this.getParent(above.id)) {
+      ancestors.push(above)
+    }
+    return ancestors
+  }
+
+  #vertexOf(node: VertexNode | null | undefined): Vertex | undefined {
+    return node ? ReplicaVertex.of(this, node) : undefined
   }
 
   override replicate(newPeerId: string): Replica {
@@ -258,14 +293,16 @@ export class Replica extends RepTree {
 
   override newVertex(parentId: string, props: Properties | null = null): Vertex {
     this.#assertEditable(parentId)
-    return super.newVertex(parentId, props === null ? null : jsonCopies(props))
+    const vertex = super.newVertex(parentId, props === null ? null : jsonCopies(props))
+    return this.getVertex(vertex.id) ?? vertex
   }
 
   override newNamedVertex(parentId: string, name: string, props: Properties | null = null): Vertex {
     this.#assertEditable(parentId)
     const copy = jsonCopy('name', name)
     if (typeof copy !== 'string') throw new TypeError('A name must be text')
-    return super.newNamedVertex(parentId, copy, props === null ? null : jsonCopies(props))
+    const vertex = super.newNamedVertex(parentId, copy, props === null ? null : jsonCopies(props))
+    return this.getVertex(vertex.id) ?? vertex
   }
 
   override moveVertex(vertexId: string, parentId: string): void {
@@ -292,6 +329,13 @@ export class Replica extends RepTree {
     this.#assertEditable(vertexId)
     checkKey(key)
     super.setTransientVertexProperty(vertexId, key, jsonCopy(key, value))
+  }
+
+  override commitTransients(vertexId: string): void {
+    const shown = this.#state.getVertex(vertexId)?.getTransientProperties() ?? []
+    if (shown.length === 0) return
+    // The operations end the transient values.
+    this.setVertexProperties(vertexId, Object.fromEntries(shown.map(({ key, value }) => [key, value])))
   }
 
   override getVertexByPath(path: string): Vertex | undefined {
@@ -339,6 +383,7 @@ export class Replica extends RepTree {
   }
 
   #addProperty(op: SetVertexProperty): void {
+    deepFreeze(op.value)
     if (op.transient) {
       this.#state.showTransientOp(op)
       return

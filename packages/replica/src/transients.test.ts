@@ -71,6 +71,20 @@ test('a transient edit is handed to listeners, is not stored, and its id is not 
   expect(tree.getAllOps().map((op) => op.id.counter)).toEqual([1, 3, 4])
 })
 
+test('transients are committed together or, if one cannot be stored, not at all', () => {
+  const tree = new Replica({ ops: [root] })
+  tree.showTransient('root', 'text', 'streamed', { counter: 41, peerId: '2' })
+  tree.showTransient('root', 'no@key', 1)
+  expect(() => tree.root!.commitTransients()).toThrow(TypeError)
+  expect(tree.popLocalOps()).toEqual([])
+  expect(tree.getVertexProperty('root', 'text')).toBe('streamed')
+  tree.showTransient('root', 'no@key', undefined)
+  tree.root!.commitTransients()
+  tree.root!.commitTransients()
+  expect(tree.popLocalOps()).toMatchObject([{ key: 'text', value: 'streamed', transient: false }])
+  expect(tree.getVertexProperty('root', 'text', false)).toBe('streamed')
+})
+
 test('the merged transient operation with the highest id is shown until a later operation is stored', () => {
   const tree = new Replica({ ops: [root] })
   tree.merge([write(6, 'six', true), write(5, 'five', true)])

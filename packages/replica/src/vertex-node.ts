@@ -1,7 +1,7 @@
 import { nullVertexId } from '@t69/protocol'
 import type { JsonValue, MoveVertex, OpId, SetVertexProperty, TreeVertexProperty } from 'reptree'
 
-import { compareOpIds } from './op-order.ts'
+import { compareOpIds, sortById } from './op-order.ts'
 import type { ForestNode } from './path-forest.ts'
 
 /** A move in the log, with everything needed to undo it. */
@@ -100,7 +100,10 @@ export class VertexNode implements ForestNode {
    */
   datedChildren(): readonly VertexNode[] {
     if (this.dateOrder === undefined) {
-      const dated = this.orderedChildren().map((node) => ({ node, createdAt: node.#createdAtMs() }))
+      const children = this.orderedChildren()
+      // Most messages of a chat are the only child of the one before: reading its date takes long, and would order nothing.
+      const isOrdered = children.length < 2
+      const dated = children.map((node) => ({ node, createdAt: isOrdered ? 0 : node.#createdAtMs() }))
       dated.sort((a, b) =>
         a.createdAt === b.createdAt ? byBirth(a.node, b.node) : a.createdAt < b.createdAt ? -1 : 1,
       )
@@ -170,21 +173,18 @@ export class VertexNode implements ForestNode {
 
   /** The transient properties, then the stored ones in the order of the operations that wrote them. */
   getAllProperties(includingTransient = true): TreeVertexProperty[] {
+    const shown = includingTransient ? this.transients : undefined
     const properties = includingTransient ? this.getTransientProperties() : []
-    const shown = new Set(properties.map(({ key }) => key))
-    for (const { key, value } of this.writers.toSorted((a, b) => compareOpIds(a.id, b.id))) {
+    for (const { key, value } of sortById(this.writers.slice(), (op) => op.id)) {
       // A caller that assigns the properties to an object would change the object's prototype with this key.
-      if (value !== undefined && !shown.has(key) && key !== '__proto__') properties.push({ key, value })
+      if (value !== undefined && shown?.has(key) !== true && key !== '__proto__')
+        properties.push({ key, value })
     }
     return properties
   }
 
   getTransientProperties(): TreeVertexProperty[] {
     return Array.from(this.transients ?? [], ([key, { value }]) => ({ key, value }))
-  }
-
-  clearAllTransientProperties(): void {
-    this.transients = undefined
   }
 
   #writerPosition(key: string): number {
