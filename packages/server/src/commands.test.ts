@@ -16,12 +16,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { protocolVersion, randomHexId, sessionSchema, type SessionReply } from '@t69/protocol'
+import Sqlite from 'better-sqlite3'
 import { io } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { runProgram } from './cli/program.ts'
 import { parseConfig } from './config.ts'
 import { createSqliteOpLogs } from './logs/sqlite-op-logs.ts'
+import { lockDataDir } from './platform/data-dir-lock.ts'
 import { createServer, type Server } from './server.ts'
 import { cheapPasswords, password } from './testing/http-harness.ts'
 import { mailAccount, openMailbox } from './testing/mailbox.ts'
@@ -134,7 +136,10 @@ describe('the command', () => {
     }
     expect(await t69('serve now')).toMatchObject({ code: 2, out: '' })
     expect(await t69('serve')).toMatchObject({ code: 0, out: 'serves\n' })
-    expect(await t69('users list --limit many')).toMatchObject({ code: 2, out: '' })
+    for (const wrong of ['users list --limit many', 'users list --limit 0', 'spaces list --limit 1001']) {
+      const err = expect.stringContaining('It must be a whole number from 1 to 1000.')
+      expect(await t69(wrong)).toMatchObject({ code: 2, out: '', err })
+    }
     const help = await t69('users reset-password --help')
     expect(help).toMatchObject({ code: 0, out: expect.stringContaining('Examples:') })
   })
@@ -249,7 +254,22 @@ describe('the command', () => {
         {},
       ],
     })
-    expect((await t69('users show ben@example.org')).out).toMatch(/device +since +last used +id\nnode /)
+    const { out } = await t69('users show ben@example.org')
+    expect(out).toMatch(/device +since +last used +id\nnode /)
+    expect(out).toMatch(/Passkeys\nname +since +last used\n\nSpaces/)
+  })
+
+  it('shows the passkeys of an account, and resetting its password removes them', async () => {
+    const { id } = (await json('users show ben@example.org')) as { id: string }
+    const db = new Sqlite(join(dataDir, 'platform.sqlite'))
+    db.prepare(`insert into passkeys values ('k', ?, 't69.example.org', x'00', 0, 'Phone', 1, null)`).run(id)
+    db.close()
+    expect(await json('users show ben@example.org')).toMatchObject({
+      passkeyList: [{ name: 'Phone', createdAt: 1, lastUsedAt: null }],
+    })
+    expect((await t69('users show ben@example.org')).out).toMatch(/\nPhone +1970-\S+ \S+ +–\n/)
+    await json('users reset-password ben@example.org --new-password')
+    expect(await json('users show ben@example.org')).toMatchObject({ passkeyList: [] })
   })
 
   it('closes and opens the door of the running server at once, and says which setting does not count', async () => {
@@ -306,7 +326,7 @@ describe('the command', () => {
   it('says what a deletion would remove, and removes it only when it is told to', async () => {
     const dry = await t69('users delete ben@example.org --dry-run')
     expect(dry.out).toContain(
-      `This would delete ben@example.org with 1 spaces that nobody else is in\n  ${own}  Own`,
+      `This would delete ben@example.org with 1 space that nobody else is in\n  ${own}  Own`,
     )
     expect(await t69('users delete ben@example.org')).toMatchObject({
       code: 1,
@@ -317,6 +337,13 @@ describe('the command', () => {
     expect(await json('users list')).toMatchObject({ total: 1 })
     expect(await json('spaces list')).toMatchObject({ total: 1 })
     expect(await json(`spaces delete ${shared} --dry-run`)).toMatchObject({ id: shared, isDeleted: false })
+    const other = new Sqlite(join(dataDir, 'platform.sqlite'))
+    other.exec('begin immediate')
+    expect(await t69(`spaces delete ${shared} --yes`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('the server cannot use its storage: database is locked'),
+    })
+    other.close()
     expect(await json(`spaces delete ${shared} --yes`)).toMatchObject({ id: shared, isDeleted: true })
     expect(await json('spaces list')).toEqual({ total: 0, spaces: [] })
   })
@@ -383,14 +410,14 @@ describe('the command', () => {
     expect(found.out).toContain(aside)
     expect(found.code).toBe(0)
     const dry = await t69('doctor --fix --dry-run')
-    expect(dry.err).toContain('1 files that were set aside')
+    expect(dry.err).toContain('and 1 file set aside')
     expect((await t69('doctor --fix')).code).toBe(1)
     expect(existsSync(aside)).toBe(true)
     expect((await t69('doctor --fix --yes')).code).toBe(0)
     expect(existsSync(aside)).toBe(false)
     expect(await t69('db check --all')).toMatchObject({
       code: 0,
-      out: expect.stringMatching(/^(\d+) of \1 databases are sound/m),
+      out: expect.stringMatching(/^Sound: (\d+) of \1 databases/m),
     })
     writeFileSync(
       join(dataDir, 'ab', `${'ab'.repeat(16)}.db`),
@@ -398,8 +425,28 @@ describe('the command', () => {
     )
     expect(await t69('db check --all')).toMatchObject({
       code: 1,
-      out: expect.stringMatching(/ab\.db: .*\n\d+ of \d+ databases/),
+      out: expect.stringMatching(/ab\.db: .*\nSound: \d+ of \d+ databases/),
     })
+  })
+
+  it('says of what is over only what it would remove now', async () => {
+    for (const line of ['users invite', 'users invite', 'users reset-password anna@example.org']) {
+      expect((await t69(line)).code).toBe(0)
+    }
+    const dayMs = 24 * 60 * 60 * 1000
+    const db = new Sqlite(join(dataDir, 'platform.sqlite'))
+    for (const table of ['server_invites', 'password_links']) {
+      db.prepare(`update ${table} set expires_at = ?`).run(Date.now() - 29 * dayMs)
+    }
+    const endLongAgo =
+      'update server_invites set expires_at = ? where rowid = (select max(rowid) from server_invites)'
+    db.prepare(endLongAgo).run(Date.now() - 31 * dayMs)
+    db.close()
+    expect((await t69('doctor')).out).toMatch(/ sessions and invites: 1, removed every hour$/m)
+    expect((await t69('doctor --fix --dry-run')).err).toContain('(sessions and invites: 1)')
+    expect((await t69('doctor --fix')).err).toContain('Sessions and invites removed: 1.')
+    expect((await t69('doctor --fix --dry-run')).err).toContain('(sessions and invites: 0)')
+    expect((await t69('doctor --fix')).err).toContain('Sessions and invites removed: 0.')
   })
 
   it('is all in docs/operations.md, which names no other', async () => {
@@ -425,6 +472,30 @@ describe('the command', () => {
     )
     expect(inBlocks.length).toBeGreaterThan(8)
     for (const line of inBlocks) expect([line, (await t69(`${line} --help`)).code]).toEqual([line, 0])
+  })
+
+  it('says of a server that listens to no commands yet that it is there, and changes nothing', async () => {
+    const lock = lockDataDir(dataDir)
+    const { code, err } = await t69('users list')
+    lock.release()
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: expect.stringContaining('takes no commands at the moment'),
+    })
+    expect(err).toContain(dataDir)
+  })
+
+  it('looks at everything else where the accounts cannot be used, and says what is damaged in one line', async () => {
+    const path = join(dataDir, 'platform.sqlite')
+    const sound = readFileSync(path)
+    writeFileSync(path, Buffer.from(sound).fill(0xff, 4096, 8192))
+    const { code, out, err } = await t69('doctor --fix --yes')
+    writeFileSync(path, sound)
+    expect(err).toContain('Nothing is removed')
+    expect(code).toBe(1)
+    expect(out).toMatch(/^bad +accounts +\S+platform\.sqlite is damaged \(.+\): restore it from a backup$/m)
+    expect(out).toMatch(/^ok +disk /m)
+    expect(out).toMatch(/ set aside +no files$/m)
   })
 
   it('works in no other directory than the one that it names', async () => {

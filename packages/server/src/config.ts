@@ -30,6 +30,17 @@ import type { QuotaLimits } from './spaces/quotas.ts'
 /** The environment is wrong. `message` names every bad value, one a line. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
+  /** A line for each setting that is wrong, by its name. */
+  readonly problems: ReadonlyMap<string, string>
+
+  constructor(message: string, problems: ReadonlyMap<string, string> = new Map()) {
+    super(message)
+    this.problems = problems
+  }
+
+  static of(problems: ReadonlyMap<string, string>): ConfigError {
+    return new ConfigError(['the configuration is wrong:', ...problems.values()].join('\n'), problems)
+  }
 }
 
 /** Where the app is built: three folders up, both from `src` and from `dist`. */
@@ -147,7 +158,7 @@ export interface MailConfig {
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ''))
   const parsed = environment.safeParse(given)
-  if (!parsed.success) throw new ConfigError(describe(parsed.error, given))
+  if (!parsed.success) throw ConfigError.of(problemsOf(parsed.error, given))
   const values = parsed.data
   return {
     port: values.PORT,
@@ -212,7 +223,10 @@ function oidcOf(values: z.output<typeof environment>): OidcSettings | undefined 
   return { issuer, clientId, clientSecret, name: values.OIDC_NAME ?? new URL(issuer).hostname }
 }
 
-function describe(error: z.ZodError, given: Readonly<Record<string, string | undefined>>): string {
+function problemsOf(
+  error: z.ZodError,
+  given: Readonly<Record<string, string | undefined>>,
+): ReadonlyMap<string, string> {
   const problems = new Map<string, string>()
   for (const issue of error.issues) {
     const name = String(issue.path[0])
@@ -224,5 +238,5 @@ function describe(error: z.ZodError, given: Readonly<Record<string, string | und
     const shown = isShown ? ` (is ${JSON.stringify(given[name])})` : ''
     problems.set(name, `  ${name}: ${message}${shown}`)
   }
-  return ['the configuration is wrong:', ...problems.values()].join('\n')
+  return problems
 }

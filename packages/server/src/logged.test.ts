@@ -27,7 +27,7 @@ interface Line extends Record<string, unknown> {
   readonly msg: string
 }
 
-/** What the server logs at `LOG_LEVEL=info`, as an operator finds it. */
+/** What the server logs at the level that says the most, as an operator finds it. */
 function createLog() {
   const lines: Line[] = []
   let written = Promise.withResolvers<void>()
@@ -41,7 +41,7 @@ function createLog() {
   })
   return {
     lines,
-    logger: Fastify({ logger: { level: 'info', stream: out } }).log,
+    logger: Fastify({ logger: { level: 'trace', stream: out } }).log,
     /** The line with this message and these details, once it is there. */
     async line(msg: string, details: object): Promise<Line> {
       for (;;) {
@@ -242,6 +242,13 @@ describe('the log', () => {
     await call('POST', '/api/auth/login', { email: 'x@example.org', password, 'a secret word': 1 })
     await call('GET', `/api/spaces/%E0%A4%A-${token}`, undefined, anna.accessToken)
     await call('GET', '/a secret word', undefined)
+    for (const path of [
+      `/api/invites/${token}/accept`,
+      `/api/invites/${token}/`,
+      `/invite/${token}?of=${token}`,
+    ]) {
+      expect((await call('GET', path, undefined)).status).toBe(404)
+    }
     await call('POST', '/api/auth/delete-account', { password }, anna.accessToken)
     const deletion = { route: '/api/auth/delete-account', code: 'forbidden' }
     expect(await log.line('refused', deletion)).toMatchObject({

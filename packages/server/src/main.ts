@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline/promises'
 import { buffer } from 'node:stream/consumers'
 
 import { SyncError } from '@t69/protocol'
 
+import { ask } from './cli/ask.ts'
 import { NotConfirmedError } from './cli/command-deps.ts'
 import { runProgram } from './cli/program.ts'
 import { ConfigError, type Config } from './config.ts'
@@ -38,7 +38,8 @@ const serves = args.length === 0 || args[0] === 'serve'
 
 // `users list | head` reads no further, and that is fine.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (serves) throw error
+  // A disk that is full or a reader that is gone must not end the server: it goes on, and so does its log.
+  if (serves) return
   if (error.code !== 'EPIPE') {
     console.error(`t69 cannot write its output: ${error.message}.`)
     process.exitCode = 1
@@ -55,7 +56,10 @@ try {
     },
     line: (text) => void process.stdout.write(`${text}\n`),
     aside: (text) => void process.stderr.write(`${text}\n`),
-    confirm: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
+    confirm:
+      process.stdin.isTTY && process.stdout.isTTY
+        ? (question) => ask(question, { input: process.stdin, output: process.stdout })
+        : undefined,
     readInput: () => buffer(process.stdin),
     writeBytes: process.stdout.isTTY ? undefined : writeBytes,
     isTerminal: process.stderr.isTTY,
@@ -78,15 +82,6 @@ async function serve(config: Config): Promise<void> {
   // Plain text for a terminal. Everything else on standard output is a JSON log line.
   console.log(`t69 is at ${server.url}`)
   closeInOrder(server)
-}
-
-async function ask(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  try {
-    return /^y(?:es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
-  } finally {
-    terminal.close()
-  }
 }
 
 /** However the process ends before all of it is written, it has failed: nobody must take half of it for the whole. */
@@ -200,7 +195,8 @@ function sentenceOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
   const { PORT = '3000', HOST = '', DATA_DIR = './data' } = process.env
   const isListening = 'syscall' in error && error.syscall === 'listen'
-  switch (error.code) {
+  // SQLite's codes may go on with what exactly it was, such as SQLITE_READONLY_DIRECTORY.
+  switch (String(error.code).replace(/^(SQLITE_[A-Z]+)_.*/, '$1')) {
     case 'EADDRINUSE':
       return `port ${PORT} is in use. Stop what uses it, or set PORT.`
     case 'EADDRNOTAVAIL':
@@ -216,6 +212,13 @@ function sentenceOf(error: unknown): string | undefined {
       return isListening
         ? `it may not use port ${PORT}. Set PORT to 1024 or more.`
         : `it cannot write to ${DATA_DIR} (${error.message}). Set DATA_DIR.`
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'SQLITE_FULL':
+      return `the disk of ${DATA_DIR} is full (${error.message}). Make room.`
+    case 'EIO':
+    case 'SQLITE_IOERR':
+      return `the disk of ${DATA_DIR} is full or fails (${error.message}).`
     case 'SQLITE_BUSY':
       return `another program has locked a database in ${DATA_DIR} (${error.message}). Let it finish.`
     case 'SQLITE_NOTADB':

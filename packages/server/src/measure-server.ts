@@ -78,7 +78,7 @@ export function measureServer(
 
   gauge('users', 'Accounts', () => platform.counts(server.now()).users)
   gauge('sessions', 'Sessions that have not ended', () => platform.counts(server.now()).sessions)
-  gauge('expired_rows', 'Sessions and invites that are over and not removed yet', () => {
+  gauge('expired_rows', 'Sessions and invites that are to be removed within the hour', () => {
     const { expiredSessions, expiredInvites } = platform.counts(server.now())
     return expiredSessions + expiredInvites
   })

@@ -42,6 +42,12 @@ describe('a secret in a file', () => {
     expect(complaint).toContain('JWT_SECRET_FILE: JWT_SECRET is set too; set one of them')
     expect(complaint).toContain(`METRICS_TOKEN_FILE: cannot be read (ENOENT: no such file or directory`)
     expect(complaint).not.toContain('long enough')
+    const provider = { OIDC_ISSUER: 'https://id.example.org', OIDC_CLIENT_SECRET_FILE: missing }
+    const all = complaintAbout({ PORT: '99999', JWT_SECRET_FILE: missing, ...provider })
+    expect(all).toMatch(
+      /^the configuration is wrong:\n {2}JWT_SECRET_FILE: .*\n {2}OIDC_CLIENT_SECRET_FILE: .*\n {2}PORT: /,
+    )
+    expect(complaintAbout({ ...provider })).not.toContain('OIDC_CLIENT_SECRET:')
     writeFileSync(missing, 'short\n')
     expect(complaintAbout({ METRICS_TOKEN_FILE: missing })).toMatch(/^ {2}METRICS_TOKEN: must have/m)
   })

@@ -14,7 +14,7 @@ import { DataDirLockedError } from './platform/data-dir-lock.ts'
 import { createServer, type Server, type ServerOptions } from './server.ts'
 import { cheapPasswords, password } from './testing/http-harness.ts'
 
-const deadlineMs = 10_000
+const deadlineMs = 25_000
 const spaceId = 'ab'.repeat(16)
 
 let dataDir: string

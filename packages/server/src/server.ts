@@ -1,14 +1,6 @@
 import { basename } from 'node:path'
 
-import {
-  epochSchema,
-  protocolVersion,
-  randomHexId,
-  type SpaceId,
-  spaceIdSchema,
-  SyncError,
-  type UserId,
-} from '@t69/protocol'
+import { epochSchema, protocolVersion, randomHexId, spaceIdSchema, type UserId } from '@t69/protocol'
 import type { FastifyBaseLogger } from 'fastify'
 
 import { createAdministration } from './admin/administration.ts'
@@ -42,6 +34,7 @@ import { systemServerRuntime, type ServerRuntime } from './ports/server-runtime.
 import { serverVersion } from './ports/version.ts'
 import { createGateway } from './socket/gateway.ts'
 import { attachSocketIo } from './socket/socket-io.ts'
+import { createKeptLists } from './spaces/kept-lists.ts'
 import { createMergedAccess } from './spaces/merged-access.ts'
 import { createQuotas } from './spaces/quotas.ts'
 import { readFilesThrough } from './spaces/read-files-through.ts'
@@ -202,6 +195,8 @@ export async function createServer(config: Config, options: ServerOptions = {}):
       }),
       access: platform.accessLists,
       foundDeleted: (spaceId) => {
+        // Deleted a moment ago, while somebody waited for it.
+        if (platform.accessLists.of(spaceId) === undefined) return
         logger.warn({ spaceId }, 'a space was deleted after the accounts were copied, and is deleted again')
         void spaceDeletion.delete(spaceId, now())
       },
@@ -245,21 +240,10 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   // Closed before the gateway, which waits for the requests under way.
   opening.adopt(trees, (it) => it.close())
 
-  /** Changes of access lists that logs are about to keep. */
-  const keeping = new Set<Promise<void>>()
-  async function keepAccess(spaceId: SpaceId): Promise<void> {
-    try {
-      await spaces.keepAccess(spaceId)
-    } catch (error) {
-      // A failure of the storage is logged where it happened. The log gets the list when it is opened next.
-      if (!(error instanceof SyncError)) logger.error({ err: error, spaceId }, 'an access list is not kept')
-    }
-  }
-  platform.accessLists.onChange((spaceId) => {
-    gateway.accessChanged(spaceId)
-    const kept = keepAccess(spaceId)
-    keeping.add(kept)
-    void kept.then(() => keeping.delete(kept))
+  const keptLists = createKeptLists({ spaces, logger })
+  platform.accessLists.onChange((spaceIds) => {
+    for (const spaceId of spaceIds) gateway.accessChanged(spaceId)
+    keptLists.keep(spaceIds)
   })
   const spaceDeletion = createSpaceDeletion({
     records: platform.spaceRecords,
@@ -309,7 +293,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
       config,
       platform,
       access,
-      accessKept: async () => void (await Promise.all(keeping)),
+      keptLists,
       passwords: createPasswords('strangers', options.passwordCost),
       passwordsOfKnown,
       tokens,
@@ -322,6 +306,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
       provider: config.oidc && createOidcProvider(config.oidc),
       now,
       monotonic,
+      setTimer: runtime.setTimer,
       metrics,
       checkCommits: canCommit,
       lifecycle,

@@ -297,6 +297,8 @@ describe('a copy of a space', () => {
     }
     const file = join(to.dataDir, 'missing.t69log')
     expect((await to.t69(`spaces import ${file}`)).err).toContain(`there is no ${file}`)
+    const unreadable = `SyncError: it cannot read ${to.dataDir} (EISDIR: `
+    expect((await to.t69(`spaces import ${to.dataDir}`)).err).toContain(unreadable)
     expect(existsSync(pathOfSpace(to.dataDir, id))).toBe(false)
   })
 

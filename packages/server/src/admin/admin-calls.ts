@@ -19,9 +19,12 @@ import { stagedName } from './staged-file.ts'
 const count = z.int().min(0)
 const time = z.number()
 
+/** Entries that a list has at most. */
+export const maxListed = 1_000
+
 const pageSchema = z.object({
   search: z.string().default(''),
-  limit: z.int().min(1).max(1_000).default(50),
+  limit: z.int().min(1).max(maxListed).default(50),
   offset: count.default(0),
 })
 
@@ -51,6 +54,7 @@ const userDetailsSchema = userEntrySchema.extend({
     z.object({ id: z.string(), device: z.string(), createdAt: time, lastUsedAt: time, expiresAt: time }),
   ),
   spaceList: z.array(z.object({ id: spaceIdSchema, name: z.string(), role: roleNameSchema })),
+  passkeyList: z.array(z.object({ name: z.string(), createdAt: time, lastUsedAt: time.nullable() })),
   audit: z.array(auditEntrySchema),
 })
 

@@ -127,13 +127,14 @@ export function createAdministration(deps: AdministrationDeps): Administration {
       return { users: [...rows], ...rest }
     },
     user: async (userId) => {
-      const { sessionList, spaceList, ...user } = await operator['users show']({ user: userId })
+      const { sessionList, spaceList, passkeyList, ...user } = await operator['users show']({ user: userId })
       const alone = new Set(aloneOf(userId))
       return {
         ...user,
         sessionList: sessionList
           .slice(0, maxAdminEntries)
           .map(({ id, ...session }) => ({ ...session, id: sessionIdSchema.parse(id) })),
+        passkeyList: passkeyList.slice(0, maxAdminEntries),
         spaceList: spaceList
           .slice(0, maxAdminEntries)
           .map((space) => ({ ...space, isAlone: alone.has(space.id) })),
@@ -164,17 +165,18 @@ export function createAdministration(deps: AdministrationDeps): Administration {
     deleteUser: async (by, user) => {
       // So at least one admin is left.
       if (user === by.actorId) {
-        throw new SyncError('forbidden', 'Your own account is deleted in the menu of your account')
+        const message = 'Your own account is deleted in the menu of your account'
+        throw new SyncError('forbidden', message, { reason: 'own_account' })
       }
       try {
         await adminBy(by)['users delete']({ user, dryRun: false })
       } catch (error) {
-        const isLastOwner = error instanceof SyncError && error.code === 'forbidden' && isAdmin(by.actorId)
+        const isLastOwner = error instanceof SyncError && error.body.reason === 'last_owner'
         if (!isLastOwner) throw error
         // It is written for the account's owner.
         const message =
           'This account is the last owner of a space that others are in: have somebody else made an owner, or delete the space, first'
-        throw new SyncError('forbidden', message)
+        throw new SyncError('forbidden', message, { reason: 'last_owner' })
       }
     },
     deleteSpace: async (by, space) => void (await adminBy(by)['spaces delete']({ space, dryRun: false })),

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { type ClientRequest, request } from 'node:http'
 import { json } from 'node:stream/consumers'
 
 import { errorBodySchema, SyncError } from '@t69/protocol'
@@ -17,16 +17,21 @@ function parseAnswer(schema: z.ZodType, answer: unknown): unknown {
   throw new SyncError('unsupported_version', message)
 }
 
-/** The running server of a data directory, asked through its socket. Undefined if none answers there. */
-export async function askAdmin(dataDir: string): Promise<Admin | undefined> {
+/** How long a server may take to say that it is there, in ms. What a command asks for afterwards takes as long as it takes. */
+const greetingMs = 10_000
+
+/**
+ * The running server of a data directory, asked through its socket. Undefined if none listens there. Throws `unavailable` for one
+ * that listens and does not answer, or that ends before it has.
+ */
+export async function askAdmin(dataDir: string, waitMs = greetingMs): Promise<Admin | undefined> {
   const socketPath = adminSocketOf(dataDir)
   if (socketPath.length > maxSocketPath) return undefined
 
-  async function send(name: AdminCall, given: unknown): Promise<unknown> {
-    const asked = request({ socketPath, method: 'POST', path: '/', agent: false })
+  async function send(name: AdminCall, given: unknown, signal?: AbortSignal): Promise<unknown> {
+    const asked = request({ socketPath, method: 'POST', path: '/', agent: false, ...(signal && { signal }) })
     asked.end(JSON.stringify({ name, given }))
-    const [response] = await once(asked, 'response')
-    const reply = replySchema.parse(await json(response))
+    const reply = replySchema.parse(await replyTo(asked))
     if ('error' in reply) throw SyncError.from(reply.error)
     return reply.answer
   }
@@ -58,15 +63,34 @@ export async function askAdmin(dataDir: string): Promise<Admin | undefined> {
     'spaces delete': ask('spaces delete'),
   }
   try {
-    await send('status', {})
+    await send('status', {}, AbortSignal.timeout(waitMs))
     return admin
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = codeOf(error)
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
+    if (code === 'ABORT_ERR') {
+      const message = `the server in ${dataDir} runs, and has not answered for ${waitMs / 1000} seconds: it hangs, or has too much to do`
+      throw new SyncError('unavailable', message)
+    }
     if (code === 'EACCES' || code === 'EPERM') {
       const message = `only the user of the server, and root, may give it commands (${socketPath}): become one of them`
-      throw new SyncError('forbidden', message)
+      throw new SyncError('forbidden', message, { reason: 'not_admin' })
     }
     throw error
   }
+}
+
+async function replyTo(asked: ClientRequest): Promise<unknown> {
+  try {
+    const [response] = await once(asked, 'response')
+    return await json(response)
+  } catch (error) {
+    if (codeOf(error) !== 'ECONNRESET') throw error
+    const message = 'the server ended before it answered: look whether it was done before you repeat it'
+    throw new SyncError('unavailable', message)
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }

@@ -135,6 +135,9 @@ export function createAdmin(deps: AdminDeps, by?: Administrator): Admin {
         ...found,
         sessionList: directory.sessionsOf(found.id, now()),
         spaceList: directory.spacesOf(found.id),
+        passkeyList: platform.passkeys
+          .ofUser(found.id)
+          .map(({ name, createdAt, lastUsedAt }) => ({ name, createdAt, lastUsedAt })),
         audit: audit.ofUser(found.id, shownEntries).map(entryOf),
       }
     },
@@ -153,7 +156,10 @@ export function createAdmin(deps: AdminDeps, by?: Administrator): Admin {
     'users set-role': async ({ user, role }) => {
       const { id } = userOf(user)
       const isLast = role === 'member' && userOf(id).role === 'admin' && directory.admins() === 1
-      if (isLast) throw new SyncError('forbidden', 'this is the last admin: make somebody else one first')
+      if (isLast) {
+        const message = 'this is the last admin: make somebody else one first'
+        throw new SyncError('forbidden', message, { reason: 'last_admin' })
+      }
       const isChanged = directory.setRole(id, role)
       if (isChanged) note(role === 'admin' ? 'made an admin' : 'made a member', { userId: id })
       return { ...userOf(id), isChanged }
@@ -185,7 +191,7 @@ export function createAdmin(deps: AdminDeps, by?: Administrator): Admin {
       await askLogsOf(userOf(user).id)
       // Which took a while.
       if (by !== undefined && platform.adminPages.roleOf(by.actorId) !== 'admin') {
-        throw new SyncError('forbidden', 'This takes an admin of the server')
+        throw new SyncError('forbidden', 'This takes an admin of the server', { reason: 'not_admin' })
       }
       const found = userOf(user)
       const alone = accounts.aloneOf(found.id)

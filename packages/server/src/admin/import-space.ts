@@ -46,10 +46,11 @@ export function importSpace(
     const message =
       'none of its owners has an account here, so nobody could let others in: say --owner with an account, or ' +
       '--by-email if the addresses of this server’s accounts are true'
-    throw new SyncError('forbidden', message)
+    throw new SyncError('forbidden', message, { reason: 'owner_needed' })
   }
   if (here.length + absent.length > limits.maxMembers) {
-    throw new SyncError('quota_exceeded', `it has more than ${limits.maxMembers} members`)
+    const message = `it has more than ${limits.maxMembers} members`
+    throw new SyncError('quota_exceeded', message, { reason: 'too_many_members' })
   }
   const shown = ({ userId, email, name, role }: AccessEntry) => ({ id: userId, email, name, role })
   const answer = { id: spaceId, name, members: here.map(shown), absent: absent.map(shown) }
@@ -67,16 +68,16 @@ export function importSpace(
   function requireNew(): void {
     if (spaceRecords.wasDeleted(spaceId) || existsSync(pathOfDeletion(dataDir, spaceId))) {
       const message = `the space ${spaceId} was deleted here, and the id of a deleted space is never given out again`
-      throw new SyncError('forbidden', message)
+      throw new SyncError('forbidden', message, { reason: 'id_taken' })
     }
     if (spaceRecords.exists(spaceId)) {
       const message = `the space ${spaceId} is here already, and what it holds may be newer: nothing was changed`
-      throw new SyncError('already_exists', message)
+      throw new SyncError('already_exists', message, { reason: 'id_taken' })
     }
     const found = [path, `${path}-wal`].find((it) => existsSync(it))
     if (found === undefined) return
     const message = `there is a file of the space, which the accounts have forgotten: move ${found} away first`
-    throw new SyncError('already_exists', message)
+    throw new SyncError('already_exists', message, { reason: 'id_taken' })
   }
 
   /** The entries with the accounts of this server. Of two for one account, the one with more rights. */

@@ -77,7 +77,11 @@ export async function serveAdmin(
 
 async function call(admin: Admin, name: AdminCall, given: unknown): Promise<unknown> {
   const parsed = adminCalls[name].given.safeParse(given)
-  if (!parsed.success) throw new SyncError('invalid_request', z.prettifyError(parsed.error))
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    const message = `${issue?.path.join('.') || 'given'}: ${issue?.message ?? 'is wrong'}`
+    throw new SyncError('invalid_request', message)
+  }
   // The schema is that of the call.
   const run = admin[name] as (given: unknown) => Promise<unknown>
   return run(parsed.data)

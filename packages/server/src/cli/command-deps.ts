@@ -1,7 +1,10 @@
+import { SyncError } from '@t69/protocol'
+
 import type { Admin } from '../admin/admin-calls.ts'
 import { askAdmin } from '../admin/ask-admin.ts'
 import { openStopped } from '../admin/stopped-admin.ts'
 import { type Config, parseConfig } from '../config.ts'
+import { DataDirLockedError } from '../platform/data-dir-lock.ts'
 import { silentLogger } from '../ports/logger.ts'
 import type { Output } from './print.ts'
 
@@ -27,27 +30,50 @@ export interface CommandDeps extends Output {
 /** The exit code of a check that found something. */
 export const foundProblems = 1
 
+export interface OpenAdmin extends AsyncDisposable {
+  readonly admin: Admin
+}
+
 /**
- * Runs `work` on the server of `DATA_DIR`: on the running one through its socket, or on the files of a stopped one. Says which on
- * standard error, with the directory, so that nobody works in the wrong one unawares.
+ * The server of `DATA_DIR`: the running one through its socket, or the files of a stopped one. Says which on standard error, with
+ * the directory, so that nobody works in the wrong one unawares. Throws like `askAdmin` and `openStopped`.
  */
+export async function openAdmin(
+  deps: Pick<CommandDeps, 'aside'>,
+  {
+    dataDir,
+    refreshTokenTtlMs,
+    jwtSecret: signingSecret,
+    sqliteSynchronous: synchronous,
+    registration,
+  }: Config,
+): Promise<OpenAdmin> {
+  const running = await askAdmin(dataDir)
+  if (running !== undefined) {
+    deps.aside(`On the running server in ${dataDir}.`)
+    return { admin: running, [Symbol.asyncDispose]: async () => {} }
+  }
+  const options = { dataDir, refreshTokenTtlMs, signingSecret, synchronous, logger: silentLogger }
+  try {
+    const stopped = await openStopped({ ...options, registrationSetting: registration })
+    deps.aside(`On the files in ${dataDir}; no server runs there.`)
+    return stopped
+  } catch (error) {
+    if (!(error instanceof DataDirLockedError)) throw error
+    // Nobody listens for commands, and yet somebody has the directory.
+    const message = `a server, or another command, uses ${dataDir} and takes no commands at the moment: it is starting or ending, or its log says why. Try again soon`
+    throw new SyncError('unavailable', message)
+  }
+}
+
+/** Runs `work` on the server of `DATA_DIR`. */
 export async function withAdmin(
   deps: Pick<CommandDeps, 'env' | 'aside'>,
   work: (admin: Admin, config: Config) => Promise<void>,
 ): Promise<void> {
   const config = parseConfig(deps.env)
-  const { dataDir, refreshTokenTtlMs, jwtSecret: signingSecret, sqliteSynchronous: synchronous } = config
-  const { registration: registrationSetting } = config
-  const running = await askAdmin(dataDir)
-  if (running !== undefined) {
-    deps.aside(`On the running server in ${dataDir}.`)
-    return work(running, config)
-  }
-  const logger = silentLogger
-  const options = { dataDir, refreshTokenTtlMs, signingSecret, synchronous, registrationSetting, logger }
-  await using stopped = await openStopped(options)
-  deps.aside(`On the files in ${dataDir}; no server runs there.`)
-  await work(stopped.admin, config)
+  await using opened = await openAdmin(deps, config)
+  await work(opened.admin, config)
 }
 
 /** Asks before something is removed. `isSure` is the option `--yes`. Throws `NotConfirmedError`. */

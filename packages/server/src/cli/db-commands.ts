@@ -16,6 +16,7 @@ import { NoServerError } from '../platform/no-server-error.ts'
 import { damageIn } from '../sqlite/damage.ts'
 import { type CommandDeps, foundProblems } from './command-deps.ts'
 import { jsonOption } from './list-options.ts'
+import { counted } from './print.ts'
 
 /** `t69-server db`. Reads files itself, also beside a running server: SQLite lets others read. */
 export function dbCommand(deps: CommandDeps): Command {
@@ -100,7 +101,7 @@ export function dbCommand(deps: CommandDeps): Command {
         if (json) deps.line(JSON.stringify({ path, damage: damage ?? null }))
         else if (damage !== undefined || paths.length === 1) deps.line(`${path}: ${damage ?? 'sound'}`)
       }
-      if (!json) deps.line(`${paths.length - damaged} of ${paths.length} databases are sound.`)
+      if (!json) deps.line(`Sound: ${paths.length - damaged} of ${counted(paths.length, 'database')}.`)
       if (damaged > 0) deps.exitWith(foundProblems)
     })
 
@@ -109,6 +110,7 @@ export function dbCommand(deps: CommandDeps): Command {
 
 function spacePath(dataDir: string, space: string): string {
   const id = spaceIdSchema.safeParse(space)
-  if (!id.success) throw new SyncError('invalid_request', `${space} is not the id of a space: 32 hex digits`)
+  if (!id.success)
+    throw new SyncError('invalid_request', `${space} is not the id of a space: 32 hex digits, or a UUID`)
   return pathOfSpace(dataDir, id.data)
 }

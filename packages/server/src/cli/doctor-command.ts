@@ -3,19 +3,22 @@ import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { Command } from '@commander-js/extra-typings'
+import { SyncError } from '@t69/protocol'
 
 import type { Admin } from '../admin/admin-calls.ts'
-import type { Config } from '../config.ts'
+import { type Config, parseConfig } from '../config.ts'
 import { openFilesLimit, shareOpenFiles } from '../limits/open-files.ts'
 import { createSmtpMailer } from '../mail/smtp-mailer.ts'
 import { lookForFiles, removeSetAside } from '../platform/data-files.ts'
+import { DamagedPlatformError } from '../platform/mend-platform.ts'
+import { NoServerError } from '../platform/no-server-error.ts'
 import { MailError } from '../ports/mailer.ts'
 import { serverVersion } from '../ports/version.ts'
 import { misspeltSettings } from '../settings.ts'
 import { damageIn } from '../sqlite/damage.ts'
-import { type CommandDeps, confirm, foundProblems, withAdmin } from './command-deps.ts'
+import { type CommandDeps, confirm, foundProblems, openAdmin } from './command-deps.ts'
 import { jsonOption } from './list-options.ts'
-import { sizeText, tableOf, timeText } from './print.ts'
+import { counted, sizeText, tableOf, timeText } from './print.ts'
 import { meanings } from './registration-commands.ts'
 
 /** `bad` needs somebody, `warn` may. */
@@ -37,28 +40,44 @@ export function doctorCommand(deps: CommandDeps): Command {
     .option('--dry-run', 'with --fix, only say what would be removed')
     .option('--yes', 'with --fix, do not ask before files are removed')
     .addHelpText('after', '\nExamples:\n  $ t69-server doctor\n  $ t69-server doctor --fix --dry-run')
-    .action(async ({ fix, dryRun, yes, json }) =>
-      withAdmin(deps, async (admin, config) => {
-        const findings = [
-          ...settings(deps, config),
-          ...(await directory(config)),
-          ...(await accounts(admin, config)),
-          await registration(admin),
-          await mailing(config),
-          ...(await setAside(config)),
-        ]
-        if (json) deps.line(JSON.stringify({ dataDir: config.dataDir, findings }))
-        else
-          deps.line(
-            tableOf(
-              ['', 'what', ''],
-              findings.map(({ what, state, details }) => [state, what, details]),
-            ),
-          )
-        if (fix === true) await mend(deps, { admin, config, dryRun, yes })
-        if (findings.some(({ state }) => state === 'bad')) deps.exitWith(foundProblems)
-      }),
-    )
+    .action(async ({ fix, dryRun, yes, json }) => {
+      const config = parseConfig(deps.env)
+      // What is wrong may be the server itself, and then the rest is worth as much.
+      const problems: Finding[] = []
+      await using opened = await openAdmin(deps, config).catch((error: unknown) => {
+        problems.push(unusable(error))
+        return undefined
+      })
+      const findings = [
+        ...settings(deps, config),
+        ...(await directory(config)),
+        ...problems,
+        ...(opened === undefined ? [] : await accounts(opened.admin, config)),
+        ...(opened === undefined ? [] : [await registration(opened.admin)]),
+        await mailing(config),
+        ...(await setAside(config)),
+      ]
+      if (json) deps.line(JSON.stringify({ dataDir: config.dataDir, findings }))
+      else
+        deps.line(
+          tableOf(
+            ['', 'what', ''],
+            findings.map(({ what, state, details }) => [state, what, details]),
+          ),
+        )
+      if (fix === true && opened === undefined)
+        deps.aside('Nothing is removed while the server cannot be asked.')
+      if (fix === true && opened !== undefined) await mend(deps, { admin: opened.admin, config, dryRun, yes })
+      if (findings.some(({ state }) => state === 'bad')) deps.exitWith(foundProblems)
+    })
+}
+
+/** Why the server can be asked nothing. Throws where there is none, and where this user may look at nothing. */
+function unusable(error: unknown): Finding {
+  if (!(error instanceof Error) || error instanceof NoServerError) throw error
+  if (error instanceof SyncError && error.code === 'forbidden') throw error
+  const what = error instanceof DamagedPlatformError ? 'accounts' : 'server'
+  return { what, state: 'bad', details: error.message }
 }
 
 function settings({ env }: CommandDeps, config: Config): Finding[] {
@@ -138,7 +157,7 @@ async function accounts(admin: Admin, { dataDir }: Config): Promise<Finding[]> {
       state: users > 0 && admins === 0 ? 'warn' : 'ok',
       details: `accounts: ${users}, admins: ${admins}, spaces: ${spaces}, sessions: ${sessions}`,
     },
-    { what: 'what is over', state: 'ok', details: `${over} sessions and invites, removed every hour` },
+    { what: 'what is over', state: 'ok', details: `sessions and invites: ${over}, removed every hour` },
     {
       what: 'deleted spaces',
       state: status.pendingDeletions > 0 ? 'warn' : 'ok',
@@ -190,15 +209,15 @@ async function mend(
   const listed = files.map(({ path }) => `\n  ${path}`).join('')
   if (dryRun === true) {
     deps.aside(
-      `This would remove ${expiredSessions + expiredInvites} sessions and invites, and ${files.length} files that were set aside.${listed}`,
+      `This would remove what is over (sessions and invites: ${expiredSessions + expiredInvites}), and ${counted(files.length, 'file')} set aside.${listed}`,
     )
     return
   }
   const { removed } = await admin.tidy({})
-  deps.aside(`${removed} sessions and invites were removed. Invites are kept for 30 days after their end.`)
+  deps.aside(`Sessions and invites removed: ${removed}. Invites are kept for 30 days after their end.`)
   if (files.length === 0) return
   deps.aside(`Files that were set aside:${listed}`)
-  await confirm(deps, `Remove these ${files.length} files? What only they hold is lost.`, yes)
+  await confirm(deps, `Remove ${counted(files.length, 'file')}? What only they hold is lost.`, yes)
   for (const file of files) await removeSetAside(file)
-  deps.aside(`${files.length} files were removed.`)
+  deps.aside(`Removed ${counted(files.length, 'file')}.`)
 }

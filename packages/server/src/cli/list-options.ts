@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings'
 
-import type { AdminAnswer } from '../admin/admin-calls.ts'
+import { type AdminAnswer, maxListed } from '../admin/admin-calls.ts'
 import { type Output, tableOf, timeText } from './print.ts'
 
 /** `--json`: the result as one line of JSON, for scripts. */
@@ -17,14 +17,17 @@ export function pageOptions<Args extends unknown[], Options extends Record<strin
   return jsonOption(
     command
       .option('--search <text>', 'only those with this text in them', '')
-      .option('--limit <count>', 'how many at most', wholeNumber, 50)
-      .option('--offset <count>', 'how many to leave out at the beginning', wholeNumber, 0),
+      .option('--limit <count>', `how many at most, up to ${maxListed}`, numberFrom(1, maxListed), 50)
+      .option('--offset <count>', 'how many to leave out at the beginning', numberFrom(0), 0),
   )
 }
 
-function wholeNumber(text: string): number {
-  if (!/^[0-9]{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
-  return Number(text)
+function numberFrom(least: number, most = 999_999_999): (text: string) => number {
+  return (text) => {
+    const number = Number(text)
+    if (/^[0-9]{1,9}$/.test(text) && number >= least && number <= most) return number
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
+  }
 }
 
 /** Says how many more there are than were shown. */

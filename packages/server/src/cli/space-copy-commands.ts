@@ -12,7 +12,7 @@ import { examineFile } from '../logs/examine-file.ts'
 import { type FileContent, inspectFile } from '../logs/inspect-file.ts'
 import { type CommandDeps, foundProblems, withAdmin } from './command-deps.ts'
 import { jsonOption } from './list-options.ts'
-import { oneLine, sizeText, tableOf, timeText } from './print.ts'
+import { counted, oneLine, sizeText, tableOf, timeText } from './print.ts'
 import { withProgress } from './progress.ts'
 
 /** Trees, and processes that committed, that `inspect` shows without `--json`. */
@@ -44,7 +44,7 @@ export function addSpaceCopyCommands(spaces: Command, deps: CommandDeps): void {
         const { head } = readCopy(bytes)
         await writeBytes(bytes)
         deps.aside(
-          `“${oneLine(exported.name)}” is copied, with ${head} operations: ${sizeText(bytes.length)}.`,
+          `“${oneLine(exported.name)}” is copied, with ${counted(head, 'operation')}: ${sizeText(bytes.length)}.`,
         )
       })
     })
@@ -66,7 +66,7 @@ export function addSpaceCopyCommands(spaces: Command, deps: CommandDeps): void {
         const given = { staged: staged.name, space, byEmail, dryRun, ...(owner !== undefined && { owner }) }
         const imported = await admin['spaces import'](given)
         if (json) return deps.line(JSON.stringify({ ...imported, operations: head, isImported: !dryRun }))
-        const what = `“${oneLine(imported.name)}” with ${head} operations, as ${imported.id}`
+        const what = `“${oneLine(imported.name)}” with ${counted(head, 'operation')}, as ${imported.id}`
         deps.line(dryRun ? `This would import ${what}.` : `Imported ${what}.`)
         deps.line(`\nMembers\n${membersTable(imported.members)}`)
         if (imported.absent.length === 0) return
@@ -98,10 +98,15 @@ function existing(path: string): string {
   throw new SyncError('not_found', `nobody has opened the space yet: there is no ${path}`)
 }
 
-function readGiven(file: string, deps: CommandDeps): Promise<Buffer> {
+async function readGiven(file: string, deps: CommandDeps): Promise<Buffer> {
   if (file === '-') return deps.readInput()
-  if (!existsSync(file)) throw new SyncError('not_found', `there is no ${file}`)
-  return readFile(file)
+  try {
+    return await readFile(file)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error
+    if (error.code === 'ENOENT') throw new SyncError('not_found', `there is no ${file}`)
+    throw new SyncError('invalid_request', `it cannot read ${file} (${error.message})`)
+  }
 }
 
 /** Reads all of a copy. Throws `SyncError` for one that is damaged, or whose parts are not of one space. */

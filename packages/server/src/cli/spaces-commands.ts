@@ -3,7 +3,7 @@ import { Command } from '@commander-js/extra-typings'
 import type { AdminAnswer } from '../admin/admin-calls.ts'
 import { type CommandDeps, confirm, withAdmin } from './command-deps.ts'
 import { auditTable, jsonOption, pageOptions, restOf } from './list-options.ts'
-import { oneLine, sizeText, tableOf, timeText } from './print.ts'
+import { counted, oneLine, sizeText, tableOf, timeText } from './print.ts'
 import { addSpaceCopyCommands } from './space-copy-commands.ts'
 
 /** `t69-server spaces`. */
@@ -52,7 +52,7 @@ export function spacesCommand(deps: CommandDeps): Command {
     .action(async (space, { dryRun, yes, json }) =>
       withAdmin(deps, async (admin) => {
         const planned = await admin['spaces delete']({ space, dryRun: true })
-        const what = `“${oneLine(planned.name)}” of ${planned.owner ?? 'nobody'}, with ${planned.members} members and ${sizeText(planned.bytes)}`
+        const what = `“${oneLine(planned.name)}” of ${planned.owner ?? 'nobody'}, with ${counted(planned.members, 'member')} and ${sizeText(planned.bytes)}`
         if (dryRun !== true) {
           if (!json) deps.line(`This deletes ${what}.`)
           await confirm(deps, 'Delete it?', yes)

@@ -9,7 +9,7 @@ import { createSmtpMailer } from '../mail/smtp-mailer.ts'
 import { MailError } from '../ports/mailer.ts'
 import { type CommandDeps, confirm, withAdmin } from './command-deps.ts'
 import { auditTable, jsonOption, pageOptions, restOf } from './list-options.ts'
-import { oneLine, tableOf, timeText } from './print.ts'
+import { counted, oneLine, tableOf, timeText } from './print.ts'
 
 const who = 'the account, by e-mail address or id'
 
@@ -33,7 +33,7 @@ export function usersCommand(deps: CommandDeps): Command {
     )
 
   jsonOption(users.command('show <user>'))
-    .description(`one account with its sessions, spaces and what was done: ${who}`)
+    .description(`one account with its sessions, passkeys, spaces and what was done: ${who}`)
     .action(async (user, { json }) =>
       withAdmin(deps, async (admin) => {
         const found = await admin['users show']({ user })
@@ -47,6 +47,13 @@ export function usersCommand(deps: CommandDeps): Command {
           it.id,
         ])
         deps.line(tableOf(['device', 'since', 'last used', 'id'], sessions))
+        deps.line('\nPasskeys')
+        const passkeys = found.passkeyList.map((it) => [
+          it.name,
+          timeText(it.createdAt),
+          it.lastUsedAt === null ? '–' : timeText(it.lastUsedAt),
+        ])
+        deps.line(tableOf(['name', 'since', 'last used'], passkeys))
         deps.line('\nSpaces')
         deps.line(
           tableOf(
@@ -130,7 +137,7 @@ export function usersCommand(deps: CommandDeps): Command {
         const { email, ended } = await admin['users reset-password']({ user, password })
         if (json) return deps.line(JSON.stringify({ email, ended, password }))
         deps.line(
-          `${email} has a new password, and ${sessionsText(ended)} ended. The password is:\n\n  ${password}\n`,
+          `${email} has a new password, and ${counted(ended, 'session')} ended. The password is:\n\n  ${password}\n`,
         )
         deps.line('It is shown only now. They can change it in t69.')
       }),
@@ -144,7 +151,7 @@ export function usersCommand(deps: CommandDeps): Command {
       return withAdmin(deps, async (admin) => {
         const done = await admin['users sign-out'](user === undefined ? {} : { user })
         if (json) return deps.line(JSON.stringify(done))
-        deps.line(`${sessionsText(done.ended)} of ${done.users} accounts ended.`)
+        deps.line(`${counted(done.ended, 'session')} of ${counted(done.users, 'account')} ended.`)
       })
     })
 
@@ -157,7 +164,7 @@ export function usersCommand(deps: CommandDeps): Command {
       withAdmin(deps, async (admin) => {
         const planned = await admin['users delete']({ user, dryRun: true })
         const names = planned.deletedSpaces.map(({ id, name }) => `\n  ${id}  ${oneLine(name)}`).join('')
-        const what = `${planned.email} with ${planned.deletedSpaces.length} spaces that nobody else is in${names}`
+        const what = `${planned.email} with ${counted(planned.deletedSpaces.length, 'space')} that nobody else is in${names}`
         if (dryRun !== true) {
           if (!json) deps.line(`This deletes ${what}`)
           await confirm(deps, 'Delete them?', yes)
@@ -220,8 +227,6 @@ function usersTable(users: AdminAnswer<'users list'>['users']): string {
   ])
   return tableOf(['email', 'name', 'role', 'spaces', 'sessions', 'last used', 'since', 'id'], rows)
 }
-
-const sessionsText = (count: number): string => (count === 1 ? '1 session' : `${count} sessions`)
 
 /** Without letters that are taken for one another. */
 const letters = 'abcdefghjkmnpqrstuvwxyz23456789'

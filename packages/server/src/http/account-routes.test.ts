@@ -190,7 +190,8 @@ describe('deleting an account', () => {
     harness.space(anna)
     const shared = harness.space(anna, [[ben, 'viewer']])
     const refused = await deleteAccount(anna)
-    expect(refused).toMatchObject({ status: 403, body: { error: { code: 'forbidden' } } })
+    const error = { code: 'forbidden', reason: 'last_owner', names: ['Shared'] }
+    expect(refused).toMatchObject({ status: 403, body: { error } })
     expect(JSON.stringify(refused.body)).toContain('“Shared”')
     expect(harness.told).toEqual([])
     expect((await anna.call('GET', '/api/spaces')).body).toMatchObject({ spaces: [{}, {}] })

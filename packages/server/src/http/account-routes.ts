@@ -1,41 +1,39 @@
-import {
-  changePasswordBodySchema,
-  deleteAccountBodySchema,
-  sessionSchema,
-  SyncError,
-  type User,
-} from '@t69/protocol'
+import { changePasswordBodySchema, proofSchema, sessionSchema, SyncError, type User } from '@t69/protocol'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
 import type { AnswerSession } from './answer-session.ts'
 import { authenticateBy, callerOf } from './authenticate.ts'
-import type { ConfirmedCaller } from './confirm-password.ts'
+import type { ConfirmedCaller } from './confirm-caller.ts'
 import { deviceOf } from './device-name.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
+import type { SignInLimits } from './rate-limits.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 import type { SessionCookie } from './session-cookie.ts'
+import { createTellOwner } from './tell-owner.ts'
 
 export interface AccountRoutesDeps {
   readonly confirmed: ConfirmedCaller
   readonly answer: AnswerSession
   readonly cookie: Pick<SessionCookie, 'clear'>
+  readonly limits: Pick<SignInLimits, 'change'>
 }
 
 /**
- * The routes that ask for the password once more, or for another visit to the provider. They use POST: a proxy may drop the body of a DELETE, and a password
- * in a URL would be logged.
+ * The routes that ask who somebody is once more. They use POST: a proxy may drop the body of a DELETE, and a password in a URL would
+ * be logged.
  */
 export function accountRoutes(
   app: HttpApp,
   deps: RouteDeps,
-  { confirmed, answer, cookie }: AccountRoutesDeps,
+  { confirmed, answer, cookie, limits }: AccountRoutesDeps,
 ): void {
   const { platform, access, passwordsOfKnown: passwords, tokens, spaceDeletion, liveSockets, now } = deps
   const { users, accounts, accessLists, spaceRecords } = platform
   const preParsing = authenticateBy(tokens)
   const noteDone = createNoteDone(deps)
+  const tellOwner = createTellOwner(deps)
   const tags = ['auth']
   const security = bearer
 
@@ -53,26 +51,30 @@ export function accountRoutes(
       summary: 'Change the password',
       description:
         'Ends every session of the account, the caller’s included, with their sockets, and answers with a new ' +
-        'session. Nobody can use tokens of the old sessions any more.',
+        'session. Nobody can use tokens of the old sessions any more. In the place of another password, it also ends what ' +
+        'connects the account with a provider, and its passkeys, but for one that the caller has confirmed this with.',
       body: changePasswordBodySchema,
       response: { 200: sessionSchema, ...errorResponses('unauthenticated', 'wrong_credentials') },
     },
     handler: async (request, reply) => {
-      const { password, newPassword, session: kind } = request.body
-      return confirmed(request, reply, password, async ({ passwordHash: checked }) => {
-        const next = await passwords.hash(newPassword)
-        // Both took a while: the session may have ended, and the account may be gone.
-        const user = callingUser(request)
-        const { issued, sessionIds } = accounts.changePassword(
-          user.id,
-          { checked, next },
-          now(),
-          deviceOf(request),
-        )
-        for (const id of sessionIds) liveSockets.sessionEnded(id)
-        noteDone(request, user.id, 'password changed', { userId: user.id })
-        return answer(request, reply, { ...issued, user, kind })
-      })
+      const { newPassword, session: kind, ...proof } = request.body
+      return confirmed(request, reply, proof, async ({ email, passwordHash: checked, passkeyId }) =>
+        limits.change(request, email, async () => {
+          const next = await passwords.hash(newPassword)
+          // Both took a while: the session may have ended, and the account may be gone.
+          const user = callingUser(request)
+          const { issued, sessionIds } = accounts.changePassword(
+            user.id,
+            { checked, next, passkeyId },
+            now(),
+            deviceOf(request),
+          )
+          for (const id of sessionIds) liveSockets.sessionEnded(id)
+          noteDone(request, user.id, 'password changed', { userId: user.id })
+          tellOwner(request, 'passwordChanged', user)
+          return answer(request, reply, { ...issued, user, kind })
+        }),
+      )
     },
   })
 
@@ -85,14 +87,14 @@ export function accountRoutes(
       description:
         'Erases name and address, ends all sessions, deletes spaces without other members, and leaves the others, ' +
         'where the user’s edits stay. `forbidden` for the last owner of a space with other members.',
-      body: deleteAccountBodySchema,
+      body: proofSchema,
       response: {
         204: z.undefined().describe('Deleted'),
         ...errorResponses('unauthenticated', 'wrong_credentials', 'forbidden'),
       },
     },
     handler: async (request, reply) => {
-      await confirmed(request, reply, request.body.password, async () => {
+      await confirmed(request, reply, request.body, async () => {
         // The log of a space may know of members that the accounts have lost: it is not the user's alone then.
         const { id: asking } = callingUser(request)
         await access.askAll(spaceRecords.listFor(asking).map(({ id }) => id))

@@ -19,7 +19,7 @@ const ask = (person: Person, email = next, given: object = { password }) =>
 
 /** Asks for the change, and returns the token in the mail. */
 async function mailedToken(person: Person, mailbox: Mailbox, email = next): Promise<string> {
-  const mail = mailbox.next()
+  const mail = mailbox.next('#confirm-address=')
   expect((await ask(person, email)).status).toBe(204)
   const text = await mail
   expect(text).toContain(`To: ${email}`)

@@ -9,14 +9,15 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
 import { languageOf } from '../mail/languages.ts'
-import { leftAddressMail, newAddressMail } from '../mail/mails.ts'
+import { newAddressMail } from '../mail/mails.ts'
 import { MailError } from '../ports/mailer.ts'
 import { authenticateBy, callerOf } from './authenticate.ts'
-import type { ConfirmedCaller } from './confirm-password.ts'
+import type { ConfirmedCaller } from './confirm-caller.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import type { SignInLimits } from './rate-limits.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
+import { createTellOwner } from './tell-owner.ts'
 import { unseen } from './unseen.ts'
 
 /** The routes by which somebody changes the address of their account, where mail can be sent to the new one. */
@@ -26,13 +27,14 @@ export function addressRoutes(
   {
     limits,
     confirmed,
-  }: { readonly limits: Pick<SignInLimits, 'mailTo'>; readonly confirmed: ConfirmedCaller },
+  }: { readonly limits: Pick<SignInLimits, 'change' | 'mailTo'>; readonly confirmed: ConfirmedCaller },
 ): void {
   const { config, platform, mailer, tokens, now } = deps
   const { users, accounts, addressChanges } = platform
   const publicUrl = config.publicUrl ?? ''
   const preParsing = authenticateBy(tokens)
   const noteDone = createNoteDone(deps)
+  const tellOwner = createTellOwner(deps)
   const tags = ['auth']
   const security = bearer
 
@@ -52,33 +54,31 @@ export function addressRoutes(
       },
     },
     handler: async (request, reply) => {
-      if (mailer === undefined) throw new SyncError('not_found', 'This server sends no mail')
-      const { email, password } = request.body
-      await confirmed(request, reply, password, ({ id }) => {
+      if (mailer === undefined) {
+        throw new SyncError('not_found', 'This server sends no mail', { reason: 'not_offered' })
+      }
+      const { email, ...proof } = request.body
+      await confirmed(request, reply, proof, ({ id }) => {
         limits.mailTo(request, id, email)
         // What follows takes longer if the address is free.
-        unseen(reply, () => void logged(request, async () => sendLink(request, id, email)))
+        unseen(reply, deps.setTimer, () => void sendLink(request, id, email))
       })
       return reply.code(204).send()
     },
   })
 
-  async function sendLink(request: FastifyRequest, userId: User['id'], email: string): Promise<void> {
-    const user = users.byId(userId)
-    const holder = users.byEmail(email)
-    if (user === undefined || (holder !== undefined && holder.id !== userId)) return
-    const token = addressChanges.add(userId, email, now())
-    const language = languageOf(request.headers['accept-language'])
-    await mailer?.send(newAddressMail({ name: user.name, email, token, publicUrl, language }))
-  }
-
   /** Never rejects. What is logged names no address and no token. */
-  async function logged(request: FastifyRequest, send: () => Promise<void> | undefined): Promise<void> {
+  async function sendLink(request: FastifyRequest, userId: User['id'], email: string): Promise<void> {
     try {
-      await send()
+      const user = users.byId(userId)
+      const holder = users.byEmail(email)
+      if (user === undefined || (holder !== undefined && holder.id !== userId)) return
+      const token = addressChanges.add(userId, email, now())
+      const language = languageOf(request.headers['accept-language'])
+      await mailer?.send(newAddressMail({ name: user.name, email, token, publicUrl, language }))
     } catch (error) {
       const details = error instanceof MailError ? { reason: error.message } : { err: error }
-      request.log.error(details, 'a mail about a change of address is not sent')
+      request.log.error(details, 'a link to another address is not sent')
     }
   }
 
@@ -95,14 +95,12 @@ export function addressRoutes(
     },
     handler: async (request) => {
       const { userId } = callerOf(request)
-      const { user, before } = accounts.changeAddress(userId, request.body.token, now())
-      noteDone(request, userId, 'address changed', { userId })
-      if (before.email !== user.email) {
-        const language = languageOf(request.headers['accept-language'])
-        const note = leftAddressMail({ email: before.email, publicUrl, language })
-        void logged(request, () => mailer?.send(note))
-      }
-      return user
+      return limits.change(request, users.byId(userId)?.email ?? '', async () => {
+        const { user, before } = accounts.changeAddress(userId, request.body.token, now())
+        noteDone(request, userId, 'address changed', { userId })
+        if (before.email !== user.email) tellOwner(request, 'leftAddress', before)
+        return user
+      })
     },
   })
 }

@@ -1,7 +1,6 @@
 import {
   adminAuditListSchema,
   adminAuditQuerySchema,
-  adminConfirmBodySchema,
   adminConnectionListSchema,
   adminInviteListSchema,
   adminLinkSchema,
@@ -17,6 +16,7 @@ import {
   adminUserListSchema,
   adminUserSchema,
   type ErrorCode,
+  proofSchema,
   spaceIdSchema,
   SyncError,
   userIdSchema,
@@ -26,10 +26,9 @@ import { z } from 'zod'
 
 import type { Administrator, NewToken } from '../ports/administration.ts'
 import { authenticateBy, callerOf } from './authenticate.ts'
-import { createConfirmed } from './confirm-password.ts'
+import type { ConfirmedCaller } from './confirm-caller.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import { ownOrigin } from './own-pages.ts'
-import type { SignInLimits } from './rate-limits.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 
 // Not `spaceId`: the log of such a space is asked whether the caller is a member.
@@ -40,15 +39,14 @@ const ofInvite = z.object({ id: z.string().regex(/^[0-9a-f]{64}$/) })
 const pages =
   'The newest first, in pages of at most 50. `next` is there while more may follow, and is the `after` of the next page: ' +
   'a page visits a bounded number of rows, and may be empty and have it.'
-const confirmed = 'Asks for the caller’s password too.'
+const confirms = 'Takes what shows that it is the caller who asks: the password, or a passkey.'
 
 /**
  * The routes of the admin page. Whether the caller is an admin is asked of the accounts at each request, and again once a
- * password was checked. What gives access to somebody’s account, or destroys something, takes the password.
+ * it was shown who they are. What gives access to somebody’s account, or destroys something, takes that.
  */
-export function adminRoutes(app: HttpApp, deps: RouteDeps, limits: Pick<SignInLimits, 'confirm'>): void {
+export function adminRoutes(app: HttpApp, deps: RouteDeps, confirmed: ConfirmedCaller): void {
   const { config, administration, tokens } = deps
-  const withPassword = createConfirmed(deps, limits)
   const authenticate = authenticateBy(tokens)
   const tags = ['admin']
   const security = bearer
@@ -56,7 +54,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, limits: Pick<SignInLi
   function adminOf(request: FastifyRequest): Administrator {
     const { userId: actorId } = callerOf(request)
     if (administration.isAdmin(actorId)) return { actorId, address: request.ip }
-    throw new SyncError('forbidden', 'This takes an admin of the server')
+    throw new SyncError('forbidden', 'This takes an admin of the server', { reason: 'not_admin' })
   }
 
   // Others learn nothing else, not even that the body is wrong.
@@ -129,15 +127,17 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, limits: Pick<SignInLi
       tags,
       security,
       summary: 'Make an account an admin, or a member again',
-      description: confirmed,
+      description: confirms,
       params: ofUser,
       body: adminRoleBodySchema,
       response: { 200: adminUserSchema, ...errors('not_found', 'wrong_credentials') },
     },
-    handler: (request) =>
-      withPassword({ ...callerOf(request), password: request.body.password }, () =>
-        administration.setRole(adminOf(request), request.params.id, request.body.role),
-      ),
+    handler: (request, reply) => {
+      const { role, ...proof } = request.body
+      return confirmed(request, reply, proof, () =>
+        administration.setRole(adminOf(request), request.params.id, role),
+      )
+    },
   })
 
   app.post('/api/admin/users/:id/password-link', {
@@ -146,13 +146,13 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, limits: Pick<SignInLi
       tags,
       security,
       summary: 'Make a link by which an account’s owner sets another password',
-      description: `Nothing has changed until then, but that earlier links are void. ${confirmed}`,
+      description: `Nothing has changed until then, but that earlier links are void. ${confirms}`,
       params: ofUser,
-      body: adminConfirmBodySchema,
+      body: proofSchema,
       response: { 200: adminLinkSchema, ...errors('not_found', 'wrong_credentials') },
     },
-    handler: (request) =>
-      withPassword({ ...callerOf(request), password: request.body.password }, async () => {
+    handler: (request, reply) =>
+      confirmed(request, reply, request.body, async () => {
         const made = await administration.passwordLink(adminOf(request), request.params.id)
         return linkOf(request, 'set-password', made)
       }),
@@ -179,13 +179,13 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, limits: Pick<SignInLi
       tags,
       security,
       summary: 'Delete an account for good, with the spaces that nobody else is in',
-      description: `\`forbidden\` for the caller’s own account, and for the last owner of a space with other members. ${confirmed}`,
+      description: `\`forbidden\` for the caller’s own account, and for the last owner of a space with other members. ${confirms}`,
       params: ofUser,
-      body: adminConfirmBodySchema,
+      body: proofSchema,
       response: { 204: z.undefined().describe('Deleted'), ...errors('not_found', 'wrong_credentials') },
     },
     handler: async (request, reply) => {
-      await withPassword({ ...callerOf(request), password: request.body.password }, () =>
+      await confirmed(request, reply, request.body, () =>
         administration.deleteUser(adminOf(request), request.params.id),
       )
       return reply.code(204).send()
@@ -224,13 +224,13 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, limits: Pick<SignInLi
       tags,
       security,
       summary: 'Delete a space for everybody, for good',
-      description: confirmed,
+      description: confirms,
       params: ofSpace,
-      body: adminConfirmBodySchema,
+      body: proofSchema,
       response: { 204: z.undefined().describe('Deleted'), ...errors('not_found', 'wrong_credentials') },
     },
     handler: async (request, reply) => {
-      await withPassword({ ...callerOf(request), password: request.body.password }, () =>
+      await confirmed(request, reply, request.body, () =>
         administration.deleteSpace(adminOf(request), request.params.id),
       )
       return reply.code(204).send()

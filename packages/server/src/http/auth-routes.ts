@@ -25,22 +25,35 @@ import { accountRoutes } from './account-routes.ts'
 import { addressRoutes } from './address-routes.ts'
 import { createSessionAnswer } from './answer-session.ts'
 import { authenticateBy, callerOf, knownCaller } from './authenticate.ts'
-import { createConfirmed, createConfirmedCaller } from './confirm-password.ts'
+import type { ConfirmedCaller } from './confirm-caller.ts'
 import { deviceOf } from './device-name.ts'
 import { findInvite } from './find-invite.ts'
 import { forgottenPasswordRoutes } from './forgotten-password-routes.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
+import type { PasskeyChecks } from './passkey-checks.ts'
+import { passkeyRoutes } from './passkey-routes.ts'
 import { passwordLinkRoutes } from './password-link-routes.ts'
 import { providerRoutes } from './provider-routes.ts'
-import { createProviderVisits } from './provider-visits.ts'
+import type { ProviderVisits } from './provider-visits.ts'
 import { createRenewalLimit, type SignInLimits } from './rate-limits.ts'
 import { noteUser } from './request-log.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
 import { createSessionCookie } from './session-cookie.ts'
 
 /** The routes of sign-up, sign-in, renewal and sign-out. */
-export function authRoutes(app: HttpApp, deps: RouteDeps, limits: SignInLimits): void {
+export function authRoutes(
+  app: HttpApp,
+  deps: RouteDeps,
+  given: {
+    readonly limits: SignInLimits
+    readonly visits: ProviderVisits
+    /** Undefined where there are no passkeys. */
+    readonly checks: PasskeyChecks | undefined
+    readonly confirmed: ConfirmedCaller
+  },
+): void {
+  const { limits, visits, checks, confirmed } = given
   const { config, platform, passwords, passwordsOfKnown, tokens, liveSockets, now, monotonic } = deps
   const { users, sessions, adminPages, registration, returningAccounts, signingSecret } = platform
   const cookie = createSessionCookie(config, {
@@ -79,7 +92,10 @@ export function authRoutes(app: HttpApp, deps: RouteDeps, limits: SignInLimits):
         const link = registration.check(ticket, now())
         if (link !== undefined) await findInvite(deps, link)
         if (users.byEmail(email) !== undefined) {
-          throw new SyncError('already_exists', 'An account with this e-mail address exists', { at: 'email' })
+          throw new SyncError('already_exists', 'An account with this e-mail address exists', {
+            reason: 'address_taken',
+            at: 'email',
+          })
         }
         const passwordHash = await passwords.hash(password)
         const user = { id: lostId ?? userIdSchema.parse(randomHexId()), email, name }
@@ -102,6 +118,7 @@ export function authRoutes(app: HttpApp, deps: RouteDeps, limits: SignInLimits):
       hasAccounts: users.exist(),
       mailsLinks: deps.mailer !== undefined,
       ...(deps.provider !== undefined && { provider: { name: deps.provider.name } }),
+      passkeys: checks !== undefined,
     }),
   })
 
@@ -287,12 +304,10 @@ export function authRoutes(app: HttpApp, deps: RouteDeps, limits: SignInLimits):
     },
   })
 
-  const withPassword = createConfirmed(deps, limits)
-  const visits = createProviderVisits(config, { signingSecret, now })
-  const confirmed = createConfirmedCaller(deps, withPassword, visits)
-  accountRoutes(app, deps, { confirmed, answer, cookie })
+  accountRoutes(app, deps, { confirmed, answer, cookie, limits })
   addressRoutes(app, deps, { confirmed, limits })
-  providerRoutes(app, deps, { answer, limits, visits, confirmed: withPassword })
+  providerRoutes(app, deps, { answer, limits, visits, confirmed })
+  passkeyRoutes(app, deps, { answer, limits, confirmed, checks })
   passwordLinkRoutes(app, deps, { answer })
   forgottenPasswordRoutes(app, deps, { limits })
 }

@@ -32,3 +32,16 @@ function clean(name: string): string {
 export function deviceOf({ headers }: FastifyRequest): string {
   return deviceNameOf(headers['user-agent'])
 }
+
+const knownNames = new Set([...Object.values(Bowser.BROWSER_MAP), ...Object.values(Bowser.OS_MAP)])
+
+/**
+ * The browser and the system of the device that sent a request, as far as they are known ones: `['Firefox', 'Linux']`. Whoever sends it
+ * can choose among these names, and cannot have words of their own, or the name of a host, put into a mail to somebody.
+ */
+export function knownDeviceOf({ headers }: FastifyRequest): string[] {
+  const said = headers['user-agent']?.slice(0, maxLookedAt) ?? ''
+  if (said === '') return []
+  const { browser, os } = Bowser.parse(said)
+  return [browser.name, os.name].flatMap((name) => (name !== undefined && knownNames.has(name) ? [name] : []))
+}

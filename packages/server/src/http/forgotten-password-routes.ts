@@ -37,10 +37,12 @@ export function forgottenPasswordRoutes(
       },
     },
     handler: async (request, reply) => {
-      if (mailer === undefined) throw new SyncError('not_found', 'This server sends no mail')
+      if (mailer === undefined) {
+        throw new SyncError('not_found', 'This server sends no mail', { reason: 'not_offered' })
+      }
       limits.mail(request, request.body.email)
       // What follows takes longer if there is an account.
-      unseen(reply, () => void sendLink(request, request.body.email))
+      unseen(reply, deps.setTimer, () => void sendLink(request, request.body.email))
       return reply.code(204).send()
     },
   })

@@ -17,8 +17,9 @@ export function healthRoutes(app: HttpApp, deps: RouteDeps): void {
   let checked: { readonly at: number; readonly outcome: Promise<void> } | undefined
 
   async function check(): Promise<void> {
-    platform.checkWritable()
+    // First what says why: of a full disk, SQLite's error says nothing to whoever asks.
     await checkCommits()
+    platform.checkWritable()
   }
 
   /** Whoever asks while the check is under way waits for it. */

@@ -120,10 +120,17 @@ describe('every refusal is an error body', () => {
     // As good as a full disk: the file cannot be made.
     mkdirSync(join(probe, 'in the way'), { recursive: true })
     harness.clock.now += 1_000
-    expect(await harness.anonymous('GET', '/ready')).toMatchObject({
+    const notReady = {
       status: 503,
       body: { error: { code: 'storage_failed', message: expect.stringContaining('EISDIR') } },
-    })
+    }
+    expect(await harness.anonymous('GET', '/ready')).toMatchObject(notReady)
+    // SQLite, which cannot write either, does not say why.
+    const other = new Sqlite(join(harness.dataDir, 'platform.sqlite'))
+    other.exec('begin immediate')
+    harness.clock.now += 1_000
+    expect(await harness.anonymous('GET', '/ready')).toMatchObject(notReady)
+    other.close()
     expect((await harness.anonymous('GET', '/health')).status).toBe(200)
     rmSync(probe, { recursive: true })
     harness.clock.now += 1_000
@@ -193,11 +200,17 @@ describe('the documentation', () => {
       '/api/auth/forgotten-password',
       '/api/auth/login',
       '/api/auth/logout',
+      '/api/auth/passkeys',
+      '/api/auth/passkeys/challenge',
+      '/api/auth/passkeys/creation',
+      '/api/auth/passkeys/remove',
+      '/api/auth/passkeys/sign-in',
       '/api/auth/password-link',
       '/api/auth/password-link/preview',
       '/api/auth/provider',
       '/api/auth/provider/callback',
       '/api/auth/provider/connect',
+      '/api/auth/provider/disconnect',
       '/api/auth/provider/sign-in',
       '/api/auth/refresh',
       '/api/auth/register',
@@ -222,7 +235,7 @@ describe('the documentation', () => {
       for (const route of Object.values(methods)) {
         expect(route.summary, path).toBeTypeOf('string')
         const needsToken =
-          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout|forgotten-password|provider|provider\/callback|provider\/sign-in|password-link|password-link\/preview)$)/.test(
+          /^\/api\/(?!invites\/preview|auth\/(register|registration|login|refresh|logout|forgotten-password|provider|provider\/callback|provider\/sign-in|passkeys\/challenge|passkeys\/sign-in|password-link|password-link\/preview)$)/.test(
             path,
           )
         expect(route.security, path).toEqual(needsToken ? [{ bearer: [] }] : undefined)

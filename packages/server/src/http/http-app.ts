@@ -12,6 +12,7 @@ import { basePathOf } from './base-path.ts'
 import { contentSecurityPolicy } from './content-security-policy.ts'
 import { handleError } from './error-handler.ts'
 import type { HttpConfig } from './http-config.ts'
+import { standardLog } from './log-stream.ts'
 import { registerOpenApi } from './openapi.ts'
 import { answerParserError, answerParserErrors, leaveAnswersToUs } from './parser-errors.ts'
 import { rateLimitDefaults } from './rate-limits.ts'
@@ -36,7 +37,9 @@ export async function createHttpApp({
   metrics = noMetrics,
 }: HttpAppOptions): Promise<HttpApp> {
   const app = Fastify({
-    ...(logger === undefined ? { logger: { level: config.logLevel } } : { loggerInstance: logger }),
+    ...(logger === undefined
+      ? { logger: { level: config.logLevel, stream: standardLog } }
+      : { loggerInstance: logger }),
     // The hook below logs requests instead, without the URL, which may hold an invite's token.
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: createIsTrustedProxy(config.trustProxy),

@@ -12,6 +12,7 @@ import { createNoteDone } from './note-done.ts'
 import { errorResponses } from './openapi.ts'
 import { createPreviewLimit } from './rate-limits.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
+import { createTellOwner } from './tell-owner.ts'
 
 /**
  * The routes of a link by which somebody sets a password who forgot theirs. Whoever has the link is taken for them: they need
@@ -26,6 +27,7 @@ export function passwordLinkRoutes(
   const { users, accounts, passwordLinks } = platform
   const preHandler = createPreviewLimit(config, monotonic)
   const noteDone = createNoteDone(deps)
+  const tellOwner = createTellOwner(deps)
   const tags = ['auth']
 
   function ownerOf(token: string) {
@@ -68,6 +70,7 @@ export function passwordLinkRoutes(
       const { issued, sessionIds } = accounts.setPasswordByLink(token, next, now(), deviceOf(request))
       for (const id of sessionIds) liveSockets.sessionEnded(id)
       noteDone(request, user.id, 'password set by a link', { userId: user.id })
+      tellOwner(request, 'passwordChanged', user)
       return answer(request, reply, { ...issued, user, kind })
     },
   })

@@ -1,4 +1,6 @@
 import {
+  passkeyCreationSchema,
+  passkeyRequestSchema,
   providerVisitSchema,
   registrationSchema,
   sessionSchema,
@@ -7,6 +9,7 @@ import {
 } from '@t69/protocol'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
+import { createAuthenticator } from '../testing/authenticator.ts'
 import { createHttpHarness, password, type HttpHarness, type Person } from '../testing/http-harness.ts'
 import { openIdentityProvider, type IdentityProvider } from '../testing/identity-provider.ts'
 import { openMailbox } from '../testing/mailbox.ts'
@@ -24,6 +27,8 @@ beforeEach(() => {
   Object.assign(provider, { signsIn: annas, declines: false, isDown: false })
 })
 
+/** As the server writes it. */
+const issuer = () => new URL(provider.env.OIDC_ISSUER).href
 const open = (env: Record<string, string> = {}) =>
   createHttpHarness({ ...provider.env, PUBLIC_URL: publicUrl, ...env })
 
@@ -96,6 +101,7 @@ describe('signing in through a provider', () => {
       hasPassword: false,
       canChangeAddress: false,
       provider: { name: 'Example', isConnected: true },
+      passkeys: 0,
     })
     const actions = harness.platform.audit.ofUser(first.user.id, 5).map(({ action }) => action)
     expect(actions).toEqual(['connected with the provider', 'account created'])
@@ -116,9 +122,7 @@ describe('signing in through a provider', () => {
     expect(await browserOf(harness).signIn()).toMatchObject(
       refusal(409, 'already_exists', expect.stringContaining('password')),
     )
-    expect(
-      harness.platform.identities.userOf({ issuer: provider.env.OIDC_ISSUER, subject: 'anna-1' }),
-    ).toBeUndefined()
+    expect(harness.platform.identities.userOf({ issuer: issuer(), subject: 'anna-1' })).toBeUndefined()
     expect((await thief.call('GET', '/api/me')).status).toBe(200)
   })
 
@@ -325,6 +329,23 @@ describe('connecting an account with a provider', () => {
     expect(sessionSchema.parse((await browserOf(harness).signIn()).body).user).toEqual(anna.user)
   })
 
+  it('is mailed to the owner of the account, also when the address alone has connected them', async () => {
+    await using mailbox = await openMailbox()
+    await using harness = await open({ SMTP_URL: mailbox.url, MAIL_FROM: 't69@example.org' })
+    const anna = await harness.signUp('Anna')
+    await prove(harness, anna)
+    const entered = mailbox.next('another way into your t69 account')
+    await browserOf(harness).signIn()
+    expect(await entered).toContain('was connected with Example:')
+
+    const ben = browserOfPerson(harness, await harness.signUp('Ben'))
+    provider.signsIn = { ...annas, sub: 'ben-1', email: 'ben@elsewhere.example' }
+    const connected = mailbox.next('To: ben@example.org')
+    await ben.visit({ purpose: 'connect', password })
+    await ben.call('POST', '/api/auth/provider/connect')
+    expect(await connected).toContain('another way into your t69 account')
+  })
+
   it('ends when the password is changed, since whoever knew it may have connected the account with themselves', async () => {
     await using harness = await open()
     const anna = await harness.signUp('Anna')
@@ -351,6 +372,93 @@ describe('connecting an account with a provider', () => {
     expect(await browser.call('POST', '/api/auth/provider/connect')).toMatchObject(
       refusal(409, 'already_exists'),
     )
+  })
+})
+
+describe('ending what connects an account with the provider', () => {
+  const path = '/api/auth/provider/disconnect'
+  async function connected(harness: HttpHarness) {
+    const anna = await harness.signUp('Anna')
+    const browser = browserOfPerson(harness, anna)
+    await browser.visit({ purpose: 'connect', password })
+    expect((await browser.call('POST', '/api/auth/provider/connect')).status).toBe(204)
+    return { anna, browser }
+  }
+
+  it('takes the password, and leaves sessions and passkeys as they are', async () => {
+    await using harness = await open()
+    const { anna } = await connected(harness)
+    const key = { id: 'k', publicKey: new Uint8Array(8), counter: 0, name: 'Laptop', rpId: 't69.example' }
+    harness.platform.passkeys.add(anna.user.id, key, 1)
+    for (const body of [{}, { password: 'guessed' }]) {
+      expect(await anna.call('POST', path, body)).toMatchObject(refusal(401, 'wrong_credentials'))
+    }
+    expect((await anna.call('POST', path, { password })).status).toBe(204)
+    const ways = waysToSignInSchema.parse((await anna.call('GET', '/api/me/ways-to-sign-in')).body)
+    expect(ways.provider?.isConnected).toBe(false)
+    expect(ways.passkeys).toBe(1)
+    expect(await anna.call('POST', path, { password })).toMatchObject(refusal(404, 'not_found'))
+    const actions = harness.platform.audit.ofUser(anna.user.id, 5).map(({ action }) => action)
+    expect(actions).toEqual([
+      'disconnected from the provider',
+      'connected with the provider',
+      'account created',
+    ])
+  })
+
+  it('holds although the address was proven, until the owner connects the account again', async () => {
+    await using harness = await open()
+    const { anna, browser } = await connected(harness)
+    expect(harness.platform.provenAddresses.has(anna.user.id)).toBe(true)
+    await anna.call('POST', path, { password })
+    expect(await browserOf(harness).signIn()).toMatchObject(
+      refusal(409, 'already_exists', expect.stringContaining('ended')),
+    )
+    await browser.visit({ purpose: 'connect', password })
+    expect((await browser.call('POST', '/api/auth/provider/connect')).status).toBe(204)
+    expect(sessionSchema.parse((await browserOf(harness).signIn()).body).user).toEqual(anna.user)
+    // Another password ends the connection as well, but not as its owner's wish.
+    await prove(harness, anna)
+    expect(sessionSchema.parse((await browserOf(harness).signIn()).body).user).toEqual(anna.user)
+  })
+
+  it('is refused where it is the last way to sign in, and a passkey is another one', async () => {
+    await using harness = await open()
+    harness.clock.now = Date.now()
+    const session = sessionSchema.parse((await browserOf(harness).signIn()).body)
+    const browser = browserOf(harness, session.accessToken)
+    const { call } = browser
+    await browser.visit({ purpose: 'confirm' })
+    const last = refusal(403, 'forbidden', expect.stringContaining('could not sign in any more'))
+    expect(await call('POST', path, {})).toMatchObject(last)
+    expect(harness.platform.identities.has(session.user.id, issuer())).toBe(true)
+
+    // A fresh visit to the provider adds a passkey, which then ends the connection.
+    await browser.visit({ purpose: 'confirm' })
+    const creation = passkeyCreationSchema.parse((await call('POST', '/api/auth/passkeys/creation', {})).body)
+    const authenticator = createAuthenticator('https://t69.example')
+    const made = authenticator.create(creation)
+    expect((await call('POST', '/api/auth/passkeys', { name: 'Phone', passkey: made })).status).toBe(201)
+    const confirmation = async () => {
+      const asked = await call('POST', '/api/auth/passkeys/challenge', { purpose: 'confirm' })
+      return { passkey: authenticator.get(passkeyRequestSchema.parse(asked.body)) }
+    }
+    expect((await call('POST', path, await confirmation())).status).toBe(204)
+    const removal = { id: made.id, ...(await confirmation()) }
+    expect(await call('POST', '/api/auth/passkeys/remove', removal)).toMatchObject(last)
+    expect(harness.platform.passkeys.ofUser(session.user.id)).toHaveLength(1)
+
+    // One that works at another host name only is no way in, and may go.
+    const stale = { id: 'old', publicKey: new Uint8Array(8), counter: 0, name: 'Old', rpId: 'old.example' }
+    harness.platform.passkeys.add(session.user.id, stale, 1)
+    expect(await call('POST', '/api/auth/passkeys/remove', removal)).toMatchObject(
+      refusal(401, 'wrong_credentials'),
+    )
+    expect(
+      await call('POST', '/api/auth/passkeys/remove', { ...removal, ...(await confirmation()) }),
+    ).toMatchObject(last)
+    const goes = { id: 'old', ...(await confirmation()) }
+    expect((await call('POST', '/api/auth/passkeys/remove', goes)).status).toBe(204)
   })
 })
 
@@ -451,7 +559,7 @@ describe('an account without a password', () => {
       200,
     )
     expect((await login(harness, newPassword)).status).toBe(200)
-    expect(harness.platform.identities.has(user.id, provider.env.OIDC_ISSUER)).toBe(false)
+    expect(harness.platform.identities.has(user.id, issuer())).toBe(false)
     expect(sessionSchema.parse((await browserOf(harness).signIn()).body).user).toEqual(user)
   })
 })

@@ -1,4 +1,5 @@
 import {
+  proofSchema,
   providerSignInBodySchema,
   providerVisitSchema,
   sessionSchema,
@@ -7,20 +8,21 @@ import {
   type VisitProvider,
   waysToSignInSchema,
 } from '@t69/protocol'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
 import { ProviderError, type SignInProvider } from '../ports/sign-in-provider.ts'
 import type { AccountRoutesDeps } from './account-routes.ts'
 import { authenticateBy, callerOf, knownCaller } from './authenticate.ts'
-import type { Confirmed } from './confirm-password.ts'
 import { deviceOf } from './device-name.ts'
 import { findInvite } from './find-invite.ts'
 import { createNoteDone } from './note-done.ts'
 import { bearer, errorResponses } from './openapi.ts'
 import type { ProviderVisits, VisitPurpose } from './provider-visits.ts'
 import type { SignInLimits } from './rate-limits.ts'
+import { relyingPartyOf } from './relying-party.ts'
 import type { HttpApp, RouteDeps } from './route.ts'
+import { createTellOwner } from './tell-owner.ts'
 
 /**
  * The routes of signing in through a provider. The page asks for an address and goes there; the provider sends the browser back to
@@ -29,23 +31,26 @@ import type { HttpApp, RouteDeps } from './route.ts'
 export function providerRoutes(
   app: HttpApp,
   deps: RouteDeps,
-  given: Pick<AccountRoutesDeps, 'answer'> & {
-    readonly limits: Pick<SignInLimits, 'signUp'>
+  given: Pick<AccountRoutesDeps, 'answer' | 'confirmed'> & {
+    readonly limits: Pick<SignInLimits, 'change' | 'signUp'>
     readonly visits: ProviderVisits
-    readonly confirmed: Confirmed
   },
 ): void {
   const { config, platform, tokens, now } = deps
-  const { users, sessions, identities, providerSignIn, registration } = platform
+  const { users, sessions, providerSignIn, registration, waysToSignIn } = platform
   const { answer, limits, visits, confirmed } = given
   const noteDone = createNoteDone(deps)
+  const tellOwner = createTellOwner(deps)
   const tags = ['auth']
   const preParsing = authenticateBy(tokens)
+  const offers = { issuer: deps.provider?.issuer, rpId: relyingPartyOf(config.publicUrl)?.rpId }
   const redirectUri = `${config.publicUrl ?? ''}/api/auth/provider/callback`
 
   function provider(): SignInProvider {
     if (deps.provider === undefined)
-      throw new SyncError('not_found', 'This server knows no other place to sign in')
+      throw new SyncError('not_found', 'This server knows no other place to sign in', {
+        reason: 'not_offered',
+      })
     return deps.provider
   }
 
@@ -55,6 +60,7 @@ export function providerRoutes(
     return new SyncError(
       'unavailable',
       `${provider().name} cannot be reached at the moment, or is not set up here`,
+      { reason: 'provider_unreachable' },
     )
   }
 
@@ -65,7 +71,7 @@ export function providerRoutes(
       summary: 'Go to the provider, to sign in there',
       description:
         'Where there is one (`GET /api/auth/registration`). All but signing in takes an access token, and connecting an ' +
-        'account the password. The browser comes back to the app, which goes on with `sign-in`, `connect`, ' +
+        'account what shows that its owner asks. The browser comes back to the app, which goes on with `sign-in`, `connect`, ' +
         '`change-password` or `delete-account`.',
       body: visitProviderBodySchema,
       response: {
@@ -75,7 +81,7 @@ export function providerRoutes(
     },
     handler: async (request, reply) => {
       const there = provider()
-      const why = await purposeOf(request, request.body)
+      const why = await purposeOf(request, reply, request.body)
       return limits.signUp(request, async () => {
         try {
           const { url, kept } = await there.begin(redirectUri, why.purpose === 'confirm')
@@ -88,14 +94,18 @@ export function providerRoutes(
     },
   })
 
-  async function purposeOf(request: FastifyRequest, body: VisitProvider): Promise<VisitPurpose> {
+  async function purposeOf(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    body: VisitProvider,
+  ): Promise<VisitPurpose> {
     if (body.purpose === 'sign-in') return body
     const caller = knownCaller(tokens, request)
     if (caller === undefined) throw new SyncError('unauthenticated', 'An access token is needed: sign in')
     const { userId, sessionId } = caller
     if (body.purpose === 'confirm') return { purpose: 'confirm', userId, sessionId }
-    const { password } = body
-    return confirmed({ ...caller, password }, () => ({ purpose: 'connect', userId, sessionId }))
+    const { purpose, ...proof } = body
+    return confirmed(request, reply, proof, () => ({ purpose, userId, sessionId }))
   }
 
   app.get('/api/auth/provider/callback', {
@@ -155,6 +165,7 @@ export function providerRoutes(
         if (became === 'created') noteDone(request, user.id, 'account created', { userId: user.id })
         if (became !== 'entered')
           noteDone(request, user.id, 'connected with the provider', { userId: user.id })
+        if (became === 'connected') tellOwner(request, 'providerConnected', user)
         return answer(request, reply, { ...sessions.start(user.id, now(), deviceOf(request)), user, kind })
       })
     },
@@ -183,9 +194,38 @@ export function providerRoutes(
       const { userId, sessionId } = callerOf(request)
       const user = users.byId(userId)
       if (user === undefined) throw new SyncError('unauthenticated', 'The account is gone')
-      const { person } = visits.take(request, reply, { purpose: 'connect', userId, sessionId })
-      providerSignIn.connect(person, user, now())
-      noteDone(request, userId, 'connected with the provider', { userId })
+      return limits.change(request, user.email, async () => {
+        const { person } = visits.take(request, reply, { purpose: 'connect', userId, sessionId })
+        providerSignIn.connect(person, user, now())
+        noteDone(request, userId, 'connected with the provider', { userId })
+        tellOwner(request, 'providerConnected', user)
+        return reply.code(204).send()
+      })
+    },
+  })
+
+  app.post('/api/auth/provider/disconnect', {
+    preParsing,
+    schema: {
+      tags,
+      security: bearer,
+      summary: 'End what connects the account with the provider',
+      description:
+        'Takes what shows that it is the account’s owner who asks. The address connects them again only from within the account. ' +
+        '`forbidden` for the last way to sign in.',
+      body: proofSchema,
+      response: {
+        204: z.undefined().describe('Ended'),
+        ...errorResponses('unauthenticated', 'wrong_credentials', 'forbidden', 'not_found'),
+      },
+    },
+    handler: async (request, reply) => {
+      const { issuer } = provider()
+      await confirmed(request, reply, request.body, () => {
+        const { userId } = callerOf(request)
+        waysToSignIn.disconnect(userId, issuer, offers)
+        noteDone(request, userId, 'disconnected from the provider', { userId })
+      })
       return reply.code(204).send()
     },
   })
@@ -199,15 +239,14 @@ export function providerRoutes(
       response: { 200: waysToSignInSchema, ...errorResponses('unauthenticated') },
     },
     handler: async (request) => {
-      const user = users.byId(callerOf(request).userId)
-      const account = user && users.byEmail(user.email)
-      if (account === undefined) throw new SyncError('unauthenticated', 'The account is gone')
-      const { name, issuer } = deps.provider ?? {}
+      const ways = waysToSignIn.of(callerOf(request).userId, offers)
+      if (ways === undefined) throw new SyncError('unauthenticated', 'The account is gone')
+      const { hasPassword, isConnected, passkeys } = ways
       return {
-        hasPassword: account.passwordHash !== '',
+        hasPassword,
         canChangeAddress: deps.mailer !== undefined,
-        ...(name !== undefined &&
-          issuer !== undefined && { provider: { name, isConnected: identities.has(account.id, issuer) } }),
+        ...(deps.provider !== undefined && { provider: { name: deps.provider.name, isConnected } }),
+        ...(offers.rpId !== undefined && { passkeys }),
       }
     },
   })

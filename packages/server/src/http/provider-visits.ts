@@ -111,7 +111,9 @@ export function createProviderVisits(
       const visit = visitOf(request)
       const isFor = visit?.state === 'returned' && isSame(visit.why, why)
       if (!isFor || used.has(visit.id) || !isFromOwnPage(request, config)) {
-        throw new SyncError('forbidden', 'That took too long, or was done already: begin again')
+        throw new SyncError('forbidden', 'That took too long, or was done already: begin again', {
+          reason: 'too_late',
+        })
       }
       used.set(visit.id, true)
       void reply.clearCookie(name, attributes)

@@ -13,6 +13,8 @@ const minuteMs = 60_000
 const quarterHourMs = 15 * minuteMs
 /** Mails an hour to one mailbox that strangers may ask for. */
 export const mailsPerHour = 5
+/** Changes an hour of who gets into an account, each of which is mailed to its address. */
+export const changesPerHour = 10
 
 function tooMany(retryAfterMs: number): SyncError {
   return new SyncError('rate_limited', 'Too many requests: try again in a while', { retryAfterMs })
@@ -144,6 +146,11 @@ export interface SignInLimits {
    * not the budget of whoever has the mailbox. Throws `rate_limited`.
    */
   mailTo(request: FastifyRequest, userId: UserId, email: string): void
+  /**
+   * Of somebody who is signed in, and changes who gets into their account: by address, which is not the budget of sign-ins, and by the
+   * e-mail address of the account. It is told of each change, and may be a stranger's.
+   */
+  change<Result>(request: FastifyRequest, email: string, work: Work<Result>): Promise<Result>
   /** Of somebody who is signed in, and gives the password once more. */
   confirm<Result>(caller: { userId: UserId; sessionId: string }, work: Work<Result>): Promise<Result>
 }
@@ -159,6 +166,8 @@ export function createSignInLimits({ rateLimits }: HttpConfig, monotonic: () => 
   const byMailbox = mailsAnHour()
   const byAsker = mailsAnHour()
   const byNewAddress = mailsAnHour()
+  const changesByAddress = createAttempts(signInPerAddress, minuteMs, monotonic)
+  const changesByMailbox = createAttempts(changesPerHour, 4 * quarterHourMs, monotonic)
 
   async function attempt<Result>(taken: readonly (() => void)[], work: Work<Result>): Promise<Result> {
     try {
@@ -183,6 +192,8 @@ export function createSignInLimits({ rateLimits }: HttpConfig, monotonic: () => 
       byAsker.take(userId)
       byNewAddress.take(email)
     },
+    change: async (request, email, work) =>
+      attempt([changesByAddress.take(normalizeIP(request.ip)), changesByMailbox.take(email)], work),
     confirm: async ({ userId, sessionId }, work) => attempt([bySession.take(`${userId} ${sessionId}`)], work),
   }
 }

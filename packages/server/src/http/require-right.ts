@@ -25,8 +25,6 @@ export function requireMember(access: Access, spaceId: SpaceId, { userId }: Call
 export function requireRight(access: Access, spaceId: SpaceId, caller: Caller, right: Right): void {
   const role = requireMember(access, spaceId, caller)
   if (rightsOf(role)[right]) return
-  throw new SyncError(
-    'forbidden',
-    `This takes the role ${rolesWith(right).join(' or ')}, and yours is ${role}`,
-  )
+  const message = `This takes the role ${rolesWith(right).join(' or ')}, and yours is ${role}`
+  throw new SyncError('forbidden', message, { reason: 'role' })
 }

@@ -12,7 +12,9 @@ import type { Access, AskedLogs } from '../ports/access.ts'
 import type { Administration } from '../ports/administration.ts'
 import type { LiveSockets } from '../ports/live-sockets.ts'
 import type { Mailer } from '../ports/mailer.ts'
+import type { ServerRuntime } from '../ports/server-runtime.ts'
 import type { SignInProvider } from '../ports/sign-in-provider.ts'
+import type { KeptLists } from '../spaces/kept-lists.ts'
 import type { MergedAccess } from '../spaces/merged-access.ts'
 import type { TreeQuestions } from '../spaces/tree-questions.ts'
 import type { ListedRoutes } from './api-routes.ts'
@@ -45,8 +47,7 @@ export interface RouteDeps {
   readonly platform: Platform
   /** Who may do what, as the accounts and the logs know it. */
   readonly access: Access & AskedLogs & Pick<MergedAccess, 'settle' | 'askAll'>
-  /** Resolves once logs have kept the changes of access lists so far, or failed to. */
-  readonly accessKept: () => Promise<void>
+  readonly keptLists: Pick<KeptLists, 'begin'>
   /** For strangers. */
   readonly passwords: Passwords
   /** For people who are signed in, or on a device where they were. */
@@ -65,6 +66,7 @@ export interface RouteDeps {
   readonly now: () => number
   /** Milliseconds, of a clock that nobody sets: for waits and rates. */
   readonly monotonic: () => number
+  readonly setTimer: ServerRuntime['setTimer']
   /** Rejects with `storage_failed` while commits cannot succeed. */
   readonly checkCommits: () => Promise<void>
   readonly metrics: MetricsExposition

@@ -97,7 +97,9 @@ export function createSessionCookie(
       const token = ours(request)?.token
       if (token === undefined || isFromOwnPage(request, config)) return token
       warn(request)
-      throw new SyncError('forbidden', 'The session cookie is for pages of this server only')
+      throw new SyncError('forbidden', 'The session cookie is for pages of this server only', {
+        reason: 'other_page',
+      })
     },
     set(request, reply, refreshToken) {
       const isTaken = request.cookies[sharedName] !== undefined

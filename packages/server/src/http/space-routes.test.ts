@@ -68,6 +68,12 @@ describe('spaces', () => {
     expect(await anna.call('GET', `/api/spaces/${spaceId}/trees/notes`)).toEqual({ status: 200, body: tree })
     expect((await anna.call('GET', `/api/spaces/${spaceId}/trees/other`)).status).toBe(404)
     expect((await anna.call('GET', `/api/spaces/${spaceId}/trees/a@b`)).status).toBe(400)
+    for (const wrong of ['-1', '1.5', 'yesterday']) {
+      expect(await anna.call('GET', `/api/spaces/${spaceId}/trees/notes?at=${wrong}`)).toMatchObject({
+        status: 400,
+        body: { error: { code: 'invalid_request', at: 'at' } },
+      })
+    }
   })
 })
 

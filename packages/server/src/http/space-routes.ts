@@ -10,6 +10,7 @@ import {
   spaceSchema,
   SyncError,
   treeIdSchema,
+  treeQuerySchema,
   treeSchema,
   type RegistrationId,
   type SpaceId,
@@ -123,6 +124,9 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
         throw new SyncError(
           'forbidden',
           'The server has lost this space: only an owner can register it again',
+          {
+            reason: 'owner_needed',
+          },
         )
       // Its log may say what the accounts have forgotten.
       await access.askLog(id, userId)
@@ -167,7 +171,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
     const { userSpaces } = config.quotas
     if (spacePayers.paidBy(userId).length < userSpaces) return
     const message = `You own ${userSpaces} spaces, as many as this server allows: delete one first`
-    throw new SyncError('quota_exceeded', message, { retryAfterMs: quotaRetryMs })
+    throw new SyncError('quota_exceeded', message, { reason: 'too_many_spaces', retryAfterMs: quotaRetryMs })
   }
 
   app.get('/api/spaces/:spaceId', {
@@ -232,7 +236,11 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
       tags,
       security,
       summary: 'A tree as the server’s replica shows it, in depth-first order',
+      description:
+        'With `at`, as it was at that position of the log. Positions count the operations that were committed to the space: ' +
+        'the acks of pushes and the pages of the log name them.',
       params: spaceParams.extend({ treeId: treeIdSchema }),
+      querystring: treeQuerySchema,
       response: {
         200: treeAsText,
         ...errorResponses(
@@ -247,11 +255,12 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
     },
     handler: async (request, reply) => {
       const { spaceId, treeId } = request.params
+      const { at: cursor } = request.query
       const { userId } = callerOf(request)
       requireRight(access, spaceId, { userId }, 'read')
       unread.check(userId)
       unread.add(userId, reply.raw)
-      const tree = await spaces.readTree({ spaceId, treeId }, userLimits.of(userId))
+      const tree = await spaces.readTree({ spaceId, treeId, cursor }, userLimits.of(userId))
       // A member who was removed or signed out while the tree was read sees nothing of it.
       requireRight(access, spaceId, callerOf(request), 'read')
       reply.type('application/json; charset=utf-8')
@@ -263,6 +272,7 @@ export function spaceRoutes(app: HttpApp, deps: RouteDeps): void {
 /** The same for a space that is there and one that was deleted: a former member does not learn which it is. */
 function taken(): SyncError {
   return new SyncError('already_exists', 'This id is taken, by another space or by one that was deleted', {
+    reason: 'id_taken',
     at: 'id',
   })
 }

@@ -75,7 +75,8 @@ export async function serveStaticApp(app: HttpApp, { staticDir, basePath }: Stat
       const text = 't69 sync is running. The app is not built: run `pnpm build`, or set STATIC_DIR.\n'
       return reply.code(404).type('text/plain').send(text)
     }
-    sendError(reply, { code: 'not_found', message: `There is nothing at ${request.method} ${path}` })
+    // In quotes, so that the log leaves the path out: it may hold an invite's token.
+    sendError(reply, { code: 'not_found', message: `There is nothing at ${request.method} “${path}”` })
     return reply
   })
 }

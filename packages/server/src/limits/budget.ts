@@ -21,7 +21,12 @@ export const unlimitedBudget: Budget = {
 
 /** The budget for what was checked and charged before: it goes on, though its own cost may have used up what was left. */
 export function prepaid(budget: Budget): Budget {
-  return { ...budget, checkOperations: () => {} }
+  return {
+    payer: budget.payer,
+    checkOperations: () => {},
+    spendOperations: (count) => budget.spendOperations(count),
+    inTurn: (ask) => budget.inTurn(ask),
+  }
 }
 
 /** Operations that a millisecond of a core is worth. */

@@ -1,5 +1,3 @@
-import { LRUCache } from 'lru-cache'
-
 /** Somebody for whom work is done, and how much of it is theirs, compared with the others who share it. */
 export interface Payer {
   readonly name: string
@@ -42,7 +40,8 @@ const maxRemembered = 1_000
  */
 export function createFairQueue<Job>(quantumMs = 0): FairQueue<Job> {
   const active = new Map<string, Share<Job>>()
-  const resting = new LRUCache<string, number>({ max: maxRemembered })
+  /** Whoever began to rest first comes first. A map is emptied at once, and that is done whenever nothing waits. */
+  const resting = new Map<string, number>()
   const lanes = new Map<string, Waiting<Job>[]>()
   /** In which order jobs came. Those that are done have none. */
   const numbers = new WeakMap<Waiting<Job>, number>()
@@ -56,8 +55,16 @@ export function createFairQueue<Job>(quantumMs = 0): FairQueue<Job> {
     let share = active.get(name)
     if (share === undefined) {
       active.set(name, (share = { served: Math.max(resting.get(name) ?? 0, floor), waiting: [] }))
+      resting.delete(name)
     }
     return share
+  }
+
+  function rest(name: string, served: number): void {
+    active.delete(name)
+    resting.set(name, served)
+    const [oldest = name] = resting.keys()
+    if (resting.size > maxRemembered) resting.delete(oldest)
   }
 
   const levelOf = (served: number): number => (quantumMs === 0 ? served : Math.floor(served / quantumMs))
@@ -66,10 +73,7 @@ export function createFairQueue<Job>(quantumMs = 0): FairQueue<Job> {
   /** Lets a payer rest for whom nothing waits. */
   function firstOf(name: string, { waiting, served }: Share<Job>): Waiting<Job> | undefined {
     while (waiting[0] !== undefined && !numbers.has(waiting[0])) waiting.shift()
-    if (waiting[0] === undefined) {
-      active.delete(name)
-      resting.set(name, served)
-    }
+    if (waiting[0] === undefined) rest(name, served)
     return waiting[0]
   }
 

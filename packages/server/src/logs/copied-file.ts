@@ -10,11 +10,11 @@ import { createQueries } from '../sqlite/query.ts'
 import { syncFolder } from '../sqlite/set-aside.ts'
 import { isDamage } from '../sqlite/storage-failure.ts'
 import { examineDatabase, knownVersion } from './examine-file.ts'
+import { hasSettledTables } from './settled-queries.ts'
 import type { SpaceSchema } from './space-schema.ts'
 
 /** The version since which a file says whose log it is. */
 const identityVersion = 3
-const segmentsVersion = 5
 
 const query = createQueries<SpaceSchema>()
 const spaceRows = query((q) => q.selectFrom('spaces').select('id'))
@@ -73,7 +73,7 @@ export function readCopiedFile(bytes: Buffer): CopiedFile {
     const [space] = rows
     if (space === undefined || rows.length !== 1) throw damaged('it does not say which space it is of')
     const [known] = version < identityVersion ? [] : identities(db).all({})
-    const settled = version < segmentsVersion ? 0 : (lastSegment(db).get({})?.cursor ?? 0)
+    const settled = hasSettledTables(db) ? (lastSegment(db).get({})?.cursor ?? 0) : 0
     return {
       spaceId: space.id,
       identity: known?.identity ?? undefined,

@@ -1,11 +1,15 @@
+import { nullVertexId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
 import { damageIn, integrityOf } from '../sqlite/damage.ts'
 import { createQueries, prepareAll } from '../sqlite/query.ts'
+import { lastEpochOf, type StoredEpochRow } from './epoch-rows.ts'
 import { problemOfRow } from './op-row.ts'
 import { checkSegment, opsOf } from './segment.ts'
+import { problemOfDelete } from './settled-deletes.ts'
 import { countOfIds, problemOfIds } from './settled-ids.ts'
+import { hasSettledTables, settledQueries } from './settled-queries.ts'
 import { spaceQueries } from './space-queries.ts'
 import { spaceMigrations, type SpaceSchema, type StoredOpRow } from './space-schema.ts'
 
@@ -24,12 +28,26 @@ const allIds = query((q) => q.selectFrom('settled_ids').selectAll())
 const countedTrees = query((q) =>
   q.selectFrom('settled_trees').select((trees) => trees.fn.sum<number>('ops').as('ops')),
 )
-const lastBeginning = query((q) =>
-  q.selectFrom('epochs').select('after').orderBy('after', 'desc').limit(sql.lit(1)),
+const allDeletes = query((q) => q.selectFrom('settled_deletes').selectAll())
+const countedDeletes = query((q) =>
+  q.selectFrom('settled_trees').select((trees) => trees.fn.sum<number>('deletes').as('deletes')),
 )
-
+/** Before version 8 no row is marked as the last. The index has as many rows as the table. */
+const lastByPosition = sql<number>`"after" = max("after") over ()`.as('is_last')
+const allEpochsBeforeMarks = query((q) =>
+  q.selectFrom('epochs').select(['epoch', 'after', 'checksum', lastByPosition]).orderBy('after'),
+)
+const allEpochsBeforeChecksums = query((q) =>
+  q
+    .selectFrom('epochs')
+    .select(['epoch', 'after', sql<null>`null`.as('checksum'), lastByPosition])
+    .orderBy('after'),
+)
 const lastCommit = query((q) =>
   q.selectFrom('commits').select('after').orderBy('after', 'desc').limit(sql.lit(1)),
+)
+const anyDeletion = query((q) =>
+  q.selectFrom('tree_ops').select('seq').where('parentId', '=', sql.lit(nullVertexId)).limit(sql.lit(1)),
 )
 const pageCount = query((q) =>
   q
@@ -63,6 +81,7 @@ export function examineDatabase(db: Database): string | undefined {
   if (version === 0) return damageOfNew(db)
   // A table or column of another name is no damage to SQLite, and makes a statement of ours fail.
   if (version === knownVersion) prepareAll(db, spaceQueries)
+  if (version === knownVersion && hasSettledTables(db)) prepareAll(db, settledQueries)
   return integrityOf(db) ?? damageOfLog(db, version)
 }
 
@@ -76,18 +95,36 @@ function damageOfNew(db: Database): string | undefined {
 /** The versions since which a file says who committed its operations, and keeps some in segments. */
 const commitsVersion = 4
 const segmentsVersion = 5
+/** The version since which epochs and deletes have checksums. */
+const epochChecksumsVersion = 7
+/** The version since which the last epoch is marked. */
+const marksVersion = 8
+/** The version since which the tables of settled operations are made with the first segment. */
+const lazyVersion = 8
+/** The version since which deletions have an index. */
+const deletesIndexVersion = 2
 
 function damageOfLog(db: Database, version: number): string | undefined {
-  const hasSegments = version >= segmentsVersion
+  const hasSegments = version < lazyVersion ? version >= segmentsVersion : hasSettledTables(db)
   const settled = hasSegments ? readSettled(db) : 0
   if (typeof settled === 'string') return settled
-  const head = readRows(hasSegments ? allRows(db) : allRowsBeforeChecksums(db), settled)
+  const deletes = hasSegments && version >= epochChecksumsVersion ? problemOfDeletes(db) : undefined
+  if (deletes !== undefined) return deletes
+  const head = readRows(version < segmentsVersion ? allRowsBeforeChecksums(db) : allRows(db), settled)
   if (typeof head === 'string') return head
-  const begun = lastBeginning(db).get({})?.after ?? 0
-  if (begun > head) return `an epoch began after ${begun}, and the log ends at ${head}`
+  const isIndexed = spaceQueries.deletesIndex(db).get({}) !== undefined
+  if (!isIndexed && version >= deletesIndexVersion && anyDeletion(db).get({}) !== undefined)
+    return 'deletions have no index'
+  lastEpochOf(epochsOf(db, version), head)
   const committed = version < commitsVersion ? undefined : lastCommit(db).get({})
   if (committed === undefined || committed.after < head) return undefined
   return `somebody committed after ${committed.after}, and the log ends at ${head}`
+}
+
+function epochsOf(db: Database, version: number): Iterable<StoredEpochRow> {
+  if (version < epochChecksumsVersion) return allEpochsBeforeChecksums(db).iterate({})
+  if (version < marksVersion) return allEpochsBeforeMarks(db).iterate({})
+  return spaceQueries.epochs(db).iterate({})
 }
 
 /** Reads the rows, which follow position `after`. Returns the head, or what is wrong. */
@@ -95,7 +132,7 @@ function readRows(rows: ReturnType<typeof allRows>, after: number): number | str
   let head = after
   let missing = 0
   for (const row of rows.iterate({})) {
-    missing += row.seq - head - 1
+    missing += Math.abs(row.seq - head - 1)
     head = row.seq
     const problem = problemOfValue(row) ?? problemOfRow(row)
     if (problem !== undefined) return `operation ${row.seq}: ${problem}`
@@ -131,4 +168,16 @@ function readSettled(db: Database): number | string {
   if (ids !== end) return `${end} operations are in segments, and the ids of ${ids}`
   const counted = countedTrees(db).get({})?.ops ?? 0
   return counted === end ? end : `${end} operations are in segments, and ${counted} of their trees`
+}
+
+/** What is wrong with the rows of what was deleted. */
+function problemOfDeletes(db: Database): string | undefined {
+  let rows = 0
+  for (const row of allDeletes(db).iterate({})) {
+    const problem = problemOfDelete(row)
+    if (problem !== undefined) return problem
+    rows++
+  }
+  const counted = countedDeletes(db).get({})?.deletes ?? 0
+  return counted === rows ? undefined : `${rows} vertices are deleted, and ${counted} of their trees`
 }

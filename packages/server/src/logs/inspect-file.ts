@@ -3,7 +3,9 @@ import Database from 'better-sqlite3'
 
 import { createQueries } from '../sqlite/query.ts'
 import { sizeOf } from '../sqlite/set-aside.ts'
+import { readCommits } from './commit-rows.ts'
 import { knownVersion } from './examine-file.ts'
+import { hasSettledTables } from './settled-queries.ts'
 import type { SpaceSchema } from './space-schema.ts'
 import { storedOpsIn } from './stored-ops.ts'
 
@@ -25,7 +27,7 @@ export interface FileContent {
   readonly segments: { count: number; operations: number; bytes: number; packedBytes: number }
   /** The processes that committed, the oldest first. */
   readonly epochs: readonly { readonly epoch: string; readonly operations: number }[]
-  /** Who committed how much. `userId` is null for what was committed before that was kept. */
+  /** Who committed how much. `userId` is null for what was committed before that was kept, or where damage garbles it. */
   readonly commits: readonly CommittedBy[]
 }
 
@@ -104,6 +106,7 @@ export function inspectFile(
 
 function segmentsOf(db: Database.Database): FileContent['segments'] {
   const found = { count: 0, operations: 0, bytes: 0, packedBytes: 0 }
+  if (!hasSettledTables(db)) return found
   for (const { after, cursor, bytes, page } of segmentRows(db).iterate({})) {
     found.count++
     found.operations += cursor - after
@@ -140,16 +143,17 @@ function rangesOf<Row extends { readonly after: number }>(
 }
 
 function commitsOf(db: Database.Database, head: number): CommittedBy[] {
-  const byUser = new Map<UserId, CommittedBy>()
-  const rows = commitRows(db).all({})
-  const before = rows[0]?.after ?? head
-  for (const { row, operations } of rangesOf(rows, head)) {
-    const { user: userId, at } = row
+  const byUser = new Map<UserId | null, CommittedBy>()
+  const commits = readCommits(commitRows(db).all({}), { after: 0, cursor: head }, Infinity)
+  for (const { row, operations } of rangesOf(commits, head)) {
+    const { userId } = row
+    const at = userId === null ? null : row.at
     const found = byUser.get(userId) ?? { userId, operations: 0, firstAt: at, lastAt: at }
     byUser.set(userId, found)
     found.operations += operations
     found.lastAt = at
   }
-  const known = [...byUser.values()].sort((a, b) => b.operations - a.operations)
-  return before === 0 ? known : [...known, { userId: null, operations: before, firstAt: null, lastAt: null }]
+  return [...byUser.values()].sort(
+    (a, b) => Number(a.userId === null) - Number(b.userId === null) || b.operations - a.operations,
+  )
 }

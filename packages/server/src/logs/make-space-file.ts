@@ -8,7 +8,7 @@ import { setJournalMode } from '../sqlite/journal-mode.ts'
 import { migrate } from '../sqlite/migrate.ts'
 import { syncFolder } from '../sqlite/set-aside.ts'
 import { spaceQueries } from './space-queries.ts'
-import { spaceMigrations } from './space-schema.ts'
+import { deletesIndexName, settledTableNames, spaceMigrations } from './space-schema.ts'
 
 /** The ending of a file that is being made. One that a crash has left is overwritten by the next. */
 export const unfinished = '.new'
@@ -35,10 +35,14 @@ export function makeSpaceFile(path: string, { spaceId, now }: { spaceId: SpaceId
   }
 }
 
+/** What the migrations make, without what a log makes when it needs it. */
 function makeEmpty(): Buffer {
   const db = new Database(':memory:')
   db.pragma(`page_size = ${pageBytes}`)
   migrate(db, spaceMigrations)
+  for (const name of settledTableNames) db.exec(`drop table ${name}`)
+  db.exec(`drop index ${deletesIndexName}`)
+  db.exec('vacuum')
   const bytes = db.serialize()
   db.close()
   return bytes

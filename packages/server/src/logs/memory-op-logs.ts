@@ -82,7 +82,11 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
     get head() {
       return ops.length
     },
+    isReadOnly: false,
     get bytes() {
+      return log.bytes
+    },
+    get bytesAtMost() {
       return log.bytes
     },
     get epoch() {
@@ -102,6 +106,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
     },
     renewLogId: () => (log.logId = newLogId()),
 
+    checkRows: () => true,
     compare,
     lookUp: (asked) => {
       const verdicts = new Map<TreeOperation, 'same' | 'other'>()
@@ -176,6 +181,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
     // Nothing is kept in segments.
     segmentAt: () => undefined,
     isUnsettled: false,
+    isOverdue: false,
     settle: () => {},
 
     check: () => {},

@@ -15,9 +15,14 @@ export interface Settling {
   readonly minOps: number
   /** The most that settle at once. Bounds how long a thread is busy: some 5 µs each. */
   readonly maxOps: number
+  /** Rows of a log above which it does not wait for a quiet moment. Default: `maxRows`. */
+  readonly maxRows?: number
 }
 
 export const defaultSettling: Settling = { keepOps: 512, minOps: 1_024, maxOps: 4_096 }
+
+/** Some 20 MB of a file. */
+export const maxRows = 65_536
 
 /**
  * The segment that takes the oldest rows: a new one, or the last one with rows added while it is less than three quarters of a page. So

@@ -14,7 +14,7 @@ export function onStorage<Result>(path: string, run: () => Result, damaged?: () 
   try {
     return run()
   } catch (error) {
-    if (!(error instanceof Error) || !isOfTheMedium(error)) throw error
+    if (!isOfTheMedium(error)) throw error
     if (isDamage(error) || isWronglyReadOnly(error, path)) damaged?.()
     const failed = new SyncError('storage_failed', 'the storage of this space fails')
     failed.cause = new StorageFailure(path, error)
@@ -22,7 +22,9 @@ export function onStorage<Result>(path: string, run: () => Result, damaged?: () 
   }
 }
 
-function isOfTheMedium(error: Error): boolean {
+/** Whether it is a failure of the medium, and no bug. */
+export function isOfTheMedium(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false
   return (
     error instanceof Database.SqliteError ||
     error instanceof NewerSchemaError ||

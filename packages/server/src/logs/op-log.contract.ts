@@ -132,6 +132,22 @@ export function describeOpLogs(name: string, create: () => OpLogs): void {
       expect(logs.bytesOf(spaceId)).toBe(0)
     })
 
+    it('takes no more bytes than it says that it may take', () => {
+      const log = create().open(spaceId, newEpoch())
+      expect(log.bytesAtMost).toBeGreaterThanOrEqual(log.bytes)
+      for (let nth = 0; nth < 10; nth++) {
+        appendTo(
+          log,
+          Array.from({ length: 30 }, (_, at) => set(1 + nth * 30 + at, `text ${at}`)),
+        )
+        expect(log.bytesAtMost).toBeGreaterThanOrEqual(log.bytes)
+      }
+      while (log.isUnsettled) log.settle()
+      log.check()
+      expect(log.bytesAtMost).toBeGreaterThanOrEqual(log.bytes)
+      log.close()
+    })
+
     it('knows the highest clock of each tree, and how many operations it has', () => {
       const log = openNew()
       appendTo(log, [move(7), move(5), move(9, { tree: 'b' as TreeId }), move(2, { tree: 'B' as TreeId })])

@@ -55,8 +55,12 @@ export interface OpLog {
   readonly head: number
   /** The epoch of the newest operation; the process's own in an empty log. */
   readonly epoch: Epoch
+  /** Whether nothing can be written to it: see `OpLogs.open`. */
+  readonly isReadOnly: boolean
   /** About how many bytes the log takes where it is kept. */
   readonly bytes: number
+  /** As many or more, as of when the log was checked or written last. Costs nothing. */
+  readonly bytesAtMost: number
 
   /** Whose log it is, and who was in its space when that was kept last; undefined before the first time. */
   readonly access: KeptAccess | undefined
@@ -68,6 +72,11 @@ export interface OpLog {
   /** Gives the log a new id, durably. Positions that others hold of it are void from then on. */
   renewLogId(): LogId
 
+  /**
+   * Checks a part of what finds operations by their ids, and tells whether all of it was since the log was opened. What is left
+   * is checked at once before the first answer to `compare`, `lookUp`, `maxClock` or `wasDeleted`: some 1 µs an operation.
+   */
+  checkRows(): boolean
   /**
    * Tells whether an operation with this id is in the log, with the same content or another. The cost follows from
    * the size of `op`, not from that of the operation in the log; if that is settled, its segment is read.
@@ -118,6 +127,8 @@ export interface OpLog {
 
   /** Whether `settle` would move something. */
   readonly isUnsettled: boolean
+  /** Whether so much is not settled that it should not wait until nobody asks for anything. */
+  readonly isOverdue: boolean
   /**
    * Moves the oldest operations that are not in a segment yet into one, in one transaction: some thousands at a time, and not
    * the newest. What the log holds stays the same, in less room.
@@ -138,8 +149,11 @@ export interface OpLogs {
   /**
    * Opens the space's log, and creates it if there is none. `epoch` names the process that will commit to it. A
    * space must not be open twice. Throws `storage_failed`.
+   *
+   * With `toRead`, the log may be one that is opened faster and cannot be written to. It has to be closed and opened without
+   * `toRead` before.
    */
-  open(spaceId: SpaceId, epoch: Epoch): OpLog
+  open(spaceId: SpaceId, epoch: Epoch, options?: { readonly toRead?: boolean }): OpLog
   /** How many bytes the space's log takes, open or not; 0 without one. */
   bytesOf(spaceId: SpaceId): number
   /** Another reader met damage in the log: it is examined when it is opened next. */

@@ -14,13 +14,8 @@ export function rowByOp(op: TreeOperation): TreeOpRow {
   return { clock, peerId, treeId, spaceId, targetId, parentId: null, key: op.key, value }
 }
 
-/** The row as it is stored at a position. */
-export function storedRow(seq: number, row: TreeOpRow): StoredOpRow {
-  return { seq, ...row, checksum: checksumOfRow(seq, row) }
-}
-
 /** CRC-32 of an operation and of its position in the log. */
-function checksumOfRow(seq: number, row: TreeOpRow): number {
+export function checksumOfRow(seq: number, row: TreeOpRow): number {
   const { clock, peerId, treeId, spaceId, targetId, parentId, key, value } = row
   // No id and no key has a line end in it. "+" and "-" tell a text from what is not there.
   const place = parentId === null ? `-${key === null ? '-' : `+${key}`}` : `+${parentId}`
@@ -30,6 +25,7 @@ function checksumOfRow(seq: number, row: TreeOpRow): number {
 
 /** Why a row is not what was written; undefined if it seems to be. A row from before checksums is looked at closely. */
 export function problemOfRow(row: StoredOpRow): string | undefined {
+  if (!isReadable(row)) return 'a value of it is of another type'
   if (row.checksum !== null) {
     return row.checksum === checksumOfRow(row.seq, row) ? undefined : 'it does not fit its checksum'
   }
@@ -37,6 +33,22 @@ export function problemOfRow(row: StoredOpRow): string | undefined {
   const text = op.value === undefined ? null : JSON.stringify(op.value)
   return operationProblem(op) ?? (text === row.value ? undefined : 'value: it is not as it was written')
 }
+
+/** Damage can make any value one of another type, bytes for example, which look like the text that they were. */
+function isReadable(row: StoredOpRow): boolean {
+  return (
+    Number.isSafeInteger(row.clock) &&
+    typeof row.peerId === 'string' &&
+    typeof row.treeId === 'string' &&
+    typeof row.spaceId === 'string' &&
+    typeof row.targetId === 'string' &&
+    isTextOrNull(row.parentId) &&
+    isTextOrNull(row.key) &&
+    isTextOrNull(row.value)
+  )
+}
+
+const isTextOrNull = (value: unknown): boolean => value === null || typeof value === 'string'
 
 /** The operation of a row. Throws `WrongContentError` if the row is not what was written. */
 export function opByStoredRow(row: StoredOpRow): TreeOperation {

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { epochSchema, randomHexId, type SpaceId } from '@t69/protocol'
 
 import { openDatabase } from '../sqlite/database-files.ts'
+import { openCopy } from '../sqlite/open-copy.ts'
 import { onStorage } from './on-storage.ts'
 import type { OpLog } from './op-log.ts'
 import { createOpenSegments } from './open-segments.ts'
@@ -18,12 +19,15 @@ export function openReadOnlyLog(dataDir: string, spaceId: SpaceId, damaged: () =
   const open = (): OpLog => {
     // Where the folder is gone, SQLite's own error would look like a bug.
     statSync(path)
-    const { db, files } = openDatabase(path, () => {}, { readonly: true })
+    const { db, files } = openCopy(path) ?? openDatabase(path, () => {}, { readonly: true })
     try {
       // Only a writer has an epoch.
       const epoch = epochSchema.parse(randomHexId())
-      return openSqliteOpLog(db, {
+      // One look at all of it, whatever is committed or settles meanwhile.
+      db.exec('begin')
+      const log = openSqliteOpLog(db, {
         spaceId,
+        path,
         epoch,
         files,
         now: Date.now,
@@ -31,6 +35,8 @@ export function openReadOnlyLog(dataDir: string, spaceId: SpaceId, damaged: () =
         displaced: () => {},
         segments: createOpenSegments().of(),
       })
+      db.exec('commit')
+      return log
     } catch (error) {
       db.close()
       throw error

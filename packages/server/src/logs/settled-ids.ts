@@ -29,8 +29,13 @@ export function checksumOfIds({ treeId, peerId, first, last, clocks }: IdRow, af
 
 /** Why a row is not what was written; undefined if it is. Damage can make any value one of another type. */
 export function problemOfIds(row: IdRow & { after: number; checksum: number }): string | undefined {
-  const { treeId, peerId, first, clocks, after } = row
-  const isReadable = clocks === null || clocks instanceof Uint8Array
+  const { treeId, peerId, first, last, clocks, after } = row
+  const isReadable =
+    typeof treeId === 'string' &&
+    typeof peerId === 'string' &&
+    Number.isSafeInteger(first) &&
+    Number.isSafeInteger(last) &&
+    (clocks === null || clocks instanceof Uint8Array)
   if (isReadable && checksumOfIds(row, after) === row.checksum) return undefined
   return `the ids of ${peerId} in ${treeId} from clock ${first} do not fit their checksum`
 }

@@ -247,13 +247,19 @@ describe('a log that settles', () => {
 })
 
 describe('the file of a log that has settled', () => {
+  const older = [...opsFrom(1, 2_999), moveOp(3_000, '0', { target: 'deleted' })]
+  const newer = opsFrom(3_001, 50)
+
+  /** Two processes committed to it. What the first did is settled. */
   function settled() {
     const all = setUp()
     const log = all.opLogs.open(spaceId, newEpoch())
-    appendTo(log, opsFrom(1, 3_000))
+    appendTo(log, older)
     settleAll(log)
-    appendTo(log, opsFrom(3_001, 50))
     log.close()
+    const again = all.opLogs.open(spaceId, newEpoch())
+    appendTo(again, newer)
+    again.close()
     return all
   }
 
@@ -273,6 +279,11 @@ describe('the file of a log that has settled', () => {
     ['an id', "update settled_ids set peerId = 'q'", /ids of q in tree .* do not fit/],
     ['a row', 'update tree_ops set value = \'"x"\' where seq = 3010', /operation 3010/],
     ['a count', 'update settled_trees set ops = ops + 1', /of their trees/],
+    ['a delete', "update settled_deletes set targetId = 'other'", /delete of other in tree does not fit/],
+    ['that something was deleted', 'delete from settled_deletes', /0 vertices are deleted, and 1/],
+    ['when a process began', 'update epochs set after = 2999 where after = 3000', /the epoch after 2999/],
+    ['which process began', `update epochs set epoch = '${newEpoch()}' where after = 0`, /the epoch after 0/],
+    ['that a process began', 'delete from epochs where after = 0', /the epoch after 3000/],
     ['that a segment is there', 'delete from segments', /missing|segments/],
   ])('is set aside when %s is not what was written, and says which', (_, sql, reason) => {
     const { path, opLogs, warnings } = settled()
@@ -295,6 +306,10 @@ describe('the file of a log that has settled', () => {
     ['a row', 'update tree_ops set clock = 9000 where seq = 3010', (log: OpLog) => log.read(3_000, roomy)],
     ['ids', 'update settled_ids set first = first + 2', (log: OpLog) => log.compare(setOp(5, 'x'))],
     ['a tree', 'update tree_ops set clock = 9000 where seq = 3010', (log: OpLog) => log.readTree(treeId)],
+    ['ids that are gone', 'delete from settled_ids', (log: OpLog) => log.compare(setOp(5, 'x'))],
+    ['a tree whose ids are gone', 'delete from settled_ids', (log: OpLog) => log.readTree(treeId)],
+    ['a delete', 'update settled_deletes set checksum = 1', (log: OpLog) => log.wasDeleted(older.at(-1)!)],
+    ['a delete that is gone', 'delete from settled_deletes', (log: OpLog) => log.wasDeleted(older[0]!)],
   ])('never gives out %s that is wrong, and is examined then', (_, sql, use) => {
     const { path, opLogs, warnings } = settled()
     change(path, sql)
@@ -305,10 +320,51 @@ describe('the file of a log that has settled', () => {
     expect(warnings).toHaveLength(1)
   })
 
+  it('looks at the rows of the tree that it is asked about, and at no others', () => {
+    const { path, opLogs } = setUp()
+    const log = opLogs.open(spaceId, newEpoch())
+    appendTo(log, [setOp(1, 'x'), setOp(1, 'x', { tree: 'b' })])
+    settleAll(log)
+    log.close()
+    change(path, "delete from settled_ids where treeId = 'b'")
+    const again = opLogs.open(spaceId, newEpoch())
+    expect(again.compare(setOp(1, 'x'))).toBe('same')
+    expect(() => again.compare(setOp(1, 'x', { tree: 'b' }))).toThrow('storage')
+    again.close()
+  })
+
+  it.each([
+    [9_000, 'refused'],
+    [11_000, 11_001],
+  ])(
+    'reads a bounded part of a tree that %i peers wrote, to compare it with its highest clock',
+    (peers, told) => {
+      const { path, opLogs } = setUp()
+      const log = opLogs.open(spaceId, newEpoch())
+      appendTo(
+        log,
+        Array.from({ length: peers }, (_, nr) => setOp(nr + 1, 'x', { peer: `p${nr}` })),
+      )
+      settleAll(log)
+      log.close()
+      change(path, 'update settled_trees set clock = clock + 1')
+      const again = opLogs.open(spaceId, newEpoch())
+      const highest = (): unknown => {
+        try {
+          return again.maxClock(treeId)
+        } catch {
+          return 'refused'
+        }
+      }
+      expect(highest()).toBe(told)
+      again.close()
+    },
+  )
+
   it('shows its operations as rows, settled ones too', () => {
     const { path } = settled()
     const shown = [...storedOps(path)]
-    expect(shown.map(({ op }) => op)).toEqual(opsFrom(1, 3_050))
+    expect(shown.map(({ op }) => op)).toEqual([...older, ...newer])
     expect(shown.map(({ seq }) => seq)).toEqual(shown.map((_, index) => index + 1))
     expect(shown.filter(({ isSettled }) => isSettled)).toHaveLength(3_000)
   })
@@ -318,7 +374,7 @@ describe('a file of an earlier version', () => {
   const folder = join(import.meta.dirname, '../../../../tests/data')
   const versions = readdirSync(folder).filter((name) => name.endsWith('.db'))
 
-  /** What the file holds, read without the code of the log. */
+  /** What the file holds, read without the code of the log. SQLite leaves other files beside one that it opens. */
   function rowsIn(path: string): unknown[] {
     const db = new Database(path, { readonly: true })
     const rows = db
@@ -329,14 +385,20 @@ describe('a file of an earlier version', () => {
   }
 
   it('is kept for every version that there was', () => {
-    expect(versions.toSorted()).toEqual([1, 2, 3, 4].map((version) => `space-file-${version}.db`))
+    expect(versions.toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7].map((version) => `space-file-${version}.db`))
+  })
+
+  it('is kept with nothing beside it that was not written yet', () => {
+    expect(readdirSync(folder).filter((name) => /-(shm|wal)$/.test(name))).toEqual([])
   })
 
   it.each(versions)('%s is opened, written to, settled and read as it was', (name) => {
     const { path, create } = setUp()
     mkdirSync(dirname(path))
     copyFileSync(join(folder, name), path)
-    const before = rowsIn(path)
+    const plainRows = join(dirname(path), 'rows')
+    copyFileSync(join(folder, 'space-file-1.db'), plainRows)
+    const before = rowsIn(plainRows)
     const log = create().open(spaceId, newEpoch())
     expect(log.head).toBe(35)
     const plain = log.read(0, roomy)

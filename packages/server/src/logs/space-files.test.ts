@@ -117,7 +117,7 @@ describe('the file of a space', () => {
       { seq: 4, clock: 4, ...base, targetId: 'vertex', key: 'name', value: '["x"]', checksum },
     ])
     expect(db.prepare('SELECT id, created_at FROM spaces').all()).toEqual([{ id: spaceId, created_at: 123 }])
-    expect(db.pragma('user_version', { simple: true })).toBe(5)
+    expect(db.pragma('user_version', { simple: true })).toBe(8)
     db.close()
   })
 
@@ -133,6 +133,7 @@ describe('the file of a space', () => {
       VALUES (@seq, @clock, @peerId, @treeId, @spaceId, @targetId, @parentId, @key, @value)`,
     )
     for (const [index, op] of ops.entries()) insert.run({ seq: index + 1, ...rowByOp(op) })
+    db.exec(`INSERT INTO epochs (epoch, after) VALUES ('${newEpoch()}', 0)`)
     db.close()
   }
 
@@ -197,7 +198,7 @@ describe('the file of a space', () => {
 
   it('finds deletions by an index, however long the log is', () => {
     const { path, commit } = setUp()
-    commit(newEpoch(), opsFrom(1, 1))
+    commit(newEpoch(), [moveOp(1, '0')])
     const db = new Database(path)
     const { source } = spaceQueries.deleteOf(db)
     const plan = db.prepare(`EXPLAIN QUERY PLAN ${source}`).all({ treeId, targetId: 'vertex' })
@@ -299,14 +300,14 @@ describe('a file that cannot be used', () => {
     const { opLogs, path, commit } = setUp()
     commit(newEpoch(), opsFrom(1, 1))
     const db = new Database(path)
-    db.pragma('user_version = 7')
+    db.pragma('user_version = 9')
     db.close()
     const before = readFileSync(path)
     const { code, cause } = failureOf(() => opLogs.open(spaceId, newEpoch()))
     expect(code).toBe('storage_failed')
     expect(cause).toBeInstanceOf(StorageFailure)
     expect(String(cause)).toContain(path)
-    expect(String(cause)).toContain('version 7')
+    expect(String(cause)).toContain('version 9')
     expect(readFileSync(path)).toEqual(before)
   })
 
@@ -738,7 +739,7 @@ it('files beside a database that was read-only for a while become writable with 
   const { path, commit, opLogs } = setUp()
   commit(newEpoch(), opsFrom(1, 2))
   const other = new Database(path)
-  other.exec("INSERT INTO epochs VALUES ('kept open, so that the files beside it stay', 0)")
+  other.exec("INSERT INTO epochs VALUES (9, 'kept open, so that the files beside it stay', NULL, 0)")
   other.exec("DELETE FROM epochs WHERE epoch LIKE 'kept%'")
   const beside = ['-wal', '-shm'].map((suffix) => path + suffix)
   for (const file of beside) chmodSync(file, 0o444)

@@ -1,17 +1,9 @@
-import {
-  type Epoch,
-  type LogId,
-  nullVertexId,
-  type PeerId,
-  type SpaceId,
-  type TreeId,
-  type VertexId,
-} from '@t69/protocol'
+import { type Epoch, type LogId, nullVertexId, type SpaceId, type TreeId, type VertexId } from '@t69/protocol'
 import { type RawBuilder, sql } from 'kysely'
 
 import { createQueries, type prepareWhenUsed } from '../sqlite/query.ts'
-import type { KeptAccess } from './op-log.ts'
-import type { SpaceSchema, StoredOpRow, TreeOpRow } from './space-schema.ts'
+import type { KeptAccess, LogRange } from './op-log.ts'
+import { deletesIndexName, type SpaceSchema, type StoredOpRow, type TreeOpRow } from './space-schema.ts'
 
 const query = createQueries<SpaceSchema>()
 
@@ -39,6 +31,17 @@ const storedColumns = ['seq', ...opColumns, 'checksum'] as const satisfies (keyo
 
 const one = sql.lit(1)
 
+/** Compares what an entry of the index of ids says with what is in its row. A join would be planned again at each use. */
+const isRowOfEntry = sql<0 | 1>`(
+  select row."treeId" is entry."treeId" and row."clock" is entry."clock" and row."peerId" is entry."peerId"
+  from tree_ops as row where row.seq = entry.seq)`
+
+/** The position that an entry of an index names. With the plus, SQLite looks for the entry and not for the row. */
+const notByPosition = sql`+entry.seq`
+
+/** SQLite's table of tables, as far as it is asked about. */
+const schemaTable = sql<{ name: string }>`sqlite_schema`.as('things')
+
 /**
  * Compares the content of a row with that of `op`. A value is read only where it is as long as the one that it is
  * compared with: `octet_length` looks at the row's header alone, and CASE, unlike AND, stops at the first branch
@@ -53,15 +56,75 @@ function isSameContent(op: TreeOpRow): RawBuilder<0 | 1> {
 
 /** A log's statements: compiled once for the program, prepared for each open file when they are used first. */
 export const spaceQueries = {
-  head: query((q) => q.selectFrom('tree_ops').select('seq').orderBy('seq', 'desc').limit(one)),
-  compareOp: query((q, op: TreeOpRow) =>
+  /** The positions of the first and the last row. */
+  rowEnds: query((q) =>
     q
       .selectFrom('tree_ops')
+      .select('seq as last')
+      .select(
+        q.selectFrom('tree_ops').select('seq').orderBy('seq').limit(one).$asScalar().$notNull().as('first'),
+      )
+      .orderBy('seq', 'desc')
+      .limit(one),
+  ),
+  /** `isThere` is 0 where damage has the index name the row of another operation. */
+  compareOp: query((q, op: TreeOpRow) =>
+    q
+      .selectFrom('tree_ops as entry')
       .select(isSameContent(op).as('isSame'))
+      .select(isRowOfEntry.as('isThere'))
       .select('seq')
       .where('treeId', '=', op.treeId)
       .where('clock', '=', op.clock)
       .where('peerId', '=', op.peerId),
+  ),
+  /** How many of the rows in a range the index of ids finds. */
+  idsFound: query((q, given: LogRange) =>
+    q
+      .selectFrom('tree_ops as row')
+      .select((rows) => rows.fn.countAll<number>().as('count'))
+      .where('row.seq', '>', given.after)
+      .where('row.seq', '<=', given.cursor)
+      .where((row) =>
+        row.exists(
+          row
+            .selectFrom('tree_ops as entry')
+            .select('entry.seq')
+            .whereRef('entry.treeId', '=', 'row.treeId')
+            .whereRef('entry.clock', '=', 'row.clock')
+            .whereRef('entry.peerId', '=', 'row.peerId')
+            .whereRef('entry.spaceId', '=', 'row.spaceId')
+            .where(notByPosition, '=', sql.ref('row.seq')),
+        ),
+      ),
+  ),
+  deletesIn: query((q, given: LogRange) =>
+    q
+      .selectFrom('tree_ops as row')
+      .select((rows) => rows.fn.countAll<number>().as('count'))
+      .where('row.seq', '>', given.after)
+      .where('row.seq', '<=', given.cursor)
+      .where(sql`+row."parentId"`, '=', sql.lit(nullVertexId)),
+  ),
+  /** How many of the deletions in a range their index finds. */
+  deletesFound: query((q, given: LogRange) =>
+    q
+      .selectFrom('tree_ops as row')
+      .select((rows) => rows.fn.countAll<number>().as('count'))
+      .where('row.seq', '>', given.after)
+      .where('row.seq', '<=', given.cursor)
+      .where(sql`+row."parentId"`, '=', sql.lit(nullVertexId))
+      .where((row) =>
+        row.exists(
+          row
+            .selectFrom('tree_ops as entry')
+            .select('entry.seq')
+            .where('entry.parentId', '=', sql.lit(nullVertexId))
+            .whereRef('entry.treeId', '=', 'row.treeId')
+            .whereRef('entry.targetId', '=', 'row.targetId')
+            .where(notByPosition, '=', sql.ref('row.seq')),
+        ),
+      ),
   ),
   deleteOf: query((q, given: { treeId: TreeId; targetId: VertexId }) =>
     q
@@ -80,20 +143,6 @@ export const spaceQueries = {
       .where('treeId', '=', given.treeId)
       .orderBy('clock', 'desc')
       .limit(one),
-  ),
-  insertOp: query((q, given: SpaceSchema['tree_ops']) =>
-    q.insertInto('tree_ops').values({
-      seq: given.seq,
-      clock: given.clock,
-      peerId: given.peerId,
-      treeId: given.treeId,
-      spaceId: given.spaceId,
-      targetId: given.targetId,
-      parentId: given.parentId,
-      key: given.key,
-      value: given.value,
-      checksum: given.checksum,
-    }),
   ),
   opsAfter: query((q, given: { after: number }) =>
     q
@@ -123,103 +172,6 @@ export const spaceQueries = {
       .where('seq', '>', given.after)
       .orderBy('seq')
       .limit(given.atMost),
-  ),
-  deleteOpsThrough: query((q, given: { cursor: number }) =>
-    q.deleteFrom('tree_ops').where('seq', '<=', given.cursor),
-  ),
-  lastSegment: query((q) =>
-    q.selectFrom('segments').select(['after', 'cursor', 'bytes']).orderBy('after', 'desc').limit(one),
-  ),
-  /** The segment that has position `after + 1`, if there is one: `cursor` tells. */
-  segmentAt: query((q, given: { after: number }) =>
-    q
-      .selectFrom('segments')
-      .select(['after', 'cursor', 'bytes', 'page', 'checksum'])
-      .where('after', '<=', given.after)
-      .orderBy('after', 'desc')
-      .limit(one),
-  ),
-  putSegment: query((q, given: SpaceSchema['segments']) =>
-    q
-      .insertInto('segments')
-      .values({
-        after: given.after,
-        cursor: given.cursor,
-        bytes: given.bytes,
-        page: given.page,
-        checksum: given.checksum,
-      })
-      .onConflict((conflict) =>
-        conflict.column('after').doUpdateSet((put) => ({
-          cursor: put.ref('excluded.cursor'),
-          bytes: put.ref('excluded.bytes'),
-          page: put.ref('excluded.page'),
-          checksum: put.ref('excluded.checksum'),
-        })),
-      ),
-  ),
-  /** Where an operation of this id may be. `upTo` is how far a row reaches that has the clock. */
-  idsAround: query((q, given: { treeId: TreeId; peerId: PeerId; clock: number; upTo: number }) =>
-    q
-      .selectFrom('settled_ids')
-      .select(['after', 'first', 'last', 'clocks', 'checksum'])
-      .where('treeId', '=', given.treeId)
-      .where('peerId', '=', given.peerId)
-      .where('last', '>=', given.clock)
-      .where('last', '<=', given.upTo)
-      .where('first', '<=', given.clock),
-  ),
-  someIds: query((q, given: { atMost: number }) =>
-    q
-      .selectFrom('settled_ids')
-      .select(['treeId', 'peerId', 'first', 'last', 'after', 'clocks', 'checksum'])
-      .limit(given.atMost),
-  ),
-  segmentsOfTree: query((q, given: { treeId: TreeId }) =>
-    q
-      .selectFrom('settled_ids')
-      .select('after')
-      .distinct()
-      .where('treeId', '=', given.treeId)
-      .orderBy('after'),
-  ),
-  insertIds: query((q, given: SpaceSchema['settled_ids']) =>
-    q.insertInto('settled_ids').values({
-      treeId: given.treeId,
-      peerId: given.peerId,
-      last: given.last,
-      first: given.first,
-      after: given.after,
-      clocks: given.clocks,
-      checksum: given.checksum,
-    }),
-  ),
-  settledTree: query((q, given: { treeId: TreeId }) =>
-    q.selectFrom('settled_trees').select(['clock', 'ops']).where('treeId', '=', given.treeId),
-  ),
-  raiseTree: query((q, given: SpaceSchema['settled_trees']) =>
-    q
-      .insertInto('settled_trees')
-      .values({ treeId: given.treeId, clock: given.clock, ops: given.ops })
-      .onConflict((conflict) =>
-        conflict.column('treeId').doUpdateSet({
-          clock: sql<number>`max(settled_trees.clock, excluded.clock)`,
-          ops: sql<number>`settled_trees.ops + excluded.ops`,
-        }),
-      ),
-  ),
-  settledDelete: query((q, given: { treeId: TreeId; targetId: VertexId }) =>
-    q
-      .selectFrom('settled_deletes')
-      .select('targetId')
-      .where('treeId', '=', given.treeId)
-      .where('targetId', '=', given.targetId),
-  ),
-  insertDelete: query((q, given: SpaceSchema['settled_deletes']) =>
-    q
-      .insertInto('settled_deletes')
-      .values({ treeId: given.treeId, targetId: given.targetId })
-      .onConflict((conflict) => conflict.doNothing()),
   ),
   size: pragma((q) =>
     q
@@ -252,37 +204,81 @@ export const spaceQueries = {
       .set({ identity: given.identity, access_id: given.accessId, access_seal: given.seal })
       .where('id', '=', given.id),
   ),
-  lastEpoch: query((q) => q.selectFrom('epochs').select('epoch').orderBy('after', 'desc').limit(one)),
+  epochs: query((q) =>
+    q.selectFrom('epochs').select(['epoch', 'after', 'checksum', 'is_last']).orderBy('after'),
+  ),
   epoch: query((q, given: { epoch: Epoch }) =>
     q.selectFrom('epochs').select('after').where('epoch', '=', given.epoch),
   ),
   epochAfter: query((q, given: { after: number }) =>
     q.selectFrom('epochs').select('after').where('after', '>', given.after).orderBy('after').limit(one),
   ),
-  lastCommit: query((q) =>
-    q.selectFrom('commits').select(['after', 'at', 'user']).orderBy('after', 'desc').limit(one),
-  ),
-  commitAt: query((q, given: { after: number }) =>
+  /** The newest first. */
+  commitsUpTo: query((q, given: { after: number; atMost: number }) =>
     q
       .selectFrom('commits')
-      .select(['at', 'user'])
+      .select(['after', 'at', 'user', 'checksum', 'is_last'])
       .where('after', '<=', given.after)
       .orderBy('after', 'desc')
-      .limit(one),
+      .limit(given.atMost),
+  ),
+  commitsAfter: query((q, given: { after: number }) =>
+    q
+      .selectFrom('commits')
+      .select(['after', 'at', 'user', 'checksum', 'is_last'])
+      .where('after', '>', given.after)
+      .orderBy('after'),
+  ),
+  deleteCommitsFrom: query((q, given: { after: number }) =>
+    q.deleteFrom('commits').where('after', '>=', given.after),
   ),
   commitsBetween: query((q, given: { after: number; cursor: number }) =>
     q
       .selectFrom('commits')
-      .select(['after', 'at', 'user'])
+      .select('after')
       .where('after', '>', given.after)
       .where('after', '<', given.cursor)
       .orderBy('after'),
   ),
   insertCommit: query((q, given: SpaceSchema['commits']) =>
-    q.insertInto('commits').values({ after: given.after, at: given.at, user: given.user }),
+    q.insertInto('commits').values({
+      after: given.after,
+      at: given.at,
+      user: given.user,
+      checksum: given.checksum,
+      is_last: given.is_last,
+    }),
+  ),
+  /** For the last row of commits, when others follow. */
+  unmarkCommit: query((q, given: { after: number }) =>
+    q
+      .updateTable('commits')
+      .set({ is_last: sql.lit(0) })
+      .where('after', '=', given.after),
+  ),
+  /** Counts rows of commits, up to `atMost`. */
+  countCommits: query((q, given: { atMost: number }) =>
+    q
+      .selectFrom(q.selectFrom('commits').select('after').limit(given.atMost).as('some'))
+      .select((some) => some.fn.countAll<number>().as('count')),
   ),
   insertEpoch: query((q, given: SpaceSchema['epochs']) =>
-    q.insertInto('epochs').values({ epoch: given.epoch, after: given.after }),
+    q.insertInto('epochs').values({
+      epoch: given.epoch,
+      after: given.after,
+      checksum: given.checksum,
+      is_last: given.is_last,
+    }),
+  ),
+  /** For the last row of epochs, when another follows. */
+  unmarkEpoch: query((q, given: { after: number }) =>
+    q
+      .updateTable('epochs')
+      .set({ is_last: sql.lit(0) })
+      .where('after', '=', given.after),
+  ),
+  deletesIndex: query((q) =>
+    q.selectFrom(schemaTable).select('name').where('name', '=', sql.lit(deletesIndexName)),
   ),
 }
 

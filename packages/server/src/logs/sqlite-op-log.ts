@@ -1,8 +1,7 @@
 import {
-  type Commit,
-  commitSchema,
   type Epoch,
   type LogId,
+  nullVertexId,
   type PeerId,
   randomHexId,
   type SpaceId,
@@ -14,26 +13,41 @@ import type { Database } from 'better-sqlite3'
 import { type DatabaseFiles, DisplacedFileError } from '../sqlite/database-files.ts'
 import { prepareWhenUsed } from '../sqlite/query.ts'
 import { WrongContentError } from '../sqlite/storage-failure.ts'
-import { type CommitRow, commitRows } from './commit-rows.ts'
-import { defaultSettling, nextSegment, type Settling } from './next-segment.ts'
+import { transactionWhenUsed } from '../sqlite/transaction.ts'
+import {
+  areUnmarked,
+  commitRows,
+  endOfCommits,
+  readCommits,
+  type StoredCommitRow,
+  storedCommitRows,
+} from './commit-rows.ts'
+import { lastEpochOf, storedEpochRow } from './epoch-rows.ts'
+import { createOpInserter } from './insert-ops.ts'
+import { defaultSettling, maxRows, nextSegment, type Settling } from './next-segment.ts'
 import { ForeignFileError, onStorage } from './on-storage.ts'
 import type { KeptAccess, OpLog } from './op-log.ts'
-import { opByStoredRow, rowByOp, storedRow } from './op-row.ts'
+import { opByStoredRow, rowByOp } from './op-row.ts'
 import type { OpenSegments } from './open-segments.ts'
+import { createRowCheck, hasDeletesIndex } from './row-check.ts'
 import type { StoredSegment } from './segment.ts'
 import { createSettledOps } from './settled-ops.ts'
 import { spaceQueries } from './space-queries.ts'
-import type { StoredOpRow, TreeOpRow } from './space-schema.ts'
+import { createDeletesIndex, type StoredOpRow } from './space-schema.ts'
 
 /** Bytes that an operation counts against `PageBounds.maxBytes` besides its value: about what it takes in a batch. */
 const bytesPerOp = 8
+
+/** Rows of commits that are checked at once: some 1 ms. */
+const maxChecked = 10_000
 
 /** A space's log in a migrated database. The log owns the database from then on. */
 export function openSqliteOpLog(
   db: Database,
   {
     spaceId,
-    epoch: ownEpoch,
+    path,
+    epoch: givenEpoch,
     files,
     now,
     damaged,
@@ -42,6 +56,7 @@ export function openSqliteOpLog(
     settling = defaultSettling,
   }: {
     readonly spaceId: SpaceId
+    readonly path: string
     readonly epoch: Epoch
     readonly files: DatabaseFiles
     readonly now: () => number
@@ -53,18 +68,21 @@ export function openSqliteOpLog(
     readonly settling?: Settling | undefined
   },
 ): OpLog {
-  const onFile = <Result>(run: () => Result): Result => onStorage(db.name, run, damaged)
+  const onFile = <Result>(run: () => Result): Result => onStorage(path, run, damaged)
   const statements = prepareWhenUsed(db, spaceQueries)
   const pageSize = Number(db.pragma('page_size', { simple: true }))
   let logId = findOrMakeLogId()
   const checkedRows = new Set<number>()
-  let areIndicesChecked = false
-  const settled = createSettledOps(statements, segments)
+  const settled = createSettledOps(db, segments)
+  checkFirstRow()
   let head = findHead()
-  // The epoch of the newest operation; undefined in an empty log.
-  let lastEpoch = statements.lastEpoch.get({})?.epoch
-  // Who committed the newest operation; undefined in an empty log, and in one from before there were commits.
-  let lastCommit: CommitRow | undefined = statements.lastCommit.get({})
+  const checkSomeRows = createRowCheck(statements)
+  let areCommitsChecked = false
+  // That of the newest operation; undefined in an empty log.
+  let lastEpoch = lastEpochOf(statements.epochs.iterate({}), head)
+  const ownEpoch = findOwnEpoch()
+  // Who committed the newest operation; undefined in an empty log, and where nobody knows.
+  let lastCommit = endOfCommits(statements.commitsUpTo.get({ after: head - 1, atMost: 1 }))
 
   function findOrMakeLogId(): LogId {
     const rows = statements.spaces.all({})
@@ -76,12 +94,26 @@ export function openSqliteOpLog(
     return made
   }
 
+  /** Another one if this process was here before another process: a copy that it had left was put back. */
+  function findOwnEpoch(): Epoch {
+    const wasBefore =
+      lastEpoch?.epoch !== givenEpoch && statements.epoch.get({ epoch: givenEpoch }) !== undefined
+    return wasBefore ? (randomHexId() as Epoch) : givenEpoch
+  }
+
   function findHead(): number {
-    return statements.head.get({})?.seq ?? statements.lastSegment.get({})?.cursor ?? 0
+    return statements.rowEnds.get({})?.last ?? settled.findEnd()
+  }
+
+  /** The tables of settled operations may have gone with all that was in them. */
+  function checkFirstRow(): void {
+    const { first = settled.end + 1 } = statements.rowEnds.get({}) ?? {}
+    if (first !== settled.end + 1) throw new WrongContentError(`operation ${settled.end + 1} is missing`)
   }
 
   /** The last position of an epoch; undefined for an epoch that never committed here. */
   function endOf(epoch: Epoch): number | undefined {
+    if (epoch === lastEpoch?.epoch) return head
     const begun = statements.epoch.get({ epoch })
     return begun && (statements.epochAfter.get({ after: begun.after })?.after ?? head)
   }
@@ -114,30 +146,40 @@ export function openSqliteOpLog(
     checkedRows.add(seq)
   }
 
-  /** Once, before somebody is told that the log lacks an operation: what finds them may have lost track of some. */
-  function checkIndices(): void {
-    if (areIndicesChecked) return
-    for (const table of ['tree_ops', 'settled_ids']) {
-      const verdict = String(db.pragma(`integrity_check(${table})`, { simple: true }))
-      if (verdict !== 'ok') throw new WrongContentError(`${table}: ${verdict}`)
+  /**
+   * Once, before something is said of commits from before it showed that a row is gone: the table may have lost track of some.
+   * Where there are more rows than are checked at once, that shows when the file is read through.
+   */
+  function checkOldCommits(): void {
+    if (areCommitsChecked) return
+    const { count } = statements.countCommits.get({ atMost: maxChecked + 1 }) ?? { count: 0 }
+    if (count <= maxChecked) {
+      const verdict = String(db.pragma('integrity_check(commits)', { simple: true }))
+      if (verdict !== 'ok') throw new WrongContentError(`commits: ${verdict}`)
     }
-    settled.checkIds()
-    areIndicesChecked = true
+    areCommitsChecked = true
+  }
+
+  const checkRows = (): boolean => checkSomeRows({ after: settled.end, cursor: head })
+
+  /** Before something is said of what is not there. */
+  function checkAllRows(): void {
+    while (!checkRows());
   }
 
   function lookUp(ops: readonly TreeOperation[]): ReadonlyMap<TreeOperation, 'same' | 'other'> {
-    if (ops.length > 0) checkIndices()
+    if (ops.length > 0) checkAllRows()
     const verdicts = settled.lookUp(ops)
     for (const op of ops) {
       if (verdicts.has(op)) continue
       const row = statements.compareOp.get(rowByOp(op))
-      if (row?.isSame === 0) checkRow(row.seq, op)
+      if (row !== undefined && (row.isThere === 0 || row.isSame === 0)) checkRow(row.seq, op)
       if (row !== undefined) verdicts.set(op, row.isSame === 1 ? 'same' : 'other')
     }
     return verdicts
   }
 
-  const putSegment = db.transaction((segment: StoredSegment) => {
+  const putSegment = transactionWhenUsed(db, 'immediate', (segment: StoredSegment) => {
     checkHead()
     settled.put(segment)
   })
@@ -151,31 +193,47 @@ export function openSqliteOpLog(
     }
   }
 
-  const readTree = db.transaction((treeId: TreeId, through: number, maxBytes: number) => {
-    // Another connection may have settled something since.
-    settled.reload()
-    let { ops, bytes } = settled.readTree(treeId, { through, maxBytes })
-    // Read by position: rows are few once the rest has settled, and an index that rots would hide some.
-    for (const row of bytes > maxBytes ? [] : rowsAfter(settled.end)) {
-      if (row.seq > through) break
-      const op = opByStoredRow(row)
-      if (op.treeId !== treeId) continue
-      bytes += row.value?.length ?? 0
-      if (bytes > maxBytes) break
-      ops.push(op)
-    }
-    ops.sort((a, b) => a.clock - b.clock || comparePeers(a.peerId, b.peerId))
-    return { ops, bytes }
-  })
+  const readTree = transactionWhenUsed(
+    db,
+    'deferred',
+    (treeId: TreeId, through: number, maxBytes: number) => {
+      // Another connection may have settled something since.
+      settled.reload()
+      let { ops, bytes } = settled.readTree(treeId, { through, maxBytes })
+      // Read by position: rows are few once the rest has settled, and an index that rots would hide some.
+      for (const row of bytes > maxBytes ? [] : rowsAfter(settled.end)) {
+        if (row.seq > through) break
+        const op = opByStoredRow(row)
+        if (op.treeId !== treeId) continue
+        bytes += row.value?.length ?? 0
+        if (bytes > maxBytes) break
+        ops.push(op)
+      }
+      ops.sort((a, b) => a.clock - b.clock || comparePeers(a.peerId, b.peerId))
+      return { ops, bytes }
+    },
+  )
 
-  const insertAll = db.transaction((rows: readonly TreeOpRow[], commits: readonly CommitRow[]) => {
-    checkHead()
-    if (lastEpoch !== ownEpoch) statements.insertEpoch.run({ epoch: ownEpoch, after: head })
-    let seq = head
-    for (const row of rows) statements.insertOp.run(storedRow(++seq, row))
-    for (const commit of commits) statements.insertCommit.run(commit)
-    return seq
-  })
+  const insertOps = createOpInserter(db)
+  const insertAll = transactionWhenUsed(
+    db,
+    'immediate',
+    (ops: readonly TreeOperation[], commits: readonly StoredCommitRow[]) => {
+      checkHead()
+      const begun = { epoch: ownEpoch, after: head }
+      if (lastEpoch?.epoch !== ownEpoch) {
+        if (lastEpoch !== undefined) statements.unmarkEpoch.run(lastEpoch)
+        statements.insertEpoch.run(storedEpochRow(begun, lastEpoch))
+      }
+      insertOps(ops, head)
+      if (ops.some(({ parentId }) => parentId === nullVertexId) && !hasDeletesIndex(statements))
+        db.exec(createDeletesIndex)
+      // Nothing but damage has put a row behind the head.
+      if (commits.length > 0) statements.deleteCommitsFrom.run({ after: head })
+      if (commits.length > 0 && lastCommit !== undefined) statements.unmarkCommit.run(lastCommit)
+      for (const commit of commits) statements.insertCommit.run(commit)
+    },
+  )
 
   const isUnsettled = (): boolean => head - settled.end >= settling.keepOps + settling.minOps
 
@@ -186,13 +244,9 @@ export function openSqliteOpLog(
   }
 
   function check(): void {
-    files.checkPlace()
-    try {
-      files.checkContent()
-    } catch (error) {
-      damaged()
-      throw error
-    }
+    if (!files.isChanged()) return
+    damaged()
+    throw new DisplacedFileError('another program wrote into it while it was in use')
   }
 
   function closeFile(): void {
@@ -213,9 +267,10 @@ export function openSqliteOpLog(
       return head
     },
     get epoch() {
-      return lastEpoch ?? ownEpoch
+      return lastEpoch?.epoch ?? ownEpoch
     },
 
+    isReadOnly: db.readonly,
     get bytes() {
       return onFile(() => {
         const { pages, free } = statements.size.get({}) ?? { pages: 0, free: 0 }
@@ -223,10 +278,16 @@ export function openSqliteOpLog(
       })
     },
 
+    get bytesAtMost() {
+      return files.bytes
+    },
+
     get access(): KeptAccess | undefined {
       return onFile(() => {
-        const { identity = null, accessId = null, seal = null } = statements.access.get({ id: spaceId }) ?? {}
-        if (identity === null || accessId === null || seal === null) return undefined
+        const { identity, accessId, seal } = statements.access.get({ id: spaceId }) ?? {}
+        // Damage can make a value one of another type.
+        if (typeof identity !== 'string' || typeof accessId !== 'string' || typeof seal !== 'string')
+          return undefined
         return { identity, accessId, seal }
       })
     },
@@ -255,18 +316,23 @@ export function openSqliteOpLog(
         return made
       }),
 
+    checkRows: () => onFile(checkRows),
     compare: (op) => onFile(() => lookUp([op]).get(op) ?? 'absent'),
     lookUp: (ops) => onFile(() => lookUp(ops)),
 
     wasDeleted: ({ treeId, targetId }) =>
-      onFile(
-        () =>
-          statements.deleteOf.get({ treeId, targetId }) !== undefined ||
-          settled.isDeleted({ treeId, targetId }),
-      ),
+      onFile(() => {
+        checkAllRows()
+        const isInRows =
+          hasDeletesIndex(statements) && statements.deleteOf.get({ treeId, targetId }) !== undefined
+        return isInRows || settled.isDeleted({ treeId, targetId })
+      }),
 
     maxClock: (treeId) =>
-      onFile(() => Math.max(statements.maxClock.get({ treeId })?.clock ?? 0, settled.maxClock(treeId))),
+      onFile(() => {
+        checkAllRows()
+        return Math.max(statements.maxClock.get({ treeId })?.clock ?? 0, settled.maxClock(treeId))
+      }),
 
     append: (contributions, time) =>
       onFile(() => {
@@ -276,28 +342,27 @@ export function openSqliteOpLog(
         if (ops.length === 0) return { after, cursor: after, at }
         check()
         refuseSettled(ops)
-        const cursor = insertAll.immediate(ops.map(rowByOp), rows)
+        insertAll(ops, storedCommitRows(rows, lastCommit))
         // Again after the commit: a commit to a file that is gone must not be acknowledged.
-        files.checkPlace()
-        files.noteContent()
+        files.noteCommit()
         // The fields change only once everything has succeeded.
-        head = cursor
-        lastEpoch = ownEpoch
+        head = after + ops.length
+        if (lastEpoch?.epoch !== ownEpoch) lastEpoch = { epoch: ownEpoch, after }
         lastCommit = rows.at(-1) ?? lastCommit
         return { after, cursor: head, at }
       }),
 
     commits: ({ after, cursor }, atMost) =>
       onFile(() => {
-        const commits: Commit[] = []
-        if (after >= cursor) return commits
-        const first = statements.commitAt.get({ after })
-        commits.push(readCommit(after, first))
-        for (const row of statements.commitsBetween.iterate({ after, cursor })) {
-          if (commits.length >= atMost) break
-          commits.push(readCommit(row.after, row))
+        const rows: StoredCommitRow[] = statements.commitsUpTo.all({ after, atMost: 2 }).toReversed()
+        let isWhole = true
+        for (const row of statements.commitsAfter.iterate({ after })) {
+          rows.push(row)
+          isWhole = row.after < cursor && rows.length <= atMost + 2
+          if (!isWhole) break
         }
-        return commits
+        if (areUnmarked(rows, isWhole ? rows.at(-1) : undefined)) checkOldCommits()
+        return readCommits(rows, { after, cursor }, atMost)
       }),
 
     segmentAt: (after) => onFile(() => settled.segmentAt(after)),
@@ -340,13 +405,16 @@ export function openSqliteOpLog(
     get isUnsettled() {
       return isUnsettled()
     },
+    get isOverdue() {
+      return head - settled.end > (settling.maxRows ?? maxRows)
+    },
 
     settle: () =>
       onFile(() => {
         check()
         const segment = nextSegment({ statements, settled, spaceId, head, settling })
         if (segment === undefined) return
-        putSegment.immediate(segment)
+        putSegment(segment)
         settled.reload()
         checkedRows.clear()
         if (!isUnsettled()) shrink()
@@ -363,10 +431,4 @@ export function openSqliteOpLog(
 
 function comparePeers(a: PeerId, b: PeerId): number {
   return a < b ? -1 : a > b ? 1 : 0
-}
-
-/** A row that is damaged says nothing: what it garbles must not keep devices from reading the operations. */
-function readCommit(after: number, row: Pick<CommitRow, 'user' | 'at'> | undefined): Commit {
-  const read = commitSchema.safeParse({ after, userId: row?.user, at: row?.at })
-  return read.success ? read.data : { after, userId: null, at: 0 }
 }

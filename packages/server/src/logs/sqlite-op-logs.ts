@@ -4,14 +4,15 @@ import { dirname } from 'node:path'
 import type { Epoch, SpaceId } from '@t69/protocol'
 import type Database from 'better-sqlite3'
 
-import { openDatabase } from '../sqlite/database-files.ts'
-import { migrate } from '../sqlite/migrate.ts'
+import { openDatabase, type OpenedDatabase } from '../sqlite/database-files.ts'
+import { isAtVersion, migrate } from '../sqlite/migrate.ts'
+import { openCopy } from '../sqlite/open-copy.ts'
 import { hasWal, removeAsides, sizeOf, syncFolder } from '../sqlite/set-aside.ts'
 import { isDamage, isUnwritable } from '../sqlite/storage-failure.ts'
 import { isWronglyReadOnly } from '../sqlite/wrongly-read-only.ts'
 import { makeSpaceFile, unfinished } from './make-space-file.ts'
 import type { Settling } from './next-segment.ts'
-import { onStorage } from './on-storage.ts'
+import { isOfTheMedium, onStorage } from './on-storage.ts'
 import type { OpLog, OpLogs } from './op-log.ts'
 import { createOpenSegments } from './open-segments.ts'
 import { createSpaceFileMender, type KnownSpaces } from './space-file-mender.ts'
@@ -54,16 +55,23 @@ export function createSqliteOpLogs({
   const opened = new Set<SpaceId>()
   /** Spaces whose log met damage: they are examined when they are opened next. */
   const suspects = new Set<SpaceId>()
+  /** Spaces whose file could not be opened: whoever opens them next is told so, and gets no copy of it. */
+  const unopened = new Set<SpaceId>()
 
   function openFile(spaceId: SpaceId, epoch: Epoch, isAlone = false): OpLog {
-    const { db, files } = openDatabase(pathOf(spaceId), (opening) => {
+    const database = openDatabase(pathOf(spaceId), (opening) => {
       if (isAlone) opening.pragma('locking_mode = exclusive')
       configure(opening, synchronous)
       migrate(opening, spaceMigrations)
     })
+    return openLog(database, spaceId, epoch)
+  }
+
+  function openLog({ db, files }: OpenedDatabase, spaceId: SpaceId, epoch: Epoch): OpLog {
     try {
       const log = openSqliteOpLog(db, {
         spaceId,
+        path: pathOf(spaceId),
         epoch,
         files,
         now,
@@ -78,6 +86,27 @@ export function createSqliteOpLogs({
       db.close()
       throw error
     }
+  }
+
+  /** A log in a copy of its file. Undefined where the file itself has to be opened, which also says what is wrong with it. */
+  function openToRead(spaceId: SpaceId, epoch: Epoch): OpLog | undefined {
+    let copy: OpenedDatabase | undefined
+    try {
+      copy = openCopy(pathOf(spaceId))
+      if (copy === undefined) return undefined
+      if (isAtVersion(copy.db, spaceMigrations)) {
+        const log = openLog(copy, spaceId, epoch)
+        if (!isForeign(spaceId, log)) {
+          if (known?.has(spaceId) === false) known.add(spaceId)
+          return log
+        }
+      }
+      copy.files.close()
+    } catch (error) {
+      copy?.files.close()
+      if (!isOfTheMedium(error)) throw error
+    }
+    return undefined
   }
 
   /**
@@ -116,12 +145,16 @@ export function createSqliteOpLogs({
   }
 
   return {
-    open: (spaceId, epoch) => {
+    open: (spaceId, epoch, { toRead = false } = {}) => {
       const path = pathOf(spaceId)
       return onStorage(path, () => {
-        makeFolder(dirname(path))
-        mender.beforeOpening(spaceId, path)
         const isNew = sizeOf(path) === 0
+        const mayCopy = toRead && !isNew && !suspects.has(spaceId) && !unopened.has(spaceId)
+        const copied = mayCopy ? openToRead(spaceId, epoch) : undefined
+        if (copied !== undefined) return copied
+        unopened.add(spaceId)
+        if (isNew) makeFolder(dirname(path))
+        mender.beforeOpening(spaceId, path)
         const isLeftOver = !opened.has(spaceId) && hasWal(path)
         if (isNew) makeSpaceFile(path, { spaceId, now: now() })
         if (!isNew && (suspects.has(spaceId) || isLeftOver)) mender.mend(spaceId, path)
@@ -133,6 +166,7 @@ export function createSqliteOpLogs({
         }
         if (known?.has(spaceId) === false) known.add(spaceId)
         suspects.delete(spaceId)
+        unopened.delete(spaceId)
         opened.add(spaceId)
         return log
       })
@@ -155,21 +189,24 @@ export function createSqliteOpLogs({
       })
       opened.delete(spaceId)
       suspects.delete(spaceId)
+      unopened.delete(spaceId)
       mender.forget(spaceId)
     },
   }
 }
 
 function configure(db: Database.Database, synchronous: 'full' | 'normal'): void {
-  db.pragma('journal_mode = wal')
-  db.pragma(`synchronous = ${synchronous}`)
-  db.pragma('foreign_keys = on')
-  // `vacuum` needs room for a copy. There may be no folder that a container may write to.
-  db.pragma('temp_store = memory')
-  // At most 1024 KiB in each open file: catching up reads forward once, and look-ups touch the end of the index.
-  db.pragma('cache_size = -1024')
-  // A large import grows the write-ahead log. The next checkpoint cuts it back to 4 MiB.
-  db.pragma(`journal_size_limit = ${4 * 1024 * 1024}`)
+  // Together: every file is opened with them, and each call costs something.
+  db.exec(`
+    pragma journal_mode = wal;
+    pragma synchronous = ${synchronous};
+    -- "vacuum" needs room for a copy. There may be no folder that a container may write to.
+    pragma temp_store = memory;
+    -- At most 1024 KiB in each open file: catching up reads forward once, and look-ups touch the end of the index.
+    pragma cache_size = -1024;
+    -- A large import grows the write-ahead log. The next checkpoint cuts it back to 4 MiB.
+    pragma journal_size_limit = ${4 * 1024 * 1024};
+  `)
 }
 
 function makeFolder(path: string): void {

@@ -28,20 +28,47 @@ export function newAddressMail(about: About & { readonly name: string; readonly 
   return mailOf('newAddress', about, { link, name: oneLine(about.name) })
 }
 
-/** The note to the address that an account had. It does not say which one it has now. */
-export function leftAddressMail(about: About): Mail {
-  return mailOf('leftAddress', about, {})
+export type AccountChange = 'leftAddress' | 'passwordChanged' | 'passkeyAdded' | 'providerConnected'
+
+/**
+ * From where somebody changed an account: names of known programs and systems that the device says it has, and its IP address. Neither
+ * may be words that somebody chose. `at` is Unix milliseconds.
+ */
+export interface Circumstances {
+  readonly at: number
+  readonly device: readonly string[]
+  readonly address: string
+}
+
+/**
+ * The note that somebody's way into an account has changed, to its address, or to the one that it had, which is not told the new one.
+ * `provider` is the name of the one that was connected.
+ */
+export function changeMail(
+  change: AccountChange,
+  about: About & Circumstances & { readonly provider?: string },
+): Mail {
+  const { circumstances, unknownDevice, advice } = mailTexts[about.language]
+  const format = { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' } as const
+  const when = `${new Intl.DateTimeFormat(about.language, format).format(about.at)} (UTC)`
+  // The names of programs and systems are the same in every language.
+  const device = about.device.join(', ') || unknownDevice
+  const values = { when, device, address: about.address, provider: about.provider ?? '' }
+  return mailOf(change, about, { ...values, circumstances: filled(circumstances, values), advice })
 }
 
 function mailOf(
-  kind: keyof (typeof mailTexts)[Language],
+  kind: AccountChange | 'password' | 'newAddress',
   { email, publicUrl, language }: About,
   more: Readonly<Record<string, string>>,
 ): Mail {
   const { subject, paragraphs } = mailTexts[language][kind]
   const values: Readonly<Record<string, string>> = { email, url: publicUrl, ...more }
-  const text = paragraphs.join('\n\n').replaceAll(/\{(\w+)\}/g, (_, key: string) => values[key] ?? '')
-  return { to: email, subject, text: `${text}\n` }
+  return { to: email, subject, text: `${filled(paragraphs.join('\n\n'), values)}\n` }
+}
+
+function filled(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replaceAll(/\{(\w+)\}/g, (_, key: string) => values[key] ?? '')
 }
 
 /** What somebody calls themselves must not look like more of the mail, nor like a link. */

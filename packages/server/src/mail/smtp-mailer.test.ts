@@ -15,6 +15,7 @@ describe('mail', () => {
     expect(mailbox.mails).toHaveLength(1)
     expect(mailbox.mails[0]).toMatch(/^From: t69 <t69@example.org>\r$/m)
     expect(mailbox.mails[0]).toMatch(/^To: anna@example.org\r$/m)
+    expect(mailbox.mails[0]).toMatch(/^Auto-Submitted: auto-generated\r$/m)
     expect(mailbox.mails[0]).toContain(mail.text)
   })
 

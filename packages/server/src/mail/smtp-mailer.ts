@@ -30,7 +30,13 @@ export function createSmtpMailer(
     return createTransport(
       // Whoever is on the way could take out that the mail server offers it. A parameter of the URL comes first.
       { requireTLS: !isHere(smtpUrl), url: smtpUrl, ...timeouts },
-      { from, disableFileAccess: true, disableUrlAccess: true },
+      // RFC 3834: nobody's notice of being away answers it.
+      {
+        from,
+        headers: { 'Auto-Submitted': 'auto-generated' },
+        disableFileAccess: true,
+        disableUrlAccess: true,
+      },
     )
   }
 

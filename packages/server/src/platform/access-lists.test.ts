@@ -24,7 +24,7 @@ afterEach(() => {
 function open(): void {
   platform = openPlatform({ dataDir, refreshTokenTtlMs: 100_000, now: () => now })
   told = []
-  platform.accessLists.onChange((spaceId) => told.push(spaceId))
+  platform.accessLists.onChange((spaceIds) => told.push(...spaceIds))
 }
 
 const path = () => join(dataDir, 'platform.sqlite')
@@ -407,6 +407,39 @@ describe('[SI7] the list in a log', () => {
     const merged = platform.accessLists.merged(id, kept)!
     expect(rolesIn(id)).toEqual({ [anna]: 'owner', [ben]: null, [cleo]: null })
     expect(platform.accessLists.merged(id, merged)).toBeUndefined()
+  })
+
+  it('is what devices are given, as it is, while it is the present one and unharmed', () => {
+    const [anna, ben] = [user('Anna'), user('Ben')]
+    const id = space(anna, ben)
+    const kept = platform.accessLists.merged(id, undefined)!
+    const restarted = () => {
+      platform.close()
+      open()
+      return platform.accessLists
+    }
+    expect(restarted().seal(id).seal).not.toBe(kept.seal)
+    let accessLists = restarted()
+    expect(accessLists.merged(id, kept)).toBeUndefined()
+    expect(accessLists.seal(id)).toEqual({ accessId: kept.accessId, seal: kept.seal })
+    accessLists = restarted()
+    const at = kept.seal.length >> 1
+    const flipped = kept.seal[at] === 'A' ? 'B' : 'A'
+    const harmed = { ...kept, seal: kept.seal.slice(0, at) + flipped + kept.seal.slice(at + 1) }
+    expect(accessLists.merged(id, harmed)).toBeUndefined()
+    expect(platform.seals.openSpace(accessLists.seal(id).seal)).toMatchObject({ accessId: kept.accessId })
+    accessLists = restarted()
+    accessLists.merged(id, kept)
+    platform.members.expel(id, ben, ++now)
+    const { accessId } = accessLists.seal(id)
+    expect(accessId).not.toBe(kept.accessId)
+    // An older list, or that of another space, under the id of the present one.
+    const foreign = accessLists.merged(space(anna), undefined)!
+    for (const { seal } of [kept, foreign]) {
+      accessLists = restarted()
+      accessLists.merged(id, { ...kept, accessId, seal })
+      expect(platform.seals.openSpace(accessLists.seal(id).seal)).toMatchObject({ spaceId: id, accessId })
+    }
   })
 
   it('is no list if another secret sealed it, or if it is of another space', () => {

@@ -64,8 +64,8 @@ export interface AccessLists extends SpaceAccessLists, AccessInLogs {
   registerAgain(list: AccessList, name: string, options?: { readonly hasLog: boolean }): void
   /** Tells the listener of spaces whose list changed since the last call. For after each commit. */
   announce(): void
-  /** Sets who is told, after the commit, that the list of a space has changed. */
-  onChange(listener: (spaceId: SpaceId) => void): void
+  /** Sets who is told, after the commit, of which spaces the lists have changed. */
+  onChange(listener: (spaceIds: readonly SpaceId[]) => void): void
 }
 
 export function createAccessLists(
@@ -82,8 +82,10 @@ export function createAccessLists(
 ): AccessLists {
   const queries = prepareQueries(db)
   const sealed = new LRUCache<SpaceId, KeptAccess>({ max: maxRemembered })
+  /** What logs have kept of the present lists. No row of a file is trusted. */
+  const unchecked = new LRUCache<SpaceId, KeptAccess>({ max: maxRemembered })
   let lastNr = queries.lastNr.get({})?.nr ?? 0
-  let listener: (spaceId: SpaceId) => void = () => {}
+  let listener: (spaceIds: readonly SpaceId[]) => void = () => {}
 
   function find(spaceId: SpaceId) {
     const space = queries.space.get({ spaceId })
@@ -100,11 +102,13 @@ export function createAccessLists(
 
   function kept(spaceId: SpaceId): KeptAccess {
     const { identity, accessId } = find(spaceId)
-    let found = sealed.get(spaceId)
-    if (found?.accessId !== accessId) {
-      found = { identity, accessId, seal: seals.sealSpace(list(spaceId)) }
-      sealed.set(spaceId, found)
-    }
+    const made = sealed.get(spaceId)
+    if (made?.accessId === accessId) return made
+    const read = unchecked.get(spaceId)
+    const isSound = read?.accessId === accessId && seals.isOf(read.seal, { spaceId, accessId })
+    const seal = isSound ? read.seal : seals.sealSpace(list(spaceId))
+    const found = { identity, accessId, seal }
+    sealed.set(spaceId, found)
     return found
   }
 
@@ -181,7 +185,7 @@ export function createAccessLists(
     const changed = queries.changed.all({ nr: lastNr })
     // A copy that was restored into the open database may have fewer.
     lastNr = queries.lastNr.get({})?.nr ?? 0
-    for (const { spaceId } of changed) listener(spaceId)
+    if (changed.length > 0) listener(changed.map(({ spaceId }) => spaceId))
   }
 
   function mergeAndTell(theirs: AccessList): void {
@@ -228,7 +232,11 @@ export function createAccessLists(
     },
     merged(spaceId, theirs) {
       const space = queries.space.get({ spaceId })
-      if (space === undefined || theirs?.accessId === space.accessId) return undefined
+      if (space === undefined) return undefined
+      if (theirs?.accessId === space.accessId) {
+        unchecked.set(spaceId, theirs)
+        return undefined
+      }
       if (theirs?.identity === space.identity && !knows(spaceId, theirs.accessId)) {
         const opened = seals.openSpace(theirs.seal)
         if (opened !== undefined) mergeAndTell(opened)

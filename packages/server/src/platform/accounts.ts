@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import type { AccessLists } from './access-lists.ts'
 import type { AddressChanges } from './address-changes.ts'
 import type { Identities } from './identities.ts'
+import type { Passkeys } from './passkeys.ts'
 import type { PasswordLinks } from './password-links.ts'
 import { prepareQuery } from './prepare-query.ts'
 import type { ProvenAddresses } from './proven-addresses.ts'
@@ -29,12 +30,13 @@ export interface Accounts {
   delete(userId: UserId, now: number): { readonly sessionIds: string[]; readonly spaceIds: SpaceId[] }
   /**
    * Sets another password, ends every session, and starts a new one for the caller: all tokens of old sessions, of the
-   * caller's too, are void, and so is a link to set a password. Throws `wrong_credentials` when the checked password is no
-   * longer the account's. `device` is as for `Sessions.start`.
+   * caller's too, are void, and so is a link to set a password. In the place of another password, it also ends what connects the
+   * account with a provider, and removes its passkeys but for `passkeyId`, with which the caller has shown who they are. Throws
+   * `wrong_credentials` when the checked password is no longer the account's. `device` is as for `Sessions.start`.
    */
   changePassword(
     userId: UserId,
-    hashes: { readonly checked: string; readonly next: string },
+    given: { readonly checked: string; readonly next: string; readonly passkeyId?: string | undefined },
     now: number,
     device?: string,
   ): { readonly issued: IssuedRefresh; readonly sessionIds: string[] }
@@ -56,7 +58,7 @@ export interface Accounts {
   /** The spaces that `delete` would delete with the account. Throws like it. */
   aloneOf(userId: UserId): SpaceId[]
   /**
-   * Sets another password, whatever it was, and ends every session, link and connection with a provider: whoever was in
+   * Sets another password, whatever it was, and ends every session, link, passkey and connection with a provider: whoever was in
    * the account has to show again that it is theirs. Returns the sessions whose sockets have to end; undefined for an account that
    * does not exist.
    */
@@ -74,6 +76,7 @@ export function createAccounts(
     readonly passwordLinks: PasswordLinks
     readonly provenAddresses: ProvenAddresses
     readonly identities: Identities
+    readonly passkeys: Passkeys
     readonly addressChanges: AddressChanges
     readonly spaceRecords: SpaceRecords
     readonly accessLists: Pick<AccessLists, 'welcomeBack'>
@@ -85,6 +88,7 @@ export function createAccounts(
     passwordLinks,
     provenAddresses,
     identities,
+    passkeys,
     addressChanges,
     spaceRecords,
     accessLists,
@@ -146,7 +150,8 @@ export function createAccounts(
     const orphaned = selectLastOwner.all({ userId }).filter(({ id }) => !spaceIds.includes(id))
     if (orphaned.length > 0) {
       const names = orphaned.map(({ name }) => name)
-      throw new SyncError('forbidden', lastOwnerMessage(names))
+      const details = { reason: 'last_owner', names: names.slice(0, maxNamed) } as const
+      throw new SyncError('forbidden', lastOwnerMessage(names), details)
     }
     return spaceIds
   }
@@ -166,12 +171,20 @@ export function createAccounts(
   }
 
   const changePassword = db.transaction(
-    (userId: UserId, checked: string, next: string, now: number, device: string | undefined) => {
+    (
+      userId: UserId,
+      { checked, next, passkeyId }: Parameters<Accounts['changePassword']>[1],
+      now: number,
+      device: string | undefined,
+    ) => {
       if (!users.changePassword(userId, checked, next)) {
         throw new SyncError('wrong_credentials', 'The password was changed a moment ago')
       }
-      // Whoever had the password may have connected the account with themselves. Without one, this is its owner's only way in.
-      if (checked !== '') identities.removeAll(userId)
+      // Whoever had the password may have left themselves other ways in. Without one, these are its owner's only ways.
+      if (checked !== '') {
+        identities.removeAll(userId)
+        passkeys.removeAll(userId, passkeyId)
+      }
       endLinks(userId, now)
       const sessionIds = sessions.endAll(userId)
       return { issued: sessions.start(userId, now, device), sessionIds }
@@ -183,6 +196,7 @@ export function createAccounts(
     const before = user && users.byEmail(user.email)?.passwordHash
     if (before === undefined || !users.changePassword(userId, before, next)) return undefined
     identities.removeAll(userId)
+    passkeys.removeAll(userId)
     endLinks(userId, now)
     return sessions.endAll(userId)
   })
@@ -220,8 +234,7 @@ export function createAccounts(
       emptyWal(db)
       return gone
     },
-    changePassword: (userId, { checked, next }, now, device) =>
-      changePassword.immediate(userId, checked, next, now, device),
+    changePassword: (userId, given, now, device) => changePassword.immediate(userId, given, now, device),
   }
 }
 

@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 
 import type { AuditedAction } from './audit.ts'
 import type { SpaceEntry, UserEntry } from './directory.ts'
+import { figuresOfSpace, figuresOfUser } from './figures.ts'
 import { prepareQuery } from './prepare-query.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 
@@ -84,24 +85,7 @@ export function createAdminPages(db: Database): AdminPages {
     q
       .selectFrom('users')
       .select([sql<number>`users.rowid`.as('nr'), 'id', 'email', 'name', 'role', 'created_at as createdAt'])
-      .select((eb) => [
-        eb
-          .selectFrom('sessions')
-          .select((of) => of.fn.countAll<number>().as('count'))
-          .whereRef('sessions.user_id', '=', 'users.id')
-          .where('expires_at', '>', given.now)
-          .as('sessions'),
-        eb
-          .selectFrom('sessions')
-          .select((of) => of.fn.max('rotated_at').as('newest'))
-          .whereRef('sessions.user_id', '=', 'users.id')
-          .as('lastUsedAt'),
-        eb
-          .selectFrom('members')
-          .select((of) => of.fn.countAll<number>().as('count'))
-          .whereRef('members.user_id', '=', 'users.id')
-          .as('spaces'),
-      ])
+      .select((eb) => figuresOfUser(eb, given.now))
       .where(inRange('users.rowid', given))
       .where(sql<boolean>`instr(lower(email || ' ' || name || ' ' || id), lower(${given.search})) > 0`)
       .orderBy(sql`users.rowid`, 'desc')
@@ -111,23 +95,7 @@ export function createAdminPages(db: Database): AdminPages {
     q
       .selectFrom('spaces')
       .select([sql<number>`spaces.rowid`.as('nr'), 'id', 'name', 'created_at as createdAt'])
-      .select((eb) => [
-        eb
-          .selectFrom('members')
-          .select((of) => of.fn.countAll<number>().as('count'))
-          .whereRef('members.space_id', '=', 'spaces.id')
-          .as('members'),
-        eb
-          .selectFrom('members as own')
-          .innerJoin('users', 'users.id', 'own.user_id')
-          .select('users.email')
-          .whereRef('own.space_id', '=', 'spaces.id')
-          .where('own.role', 'in', sqlRolesWith('own'))
-          .orderBy('own.joined_at')
-          .orderBy('own.user_id')
-          .limit(sql.lit(1))
-          .as('owner'),
-      ])
+      .select(figuresOfSpace)
       .where(inRange('spaces.rowid', given))
       .where((eb) =>
         eb.or([

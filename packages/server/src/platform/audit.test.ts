@@ -127,7 +127,7 @@ describe('the role of an account', () => {
     db.exec(`
       alter table sessions drop column device; drop table password_links; drop table registration;
       drop table proven_addresses; drop table identities; drop table address_changes;
-      drop table left_addresses;
+      drop table left_addresses; drop table passkeys; drop table ended_identities;
       drop table audit; alter table users drop column role; pragma user_version = 8;
     `)
     db.close()

@@ -1,5 +1,7 @@
 import { readdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, extname, join } from 'node:path'
+
+import { spaceIdSchema } from '@t69/protocol'
 
 /** A file that was set aside because it could not be used: `sqlite/set-aside.ts` says which kinds there are. */
 export interface SetAsideFile {
@@ -12,7 +14,6 @@ export interface SetAsideFile {
 
 const asideName =
   /\.(?:corrupt|stale|unknown)-(\d{4}-\d\d-\d\dT)(\d\d)-(\d\d)-(\d\d\.\d{3}Z)(?:-wal|-journal)?$/
-const spaceName = /^[0-9a-f]{32}\.db$/
 const spacesFolder = /^[0-9a-f]{2}$/
 
 export interface DataFiles {
@@ -35,7 +36,7 @@ export async function lookForFiles(dataDir: string): Promise<DataFiles> {
     // One folder after the other: there are 257, and people's requests come first.
     for (const name of await readdir(folder)) {
       const [, day, hour, minute, rest] = asideName.exec(name) ?? []
-      const isSpace = folder !== dataDir && spaceName.test(name)
+      const isSpace = folder !== dataDir && isOfSpace(name)
       if (day === undefined && !isSpace) continue
       const path = join(folder, name)
       const bytes = await sizeIfThere(path)
@@ -48,6 +49,9 @@ export async function lookForFiles(dataDir: string): Promise<DataFiles> {
   }
   return { setAside: setAside.toSorted((a, b) => a.setAsideAt - b.setAsideAt), spaces, spacePaths }
 }
+
+const isOfSpace = (name: string): boolean =>
+  extname(name) === '.db' && spaceIdSchema.safeParse(basename(name, '.db')).success
 
 /** Undefined for a file that was removed meanwhile: somebody deleted the space. */
 async function sizeIfThere(path: string): Promise<number | undefined> {

@@ -2,8 +2,8 @@ import type { RoleName, ServerRole, SpaceId, UserId } from '@t69/protocol'
 import type { Database } from 'better-sqlite3'
 import { type RawBuilder, sql } from 'kysely'
 
+import { figuresOfSpace, figuresOfUser } from './figures.ts'
 import { prepareQuery } from './prepare-query.ts'
-import { sqlRolesWith } from './roles-in-sql.ts'
 
 /** Times are Unix milliseconds. */
 export interface UserEntry {
@@ -68,24 +68,7 @@ export function createDirectory(db: Database): Directory {
       q
         .selectFrom('users')
         .select(['id', 'email', 'name', 'role', 'created_at as createdAt'])
-        .select((eb) => [
-          eb
-            .selectFrom('sessions')
-            .select((of) => of.fn.countAll<number>().as('count'))
-            .whereRef('sessions.user_id', '=', 'users.id')
-            .where('expires_at', '>', given.now)
-            .as('sessions'),
-          eb
-            .selectFrom('sessions')
-            .select((of) => of.fn.max('rotated_at').as('newest'))
-            .whereRef('sessions.user_id', '=', 'users.id')
-            .as('lastUsedAt'),
-          eb
-            .selectFrom('members')
-            .select((of) => of.fn.countAll<number>().as('count'))
-            .whereRef('members.user_id', '=', 'users.id')
-            .as('spaces'),
-        ])
+        .select((eb) => figuresOfUser(eb, given.now))
         .select(sql<number>`count(*) over ()`.as('total'))
         .where(matches(given))
         .orderBy('created_at')
@@ -102,23 +85,7 @@ export function createDirectory(db: Database): Directory {
       q
         .selectFrom('spaces')
         .select(['id', 'name', 'created_at as createdAt'])
-        .select((eb) => [
-          eb
-            .selectFrom('members')
-            .select((of) => of.fn.countAll<number>().as('count'))
-            .whereRef('members.space_id', '=', 'spaces.id')
-            .as('members'),
-          eb
-            .selectFrom('members as own')
-            .innerJoin('users', 'users.id', 'own.user_id')
-            .select('users.email')
-            .whereRef('own.space_id', '=', 'spaces.id')
-            .where('own.role', 'in', sqlRolesWith('own'))
-            .orderBy('own.joined_at')
-            .orderBy('own.user_id')
-            .limit(sql.lit(1))
-            .as('owner'),
-        ])
+        .select(figuresOfSpace)
         .select(sql<number>`count(*) over ()`.as('total'))
         .where(matches(given))
         .orderBy('created_at')

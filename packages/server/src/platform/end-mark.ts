@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 
 import { hasWal } from '../sqlite/set-aside.ts'
 
@@ -21,7 +21,12 @@ export function endedInOrder(path: string): boolean {
 
 /** The database is about to be used. Throws what the file system throws. */
 export function removeEndMark(path: string): void {
-  rmSync(markOf(path), { force: true })
+  try {
+    // Not `rmSync`, whose error on a read-only disk has no code.
+    unlinkSync(markOf(path))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  }
 }
 
 /** The database was closed, and is still at its path. Without the mark, the next start only takes longer. */

@@ -19,6 +19,13 @@ export interface Identities {
   add(identity: Identity, userId: UserId, now: number): boolean
   /** Removes those of an account. Not a transaction of its own. */
   removeAll(userId: UserId): void
+  /**
+   * Removes what connects an account with a provider, and notes it: the address does not connect it again by itself. Returns false if
+   * nothing does. Not a transaction of its own.
+   */
+  end(userId: UserId, issuer: string): boolean
+  /** Whether the owner has ended the connection with the provider, and made no other since. */
+  isEnded(userId: UserId, issuer: string): boolean
 }
 
 export function createIdentities(db: Database): Identities {
@@ -50,10 +57,39 @@ export function createIdentities(db: Database): Identities {
   const deleteOf = prepareQuery(db, (q, given: { userId: UserId }) =>
     q.deleteFrom('identities').where('user_id', '=', given.userId),
   )
+  const deleteFrom = prepareQuery(db, (q, given: { userId: UserId; issuer: string }) =>
+    q.deleteFrom('identities').where('user_id', '=', given.userId).where('issuer', '=', given.issuer),
+  )
+  const insertEnd = prepareQuery(db, (q, given: { userId: UserId; issuer: string }) =>
+    q
+      .insertInto('ended_identities')
+      .values({ user_id: given.userId, issuer: given.issuer })
+      .onConflict((conflict) => conflict.doNothing()),
+  )
+  const selectEnd = prepareQuery(db, (q, given: { userId: UserId; issuer: string }) =>
+    q
+      .selectFrom('ended_identities')
+      .select('issuer')
+      .where('user_id', '=', given.userId)
+      .where('issuer', '=', given.issuer),
+  )
+  const deleteEnd = prepareQuery(db, (q, given: { userId: UserId; issuer: string }) =>
+    q.deleteFrom('ended_identities').where('user_id', '=', given.userId).where('issuer', '=', given.issuer),
+  )
   return {
     userOf: (identity) => select.get(identity)?.userId,
     has: (userId, issuer) => selectOf.get({ userId, issuer }) !== undefined,
-    add: (identity, userId, now) => insert.run({ ...identity, userId, now }).changes > 0,
+    add(identity, userId, now) {
+      const isAdded = insert.run({ ...identity, userId, now }).changes > 0
+      if (isAdded) deleteEnd.run({ userId, issuer: identity.issuer })
+      return isAdded
+    },
     removeAll: (userId) => void deleteOf.run({ userId }),
+    end(userId, issuer) {
+      const isEnded = deleteFrom.run({ userId, issuer }).changes > 0
+      if (isEnded) insertEnd.run({ userId, issuer })
+      return isEnded
+    },
+    isEnded: (userId, issuer) => selectEnd.get({ userId, issuer }) !== undefined,
   }
 }

@@ -148,7 +148,10 @@ export function createInvites(
       const oldest = active[maxInvites - 1]
       if (oldest !== undefined) {
         const message = `The space has ${maxInvites} active invites: withdraw one first`
-        throw new SyncError('quota_exceeded', message, { retryAfterMs: oldest.expiresAt - now })
+        throw new SyncError('quota_exceeded', message, {
+          reason: 'too_many_invites',
+          retryAfterMs: oldest.expiresAt - now,
+        })
       }
       const id = inviteIdSchema.parse(randomHexId())
       const token = newOpaqueToken()

@@ -137,7 +137,8 @@ export function createMembers(
     if (before === undefined) throw new SyncError('not_found', 'No such member')
     change()
     if (rightsOf(before).own && selectOwner.get({ spaceId }) === undefined) {
-      throw new SyncError('forbidden', 'A space keeps at least one owner: make somebody else an owner first')
+      const message = 'A space keeps at least one owner: make somebody else an owner first'
+      throw new SyncError('forbidden', message, { reason: 'keeps_an_owner' })
     }
   }
 
@@ -146,7 +147,10 @@ export function createMembers(
     const count = (countMembers.get({ spaceId })?.count ?? 0) + (countAbsent.get({ spaceId })?.count ?? 0)
     if (count > limits.maxMembers) {
       const message = `The space has ${limits.maxMembers} members, as many as it may have`
-      throw new SyncError('quota_exceeded', message, { retryAfterMs: fullRetryMs })
+      throw new SyncError('quota_exceeded', message, {
+        reason: 'too_many_members',
+        retryAfterMs: fullRetryMs,
+      })
     }
     return true
   })

@@ -57,6 +57,7 @@ export function createPasswords(whose: keyof typeof atOnce, cost: PasswordCost =
   function limited<Result>(work: () => Promise<Result>): Promise<Result> {
     if (limit.pendingCount >= maxWaiting) {
       throw new SyncError('unavailable', 'Too many people are signing in: try again in a moment', {
+        reason: 'busy',
         retryAfterMs: 2000,
       })
     }

@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
+import { rememberedMs } from './invites.ts'
 import { prepareQuery } from './prepare-query.ts'
 
 /** How many rows of each kind the accounts have. */
@@ -9,13 +10,14 @@ export interface PlatformCounts {
   readonly spaces: number
   /** Those that have not ended. */
   readonly sessions: number
+  /** Those that are to be removed. */
   readonly expiredSessions: number
-  /** Invites to spaces and to the server, and links to set a password, that are over. */
+  /** Invites to spaces and to the server, and links to set a password, that are to be removed: some time after their end. */
   readonly expiredInvites: number
 }
 
 export function createPlatformCounts(db: Database): (now: number) => PlatformCounts {
-  const select = prepareQuery(db, (q, given: { now: number }) =>
+  const select = prepareQuery(db, (q, given: { now: number; before: number }) =>
     q
       .selectFrom((eb) =>
         eb
@@ -40,22 +42,22 @@ export function createPlatformCounts(db: Database): (now: number) => PlatformCou
         eb
           .selectFrom('invites')
           .select((of) => of.fn.countAll<number>().as('count'))
-          .where('expires_at', '<=', given.now)
+          .where('expires_at', '<', given.before)
           .as('invites'),
         eb
           .selectFrom('server_invites')
           .select((of) => of.fn.countAll<number>().as('count'))
-          .where('expires_at', '<=', given.now)
+          .where('expires_at', '<', given.before)
           .as('serverInvites'),
         eb
           .selectFrom('password_links')
           .select((of) => of.fn.countAll<number>().as('count'))
-          .where('expires_at', '<=', given.now)
+          .where('expires_at', '<', given.before)
           .as('passwordLinks'),
       ]),
   )
   return (now) => {
-    const counted = select.get({ now })
+    const counted = select.get({ now, before: now - rememberedMs })
     if (counted === undefined) throw new Error('a count has a row')
     const { users, spaces, sessions, expiredSessions, invites, serverInvites, passwordLinks } = counted
     return {

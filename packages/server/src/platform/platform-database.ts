@@ -195,6 +195,26 @@ export interface PlatformTables {
     user_id: UserId
     linked_at: number
   }
+  /** Accounts whose owner has ended what connected them with a provider: their address alone connects them no more. */
+  ended_identities: {
+    user_id: UserId
+    issuer: string
+  }
+  /** Keys with which somebody signs in without a password (WebAuthn): see `Passkeys`. */
+  passkeys: {
+    /** The authenticator's name for it, base64url. */
+    id: string
+    user_id: UserId
+    /** The host name that it was made for: browsers use it for no other. */
+    rp_id: string
+    /** COSE. */
+    public_key: Uint8Array
+    /** How often it was used, as the authenticator says; 0 for ever where it does not count. */
+    counter: number
+    name: string
+    created_at: number
+    last_used_at: number | null
+  }
   /** At most one row: who may sign up, if the operator has chosen it by a command. */
   registration: {
     id: number

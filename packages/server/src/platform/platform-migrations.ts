@@ -288,6 +288,26 @@ export const platformMigrations: Migrations = {
       .addPrimaryKeyConstraint('left_addresses_key', ['address_note', 'user_id'])
       .modifyEnd(strictWithoutRowid),
   ],
+  12: (db) => [
+    db.schema
+      .createTable('passkeys')
+      .addColumn('id', 'text', (column) => column.primaryKey())
+      .addColumn('user_id', 'text', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addColumn('rp_id', 'text', (column) => column.notNull())
+      .addColumn('public_key', 'blob', (column) => column.notNull())
+      .addColumn('counter', 'integer', (column) => column.notNull())
+      .addColumn('name', 'text', (column) => column.notNull())
+      .addColumn('created_at', 'integer', (column) => column.notNull())
+      .addColumn('last_used_at', 'integer')
+      .modifyEnd(strict),
+    db.schema.createIndex('passkeys_by_user').on('passkeys').column('user_id'),
+    db.schema
+      .createTable('ended_identities')
+      .addColumn('user_id', 'text', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addColumn('issuer', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('ended_identities_key', ['user_id', 'issuer'])
+      .modifyEnd(strictWithoutRowid),
+  ],
 }
 
 const newAccessId = sql`update spaces set access_id = lower(hex(randomblob(16)))`

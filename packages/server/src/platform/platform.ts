@@ -18,6 +18,7 @@ import { createInvites, type Invites } from './invites.ts'
 import { checkForLostAccounts } from './lost-accounts.ts'
 import { createMembers, type Members } from './members.ts'
 import { mendPlatform } from './mend-platform.ts'
+import { createPasskeys, type Passkeys } from './passkeys.ts'
 import { createPasswordLinks, type PasswordLinks } from './password-links.ts'
 import { createPlatformCounts, type PlatformCounts } from './platform-counts.ts'
 import { openPlatformDatabase } from './platform-database.ts'
@@ -35,6 +36,7 @@ import { createSpaceRecords, type SpaceRecords } from './space-records.ts'
 import { checkLog, spoiltBy } from './spoilt-database.ts'
 import { createStoredTimes, type StoredTimes } from './stored-times.ts'
 import { createUsers, type Users } from './users.ts'
+import { createWaysToSignIn, type WaysToSignIn } from './ways-to-sign-in.ts'
 
 /** Users, their sessions, and who may enter which space: everything that is not a space's content. */
 export interface Platform {
@@ -54,6 +56,8 @@ export interface Platform {
   readonly passwordLinks: PasswordLinks
   readonly provenAddresses: ProvenAddresses
   readonly identities: Identities
+  readonly passkeys: Passkeys
+  readonly waysToSignIn: WaysToSignIn
   readonly addressChanges: AddressChanges
   readonly providerSignIn: ProviderSignIn
   readonly registration: Registration
@@ -119,6 +123,7 @@ export function openPlatform(options: PlatformOptions): Platform {
     const spaceRecords = createSpaceRecords(db, { accessLists, history })
     const provenAddresses = createProvenAddresses(db)
     const identities = createIdentities(db)
+    const passkeys = createPasskeys(db)
     const addressChanges = createAddressChanges(db)
     const accounts = createAccounts(db, {
       users,
@@ -126,6 +131,7 @@ export function openPlatform(options: PlatformOptions): Platform {
       passwordLinks,
       provenAddresses,
       identities,
+      passkeys,
       addressChanges,
       spaceRecords,
       accessLists,
@@ -178,6 +184,8 @@ export function openPlatform(options: PlatformOptions): Platform {
       passwordLinks,
       provenAddresses,
       identities,
+      passkeys,
+      waysToSignIn: createWaysToSignIn(db, { users, identities, passkeys }),
       addressChanges,
       returningAccounts,
       registration,

@@ -22,11 +22,12 @@ export interface ProviderSignIn {
   /**
    * The account that the person is connected with; or else the one with their address, if both the provider and this server know
    * that it is theirs; or else a new one. Throws `forbidden` without a verified address, and like `Registration.check`;
-   * `already_exists` for an account with the address that nobody has shown to be theirs, or that another person of the provider has.
+   * `already_exists` for an account with the address that nobody has shown to be theirs, that another person of the provider has, or
+   * whose owner has ended the connection.
    */
   enter(person: ProviderPerson, entry: Entry, now: number): Entered
   /**
-   * Connects the person with an account whose password was given. Throws `already_exists` if they have another account, or the
+   * Connects the person with an account whose owner has shown that they are it. Throws `already_exists` if they have another account, or the
    * account another person of the provider.
    */
   connect(person: ProviderPerson, user: User, now: number): void
@@ -64,7 +65,9 @@ export function createProviderSignIn(
 
   function add(person: ProviderPerson, user: User, now: number): void {
     if (identities.add(person, user.id, now)) return
-    throw new SyncError('already_exists', 'The account is connected with somebody else there')
+    throw new SyncError('already_exists', 'The account is connected with somebody else there', {
+      reason: 'connected_elsewhere',
+    })
   }
 
   const enter = db.transaction(
@@ -75,10 +78,8 @@ export function createProviderSignIn(
 
       const email = addressOf(person)
       if (email === undefined) {
-        throw new SyncError(
-          'forbidden',
-          'Your e-mail address is not verified there: verify it, or sign in with a password',
-        )
+        const message = 'Your e-mail address is not verified there: verify it, or sign in with a password'
+        throw new SyncError('forbidden', message, { reason: 'address_unverified' })
       }
       const holder = users.byEmail(email)
       if (holder !== undefined) {
@@ -86,7 +87,12 @@ export function createProviderSignIn(
         if (!provenAddresses.has(user.id)) {
           const message =
             'There is an account with your e-mail address, and nobody has shown that it is theirs: sign in with its password, and connect it in “Change password…” of its menu'
-          throw new SyncError('already_exists', message)
+          throw new SyncError('already_exists', message, { reason: 'address_unproven' })
+        }
+        if (identities.isEnded(user.id, person.issuer)) {
+          const message =
+            'You have ended what connected your account: sign in another way, and connect it again'
+          throw new SyncError('already_exists', message, { reason: 'connection_ended' })
         }
         add(person, user, now)
         return { user, became: 'connected' }

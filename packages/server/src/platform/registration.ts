@@ -50,12 +50,14 @@ export function createRegistration(
   function admit({ setting, invite, isReturning }: Ticket, now: number): string | undefined {
     if (isReturning) return undefined
     const mode = modeOf(setting)
-    if (mode === 'closed') throw new SyncError('forbidden', 'This server takes no new accounts')
+    if (mode === 'closed') {
+      throw new SyncError('forbidden', 'This server takes no new accounts', { reason: 'sign_up_closed' })
+    }
     if (mode === 'open' || !users.exist()) return undefined
     if (invite === undefined) {
       const message =
         'This server takes new accounts by invite only: ask somebody who is here for an invite link'
-      throw new SyncError('forbidden', message, { at: 'invite' })
+      throw new SyncError('forbidden', message, { reason: 'invite_needed', at: 'invite' })
     }
     if (serverInvites.has(invite)) serverInvites.check(invite, now)
     else invites.find(invite, now)

@@ -59,6 +59,19 @@ describe('a seal', () => {
     expect(seals.openAccount(seals.sealAccount(account))).toEqual(account)
   })
 
+  it('says of which list it is', () => {
+    const [list, other] = [listOf(3), listOf(3)]
+    const sealed = seals.sealSpace(list)
+    expect(seals.isOf(sealed, list)).toBe(true)
+    for (const { spaceId, accessId } of [
+      { ...list, spaceId: other.spaceId },
+      { ...list, accessId: other.accessId },
+    ]) {
+      expect(seals.isOf(sealed, { spaceId, accessId })).toBe(false)
+    }
+    expect(seals.isOf(`${sealed.slice(0, 40)}A${sealed.slice(41)}`, list)).toBe(sealed[40] === 'A')
+  })
+
   it('shows nothing of its content, and is another one each time', () => {
     const list = listOf(1)
     const [one, two] = [seals.sealSpace(list), seals.sealSpace(list)]

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 
 import {
@@ -18,6 +18,8 @@ export interface Seals {
   sealSpace(list: AccessList): string
   /** Undefined for what is no seal of a space, or was sealed with another secret. */
   openSpace(seal: string): AccessList | undefined
+  /** Whether it is a seal of that list of the space. Costs less than to open it. */
+  isOf(seal: string, list: Pick<AccessList, 'spaceId' | 'accessId'>): boolean
   sealAccount(account: SealedAccount): string
   openAccount(seal: string): SealedAccount | undefined
 }
@@ -44,6 +46,8 @@ const listSchema = z.object({
   entries: z.array(entrySchema),
 })
 
+const namesSchema = listSchema.pick({ spaceId: true, accessId: true })
+
 const accountSchema = z.object({
   userId: userIdSchema,
   email: z.string(),
@@ -60,7 +64,7 @@ const tagBytes = 16
 
 /** AES-256-GCM over deflated JSON. The key is of its own: the secret signs tokens too. */
 export function createSeals(secret: string): Seals {
-  const key = Buffer.from(hkdfSync('sha256', secret, '', 't69 seals', 32))
+  const key = createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', 't69 seals', 32)))
 
   function seal(kind: string, content: object): string {
     const iv = randomBytes(ivBytes)
@@ -69,6 +73,7 @@ export function createSeals(secret: string): Seals {
     return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url')
   }
 
+  /** Undefined for what is no seal of that kind, or was sealed with another secret. */
   function open(kind: string, text: string): unknown {
     const bytes = Buffer.from(text, 'base64url')
     const [iv, tag, sealed] = [
@@ -97,6 +102,10 @@ export function createSeals(secret: string): Seals {
       )
     },
     openSpace: (text) => listSchema.safeParse(open('space', text)).data,
+    isOf(text, { spaceId, accessId }) {
+      const { data } = namesSchema.safeParse(open('space', text))
+      return data?.spaceId === spaceId && data.accessId === accessId
+    },
     sealAccount: (account) => seal('account', account),
     openAccount: (text) => accountSchema.safeParse(open('account', text)).data,
   }

@@ -1,4 +1,5 @@
 import { SyncError, userIdSchema, type User } from '@t69/protocol'
+import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 
 import type { Tokens } from '../ports/tokens.ts'
@@ -26,6 +27,11 @@ const claimsSchema = z.object({
   exp: z.int(),
 })
 
+type Claims = z.output<typeof claimsSchema>
+
+/** Tokens that are known to be signed by this server: a device shows the same one with each request, for minutes. */
+const maxSigned = 1_000
+
 export interface AccessTokensOptions {
   readonly jwt: JwtSigner
   readonly sessions: Pick<Sessions, 'userOf'>
@@ -39,6 +45,8 @@ export function createAccessTokens({
   accessTokenTtlMs,
   clock,
 }: AccessTokensOptions): AccessTokens {
+  const signed = new LRUCache<string, Claims>({ max: maxSigned })
+
   return {
     issue(user, sessionId) {
       const issuedAt = clock.now()
@@ -50,18 +58,27 @@ export function createAccessTokens({
       return { accessToken, expiresInMs: exp * 1000 - issuedAt }
     },
     verify(token) {
-      const claims = claimsSchema.safeParse(claimsOf(token))
-      if (claims.success && claims.data.iat * 1000 > clock.latest() + maxSkewMs) throw invalidToken()
+      const claims = claimsOf(token)
+      if (claims !== undefined && claims.iat * 1000 > clock.latest() + maxSkewMs) throw invalidToken()
       // When a session ends, its access tokens end with it, however new they are.
-      if (!claims.success || sessions.userOf(claims.data.sid, clock.now()) !== claims.data.sub) {
+      if (claims === undefined || sessions.userOf(claims.sid, clock.now()) !== claims.sub) {
         throw new SyncError('unauthenticated', 'The session has ended: sign in again')
       }
-      const { sub, sid, name, exp } = claims.data
+      const { sub, sid, name, exp } = claims
       return { userId: sub, userName: name, sessionId: sid, tokenExpiresAt: exp * 1000 }
     },
   }
 
-  function claimsOf(token: string): object {
+  /** The claims of a token that has not expired. Undefined if they are not those of a session. */
+  function claimsOf(token: string): Claims | undefined {
+    const known = signed.get(token)
+    if (known !== undefined && clock.now() < known.exp * 1000) return known
+    const claims = claimsSchema.safeParse(verified(token)).data
+    if (claims !== undefined) signed.set(token, claims)
+    return claims
+  }
+
+  function verified(token: string): object {
     try {
       return jwt.verify(token, { clockTimestamp: clock.now() })
     } catch {

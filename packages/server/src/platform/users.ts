@@ -113,7 +113,10 @@ export function createUsers(db: Database, noteOf: NoteOfAddress): Users {
   return {
     add(user, now) {
       const added = insert.run({ ...user, now }).changes
-      if (added === 0) throw new SyncError('already_exists', 'An account with this e-mail address exists')
+      if (added === 0)
+        throw new SyncError('already_exists', 'An account with this e-mail address exists', {
+          reason: 'address_taken',
+        })
     },
     exist: () => selectAny.get({}) !== undefined,
     byId: (id) => selectById.get({ id }),
@@ -124,7 +127,10 @@ export function createUsers(db: Database, noteOf: NoteOfAddress): Users {
       const user = selectById.get({ id })
       if (user === undefined || user.email === email) return
       if (selectByEmail.get({ email }) !== undefined) {
-        throw new SyncError('already_exists', 'An account with this e-mail address exists', { at: 'email' })
+        throw new SyncError('already_exists', 'An account with this e-mail address exists', {
+          reason: 'address_taken',
+          at: 'email',
+        })
       }
       insertLeft.run({ id, note: noteOf(user.email) })
       updateEmail.run({ id, email })

@@ -16,6 +16,8 @@ export interface AskedLogs {
 export interface SpaceAccess {
   readonly identity: SpaceIdentity
   readonly name: string
+  /** When it was registered, in Unix milliseconds. */
+  readonly createdAt: number
   /** Names the present state of its members. */
   readonly accessId: AccessId
 }

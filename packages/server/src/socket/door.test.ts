@@ -62,6 +62,15 @@ describe('the door', () => {
     }
   })
 
+  it('handles what has come together in one turn', () => {
+    const { connect, turns, handled } = setUp()
+    const guest = connect()
+    guest.send('the JSON of a message')
+    guest.send('its bytes')
+    expect(turns()).toEqual([2])
+    expect(handled).toEqual(['the JSON of a message', 'its bytes'])
+  })
+
   it('handles next what somebody sends who has had less, and charges each user for the time', () => {
     const { connect, turns, handled, spent } = setUp()
     const [greedy, modest] = [newUserId(), newUserId()]

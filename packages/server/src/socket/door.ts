@@ -61,26 +61,23 @@ export function createDoor(
   const queue = createFairQueue<Packet>(quantumMs)
   const users = new Map<UserId, User>()
   const gone = new WeakSet<Guest>()
-  let isScheduled = false
+  /** How many packets are to be handled in this turn. */
+  let due = 0
   let bytesWaiting = 0
   let begunAt = 0
   let current: { readonly packet: Packet; readonly workedBefore: number } | undefined
 
+  /** One more packet is handled in this turn. A message with a batch is two, which have come together. */
   function handleSoon(): void {
-    if (isScheduled || queue.size === 0) return
-    isScheduled = true
-    begunAt = -1
-    // Each is followed by what it causes (ticks and promises), so the next one knows what it took.
-    for (let nr = Math.min(queue.size, packetsAtOnce); nr > 0; nr--) schedule(handleOne)
-    schedule(() => {
-      finish()
-      isScheduled = false
-      handleSoon()
-    })
+    if (due === packetsAtOnce) return
+    if (due === 0) begunAt = -1
+    due++
+    schedule(handleOne)
+    // After what it causes (ticks and promises).
+    schedule(finishOne)
   }
 
   function handleOne(): void {
-    finish()
     const at = monotonic()
     if (begunAt < 0) begunAt = at
     if (at - begunAt > momentMs) return
@@ -91,14 +88,19 @@ export function createDoor(
     if (!gone.has(packet.guest)) packet.guest.handle(packet.data)
   }
 
-  function finish(): void {
-    if (current === undefined) return
-    const { packet, workedBefore } = current
-    current = undefined
-    const ms = worked() - workedBefore
-    queue.worked(ms, true)
-    spent(packet.guest.userId, ms)
-    letGo(packet)
+  function finishOne(): void {
+    due--
+    if (current !== undefined) {
+      const { packet, workedBefore } = current
+      current = undefined
+      const ms = worked() - workedBefore
+      queue.worked(ms, true)
+      spent(packet.guest.userId, ms)
+      letGo(packet)
+    }
+    if (due > 0) return
+    // What waits longer than this turn.
+    for (let nr = Math.min(queue.size, packetsAtOnce); nr > 0; nr--) handleSoon()
   }
 
   function letGo({ guest: { userId }, bytes }: Packet): void {

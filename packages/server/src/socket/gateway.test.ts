@@ -159,6 +159,169 @@ describe('the gateway', () => {
     })
   })
 
+  it('[JO8] brings the page after its cursor to who asks for it and lacks something', async () => {
+    const { connect } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    await anna.join()
+    const ops = opsFrom(1, 300)
+    await anna.push(ops)
+    const whole = (await ben.join({ page: {} })).ack
+    if (whole?.ok !== true || whole.page === undefined) throw new Error('joined without a page')
+    expect(whole).toMatchObject({ cursor: 0, head: 300, page: { after: 0, cursor: 300 } })
+    expect(decodeBatch(whole.page.batch).ops).toEqual(ops)
+    expect(whole.page.commits).toMatchObject([{ after: 0, userId: anna.userId }])
+
+    const { logId, epoch } = whole
+    const smaller = (await ben.join({ logId, epoch, cursor: 100, page: { maxBytes: 4_096 } })).ack
+    expect(smaller).toMatchObject({ cursor: 100, page: { after: 100 } })
+    expect(smaller?.ok === true && smaller.page?.batch.byteLength).toBeLessThanOrEqual(4_096)
+    for (const position of [{ page: {}, logId, epoch, cursor: 300 }, {}])
+      expect((await ben.join(position)).ack).not.toHaveProperty('page')
+
+    ben.forget()
+    await anna.push(opsFrom(301, 1))
+    expect(ben.got('ops:appended')).toMatchObject([{ after: 300, cursor: 301 }])
+  })
+
+  it('[JO9] says what the space is to who asks for it, and to nobody else', async () => {
+    const { connect, setRole } = createGatewayHarness()
+    const [anna, stranger] = [connect(), connect()]
+    expect((await anna.join({ describe: true })).ack).toMatchObject({
+      ok: true,
+      space: { name: 'Notes', createdAt: 1_000 },
+    })
+    for (const asked of [{}, { page: {} }, { describe: false }])
+      expect((await anna.join(asked)).ack).not.toHaveProperty('space')
+    setRole(stranger.userId, undefined)
+    expect((await stranger.join({ describe: true })).ack).toEqual((await stranger.join()).ack)
+  })
+
+  it('[JO6] [JO8] hides no commit from who waits for a turn while the space is opened anew', async () => {
+    const [joins, others] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const { connect, spaces, userLimits } = createGatewayHarness({}, {}, (storage) => ({
+      ...storage,
+      join: async (given) => {
+        if (given.payer === ben.userId) await joins.promise
+        return storage.join(given)
+      },
+    }))
+    const [anna, ben] = [connect(), connect()]
+    await anna.join()
+    await anna.push(opsFrom(1, 3))
+    const allowance = userLimits.of(ben.userId)
+    const turns = [1, 2, 3].map(() => allowance.inTurn(() => others.promise))
+    const joined = await ben.request('space:join', { spaceId, page: {} })
+    turns.push(allowance.inTurn(() => others.promise))
+    joins.resolve()
+    await settled()
+    // A page is refused from here on.
+    allowance.spendOperations(10_000_000)
+    await spaces.reopen(spaceId)
+    await anna.push(opsFrom(4, 1))
+    others.resolve()
+    await Promise.all(turns)
+    await settled()
+    if (joined.ack?.ok !== true) throw new Error('not joined')
+    const appends = ben.got('ops:appended') as { readonly cursor: number }[]
+    expect([joined.ack.head, ...appends.map(({ cursor }) => cursor)]).toContain(4)
+  })
+
+  it('[JO8] joins without the page whoever owes operations, and refuses the pull of it', async () => {
+    const { connect, userLimits } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    await anna.join()
+    await anna.push(opsFrom(1, 3))
+    // The space is open: joining it costs nothing more.
+    userLimits.of(ben.userId).spendOperations(10_000_000)
+    const joined = (await ben.join({ page: {} })).ack
+    expect(joined).toMatchObject({ ok: true, cursor: 0, head: 3 })
+    expect(joined).not.toHaveProperty('page')
+    expect((await ben.request('ops:pull', { spaceId, after: 0 })).ack).toMatchObject(refused('rate_limited'))
+    await anna.push(opsFrom(4, 1))
+    expect(ben.got('ops:appended')).toMatchObject([{ after: 3, cursor: 4 }])
+  })
+
+  it('[JO8] charges for the page that a join brings, and not for one that it does not', async () => {
+    const { connect, userLimits } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    await anna.join()
+    await anna.push(opsFrom(1, 3))
+    const spent: number[] = []
+    const allowance = userLimits.of(ben.userId)
+    const spend = allowance.spendOperations.bind(allowance)
+    allowance.spendOperations = (count) => {
+      spent.push(count)
+      spend(count)
+    }
+    const total = (): number => spent.splice(0).reduce((sum, count) => sum + count, 0)
+    const joined = (await ben.join({ page: {} })).ack
+    if (joined?.ok !== true || joined.page === undefined) throw new Error('joined without a page')
+    expect(total()).toBeCloseTo(3 + joined.page.batch.byteLength / 256)
+    const { logId, epoch } = joined
+    for (const position of [{}, { logId, epoch, cursor: 3, page: {} }]) {
+      await ben.join(position)
+      expect(total()).toBe(0)
+    }
+  })
+
+  it('a device that was as far as the log, under an epoch that it lost, gets the first page with the new id', async () => {
+    const { connect } = createGatewayHarness()
+    const [anna, ben] = [connect(), connect()]
+    const before = (await anna.join()).ack
+    await anna.push(opsFrom(1, 3))
+    const logId = before?.ok === true ? before.logId : undefined
+    const joined = (await ben.join({ logId, epoch: newEpoch(), cursor: 3, page: {} })).ack
+    expect(joined).toMatchObject({ ok: true, cursor: 0, head: 3, page: { after: 0, cursor: 3 } })
+    expect(joined).not.toMatchObject({ logId })
+  })
+
+  describe('a join whose page takes its time', () => {
+    async function joining() {
+      const page = Promise.withResolvers<void>()
+      const harness = createGatewayHarness({}, {}, (storage) => ({
+        ...storage,
+        join: async (given) => {
+          const joined = await storage.join(given)
+          if (given.page !== undefined) await page.promise
+          return joined
+        },
+      }))
+      const [anna, ben] = [harness.connect(), harness.connect()]
+      await anna.join()
+      await anna.push(opsFrom(1, 3))
+      return { ...harness, anna, ben, page, joined: await ben.request('space:join', { spaceId, page: {} }) }
+    }
+
+    it('[JO6] [JO8] hides no commit between the page and the first append', async () => {
+      const { anna, ben, joined, page } = await joining()
+      await anna.push(opsFrom(4, 1))
+      page.resolve()
+      await settled()
+      // What lies between is pulled.
+      expect(joined.ack).toMatchObject({ head: 4, page: { after: 0, cursor: 3 } })
+      await anna.push(opsFrom(5, 1))
+      expect(ben.got('ops:appended')).toMatchObject([{ after: 4, cursor: 5 }])
+    })
+
+    it('[AU6] [JO8] gives nothing to who is removed meanwhile', async () => {
+      const { ben, changeAccess, setRole, joined, page } = await joining()
+      changeAccess(spaceId, () => setRole(ben.userId, undefined))
+      page.resolve()
+      await settled()
+      expect(joined.ack).toMatchObject(refused('not_found'))
+    })
+
+    it('[JO4] [JO8] is to be repeated if the log gets a new id meanwhile', async () => {
+      const { anna, connect, joined, page } = await joining()
+      const before = (await anna.join()).ack
+      if (before?.ok !== true) throw new Error('not joined')
+      await connect().join({ logId: before.logId, epoch: before.epoch, cursor: 7 })
+      page.resolve()
+      await settled()
+      expect(joined.ack).toMatchObject(refused('not_joined'))
+    })
+  })
+
   it('[PU8] refuses a batch that does not decode, or belongs to another space', async () => {
     const { connect, turn } = createGatewayHarness()
     const anna = connect()

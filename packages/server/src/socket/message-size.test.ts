@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+
 import { encodeBatch, limits, type SignalName, utf8Length } from '@t69/protocol'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -96,6 +98,27 @@ describe('what the server sends', () => {
       { numRuns: 25 },
     )
     expect(sent.has('ops:transient')).toBe(true)
+  })
+
+  it('[LI1] [JO8] a page does not come with the seal of many members if both are large', async () => {
+    const { connect, space } = createGatewayHarness({}, rich)
+    const [anna, ben] = [connect(), connect()]
+    await anna.join()
+    // As little as possible is gained by compressing it.
+    const text = Array.from(randomBytes(520_000), (byte) =>
+      String.fromCharCode(byte % 90 === 57 ? 33 : 35 + (byte % 90)),
+    ).join('')
+    expect((await anna.push([setOp(1, text)])).ack).toMatchObject({ ok: true })
+    for (const [sealLength, hasPage] of [
+      [limits.maxSealLength, false],
+      [200_000, true],
+    ] as const) {
+      Object.assign(space, { sealLength })
+      const { ack } = await ben.join({ page: {} })
+      expect(ack).toMatchObject({ ok: true, head: 1, seal: { accessId: space.accessId } })
+      expect(ack?.ok === true && ack.page !== undefined).toBe(hasPage)
+    }
+    for (const message of ben.seen) expect(sizeOf(message)).toBeLessThanOrEqual(limits.maxMessageBytes)
   })
 
   it('[LI1] a hundred numbers that grow when they are written again are not passed on', async () => {

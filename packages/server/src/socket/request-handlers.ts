@@ -11,12 +11,14 @@ import {
   SyncError,
 } from '@t69/protocol'
 
-import { costs, prepaid } from '../limits/budget.ts'
+import { type Budget, costs, prepaid } from '../limits/budget.ts'
 import type { Access, SpaceAccess, SpaceAccessLists } from '../ports/access.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { Tokens } from '../ports/tokens.ts'
+import type { Joining, Page, PullBounds, Space } from '../spaces/space.ts'
 import type { Spaces } from '../spaces/spaces.ts'
+import { createEarlyPages } from './early-pages.ts'
 import { isSlow } from './is-slow.ts'
 import { requireRight, requireRightInJoined } from './require-right.ts'
 import type { Rooms } from './rooms.ts'
@@ -49,6 +51,8 @@ export interface RequestHandlersOptions {
 export function createRequestHandlers(options: RequestHandlersOptions): RequestHandlers {
   const { spaces, accessLists, tokens, rooms, logger, metrics, now, maxBacklogBytes, renewed } = options
 
+  const earlyPages = createEarlyPages()
+
   /** Unread pages and seals must not pile up, just as appends must not. */
   function requireReader(connection: UserConnection): void {
     if (!isSlow(connection, maxBacklogBytes)) return
@@ -56,25 +60,37 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
   }
 
   return {
-    'space:join': async (connection, { spaceId, identity, accessId, ...position }, ack) => {
+    'space:join': async (connection, payload, ack) => {
+      const { spaceId, identity, accessId, page: asked, describe, ...position } = payload
       requireRight(options, connection, spaceId, 'read')
       const entering = { spaceId }
       connection.entering.add(entering)
+      const early = earlyPages.begin(connection.allowance)
       try {
-        const space = await spaces.open(spaceId, connection.allowance)
+        const space = await spaces.open(spaceId, connection.allowance, () => {
+          const page = isSlow(connection, maxBacklogBytes) ? undefined : pageOfJoin(connection, asked)
+          return { position, page: page && early.take() ? page : undefined }
+        })
         // Opening the log may have told the accounts who was removed.
         requireRight(options, connection, spaceId, 'read')
         requireSpace(accessLists, spaceId, { identity, accessId })
-        const { cursor } = await connection.allowance.inTurn(() => {
+        const renewed = (): void => {
+          metrics.historyLost('client')
+          const { logId } = space.state
+          logger.warn({ spaceId, logId }, 'the log of a space has lost history and got a new id')
+          rooms.expelAll(spaceId, 'changed', connection)
+        }
+        const { cursor, logId, page } = await connection.allowance.inTurn(async () => {
           requireRight(options, connection, spaceId, 'read')
           requireReader(connection)
-          return space.join(position, () => {
-            metrics.historyLost('client')
-            const { logId } = space.state
-            logger.warn({ spaceId, logId }, 'the log of a space has lost history and got a new id')
-            rooms.expelAll(spaceId, 'changed', connection)
-          })
+          const page = hasAll(position, space) ? undefined : pageOfJoin(connection, asked)
+          const joined = await charged(connection.allowance, page, () =>
+            space.join(position, { renewed, page }),
+          )
+          return { ...joined, logId: space.state.logId }
         })
+        if (space.state.logId !== logId)
+          throw new SyncError('not_joined', 'the log has another id: join again')
         if (!connection.entering.has(entering)) {
           throw new SyncError('not_joined', 'the socket has left the space meanwhile')
         }
@@ -82,10 +98,20 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
         const role = requireRight(options, connection, spaceId, 'read')
         const present = requireSpace(accessLists, spaceId, { identity, accessId })
         const seal = accessId === present.accessId ? undefined : accessLists.seal(spaceId)
-        ack({ ok: true, ...space.state, cursor, identity: present.identity, role, ...(seal && { seal }) })
+        const { name, createdAt } = present
+        const reply = {
+          ...space.state,
+          cursor,
+          identity: present.identity,
+          role,
+          ...(describe === true && { space: { name, createdAt } }),
+        }
+        const fits = page !== undefined && sizeOf(page) + (seal?.seal.length ?? 0) <= limits.maxMessageBytes
+        ack({ ok: true, ...reply, ...(seal && { seal }), ...(fits && { page }) })
         connection.allowance.bytes.spend(rooms.enter(connection, spaceId, role) + (seal?.seal.length ?? 0))
       } finally {
         connection.entering.delete(entering)
+        early.end()
       }
     },
 
@@ -124,18 +150,12 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
       const { allowance } = connection
       allowance.checkOperations()
       const space = await spaces.open(spaceId, allowance)
-      const expected = costs.operations(0, maxBytes ?? limits.batchBudgetBytes)
-      const { takesCompressed } = connection.socket
-      const page = await allowance.inTurn(async () => {
+      const bounds = { maxBytes, takesCompressed: connection.socket.takesCompressed }
+      const { page } = await allowance.inTurn(() => {
         checkAgain()
         allowance.checkOperations()
-        allowance.spendOperations(expected)
-        return space.pull(after, { maxBytes, takesCompressed }).catch((error: unknown) => {
-          allowance.spendOperations(-expected)
-          throw error
-        })
+        return charged(allowance, bounds, async () => ({ page: await space.pull(after, bounds) }))
       })
-      allowance.spendOperations(costs.operations(page.cursor - page.after, page.batch.length) - expected)
       checkAgain()
       // The list before the operations that were committed under it.
       const seal = () => accessLists.seal(spaceId)
@@ -171,13 +191,58 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
     'auth:renew': (connection, { token }, ack) => {
       const data = tokens.verify(token)
       if (data.userId !== connection.data.userId) {
-        throw new SyncError('forbidden', 'the token is another user’s: connect again')
+        throw new SyncError('forbidden', 'the token is another user’s: connect again', {
+          reason: 'other_user',
+        })
       }
       connection.data = data
       renewed(connection)
       ack({ ok: true, expiresInMs: Math.max(0, data.tokenExpiresAt - now()) })
     },
   }
+}
+
+/** The most bytes that a page takes in a reply, and what is in the reply of a join besides it and the seal. */
+function sizeOf({ batch, commits }: Page): number {
+  return batch.byteLength + 128 * commits.length + 2_048
+}
+
+/** Charges for the page that is asked for: first for the largest that it may be, then for what was read. */
+async function charged<Answer extends { readonly page: Page | undefined }>(
+  budget: Budget,
+  bounds: PullBounds | undefined,
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
+  if (bounds === undefined) return ask()
+  let unused = costs.operations(0, bounds.maxBytes ?? limits.batchBudgetBytes)
+  budget.spendOperations(unused)
+  try {
+    const answer = await ask()
+    const { page } = answer
+    if (page !== undefined) unused -= costs.operations(page.cursor - page.after, page.batch.length)
+    return answer
+  } finally {
+    budget.spendOperations(-unused)
+  }
+}
+
+function hasAll({ logId, epoch, cursor }: Joining['position'], { state }: Space): boolean {
+  return logId === state.logId && epoch === state.epoch && cursor === state.head
+}
+
+/** The bounds of the page that comes with a join. Undefined for a device that owes: it pulls. */
+function pageOfJoin(
+  { allowance, socket }: UserConnection,
+  page: ParsedPayload<'space:join'>['page'],
+): PullBounds | undefined {
+  if (page === undefined) return undefined
+  try {
+    allowance.checkOperations()
+  } catch (error) {
+    if (error instanceof SyncError) return undefined
+    throw error
+  }
+  return { ...page, takesCompressed: socket.takesCompressed }
 }
 
 /** The space as it is now. Throws `other_space` and `access_behind` for a device that knows it otherwise. */

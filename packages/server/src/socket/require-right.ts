@@ -26,7 +26,10 @@ export function requireRight(
   const rights = rightsOf(role)
   if (!rights.read) rooms.expel(connection, spaceId, role === undefined ? 'removed' : 'changed')
   if (role === undefined) throw new SyncError('not_found', 'there is no such space, or you are not a member')
-  if (!rights[right]) throw new SyncError('forbidden', `the role ${role} may not ${right} in this space`)
+  if (!rights[right]) {
+    const message = `the role ${role} may not ${right} in this space`
+    throw new SyncError('forbidden', message, { reason: 'role' })
+  }
   return role
 }
 

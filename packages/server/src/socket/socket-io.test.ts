@@ -48,7 +48,7 @@ async function startServer() {
     spaces,
     access: { roleOf: () => 'editor' },
     accessLists: {
-      of: (id) => ({ identity: id as string as SpaceIdentity, name: 'Notes', accessId }),
+      of: (id) => ({ identity: id as string as SpaceIdentity, name: 'Notes', createdAt: 0, accessId }),
       knows: () => true,
       seal: () => ({ accessId, seal: 'the members' }),
     },

@@ -1,17 +1,19 @@
-import { type SpaceId, SyncError, type UserId } from '@t69/protocol'
+import { type SpaceId, SyncError } from '@t69/protocol'
 import { LRUCache } from 'lru-cache'
 
 import { isOutOfFiles } from '../logs/is-out-of-files.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Metrics } from '../ports/metrics.ts'
-import type { LogState, OpenedLog, Storage } from '../storage/storage.ts'
+import type { LogState, OpenedLog, Storage, StorageCalls } from '../storage/storage.ts'
 
 /** How many closed spaces' log states are remembered. */
 const maxRemembered = 10_000
 
+type Opening = Omit<StorageCalls['open']['given'], 'left'>
+
 export interface ReopenedLogs {
-  /** Opens the space's log. Rejects with `storage_failed`, and `not_found` for a log that was deleted. */
-  open(spaceId: SpaceId, payer: UserId | undefined): Promise<OpenedLog>
+  /** Opens the space's log, as a storage does. Rejects with `storage_failed`, and `not_found` for a log that was deleted. */
+  open(given: Opening): Promise<OpenedLog>
   /** Remembers where a log stood when it was closed. */
   left(spaceId: SpaceId, state: LogState): void
   /** The space was deleted. */
@@ -43,8 +45,8 @@ export function createReopenedLogs({
   const leftAt = new LRUCache<SpaceId, LogState>({ max: maxRemembered })
   let hasWarned = false
 
-  async function openFile(spaceId: SpaceId, payer: UserId | undefined): Promise<OpenedLog | 'deleted'> {
-    const given = { spaceId, left: leftAt.get(spaceId), payer }
+  async function openFile(opening: Opening): Promise<OpenedLog | 'deleted'> {
+    const given = { ...opening, left: leftAt.get(opening.spaceId) }
     try {
       return await storage.open(given)
     } catch (error) {
@@ -60,8 +62,9 @@ export function createReopenedLogs({
   }
 
   return {
-    open: async (spaceId, payer) => {
-      const opened = await openFile(spaceId, payer)
+    open: async (given) => {
+      const { spaceId } = given
+      const opened = await openFile(given)
       if (opened === 'deleted') {
         foundDeleted(spaceId)
         throw new SyncError('not_found', 'the space was deleted')

@@ -2,16 +2,28 @@ import { type ErrorBody, limits, type SpaceId, SyncError, type UserId } from '@t
 
 import type { KeptAccess } from '../logs/op-log.ts'
 import type { Metrics } from '../ports/metrics.ts'
-import type { CommittedGroup, JoinPosition, OpenedLog, Storage } from '../storage/storage.ts'
+import type {
+  CommittedGroup,
+  JoinPosition,
+  JoinedLog,
+  JoinQuestion,
+  LogPage,
+  LogState,
+  OpenedLog,
+  PageRequest,
+  Storage,
+} from '../storage/storage.ts'
 import type { Quotas } from './quotas.ts'
 import type { RenewalLimit } from './renewal-limit.ts'
-import type { PullBounds, Publish, PushOutcome, Space } from './space.ts'
+import type { Joining, JoinOptions, Page, PullBounds, Publish, PushOutcome, Space } from './space.ts'
 import type { WaitingBytes } from './waiting-bytes.ts'
 import { createWaitingPushes, type WaitingPush } from './waiting-pushes.ts'
 
 export interface ServedSpaceOptions {
   readonly spaceId: SpaceId
   readonly opened: OpenedLog
+  /** Whose question `opened.joined` answers. */
+  readonly joining?: Joining | undefined
   readonly storage: Storage
   readonly schedule: (callback: () => void) => void
   /** Unix milliseconds. */
@@ -33,7 +45,7 @@ export interface ServedSpace extends Omit<Space, 'id' | 'join' | 'pull'> {
   /** As `Space.join`, for `payer`. */
   join(
     position: JoinPosition,
-    given: { readonly renewed: (() => void) | undefined; readonly payer: UserId | undefined },
+    given: JoinOptions & { readonly payer: UserId | undefined },
   ): ReturnType<Space['join']>
   /** As `Space.pull`, for `payer`. */
   pull(
@@ -57,9 +69,12 @@ export interface ServedSpace extends Omit<Space, 'id' | 'join' | 'pull'> {
  * is the order of the log.
  */
 export function serveSpace(options: ServedSpaceOptions): ServedSpace {
-  const { spaceId, opened, storage, schedule, now, metrics, quotas, renewals, waitingBytes } = options
+  const { spaceId, opened, joining, storage, schedule, now, metrics, quotas, renewals, waitingBytes } =
+    options
   const { publish, bodyOf, onFailure } = options
   let { state, access: kept } = opened
+  /** What was answered with the opening of the log, for as long as somebody may ask for it. */
+  const answered = new WeakMap(joining && opened.joined && [[joining.position, opened.joined]])
   const waiting = createWaitingPushes()
   let hasWritten = false
   /** Why the pushes of a commit under way are refused, though it may succeed. */
@@ -113,7 +128,7 @@ export function serveSpace(options: ServedSpaceOptions): ServedSpace {
     }
   }
 
-  /** Acks and publishes, in one turn with the new state. */
+  /** Publishes and acks, in one turn with the new state. Readers come first: whoever pushed shows it already. */
   function tell(group: readonly WaitingPush[], { state: reached, results }: CommittedGroup): void {
     state = reached
     if (abandoned !== undefined) return refuse(group, abandoned)
@@ -134,12 +149,24 @@ export function serveSpace(options: ServedSpaceOptions): ServedSpace {
         addsNothing.push(ack)
         continue
       }
-      ack()
       const { userId, originId } = push
       publish({ spaceId, logId, epoch, after, cursor, userId, at, batch, originId })
+      ack()
     }
     // These acks name the head, so they follow all acks and appends that lead up to it.
     for (const ack of addsNothing) ack()
+  }
+
+  /** What was answered with the opening, unless a page is missing that was not asked for then. */
+  function answerTo({ position, page }: JoinQuestion): JoinedLog | undefined {
+    const joined = answered.get(position)
+    const hasAll = joined?.isHeld === true && position.cursor === joined.state.head
+    return page === undefined || hasAll || joined?.page !== undefined ? joined : undefined
+  }
+
+  /** What was read is of the log as it was before, if that has another id by now. */
+  function requireSameLog({ logId }: LogState): void {
+    if (logId !== state.logId) throw new SyncError('not_joined', 'the log has another id: join again')
   }
 
   return {
@@ -153,9 +180,10 @@ export function serveSpace(options: ServedSpaceOptions): ServedSpace {
       return kept
     },
 
-    join: async (position, { renewed, payer }) => {
+    join: async (position, { renewed, page: asked, payer }) => {
       const mayRenew = renewals.waitMs(spaceId) === 0
-      const joined = await storage.join({ spaceId, position, mayRenew, payer })
+      const question = questionOf({ position, page: asked })
+      const joined = answerTo(question) ?? (await storage.join({ ...question, spaceId, mayRenew, payer }))
       if (joined.renewal === 'due') {
         const retryAfterMs = renewals.waitMs(spaceId)
         throw new SyncError('rate_limited', 'the log got a new id a moment ago', { retryAfterMs })
@@ -165,7 +193,11 @@ export function serveSpace(options: ServedSpaceOptions): ServedSpace {
         state = joined.state
         renewed?.()
       }
-      return { cursor: joined.isHeld ? (position.cursor ?? 0) : 0 }
+      requireSameLog(joined.state)
+      return {
+        cursor: joined.isHeld ? (position.cursor ?? 0) : 0,
+        page: asked && joined.page && pageOf(joined.page),
+      }
     },
 
     push: (push, settle) => {
@@ -178,19 +210,10 @@ export function serveSpace(options: ServedSpaceOptions): ServedSpace {
       commitSoon()
     },
 
-    pull: async ({ after, maxBytes = limits.batchBudgetBytes, takesCompressed = false, payer }) => {
-      const { state: read, ...page } = await storage.page({
-        spaceId,
-        after,
-        maxBytes,
-        takesCompressed,
-        payer,
-      })
-      // The page is of the log as it was before.
-      if (read.logId !== state.logId) {
-        throw new SyncError('not_joined', 'the log has another id: join again')
-      }
-      return page
+    pull: async ({ after, payer, ...asked }) => {
+      const page = await storage.page({ ...boundsOf(asked), spaceId, after, payer })
+      requireSameLog(page.state)
+      return pageOf(page)
     },
 
     keepAccess: async (access) => {
@@ -209,4 +232,17 @@ export function serveSpace(options: ServedSpaceOptions): ServedSpace {
       await storage.release({ spaceId })
     },
   }
+}
+
+/** The same for the storage. */
+export function questionOf({ position, page }: Joining): JoinQuestion {
+  return { position, page: page && boundsOf(page) }
+}
+
+function boundsOf({ maxBytes = limits.batchBudgetBytes, takesCompressed = false }: PullBounds): PageRequest {
+  return { maxBytes, takesCompressed }
+}
+
+function pageOf({ after, cursor, batch, commits }: LogPage): Page {
+  return { after, cursor, batch, commits }
 }

@@ -56,6 +56,27 @@ export interface Push {
   readonly checkAgain?: () => void
 }
 
+/** What a device asks that joins a space. */
+export interface Joining {
+  readonly position: JoinPosition
+  /** Asks for a page. Default: none. */
+  readonly page?: PullBounds | undefined
+}
+
+export interface JoinOptions extends Pick<Joining, 'page'> {
+  /**
+   * Called when the log turned out to have lost history and got a new id, as soon as `state` has it: everybody else in the
+   * space has to join again.
+   */
+  readonly renewed?: () => void
+}
+
+export interface Joined {
+  readonly cursor: number
+  /** The page after the cursor. None if nothing is missing, or it cannot be read now. */
+  readonly page: Page | undefined
+}
+
 export interface PullBounds {
   /** Bytes of the page. Default: as many as a page may have. */
   readonly maxBytes?: number | undefined
@@ -66,7 +87,7 @@ export interface PullBounds {
 /** Called after each commit, in log order, never before it. */
 export type Publish = (commit: CommittedPush) => void
 
-/** One space: persist, ack, publish. Knows no socket, no HTTP and no SQL. */
+/** One space: persist, publish, ack. Knows no socket, no HTTP and no SQL. */
 export interface Space {
   readonly id: SpaceId
   /**
@@ -75,11 +96,10 @@ export interface Space {
    */
   readonly state: LogState
   /**
-   * Where a device at `position` continues. Calls `renewed` when the log turned out to have lost history and got a new id,
-   * as soon as `state` has it: everybody else in the space has to join again. Rejects with `rate_limited` when the last
-   * new id is too recent.
+   * Where a device at `position` continues, with what it lacks. Rejects with `rate_limited` when the log has lost history
+   * and the last new id is too recent.
    */
-  join(position: JoinPosition, renewed?: () => void): Promise<{ readonly cursor: number }>
+  join(position: JoinPosition, options?: JoinOptions): Promise<Joined>
   /**
    * Admits operations and commits them with all other pushes that wait by then. Calls `settle` once, in log order with
    * the publishing of other pushes: on one socket, acks and appends keep the log's order.

@@ -75,6 +75,7 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
         get epoch() {
           return log.epoch
         },
+        isReadOnly: log.isReadOnly,
         get access() {
           return log.access
         },
@@ -87,12 +88,17 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
         get bytes() {
           return log.bytes
         },
+        get bytesAtMost() {
+          return log.bytesAtMost
+        },
+        checkRows: () => log.checkRows(),
         compare: (op) => log.compare(op),
         lookUp: (ops) => log.lookUp(ops),
         wasDeleted: (vertex) => log.wasDeleted(vertex),
         maxClock: (tree) => log.maxClock(tree),
         segmentAt: (after) => log.segmentAt(after),
         isUnsettled: false,
+        isOverdue: false,
         settle: () => {},
         read: (after, bounds) => log.read(after, bounds),
         readTree: (tree, bounds) => log.readTree(tree, bounds),
@@ -172,7 +178,7 @@ const pull = async (spaces: Spaces, after: number, maxBytes?: number) =>
 async function join(spaces: Spaces, position: JoinPosition) {
   const space = await spaces.open(spaceId)
   let renewed = false
-  const { cursor } = await space.join(position, () => (renewed = true))
+  const { cursor } = await space.join(position, { renewed: () => (renewed = true) })
   return { ...space.state, cursor, renewed }
 }
 
@@ -196,12 +202,12 @@ describe('a space', () => {
     expect(watched.appends).toBe(1)
     // Acks and appends of one socket come in this order.
     expect(events).toMatchObject([
-      { ok: true, after: 0, cursor: 2, head: 6 },
       { originId: 'a', after: 0, cursor: 2 },
-      { ok: true, after: 2, cursor: 5, head: 6 },
+      { ok: true, after: 0, cursor: 2, head: 6 },
       { originId: 'b', after: 2, cursor: 5 },
-      { ok: true, after: 5, cursor: 6, head: 6 },
+      { ok: true, after: 2, cursor: 5, head: 6 },
       { originId: 'c', after: 5, cursor: 6 },
+      { ok: true, after: 5, cursor: 6, head: 6 },
     ])
   })
 
@@ -227,8 +233,8 @@ describe('a space', () => {
     await push([setOp(2, 'b')], 'b')
     await turn()
     expect(events).toMatchObject([
-      { ok: true, after: 1, cursor: 2 },
       { originId: 'b', cursor: 2 },
+      { ok: true, after: 1, cursor: 2 },
       { ok: true, after: 2, cursor: 2, head: 2, duplicates: 1 },
     ])
   })
@@ -410,6 +416,39 @@ describe('a space', () => {
       expect(await join(spaces, { logId: second, cursor: 4 })).toMatchObject({ renewed: true })
     })
 
+    it('[JO8] asks the storage once, if the log is opened for it', async () => {
+      const asked: string[] = []
+      const around = (storage: Storage): Storage => ({
+        ...storage,
+        open: (given) => (asked.push('open'), storage.open(given)),
+        join: (given) => (asked.push('join'), storage.join(given)),
+      })
+      const { spaces, push, turn, advance } = setUp({ around })
+      await push(opsFrom(1, 3))
+      await turn()
+      const { state } = await spaces.open(spaceId)
+      const joinAt = async (position: JoinPosition) => {
+        asked.length = 0
+        const page = { maxBytes: 9_999 }
+        const space = await spaces.open(spaceId, undefined, () => ({ position, page }))
+        return space.join(position, { page })
+      }
+      expect(await joinAt({})).toMatchObject({ cursor: 0, page: { after: 0, cursor: 3 } })
+      expect(asked).toEqual(['join'])
+      await advance(10 * 60_000)
+      const [first, second] = await Promise.all([joinAt({}), joinAt({ ...state, cursor: 2 })])
+      expect([first.page, second.page]).toMatchObject([
+        { after: 0, cursor: 3 },
+        { after: 2, cursor: 3 },
+      ])
+      // The second device had the same opening to wait for, and asks by itself.
+      expect(asked).toEqual(['open', 'join'])
+      await advance(10 * 60_000)
+      // What it covers was lost, which is found out by itself.
+      await expect(joinAt({ logId: state.logId, cursor: 4 })).resolves.toMatchObject({ cursor: 0 })
+      expect(asked).toEqual(['open', 'join'])
+    })
+
     it('[JO5] starts from 0 with another log id, or none', async () => {
       const { spaces, state } = await joined()
       const fresh = { ...state, cursor: 0, renewed: false }
@@ -451,16 +490,16 @@ describe('while a commit of a space is under way', () => {
     // Nobody is told of a commit before it is answered.
     expect((await stateOf(spaces)).head).toBe(0)
     await answerNext()
-    expect(events).toMatchObject([{ ok: true, cursor: 1, head: 1 }, { originId: 'a' }])
+    expect(events).toMatchObject([{ originId: 'a' }, { ok: true, cursor: 1, head: 1 }])
     expect(watched.appends).toBe(2)
     await answerNext()
     expect(events.slice(2)).toMatchObject([
-      { cursor: 2, head: 4 },
       { originId: 'b2' },
-      { cursor: 3, head: 4 },
+      { cursor: 2, head: 4 },
       { originId: 'b3' },
-      { cursor: 4, head: 4 },
+      { cursor: 3, head: 4 },
       { originId: 'b4' },
+      { cursor: 4, head: 4 },
     ])
   })
 
@@ -721,6 +760,17 @@ describe('the spaces of a server', () => {
     present.clear()
     await advance(1_000)
     expect(watched.openNow.size).toBe(0)
+  })
+
+  it('commit what waits when they are opened anew, and go on', async () => {
+    const { spaces, push, turn, watched } = setUp()
+    const outcomes = await push(opsFrom(1, 1))
+    await spaces.reopen(spaceId)
+    expect(outcomes).toMatchObject([{ ok: true, cursor: 1 }])
+    expect([watched.opens, watched.openNow.size]).toEqual([2, 1])
+    const later = await push(opsFrom(2, 1))
+    await turn()
+    expect(later).toMatchObject([{ ok: true, cursor: 2 }])
   })
 
   it('close files that nobody needs sooner while many are open', async () => {
@@ -1015,11 +1065,16 @@ describe('[SI7] the access list in a log', () => {
       merged: () => {
         if (told++ > 3) throw new Error('it merges for ever')
         void spaces.keepAccess(spaceId)
+        void spaces.keepAccess(spaceId, async (keep) => {
+          await settled()
+          await keep()
+        })
         return kept('a')
       },
     }
     const { spaces, watched } = setUp({ access })
     await spaces.open(spaceId)
+    await settled()
     expect([told, watched.opens]).toEqual([1, 1])
   })
 

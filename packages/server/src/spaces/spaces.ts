@@ -12,8 +12,8 @@ import type { Storage } from '../storage/storage.ts'
 import { noQuotas, type Quotas } from './quotas.ts'
 import { createRenewalLimit } from './renewal-limit.ts'
 import { createReopenedLogs } from './reopened-logs.ts'
-import { serveSpace, type ServedSpace } from './served-space.ts'
-import type { Publish, Space } from './space.ts'
+import { questionOf, serveSpace, type ServedSpace } from './served-space.ts'
+import type { Joining, Publish, Space } from './space.ts'
 import { createTreeQuestions, type TreeQuestions, type TreeQuestionsOptions } from './tree-questions.ts'
 import { createWaitingBytes } from './waiting-bytes.ts'
 
@@ -30,9 +30,10 @@ export interface Spaces extends TreeQuestions {
    * The space, with its file created if it is new. The caller has checked that the space exists and who may enter.
    * Opening is charged to `budget`. It merges the access list in the log into the accounts, so the caller asks again who
    * may enter, as after every wait. Rejects with `storage_failed` when the file cannot be used, and with what `budget`
-   * throws.
+   * throws. `join` says what the caller asks the space next, with the same position: if the log has to be opened for it, that
+   * is answered on the way. It is called when that begins.
    */
-  open(spaceId: SpaceId, budget?: Budget): Promise<Space>
+  open(spaceId: SpaceId, budget?: Budget, join?: () => Joining): Promise<Space>
   /**
    * Sets who is told of commits, and of logs that were replaced, before the first push. `replaced` means that
    * everybody in the space has to join again. `isWatched` says whether somebody is in the space.
@@ -45,9 +46,9 @@ export interface Spaces extends TreeQuestions {
   /**
    * Keeps the present access list of the space in its log, or when it is opened next if the log takes no writes. Once it
    * resolves, nothing is committed any more that was handed to the storage before the call. Rejects with
-   * `storage_failed` when the log cannot be opened.
+   * `storage_failed` when the log cannot be opened. `inTurn` says when it is done. Default: now.
    */
-  keepAccess(spaceId: SpaceId): Promise<void>
+  keepAccess(spaceId: SpaceId, inTurn?: (keep: () => Promise<void>) => Promise<void>): Promise<void>
   /** Those of the spaces of which there is a log, or the note that it was deleted. Opens nothing. */
   withLog(spaceIds: readonly SpaceId[]): Promise<readonly SpaceId[]>
   /** Closes the space, if it is open, and opens it: its file is examined if there is doubt about it. */
@@ -210,7 +211,7 @@ export function createSpaces({
   }
 
   /** The space as it is served already, or served from now on. */
-  async function serve(spaceId: SpaceId, budget: Budget): Promise<ServedSpace> {
+  async function serve(spaceId: SpaceId, budget: Budget, join?: () => Joining): Promise<ServedSpace> {
     if (isClosed) throw new SyncError('unavailable', 'the server is shutting down')
     const found = served.get(spaceId)
     if (found !== undefined) return found.opening
@@ -219,9 +220,9 @@ export function createSpaces({
     const turn: Turn = { state: 'waiting' }
     const opening = budget.inTurn(() => {
       // Others took its place. Whoever asked for it does not wait for another turn.
-      if (turn.state === 'given up') return serve(spaceId, unlimitedBudget)
+      if (turn.state === 'given up') return serve(spaceId, unlimitedBudget, join)
       turn.state = 'begun'
-      return openSpace(spaceId, budget.payer)
+      return openSpace(spaceId, budget.payer, join)
     })
     const entry: Entry = { opening, space: undefined, turn }
     served.set(spaceId, entry)
@@ -235,13 +236,19 @@ export function createSpaces({
     }
   }
 
-  async function openSpace(spaceId: SpaceId, payer: UserId | undefined): Promise<ServedSpace> {
+  async function openSpace(
+    spaceId: SpaceId,
+    payer: UserId | undefined,
+    join: (() => Joining) | undefined,
+  ): Promise<ServedSpace> {
     await closing.get(spaceId)
-    const opened = await logs.open(spaceId, payer)
+    const joining = join?.()
+    const opened = await logs.open({ spaceId, payer, join: joining && questionOf(joining) })
     failing.delete(spaceId)
     const space = serveSpace({
       spaceId,
       opened,
+      joining,
       storage,
       schedule: runtime.schedule,
       now: runtime.now,
@@ -283,10 +290,13 @@ export function createSpaces({
     }
   }
 
-  async function keepAccess(spaceId: SpaceId): Promise<void> {
+  async function keepAccess(
+    spaceId: SpaceId,
+    inTurn: (keep: () => Promise<void>) => Promise<void> = (keep) => keep(),
+  ): Promise<void> {
     // The merging keeps the list itself.
     if (merging.has(spaceId)) return
-    await using(spaceId, unlimitedBudget, (space) => mergeAccess(spaceId, space))
+    await inTurn(() => using(spaceId, unlimitedBudget, (space) => mergeAccess(spaceId, space)))
   }
 
   function report(spaceId: SpaceId, error: SyncError): void {
@@ -345,7 +355,7 @@ export function createSpaces({
       get state() {
         return used.state
       },
-      join: (position, renewed) => use((space) => space.join(position, { renewed, payer })),
+      join: (position, options) => use((space) => space.join(position, { ...options, payer })),
       pull: (after, bounds) => use((space) => space.pull({ ...bounds, after, payer })),
       push: (push, settle) => {
         if (served.get(spaceId)?.space === used) return used.push(push, settle)
@@ -365,8 +375,8 @@ export function createSpaces({
     get size() {
       return served.size
     },
-    open: async (spaceId, budget = unlimitedBudget) =>
-      handleOf(spaceId, await serve(spaceId, budget), budget.payer),
+    open: async (spaceId, budget = unlimitedBudget, join) =>
+      handleOf(spaceId, await serve(spaceId, budget, join), budget.payer),
     publishTo: (next, whenReplaced = () => {}, watched = () => true) => {
       publish = next
       replaced = whenReplaced

@@ -7,10 +7,10 @@ import type { TreeQuestion } from '../storage/tree-reader.ts'
 /** Answers questions about the trees of a space, and charges them to a budget. */
 export interface TreeQuestions {
   /**
-   * A tree as a replica of its log shows it: the JSON text of a `TreeSnapshot`. Rejects like a `TreeReader`, with
-   * `too_large` for a tree with too many operations, and with what `budget` throws.
+   * A tree as a replica of its log shows it, at a position (default: the head): the JSON text of a `TreeSnapshot`. Rejects
+   * like a `TreeReader`, with `too_large` for a tree with too many operations, and with what `budget` throws.
    */
-  readTree(tree: TreeOfSpace, budget?: Budget): Promise<string>
+  readTree(tree: TreeOfSpace & { readonly cursor?: number | undefined }, budget?: Budget): Promise<string>
   /**
    * The digest of a tree at a position of the log, which the log must have reached. An empty tree has a digest too.
    * Rejects like `readTree`.

@@ -6,8 +6,8 @@ import { setJournalMode } from './journal-mode.ts'
 import { hasWal, sizeOf } from './set-aside.ts'
 import { isDamage } from './storage-failure.ts'
 
-/** Bytes of a file that is read into memory as a whole. */
-const maxInMemory = 64 * 1024 * 1024
+/** Bytes of a file that is read into memory as a whole, twice: SQLite has a copy of its own. */
+const maxInMemory = 16 * 1024 * 1024
 
 /**
  * Says what is damaged in the database at `path`, as it is at one moment; undefined for a sound one. `examine` gets the
@@ -59,8 +59,9 @@ function lookInto(
   }
 }
 
-/** The first problem that SQLite finds in the whole database; undefined for none. */
+/** The first problem that SQLite finds in the whole database, in one line; undefined for none. */
 export function integrityOf(db: Database.Database): string | undefined {
   const verdict = String(db.pragma('integrity_check(1)', { simple: true }))
-  return verdict === 'ok' ? undefined : verdict
+  if (verdict === 'ok') return undefined
+  return verdict.replace('*** in database main ***', '').replaceAll(/\s+/g, ' ').trim()
 }

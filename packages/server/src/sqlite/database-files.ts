@@ -12,12 +12,18 @@ export class DisplacedFileError extends Error {
 
 /** Checks that an open database is still the file at its path. A check takes some microseconds: two `stat` calls. */
 export interface DatabaseFiles {
+  /**
+   * Bytes of the database and its write-ahead log when they were checked last. What is in the database takes no more than that.
+   */
+  readonly bytes: number
   /** Throws `DisplacedFileError` when the database, or its write-ahead log, was replaced, moved or removed. */
   checkPlace(): void
-  /** Throws when another program has written into the database file since `noteContent`. */
-  checkContent(): void
+  /** The same, and tells whether another program has written into the database file since `noteContent`. */
+  isChanged(): boolean
   /** Remembers the file's size and time. For after each own write, which may have changed the file at a checkpoint. */
   noteContent(): void
+  /** The same, once it is checked that what was written is in the file at its path. Throws like `checkPlace`. */
+  noteCommit(): void
   /** Closes the database. Repeating it is harmless. */
   close(): void
   /**
@@ -85,25 +91,34 @@ const ownerWrites = 0o200
 function watchFiles(db: Database.Database, path: string, id: string | undefined): DatabaseFiles {
   const walPath = `${path}-wal`
   // While the database is open, only its own process creates or removes its write-ahead log.
-  const walId = lookAt(walPath)?.id
-  let content = lookAt(path)?.content
+  const openedWal = lookAt(walPath)
+  const opened = lookAt(path)
+  let content = opened?.content
+  let bytes = sumOf(opened, openedWal)
 
-  function checkPlace(): void {
-    if (lookAt(path)?.id !== id) throw displaced()
-    if (walId !== undefined && lookAt(walPath)?.id !== walId) {
+  /** Returns what is at the path. */
+  function lookAtPlace(): Look | undefined {
+    const found = lookAt(path)
+    if (found?.id !== id) throw displaced()
+    const wal = openedWal && lookAt(walPath)
+    if (wal?.id !== openedWal?.id) {
       throw new DisplacedFileError('its write-ahead log was replaced, moved or removed while it was in use')
     }
+    bytes = sumOf(found, wal)
+    return found
   }
 
   return {
-    checkPlace,
-    checkContent: () => {
-      if (lookAt(path)?.content !== content) {
-        throw new DisplacedFileError('another program wrote into it while it was in use')
-      }
+    get bytes() {
+      return bytes
     },
+    checkPlace: () => void lookAtPlace(),
+    isChanged: () => lookAtPlace()?.content !== content,
     noteContent: () => {
       content = lookAt(path)?.content
+    },
+    noteCommit: () => {
+      content = lookAtPlace()?.content
     },
     abandon: () => {
       if (!db.open) return
@@ -120,7 +135,7 @@ function watchFiles(db: Database.Database, path: string, id: string | undefined)
     close: () => {
       if (!db.open) return
       try {
-        checkPlace()
+        lookAtPlace()
       } catch {
         // SQLite leaves the write-ahead log of a moved database where it is. Its commits belong to the database,
         // wherever that is now, and not to the file that is opened at the path next.
@@ -138,10 +153,21 @@ interface Look {
   /** Identifies the file while somebody has it open. */
   readonly id: string
   readonly content: string
+  readonly bytes: number
+}
+
+function sumOf(...looks: readonly (Look | undefined)[]): number {
+  return looks.reduce((sum, look) => sum + (look?.bytes ?? 0), 0)
 }
 
 /** Undefined without a file. Never opens it: closing it again would release SQLite's locks on it. */
 function lookAt(path: string): Look | undefined {
   const found = statSync(path, { throwIfNoEntry: false })
-  return found && { id: `${found.dev}:${found.ino}`, content: `${found.size}:${found.mtimeMs}` }
+  return (
+    found && {
+      id: `${found.dev}:${found.ino}`,
+      content: `${found.size}:${found.mtimeMs}`,
+      bytes: found.size,
+    }
+  )
 }

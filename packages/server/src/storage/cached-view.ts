@@ -1,10 +1,9 @@
 import type { TreeId, TreeOperation } from '@t69/protocol'
-import { LRUCache } from 'lru-cache'
 
 import type { OpLog } from '../logs/op-log.ts'
 import type { LogView } from './admit.ts'
 
-/** Trees of a space whose highest clock is remembered. Finding a clock again costs microseconds. */
+/** Trees of a space whose highest clock is remembered; then all are forgotten. Finding a clock again costs microseconds. */
 const maxRememberedTrees = 1_000
 
 export interface CachedView extends Pick<LogView, 'maxClock' | 'wasDeleted'> {
@@ -14,12 +13,16 @@ export interface CachedView extends Pick<LogView, 'maxClock' | 'wasDeleted'> {
 
 /** A view of the log that remembers the highest committed clock of each tree. */
 export function createCachedView(log: OpLog): CachedView {
-  const clocks = new LRUCache<TreeId, number>({ max: maxRememberedTrees })
+  // An LRU cache would take its room when it is made: 30 kB of each open space, most of which have few trees.
+  const clocks = new Map<TreeId, number>()
   return {
     wasDeleted: (vertex) => log.wasDeleted(vertex),
     maxClock: (treeId) => {
       let clock = clocks.get(treeId)
-      if (clock === undefined) clocks.set(treeId, (clock = log.maxClock(treeId)))
+      if (clock === undefined) {
+        if (clocks.size >= maxRememberedTrees) clocks.clear()
+        clocks.set(treeId, (clock = log.maxClock(treeId)))
+      }
       return clock
     },
     raise: (ops) => {

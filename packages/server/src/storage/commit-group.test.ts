@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { createMemoryOpLogs } from '../logs/memory-op-logs.ts'
 import type { OpLog } from '../logs/op-log.ts'
 import { anybody, appendTo, moveOp, newEpoch, newUserId, opsFrom, setOp, spaceId } from '../testing/ops.ts'
-import { unlimitedAllotment } from './allotment.ts'
+import { type Allotment, unlimitedAllotment } from './allotment.ts'
 import { createCachedView } from './cached-view.ts'
 import { commitGroup } from './commit-group.ts'
 import { finish } from './steps.ts'
@@ -122,3 +122,64 @@ it('a commit that fails between two steps leaves what it appended before, and sa
   expect(commit(log).results).toMatchObject([{ ok: true, duplicates: 4_000 }])
   expect(log.head).toBe(12_000)
 })
+
+it.each([
+  ['pushed again', opsFrom(1, 5), unlimitedAllotment],
+  ['over the quota', opsFrom(10_000, 5), fullAllotment()],
+])('has a log check what finds its operations a part at a time, for what is %s', (_, ops, allotment) => {
+  const { log } = countedLog()
+  const asked: string[] = []
+  let left = 3
+  const counted: OpLog = Object.create(log, {
+    checkRows: {
+      value: () => {
+        asked.push('a part')
+        return --left <= 0
+      },
+    },
+    lookUp: {
+      value: (...given: Parameters<OpLog['lookUp']>) => {
+        asked.push('an operation')
+        return log.lookUp(...given)
+      },
+    },
+  })
+  const group = {
+    spaceId,
+    pushes: [{ userId: anybody, batch: encodeBatch({ spaceId, ops }) }],
+    allotment,
+    now: 1,
+  }
+  const steps = commitGroup(counted, createCachedView(counted), group)
+  for (const parts of [1, 2]) {
+    expect(steps.next().done).toBe(false)
+    expect(asked).toHaveLength(parts)
+  }
+  finish(steps)
+  expect(asked.slice(0, 3)).toEqual(['a part', 'a part', 'a part'])
+})
+
+it('[QU1] refuses by the bytes that the log takes, though it says that it may take more', () => {
+  const { log } = countedLog()
+  const push = { userId: anybody, batch: encodeBatch({ spaceId, ops: opsFrom(10_000, 5) }) }
+  const commit = (bytes: number, given: { readonly atMost: number }) => {
+    let asked = 0
+    const sized: OpLog = Object.create(log, {
+      bytes: { get: () => (asked++, 1_000_000) },
+      bytesAtMost: { value: given.atMost },
+    })
+    const any = { ops: 1_000_000, bytes }
+    const allotment = { any, deletes: any, returns: any, reasons: { bytes: 'full', ops: '' } }
+    const steps = commitGroup(sized, createCachedView(sized), { spaceId, pushes: [push], allotment, now: 1 })
+    const [result] = finish(steps).results
+    return { rejected: result?.ok === true ? result.rejected.length : undefined, asked }
+  }
+  expect(commit(1_000_000, { atMost: 1_500_000 })).toEqual({ rejected: 5, asked: 1 })
+  expect(commit(1_400_000, { atMost: 1_500_000 })).toEqual({ rejected: 0, asked: 1 })
+  expect(commit(1_600_000, { atMost: 1_500_000 })).toEqual({ rejected: 0, asked: 0 })
+})
+
+function fullAllotment(): Allotment {
+  const none = { ops: 0, bytes: 0 }
+  return { any: none, deletes: none, returns: none, reasons: { bytes: '', ops: 'full' } }
+}

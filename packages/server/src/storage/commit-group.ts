@@ -2,7 +2,7 @@ import { decodeBatch, encodeBatch, type SpaceId, SyncError, type TreeOperation }
 
 import type { OpLog } from '../logs/op-log.ts'
 import { type Admission, admitInSteps, createStage } from './admit.ts'
-import { headroomIn } from './allotment.ts'
+import { type Allotment, headroomIn } from './allotment.ts'
 import type { CachedView } from './cached-view.ts'
 import { stateOf } from './log-state.ts'
 import type { Steps } from './steps.ts'
@@ -29,14 +29,16 @@ export function* commitGroup(
   view: CachedView,
   { spaceId, pushes, allotment, now }: PushGroup & { readonly spaceId: SpaceId },
 ): Steps<CommittedGroup> {
-  const { bytes } = log
   const decodedPushes: (TreeOperation[] | SyncError)[] = []
   for (const { batch } of pushes) {
     const ops = decode(batch, spaceId)
     decodedPushes.push(ops)
     if (!(ops instanceof SyncError) && ops.length > opsAtOnce) yield
   }
+  // Before the log is asked what it has: an index that has lost an entry would let an operation in twice.
+  while (!log.checkRows()) yield
   const known = yield* lookUp(log, view, decodedPushes)
+  const bytes = bytesOf(log, pushes, decodedPushes, allotment)
   const stage = createStage({ ...view, compare: (op) => known.get(op) ?? 'absent' })
   const held = { ops: log.head, bytes }
   const admitted: AdmittedPush[] = []
@@ -47,10 +49,11 @@ export function* commitGroup(
       continue
     }
     const admission = yield* admitInSteps(ops, stage, headroomIn(allotment, held))
-    for (const op of admission.accepted) stage.add(op)
+    // What comes later in the group is compared with it.
+    if (index < pushes.length - 1) for (const op of admission.accepted) stage.add(op)
     const taken = admission.accepted.length
     held.ops += taken
-    held.bytes += taken === 0 ? 0 : push.batch.byteLength + taken * bytesPerOp
+    held.bytes += growthOf(push, taken)
     admitted.push({ push, decoded: ops.length, ...admission })
   }
   const after = log.head
@@ -69,6 +72,29 @@ export function* commitGroup(
     return { ...range, batch: encodeBatch({ spaceId, ops: accepted }) }
   })
   return { state, results, grownBytes: held.bytes - bytes }
+}
+
+/** About how many bytes a push adds to a log that takes `count` of its operations. */
+function growthOf({ batch }: EncodedPush, count: number): number {
+  return count === 0 ? 0 : batch.byteLength + count * bytesPerOp
+}
+
+/**
+ * How many bytes the log takes. Where it would not be full with all that is pushed, the most that it may be is good enough: to
+ * find out costs as much as it takes to store some operations.
+ */
+function bytesOf(
+  log: OpLog,
+  pushes: readonly EncodedPush[],
+  decodedPushes: readonly (TreeOperation[] | SyncError)[],
+  { any }: Allotment,
+): number {
+  let most = log.bytesAtMost
+  for (const [index, push] of pushes.entries()) {
+    const ops = decodedPushes[index] ?? []
+    most += ops instanceof SyncError ? 0 : growthOf(push, ops.length)
+  }
+  return most < any.bytes ? log.bytesAtMost : log.bytes
 }
 
 /** Finds those of the operations that are in the log, all together: what is settled is read a segment at a time. */

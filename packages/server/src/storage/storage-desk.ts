@@ -8,7 +8,7 @@ import { LogGoneError } from './log-gone-error.ts'
 import { stateOf } from './log-state.ts'
 import { readPage } from './read-page.ts'
 import { finish, type Steps } from './steps.ts'
-import type { JoinedLog, JoinPosition, LogState, OpenedLog, StorageCall, StorageCalls } from './storage.ts'
+import type { JoinedLog, LogState, OpenedLog, StorageCall, StorageCalls } from './storage.ts'
 
 type Synchronous = {
   readonly [Name in StorageCall]: (given: StorageCalls[Name]['given']) => StorageCalls[Name]['answer']
@@ -26,11 +26,15 @@ export interface StorageDesk {
   existing(spaceIds: readonly SpaceId[]): SpaceId[]
   /** The open log of a space. Throws `LogGoneError`. */
   logOf(spaceId: SpaceId): OpLog
+  /** Whether the space's log is open. */
+  isOpen(spaceId: SpaceId): boolean
   /**
    * Settles operations of one log that has some to settle: some thousands, so that calls need not wait long. Returns whether
    * there may be more to do.
    */
   settleSome(): boolean
+  /** The same of one log, if there is one of which too much is not settled to wait for a quiet moment. */
+  settleOverdue(): void
   /** Closes every log, also if one fails to close. */
   closeAll(): void
 }
@@ -41,7 +45,7 @@ const lastTurns = 16
 interface Open {
   readonly log: OpLog
   readonly view: CachedView
-  /** Settling found that the content of the log is wrong: it has to be opened again. */
+  /** The content of the log has turned out to be wrong: it has to be opened again. */
   damage?: SyncError
 }
 
@@ -50,6 +54,8 @@ export function createStorageDesk(opLogs: OpLogs, epoch: Epoch): StorageDesk {
   const open = new Map<SpaceId, Open>()
   /** Spaces whose logs may have operations to settle. */
   const unsettled = new Set<SpaceId>()
+  /** Those of them that have too many. */
+  const overdue = new Set<SpaceId>()
 
   function find(spaceId: SpaceId): Open {
     const found = open.get(spaceId)
@@ -69,31 +75,78 @@ export function createStorageDesk(opLogs: OpLogs, epoch: Epoch): StorageDesk {
     return found
   }
 
+  /** The log, to be written to. One that was opened to be read is opened again, and has to be the same. */
+  function writable(spaceId: SpaceId): Open {
+    const found = checked(spaceId)
+    if (!found.log.isReadOnly) return found
+    const before = stateOf(found.log)
+    open.delete(spaceId)
+    found.log.close()
+    const log = opLogs.open(spaceId, epoch)
+    const { logId, head, epoch: last } = stateOf(log)
+    if (logId === before.logId && head === before.head && last === before.epoch) return keep(spaceId, log)
+    log.close()
+    throw new LogGoneError(new Error('the log was replaced since it was read'))
+  }
+
+  function keep(spaceId: SpaceId, log: OpLog): Open {
+    const kept = { log, view: createCachedView(log) }
+    open.set(spaceId, kept)
+    return kept
+  }
+
+  /** Whoever uses the log next opens it again, which examines the file: what waits is not put into a wrong log. */
+  function noteDamage(found: Open, error: unknown): void {
+    if (!(error instanceof SyncError)) return
+    if (isDamage(error.cause instanceof StorageFailure ? error.cause.cause : undefined)) found.damage = error
+  }
+
+  /** Uses the open log of a space. */
+  function using<Result>(spaceId: SpaceId, use: (found: Open) => Result): Result {
+    const found = checked(spaceId)
+    try {
+      return use(found)
+    } catch (error) {
+      // It may have been opened to be written to meanwhile.
+      noteDamage(open.get(spaceId) ?? found, error)
+      throw error
+    }
+  }
+
   function close(spaceId: SpaceId): void {
     const found = open.get(spaceId)
     open.delete(spaceId)
     unsettled.delete(spaceId)
+    overdue.delete(spaceId)
     found?.log.close()
   }
 
   function* commit(group: StorageCalls['commit']['given']): Steps<StorageCalls['commit']['answer']> {
-    const { log, view } = checked(group.spaceId)
-    const committed = yield* commitGroup(log, view, group)
-    if (log.isUnsettled) unsettled.add(group.spaceId)
-    return committed
+    const found = writable(group.spaceId)
+    try {
+      const committed = yield* commitGroup(found.log, found.view, group)
+      if (found.log.isUnsettled) unsettled.add(group.spaceId)
+      if (found.log.isOverdue) overdue.add(group.spaceId)
+      return committed
+    } catch (error) {
+      noteDamage(found, error)
+      throw error
+    }
   }
 
   /** What fails is left until the log is used again. */
   function settle(spaceId: SpaceId): void {
-    const found = open.get(spaceId)
+    let found = open.get(spaceId)
     try {
+      if (found !== undefined) found = writable(spaceId)
       found?.log.settle()
       if (found?.log.isUnsettled !== true) unsettled.delete(spaceId)
+      if (found?.log.isOverdue !== true) overdue.delete(spaceId)
     } catch (error) {
       unsettled.delete(spaceId)
+      overdue.delete(spaceId)
       if (found === undefined || !(error instanceof SyncError)) throw error
-      if (isDamage(error.cause instanceof StorageFailure ? error.cause.cause : undefined))
-        found.damage = error
+      noteDamage(found, error)
     }
   }
 
@@ -108,36 +161,71 @@ export function createStorageDesk(opLogs: OpLogs, epoch: Epoch): StorageDesk {
   }
 
   const calls: Synchronous = {
-    open: ({ spaceId, left }) => {
+    open: ({ spaceId, left, join }) => {
       close(spaceId)
       if (opLogs.wasDeleted(spaceId)) return 'deleted'
-      const log = opLogs.open(spaceId, epoch)
+      let { log } = keep(spaceId, opLogs.open(spaceId, epoch, { toRead: true }))
       try {
         const standing = standingOf(log, left)
-        if (standing === 'replaced' && log.logId === left?.logId) log.renewLogId()
-        open.set(spaceId, { log, view: createCachedView(log) })
+        if (standing === 'replaced' && log.logId === left?.logId) {
+          log = writable(spaceId).log
+          log.renewLogId()
+        }
         if (log.isUnsettled) unsettled.add(spaceId)
-        return { state: stateOf(log), access: log.access, standing }
+        const joined = join && answerAtOnce({ ...join, spaceId })
+        return { state: stateOf(log), access: log.access, standing, ...(joined && { joined }) }
       } catch (error) {
-        open.delete(spaceId)
-        log.close()
+        close(spaceId)
         throw error
       }
     },
-    join: ({ spaceId, position, mayRenew }) => join(checked(spaceId).log, position, mayRenew),
+    join: (given) =>
+      using(given.spaceId, (found) => {
+        const { logId, epoch: seen, cursor = 0 } = given.position
+        const isHeld = logId !== undefined && found.log.holds({ logId, epoch: seen, cursor })
+        const isLost = !isHeld && logId === found.log.logId
+        if (isLost && !given.mayRenew) return { state: stateOf(found.log), isHeld, renewal: 'due' }
+        const joined = isLost ? writable(given.spaceId) : found
+        if (isLost) joined.log.renewLogId()
+        const page = pageOfJoin(joined, isHeld ? cursor : 0, given)
+        return { state: stateOf(joined.log), isHeld, renewal: isLost ? 'renewed' : 'none', page }
+      }),
     commit: (group) => finish(commit(group)),
-    page: (given) => readPage(checked(given.spaceId).log, given),
-    countTree: ({ spaceId, treeId, atMost }) => checked(spaceId).log.countTree(treeId, atMost),
-    keepAccess: ({ spaceId, access }) => {
-      checked(spaceId).log.keepAccess(access)
-      return undefined
-    },
+    page: (given) => using(given.spaceId, ({ log }) => readPage(log, given)),
+    countTree: ({ spaceId, treeId, atMost }) => using(spaceId, ({ log }) => log.countTree(treeId, atMost)),
+    keepAccess: ({ spaceId, access }) =>
+      using(spaceId, () => {
+        writable(spaceId).log.keepAccess(access)
+        return undefined
+      }),
     release: (given) => finish(release(given)),
     remove: ({ spaceId }) => {
       close(spaceId)
       opLogs.delete(spaceId)
       return undefined
     },
+  }
+
+  function answerAtOnce(given: Omit<StorageCalls['join']['given'], 'mayRenew'>): JoinedLog | undefined {
+    try {
+      const joined = calls.join({ ...given, mayRenew: false })
+      return joined.renewal === 'none' ? joined : undefined
+    } catch (error) {
+      if (error instanceof SyncError) return undefined
+      throw error
+    }
+  }
+
+  /** Whoever joins gets in without the page as well: what keeps it from being read is said when it is asked for by itself. */
+  function pageOfJoin(found: Open, after: number, { spaceId, page }: StorageCalls['join']['given']) {
+    if (page === undefined || after === found.log.head) return undefined
+    try {
+      return readPage(found.log, { ...page, spaceId, after })
+    } catch (error) {
+      noteDamage(found, error)
+      if (error instanceof SyncError) return undefined
+      throw error
+    }
   }
 
   return {
@@ -151,6 +239,11 @@ export function createStorageDesk(opLogs: OpLogs, epoch: Epoch): StorageDesk {
       const [spaceId] = unsettled
       if (spaceId !== undefined) settle(spaceId)
       return unsettled.size > 0
+    },
+    isOpen: (spaceId) => open.has(spaceId),
+    settleOverdue: () => {
+      const [spaceId] = overdue
+      if (spaceId !== undefined) settle(spaceId)
     },
     closeAll: () => {
       const failures: unknown[] = []
@@ -172,12 +265,4 @@ function standingOf(log: OpLog, left: LogState | undefined): OpenedLog['standing
   const { logId, epoch, head: cursor } = left
   if (!log.holds({ logId, epoch, cursor })) return 'replaced'
   return log.head > cursor ? 'ahead' : 'same'
-}
-
-function join(log: OpLog, { logId, epoch, cursor = 0 }: JoinPosition, mayRenew: boolean): JoinedLog {
-  const isHeld = logId !== undefined && log.holds({ logId, epoch, cursor })
-  if (isHeld || logId !== log.logId) return { state: stateOf(log), isHeld, renewal: 'none' }
-  if (!mayRenew) return { state: stateOf(log), isHeld, renewal: 'due' }
-  log.renewLogId()
-  return { state: stateOf(log), isHeld, renewal: 'renewed' }
 }

@@ -32,8 +32,11 @@ const theServer: StoragePayer = { name: '', weight: 1 }
 
 /** The server's time when the last call was made. */
 let now = Date.now()
-/** Spaces that are being opened, as the accounts know them. */
+/** Spaces whose logs are open, as the accounts knew them then: a log that is written to is opened again. */
 const known = new Map<SpaceId, KnownSpace>()
+
+/** Answers that go together. */
+let unsent: FromThread[] = []
 
 const opLogs = createSqliteOpLogs({
   dataDir,
@@ -63,8 +66,11 @@ const queue = createFairQueue<Job>()
 let ending: number | undefined
 let isRunning = false
 
-/** How long nobody asks for anything before operations settle, in ms. */
-const quietMs = 20
+/**
+ * How long nobody asks for anything before operations settle, in ms: longer than a device far away takes to send the next of many
+ * batches, which would wait.
+ */
+const quietMs = 250
 /** After so many calls without a quiet moment, some settle all the same. */
 const callsBetween = 256
 let calls = 0
@@ -74,27 +80,31 @@ const quiet = setTimeout(settleInTurns, quietMs)
 function settleInTurns(): void {
   if (isRunning) quiet.refresh()
   // Between two turns, messages are answered.
-  else if (settleSome()) nextTurn = setImmediate(settleInTurns)
+  else if (settling(() => desk.settleSome()) === true) nextTurn = setImmediate(settleInTurns)
 }
 
-function settleSome(): boolean {
+function settling<Result>(settle: () => Result): Result | undefined {
   try {
-    return desk.settleSome()
+    return settle()
   } catch (error) {
     send({ warning: { details: { err: error }, message: 'operations of a space could not settle' } })
-    return false
+    return undefined
   }
 }
 
-port.on('message', (message: ToThread) => {
+port.on('message', (messages: readonly ToThread[]) => {
   clearImmediate(nextTurn)
   quiet.refresh()
-  if (++calls % callsBetween === 0) settleSome()
-  if (message.name === 'suspect') return opLogs.suspect(message.spaceId)
-  if (message.name === 'end') ending = message.nr
-  else add(message)
+  for (const message of messages) take(message)
   runSoon()
 })
+
+function take(message: ToThread): void {
+  if (++calls % callsBetween === 0) settling(() => desk.settleSome())
+  if (message.name === 'suspect') opLogs.suspect(message.spaceId)
+  else if (message.name === 'end') ending = message.nr
+  else add(message)
+}
 
 function add(asked: Asked): void {
   const payers = payersOf(asked)
@@ -110,15 +120,28 @@ function runSoon(): void {
 /** Works for a moment, then takes what has come meanwhile, so that nobody waits behind all who came before. */
 function run(): void {
   isRunning = false
+  const hasMore = workForAMoment()
+  // What was asked is answered, as far as it is done.
+  settling(() => desk.settleOverdue())
+  if (hasMore) runSoon()
+  else end()
+}
+
+/** Returns whether there may be more to do. */
+function workForAMoment(): boolean {
   const begun = performance.now()
-  do {
-    const waiting = queue.next()
-    if (waiting === undefined) return end()
-    const at = performance.now()
-    const isDone = work(waiting.job)
-    queue.worked(performance.now() - at, isDone)
-  } while (performance.now() - begun < momentMs)
-  runSoon()
+  try {
+    do {
+      const waiting = queue.next()
+      if (waiting === undefined) return false
+      const at = performance.now()
+      const isDone = work(waiting.job)
+      queue.worked(performance.now() - at, isDone)
+    } while (performance.now() - begun < momentMs)
+    return true
+  } finally {
+    postAll()
+  }
 }
 
 /** Does one step of a call. Returns whether it was the last one. */
@@ -128,7 +151,10 @@ function work(job: Job): boolean {
   const { user, system } = process.threadCpuUsage(before)
   job.cpuMs += (user + system) / 1000
   if (outcome === undefined) return false
-  send({ ...outcome.message, spent: split(job) }, outcome.bytes)
+  const answer = { ...outcome.message, spent: split(job) }
+  // Nobody is in a hurry to hear that a log was let go of: that goes with what follows, since each message wakes the event loop.
+  if (job.asked.name === 'release') unsent.push(answer)
+  else send(answer, outcome.bytes)
   return true
 }
 
@@ -192,15 +218,13 @@ function* stepsOf(message: Asked): Steps<unknown> {
   if ('spaceIds' in message)
     return message.name === 'existing' ? desk.existing(message.spaceIds) : sizesOf(opLogs, message.spaceIds)
   now = message.now
-  if (message.name === 'commit') return yield* desk.commit(message.given)
-  if (message.name === 'release') return yield* desk.release(message.given)
-  if (message.name !== 'open') return call(message)
   const { spaceId } = message.given
-  known.set(spaceId, message.known ?? { hasLog: false, identity: undefined })
+  if (message.name === 'open') known.set(spaceId, message.known ?? { hasLog: false, identity: undefined })
   try {
-    return desk.calls.open(message.given)
+    if (message.name === 'commit') return yield* desk.commit(message.given)
+    return message.name === 'release' ? yield* desk.release(message.given) : call(message)
   } finally {
-    known.delete(spaceId)
+    if (!desk.isOpen(spaceId)) known.delete(spaceId)
   }
 }
 
@@ -222,9 +246,18 @@ function bytesIn(answer: unknown): ArrayBuffer[] {
 function batchesIn(answer: unknown): readonly Uint8Array[] {
   if (typeof answer !== 'object' || answer === null) return []
   if ('batch' in answer) return answer.batch instanceof Uint8Array ? [answer.batch] : []
+  if ('joined' in answer) return batchesIn(answer.joined)
+  if ('page' in answer) return batchesIn(answer.page)
   return 'results' in answer && Array.isArray(answer.results) ? answer.results.flatMap(batchesIn) : []
 }
 
 function send(message: FromThread, bytes: readonly ArrayBuffer[] = []): void {
-  port.postMessage(message, [...bytes])
+  unsent.push(message)
+  postAll(bytes)
+}
+
+function postAll(bytes: readonly ArrayBuffer[] = []): void {
+  if (unsent.length === 0) return
+  port.postMessage(unsent, [...bytes])
+  unsent = []
 }

@@ -4,7 +4,7 @@ import { extname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
 import { encodeBatch, SyncError, type SpaceId, type UserId } from '@t69/protocol'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 import { anybody, newEpoch, newUserId, opsFrom, setOp, spaceId } from '../testing/ops.ts'
 import { createTreePool } from '../trees/tree-pool.ts'
@@ -100,6 +100,27 @@ describe('a storage thread', () => {
     expect([10, 5_010]).toContain(head)
     expect(again).toMatchObject({ standing: head === 10 ? 'same' : 'ahead' })
     expect(workers).toHaveLength(2)
+  })
+
+  it('is woken once for what is asked in one turn', async () => {
+    await using test = await setUp(1)
+    const { storage, workers } = test
+    const ids = Array.from({ length: 8 }, (_, index) => `${index}`.repeat(32) as SpaceId)
+    await Promise.all(ids.map((id) => storage.open({ spaceId: id, left: undefined })))
+    const posted = vi.spyOn(workers[0]!, 'postMessage')
+    await Promise.all(ids.map((id) => storage.release({ spaceId: id })))
+    expect(posted).toHaveBeenCalledOnce()
+  })
+
+  it('goes on after a question that cannot be sent', async () => {
+    await using test = await setUp(1)
+    const { storage } = test
+    await storage.open({ spaceId, left: undefined })
+    const wrong = (() => 0) as unknown as number
+    await expect(storage.page({ spaceId, after: wrong, maxBytes: 9_999 })).rejects.toThrow(
+      'could not be cloned',
+    )
+    expect(await storage.page({ spaceId, after: 0, maxBytes: 9_999 })).toMatchObject({ cursor: 0 })
   })
 
   it('does not keep the others from answering', async () => {

@@ -2,6 +2,7 @@ import {
   type AccessId,
   decodeBatch,
   encodeBatch,
+  treeSchema,
   type SpaceId,
   type SpaceIdentity,
   type TreeOperation,
@@ -13,7 +14,7 @@ import { describe, expect, it } from 'vitest'
 import type { KeptAccess } from '../logs/op-log.ts'
 import { anybody, moveOp, newEpoch, opsFrom, otherSpaceId, setOp, spaceId, treeId } from '../testing/ops.ts'
 import { unlimitedAllotment } from './allotment.ts'
-import type { OpenedLog, Storage } from './storage.ts'
+import type { OpenedLog, PageRequest, Storage } from './storage.ts'
 
 /** The identity of every space, as the accounts know it. */
 export const contractIdentity = '1'.repeat(32) as SpaceIdentity
@@ -139,14 +140,57 @@ export function describeStorage(name: string, create: () => Promise<StorageUnder
       const { state } = await open(storage)
       await commit(storage, opsFrom(1, 2))
       const { logId, epoch } = state
-      const join = (position: object, mayRenew = true) => storage.join({ spaceId, position, mayRenew })
+      const page = { maxBytes: 9_999 }
+      const join = (position: object, mayRenew = true) => storage.join({ spaceId, position, mayRenew, page })
       expect(await join({ logId, epoch, cursor: 2 })).toMatchObject({ isHeld: true, renewal: 'none' })
       expect(await join({})).toMatchObject({ isHeld: false, renewal: 'none' })
-      expect(await join({ logId, cursor: 3 }, false)).toMatchObject({ renewal: 'due', state: { logId } })
+      const due = await join({ logId, cursor: 3 }, false)
+      expect(due).toMatchObject({ renewal: 'due', state: { logId } })
+      // Nobody gets a page of a log that has to be renewed first.
+      expect(due.page).toBe(undefined)
       const renewed = await join({ logId, epoch: newEpoch(), cursor: 1 })
       expect(renewed).toMatchObject({ isHeld: false, renewal: 'renewed', state: { head: 2 } })
       expect(renewed.state.logId).not.toBe(logId)
       expect(await join({ logId, cursor: 2 })).toMatchObject({ isHeld: false, renewal: 'none' })
+    })
+
+    it('[JO8] reads the page after where a device continues, if it is asked for one that it lacks', async () => {
+      await using test = await create()
+      const { storage } = test
+      const { state } = await open(storage)
+      await commit(storage, opsFrom(1, 3))
+      const { logId, epoch } = state
+      const join = async (position: object, page?: PageRequest) =>
+        (await storage.join({ spaceId, position, mayRenew: true, page })).page
+      const bounds = { maxBytes: 9_999 }
+      expect(await join({})).toBe(undefined)
+      expect(await join({ logId, epoch, cursor: 3 }, bounds)).toBe(undefined)
+      const rest = await join({ logId, epoch, cursor: 2 }, bounds)
+      expect(rest).toMatchObject({ after: 2, cursor: 3, state: { logId, head: 3 } })
+      expect(rest).toEqual(await storage.page({ ...bounds, spaceId, after: 2 }))
+      // The log never had what this device has: it is read from its start, under the new id.
+      const renewed = await join({ logId, epoch: newEpoch(), cursor: 3 }, bounds)
+      expect(renewed).toMatchObject({ after: 0, cursor: 3 })
+      expect(renewed?.state.logId).not.toBe(logId)
+    })
+
+    it('[JO8] answers with the opening the device that the log is opened for, unless it has to be renewed', async () => {
+      await using test = await create()
+      const { storage } = test
+      await open(storage)
+      const { state } = await commit(storage, opsFrom(1, 3))
+      const { logId, epoch } = state
+      const page = { maxBytes: 9_999 }
+      for (const position of [{}, { logId, epoch, cursor: 2 }, { logId, epoch, cursor: 3 }]) {
+        await storage.release({ spaceId })
+        const opened = await storage.open({ spaceId, left: state, join: { position, page } })
+        const joined = await storage.join({ spaceId, position, page, mayRenew: false })
+        expect(opened).toMatchObject({ state, standing: 'same', joined })
+      }
+      await storage.release({ spaceId })
+      const lost = { position: { logId, cursor: 4 }, page }
+      expect(await storage.open({ spaceId, left: state, join: lost })).not.toHaveProperty('joined')
+      expect(await storage.page({ spaceId, after: 0, ...page })).toMatchObject({ state, cursor: 3 })
     })
 
     it('[PL3] refuses a page after the head, and counts and reads trees', async () => {
@@ -169,6 +213,30 @@ export function describeStorage(name: string, create: () => Promise<StorageUnder
         maxBytes: 9_999,
       } as const
       expect((await storage.readTree(question)).text).toBe(replica.digest())
+    })
+
+    it('reads a tree as it was at each position of the log, with who committed what is there', async () => {
+      await using test = await create()
+      const { storage } = test
+      await open(storage)
+      const ops = [moveOp(1, null, { target: treeId }), moveOp(2, treeId), setOp(3, 'x'), setOp(4, 'y')]
+      for (const op of ops) await commit(storage, [op])
+      const readAt = async (cursor?: number) =>
+        await storage.readTree({ kind: 'snapshot', spaceId, treeId, cursor, maxBytes: 9_999 })
+      for (const cursor of [1, 2, 3, 4]) {
+        const shown = treeSchema.parse(JSON.parse((await readAt(cursor)).text ?? ''))
+        using replica = new Replica({ treeId, ops: ops.slice(0, cursor).map(toVertexOperation) })
+        expect(shown).toMatchObject({
+          cursor,
+          digest: replica.digest(),
+          commit: { userId: anybody, at: now },
+        })
+      }
+      expect(await readAt()).toEqual(await readAt(4))
+      await expect(readAt(0)).rejects.toMatchObject({ code: 'not_found' })
+      await expect(readAt(5)).rejects.toMatchObject({
+        body: { code: 'invalid_request', message: 'the log ends at 4', at: 'at' },
+      })
     })
 
     it('asks for a log that is not open to be opened', async () => {
@@ -202,6 +270,55 @@ export function describeStorage(name: string, create: () => Promise<StorageUnder
       const lost = await open(again, spaceId, { ...left, head: 5 })
       expect(lost.standing).toBe('replaced')
       expect(lost.state.logId).not.toBe(left.logId)
+    })
+
+    it('[SI7] writes to a log that was opened to be read, and only joined until then', async () => {
+      await using test = await create()
+      const { storage } = test
+      const { state: empty } = await open(storage)
+      const access: KeptAccess = {
+        identity: contractIdentity,
+        accessId: 'a'.repeat(32) as AccessId,
+        seal: 'the members',
+      }
+      await storage.keepAccess({ spaceId, access })
+      const { state } = await commit(storage, opsFrom(1, 3))
+      await storage.release({ spaceId })
+
+      expect(await open(storage, spaceId, state)).toMatchObject({ state, standing: 'same' })
+      const position = { logId: empty.logId, epoch: state.epoch, cursor: 1 }
+      const joined = await storage.join({ spaceId, position, mayRenew: true, page: { maxBytes: 9_999 } })
+      expect(joined).toMatchObject({ state, isHeld: true, page: { after: 1, cursor: 3 } })
+      expect(await commit(storage, opsFrom(3, 2))).toMatchObject({
+        state: { ...state, head: 4 },
+        results: [{ ok: true, after: 3, cursor: 4, duplicates: 1 }],
+      })
+      await storage.release({ spaceId })
+      expect(await open(storage, spaceId, state)).toMatchObject({
+        access,
+        standing: 'ahead',
+        state: { head: 4 },
+      })
+      const kept = { ...access, accessId: 'b'.repeat(32) as AccessId }
+      await storage.keepAccess({ spaceId, access: kept })
+      await storage.close()
+      expect(await open(await test.restart())).toMatchObject({ access: kept, state: { head: 4 } })
+    })
+
+    it('[JO4] gives a new id to a log that was opened to be read', async () => {
+      await using test = await create()
+      const { storage } = test
+      await open(storage)
+      const { state } = await commit(storage, opsFrom(1, 3))
+      await storage.release({ spaceId })
+      await open(storage, spaceId, state)
+      const lost = { spaceId, position: { ...state, cursor: 9 }, page: { maxBytes: 9_999 } }
+      expect(await storage.join({ ...lost, mayRenew: false })).toMatchObject({ renewal: 'due', state })
+      const joined = await storage.join({ ...lost, mayRenew: true })
+      expect(joined).toMatchObject({ renewal: 'renewed', isHeld: false, page: { after: 0, cursor: 3 } })
+      expect(joined.state.logId).not.toBe(state.logId)
+      await storage.release({ spaceId })
+      expect((await open(storage)).state).toEqual(joined.state)
     })
 
     it('says of which spaces there is a log, and creates none', async () => {

@@ -26,6 +26,8 @@ export interface OpenedLog {
    * another log, or lacks what `left` covers, and its id is new.
    */
   readonly standing: 'same' | 'ahead' | 'replaced'
+  /** The answer to `join`, unless it has to be asked for by itself: it fails, or the log lacks what the device has. */
+  readonly joined?: JoinedLog | undefined
 }
 
 /** How far a device says that it has followed the log, if it knows it. */
@@ -35,12 +37,27 @@ export interface JoinPosition {
   readonly cursor?: number | undefined
 }
 
+/** Where a device continues, and with `page` what it lacks. */
+export interface JoinQuestion {
+  readonly position: JoinPosition
+  readonly page?: PageRequest | undefined
+}
+
 export interface JoinedLog {
   readonly state: LogState
   /** Whether the log has everything that the position covers. */
   readonly isHeld: boolean
   /** `renewed`: the log has lost history, and got a new id. `due`: it has to, and `mayRenew` was false. */
   readonly renewal: 'none' | 'renewed' | 'due'
+  /** What the device lacks, if a page was asked for. None if it lacks nothing, or the page cannot be read. */
+  readonly page?: LogPage | undefined
+}
+
+/** What a reader takes as one page. */
+export interface PageRequest {
+  readonly maxBytes: number
+  /** Whether the batch may be compressed. Default: false. */
+  readonly takesCompressed?: boolean
 }
 
 /** Pushes that are committed in one transaction, in this order. */
@@ -96,12 +113,19 @@ export interface LogPage {
 export interface StorageCalls {
   /**
    * Opens the space's log, and creates it if there is none. `left` is where it stood when it was closed, if that is
-   * known. `deleted`: the log was deleted, which the accounts may have forgotten. Nothing is open then.
+   * known. `deleted`: the log was deleted, which the accounts may have forgotten. Nothing is open then. With `join`, the
+   * device is answered for which the log is opened, so that it waits for the storage once.
    */
-  open: { given: OfSpace & { readonly left: LogState | undefined }; answer: OpenedLog | 'deleted' }
-  /** Compares a device's position with the log. Gives a log that has lost history a new id, if it may. */
+  open: {
+    given: OfSpace & { readonly left: LogState | undefined; readonly join?: JoinQuestion | undefined }
+    answer: OpenedLog | 'deleted'
+  }
+  /**
+   * Compares a device's position with the log. Gives a log that has lost history a new id, if it may. With `page`, reads
+   * what follows where the device continues.
+   */
   join: {
-    given: OfSpace & { readonly position: JoinPosition; readonly mayRenew: boolean }
+    given: OfSpace & JoinQuestion & { readonly mayRenew: boolean }
     answer: JoinedLog
   }
   /**
@@ -110,10 +134,7 @@ export interface StorageCalls {
    */
   commit: { given: OfSpace & PushGroup; answer: CommittedGroup }
   /** Rejects with `invalid_request` for a position after the head. */
-  page: {
-    given: OfSpace & { readonly after: number; readonly maxBytes: number; readonly takesCompressed?: boolean }
-    answer: LogPage
-  }
+  page: { given: OfSpace & PageRequest & { readonly after: number }; answer: LogPage }
   /** Counts the operations of a tree, up to `atMost`. */
   countTree: { given: OfSpace & { readonly treeId: TreeId; readonly atMost: number }; answer: number }
   /** Keeps an access list in the log, durably, instead of the one before. */

@@ -102,6 +102,8 @@ export function createThread(
   let startedAt = 0
   let hasAnswered = false
   let restsUntil = 0
+  let outbox: ToThread[] = []
+  let handedOver: ArrayBuffer[] = []
 
   function count(payer: UserId | undefined, more: number): void {
     const of = (byPayer.get(payer) ?? 0) + more
@@ -116,7 +118,7 @@ export function createThread(
     const worker = start({ dataDir, synchronous, epoch })
     const ended = Promise.withResolvers<void>()
     let reason: unknown
-    worker.on('message', receive)
+    worker.on('message', (messages: readonly FromThread[]) => messages.forEach(receive))
     worker.on('error', (error) => {
       reason = error
     })
@@ -132,12 +134,18 @@ export function createThread(
     return worker
   }
 
-  function receive(message: FromThread): void {
-    if ('warning' in message) return warn(message.warning.details, message.warning.message)
-    const asked = waiting.get(message.nr)
-    waiting.delete(message.nr)
+  /** Takes out who waits for an answer that is there. */
+  function settled(nr: number): Waiting | undefined {
+    const asked = waiting.get(nr)
+    waiting.delete(nr)
     if (waiting.size === 0 && !isEnding) running?.worker.unref()
     if (asked !== undefined) count(asked.payer, -1)
+    return asked
+  }
+
+  function receive(message: FromThread): void {
+    if ('warning' in message) return warn(message.warning.details, message.warning.message)
+    const asked = settled(message.nr)
     hasAnswered = true
     for (const { userId, ms } of message.spent) spent(userId, ms)
     if (message.ok) asked?.resolve(message.answer)
@@ -154,6 +162,7 @@ export function createThread(
   /** Answers whoever waits for a thread that has ended. */
   function letGo(reason: unknown): void {
     const unanswered = [...waiting.values()]
+    takeOutbox()
     waiting.clear()
     byPayer.clear()
     if (isEnding && unanswered.length === 0) return
@@ -169,6 +178,30 @@ export function createThread(
     }
   }
 
+  /** What is asked in one turn goes in one message, since each wakes the thread. */
+  function post(message: ToThread, bytes: readonly ArrayBuffer[] = []): void {
+    if (outbox.length === 0) process.nextTick(postAll)
+    outbox.push(message)
+    handedOver.push(...bytes)
+  }
+
+  function postAll(): void {
+    const [messages, bytes] = takeOutbox()
+    try {
+      if (messages.length > 0) running?.worker.postMessage(messages, bytes)
+    } catch (error) {
+      // A bug of whoever asks what no thread can be sent. All that was asked in this turn fails, and says so.
+      for (const message of messages) if ('nr' in message) settled(message.nr)?.reject(asError(error))
+    }
+  }
+
+  function takeOutbox(): [ToThread[], ArrayBuffer[]] {
+    const taken: [ToThread[], ArrayBuffer[]] = [outbox, handedOver]
+    outbox = []
+    handedOver = []
+    return taken
+  }
+
   /** `message` has the number that it is given. The answer is what the thread answers to it. */
   function ask(
     message: (nr: number) => Exclude<ToThread, { name: 'suspect' }>,
@@ -181,9 +214,8 @@ export function createThread(
     return new Promise((resolve, reject) => {
       waiting.set(nr, { payer, resolve, reject })
       count(payer, 1)
-      const worker = run()
-      worker.ref()
-      worker.postMessage(message(nr), [...bytes])
+      run().ref()
+      post(message(nr), bytes)
     })
   }
 
@@ -221,7 +253,9 @@ export function createThread(
       return (await ask((nr) => ({ nr, name: 'existing', spaceIds }))) as SpaceId[]
     },
     suspect: (spaceId) => {
-      if (refuse('release') === undefined) run().postMessage({ name: 'suspect', spaceId } satisfies ToThread)
+      if (refuse('release') !== undefined) return
+      run()
+      post({ name: 'suspect', spaceId })
     },
     start: () => {
       if (!isEnding) run()
@@ -239,6 +273,10 @@ export function createThread(
       await ended
     },
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }
 
 function failure(retryAfterMs: number): SyncError {

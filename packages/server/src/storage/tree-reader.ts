@@ -10,7 +10,7 @@ import { Replica, toVertexOperation, type Vertex } from '@t69/replica'
 
 import type { OpLog } from '../logs/op-log.ts'
 
-/** A question about a tree: its digest at a position of the log, or all of the tree as it is now. */
+/** A question about a tree at a position of the log: its digest, or all of it, by default as it is now. */
 export type TreeQuestion = {
   readonly spaceId: SpaceId
   readonly treeId: TreeId
@@ -20,7 +20,7 @@ export type TreeQuestion = {
   readonly maxBytes: number
 } & (
   | { readonly kind: 'digest'; readonly logId: LogId; readonly cursor: number }
-  | { readonly kind: 'snapshot' }
+  | { readonly kind: 'snapshot'; readonly cursor?: number | undefined }
 )
 
 export interface TreeReading {
@@ -31,8 +31,8 @@ export interface TreeReading {
 }
 
 /**
- * Answers a question. Rejects with `SyncError`: `not_found` for a snapshot of an unknown tree, `not_joined` when the
- * log has another id, `too_large`, `storage_failed`, `unavailable`.
+ * Answers a question. Rejects with `SyncError`: `not_found` for a snapshot of a tree that has no operations by then,
+ * `invalid_request` for one after the head, `not_joined` when the log has another id, `too_large`, `storage_failed`, `unavailable`.
  */
 export type TreeReader = (question: TreeQuestion) => Promise<TreeReading>
 
@@ -45,15 +45,24 @@ export function readTree(log: OpLog, question: TreeQuestion): TreeReading {
   if (question.kind === 'digest' && question.logId !== log.logId) {
     throw new SyncError('not_joined', 'the log has another id: join again')
   }
-  const cursor = question.kind === 'digest' ? question.cursor : log.head
+  const { cursor = log.head } = question
+  if (question.kind === 'snapshot' && cursor > log.head) {
+    throw new SyncError('invalid_request', `the log ends at ${log.head}`, { at: 'at' })
+  }
   const { ops, bytes } = log.readTree(treeId, { through: cursor, maxBytes })
   if (bytes > maxBytes) return { text: null, bytes }
   using replica = new Replica({ treeId, ops: ops.map(toVertexOperation) })
   const digest = replica.digest()
   if (question.kind === 'digest') return { text: digest, bytes }
   if (ops.length === 0) throw new SyncError('not_found', 'there is no such tree in this space')
-  const snapshot: TreeSnapshot = { spaceId, treeId, cursor, digest, vertices: verticesOf(replica) }
+  const vertices = verticesOf(replica)
+  const snapshot: TreeSnapshot = { spaceId, treeId, cursor, commit: commitAt(log, cursor), digest, vertices }
   return { text: JSON.stringify(snapshot), bytes }
+}
+
+function commitAt(log: OpLog, cursor: number): TreeSnapshot['commit'] {
+  const { userId, at } = log.commits({ after: cursor - 1, cursor }, 1)[0] ?? { userId: null, at: 0 }
+  return { userId, at }
 }
 
 /** All vertices below the root, depth first, siblings in the replica's order. Deleted ones are not below the root. */

@@ -86,7 +86,7 @@ export function createGatewayHarness(
     limits,
     userLimits,
     accessLists: {
-      of: () => ({ ...space, name: 'Notes' }),
+      of: () => ({ ...space, name: 'Notes', createdAt: 1_000 }),
       knows: (_, accessId) => accessIds.has(accessId),
       seal: () => ({
         accessId: space.accessId,

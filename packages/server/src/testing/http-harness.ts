@@ -127,7 +127,7 @@ export async function createHttpHarness(
     refreshTokenTtlMs: config.refreshTokenTtlMs,
     signingSecret: config.jwtSecret,
   })
-  platform.accessLists.onChange((spaceId) => told.push(`accessChanged ${spaceId}`))
+  platform.accessLists.onChange((spaceIds) => told.push(...spaceIds.map((id) => `accessChanged ${id}`)))
   const app = await createHttpApp({
     config,
     jwtSecret: 'a secret for tests, 32 characters',
@@ -187,7 +187,7 @@ export async function createHttpHarness(
     platform,
     access,
     administration,
-    accessKept: () => keeping.promise,
+    keptLists: { begin: () => () => keeping.promise },
     passwords: {
       async hash(text) {
         checkRoom()
@@ -214,6 +214,11 @@ export async function createHttpHarness(
     },
     now,
     monotonic: now,
+    // In the order of the calls, however long they are to wait.
+    setTimer: (callback) => {
+      const timer = setImmediate(callback)
+      return () => clearImmediate(timer)
+    },
     checkCommits: () => checkCommits({ dataDir, threadsAnswer: async () => {} }),
     metrics: createPrometheusMetrics(),
     lifecycle,
@@ -299,7 +304,7 @@ export async function createHttpHarness(
 export function treeOf(spaceId: SpaceId, name: string): TreeSnapshot {
   const treeId = treeIdSchema.parse(name)
   const vertices = [{ id: treeId, parentId: null, properties: { name } }]
-  return { spaceId, treeId, cursor: 1, digest: 'd', vertices }
+  return { spaceId, treeId, cursor: 1, commit: { userId: null, at: 0 }, digest: 'd', vertices }
 }
 
 function loggerOf(warnings: object[], errors: object[]): FastifyBaseLogger {

@@ -9,8 +9,8 @@ export interface Mailbox extends AsyncDisposable {
   readonly url: string
   /** Each mail as it came, headers included, without soft line breaks. */
   readonly mails: string[]
-  /** Resolves with the next mail that comes. */
-  next(): Promise<string>
+  /** Resolves with the next mail that comes and has the text. */
+  next(text?: string): Promise<string>
 }
 
 export const mailAccount = { user: 't69', pass: 'the password of the mail server' }
@@ -18,7 +18,7 @@ export const mailAccount = { user: 't69', pass: 'the password of the mail server
 /** `refuses` names what it refuses: everybody's password, or every recipient. */
 export async function openMailbox(refuses?: 'password' | 'recipient'): Promise<Mailbox> {
   const mails: string[] = []
-  const waiting: ((mail: string) => void)[] = []
+  const waiting = new Set<(mail: string) => void>()
   const refusal = (text: string) => Object.assign(new Error(text), { responseCode: 550 })
   const options: SMTPServerOptions = {
     disabledCommands: ['STARTTLS'],
@@ -37,7 +37,7 @@ export async function openMailbox(refuses?: 'password' | 'recipient'): Promise<M
       stream.on('end', () => {
         const mail = plainOf(Buffer.concat(chunks).toString())
         mails.push(mail)
-        for (const resolve of waiting.splice(0)) resolve(mail)
+        for (const hear of waiting) hear(mail)
         done()
       })
     },
@@ -49,7 +49,14 @@ export async function openMailbox(refuses?: 'password' | 'recipient'): Promise<M
   return {
     url: urlAt(server.server.address() as AddressInfo),
     mails,
-    next: () => new Promise((resolve) => waiting.push(resolve)),
+    next: (text = '') =>
+      new Promise((resolve) => {
+        waiting.add(function hear(mail) {
+          if (!mail.includes(text)) return
+          waiting.delete(hear)
+          resolve(mail)
+        })
+      }),
     [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(resolve)),
   }
 }
