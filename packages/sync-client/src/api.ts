@@ -7,8 +7,10 @@ import type {
   InviteSummary,
   JsonValue,
   Member,
+  PasskeyAssertion,
   PasswordLink,
   Presence,
+  Proof,
   Registration,
   Rights,
   Role,
@@ -62,7 +64,7 @@ export interface ServerCall {
   readonly body?: unknown
 }
 
-/** The part of a zod schema that parsing a reply needs. */
+/** The part of a zod schema that parsing a reply needs. What the server answers with nothing (204) is parsed as undefined. */
 export interface ReplySchema<T> {
   safeParse(value: unknown): { success: true; data: T } | { success: false }
 }
@@ -130,6 +132,16 @@ export interface SyncClient extends AsyncDisposable {
   signInWithProvider(): Promise<User>
   /** Connects the account with who came back. Throws `already_exists` if they have another one, and `forbidden`. */
   connectProvider(): Promise<void>
+  /**
+   * Ends what connects the account with the provider. Throws `forbidden` if the user could not sign in any more, `not_found` if nothing
+   * connects them, and like `changePassword`.
+   */
+  disconnectProvider(proof: Proof): Promise<void>
+  /**
+   * Signs in as whose passkey it is, like `signIn` (`passkeys` of `registration`; `createPasskeysApi` of `@t69/sync-client/passkeys` says
+   * what to ask the browser for). Throws `wrong_credentials` for a passkey that does not fit, and `forbidden` for one that answers again.
+   */
+  signInWithPasskey(passkey: PasskeyAssertion): Promise<User>
   /** How the user may sign in. */
   waysToSignIn(): Promise<WaysToSignIn>
   /**
@@ -158,26 +170,27 @@ export interface SyncClient extends AsyncDisposable {
    */
   takeOver(userId: UserId): Promise<void>
   /**
-   * Also signs out every other device. Throws `wrong_credentials` when `password` is not the current one. An account without one
-   * is given one after a visit to the provider (`visitProvider`).
+   * Also signs out every other device, and removes other ways to sign in. Takes the password, or a passkey that confirms it. An
+   * account without a password may also be given one after a visit to the provider (`visitProvider`), with neither. Throws
+   * `wrong_credentials` when what is given does not hold.
    */
-  changePassword(input: { readonly password?: string; readonly newPassword: string }): Promise<void>
+  changePassword(input: Proof & { readonly newPassword: string }): Promise<void>
   /**
    * Deletes the account on the server, with the spaces that have no other member. Its spaces on this device are locked as
    * by `signOut`, which nobody can undo; with `forget` they are removed. Throws `wrong_credentials`, or `forbidden` with
    * a message that names the spaces that would be left without an owner.
    */
-  deleteAccount(input: { readonly password?: string; readonly forget?: boolean }): Promise<void>
+  deleteAccount(input: Proof & { readonly forget?: boolean }): Promise<void>
   /**
    * Changes the name that others see, and resolves once this device has it too (`onUser`). Others see it beside new messages at
    * once, and beside the user's cursor within minutes. Throws `invalid_request` for one that is empty or too long.
    */
   changeName(name: string): Promise<void>
   /**
-   * Has the server send a link to the address that the account is to have (`canChangeAddress` of `waysToSignIn`). The password is as
-   * for `changePassword`. Says nothing of whether another account has the address. Throws `not_found` where no mail is sent.
+   * Has the server send a link to the address that the account is to have (`canChangeAddress` of `waysToSignIn`). What it takes
+   * is as for `changePassword`. Says nothing of whether another account has the address. Throws `not_found` where no mail is sent.
    */
-  changeAddress(input: { readonly email: string; readonly password?: string }): Promise<void>
+  changeAddress(input: Proof & { readonly email: string }): Promise<void>
   /**
    * Changes the address by that link, on a device where the same account is signed in, and resolves with the user as this device
    * has it then (`onUser`). Throws `invite_expired`, and `already_exists` if somebody has the address by now.
@@ -199,6 +212,8 @@ export interface SyncClient extends AsyncDisposable {
    * server answers; `unavailable` where no t69 server answers; and `unauthenticated` while nobody is signed in.
    */
   call<Reply>(call: ServerCall, reply: ReplySchema<Reply>): Promise<Reply>
+  /** As `call`, in nobody's name, for what everybody may ask. */
+  callAsNobody<Reply>(call: ServerCall, reply: ReplySchema<Reply>): Promise<Reply>
 
   /**
    * Creates a space and resolves once it is on this device's disk. Needs no network. While somebody is signed in,
@@ -216,7 +231,8 @@ export interface SyncClient extends AsyncDisposable {
   onSpaces(listener: () => void): Unsubscribe
   /**
    * Opens a space; an open space is returned as the same object. One that is only on the server starts empty and
-   * fills: `Space.loaded` awaits its root. Throws `not_found`, and `invalid_request` for text that is not an id; and for
+   * fills: `Space.loaded` awaits its root. One of which this device knows only the id takes the server, which answers in one round
+   * trip. Throws `not_found`, and `invalid_request` for text that is not an id; and for
    * a space that this device keeps for an account that is not signed in `unauthenticated`, or `forbidden` while another
    * account is.
    *
@@ -257,9 +273,10 @@ export interface SyncClient extends AsyncDisposable {
    */
   previewInvite(token: string): Promise<InvitePreview>
   /**
-   * Joins the space of an invite link. A member keeps their role. Throws `not_found` for an unknown token, and
-   * `invite_expired` for one that no longer works. Throws `other_space` if this device has another space under that id:
-   * the user is a member then, and sees the space once that other one was copied (`copySpace`) and deleted from this device.
+   * Joins the space of an invite link. A member keeps their role. Throws `not_found` for an unknown token,
+   * `invalid_request` for text that is none, and `invite_expired` for one that no longer works. Throws `other_space` if
+   * this device has another space under that id: the user is a member then, and sees the space once that other one was
+   * copied (`copySpace`) and deleted from this device.
    *
    *     const { id } = await client.acceptInvite(token) // `token` of `Space.invite`, the end of its `url`
    *     const space = await client.openSpace(id)
@@ -268,7 +285,8 @@ export interface SyncClient extends AsyncDisposable {
 
   /**
    * Stores the edits that are not on disk yet, then releases the socket, the timers and the storage. Calls after
-   * it throw `unavailable`. Calling it again returns the same promise.
+   * it throw `unavailable`. Calling it again returns the same promise. Rejects if the disk refuses edits; the client is
+   * closed all the same.
    */
   close(): Promise<void>
 }
@@ -366,6 +384,18 @@ export interface OpName {
   readonly peerId: string
 }
 
+/** A tree as it was: its vertices, depth first, with their properties, and who committed the last edit that the space had then. */
+export interface PastTree {
+  readonly vertices: readonly {
+    readonly id: string
+    /** Null for the root. */
+    readonly parentId: string | null
+    readonly properties: Readonly<Record<string, JsonValue>>
+  }[]
+  /** Null for what was committed before servers kept account of it. */
+  readonly commit: Attestation | null
+}
+
 export interface Space {
   readonly id: SpaceId
   readonly name: string
@@ -381,7 +411,9 @@ export interface Space {
   readonly rights: Rights
   /**
    * The space's own tree, whose id is the space's. The same object until `onReplaced` names it, disposed while the space is
-   * locked.
+   * locked. Values that are read from a tree are frozen: to change an object or an array, write a changed copy.
+   *
+   *     note.setProperty('tags', [...tagsOf(note), 'new'])
    */
   readonly root: Replica
   /**
@@ -435,6 +467,16 @@ export interface Space {
    *     const author = space.authorOf({ treeId: space.treeIdOf(chat), clock, peerId })
    */
   authorOf(op: OpName): Attestation | null
+  /**
+   * Reads a tree, by default the space's own, as it was at a position of the server's log: what it showed once that many edits
+   * had been committed in the space. Also says who committed the last of them, and when. `status.head` is the newest position;
+   * a server that has lost some of its log begins others. Throws `invalid_request` for a position after the head, `not_found`
+   * for a tree that had no edits then, `too_large`, and what keeps the server from being asked.
+   *
+   *     const { head } = space.status // before a meeting, say
+   *     const { vertices, commit } = await space.at(head) // afterwards
+   */
+  at(seq: number, options?: { readonly treeId?: string }): Promise<PastTree>
   /** Called with the id of an open tree when `authorOf` knows more about it, or may. */
   onAuthors(listener: (treeId: TreeId) => void): Unsubscribe
   /**
@@ -479,15 +521,16 @@ export interface Space {
   /** Called whenever `status`, `name`, `role` or `rights` may have changed. Not called for the present status. */
   onStatus(listener: (status: SpaceStatus) => void): Unsubscribe
   /**
-   * Resolves when every edit made so far is on this device's disk. Waits for as long as the disk refuses them. Throws
-   * `unavailable` if the space is closed before that, and `unauthenticated` if it is locked.
+   * Resolves when every edit made so far is on this device's disk, whatever is edited meanwhile. Waits for as long as the
+   * disk refuses them. Throws `unavailable` if the space is closed before that, and `unauthenticated` if it is locked.
    */
   stored(options?: WaitOptions): Promise<void>
   /**
-   * Resolves when every edit made so far is committed on the server, or refused. Waits for as long as there is no
-   * network: pass a `signal` to give up. Edits that wait stay on this device, and are sent when they can be. Throws
-   * `invalid_request` for a local space; `forbidden` when edits wait and `rights.edit` is false; the error of `status`
-   * while the space is `blocked`; `unavailable` once the space is closed; and `unauthenticated` once it is locked.
+   * Resolves when every edit made so far is committed on the server, or refused, whatever is edited meanwhile. Waits for as
+   * long as there is no network: pass a `signal` to give up. Edits that wait stay on this device, and are sent when they can
+   * be. Throws `invalid_request` for a local space; `forbidden` when edits wait and `rights.edit` is false; the error of
+   * `status` while the space is `blocked`; `unavailable` if the space is closed before that; and `unauthenticated` if it is
+   * locked.
    *
    *     chat.root?.setProperty('title', 'Groceries')
    *     await space.flushed()

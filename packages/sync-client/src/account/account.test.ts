@@ -1,4 +1,4 @@
-import { userIdSchema } from '@t69/protocol'
+import { sessionIdSchema, type SessionId, userIdSchema } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { createManualTime } from '../runtime/testing/manual-time.ts'
@@ -12,6 +12,7 @@ import { createSessionStore } from './session-store.ts'
 const anna = { id: userIdSchema.parse('aa'.repeat(16)), email: 'anna@example.org', name: 'Anna' }
 /** Where the session with the server of these tests is stored. */
 const sessionKey = 'syncSession:http://sync.example/'
+const sessionId = sessionIdSchema.parse('aa'.repeat(16))
 const credentials = { email: anna.email, password: 'correct horse' }
 
 /** A server that issues each refresh token once, and accepts it once. */
@@ -23,6 +24,8 @@ function createAuthServer() {
     /** The seals that were shown at a sign-up; undefined for none. */
     shownSeals: [] as unknown[],
     isReachable: true,
+    /** What a proxy answers to every call with status 200; undefined while none is in the way. */
+    proxyPage: undefined as string | undefined,
     sessionsEnded: false,
     /** As a server behind a proxy that hides its address. */
     refusesPage: false,
@@ -43,6 +46,7 @@ function createAuthServer() {
   }
   const serve: typeof fetch = async (input, init) => {
     if (!state.isReachable) throw new TypeError('no network')
+    if (state.proxyPage !== undefined) return new Response(state.proxyPage)
     const { pathname, search } = new URL(String(input instanceof Request ? input.url : input))
     state.calls.push(pathname)
     const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : {}
@@ -61,7 +65,7 @@ function createAuthServer() {
       await state.beforeAnswer()
       return answer
     }
-    if (pathname === '/api/auth/logout') return json(200, {})
+    if (pathname === '/api/auth/logout') return new Response(null, { status: 204 })
     if (pathname === '/api/sessions') return json(200, sessionPage(search.includes('after=')))
     const token = new Headers(init?.headers).get('authorization')
     if (pathname === '/api/me')
@@ -261,6 +265,68 @@ describe('A session', () => {
     expect(server.state.calls.filter((path) => path === '/api/auth/logout')).toHaveLength(1)
   })
 
+  it.each(['<!doctype html><title>Sign in to the Wi-Fi</title>', '', '{}', 'null'])(
+    'takes nothing that a proxy answers for an answer of the server: %j',
+    async (proxyPage) => {
+      const { storage, server, account, users, forgotten } = setUp()
+      await account.signIn(credentials)
+      server.state.proxyPage = proxyPage
+      const unavailable = { code: 'unavailable' }
+      const { password, email } = credentials
+      await expect(account.sendPasswordLink(email)).rejects.toMatchObject(unavailable)
+      await expect(account.connectProvider()).rejects.toMatchObject(unavailable)
+      await expect(account.disconnectProvider({ password })).rejects.toMatchObject(unavailable)
+      await expect(account.changeAddress({ password, email })).rejects.toMatchObject(unavailable)
+      await expect(account.endSession(sessionId)).rejects.toMatchObject(unavailable)
+      await expect(account.endOtherSessions()).rejects.toMatchObject(unavailable)
+      await expect(account.deleteAccount({ proof: { password }, forget: true })).rejects.toMatchObject(
+        unavailable,
+      )
+      expect([users, forgotten]).toEqual([['Anna'], []])
+
+      await account.signOut({ everywhere: false, forget: false })
+      server.state.proxyPage = undefined
+      const again = setUp({ storage, server })
+      await again.account.load()
+      await again.account.finishSignOut()
+      expect(server.state.calls.filter((path) => path === '/api/auth/logout')).toHaveLength(1)
+    },
+  )
+
+  it('takes no page of a proxy for a reply, whatever the caller takes for one', async () => {
+    const { server, account } = setUp()
+    await account.signIn(credentials)
+    server.state.proxyPage = '<!doctype html>'
+    const anything = { safeParse: () => ({ success: true, data: null }) as const }
+    const call = { method: 'POST', path: '/api/anything' } as const
+    await expect(account.call(call, anything)).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(account.callAsNobody(call, anything)).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
+  it('is ended by its id alone, and not by text that leads to another path', async () => {
+    const { server, account } = setUp()
+    await account.signIn(credentials)
+    const before = server.state.calls.length
+    for (const wrong of ['', '..', '?', `../spaces/${'ab'.repeat(16)}`]) {
+      // A caller in plain JavaScript could pass such an id.
+      await expect(account.endSession(wrong as SessionId)).rejects.toMatchObject({
+        code: 'invalid_request',
+        body: { at: 'sessionId' },
+      })
+    }
+    expect(server.state.calls).toHaveLength(before)
+  })
+
+  it('does not begin with what JSON cannot hold, which is not the fault of the server', async () => {
+    const { server, account } = setUp()
+    // A caller in plain JavaScript could pass such an address.
+    const email = 1n as unknown as string
+    const refused = { code: 'invalid_request' }
+    await expect(account.signIn({ ...credentials, email })).rejects.toMatchObject(refused)
+    await expect(account.signUp({ ...credentials, email, name: 'Anna' })).rejects.toMatchObject(refused)
+    expect(server.state.calls).toEqual([])
+  })
+
   it('continues under a new password, even if the socket is cut before the answer arrives', async () => {
     const { storage, server, account, users } = setUp()
     await account.signIn(credentials)
@@ -285,7 +351,9 @@ describe('A session', () => {
   it('ends once the account is deleted, also for a socket that was cut before the answer arrives', async () => {
     const { storage, server, account, users } = setUp()
     await account.signIn(credentials)
-    await expect(account.deleteAccount({ password: 'wrong', forget: false })).rejects.toMatchObject({
+    await expect(
+      account.deleteAccount({ proof: { password: 'wrong' }, forget: false }),
+    ).rejects.toMatchObject({
       code: 'wrong_credentials',
     })
     expect(account.user).toEqual(anna)
@@ -294,7 +362,7 @@ describe('A session', () => {
       account.invalidate()
       refreshing = account.accessToken().catch((error: unknown) => error)
     }
-    await account.deleteAccount({ password: credentials.password, forget: false })
+    await account.deleteAccount({ proof: { password: credentials.password }, forget: false })
     expect(await refreshing).toMatchObject({ code: 'unauthenticated' })
     expect(users).toEqual(['Anna', null])
     const again = setUp({ storage, server })
@@ -309,7 +377,7 @@ describe('A session', () => {
     const ben = { ...anna, id: userIdSchema.parse('bb'.repeat(16)), name: 'Ben' }
     await one.storage.putConfig(sessionKey, { user: ben, refreshToken: 'x' })
     await expect(
-      one.account.deleteAccount({ password: credentials.password, forget: false }),
+      one.account.deleteAccount({ proof: { password: credentials.password }, forget: false }),
     ).rejects.toMatchObject({ code: 'forbidden' })
     expect(one.account.user).toEqual(ben)
     expect(one.server.state.calls).not.toContain('/api/auth/delete-account')
@@ -337,7 +405,7 @@ describe('A session', () => {
   it('[SI9] forgets the seal of an account that was deleted', async () => {
     const { server, account } = setUp()
     await account.signUp({ ...credentials, name: 'Anna' })
-    await account.deleteAccount({ password: credentials.password, forget: false })
+    await account.deleteAccount({ proof: { password: credentials.password }, forget: false })
     await account.signUp({ ...credentials, name: 'Anna' })
     expect(server.state.shownSeals).toEqual([undefined, undefined])
   })

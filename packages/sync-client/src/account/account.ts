@@ -1,13 +1,16 @@
 import {
   meSchema,
+  type PasskeyAssertion,
   type PasswordLink,
   passwordLinkSchema,
+  type Proof,
   providerVisitSchema,
   type Registration,
   registrationSchema,
   SyncError,
   type SessionEntry,
   type SessionId,
+  sessionIdSchema,
   sessionListSchema,
   sessionSchema,
   type SessionReply,
@@ -22,7 +25,7 @@ import {
 } from '@t69/protocol'
 
 import type { Credentials } from '../api.ts'
-import { createListeners, type Runtime } from '../runtime/index.ts'
+import { createListeners, parseInput, type Runtime } from '../runtime/index.ts'
 import type { ClientStorage, StoredSpace } from '../storage/index.ts'
 import { createAccountSeals, type KeptAccount } from './account-seals.ts'
 import { noReply, type Http, type HttpCall, type KeptReplies, type ReplySchema } from './http.ts'
@@ -70,15 +73,18 @@ export interface Account {
   signInWithProvider(): Promise<User>
   /** Connects the account with who came back from the provider. */
   connectProvider(): Promise<void>
+  /** Ends that connection. */
+  disconnectProvider(proof: Proof): Promise<void>
+  signInWithPasskey(passkey: PasskeyAssertion): Promise<User>
   waysToSignIn(): Promise<WaysToSignIn>
   /** With `forget`, also removes the user's spaces from this device, and rejects if the storage fails meanwhile. */
   signOut(how: { readonly everywhere: boolean; readonly forget: boolean }): Promise<void>
-  changePassword(input: { readonly password?: string; readonly newPassword: string }): Promise<void>
-  deleteAccount(how: { readonly password?: string; readonly forget: boolean }): Promise<void>
+  changePassword(input: Proof & { readonly newPassword: string }): Promise<void>
+  deleteAccount(how: { readonly proof: Proof; readonly forget: boolean }): Promise<void>
   /** Changes the name that others see. */
   changeName(name: string): Promise<void>
   /** Has the server send a link to the address that the account is to have. */
-  changeAddress(input: { readonly email: string; readonly password?: string }): Promise<void>
+  changeAddress(input: Proof & { readonly email: string }): Promise<void>
   /** Changes the address by that link. */
   confirmAddress(token: string): Promise<User>
   /** Where the user is signed in, the last used first. */
@@ -108,6 +114,8 @@ export interface Account {
    * if the user was signed out meanwhile, whatever the server answered.
    */
   call<T>(call: HttpCall, reply: ReplySchema<T>): Promise<T>
+  /** Makes a call in nobody's name. */
+  callAsNobody<T>(call: HttpCall, reply: ReplySchema<T>): Promise<T>
   /** The user's spaces on the server, oldest first. Throws as `call` does. */
   listSpaces(): Promise<SpaceSummary[]>
 }
@@ -136,8 +144,10 @@ const usedLife = 0.8
  * A server that does not know its own address may refuse the session of its page. That says nothing about any space, as
  * `forbidden` would, and does not end the session: the operator can mend it, so it is tried again.
  */
-function notRenewed({ message }: SyncError): SyncError {
-  return new SyncError('internal', `The server does not renew the session of this page (“${message}”)`)
+function notRenewed({ body: { message, reason } }: SyncError): SyncError {
+  return new SyncError('internal', `The server does not renew the session of this page (“${message}”)`, {
+    reason,
+  })
 }
 
 export function createAccount(deps: AccountDeps): Account {
@@ -189,25 +199,12 @@ export function createAccount(deps: AccountDeps): Account {
     })
   }
 
-  async function setPassword(input: { readonly token: string; readonly newPassword: string }): Promise<User> {
-    return exclusive(async () => {
-      adopt(await sessions.read())
-      const body = { ...input, session: tokenKind }
-      const reply = await http.call({ method: 'POST', path: '/api/auth/password-link', body }, sessionSchema)
-      await accept(reply, true)
-      return reply.user
-    })
-  }
-
-  const signInWithProvider = (): Promise<User> =>
+  /** Signs in by something else than an address and a password. Whose account it is, only the server knows. */
+  const enterBy = (path: string, shown: () => object | Promise<object>): Promise<User> =>
     exclusive(async () => {
       adopt(await sessions.read())
-      // Whose account it is, only the server knows.
-      const body = { session: tokenKind, seals: await seals.all() }
-      const reply = await http.call(
-        { method: 'POST', path: '/api/auth/provider/sign-in', body },
-        sessionSchema,
-      )
+      const body = { ...(await shown()), session: tokenKind }
+      const reply = await http.call({ method: 'POST', path, body }, sessionSchema)
       await accept(reply, true)
       return reply.user
     })
@@ -320,7 +317,9 @@ export function createAccount(deps: AccountDeps): Account {
         adopt(await sessions.read())
         if (stored.user === null) throw new SyncError('unauthenticated', 'Nobody is signed in')
         if (stored.user.id !== asking?.id) {
-          throw new SyncError('forbidden', 'Somebody else has signed in on this device')
+          throw new SyncError('forbidden', 'Somebody else has signed in on this device', {
+            reason: 'other_user',
+          })
         }
         await then(await http.call({ ...call, token }, reply), asking.id)
       }),
@@ -373,17 +372,14 @@ export function createAccount(deps: AccountDeps): Account {
     signUp: (input) => authenticate('/api/auth/register', input),
     registration: () => http.call({ method: 'GET', path: '/api/auth/registration' }, registrationSchema),
     signIn: (input) => authenticate('/api/auth/login', input),
-    sendPasswordLink: async (email) =>
-      void (await http.call(
-        { method: 'POST', path: '/api/auth/forgotten-password', body: { email } },
-        noReply,
-      )),
+    sendPasswordLink: (email) =>
+      http.call({ method: 'POST', path: '/api/auth/forgotten-password', body: { email } }, noReply),
     passwordLink: (token) =>
       http.call(
         { method: 'POST', path: '/api/auth/password-link/preview', body: { token } },
         passwordLinkSchema,
       ),
-    setPassword,
+    setPassword: (input) => enterBy('/api/auth/password-link', () => input),
     async visitProvider(why) {
       const visit: HttpCall = { method: 'POST', path: '/api/auth/provider', body: why }
       const { url } =
@@ -392,9 +388,13 @@ export function createAccount(deps: AccountDeps): Account {
           : await callAsUser(visit, providerVisitSchema)
       return url
     },
-    signInWithProvider,
-    connectProvider: async () =>
-      void (await callAsUser({ method: 'POST', path: '/api/auth/provider/connect' }, noReply)),
+    signInWithProvider: () =>
+      enterBy('/api/auth/provider/sign-in', async () => ({ seals: await seals.all() })),
+    signInWithPasskey: (passkey) => enterBy('/api/auth/passkeys/sign-in', () => ({ passkey })),
+    callAsNobody: (call, reply) => http.call(call, reply),
+    connectProvider: () => callAsUser({ method: 'POST', path: '/api/auth/provider/connect' }, noReply),
+    disconnectProvider: (proof) =>
+      callAsUser({ method: 'POST', path: '/api/auth/provider/disconnect', body: proof }, noReply),
     waysToSignIn: () => callAsUser({ method: 'GET', path: '/api/me/ways-to-sign-in' }, waysToSignInSchema),
     signOut: ({ everywhere, forget }) =>
       exclusive(async () => {
@@ -414,13 +414,9 @@ export function createAccount(deps: AccountDeps): Account {
         sessionSchema,
         async (reply) => void (await accept(reply, true)),
       ),
-    deleteAccount: ({ password, forget }) =>
+    deleteAccount: ({ proof, forget }) =>
       endingSession(
-        {
-          method: 'POST',
-          path: '/api/auth/delete-account',
-          body: password === undefined ? {} : { password },
-        },
+        { method: 'POST', path: '/api/auth/delete-account', body: proof },
         noReply,
         async (_, userId) => {
           await store({ ...nobody, forgetting: forget ? alsoForgetting(userId) : stored.forgetting })
@@ -434,8 +430,7 @@ export function createAccount(deps: AccountDeps): Account {
       access = null
       await storeUser(user)
     },
-    changeAddress: async (body) =>
-      void (await callAsUser({ method: 'POST', path: '/api/auth/change-address', body }, noReply)),
+    changeAddress: (body) => callAsUser({ method: 'POST', path: '/api/auth/change-address', body }, noReply),
     async confirmAddress(token) {
       const path = '/api/auth/change-address/confirm'
       const user = await callAsUser({ method: 'POST', path, body: { token } }, userSchema)
@@ -448,10 +443,12 @@ export function createAccount(deps: AccountDeps): Account {
       const pages = await readPages(callAsUser, '/api/sessions', sessionListSchema)
       return pages.flatMap(({ sessions }) => sessions).toSorted((a, b) => b.lastUsedAt - a.lastUsedAt)
     },
-    endSession: async (sessionId) =>
-      void (await callAsUser({ method: 'DELETE', path: `/api/sessions/${sessionId}` }, noReply)),
-    endOtherSessions: async () =>
-      void (await callAsUser({ method: 'DELETE', path: '/api/sessions' }, noReply)),
+    async endSession(sessionId) {
+      // Text that is no id, such as "..", could lead to another path.
+      const id = parseInput(sessionIdSchema, sessionId, 'sessionId')
+      await callAsUser({ method: 'DELETE', path: `/api/sessions/${id}` }, noReply)
+    },
+    endOtherSessions: () => callAsUser({ method: 'DELETE', path: '/api/sessions' }, noReply),
     isAdmin: async () => (await callAsUser({ method: 'GET', path: '/api/me' }, meSchema)).role === 'admin',
     get forgetting() {
       return stored.forgetting

@@ -1,4 +1,5 @@
 import { errorResponseSchema, messageOf, SyncError } from '@t69/protocol'
+import { z } from 'zod'
 
 import type { ReplySchema, ServerCall } from '../api.ts'
 import { onServer, type Runtime } from '../runtime/index.ts'
@@ -16,8 +17,9 @@ export interface HttpCall extends ServerCall {
 
 export interface Http {
   /**
-   * Makes a call and returns its parsed reply. Throws the `SyncError` that the server answered; or `unavailable` when no
-   * t69 server answered: there is no network, a proxy showed an error page, or the deadline passed.
+   * Makes a call and returns its parsed reply. Throws the `SyncError` that the server answered; `unavailable` when no
+   * t69 server answered: there is no network, a proxy showed a page of its own, or the deadline passed; and
+   * `invalid_request` for a body that is not JSON.
    */
   call<T>(call: HttpCall, reply: ReplySchema<T>): Promise<T>
 }
@@ -25,13 +27,14 @@ export interface Http {
 /** Deadline of a call, in ms. */
 const deadlineMs = 20_000
 
-/** Accepts any reply, for calls whose reply carries nothing. */
-export const noReply: ReplySchema<null> = { safeParse: () => ({ success: true, data: null }) }
+/** For calls that the server answers with nothing. Anything else comes from a proxy. */
+export const noReply: ReplySchema<undefined> = z.undefined()
 
 export function createHttp(url: string, fetchImpl: typeof fetch, runtime: Runtime): Http {
   return {
     async call({ method, path, body, token, kept }, reply) {
       const known = kept?.get(path)
+      const text = body === undefined ? undefined : jsonText(body)
       const { status, ok, etag, json } = await withDeadline(runtime, async (signal) => {
         const response = await fetchImpl(onServer(url, path), {
           method,
@@ -39,10 +42,10 @@ export function createHttp(url: string, fetchImpl: typeof fetch, runtime: Runtim
           credentials: 'include',
           headers: {
             ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(text === undefined ? {} : { 'content-type': 'application/json' }),
             ...(known === undefined ? {} : { 'if-none-match': known.etag }),
           },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...(text === undefined ? {} : { body: text }),
         })
         if (known !== undefined && response.status === 304) return { status: 304, ok: true, json: known.json }
         const etag = response.headers.get('etag')
@@ -53,8 +56,9 @@ export function createHttp(url: string, fetchImpl: typeof fetch, runtime: Runtim
         if (refusal.success) throw SyncError.from(refusal.data.error)
         throw new SyncError('unavailable', `The server answered ${method} ${path} with status ${status}`)
       }
-      const parsed = reply.safeParse(json)
-      if (parsed.success) {
+      // The server answers with JSON, or with nothing and 204. A page, such as that of a Wi-Fi's sign-in, is neither.
+      const parsed = json === undefined && status !== 204 ? undefined : reply.safeParse(json)
+      if (parsed?.success === true) {
         if (typeof etag === 'string') kept?.set(path, { etag, json })
         return parsed.data
       }
@@ -63,6 +67,15 @@ export function createHttp(url: string, fetchImpl: typeof fetch, runtime: Runtim
   }
 }
 
+function jsonText(body: unknown): string {
+  try {
+    return JSON.stringify(body)
+  } catch (error) {
+    throw new SyncError('invalid_request', `What is to be sent is not JSON: ${messageOf(error)}`)
+  }
+}
+
+/** The JSON of a response, or undefined if it has none. */
 async function jsonOf(response: Response): Promise<unknown> {
   const text = await response.text()
   try {

@@ -19,10 +19,15 @@ export interface SpaceDirectory {
   /** Oldest first. Waits a few seconds for the server's list, and otherwise uses the last known one. */
   list(): Promise<SpaceInfo[]>
   /**
-   * Returns a stored space. One that only the server has is stored first, empty. Throws `not_found`; and for a space that
-   * is locked `unauthenticated`, or `forbidden` while somebody else is signed in.
+   * Returns a stored space. One of the last known list is stored first, empty. Undefined for one of which only the server may
+   * know. Throws `not_found` if nobody is signed in; and for a space that is locked `unauthenticated`, or `forbidden` while
+   * somebody else is signed in.
    */
-  find(spaceId: SpaceId): Promise<StoredSpace>
+  find(spaceId: SpaceId): Promise<StoredSpace | undefined>
+  /** Asks the server for a space, and stores it, empty. Throws as `find`, and what the server answers. */
+  fetch(spaceId: SpaceId): Promise<StoredSpace>
+  /** Begins to store a space that the server has shown to this user, empty. Throws as `find`. */
+  keep(space: ListedSpace, userId: UserId): KeptSpace
   /** The user's role in the last known list of the server; null if it does not have the space of this identity. */
   roleOf(spaceId: SpaceId, identity: SpaceIdentity | null): RoleName | null
   /** Whether the last known list has another space of this id. */
@@ -38,6 +43,12 @@ export interface SpaceDirectory {
 /** A space of the server's list. A list that was stored before spaces had an identity does not name it. */
 const listedSchema = spaceSchema.extend({ identity: spaceSchema.shape.identity.optional() })
 type ListedSpace = z.output<typeof listedSchema>
+
+/** A space, and when it is stored. */
+interface KeptSpace {
+  readonly found: StoredSpace
+  readonly stored: Promise<void>
+}
 
 const isOther = (listed: ListedSpace, identity: SpaceIdentity | null): boolean =>
   identity !== null && listed.identity !== undefined && listed.identity !== identity
@@ -151,6 +162,30 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
     return infos.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1))
   }
 
+  function signedIn(): UserId {
+    if (account.user === null) throw new SyncError('not_found', 'This device has no such space')
+    return account.user.id
+  }
+
+  function keep({ id, identity, name, createdAt }: ListedSpace, userId: UserId): KeptSpace {
+    const uri = serverUri(server, id)
+    const found: StoredSpace = { id, uri, name, createdAt: new Date(createdAt), userId, server }
+    // Stored for the user who asked, and for nobody who has signed in meanwhile.
+    refuseLocked(account, found)
+    async function store(): Promise<void> {
+      await storage.putSpace(found)
+      // From here on, no other space of this id is taken for the one that the user has opened.
+      await storage.putSyncState(id, { ...unsynced, identity: identity ?? null })
+    }
+    return { found, stored: store() }
+  }
+
+  async function kept(space: ListedSpace, userId: UserId): Promise<StoredSpace> {
+    const { found, stored } = keep(space, userId)
+    await stored
+    return found
+  }
+
   return {
     list: async () => infosOf(await latest()),
     async find(spaceId) {
@@ -161,26 +196,16 @@ export function createSpaceDirectory(deps: SpaceDirectoryDeps): SpaceDirectory {
         refuseLocked(account, found)
         return found
       }
-      const user = account.user
-      if (user === null) throw new SyncError('not_found', 'This device has no such space')
+      const userId = signedIn()
       const listed = (await remembered()).find(({ id, identity }) => id === spaceId && identity !== undefined)
-      const space =
-        listed ?? (await account.call({ method: 'GET', path: `/api/spaces/${spaceId}` }, spaceSchema))
-      const stored: StoredSpace = {
-        id: spaceId,
-        uri: serverUri(server, spaceId),
-        name: space.name,
-        createdAt: new Date(space.createdAt),
-        userId: user.id,
-        server,
-      }
-      // Stored for the user who asked, and for nobody who has signed in meanwhile.
-      refuseLocked(account, stored)
-      await storage.putSpace(stored)
-      // From here on, no other space of this id is taken for the one that the user has opened.
-      await storage.putSyncState(spaceId, { ...unsynced, identity: space.identity ?? null })
-      return stored
+      return listed && (await kept(listed, userId))
     },
+    async fetch(spaceId) {
+      const userId = signedIn()
+      const call = { method: 'GET', path: `/api/spaces/${spaceId}` } as const
+      return kept(await account.call(call, spaceSchema), userId)
+    },
+    keep,
     roleOf(spaceId, identity) {
       const listed = listedOf(spaceId)
       return listed === undefined || isOther(listed, identity) ? null : listed.role
@@ -210,5 +235,7 @@ export function refuseLocked(account: Pick<Account, 'user' | 'mayUse'>, space: S
   if (account.mayUse(space)) return
   if (account.user === null)
     throw new SyncError('unauthenticated', 'Sign in to open this space: it is locked')
-  throw new SyncError('forbidden', 'This device keeps this space for another account, and it is locked')
+  throw new SyncError('forbidden', 'This device keeps this space for another account, and it is locked', {
+    reason: 'locked',
+  })
 }

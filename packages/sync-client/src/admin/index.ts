@@ -9,6 +9,9 @@ import {
   adminSpaceListSchema,
   adminUserDetailsSchema,
   adminUserListSchema,
+  adminUserSchema,
+  spaceIdSchema,
+  userIdSchema,
   type AdminAuditEntry,
   type AdminConnection,
   type AdminInvite,
@@ -18,11 +21,14 @@ import {
   type AdminSpaceDetails,
   type AdminUser,
   type AdminUserDetails,
+  type Proof,
   type RegistrationMode,
   type ServerRole,
 } from '@t69/protocol'
+import { z } from 'zod'
 
 import type { ReplySchema, SyncClient } from '../api.ts'
+import { parseInput } from '../runtime/index.ts'
 
 export type {
   AdminAuditEntry,
@@ -52,20 +58,20 @@ export interface AdminAsked {
 
 /**
  * What an admin of the server may see and do. Every call throws as `SyncClient.call` does: `forbidden` for everybody else, and
- * for an admin who is one no more. What takes a password throws `wrong_credentials` if it is not that of the caller.
+ * for an admin who is one no more. What takes a proof that the caller asks throws `wrong_credentials` if it does not hold.
  */
 export interface AdminApi {
   overview(): Promise<AdminOverview>
   chooseRegistration(mode: RegistrationMode | null): Promise<AdminOverview['registration']>
   users(asked: AdminAsked): Promise<AdminPage<AdminUser>>
   user(id: string): Promise<AdminUserDetails>
-  setRole(id: string, role: ServerRole, password: string): Promise<void>
-  passwordLink(id: string, password: string): Promise<AdminLink>
+  setRole(id: string, role: ServerRole, proof: Proof): Promise<void>
+  passwordLink(id: string, proof: Proof): Promise<AdminLink>
   signOut(id: string): Promise<void>
-  deleteUser(id: string, password: string): Promise<void>
+  deleteUser(id: string, proof: Proof): Promise<void>
   spaces(asked: AdminAsked): Promise<AdminPage<AdminSpace>>
   space(id: string): Promise<AdminSpaceDetails>
-  deleteSpace(id: string, password: string): Promise<void>
+  deleteSpace(id: string, proof: Proof): Promise<void>
   connections(asked: AdminAsked): Promise<AdminPage<AdminConnection>>
   /** Of a person or of a space, or of everything, and of one action or of all. */
   audit(
@@ -82,8 +88,14 @@ export interface AdminApi {
 
 /** Entries on a page, as many as the server gives at most. */
 const limit = '50'
-/** Accepts any reply, for calls whose reply carries nothing. */
-const nothing: ReplySchema<null> = { safeParse: () => ({ success: true, data: null }) }
+/** For calls that the server answers with nothing. */
+const nothing = z.undefined()
+const inviteIdSchema = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits')
+
+// Text that is no id, such as "..", could lead to another path.
+const userPath = (id: string): string => `users/${parseInput(userIdSchema, id, 'id')}`
+const spacePath = (id: string): string => `spaces/${parseInput(spaceIdSchema, id, 'id')}`
+const invitePath = (id: string): string => `invites/${parseInput(inviteIdSchema, id, 'id')}`
 
 /** The calls of the admin page, in the name of the user who is signed in. */
 export function createAdminApi(client: Pick<SyncClient, 'call'>): AdminApi {
@@ -114,17 +126,18 @@ export function createAdminApi(client: Pick<SyncClient, 'call'>): AdminApi {
       const { users: entries, next } = await get('users', adminUserListSchema, { ...asked, limit })
       return { entries, next }
     },
-    user: (id) => get(`users/${id}`, adminUserDetailsSchema),
-    setRole: async (id, role, password) => void (await post(`users/${id}/role`, nothing, { role, password })),
-    passwordLink: (id, password) => post(`users/${id}/password-link`, adminLinkSchema, { password }),
-    signOut: async (id) => void (await post(`users/${id}/sign-out`, nothing)),
-    deleteUser: async (id, password) => void (await post(`users/${id}/delete`, nothing, { password })),
+    user: async (id) => get(userPath(id), adminUserDetailsSchema),
+    setRole: async (id, role, proof) =>
+      void (await post(`${userPath(id)}/role`, adminUserSchema, { role, ...proof })),
+    passwordLink: async (id, proof) => post(`${userPath(id)}/password-link`, adminLinkSchema, proof),
+    signOut: async (id) => post(`${userPath(id)}/sign-out`, nothing),
+    deleteUser: async (id, proof) => post(`${userPath(id)}/delete`, nothing, proof),
     spaces: async (asked) => {
       const { spaces: entries, next } = await get('spaces', adminSpaceListSchema, { ...asked, limit })
       return { entries, next }
     },
-    space: (id) => get(`spaces/${id}`, adminSpaceDetailsSchema),
-    deleteSpace: async (id, password) => void (await post(`spaces/${id}/delete`, nothing, { password })),
+    space: async (id) => get(spacePath(id), adminSpaceDetailsSchema),
+    deleteSpace: async (id, proof) => post(`${spacePath(id)}/delete`, nothing, proof),
     connections: async ({ after }) => {
       const reply = await get('connections', adminConnectionListSchema, { after, limit })
       return { entries: reply.connections, next: reply.next }
@@ -139,6 +152,6 @@ export function createAdminApi(client: Pick<SyncClient, 'call'>): AdminApi {
     },
     makeInvite: () => post('invites', adminLinkSchema),
     withdrawInvite: async (id) =>
-      void (await client.call({ method: 'DELETE', path: `/api/admin/invites/${id}` }, nothing)),
+      client.call({ method: 'DELETE', path: `/api/admin/${invitePath(id)}` }, nothing),
   }
 }

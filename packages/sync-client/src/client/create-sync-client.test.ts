@@ -1,5 +1,5 @@
-import { spaceIdSchema } from '@t69/protocol'
-import { describe, expect, it } from 'vitest'
+import { spaceIdSchema, treeIdSchema } from '@t69/protocol'
+import { describe, expect, it, vi } from 'vitest'
 
 import type { Space } from '../api.ts'
 import type { Transport } from '../link/transport.ts'
@@ -94,6 +94,140 @@ describe('A signed-out client', () => {
     await space.stored()
   })
 
+  it('ends `stored`, `closeTree` and `discardRejected` while something goes on editing', async () => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.createSpace({ name: 'Notes' })
+    const root = space.root.root!
+    const append = storage.appendLocal.bind(storage)
+    let count = 0
+    const edit = (): void => root.setProperty('count', ++count)
+    let isBusy = true
+    storage.appendLocal = async (...edits) => {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      await append(...edits)
+      if (isBusy) edit()
+    }
+    edit()
+    await space.stored()
+    const chat = await space.createTree()
+    await space.closeTree(space.treeIdOf(chat))
+    expect(() => chat.root!.newNamedChild('late')).toThrow('disposed')
+    await space.discardRejected()
+    isBusy = false
+    await space.stored()
+    expect(space.status.pending).toBe(0)
+  })
+
+  it('shows the edits that a tree took while it was closed, although they are not on disk yet', async () => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.createSpace({ name: 'Notes' })
+    const chat = await space.createTree()
+    const treeId = space.treeIdOf(chat)
+    const append = storage.appendLocal.bind(storage)
+    const writes: (() => void)[] = []
+    storage.appendLocal = async (...edits) => {
+      await new Promise<void>((resolve) => writes.push(resolve))
+      await append(...edits)
+    }
+    await turns()
+    chat.root!.newNamedChild('before')
+    const closing = space.closeTree(treeId)
+    await turns()
+    chat.root!.newNamedChild('meanwhile')
+    writes[0]!()
+    await turns()
+    expect(() => chat.root!.newNamedChild('late')).toThrow('disposed')
+    const again = await space.openTree(treeId)
+    expect(again.getVertexByPath('before')).toBeDefined()
+    expect(again.getVertexByPath('meanwhile')).toBeDefined()
+    expect(writes).toHaveLength(2)
+    writes[1]!()
+    await closing
+    expect((await storage.readTree(spaceIdSchema.parse(space.id), treeId)).length).toBe(
+      again.getAllOps().length,
+    )
+  })
+
+  it('stores the edits that are made while a space or the client is closed', async () => {
+    for (const last of ['space', 'client'] as const) {
+      // The trees take edits for some microtasks, and throw from then on.
+      for (let microtasks = 0; microtasks < 12; microtasks++) {
+        const storage = memoryStorage()
+        const client = createSyncClient({ ...offline, storage })
+        const space = await client.createSpace({ name: 'Notes' })
+        const closing = last === 'space' ? space.close() : client.close()
+        let made = space.root.getAllOps().length
+        try {
+          for (let count = 0; count < microtasks; count++) await Promise.resolve()
+          space.root.root!.newNamedChild('meanwhile')
+          made = space.root.getAllOps().length
+        } catch (error) {
+          if (!String(error).includes('disposed')) throw error
+        }
+        await closing
+        await client.close()
+        const stored = await storage.readTree(spaceIdSchema.parse(space.id), treeIdSchema.parse(space.id))
+        expect(stored).toHaveLength(made)
+      }
+    }
+  })
+
+  it('ends `close` of a space that something goes on editing, and stores all that it took', async () => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.createSpace({ name: 'Notes' })
+    const root = space.root.root!
+    const append = storage.appendLocal.bind(storage)
+    let taken = 0
+    const refused: unknown[] = []
+    storage.appendLocal = async (...edits) => {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      await append(...edits)
+      try {
+        root.newNamedChild(`child ${taken}`)
+        taken++
+      } catch (error) {
+        if (!String(error).includes('disposed')) refused.push(error)
+      }
+    }
+    root.newNamedChild('first')
+    await space.close()
+    storage.appendLocal = append
+    const again = await client.openSpace(space.id)
+    expect(again.root.root!.children).toHaveLength(1 + taken)
+    expect(refused).toEqual([])
+  })
+
+  it('rejects `close` with the error of a disk that refuses the last edits, and is closed all the same', async () => {
+    const storage = memoryStorage()
+    const client = createSyncClient({ ...offline, storage })
+    const space = await client.createSpace({ name: 'Notes' })
+    storage.appendLocal = () => Promise.reject(new Error('no room'))
+    space.root.root!.setProperty('n', 1)
+    await expect(client.close()).rejects.toThrow('no room')
+    await expect(client.close()).rejects.toThrow('no room')
+    await expect(client.listSpaces()).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
+  it('logs what a listener throws where there is no `reportError`', async () => {
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => {})
+    vi.stubGlobal('reportError', undefined)
+    try {
+      await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+      const broken = new Error('broken listener')
+      client.onSpaces(() => {
+        throw broken
+      })
+      await client.createSpace({ name: 'Notes' })
+      expect(logged).toHaveBeenCalledWith(broken)
+    } finally {
+      vi.unstubAllGlobals()
+      logged.mockRestore()
+    }
+  })
+
   it('rejects calls that need a session, a server or a valid id with the code that says so', async () => {
     await using client = createSyncClient({ ...offline, storage: memoryStorage() })
     const space = await client.createSpace({ name: 'Notes' })
@@ -103,6 +237,12 @@ describe('A signed-out client', () => {
     await expect(client.signIn({ email: 'a@b.c', password: 'x' })).rejects.toMatchObject({
       code: 'unavailable',
     })
+    for (const token of ['', '..', 'a/b', '\ud800']) {
+      await expect(client.acceptInvite(token)).rejects.toMatchObject({
+        code: 'invalid_request',
+        body: { at: 'token' },
+      })
+    }
   })
 
   it('shows the same status object until something in it changes', async () => {
@@ -383,6 +523,20 @@ describe('A signed-out client', () => {
       yield { id: undefined, vertices: [{ id: 'root', parentId: null, properties: {} }] }
       aborting.abort(new Error('enough'))
       yield { id: 'c'.repeat(32), vertices: [{ id: 'root', parentId: null, properties: {} }] }
+    }
+    await expect(
+      client.importSpace({ name: 'Notes', trees: trees() }, { signal: aborting.signal }),
+    ).rejects.toThrow('enough')
+    expect(await client.listSpaces()).toEqual([])
+  })
+
+  it('ends an import that is aborted while the next tree does not come', async () => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const aborting = new AbortController()
+    async function* trees() {
+      yield { id: undefined, vertices: [{ id: 'root', parentId: null, properties: {} }] }
+      aborting.abort(new Error('enough'))
+      await new Promise(() => {})
     }
     await expect(
       client.importSpace({ name: 'Notes', trees: trees() }, { signal: aborting.signal }),

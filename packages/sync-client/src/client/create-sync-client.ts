@@ -58,9 +58,12 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
   }
   const close = async (): Promise<void> => {
     const last = await starting.catch(() => null)
-    await last?.close()
-    userListeners.clear()
-    spacesListeners.clear()
+    try {
+      await last?.close()
+    } finally {
+      userListeners.clear()
+      spacesListeners.clear()
+    }
   }
 
   /** Whoever has signed in can edit the spaces again that they held before. */
@@ -93,6 +96,9 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     visitProvider: async (why) => (await started()).account.visitProvider(why),
     signInWithProvider: () => enter((account) => account.signInWithProvider()),
     connectProvider: async () => (await started()).account.connectProvider(),
+    disconnectProvider: async (proof) => (await started()).account.disconnectProvider(proof),
+    signInWithPasskey: (passkey) => enter((account) => account.signInWithPasskey(passkey)),
+    callAsNobody: async (call, reply) => (await started()).account.callAsNobody(call, reply),
     waysToSignIn: async () => (await started()).account.waysToSignIn(),
     signOut: async ({ everywhere = false, forget = false } = {}) =>
       (await started()).account.signOut({ everywhere, forget }),
@@ -100,8 +106,8 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     lostAccounts: async () => (await started()).lostAccounts.list(),
     takeOver: async (userId) => (await started()).lostAccounts.takeOver(userId),
     changePassword: async (input) => (await started()).account.changePassword(input),
-    deleteAccount: async ({ forget = false, ...input }) =>
-      (await started()).account.deleteAccount({ ...input, forget }),
+    deleteAccount: async ({ forget = false, ...proof }) =>
+      (await started()).account.deleteAccount({ proof, forget }),
     changeName: async (name) => (await started()).account.changeName(name),
     isAdmin: async () => (await started()).account.isAdmin(),
     call: async (call, reply) => (await started()).account.call(call, reply),

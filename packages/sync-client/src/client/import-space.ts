@@ -12,6 +12,7 @@ import {
 import { Replica, toTreeOperation } from '@t69/replica'
 
 import type { ImportedTree, ImportedVertex } from '../api.ts'
+import { unlessAborted } from '../runtime/index.ts'
 import type { ClientStorage } from '../storage/index.ts'
 
 /**
@@ -30,7 +31,7 @@ export async function importTrees(
   trees: AsyncIterable<ImportedTree> | Iterable<ImportedTree>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for await (const tree of trees) {
+  for await (const tree of signal === undefined ? trees : untilAborted(trees, signal)) {
     let waiting: TreeOperation[] = []
     const store = async (): Promise<void> => {
       signal?.throwIfAborted()
@@ -42,6 +43,26 @@ export async function importTrees(
       if (waiting.length === opsPerTransaction) await store()
     }
     await store()
+  }
+}
+
+/** The same items. A wait for the next one ends when `signal` aborts. */
+async function* untilAborted<Item>(
+  items: AsyncIterable<Item> | Iterable<Item>,
+  signal: AbortSignal,
+): AsyncGenerator<Item> {
+  const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+  let isAtEnd = false
+  try {
+    for (;;) {
+      const next = await unlessAborted(Promise.resolve(iterator.next()), signal)
+      isAtEnd = next.done === true
+      if (next.done === true) return
+      yield next.value
+    }
+  } finally {
+    // Not waited for: one that stalls hears of it only once it goes on.
+    if (!isAtEnd) void Promise.resolve(iterator.return?.()).catch(() => {})
   }
 }
 

@@ -3,6 +3,7 @@ import type { SpaceId, TreeOperation } from '@t69/protocol'
 import { createSyncEngine, type SyncEngine, type SyncEngineDeps } from '../engine/index.ts'
 import type { PageJournal } from '../storage/index.ts'
 import type { LeaderMessage, Tabs } from '../tabs/index.ts'
+import type { UnfinishedSpaces } from './unfinished-spaces.ts'
 
 /** The work of the leading tab: it syncs for all tabs, and stores the edits that closed tabs left behind. */
 export interface Leading {
@@ -20,6 +21,7 @@ export interface Leading {
 export interface LeadingDeps extends SyncEngineDeps {
   readonly journal: PageJournal
   readonly tabs: Tabs
+  readonly unfinished: UnfinishedSpaces
   /** The storage does not take the space's noted edits now: if this tab has the space open, it keeps trying. */
   readonly takeOver: (spaceId: SpaceId) => void
 }
@@ -72,6 +74,7 @@ export function createLeading(deps: LeadingDeps): Leading {
     engine = createSyncEngine(deps, beginAgain)
     tell({ type: 'leading' })
     void pickUp()
+    void deps.unfinished.removeOld()
     void storage.listSpaces().then(
       (spaces) => sweep(spaces.map(({ id }) => id)),
       () => {},

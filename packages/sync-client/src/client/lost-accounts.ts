@@ -50,7 +50,9 @@ export function createLostAccounts({ server, storage, account, tell }: LostAccou
       const { user } = account
       requireUser(user)
       if (!(await list()).some((lost) => lost.user.id === userId)) {
-        throw new SyncError('forbidden', 'This device keeps no spaces of a lost account with your address')
+        throw new SyncError('forbidden', 'This device keeps no spaces of a lost account with your address', {
+          reason: 'nothing_to_decide',
+        })
       }
       for (const space of await spacesOf(userId)) {
         requireUser(user)

@@ -36,26 +36,34 @@ export function createOpenSpaces(
   onChange: () => void,
 ): OpenSpaces {
   const spaces = new Map<SpaceId, TabSpace>()
+  /** Those that are not locked. They are named whenever one is opened, so they are not looked for among all then. */
+  const unlocked = new Set<SpaceId>()
 
   function remove(spaceId: SpaceId): void {
     spaces.delete(spaceId)
+    unlocked.delete(spaceId)
     onChange()
   }
 
-  const unlocked = (): [SpaceId, TabSpace][] => Array.from(spaces).filter(([, { isLocked }]) => !isLocked)
+  function lockChanged(spaceId: SpaceId): void {
+    if (spaces.get(spaceId)?.isLocked === false) unlocked.add(spaceId)
+    else unlocked.delete(spaceId)
+    onChange()
+  }
 
   return {
     get: (spaceId) => spaces.get(spaceId),
-    ids: () => unlocked().map(([spaceId]) => spaceId),
-    all: () => unlocked().map(([, space]) => space),
+    ids: () => Array.from(unlocked),
+    all: () => Array.from(spaces.values()).filter((space) => !space.isLocked),
     open(found, isNew) {
       const spaceId = found.id
       const made = openTabSpace(
         found,
-        { ...deps, onClosed: () => remove(spaceId), onLockChanged: onChange },
+        { ...deps, onClosed: () => remove(spaceId), onLockChanged: () => lockChanged(spaceId) },
         { isNew },
       )
       spaces.set(spaceId, made)
+      unlocked.add(spaceId)
       made.takeOver()
       onChange()
       made.space.catch(() => {
@@ -71,10 +79,14 @@ export function createOpenSpaces(
       const { account } = deps
       const { forgetting } = account
       const locking: Promise<void>[] = []
-      for (const space of Array.from(spaces.values())) {
+      for (const [spaceId, space] of Array.from(spaces)) {
         if (account.mayUse(space.record)) continue
         if (forgetting.some((userId) => account.isOf(space.record, userId))) space.abandon()
-        else locking.push(space.lock())
+        else {
+          locking.push(space.lock())
+          // Also of one that is still being opened, which is closed.
+          unlocked.delete(spaceId)
+        }
       }
       await Promise.all(locking)
     },

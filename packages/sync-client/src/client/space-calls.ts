@@ -1,18 +1,22 @@
 import {
   createSpaceBodySchema,
   invitePreviewSchema,
+  inviteTokenSchema,
   randomHexId,
   rightsOf,
   spaceIdSchema,
   spaceSchema,
   SyncError,
   type InvitePreview,
+  type RoleName,
   type SpaceId,
   type SpaceSummary,
+  type UserId,
 } from '@t69/protocol'
 
 import { noReply, refuseLocked, type Account, type Http, type SpaceDirectory } from '../account/index.ts'
 import type { ImportedTree, Space } from '../api.ts'
+import type { EnteredSpace, SyncEngine } from '../engine/index.ts'
 import { parseInput, type Runtime } from '../runtime/index.ts'
 import {
   isLocalUri,
@@ -26,6 +30,7 @@ import type { Tell } from '../tabs/index.ts'
 import { copyOps } from './copy-space.ts'
 import { importTrees } from './import-space.ts'
 import type { OpenSpaces } from './open-spaces.ts'
+import type { UnfinishedSpaces } from './unfinished-spaces.ts'
 
 /** The calls of the client's API that create, open, delete and join spaces. */
 export interface SpaceCalls {
@@ -54,28 +59,53 @@ export interface SpaceCallsDeps {
   readonly account: Account
   readonly directory: SpaceDirectory
   readonly spaces: OpenSpaces
+  readonly unfinished: UnfinishedSpaces
   readonly tell: Tell
+  /** As `SyncEngine.enter`, if this tab leads; otherwise resolves with undefined. */
+  readonly enter: SyncEngine['enter']
   /** Stops syncing the space if this tab leads. */
   readonly stopSync: (spaceId: SpaceId) => Promise<void>
 }
 
+/** A token that goes into a path. Text that is none, such as "..", could lead to another path. */
+const pathTokenSchema = inviteTokenSchema.regex(/^[\w-]+$/, 'must be letters, digits, "_" or "-"')
+
 export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
-  const { server, storage, journal, account, directory, spaces, tell } = deps
+  const { server, storage, journal, account, directory, spaces, unfinished, tell } = deps
 
   /** Deletes the space from the server, if it is there and the user may delete it. */
   async function deleteEverywhere(spaceId: SpaceId, found: StoredSpace | undefined): Promise<void> {
     if (found?.userId === null || (found !== undefined && isLocalUri(found.uri))) return
-    // If only the server has the space, the server decides whether the user may delete it. The role is that in this space:
-    // another one that has its id there is not deleted.
-    const identity = (await storage.getSyncState(spaceId))?.identity ?? null
-    if (found !== undefined && !rightsOf(directory.roleOf(spaceId, identity)).delete) return
+    // If only the server has the space, the server decides whether the user may delete it.
+    if (found !== undefined && !rightsOf(await roleIn(spaceId)).delete) return
     if (account.user === null) return
-    await account
-      .call({ method: 'DELETE', path: `/api/spaces/${spaceId}` }, noReply)
-      .catch((error: unknown) => {
-        if (!(error instanceof SyncError) || error.code !== 'not_found') throw error
-      })
+    await unlessGone(account.call({ method: 'DELETE', path: `/api/spaces/${spaceId}` }, noReply))
     await directory.forget(spaceId)
+  }
+
+  /**
+   * The user's role in a space that is stored here; null if the server does not have it for the user, or has another one
+   * under its id. The last known list may lack a space that the server has: then the server is asked.
+   */
+  async function roleIn(spaceId: SpaceId): Promise<RoleName | null> {
+    const identity = (await storage.getSyncState(spaceId))?.identity ?? null
+    const listed = directory.roleOf(spaceId, identity)
+    if (listed !== null || directory.hasOther(spaceId, identity)) return listed
+    const summary = await unlessGone(
+      account.call({ method: 'GET', path: `/api/spaces/${spaceId}` }, spaceSchema),
+    )
+    const isThisSpace = identity === null || summary?.identity === identity
+    return summary !== undefined && isThisSpace ? summary.role : null
+  }
+
+  /** What a call answers, or undefined if the server has no such space for the user. */
+  async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
+    try {
+      return await answer
+    } catch (error) {
+      if (error instanceof SyncError && error.code === 'not_found') return undefined
+      throw error
+    }
   }
 
   async function removeHere(spaceId: SpaceId): Promise<void> {
@@ -117,10 +147,37 @@ export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
     const before = spaces.get(spaceId)
     if (before?.isLocked === false) return before.space
     const found = await directory.find(spaceId)
+    if (found !== undefined) return openFound(found)
+    const entered = await deps.enter(spaceId, openEntered)
+    return entered === undefined ? openFound(await directory.fetch(spaceId)) : entered.space
+  }
+
+  /** Opens a space that is stored here. */
+  async function openFound(found: StoredSpace): Promise<Space> {
     refuseLocked(account, found)
-    const meanwhile = spaces.get(spaceId)
+    const meanwhile = spaces.get(found.id)
     if (meanwhile === undefined) return spaces.open(found, false)
-    return meanwhile.isLocked ? openSpace(spaceId) : meanwhile.space
+    return meanwhile.isLocked ? openSpace(found.id) : meanwhile.space
+  }
+
+  /** Opens a space that this device has just joined, while it is being stored. */
+  function openEntered(
+    entered: SpaceSummary,
+    userId: UserId,
+  ): EnteredSpace & { readonly space: Promise<Space> } {
+    if (spaces.get(entered.id) !== undefined) return { space: openSpace(entered.id) }
+    const { found, stored } = directory.keep(entered, userId)
+    const opening = spaces.open(found, false)
+    async function opened(): Promise<Space> {
+      try {
+        await stored
+      } catch (error) {
+        await spaces.get(found.id)?.close()
+        throw error
+      }
+      return opening
+    }
+    return { stored, space: opened() }
   }
 
   return {
@@ -138,25 +195,25 @@ export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
       const found = await storage.getSpace(spaceId)
       if (found === undefined) throw new SyncError('not_found', 'This device has no such space')
       refuseLocked(account, found)
-      await copyOps(storage, spaceId, made.id).catch(async (error: unknown) => {
-        await storage.deleteSpace(made.id).catch(() => {})
-        throw error
-      })
-      await store(made)
+      await unfinished.make(
+        made.id,
+        () => copyOps(storage, spaceId, made.id),
+        () => store(made),
+      )
       const space = await spaces.open(made, false)
       tell({ type: 'spaces-changed' })
       return space
     },
     async importSpace(name, trees, signal) {
       const made = newSpace(name)
-      try {
-        await importTrees(storage, made.id, trees, signal)
-        signal?.throwIfAborted()
-      } catch (error) {
-        await storage.deleteSpace(made.id).catch(() => {})
-        throw error
-      }
-      await store(made)
+      await unfinished.make(
+        made.id,
+        async () => {
+          await importTrees(storage, made.id, trees, signal)
+          signal?.throwIfAborted()
+        },
+        () => store(made),
+      )
       tell({ type: 'spaces-changed' })
       return made.id
     },
@@ -178,9 +235,10 @@ export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
         return deps.http.call(call, invitePreviewSchema)
       })
     },
-    async acceptInvite(token) {
+    async acceptInvite(given) {
+      const token = parseInput(pathTokenSchema, given, 'token')
       const summary = await account.call(
-        { method: 'POST', path: `/api/invites/${encodeURIComponent(token)}/accept` },
+        { method: 'POST', path: `/api/invites/${token}/accept` },
         spaceSchema,
       )
       await directory.remember(summary)

@@ -10,7 +10,7 @@ import {
 } from '../account/index.ts'
 import type { UnsentSpace } from '../api.ts'
 import { createLazySocketIo } from '../link/index.ts'
-import { parseServerUrl, reportUncaught, systemRuntime } from '../runtime/index.ts'
+import { parseServerUrl, systemRuntime } from '../runtime/index.ts'
 import { isLocalUri, type ClientStorage, type PageJournal, type StoredSpace } from '../storage/index.ts'
 import {
   concernsLeader,
@@ -28,6 +28,7 @@ import { createOpenSpaces } from './open-spaces.ts'
 import type { SyncClientOptions } from './options.ts'
 import { isVisible, onPageEvents } from './page-events.ts'
 import { createSpaceCalls, type SpaceCalls } from './space-calls.ts'
+import { createUnfinishedSpaces } from './unfinished-spaces.ts'
 
 /** The parts of the client in one tab: the account, the open spaces, and the engine while the tab leads. */
 export interface Tab extends SpaceCalls {
@@ -38,6 +39,7 @@ export interface Tab extends SpaceCalls {
   unlocked(): Promise<void>
   unsent(): Promise<UnsentSpace[]>
   readonly lostAccounts: LostAccounts
+  /** Rejects if the disk refuses edits; the tab is closed all the same. */
   close(): Promise<void>
 }
 
@@ -99,6 +101,7 @@ export async function createTab(
     { server, storage, journal, runtime, account, directory, tab: tabs.id, tell, onUnusable },
     tellOpened,
   )
+  const unfinished = createUnfinishedSpaces(storage, runtime)
   const leading = createLeading({
     server,
     storage,
@@ -107,6 +110,7 @@ export async function createTab(
     account,
     journal,
     tabs,
+    unfinished,
     tell,
     takeOver: (spaceId) => spaces.get(spaceId)?.takeOver(),
   })
@@ -120,7 +124,16 @@ export async function createTab(
     account,
     directory,
     spaces,
+    unfinished,
     tell,
+    async enter(spaceId, open) {
+      const { engine } = leading
+      const entered = await engine?.enter(spaceId, open)
+      // Whoever has begun to lead meanwhile did not find it yet.
+      const ifLost = (): void => void (leading.engine === engine || tellOpened())
+      entered?.stored?.then(ifLost, () => {})
+      return entered
+    },
     stopSync: async (spaceId) => leading.engine?.forget(spaceId),
   })
 
@@ -274,7 +287,7 @@ export async function createTab(
       stopEmptied()
       tabs.close()
       await storage.close()
-      for (const error of errors) reportUncaught(error)
+      if (errors.length > 0) throw errors[0]
     },
   }
 }

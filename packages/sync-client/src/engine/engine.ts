@@ -10,14 +10,16 @@ import {
   type RegistrationId,
   type SpaceId,
   type SpaceIdentity,
+  type SpaceSummary,
   type UserId,
 } from '@t69/protocol'
 
 import type { Account } from '../account/index.ts'
 import { createConnector, type Link, type Transport, type WakeCause } from '../link/index.ts'
 import type { Runtime } from '../runtime/index.ts'
-import { serverUri, type ClientStorage, type KeptSeal, type StoredSpace } from '../storage/index.ts'
+import { serverUri, unsynced, type ClientStorage, type KeptSeal, type StoredSpace } from '../storage/index.ts'
 import type { LeaderMessage, Tell } from '../tabs/index.ts'
+import { enterSpace } from './enter-space.ts'
 import type { ShownTree } from './judge-tree.ts'
 import { createWatchList } from './watch-list.ts'
 import { watchSpace } from './watched-space.ts'
@@ -28,6 +30,15 @@ import { watchSpace } from './watched-space.ts'
  */
 export interface SyncEngine {
   hear(message: LeaderMessage): void
+  /**
+   * Joins a space that this device does not have, and has a tab open it in the turn of the reply: see `enterSpace`. Resolves with
+   * what `open` returns, or with undefined if nothing is known of the space over the connection now. Rejects with `not_found`,
+   * and with what `open` throws.
+   */
+  enter<Opened extends EnteredSpace>(
+    spaceId: SpaceId,
+    open: (space: SpaceSummary, userId: UserId) => Opened,
+  ): Promise<Opened | undefined>
   /** Stops syncing a space that is about to be deleted. */
   forget(spaceId: SpaceId): Promise<void>
   /** Somebody looks at the page again, or the browser reports a network: retries and checks the connection. */
@@ -35,6 +46,12 @@ export interface SyncEngine {
   /** The browser reports no network: gives an open connection up. */
   doubt(): void
   stop(): Promise<void>
+}
+
+/** A space that a tab has opened because the server has let this device into it. */
+export interface EnteredSpace {
+  /** When the space is stored. Undefined if the tab had it open already. */
+  readonly stored?: Promise<void>
 }
 
 export interface SyncEngineDeps {
@@ -55,6 +72,8 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
   const presence = new Map<SpaceId, JsonValue>()
   let userId: UserId | null = null
   let link: Link | null = null
+  /** A link to a server of an earlier version, which says over HTTP alone what a space is. */
+  let undescribing: Link | null = null
   let stopped = false
 
   const connector = createConnector(deps, {
@@ -189,6 +208,31 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
     await start()
   }
 
+  async function enter<Opened extends EnteredSpace>(
+    spaceId: SpaceId,
+    open: (space: SpaceSummary, userId: UserId) => Opened,
+  ): Promise<Opened | undefined> {
+    const over = link
+    const user = userId
+    if (over === null || over === undescribing || user === null) return undefined
+    let opened: Opened | undefined
+    const isWatched = (): boolean => spaces.get(spaceId) !== undefined
+    const take = (space: SpaceSummary, joined: Link): boolean => {
+      if (stopped || link !== over) return false
+      opened = open(space, user)
+      if (opened.stored === undefined || isWatched()) return true
+      const saved = { ...unsynced, identity: space.identity }
+      const start = { saved, registered: true, userId: user, stored: opened.stored }
+      const watched = spaces.enter(spaceId, start)
+      watched.linkChanged()
+      watched.connected(joined)
+      return true
+    }
+    const entering = await enterSpace(spaceId, over, take, isWatched)
+    if (entering === 'undescribed') undescribing = over
+    return opened
+  }
+
   async function forget(spaceId: SpaceId): Promise<void> {
     presence.delete(spaceId)
     await spaces.forget(spaceId)
@@ -206,6 +250,7 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
         case 'left':
           return opened(message.tab, [])
         case 'edited':
+          connector.wake('edit')
           return spaces.edited(message.spaceId)
         case 'shown':
           return void judge(message.spaceId, message.tab, message.tree)
@@ -230,6 +275,7 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
           return message satisfies never
       }
     },
+    enter,
     forget,
     wake(cause) {
       connector.wake(cause)

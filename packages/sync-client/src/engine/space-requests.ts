@@ -43,22 +43,28 @@ export function sendRequest(
       return
     case 'join': {
       const { identity, logId, epoch, cursor } = request.from
-      const { accessId } = request
+      const { accessId, maxBytes } = request
       const join = {
         spaceId,
+        page: pageBounds(maxBytes),
         ...(identity !== null && { identity }),
         ...(accessId !== null && { accessId }),
         ...(logId !== null && epoch !== null && { logId, epoch, cursor }),
       }
       link.request('space:join', join, (ack) =>
-        answered(eventOf(ack, (reply) => ({ type: 'joined', reply }))),
+        answered(
+          eventOf(ack, ({ page, ...reply }) => ({
+            type: 'joined',
+            reply,
+            page: page && logRangeOf(spaceId, { ...reply, ...page }),
+          })),
+        ),
       )
       return
     }
     case 'pull': {
       const { after, maxBytes } = request
-      const page = { spaceId, after, ...(maxBytes < limits.batchBudgetBytes && { maxBytes }) }
-      link.request('ops:pull', page, (ack) =>
+      link.request('ops:pull', { spaceId, after, ...pageBounds(maxBytes) }, (ack) =>
         answered(
           eventOf(ack, (reply) => ({
             type: 'pulled',
@@ -70,9 +76,9 @@ export function sendRequest(
       return
     }
     case 'push': {
-      let batch: ReturnType<typeof encodeBatch>
+      let batch: Uint8Array<ArrayBuffer>
       try {
-        batch = encodeBatch({ spaceId, ops: request.ops })
+        batch = request.batch ?? encodeBatch({ spaceId, ops: request.ops })
       } catch (error) {
         return answered(refusal(error))
       }
@@ -88,6 +94,9 @@ export function sendRequest(
     }
   }
 }
+
+/** A page of the usual size is asked for by saying nothing. */
+const pageBounds = (maxBytes: number) => (maxBytes < limits.batchBudgetBytes ? { maxBytes } : {})
 
 const refusal = (error: unknown): SyncEvent => ({ type: 'refused', error: errorBodyFrom(error) })
 

@@ -7,7 +7,7 @@ import {
   type RequestReply,
   type TreeOperation,
 } from '@t69/protocol'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 
 import type { Link } from '../link/index.ts'
 import { identityNumber, logIdNumber, op, range, spaceId } from '../machine/testing/machine-world.ts'
@@ -98,6 +98,23 @@ it('[CL11] a large edit is sent over several connections when none of them carri
   }
   expect(log.size).toBe(edits.length)
   expect(await storage.countPending(spaceId)).toMatchObject({ pending: 0 })
+  await sync.stop()
+})
+
+it('the edits of one turn are encoded when they are stored, and sent as they are', async () => {
+  const storage = memoryStorage()
+  await storage.putSyncState(spaceId, unsynced)
+  const edits = [1, 2, 3].map((n) => Object.assign(op(n), { value: { text: `${n}` } }))
+  const stringify = vi.spyOn(JSON, 'stringify')
+  await storage.appendLocal(spaceId, edits)
+  const sync = syncOf(storage, createManualTime())
+  const { log, connect } = brokenLink(Infinity)
+  sync.connected(connect(() => {}))
+  await turns()
+  const values = stringify.mock.calls.filter(([value]) => edits.some((edit) => edit.value === value))
+  stringify.mockRestore()
+  expect(log.size).toBe(edits.length)
+  expect(values).toHaveLength(edits.length)
   await sync.stop()
 })
 

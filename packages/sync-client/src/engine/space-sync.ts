@@ -26,7 +26,11 @@ import { SupersededError, type AttestedRun, type ClientStorage } from '../storag
 import { logRangeOf, sendRequest, type Register } from './space-requests.ts'
 
 /** What is known of a space when its syncing begins, and whose it is. */
-export type SyncStart = MachineStart & { readonly userId: UserId }
+export interface SyncStart extends MachineStart {
+  readonly userId: UserId
+  /** When the space itself is stored. Nothing that belongs to it is stored before. Default: it is. */
+  readonly stored?: Promise<void>
+}
 
 export interface SpaceSyncDeps {
   readonly storage: ClientStorage
@@ -148,6 +152,7 @@ export function createSpaceSync(spaceId: SpaceId, initial: SyncStart, deps: Spac
     if (write.kind === 'append' && restMs > 0) await rest()
     let heldBack: boolean
     try {
+      if (initial.stored !== undefined) await initial.stored
       heldBack = await commit(write)
     } catch (error) {
       if (error instanceof SupersededError) deps.onSuperseded()

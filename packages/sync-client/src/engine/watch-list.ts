@@ -22,6 +22,8 @@ export interface WatchList {
   isOpen(spaceId: SpaceId): boolean
   /** Sets all spaces that a tab has open. Returns those that it has opened, and those that no tab has open any more. */
   opened(tab: string, spaceIds: readonly SpaceId[]): Record<'entered' | 'left', readonly SpaceId[]>
+  /** Watches a space that a tab has just opened, and that is not watched, unless it turns out that it cannot be stored. */
+  enter(spaceId: SpaceId, start: SyncStart): WatchedSpace
   /** The space's outbox may hold a new edit. */
   edited(spaceId: SpaceId): void
   /** The server has lost the space: watches it until `settled`, so that it is registered again. */
@@ -67,8 +69,11 @@ export function createWatchList(deps: WatchListDeps): WatchList {
   let failures = 0
   let cancelRetry = (): void => {}
 
-  const isOpen = (spaceId: SpaceId): boolean =>
-    Array.from(openIn.values()).some((spaceIds) => spaceIds.has(spaceId))
+  /** Asked of each space whenever one is opened. */
+  function isOpen(spaceId: SpaceId): boolean {
+    for (const spaceIds of openIn.values()) if (spaceIds.has(spaceId)) return true
+    return false
+  }
 
   /** The space, if it syncs for the user who is signed in. */
   async function find(spaceId: SpaceId): Promise<StoredSpace | undefined> {
@@ -104,10 +109,15 @@ export function createWatchList(deps: WatchListDeps): WatchList {
     const found = await find(spaceId)
     if (found === undefined || found.userId === null) return
     const start = await startOf(found)
-    if (stopped) return
-    const space = deps.watch(spaceId, { ...start, userId: found.userId })
+    // It may have been entered meanwhile.
+    if (stopped || watched.has(spaceId)) return
+    deps.onWatched(add(spaceId, { ...start, userId: found.userId }))
+  }
+
+  function add(spaceId: SpaceId, start: SyncStart): WatchedSpace {
+    const space = deps.watch(spaceId, start)
     watched.set(spaceId, space)
-    deps.onWatched(space)
+    return space
   }
 
   async function unwatch(spaceId: SpaceId): Promise<void> {
@@ -165,6 +175,14 @@ export function createWatchList(deps: WatchListDeps): WatchList {
         entered: spaceIds.filter((spaceId) => !before.has(spaceId)),
         left: Array.from(before).filter((spaceId) => !isOpen(spaceId)),
       }
+    },
+    enter(spaceId, start) {
+      const space = add(spaceId, start)
+      // It would wait for ever. Whoever opens the space again begins anew.
+      start.stored?.catch(() => {
+        if (watched.get(spaceId) === space) void unwatch(spaceId)
+      })
+      return space
     },
     edited(spaceId) {
       const isHere = isOpen(spaceId)

@@ -95,6 +95,16 @@ async function opened(world: ReturnType<typeof setUp>): Promise<void> {
   world.attempts.at(-1)!.listener.opened()
 }
 
+/** Starts, and lets so many attempts fail. The next one waits. */
+async function failing(world: ReturnType<typeof setUp>, attempts: number): Promise<void> {
+  world.connector.start()
+  await turns()
+  for (let count = 0; count < attempts; count++) {
+    if (count > 0) await world.time.pass(world.time.waiting[0]!)
+    world.attempts.at(-1)!.listener.closed(unavailable)
+  }
+}
+
 describe('The connector', () => {
   it('that opens before connect returns is used', async () => {
     const log: string[] = []
@@ -151,12 +161,7 @@ describe('The connector', () => {
 
   it('reconnects within 200 ms when somebody looks at the page', async () => {
     const world = setUp(0.5)
-    world.connector.start()
-    await turns()
-    for (let count = 0; count < 6; count++) {
-      world.attempts.at(-1)!.listener.closed(unavailable)
-      if (count < 5) await world.time.pass(world.time.waiting[0]!)
-    }
+    await failing(world, 6)
     expect(world.time.waiting[0]).toBeGreaterThan(5_000)
     world.connector.wake('somebody')
     await world.time.pass(200)
@@ -180,12 +185,7 @@ describe('The connector', () => {
 
   it('reconnects within two seconds when the network is back, however often the browser says so', async () => {
     const world = setUp(0.75)
-    world.connector.start()
-    await turns()
-    for (let count = 0; count < 6; count++) {
-      world.attempts.at(-1)!.listener.closed(unavailable)
-      if (count < 5) await world.time.pass(world.time.waiting[0]!)
-    }
+    await failing(world, 6)
     for (let count = 0; count < 3; count++) {
       world.connector.wake('network')
       await world.time.pass(450)
@@ -193,6 +193,41 @@ describe('The connector', () => {
     expect(world.attempts).toHaveLength(6)
     await world.time.pass(150)
     expect(world.attempts).toHaveLength(7)
+  })
+
+  it('reconnects within five seconds when somebody edits, and goes on trying as long as they do', async () => {
+    const world = setUp(0.5)
+    await failing(world, 8)
+    for (const attempts of [9, 10]) {
+      for (let edit = 0; edit < 5; edit++) {
+        world.connector.wake('edit')
+        await world.time.pass(499)
+      }
+      expect(world.attempts).toHaveLength(attempts - 1)
+      world.connector.wake('edit')
+      await world.time.pass(5)
+      expect(world.attempts).toHaveLength(attempts)
+      world.attempts.at(-1)!.listener.closed(unavailable)
+    }
+  })
+
+  it('reconnects within 200 ms when somebody looks who has just edited', async () => {
+    const world = setUp(0.5)
+    await failing(world, 8)
+    world.connector.wake('edit')
+    world.connector.wake('somebody')
+    await world.time.pass(200)
+    expect(world.attempts).toHaveLength(9)
+  })
+
+  it('asks a silent connection nothing because of an edit, which is sent itself', async () => {
+    const world = setUp()
+    world.silence.boundMs = 45_000
+    await opened(world)
+    world.silence.forMs = 20_000
+    world.connector.wake('edit')
+    await turns()
+    expect(world.attempts[0]!.asked).toEqual([])
   })
 
   it('gives up a connection that was silent for too long while the timers of the device stood still', async () => {

@@ -23,8 +23,8 @@ export interface ConnectorListener {
   changed(): void
 }
 
-/** Why a pending attempt is made soon: somebody looks at the page again, or the browser reports a network. */
-export type WakeCause = 'somebody' | 'network'
+/** Why a pending attempt is made soon: somebody looks at the page again, or edits, or the browser reports a network. */
+export type WakeCause = 'somebody' | 'edit' | 'network'
 
 /** The state of the connection that all spaces share. */
 export interface LinkReport {
@@ -39,7 +39,7 @@ export interface Connector {
   stop(): void
   /**
    * Makes a pending attempt soon, but not before the time that the server named. Asks a connection that is open but
-   * has been silent for a sign of life, and gives it up if it has been silent for too long.
+   * has been silent for a sign of life, and gives it up if it has been silent for too long; after an edit it need not.
    */
   wake(cause: WakeCause): void
   /** The browser reports no network: gives an open connection up now, without waiting for it to fall silent. */
@@ -56,14 +56,14 @@ export interface ConnectorDeps {
 
 /**
  * The longest that a woken attempt waits, in ms. A person may try almost at once; a network comes back for everyone
- * behind it in the same moment.
+ * behind it in the same moment; and whoever edits goes on editing, each time for another attempt.
  */
-const wakeSpreadMs: Readonly<Record<WakeCause, number>> = { somebody: 200, network: 2_000 }
+const wakeSpreadMs: Readonly<Record<WakeCause, number>> = { somebody: 200, edit: 5_000, network: 2_000 }
 /** Lifetime of a connection after which the next failure or refusal counts as the first, in ms. */
 const stableAfterMs = 10_000
 
 /** `retry-after` is set while the time that the server named for the next attempt has not come. */
-type TimerName = 'retry' | 'wake' | 'retry-after' | 'stable'
+type TimerName = 'retry' | WakeCause | 'retry-after' | 'stable'
 
 export function createConnector(deps: ConnectorDeps, listener: ConnectorListener): Connector {
   const { transport, runtime, account } = deps
@@ -178,10 +178,11 @@ export function createConnector(deps: ConnectorDeps, listener: ConnectorListener
       if (drop()) listener.lost()
     },
     wake(cause) {
-      link?.check()
-      // Set beside the pending attempt, which may come sooner; and only once, however often somebody looks.
-      if (!isWaiting || timers.has('retry-after') || timers.has('wake')) return
-      timers.set('wake', () => void attempt(), runtime.random() * wakeSpreadMs[cause])
+      // An edit is sent, which shows as well whether the connection is alive.
+      if (cause !== 'edit') link?.check()
+      // Set beside the pending attempt, which may come sooner; and only once, however often somebody looks or edits.
+      if (!isWaiting || timers.has('retry-after') || timers.has(cause)) return
+      timers.set(cause, () => void attempt(), runtime.random() * wakeSpreadMs[cause])
     },
     doubt() {
       if (link !== null) ended(lost)

@@ -101,7 +101,10 @@ function chooseRequest(machine: SyncMachine): Request | null {
   if (machine.link === 'up') {
     const { saved, claimed, seal } = machine
     const from = { ...saved, identity: saved.identity ?? claimed }
-    return machine.write === null ? { kind: 'join', from, accessId: seal?.accessId ?? null } : null
+    const accessId = seal?.accessId ?? null
+    return machine.write === null
+      ? { kind: 'join', from, accessId, maxBytes: budgetOf(machine.pullPace) }
+      : null
   }
   const after = nextPage(machine)
   if (after !== undefined && after < machine.head) {
@@ -109,7 +112,8 @@ function chooseRequest(machine: SyncMachine): Request | null {
   }
   const { push, acked } = machine
   if (push !== null && acked === null && machine.caughtUp && machine.pushPause === null) {
-    return { kind: 'push', ops: firstOf(push, budgetOf(machine.pushPace)) }
+    const ops = firstOf(push, budgetOf(machine.pushPace))
+    return { kind: 'push', ops, batch: ops === push.ops ? push.batch : undefined }
   }
   return null
 }

@@ -36,6 +36,7 @@ describe('Joining', () => {
 
   it('[CL5] stores a new log id before it pulls, and queues what the log lacks at its end', () => {
     const world = new MachineWorld()
+    world.joinsWithPage = false
     for (let count = 0; count < 5; count++) world.editElsewhere()
     world.connect()
     world.serve()
@@ -54,6 +55,37 @@ describe('Joining', () => {
     }
     expect(world.request).toBeNull()
     expect(world.writes).toMatchObject([{ kind: 'queue-missing', logId: world.logId }])
+  })
+
+  it('[CL5] [JO8] stores the page of the reply after the new log id, and pulls the one that follows', () => {
+    const world = new MachineWorld()
+    for (let count = 0; count < 5; count++) world.editElsewhere()
+    world.connect()
+    world.serve()
+    world.deliver()
+    world.finishWrite()
+    expect(world.writes).toMatchObject([{ kind: 'adopt-log', state: { cursor: 0 } }])
+    world.finishWrite()
+    expect(world.writes).toMatchObject([{ kind: 'append', state: { cursor: 2 } }])
+    expect(world.request).toMatchObject({ kind: 'pull', after: 2 })
+    world.settle()
+    expect(world.held.size).toBe(5)
+  })
+
+  it('[JO8] is up to date after one round trip', () => {
+    const world = settled()
+    world.disconnect()
+    for (let count = 0; count < 2; count++) world.editElsewhere()
+    let requests = 0
+    world.connect()
+    for (; world.request !== null; requests++) {
+      world.serve()
+      world.deliver()
+      world.finishWrite()
+    }
+    expect(requests).toBe(1)
+    expect(world.saved.cursor).toBe(2)
+    expect(world.machine.caughtUp).toBe(true)
   })
 
   it('[CL5] pushes again every operation that a restored server has lost, acked long ago or not', () => {
@@ -190,6 +222,7 @@ describe('Appends and pages', () => {
 
   it('[PL4] are pulled one at a time, the next while the previous one is being stored', () => {
     const world = new MachineWorld()
+    world.joinsWithPage = false
     for (let count = 0; count < 9; count++) world.editElsewhere()
     world.connect()
     world.serve()
@@ -354,6 +387,26 @@ describe('Pushing', () => {
     expect(world.outbox).toEqual([])
   })
 
+  it.each([
+    ['invalid_batch', [2, 3]],
+    ['too_large', [1, 2]],
+  ] as const)('does not send the batch of an entry for a part of it, after %s', (code, left) => {
+    const world = settled()
+    world.editTogether(3)
+    world.finishRead()
+    expect(world.request).toMatchObject({ kind: 'push', batch: expect.any(Uint8Array) as unknown })
+    world.serve({ ...failing(code), at: 0 })
+    world.deliver()
+    expect(world.request).toMatchObject({ kind: 'push', ops: left.map((clock) => ({ clock })) })
+    const batches = new Set<unknown>()
+    world.settle(() => {
+      if (world.request?.kind === 'push') batches.add(world.request.batch)
+    })
+    expect([...batches]).toEqual([undefined])
+    expect(clocks(world.log)).toEqual(code === 'too_large' ? [1, 2, 3] : [2, 3])
+    expect(world.outbox).toEqual([])
+  })
+
   it('halves a batch that is too large until the operation that is too large is found', () => {
     const world = settled()
     world.edit()
@@ -494,14 +547,13 @@ describe('A connection that breaks under large messages', () => {
     world.disconnect()
     for (let edit = 0; edit < 100; edit++) world.editElsewhere()
     const pageSizes: number[] = []
-    let cuts = 0
     world.settle(() => {
-      if (world.request?.kind !== 'pull') return
-      pageSizes.push(world.request.maxBytes)
-      if (cuts === 3) return
-      cuts++
-      world.disconnect()
-      world.connect()
+      while (world.request?.kind === 'join' || world.request?.kind === 'pull') {
+        pageSizes.push(world.request.maxBytes)
+        if (pageSizes.length > 3) return
+        world.disconnect()
+        world.connect()
+      }
     })
     expect(pageSizes.slice(0, 4)).toEqual([262_144, 262_144, 65_536, 16_384])
     expect(new Set(pageSizes.slice(3))).toEqual(new Set([16_384, 65_536, 262_144]))
@@ -606,8 +658,9 @@ describe('Any schedule of events', () => {
 
   it('[CL2] [CO6] loses no edit nor its author, moves the cursor only forward, and commits everything in the end', () => {
     fc.assert(
-      fc.property(schedule, (names) => {
+      fc.property(schedule, fc.boolean(), (names, joinsWithPage) => {
         const world = new MachineWorld()
+        world.joinsWithPage = joinsWithPage
         let before = world.saved
         for (const name of names) {
           actions[name](world)

@@ -3,7 +3,6 @@ import {
   rightsOf,
   type ErrorBody,
   type NotificationPayload,
-  type RequestReply,
   type SpaceIdentity,
   type SpaceSeal,
 } from '@t69/protocol'
@@ -28,7 +27,7 @@ export function reduce(machine: SyncMachine, event: SyncEvent): Step {
     case 'registered':
       return withoutEffects(registered({ ...machine, request: null }, event.identity))
     case 'joined':
-      return joined(machine, event.reply)
+      return joined(machine, event)
     case 'pulled':
       return withoutEffects(pulled({ ...machine, request: null }, event.range, event.head))
     case 'pushed':
@@ -89,13 +88,14 @@ function isThisSpace({ saved, claimed, isBare }: SyncMachine, { identity, logId 
   return saved.logId === null ? isBare : logId === saved.logId
 }
 
-function joined(machine: SyncMachine, reply: JoinReply): Step {
+function joined(machine: SyncMachine, { reply, page }: Extract<SyncEvent, { type: 'joined' }>): Step {
   const { identity, logId, epoch, cursor, head, role } = reply
   if (!isThisSpace(machine, reply)) {
     return { machine: block({ ...machine, request: null }, otherSpace), effects: [{ do: 'leave' }] }
   }
   const seal = sealAfterJoin(machine, reply)
-  const inbox = machine.inbox.filter((range) => range.logId === logId)
+  const appended = machine.inbox.filter((range) => range.logId === logId)
+  const inbox = page === undefined ? appended : [page, ...appended]
   const inside: SyncMachine = {
     ...machine,
     link: 'joined',
@@ -104,6 +104,7 @@ function joined(machine: SyncMachine, reply: JoinReply): Step {
     nextSeal: seal ?? machine.nextSeal,
     inbox,
     head: Math.max(head, ...inbox.map((range) => range.cursor)),
+    pullPace: page === undefined ? machine.pullPace : paceKept(machine.pullPace),
     blocked: null,
     asksAgain: false,
     caughtUp: false,
@@ -168,10 +169,11 @@ function unwritten(machine: SyncMachine): SyncMachine {
   }
 }
 
-type JoinReply = RequestReply<'space:join'>
+type JoinReply = Extract<SyncEvent, { type: 'joined' }>['reply']
 
 const mayOnlyRead: ErrorBody = {
   code: 'forbidden',
+  reason: 'role',
   message: 'You can read this space, but not change it. Your edits stay on this device.',
 }
 
@@ -215,7 +217,7 @@ function pushed(
   const isWhole = rest.length === 0
   return {
     ...machine,
-    push: isWhole ? null : { ...push, ops: rest, refused, most: push.most * 2, sending: 0 },
+    push: isWhole ? null : { ...push, ops: rest, batch: undefined, refused, most: push.most * 2, sending: 0 },
     // Each part moves the cursor; the entries leave the outbox with the last part.
     acked: {
       entries: isWhole ? push.entries : [],
@@ -265,7 +267,11 @@ function closed(machine: SyncMachine, reason: NotificationPayload<'space:closed'
       })
     case 'removed':
       return withoutEffects(
-        block(machine, { code: 'forbidden', message: 'You are no longer a member of this space' }),
+        block(machine, {
+          code: 'forbidden',
+          reason: 'role',
+          message: 'You are no longer a member of this space',
+        }),
       )
     case 'deleted':
       return withoutEffects(block(machine, { code: 'not_found', message: 'This space was deleted' }))

@@ -19,7 +19,7 @@ import { fullPace, type Pace } from './pace.ts'
  * next machine and the effects to carry out. At any time there is at most one storage transaction, one request and
  * one push under way.
  *
- *     register ─► join ─► pull … pull ─► queue what the log lacks ─► push, oldest first ◄─► appends
+ *     register ─► join with a page ─► pull … pull ─► queue what the log lacks ─► push, oldest first ◄─► appends
  *
  * These rules keep the promises:
  * - `saved` is what the storage has committed: it changes on `written` only.
@@ -104,7 +104,9 @@ export interface LogRange {
 }
 
 /** Entries of the outbox on their way to the server; `ops` are the operations that have not been acked yet. */
-export interface Push extends OutboxSlice {
+export interface Push extends Pick<OutboxSlice, 'entries' | 'ops'> {
+  /** The batch of the operations; undefined once they are others than were read. */
+  readonly batch: Uint8Array<ArrayBuffer> | undefined
   /** The operations of these entries that the server has refused so far. */
   readonly refused: readonly RejectedEdit[]
   /** How many operations may be sent at once. */
@@ -152,15 +154,31 @@ export type Write =
 export type Request =
   /** With a seal: shows it to a server that lacks the space, or its latest members. */
   | { readonly kind: 'register'; readonly seal: KeptSeal | null }
-  | { readonly kind: 'join'; readonly from: SyncState; readonly accessId: AccessId | null }
+  /** The reply may have the first page, of up to `maxBytes`. */
+  | {
+      readonly kind: 'join'
+      readonly from: SyncState
+      readonly accessId: AccessId | null
+      readonly maxBytes: number
+    }
   | { readonly kind: 'pull'; readonly after: number; readonly maxBytes: number }
-  | { readonly kind: 'push'; readonly ops: readonly TreeOperation[] }
+  /** `batch` has these operations; undefined where they are to be encoded. */
+  | {
+      readonly kind: 'push'
+      readonly ops: readonly TreeOperation[]
+      readonly batch: Uint8Array<ArrayBuffer> | undefined
+    }
 
 export type SyncEvent =
   | { readonly type: 'connected' }
   | { readonly type: 'disconnected' }
   | { readonly type: 'registered'; readonly identity: SpaceIdentity }
-  | { readonly type: 'joined'; readonly reply: RequestReply<'space:join'> }
+  | {
+      readonly type: 'joined'
+      readonly reply: Omit<RequestReply<'space:join'>, 'page'>
+      /** The page after the cursor of the reply. */
+      readonly page?: LogRange | undefined
+    }
   | { readonly type: 'pulled'; readonly range: LogRange; readonly head: number }
   | {
       readonly type: 'pushed'

@@ -89,7 +89,12 @@ function withoutOp(machine: SyncMachine, push: Push, error: ErrorBody): SyncMach
   const op = typeof error.at === 'number' ? push.ops[error.at] : undefined
   if (op === undefined) return narrower(machine, push, error)
   const refused = [...push.refused, { op, code: error.code, message: error.message }]
-  return settledWhenEmpty(machine, { ...push, ops: push.ops.filter((other) => other !== op), refused })
+  return settledWhenEmpty(machine, {
+    ...push,
+    ops: push.ops.filter((other) => other !== op),
+    batch: undefined,
+    refused,
+  })
 }
 
 /** Finds the operation that the server cannot take by sending less each time, until it is the only one left. */
@@ -102,7 +107,7 @@ function narrower(machine: SyncMachine, push: Push, error: ErrorBody): SyncMachi
     return { ...machine, push: { ...push, most: Math.ceil(push.sending / 2) } }
   }
   const refused = [...push.refused, { op, code: error.code, message: error.message }]
-  return settledWhenEmpty(machine, { ...push, ops, refused })
+  return settledWhenEmpty(machine, { ...push, ops, batch: undefined, refused })
 }
 
 function settledWhenEmpty(machine: SyncMachine, push: Push): SyncMachine {
@@ -137,7 +142,10 @@ export function disconnected(machine: SyncMachine): SyncMachine {
     ...machine,
     ...nothingUnderWay,
     link: 'down',
-    pullPace: machine.request === 'pull' ? paceLost(machine.pullPace) : machine.pullPace,
+    pullPace:
+      machine.request === 'pull' || machine.request === 'join'
+        ? paceLost(machine.pullPace)
+        : machine.pullPace,
     pushPace: machine.request === 'push' ? paceLost(machine.pushPace) : machine.pushPace,
     proving: null,
     shownSeal: null,

@@ -1,5 +1,5 @@
 export { backoffMs } from './backoff.ts'
-export { createListeners, reportUncaught, type Listeners } from './listeners.ts'
+export { createListeners, type Listeners } from './listeners.ts'
 export { restAfterMs } from './merge-pace.ts'
 export { createNamedTimers } from './named-timers.ts'
 export { nextTask } from './next-task.ts'

@@ -20,7 +20,7 @@ export function createListeners<T>(): Listeners<T> {
         try {
           call(value)
         } catch (error) {
-          reportUncaught(error)
+          reportListenerError(error)
         }
       }
     },
@@ -28,11 +28,8 @@ export function createListeners<T>(): Listeners<T> {
   }
 }
 
-/** Reports an error as an uncaught one, without throwing it in the middle of our own code. */
-export function reportUncaught(error: unknown): void {
+/** Reports an error as uncaught if the platform can do so without ending the program. Otherwise logs it. */
+function reportListenerError(error: unknown): void {
   if (typeof reportError === 'function') reportError(error)
-  else
-    queueMicrotask(() => {
-      throw error
-    })
+  else console.error(error)
 }

@@ -93,8 +93,67 @@ describe('The edit writer', () => {
     writer.add(op(1))
     await turns()
     writer.add(op(2))
-    writer.writeNow()
+    void writer.writeNow()
     expect(transactions.map(({ ops }) => ops.map(({ clock }) => clock))).toEqual([[1], [2]])
+  })
+
+  it('resolves `stored` once what was added before is on disk, while more is added', async () => {
+    const { transactions, writer } = setUp()
+    writer.add(op(1))
+    await turns()
+    writer.add(op(2))
+    let isStored = false
+    void writer.stored().then(() => (isStored = true))
+    transactions[0]!.commit()
+    await turns()
+    writer.add(op(3))
+    expect(isStored).toBe(false)
+    transactions[1]!.commit()
+    await turns()
+    expect(isStored).toBe(true)
+    expect(writer.unstored).toBe(1)
+  })
+
+  it('does not count an edit that the disk refused as stored when one after it is', async () => {
+    const { time, transactions, writer } = setUp()
+    writer.add(op(1))
+    await turns()
+    writer.add(op(2))
+    void writer.writeNow()
+    let isStored = false
+    void writer.stored().then(() => (isStored = true))
+    transactions[0]!.fail()
+    transactions[1]!.commit()
+    await turns()
+    expect(isStored).toBe(false)
+    await time.pass(1000)
+    transactions[2]!.commit()
+    await turns()
+    expect(isStored).toBe(true)
+  })
+
+  it('stores the edits that are made while it is closed', async () => {
+    const { disk, transactions, writer } = setUp()
+    const closed = writer.close()
+    writer.add(op(1))
+    await turns()
+    transactions[0]!.commit()
+    writer.add(op(2))
+    await turns()
+    transactions[1]!.commit()
+    await closed
+    expect(disk).toEqual([[1], [2]])
+  })
+
+  it('closes without an error when its space is removed meanwhile', async () => {
+    const { transactions, writer } = setUp()
+    writer.add(op(1))
+    await turns()
+    const closed = writer.close()
+    writer.add(op(2))
+    writer.abandon()
+    transactions[0]!.fail()
+    await expect(closed).resolves.toBeUndefined()
   })
 
   it('tries waiting edits once more when it is closed, and rejects if that fails', async () => {

@@ -10,15 +10,21 @@ export interface EditWriter {
   adopt(ops: readonly TreeOperation[]): void
   /** How many edits are not known to be on disk yet. */
   readonly unstored: number
-  /** Those of them that are not being written now. */
-  readonly waiting: readonly TreeOperation[]
+  /** Those edits, in the order in which they were made. */
+  readonly edits: readonly TreeOperation[]
   /** Why the last write failed, or null. Its edits are kept in memory and written again later. */
   readonly error: unknown
-  /** Resolves when every edit added so far is on disk. */
+  /** Resolves when every edit added so far is on disk, whatever is added meanwhile. */
   stored(): Promise<void>
-  /** Starts to write the waiting edits now, not at the end of the turn: the page may be closed at any moment. */
-  writeNow(): void
-  /** Tries to write the waiting edits one last time. Rejects if the storage refuses them. */
+  /**
+   * Starts to write the waiting edits now, not at the end of the turn: the page may be closed at any moment. Resolves when
+   * this has ended, well or not, and so have the writes that were under way.
+   */
+  writeNow(): Promise<void>
+  /**
+   * Writes until nothing waits, and tries what the storage has refused one last time. Rejects if it refuses again. Whoever
+   * goes on adding edits keeps it from resolving.
+   */
   close(): Promise<void>
   /** Writes again, after a `close` that has settled, beginning with the edits that it could not store. */
   reopen(): void
@@ -47,24 +53,23 @@ const backoff = { baseMs: 500, capMs: 5_000 }
 export function createEditWriter(deps: EditWriterDeps): EditWriter {
   const { spaceId, runtime, storage, journal, onStored, onChange } = deps
   let buffer: TreeOperation[] = []
-  /** The keys of the edits that are not on disk yet. */
-  const unstoredKeys = new Set<string>()
-  let unstored = 0
+  /** The edits that are not known to be on disk, in the order in which they were made. */
+  const unstored = new Set<TreeOperation>()
   let error: unknown = null
   let failures = 0
   let scheduled = false
   /** The transactions under way: usually one, and more after `writeNow`. */
   const underWay = new Set<Promise<void>>()
   let cancelRetry: (() => void) | null = null
-  let waiters: (() => void)[] = []
+  /** What each call of `stored` waits for. */
+  const waiters = new Set<{ readonly missing: Set<TreeOperation>; readonly resolve: () => void }>()
   let isAbandoned = false
 
   function add(op: TreeOperation): void {
     if (isAbandoned) return
     buffer.push(op)
-    unstoredKeys.add(opKey(op))
-    unstored++
-    if (unstored === 1) onChange()
+    unstored.add(op)
+    if (unstored.size === 1) onChange()
     schedule()
   }
 
@@ -103,14 +108,22 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
     }
     error = null
     failures = 0
-    for (const op of ops) unstoredKeys.delete(opKey(op))
     await onStored(ops)
-    unstored -= ops.length
+    for (const op of ops) unstored.delete(op)
     onChange()
-    if (unstored === 0) {
-      for (const resolve of waiters) resolve()
-      waiters = []
+    for (const waiter of waiters) {
+      for (const op of ops) waiter.missing.delete(op)
+      if (waiter.missing.size > 0) continue
+      waiters.delete(waiter)
+      waiter.resolve()
     }
+  }
+
+  function stored(): Promise<void> {
+    if (unstored.size === 0) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    waiters.add({ missing: new Set(unstored), resolve })
+    return promise
   }
 
   function retry(): void {
@@ -122,24 +135,35 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
   return {
     add,
     adopt(ops) {
-      for (const op of ops) if (!unstoredKeys.has(opKey(op))) add(op)
+      const known = new Set(Array.from(unstored, opKey))
+      for (const op of ops) {
+        const key = opKey(op)
+        if (known.has(key)) continue
+        known.add(key)
+        add(op)
+      }
     },
     get unstored() {
-      return unstored
+      return unstored.size
     },
-    get waiting() {
-      return buffer
+    get edits() {
+      return Array.from(unstored)
     },
     get error() {
       return error
     },
-    stored: () => (unstored === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
-    writeNow: () => void flush(),
+    stored,
+    async writeNow() {
+      void flush()
+      await Promise.all(underWay)
+    },
     async close() {
-      while (underWay.size > 0) await Promise.all(underWay)
-      await flush()
+      do {
+        await Promise.all(underWay)
+        await flush()
+      } while (underWay.size > 0 || (buffer.length > 0 && error === null))
       cancelRetry?.()
-      if (unstored > 0) throw error
+      if (unstored.size > 0 && !isAbandoned) throw error
     },
     reopen: retry,
     abandon() {

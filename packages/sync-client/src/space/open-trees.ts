@@ -2,6 +2,7 @@ import type { JsonValue, SpaceId, TreeId, TreeOperation } from '@t69/protocol'
 import { Replica, toTreeOperation, toVertexOperation, type VertexOperation } from '@t69/replica'
 
 import type { Runtime } from '../runtime/index.ts'
+import { groupByTree } from '../storage/index.ts'
 
 /**
  * Operations that are merged in one turn while a tree is opened: some 50 ms on a laptop. A tree of no more is opened in
@@ -202,11 +203,12 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
       const entry = trees.get(treeId)
       if (entry === undefined || --entry.users > 0) return
       const tree = await entry.loading
-      // The next `open` reads the tree from disk, and would miss edits that are not there yet.
       await deps.stored()
       if (entry.users > 0 || trees.get(treeId) !== entry) return
       trees.delete(treeId)
       tree.dispose()
+      // Those that it took meanwhile. Now it takes no more.
+      await deps.stored()
     },
     treeIdOf: (tree) => ids.get(tree),
     get: (treeId) => trees.get(treeId)?.tree,
@@ -215,7 +217,7 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
       return merging > 0
     },
     show(ops) {
-      for (const [treeId, treeOps] of Map.groupBy(ops, (op) => op.treeId)) {
+      for (const [treeId, treeOps] of groupByTree(ops)) {
         const entry = trees.get(treeId)
         entry?.tree?.merge(treeOps.map(toVertexOperation))
         if (entry?.tree === undefined || entry.isReplaced) for (const op of treeOps) entry?.missed.push(op)

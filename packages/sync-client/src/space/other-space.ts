@@ -31,7 +31,10 @@ export function createOtherSpace(parts: Parts): Pick<Space, 'otherSpace' | 'send
     async sendToOtherSpace(identity) {
       parseInput(spaceIdentitySchema, identity, 'identity')
       await stored()
-      if (!isBlocked()) throw new SyncError('forbidden', 'No other space has the place of this one')
+      if (!isBlocked())
+        throw new SyncError('forbidden', 'No other space has the place of this one', {
+          reason: 'nothing_to_decide',
+        })
       const { promise: taken, resolve } = Promise.withResolvers<void>()
       const stop = statusListeners.add(() => void (report().identity === identity && resolve()))
       tell({ type: 'other-chosen', spaceId, identity })

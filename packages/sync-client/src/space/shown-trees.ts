@@ -36,7 +36,7 @@ export interface ShownTreesDeps {
   readonly journal: PageJournal
   readonly runtime: Runtime
   readonly tell: Tell
-  readonly writer: Pick<EditWriter, 'add' | 'waiting'>
+  readonly writer: Pick<EditWriter, 'add' | 'edits'>
   /** Resolves when every edit made so far is on disk; rejects once the space is closed. */
   readonly stored: () => Promise<void>
   /** The position in the log that this device has reached, or null while edits or operations are under way. */
@@ -44,6 +44,13 @@ export interface ShownTreesDeps {
   readonly onReplaced: (treeId: TreeId) => void
   /** Called when `isBehind` has changed. */
   readonly onBehind: () => void
+}
+
+/** The trees of operations, each once. */
+function treesOf(ops: readonly TreeOperation[]): ReadonlySet<TreeId> {
+  const treeIds = new Set<TreeId>()
+  for (const { treeId } of ops) treeIds.add(treeId)
+  return treeIds
 }
 
 export function createShownTrees(deps: ShownTreesDeps): ShownTrees {
@@ -81,21 +88,21 @@ export function createShownTrees(deps: ShownTreesDeps): ShownTrees {
   })
 
   /**
-   * Reads the stored operations, the noted ones, and those that still wait: edits may have waited for room on the disk
-   * since an earlier page, or since the trees were suspended.
+   * Reads the stored operations, the noted ones, and those that are not stored yet: edits may have waited for room on the
+   * disk since an earlier page, or since the trees were suspended or closed.
    */
   async function readTree(treeId: TreeId): Promise<TreeOperation[]> {
     // Before the operations: nobody sees one without its author.
     await authors.read(treeId)
-    const stored = await storage.readTree(spaceId, treeId)
-    const unstored = [...journal.noted(spaceId), ...writer.waiting]
-    return [...stored, ...unstored.filter((op) => op.treeId === treeId)]
+    // Before the stored ones: an edit may be stored while these are being read.
+    const unstored = [...journal.noted(spaceId), ...writer.edits].filter((op) => op.treeId === treeId)
+    return [...(await storage.readTree(spaceId, treeId)), ...unstored]
   }
 
   function merge(ops: readonly TreeOperation[]): void {
     trees.show(ops)
     transients.merged(ops)
-    for (const treeId of new Set(ops.map((op) => op.treeId))) checks.changed(treeId)
+    for (const treeId of treesOf(ops)) checks.changed(treeId)
   }
 
   return {

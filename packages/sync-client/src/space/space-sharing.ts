@@ -3,6 +3,7 @@ import {
   inviteListSchema,
   inviteSchema,
   memberListSchema,
+  memberSchema,
   userIdSchema,
   type SpaceId,
 } from '@t69/protocol'
@@ -41,7 +42,7 @@ export function createSpaceSharing(
       return Array.from(new Map(listed.map((member) => [member.user.id, member])).values())
     },
     async changeRole(userId, role) {
-      await call({ method: 'PATCH', path: memberPath(userId), body: { role } }, noReply)
+      await call({ method: 'PATCH', path: memberPath(userId), body: { role } }, memberSchema)
     },
     async removeMember(userId) {
       await call({ method: 'DELETE', path: memberPath(userId) }, noReply)

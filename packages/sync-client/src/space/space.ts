@@ -13,6 +13,7 @@ import { untilLoaded } from './loaded.ts'
 import type { OpAuthors } from './op-authors.ts'
 import type { OpenTrees } from './open-trees.ts'
 import { createOtherSpace } from './other-space.ts'
+import { readPastTree } from './past-tree.ts'
 import type { PendingCounter } from './pending-counter.ts'
 import type { RefusedEdits } from './refused-edits.ts'
 import type { SpacePresence } from './space-presence.ts'
@@ -103,6 +104,10 @@ export function createSpace(parts: SpaceParts): Space {
       return treeId
     },
     authorOf: (op) => authors.of(op),
+    at: whileOpen(async (seq, { treeId = spaceId } = {}) => {
+      ensureThisSpace()
+      return readPastTree(account, { spaceId, treeId: parseTreeId(treeId) }, seq)
+    }),
     onAuthors: (listener) => authors.listeners.add(listener),
     transientBy({ treeId, vertexId, key }) {
       // Ids of another form name nothing.

@@ -234,10 +234,13 @@ export function openTabSpace(
   }
 
   async function close(): Promise<void> {
+    // What was edited so far, before anybody who waits for it is told of the closing.
+    await writer.writeNow()
+    release(new SyncError('unavailable', 'The space was closed'))
     try {
+      // What was edited meanwhile. From here on, the trees take no edits.
       await writer.close()
     } finally {
-      release(new SyncError('unavailable', 'The space was closed'))
       deps.onClosed()
     }
   }
@@ -395,7 +398,7 @@ export function openTabSpace(
     takeOver,
     putBack,
     stored: () => stored(),
-    writeNow: () => writer.writeNow(),
+    writeNow: () => void writer.writeNow(),
     reload: () => trees.reload(),
     close: () => (closed ??= close()),
     lock,

@@ -81,6 +81,8 @@ export function createTransientReceiver(
       }
     },
     stored(op) {
+      // Asked of every operation, and there is rarely anything to look for.
+      if (shown.size === 0) return
       const slot = slotOf(op)
       const opId = shown.get(slot)?.change.opId
       const isNewer = opId !== undefined && opId.peerId === op.peerId && opId.clock > op.clock

@@ -79,7 +79,9 @@ export function createTransientSender(
       })
       schedule()
     },
-    stored: (op) => void outgoing.delete(slotOf(op)),
+    stored(op) {
+      if (outgoing.size > 0) outgoing.delete(slotOf(op))
+    },
     repeatWhole() {
       for (const entry of outgoing.values()) {
         entry.sentAny = false

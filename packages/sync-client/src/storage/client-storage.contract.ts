@@ -284,8 +284,34 @@ export const clientStorageCases: readonly StorageCase[] = [
       const slice = await storage.readOutbox(spaceId, 3000)
       same(slice?.ops, edits.slice(0, 2))
       same(slice?.entries.length, 2)
-      same((await storage.readOutbox(spaceId, 1))?.ops, edits.slice(0, 1))
+      same([...(slice?.batch ?? [])], [...encodeBatch({ spaceId, ops: edits.slice(0, 2) })])
+      const first = await storage.readOutbox(spaceId, 1)
+      same(first?.ops, edits.slice(0, 1))
+      same([...(first?.batch ?? [])], [...encodeBatch({ spaceId, ops: edits.slice(0, 1) })])
       same((await drain(storage, following(8))).length, 8)
+    },
+  },
+  {
+    name: 'the range of the outbox names its oldest and its newest entry, and names rise, also after a reload',
+    async run(device) {
+      const storage = await device.open()
+      same(await storage.outboxRange(spaceId), undefined)
+      await storage.putSyncState(spaceId, following(0))
+      await storage.putSyncState(otherSpaceId, following(0))
+      const [first, second, third] = someOps({ count: 3 })
+      await storage.appendLocal(spaceId, [first!])
+      await storage.appendLocal(spaceId, [second!])
+      await storage.appendLocal(otherSpaceId, [{ ...third!, spaceId: otherSpaceId }])
+      const entries = (await storage.readOutbox(spaceId, Number.MAX_SAFE_INTEGER))!.entries
+      same(await storage.outboxRange(spaceId), { oldest: entries[0], newest: entries[1] })
+      await storage.settleOutbox(spaceId, [entries[0]!], [], following(1))
+      same(await storage.outboxRange(spaceId), { oldest: entries[1], newest: entries[1] })
+      await storage.settleOutbox(spaceId, [entries[1]!], [], following(2))
+      same(await storage.outboxRange(spaceId), undefined)
+      await storage.close()
+      const again = await device.open()
+      await again.appendLocal(spaceId, [third!])
+      same((await again.outboxRange(spaceId))!.oldest > entries[1]!, true, 'names rise')
     },
   },
   {
@@ -416,7 +442,7 @@ export const clientStorageCases: readonly StorageCase[] = [
       await storage.putSyncState(spaceId, following(0))
       const edits = someOps({ count: 3 })
       await storage.appendLocal(spaceId, edits)
-      const slice = await storage.readOutbox(spaceId, 1)
+      const slice = await storage.readOutbox(spaceId, limits.batchBudgetBytes)
       await storage.settleOutbox(spaceId, slice?.entries ?? [], edits.slice(1).map(refused), following(1))
       same(await outboxOf(storage), [])
       await storage.retryRejected(spaceId)
@@ -554,7 +580,7 @@ export const clientStorageCases: readonly StorageCase[] = [
       const edits = someOps({ count: 4 })
       await storage.putSyncState(spaceId, reconciling(0))
       await storage.appendLocal(spaceId, edits)
-      const slice = await storage.readOutbox(spaceId, 1)
+      const slice = await storage.readOutbox(spaceId, limits.batchBudgetBytes)
       await storage.settleOutbox(spaceId, slice?.entries ?? [], edits.slice(3).map(refused), reconciling(3))
       same(await storage.queueMissing(spaceId, log), 0)
       same(await outboxOf(storage), [])

@@ -72,6 +72,14 @@ export interface OutboxSlice {
   /** The entries' names, for `settleOutbox`. */
   readonly entries: readonly number[]
   readonly ops: readonly TreeOperation[]
+  /** The batch of the operations. It need not be checked or encoded again. */
+  readonly batch: Uint8Array<ArrayBuffer>
+}
+
+/** The names of the oldest and of the newest entry of an outbox. A newer entry has a higher name. */
+export interface OutboxRange {
+  readonly oldest: number
+  readonly newest: number
 }
 
 /** An edit that was refused, with the reason. */
@@ -146,6 +154,8 @@ export interface ClientStorage {
    * outbox is empty. An entry is never larger than one batch.
    */
   readOutbox(spaceId: SpaceId, budgetBytes: number): Promise<OutboxSlice | undefined>
+  /** Returns undefined when the outbox is empty. */
+  outboxRange(spaceId: SpaceId): Promise<OutboxRange | undefined>
   /**
    * Removes entries from the outbox, files the refused edits, and stores the state, all in one transaction. During a
    * reconciliation, the other operations of the entries count as received under `state.logId`. Entries that are no

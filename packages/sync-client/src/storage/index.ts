@@ -4,6 +4,7 @@ export {
   unsynced,
   type ClientStorage,
   type KeptSeal,
+  type OutboxRange,
   type OutboxSlice,
   type PendingCounts,
   type RejectedEdit,
@@ -12,6 +13,7 @@ export {
   type SyncState,
 } from './client-storage.ts'
 export { SupersededError } from './leader-term.ts'
+export { groupByTree } from './op-order.ts'
 export { memoryStorage, type MemoryStorageOptions } from './memory-storage.ts'
 export { createPageJournal, noJournal, type PageJournal, type JournalStore } from './page-journal.ts'
 export { isLocalUri, localUri, serverUri } from './space-uri.ts'

@@ -1,4 +1,6 @@
 import {
+  checkOperation,
+  createPacker,
   hasSameContent,
   opKey,
   type LogId,
@@ -13,6 +15,7 @@ import { addRun, disputedBy, forgetRun, type AttestedRun, type ClockRun } from '
 import type {
   ClientStorage,
   KeptSeal,
+  OutboxRange,
   OutboxSlice,
   PendingCounts,
   RejectedEdit,
@@ -22,8 +25,9 @@ import type {
 } from './client-storage.ts'
 import { namesSpace } from './config-key.ts'
 import { LeaderTerm } from './leader-term.ts'
-import { byClock, groupByTree, opIdInTree, spaceTreeFirst } from './op-order.ts'
-import { fitsSlice, packEdits } from './outbox-entries.ts'
+import { OpMap } from './op-map.ts'
+import { byClock, spaceTreeFirst } from './op-order.ts'
+import { elsewhere } from './outbox-entries.ts'
 import { beginsReconciliation } from './reconciliation.ts'
 
 export interface MemoryStorageOptions {
@@ -48,16 +52,17 @@ interface HeldOp {
   readonly receivedIn: number
 }
 
-interface Entry {
-  readonly ops: readonly TreeOperation[]
-  readonly bytes: number
+/** An edit that was checked, with its value as JSON. It is encoded once, with the others that are sent with it. */
+interface QueuedEdit {
+  readonly op: TreeOperation
+  readonly valueText: string | undefined
 }
 
 interface SpaceData {
-  readonly trees: Map<TreeId, Map<string, HeldOp>>
+  readonly trees: Map<TreeId, OpMap<HeldOp>>
   readonly attested: Map<TreeId, Map<PeerId, ClockRun[]>>
   /** By order; the map's own order is the same. */
-  readonly outbox: Map<number, Entry>
+  readonly outbox: Map<number, QueuedEdit>
   readonly rejected: Map<string, RejectedEdit>
   sync: SyncState | undefined
   proof: SpaceProof
@@ -113,8 +118,8 @@ class MemoryStorage implements ClientStorage {
   }
 
   async readTree(spaceId: SpaceId, treeId: TreeId): Promise<TreeOperation[]> {
-    const tree = this.#memory.records.get(spaceId)?.trees.get(treeId)
-    return tree === undefined ? [] : Array.from(tree.values(), (held) => held.op)
+    const held = this.#memory.records.get(spaceId)?.trees.get(treeId)?.values() ?? []
+    return held.map(({ op }) => op)
   }
 
   async appendLocal(spaceId: SpaceId, ops: readonly TreeOperation[]): Promise<void> {
@@ -172,16 +177,23 @@ class MemoryStorage implements ClientStorage {
   }
 
   async readOutbox(spaceId: SpaceId, budgetBytes: number): Promise<OutboxSlice | undefined> {
+    const outbox = this.#memory.records.get(spaceId)?.outbox
+    if (outbox === undefined || outbox.size === 0) return undefined
+    const packer = createPacker(spaceId, { budgetBytes })
     const entries: number[] = []
     const ops: TreeOperation[] = []
-    let bytes = 0
-    for (const [order, entry] of this.#memory.records.get(spaceId)?.outbox ?? []) {
-      if (!fitsSlice(entries.length, bytes + entry.bytes, ops.length + entry.ops.length, budgetBytes)) break
+    for (const [order, { op, valueText }] of outbox) {
+      if (!packer.add(op, valueText)) break
       entries.push(order)
-      for (const op of entry.ops) ops.push(op)
-      bytes += entry.bytes
+      ops.push(op)
     }
-    return entries.length === 0 ? undefined : { entries, ops }
+    return { entries, ops, batch: packer.finish() }
+  }
+
+  async outboxRange(spaceId: SpaceId): Promise<OutboxRange | undefined> {
+    const names = Array.from(this.#memory.records.get(spaceId)?.outbox.keys() ?? [])
+    const [oldest, newest] = [names[0], names.at(-1)]
+    return oldest === undefined || newest === undefined ? undefined : { oldest, newest }
   }
 
   async settleOutbox(
@@ -196,13 +208,13 @@ class MemoryStorage implements ClientStorage {
     moveState(record, state)
     attest(record, attested)
     const refused = new Set(rejected.map((edit) => opKey(edit.op)))
+    const settled: TreeOperation[] = []
     for (const order of entries) {
-      const settled = record.outbox.get(order)?.ops ?? []
+      const op = record.outbox.get(order)?.op
       record.outbox.delete(order)
-      if (!state.reconciling) continue
-      const taken = settled.filter((op) => !refused.has(opKey(op)))
-      hold(record, taken, record.reconciliation)
+      if (op !== undefined && state.reconciling && !refused.has(opKey(op))) settled.push(op)
     }
+    hold(record, settled, record.reconciliation)
     for (const edit of rejected) record.rejected.set(opKey(edit.op), edit)
   }
 
@@ -213,9 +225,7 @@ class MemoryStorage implements ClientStorage {
 
   async countPending(spaceId: SpaceId): Promise<PendingCounts> {
     const record = this.#memory.records.get(spaceId)
-    let pending = 0
-    for (const entry of record?.outbox.values() ?? []) pending += entry.ops.length
-    return { pending, rejected: record?.rejected.size ?? 0 }
+    return { pending: record?.outbox.size ?? 0, rejected: record?.rejected.size ?? 0 }
   }
 
   async readRejected(spaceId: SpaceId): Promise<RejectedEdit[]> {
@@ -249,10 +259,10 @@ class MemoryStorage implements ClientStorage {
     const record = this.#record(spaceId)
     if (record.sync?.logId !== logId || !record.sync.reconciling) return 0
     const known = new Set(record.rejected.keys())
-    for (const entry of record.outbox.values()) for (const op of entry.ops) known.add(opKey(op))
+    for (const { op } of record.outbox.values()) known.add(opKey(op))
     let queued = 0
     for (const treeId of spaceTreeFirst(spaceId, record.trees.keys())) {
-      const held = [...(record.trees.get(treeId)?.values() ?? [])]
+      const held = record.trees.get(treeId)?.values() ?? []
       const missing = held
         .filter(({ op, receivedIn }) => receivedIn !== record.reconciliation && !known.has(opKey(op)))
         .map(({ op }) => op)
@@ -300,26 +310,32 @@ class MemoryStorage implements ClientStorage {
   }
 
   #enqueue(spaceId: SpaceId, record: SpaceData, ops: readonly TreeOperation[]): number {
-    const { entries, refused } = packEdits(spaceId, ops)
-    for (const { ops, batch } of entries)
-      record.outbox.set(++this.#memory.lastOrder, { ops, bytes: batch.length })
-    for (const edit of refused) record.rejected.set(opKey(edit.op), edit)
-    return ops.length - refused.length
+    let queued = 0
+    for (const op of ops) {
+      const { problem, valueText } = op.spaceId === spaceId ? checkOperation(op) : elsewhere
+      if (problem !== undefined) {
+        record.rejected.set(opKey(op), { op, code: 'invalid_batch', message: problem })
+        continue
+      }
+      record.outbox.set(++this.#memory.lastOrder, { op, valueText })
+      queued++
+    }
+    return queued
   }
 }
 
 /** Removes an operation from its tree. One of the log with the same id and another content stays. */
 function drop(record: SpaceData, op: TreeOperation): void {
   const tree = record.trees.get(op.treeId)
-  const held = tree?.get(opIdInTree(op))
-  if (held !== undefined && hasSameContent(held.op, op)) tree?.delete(opIdInTree(op))
+  const held = tree?.get(op)?.op
+  if (held !== undefined && hasSameContent(held, op)) tree?.delete(op)
 }
 
 function hold(record: SpaceData, ops: readonly TreeOperation[], receivedIn: number): void {
-  for (const [treeId, treeOps] of groupByTree(ops)) {
-    let tree = record.trees.get(treeId)
-    if (tree === undefined) record.trees.set(treeId, (tree = new Map<string, HeldOp>()))
-    for (const op of treeOps) tree.set(opIdInTree(op), { op, receivedIn })
+  for (const op of ops) {
+    let tree = record.trees.get(op.treeId)
+    if (tree === undefined) record.trees.set(op.treeId, (tree = new OpMap<HeldOp>()))
+    tree.set(op, { op, receivedIn })
   }
 }
 
@@ -340,7 +356,7 @@ function attest(
     for (const { from, to } of disputedBy(runs, run)) {
       byKey ??= new Map(replacing.map((op) => [opKey(op), op]))
       for (let clock = from; clock <= to; clock++) {
-        const known = held?.get(opIdInTree({ clock, peerId }))?.op
+        const known = held?.get({ clock, peerId })?.op
         const op = byKey.get(opKey({ treeId, clock, peerId }))
         if (known !== undefined && op !== undefined && !hasSameContent(known, op)) forgetRun(runs, clock)
       }

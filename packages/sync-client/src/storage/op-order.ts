@@ -14,10 +14,12 @@ export function byClock(a: TreeOperation, b: TreeOperation): number {
 /** Groups operations by tree, each list in the given order. */
 export function groupByTree(ops: Iterable<TreeOperation>): Map<TreeOperation['treeId'], TreeOperation[]> {
   const trees = new Map<TreeOperation['treeId'], TreeOperation[]>()
+  let latest: TreeOperation[] | undefined
   for (const op of ops) {
-    const known = trees.get(op.treeId)
-    if (known === undefined) trees.set(op.treeId, [op])
-    else known.push(op)
+    // Most operations are of the tree of the one before, which needs no look-up.
+    if (latest?.[0]?.treeId !== op.treeId) latest = trees.get(op.treeId)
+    if (latest === undefined) trees.set(op.treeId, (latest = []))
+    latest.push(op)
   }
   return trees
 }

@@ -1,4 +1,6 @@
 import {
+  decodeBatch,
+  encodeBatch,
   accessIdSchema,
   epochSchema,
   logIdSchema,
@@ -114,6 +116,8 @@ export class MachineWorld {
   #processes = 1
   /** The user's role according to the server. A newer server may name a role that this client does not know. */
   role: RoleName = 'editor'
+  /** Whether the server sends the first page with its answer to a join, which it need not. */
+  joinsWithPage = true
   /** Says which operations the server rejects. */
   refuses: (op: TreeOperation) => boolean = () => false
   // Between them.
@@ -182,10 +186,21 @@ export class MachineWorld {
   /** Makes an edit on the device. */
   edit(): TreeOperation {
     const made = op(++this.#clock)
-    this.held.set(made.clock, { op: made, receivedUnder: null })
-    this.outbox.push({ entry: ++this.#entry, op: made })
+    this.#queue(made, ++this.#entry)
     this.send({ type: 'edited' })
     return made
+  }
+
+  /** Makes edits in one turn: one entry of the outbox has them. */
+  editTogether(count: number): void {
+    const entry = ++this.#entry
+    for (let made = 0; made < count; made++) this.#queue(op(++this.#clock), entry)
+    this.send({ type: 'edited' })
+  }
+
+  #queue(made: TreeOperation, entry: number): void {
+    this.held.set(made.clock, { op: made, receivedUnder: null })
+    this.outbox.push({ entry, op: made })
   }
 
   /** Commits an edit of another device. */
@@ -292,7 +307,9 @@ export class MachineWorld {
   #readOutbox(): OutboxSlice | undefined {
     const slice = this.outbox.slice(0, 3)
     if (slice.length === 0) return undefined
-    return { entries: [...new Set(slice.map(({ entry }) => entry))], ops: slice.map((item) => item.op) }
+    const entries = [...new Set(slice.map(({ entry }) => entry))]
+    const ops = slice.map((item) => item.op)
+    return { entries, ops, batch: encodeBatch({ spaceId, ops }) }
   }
 
   finishRead(): void {
@@ -325,6 +342,7 @@ export class MachineWorld {
         const seal = this.#sealed()
         return {
           type: 'joined',
+          ...(this.joinsWithPage && cursor < this.log.length && { page: this.#page(cursor) }),
           reply: {
             ...reply,
             identity: this.identity,
@@ -334,12 +352,15 @@ export class MachineWorld {
         }
       }
       case 'pull': {
-        const page = this.log.slice(request.after, request.after + 2)
-        return { type: 'pulled', range: this.#range(request.after, page), head: this.log.length }
+        return { type: 'pulled', range: this.#page(request.after), head: this.log.length }
       }
       case 'push':
-        return this.#push(request.ops)
+        return this.#push(request.batch === undefined ? request.ops : decodeBatch(request.batch).ops)
     }
+  }
+
+  #page(after: number): LogRange {
+    return this.#range(after, this.log.slice(after, after + 2))
   }
 
   #register(seal: KeptSeal | null): SyncEvent {

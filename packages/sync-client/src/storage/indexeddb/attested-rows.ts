@@ -8,7 +8,7 @@ import {
 } from '@t69/protocol'
 
 import { addRun, disputedBy, forgetRun, type AttestedRun, type ClockRun } from '../attested-runs.ts'
-import { opIdInTree } from '../op-order.ts'
+import { OpMap } from '../op-map.ts'
 import type { AttestedRow, LocalDb } from './local-db-schema.ts'
 import { loadTree, mergeTree } from './tree-ops.ts'
 
@@ -63,11 +63,11 @@ async function forgetReplaced(
   )
   for (const [treeId, ranges] of Map.groupBy(disputed, (range) => range.treeId)) {
     const held = mergeTree(await loadTree(db, spaceId, treeId))
-    const next = new Map(replacing.filter((op) => op.treeId === treeId).map((op) => [opIdInTree(op), op]))
+    const next = new OpMap<TreeOperation>()
+    for (const op of replacing) if (op.treeId === treeId) next.set(op, op)
     for (const { peerId, from, to, runs } of ranges) {
       for (let clock = from; clock <= to; clock++) {
-        const id = opIdInTree({ clock, peerId })
-        const [before, after] = [held.get(id), next.get(id)]
+        const [before, after] = [held.get({ clock, peerId }), next.get({ clock, peerId })]
         if (before !== undefined && after !== undefined && !hasSameContent(before, after))
           forgetRun(runs, clock)
       }

@@ -76,7 +76,7 @@ async function compactStep(
   const ops = mergeTree({ segments: merged, rows: folded })
   await db.treeOps.bulkDelete(folded.map(rowKey))
   await db.segments.bulkDelete(merged.map((segment) => segment.id))
-  await addSegments(db, spaceId, treeId, [...ops.values()], null)
+  await addSegments(db, spaceId, treeId, ops.values(), null)
   return folded.length > 0 && rows.length === rowsPerTransaction
 }
 

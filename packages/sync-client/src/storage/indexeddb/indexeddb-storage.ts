@@ -13,6 +13,7 @@ import type { AttestedRun } from '../attested-runs.ts'
 import type {
   ClientStorage,
   KeptSeal,
+  OutboxRange,
   OutboxSlice,
   PendingCounts,
   RejectedEdit,
@@ -22,7 +23,7 @@ import type {
 } from '../client-storage.ts'
 import { namesSpace } from '../config-key.ts'
 import { LeaderTerm } from '../leader-term.ts'
-import { fitsSlice } from '../outbox-entries.ts'
+import { fitsSlice, packChecked } from '../outbox-entries.ts'
 import { attest, readAttested } from './attested-rows.ts'
 import { type Compaction, compactTree, worthwhileCompaction } from './compact-tree.ts'
 import { DatabaseConnection } from './database-connection.ts'
@@ -147,7 +148,7 @@ class IndexedDbStorage implements ClientStorage {
     const ops = await mergeTreeInTurns(tree)
     const compaction = worthwhileCompaction(tree, ops.size)
     if (compaction !== undefined) this.#compactLater(spaceId, treeId, compaction)
-    return [...ops.values()]
+    return ops.values()
   }
 
   appendLocal(spaceId: SpaceId, ops: readonly TreeOperation[]): Promise<void> {
@@ -239,12 +240,23 @@ class IndexedDbStorage implements ClientStorage {
         .equals(spaceId)
         .until(isFull)
         .each(() => undefined)
-      if (rows.length === 0) return undefined
-      return {
-        entries: rows.map((row) => row.order),
-        ops: rows.flatMap((row) => decodeBatch(row.batch).ops),
-      }
+      const [first] = rows
+      if (first === undefined) return undefined
+      const ops = rows.flatMap((row) => decodeBatch(row.batch).ops)
+      const batch = rows.length === 1 ? first.batch : packChecked(spaceId, ops)
+      return { entries: rows.map((row) => row.order), ops, batch }
     })
+  }
+
+  outboxRange(spaceId: SpaceId): Promise<OutboxRange | undefined> {
+    return this.#connection.run((db) =>
+      db.transaction('r', [db.outbox], async () => {
+        const entries = () => db.outbox.where('spaceId').equals(spaceId)
+        const [oldest, newest] = [await entries().first(), await entries().last()]
+        if (oldest === undefined || newest === undefined) return undefined
+        return { oldest: oldest.order, newest: newest.order }
+      }),
+    )
   }
 
   settleOutbox(
@@ -262,7 +274,8 @@ class IndexedDbStorage implements ClientStorage {
       if (!state.reconciling) return
       // The server has committed them, so the log that is being reconciled has them.
       const refused = new Set(rejected.map((edit) => opKey(edit.op)))
-      const taken = settled.filter((op) => !refused.has(opKey(op)))
+      const ops = settled.flatMap((row) => decodeBatch(row.batch).ops)
+      const taken = ops.filter((op) => !refused.has(opKey(op)))
       await writeOps(db, spaceId, taken, receivedUnder(state))
     })
   }

@@ -49,7 +49,7 @@ export interface OutboxRow {
   order: number
   spaceId: SpaceId
   count: number
-  batch: Uint8Array
+  batch: Uint8Array<ArrayBuffer>
 }
 
 export interface RejectedRow {

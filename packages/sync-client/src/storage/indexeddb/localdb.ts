@@ -124,7 +124,7 @@ export async function deleteDraft(spaceId: string, draftId: string): Promise<voi
 /** Returns the operations of a tree, oldest clock first. */
 export async function getTreeOps(spaceId: string, treeId: string): Promise<VertexOperation[]> {
   const tree = await db.transaction('r', [db.treeOps, db.segments], async () => loadTree(db, spaceId, treeId))
-  return [...mergeTree(tree).values()].toSorted(byClock).map(toVertexOperation)
+  return mergeTree(tree).values().toSorted(byClock).map(toVertexOperation)
 }
 
 /**

@@ -1,4 +1,11 @@
-import { decodeBatch, type LogId, type SpaceId, type TreeId, type TreeOperation } from '@t69/protocol'
+import {
+  decodeBatch,
+  openBatch,
+  type LogId,
+  type SpaceId,
+  type TreeId,
+  type TreeOperation,
+} from '@t69/protocol'
 
 import { byClock, opIdInTree } from '../op-order.ts'
 import type { LocalDb } from './local-db-schema.ts'
@@ -53,7 +60,7 @@ export async function findMissing(
   const segments: (ClockRange & { id: number })[] = []
 
   await treeSegments.each((segment) => {
-    if (isReceived(segment)) for (const op of decodeBatch(segment.batch).ops) received.add(op)
+    if (isReceived(segment)) addIds(received, segment.batch)
   })
   await treeSegments.each((segment) => {
     if (isReceived(segment)) return
@@ -72,6 +79,18 @@ export async function findMissing(
     if (isMissing({ treeId, peerId, clock })) clocks.push(clock)
   })
   return { pieces: cut(clocks, largeAt), segments, isMissing }
+}
+
+/** Reads the ids of a batch, without the values, which are most of it. */
+function addIds(ids: OpIdSet, bytes: Uint8Array): void {
+  const batch = openBatch(bytes)
+  for (let index = 0; index < batch.count; index++) {
+    ids.add({
+      treeId: batch.treeIdAt(index),
+      peerId: batch.peerIdAt(index),
+      clock: batch.clockAt(index),
+    })
+  }
 }
 
 /** Reads the operations of one piece, each once, oldest clock first. Runs inside a transaction. */

@@ -3,7 +3,7 @@ import { decodeBatch, opKey, type SpaceId, type TreeOperation } from '@t69/proto
 import type { RejectedEdit, SyncState } from '../client-storage.ts'
 import { packEdits } from '../outbox-entries.ts'
 import { beginsReconciliation } from '../reconciliation.ts'
-import type { LocalDb } from './local-db-schema.ts'
+import type { LocalDb, OutboxRow } from './local-db-schema.ts'
 import { OpIdSet } from './op-id-set.ts'
 
 /** Reads and writes the sync state, the outbox and the refused edits. All functions run inside a transaction. */
@@ -34,16 +34,16 @@ export async function enqueue(db: LocalDb, spaceId: SpaceId, ops: readonly TreeO
   return count
 }
 
-/** Removes entries from the outbox, and returns their operations. Ignores entries that are no longer there. */
+/** Removes entries from the outbox, and returns them. Ignores those that are no longer there. */
 export async function dequeue(
   db: LocalDb,
   spaceId: SpaceId,
   orders: readonly number[],
-): Promise<TreeOperation[]> {
+): Promise<OutboxRow[]> {
   const rows = (await db.outbox.bulkGet([...orders])).filter((row) => row !== undefined)
   await db.outbox.bulkDelete(rows.map((row) => row.order))
   await addPending(db, spaceId, -rows.reduce((sum, row) => sum + row.count, 0))
-  return rows.flatMap((row) => decodeBatch(row.batch).ops)
+  return rows
 }
 
 /** Files refused edits, each once, even if the server's reply is handled again. */

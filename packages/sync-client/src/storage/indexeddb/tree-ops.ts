@@ -1,6 +1,6 @@
 import {
   decodeBatch,
-  operationProblem,
+  limits,
   packBatches,
   type SpaceId,
   type TreeId,
@@ -8,7 +8,9 @@ import {
 } from '@t69/protocol'
 
 import { nextTask } from '../../runtime/index.ts'
+import { OpMap } from '../op-map.ts'
 import { groupByTree, opIdInTree } from '../op-order.ts'
+import { packEdits } from '../outbox-entries.ts'
 import type { LocalDb, SegmentRow } from './local-db-schema.ts'
 import { operationFromRow, rowFromOperation, rowKey, type TreeOperationRow } from './operation-row.ts'
 
@@ -37,15 +39,15 @@ export async function loadTree(db: LocalDb, spaceId: string, treeId: string): Pr
 }
 
 /** Returns each operation of a tree once, with its latest content. */
-export function mergeTree(tree: StoredTree): Map<string, TreeOperation> {
-  const ops = new Map<string, TreeOperation>()
+export function mergeTree(tree: StoredTree): OpMap<TreeOperation> {
+  const ops = new OpMap<TreeOperation>()
   for (const piece of piecesOf(tree)) hold(ops, piece)
   return ops
 }
 
 /** Like `mergeTree`, and lets the page answer after each piece of a large tree. Not for inside a transaction. */
-export async function mergeTreeInTurns(tree: StoredTree): Promise<Map<string, TreeOperation>> {
-  const ops = new Map<string, TreeOperation>()
+export async function mergeTreeInTurns(tree: StoredTree): Promise<OpMap<TreeOperation>> {
+  const ops = new OpMap<TreeOperation>()
   let inTurn = 0
   for (const piece of piecesOf(tree)) {
     const count = 'batch' in piece ? piece.count : piece.length
@@ -67,9 +69,9 @@ function* piecesOf({ segments, rows }: StoredTree): Generator<Piece> {
   for (let start = 0; start < rows.length; start += opsPerTurn) yield rows.slice(start, start + opsPerTurn)
 }
 
-function hold(ops: Map<string, TreeOperation>, piece: Piece): void {
+function hold(ops: OpMap<TreeOperation>, piece: Piece): void {
   const held = 'batch' in piece ? decodeBatch(piece.batch).ops : piece.map(operationFromRow)
-  for (const op of held) if (op !== undefined) ops.set(opIdInTree(op), op)
+  for (const op of held) if (op !== undefined) ops.set(op, op)
 }
 
 /**
@@ -87,12 +89,14 @@ export async function writeOps(
     await db.treeOps.bulkPut(ops.map(rowFromOperation))
     return
   }
-  const unbatchable = ops.filter((op) => operationProblem(op) !== undefined)
-  const batchable = unbatchable.length === 0 ? ops : ops.filter((op) => operationProblem(op) === undefined)
-  await db.treeOps.bulkPut(unbatchable.map(rowFromOperation))
-  for (const [treeId, treeOps] of groupByTree(batchable)) {
-    await removeRows(db, spaceId, treeId, treeOps)
-    await addSegments(db, spaceId, treeId, treeOps, logId)
+  for (const [treeId, treeOps] of groupByTree(ops)) {
+    const { entries, refused } = packEdits(spaceId, treeOps, limits.batchBudgetBytes)
+    await db.treeOps.bulkPut(refused.map(({ op }) => rowFromOperation(op)))
+    const batched = refused.length === 0 ? treeOps : entries.flatMap((entry) => entry.ops)
+    await removeRows(db, spaceId, treeId, batched)
+    for (const { ops: inBatch, batch } of entries) {
+      await db.segments.add({ spaceId, treeId, logId, count: inBatch.length, batch })
+    }
   }
 }
 
