@@ -2,7 +2,7 @@ import type { Plugin } from 'vite'
 
 /** Files of src/ that are loaded once the first screen is there, by `withTexts` of src/lib/ui/parts/with-texts.ts. */
 const later =
-  /(?:^|\/)src\/lib\/(?:ui\/(?:dialogs|admin|palette)\/(?!OpenDialog\.svelte)|transfer\/|model\/(?:rejected-edits|lost-account-text|registration-text|new-password)\.ts)/
+  /(?:^|\/)src\/lib\/(?:ui\/(?:dialogs|admin|palette|parts\/confirming)\/(?!OpenDialog\.svelte)|transfer\/|model\/(?:refusal-text|rejected-edits|lost-account-text|registration-text|new-password)\.ts)/
 
 /**
  * The catalog with what a file says: what only dialogs say is not loaded with the first screen. wuchale makes a module of

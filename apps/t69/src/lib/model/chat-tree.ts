@@ -84,9 +84,7 @@ export function threadOf(
   visit: Visit = unwatched,
   chosen: Chosen = nothingChosen,
 ): ThreadEntry[] {
-  return placesOf(tree, visit, chosen).flatMap(({ id, versions }) =>
-    versions.length === 0 ? [] : { id, versions },
-  )
+  return placesOf(tree, visit, chosen).filter(({ versions }) => versions.length > 0)
 }
 
 /** The places of a chat in order, those of deleted messages, which have no versions left, included. */
@@ -127,7 +125,9 @@ function chainsOf(tree: Tree, visit: Visit): Vertex[] {
 function entriesOf(children: readonly Vertex[], chosen: Chosen): ThreadEntry[] {
   if (children.length === 0) return []
   const [only] = children
-  if (only !== undefined && children.length === 1) return [placeOf([only], chosen)]
+  // Nearly all messages: there is nothing to group or to choose, and a chat may have very many of them.
+  if (only !== undefined && children.length === 1)
+    return [{ id: only.id, versions: isDeleted(only) ? [] : [only.id] }]
   return versionGroups(children.toSorted(inOrder)).map((group) => placeOf(group, chosen))
 }
 

@@ -79,6 +79,17 @@ describe.each(locales)('the catalog of %s', async (locale) => {
     }
   })
 
+  test('ends a sentence with one dot, also after a date that ends with one', () => {
+    for (const [sentence, style] of [
+      ['The invite can be used until {0}.', { dateStyle: 'long' }],
+      ['Expires on {0}.', { dateStyle: 'medium', timeStyle: 'short' }],
+    ] as const) {
+      const [form = ''] = texts.find(({ english }) => english[0] === sentence)?.forms ?? []
+      const said = form.replace('{0}', new Intl.DateTimeFormat(locale, style).format(0))
+      expect(said).toMatch(/[^.][.。।]$/)
+    }
+  })
+
   test('has the sentences that begin with who it is about', () => {
     const english = texts.map(({ english }) => english[0])
     expect(english).toContain('{0} does not accept the key.')

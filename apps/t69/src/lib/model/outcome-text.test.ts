@@ -40,10 +40,12 @@ test.each<[string, Partial<Message>, string]>([
 
 test('a refusal is quoted in the provider’s own words', () => {
   expect(words({ outcome: 'refused', refusal: 'No credit', status: 402 })).toEqual({
-    text: 'ai.example gave no reply:',
+    text: 'ai.example answered 402:',
     quote: 'No credit',
     isProblem: true,
   })
+  // Some say it in a reply that is none.
+  expect(words({ outcome: 'refused', refusal: 'No credit' })?.text).toBe('ai.example gave no reply:')
   const retryAt = new Date(2026, 0, 1, 10, 30, 5).getTime()
   expect(words({ outcome: 'refused', refusal: 'Slow down', status: 429, retryAt })).toMatchObject({
     text: 'ai.example takes no more requests until 10:30:05.',

@@ -64,5 +64,6 @@ function refusedText({ refusal, status, retryAt, host, text }: Ended, language: 
   }
   if (status === 401 || status === 403) return `${who} does not accept the key.`
   if (refusal === undefined) return `${who} answered with error ${status ?? ''}.`
-  return `${who} gave no reply:`
+  // The number is what people look up, and tell each other.
+  return status === undefined || status < 400 ? `${who} gave no reply:` : `${who} answered ${status}:`
 }

@@ -2,6 +2,7 @@ import { limits, utf8Length } from '@t69/protocol'
 import type { RejectedEdit } from '@t69/sync-client'
 
 import { titleFrom } from './chat-tree.ts'
+import { answerText } from './error-text.ts'
 import { itemOfTree, titleOf } from './space-tree.ts'
 import { nameOf, textOf, type Tree, type Vertex } from './tree.ts'
 
@@ -10,7 +11,7 @@ export interface RejectedItem {
   readonly id: string
   /** "Your message “Hello” in the chat “Plans”" */
   readonly what: string
-  /** "It is larger than 512 kB.", or what the server says */
+  /** "It is larger than 512 kB." */
   readonly why: string
 }
 
@@ -84,7 +85,5 @@ function partWithText(vertex: Vertex | undefined, start: string, title: string |
 function reasonOf({ op, code, message }: RejectedEdit): string {
   const isLarge = op.value !== undefined && utf8Length(JSON.stringify(op.value)) > limits.maxValueBytes
   if (isLarge || code === 'too_large') return `It is larger than ${limits.maxValueBytes / 1024} kB.`
-  if (code === 'op_conflict') return 'The server already has a different edit in its place.'
-  if (code === 'clock_out_of_range') return 'The clock of this device is too far ahead of the others.'
-  return message
+  return answerText({ code, message })
 }

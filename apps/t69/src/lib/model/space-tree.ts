@@ -13,6 +13,7 @@ import { unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
  * forests: whoever renames, moves or duplicates any of them hides no chat. `deletions.ts` lists those that are deleted.
  */
 
+/** The title of a chat that has none yet, as it is stored: other versions of t69 know it by that. */
 export const untitled = 'New chat'
 const forestName = 'app-forest'
 
@@ -81,6 +82,13 @@ export function forestRows(
     for (const below of next.toReversed()) waiting.push(below)
   }
   return rows
+}
+
+/** The rows of all chats, those in closed folders too: first the one in which somebody wrote last. */
+export function chatsByActivity(tree: Tree): ForestRow[] {
+  return forestRows(tree, () => true)
+    .filter(({ treeId }) => treeId !== null)
+    .toSorted((a, b) => b.activeAt - a.activeAt)
 }
 
 interface Shelf {
@@ -228,9 +236,27 @@ export function treeIdOf(vertex: Vertex): string | null {
 
 /** The title as the screen shows it. */
 export function titleOf(vertex: Vertex): string {
-  const title = textOf(vertex, 'title') ?? nameOf(vertex)
-  if (title !== undefined && title !== '') return shownLine(title)
-  return treeIdOf(vertex) === null ? 'Folder' : untitled
+  const title = storedTitleOf(vertex)
+  if (treeIdOf(vertex) !== null) return chatTitle(title)
+  return title === undefined || title === '' ? 'Folder' : shownLine(title)
+}
+
+/** A chat's stored title as the screen shows it: in the language of the page where nobody has given it one. */
+export function chatTitle(stored: string | undefined): string {
+  return isUntitled(stored) ? 'New chat' : shownLine(stored)
+}
+
+/** Whether nobody has given a title to the chat of this vertex: it takes one from its first message. */
+export function hasNoTitle(vertex: Vertex): boolean {
+  return isUntitled(storedTitleOf(vertex))
+}
+
+function storedTitleOf(vertex: Vertex): string | undefined {
+  return textOf(vertex, 'title') ?? nameOf(vertex)
+}
+
+function isUntitled(stored: string | undefined): stored is undefined | '' | typeof untitled {
+  return stored === undefined || stored === '' || stored === untitled
 }
 
 /** Adds a folder, or a chat whose tree is `treeId`, and returns its id. At the top when the folder is not shown. */

@@ -1,7 +1,9 @@
+import type { ErrorCode } from '@t69/protocol'
 import type { SpaceStatus } from '@t69/sync-client'
 import { expect, test } from 'vitest'
 
 import {
+  briefSyncText,
   emptyChatText,
   evictionText,
   isLost,
@@ -32,8 +34,33 @@ test('the status names the phase and counts the edits that wait', () => {
   )
   expect(syncText({ ...synced, phase: 'local' }, false)).toBe('Sign in to sync')
   expect(syncText({ ...synced, phase: 'local' }, true)).toBe('On this device only')
-  const error = { code: 'not_found', message: 'The space was deleted' } as const
-  expect(syncText({ ...synced, phase: 'blocked', error }, true)).toBe('Not synced: The space was deleted')
+})
+
+test('what the server refuses is told in the words of the page, and by the limit or the storage where there is one', () => {
+  const refused = (code: ErrorCode, phase: SpaceStatus['phase'] = 'blocked') =>
+    syncText({ ...synced, phase, error: { code, message: 'In English' } }, true)
+  expect(refused('not_found')).toBe('Not synced: this space is no longer on the server')
+  expect(refused('forbidden')).toBe('Not synced: you can no longer read this space')
+  expect(refused('storage_failed', 'connecting')).toBe('Not synced: In English')
+  expect(refused('quota_exceeded', 'connecting')).toBe(
+    'Not synced: There is no room left on the server for this space.',
+  )
+  const waiting = { ...synced, phase: 'connecting', pending: 1 } as const
+  const error = { code: 'unavailable', message: 'In English' } as const
+  expect(syncDetails({ ...waiting, error })).toMatch(
+    / The last attempt failed: The server cannot be reached\. Try/,
+  )
+})
+
+test('where there is little room, edits that wait are counted without saying again that the space is offline', () => {
+  expect(briefSyncText({ ...synced, phase: 'offline', pending: 3 }, true)).toBe('3 edits waiting')
+  expect(briefSyncText({ ...synced, phase: 'connecting', pending: 1 }, true)).toBe('1 edit waiting')
+  expect(briefSyncText({ ...synced, phase: 'offline' }, true)).toBe('Offline')
+  expect(briefSyncText(synced, true)).toBe('Synced')
+  const error = { code: 'internal', message: 'No session' } as const
+  expect(briefSyncText({ ...synced, phase: 'offline', pending: 3, error }, true)).toBe(
+    'Not synced: No session',
+  )
 })
 
 test('a session that the server does not renew is told as that, and not as a space that one may not write in', () => {
@@ -97,9 +124,9 @@ test('a pause that the server asks for shows as waiting, and a full server as a 
   const busy = { ...synced, pending: 3, error: { code: 'rate_limited', message: 'too much' } } as const
   expect(syncText(busy, true)).toBe('3 edits waiting')
   expect(syncTone(busy)).toBe('busy')
-  const error = { code: 'quota_exceeded', message: 'You own 5 spaces' } as const
+  const error = { code: 'quota_exceeded', reason: 'too_many_spaces', message: 'You own 5 spaces' } as const
   const full: SpaceStatus = { ...synced, phase: 'connecting', pending: 3, error }
-  expect(syncText(full, true)).toBe('Not synced: You own 5 spaces')
+  expect(syncText(full, true)).toMatch(/^Not synced: You own as many spaces as this server allows\./)
   expect(syncTone(full)).toBe('bad')
 })
 

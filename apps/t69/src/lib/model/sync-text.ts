@@ -1,5 +1,7 @@
+import type { ErrorBody } from '@t69/protocol'
 import type { SpaceStatus, UnsentSpace } from '@t69/sync-client'
 
+import { answerText } from './error-text.ts'
 import { numberText } from './numbers.ts'
 import { plural } from './plural.ts'
 
@@ -12,13 +14,14 @@ export function syncText(status: SpaceStatus, signedIn: boolean): string {
     case 'signed-out':
       return 'Locked until its user signs in'
     case 'offline':
-      if (status.error?.code === 'internal') return `Not synced: ${status.error.message}`
+      if (status.error?.code === 'internal') return notSynced(status.error)
       return pending === 0
         ? 'Offline'
         : plural(pending, ['Offline — # edit waiting', 'Offline — # edits waiting'])
     case 'connecting':
+      // It says which limit is reached, or whose storage fails.
       if (status.error?.code === 'storage_failed' || status.error?.code === 'quota_exceeded') {
-        return `Not synced: ${status.error.message}`
+        return notSynced(status.error)
       }
       return pending === 0
         ? 'Connecting…'
@@ -30,14 +33,31 @@ export function syncText(status: SpaceStatus, signedIn: boolean): string {
     case 'live':
       if (pending > 0 && isHeldUp(status))
         return plural(pending, ['# edit not accepted', '# edits not accepted'])
-      if (pending > 0) return plural(pending, ['# edit waiting', '# edits waiting'])
+      if (pending > 0) return waitingText(pending)
       return status.rejected === 0
         ? 'Synced'
         : plural(status.rejected, ['Synced — # edit refused', 'Synced — # edits refused'])
     case 'blocked':
       if (isOtherSpace(status)) return 'Not synced: another space has its place on the server'
-      return `Not synced: ${status.error?.message ?? 'the server refuses this space'}`
+      if (status.error?.code === 'forbidden') return 'Not synced: you can no longer read this space'
+      if (status.error?.code === 'not_found') return 'Not synced: this space is no longer on the server'
+      return status.error === null ? 'Not synced: the server refuses this space' : notSynced(status.error)
   }
+}
+
+function notSynced(error: ErrorBody): string {
+  return `Not synced: ${answerText(error)}`
+}
+
+/** The same where there is room for little: the icon says that the space is offline, and the words what that means. */
+export function briefSyncText(status: SpaceStatus, signedIn: boolean): string {
+  const { phase, pending, error } = status
+  const waits = pending > 0 && error === null && (phase === 'offline' || phase === 'connecting')
+  return waits ? waitingText(pending) : syncText(status, signedIn)
+}
+
+function waitingText(pending: number): string {
+  return plural(pending, ['# edit waiting', '# edits waiting'])
 }
 
 /** What happens to what the user writes, for a chat that is still empty. */
@@ -83,8 +103,14 @@ export function syncDetails(status: SpaceStatus): string {
   if (status.error?.code === 'forbidden') {
     return 'You can no longer write in this space. What you wrote stays on this device, and is sent if you can write here again.'
   }
-  const reason = status.error === null ? '' : ` The last attempt failed: ${status.error.message}.`
+  const reason =
+    status.error === null ? '' : ` The last attempt failed: ${sentence(answerText(status.error))}`
   return `What you wrote is stored on this device, and is sent as soon as possible.${reason}`
+}
+
+/** Messages of the protocol end without a full stop. */
+function sentence(text: string): string {
+  return /[.!?。।]$/.test(text) ? text : `${text}.`
 }
 
 /** What the browser answered when it was asked to keep what is on this device. */

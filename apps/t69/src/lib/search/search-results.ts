@@ -34,13 +34,13 @@ export interface Progress {
 
 export type ToWorker =
   /** The ids of all spaces that may be searched: what is kept of any other is deleted. Reads what has changed in these. */
-  | { readonly kind: 'look'; readonly spaceIds: readonly string[] }
+  | { readonly kind: 'look'; readonly id: number; readonly spaceIds: readonly string[] }
   | { readonly kind: 'find'; readonly id: number; readonly query: string }
 
 export type FromWorker =
   | { readonly kind: 'progress'; readonly progress: Progress }
-  /** Everything that was stored when `look` came can be found. */
-  | { readonly kind: 'looked' }
+  /** Everything that was stored when `look` of this id came can be found. */
+  | { readonly kind: 'looked'; readonly id: number }
   | { readonly kind: 'found'; readonly id: number; readonly results: SearchResults }
   /** The browser does not let the worker store or read anything. */
   | { readonly kind: 'failed'; readonly why: string }

@@ -14,7 +14,7 @@ let index: Promise<TextIndex> | undefined
 /** The query asked last; one before it is not worth finishing. */
 let asked = 0
 /** One look at a time; the one asked for last is the next. */
-let next: readonly string[] | undefined
+let next: { readonly id: number; readonly spaceIds: readonly string[] } | undefined
 let isLooking = false
 
 function open(): Promise<TextIndex> {
@@ -34,11 +34,11 @@ async function look(): Promise<void> {
   isLooking = true
   try {
     while (next !== undefined) {
-      const spaceIds = next
+      const { id, spaceIds } = next
       next = undefined
       await (await open()).look(spaceIds)
+      tell({ kind: 'looked', id })
     }
-    tell({ kind: 'looked' })
   } finally {
     isLooking = false
   }
@@ -51,7 +51,7 @@ async function find(id: number, query: string): Promise<void> {
 }
 
 addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
-  if (data.kind === 'look') next = data.spaceIds
+  if (data.kind === 'look') next = data
   const done = data.kind === 'look' ? look() : find(data.id, data.query)
   done.catch((error: unknown) =>
     tell({ kind: 'failed', why: error instanceof Error ? error.message : String(error) }),

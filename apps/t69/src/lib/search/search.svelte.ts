@@ -20,6 +20,7 @@ export class Search {
   problem = $state<string | null>(null)
   #query = ''
   #asked = 0
+  #looks = 0
   /** The worker has read everything; `results` may still be from before. */
   #hasRead = false
   #spaceIds: readonly string[] = []
@@ -66,7 +67,7 @@ export class Search {
     this.#looking = undefined
     this.#hasRead = false
     this.isReading = true
-    this.#send({ kind: 'look', spaceIds: this.#spaceIds })
+    this.#send({ kind: 'look', id: ++this.#looks, spaceIds: this.#spaceIds })
   }
 
   #send(message: ToWorker): void {
@@ -101,7 +102,7 @@ export class Search {
       // Reading much takes longer than a worker is kept for.
       clearTimeout(this.#ending)
       this.#ending = setTimeout(() => this.#end(), idleMs)
-    } else if (message.kind === 'looked') {
+    } else if (message.kind === 'looked' && message.id === this.#looks) {
       this.progress = null
       this.#hasRead = true
       this.find(this.#query)

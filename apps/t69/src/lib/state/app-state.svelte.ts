@@ -4,7 +4,7 @@ import type { LostAccount, SpaceInfo, SyncClient } from '@t69/sync-client'
 import type { Reader } from '../model/authorship.ts'
 import type { NewMessage } from '../model/chat-tree.ts'
 import { codeOf, errorText } from '../model/error-text.ts'
-import { itemOfTree, layOutSpace, titleOf } from '../model/space-tree.ts'
+import { chatsByActivity, isBlank, itemOfTree, layOutSpace, titleOf } from '../model/space-tree.ts'
 import { lockedText } from '../model/sync-text.ts'
 import { appBase, readAddress, readAdminPath, type PageAddress } from './address.ts'
 import {
@@ -345,6 +345,7 @@ export class AppState {
       await this.ui.attempt(async () => {
         await this.refreshSpaces()
         await this.openSpace(joined.id)
+        void this.ui.attempt(() => this.#openNewestChat())
         await this.#deleteBlankFirstSpace()
         this.ui.show({ kind: 'info', text: `You have joined “${joined.name}”.` })
       })
@@ -358,7 +359,27 @@ export class AppState {
   async openInvited(spaceId: string): Promise<void> {
     forgetLink('space')
     this.ui.closeDialog('invite')
-    await this.ui.attempt(() => this.openSpace(spaceId))
+    await this.ui.attempt(async () => {
+      await this.openSpace(spaceId)
+      void this.ui.attempt(() => this.#openNewestChat())
+    })
+  }
+
+  /**
+   * Opens the chat in which somebody wrote last, once this device has all of the space on screen: whoever follows an invite
+   * wants to see what is there. Does nothing for a user who has opened a chat or begun to write by then.
+   */
+  async #openNewestChat(): Promise<void> {
+    const { view } = this
+    if (view === null || view.chats.focused !== null) return
+    await view.caughtUp()
+    const [newest] = chatsByActivity(view.tree)
+    if (this.view !== view || typeof newest?.treeId !== 'string') return
+    if (view.chats.focused !== null || view.chats.blank.text !== '') return
+    view.items.reveal(newest.id)
+    const opened = view.chats.open(newest.treeId)
+    this.#showPlace('replace')
+    await opened
   }
 
   /** Leaves everything as it was before the invite link was followed. */
@@ -374,7 +395,7 @@ export class AppState {
       await this.openSpace(spaceId, treeId)
       return true
     } catch (error) {
-      const isWrong = this.user !== null && error instanceof Error && codeOf(error) === 'not_found'
+      const isWrong = this.user !== null && codeOf(error) === 'not_found'
       this.#place.link = isWrong ? null : link
       this.#showPlace('replace')
       const text =
@@ -480,7 +501,10 @@ export class AppState {
     const { view } = this
     if (view === null) return this.#openAnySpace()
     if (!view.space.isDeleted) return
+    // One that gave way to the user's own, as after a sign-in in another tab, is missed by nobody.
+    const isMissed = !isBlank(view.tree) || view.space.id !== (await readFirstSpace())
     await this.#openOther(view.space.id)
+    if (!isMissed) return
     this.ui.show({ kind: 'info', text: `“${view.name}” was deleted in another tab.` })
   }
 

@@ -1,5 +1,4 @@
-import { shownLine } from '../model/shown-text.ts'
-import { itemOfTree, titleOf } from '../model/space-tree.ts'
+import { chatTitle, itemOfTree, titleOf } from '../model/space-tree.ts'
 import { textOf } from '../model/tree.ts'
 import type { OpenChat } from './open-chat.svelte.ts'
 import type { SpaceView } from './space-view.svelte.ts'
@@ -11,6 +10,6 @@ export function createChatTitleReader({ tree, space }: SpaceView, chat: OpenChat
   const root = chat.tree?.root
   return createTreeReader(tree, space.id, (visit) => {
     const item = itemOfTree(tree, chat.treeId, visit)
-    return item ? titleOf(item) : shownLine((root && textOf(root, 'title')) ?? '')
+    return item ? titleOf(item) : root === undefined ? '' : chatTitle(textOf(root, 'title'))
   })
 }

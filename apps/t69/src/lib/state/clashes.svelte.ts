@@ -1,4 +1,5 @@
 import { clashOf, type Clash } from '../model/clashes.ts'
+import { tracesOf } from '../model/traces.ts'
 import type { Tree } from '../model/tree.ts'
 import type { History } from './history.ts'
 
@@ -18,6 +19,8 @@ export class Clashes {
   /** Watches `tree` instead of the one before. */
   watch(tree: Tree): void {
     this.#stop()
+    // They hear of an operation first then: a chat that it deletes is not in view any more when the clash is looked for.
+    tracesOf(tree)
     this.#stop = tree.observeOpApplied((op) => {
       const { unsent } = this.#history
       if (unsent.length === 0 || this.#history.isOwn(op.id.peerId)) return

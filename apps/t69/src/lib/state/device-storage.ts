@@ -170,6 +170,10 @@ export function readDraft(spaceId: string, draftId: string): Promise<string | un
   return orElse(undefined, () => localdb.getDraft(spaceId, draftId))
 }
 
+export async function listDrafts(spaceId: string): Promise<readonly string[]> {
+  return Object.keys((await orElse(undefined, () => localdb.getSpaceSetup(spaceId)))?.drafts ?? {})
+}
+
 export function saveDraft(spaceId: string, draftId: string, text: string): Promise<void> {
   return orElse(undefined, () =>
     text === '' ? localdb.deleteDraft(spaceId, draftId) : localdb.saveDraft(spaceId, draftId, text),

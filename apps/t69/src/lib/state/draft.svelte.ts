@@ -3,7 +3,7 @@ import { newChatDraft, readDraft, saveDraft } from './device-storage.ts'
 /** How long after the last key the draft is stored, in ms. */
 const saveAfterMs = 250
 
-/** The text in the composer of one chat, stored on this device until it is sent. */
+/** A text that is being written, in a composer or into a message, stored on this device until it is sent. */
 export class Draft {
   text = $state('')
   readonly #spaceId: string
@@ -15,17 +15,21 @@ export class Draft {
   #isSaved = true
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(spaceId: string, draftId: () => string) {
+  /** `begun` is what there is to change; what is stored takes its place. */
+  constructor(spaceId: string, draftId: () => string, begun = '') {
+    this.text = begun
     this.#spaceId = spaceId
     this.#draftId = draftId
     this.#storedAs = draftId()
-    this.#restored = this.#restore()
+    this.#restored = this.#restore(begun)
   }
 
   /** Text that was typed or sent before the disk answered takes nothing away from what is stored. */
-  async #restore(): Promise<void> {
+  async #restore(begun: string): Promise<void> {
     const stored = await readDraft(this.#spaceId, this.#storedAs)
-    if (stored !== undefined) this.#putInFront(stored)
+    if (stored === undefined) return
+    if (this.text === begun) this.text = stored
+    else this.#putInFront(stored)
   }
 
   /** It is that of another chat from now on: its text is stored there. */

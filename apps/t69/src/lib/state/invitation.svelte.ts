@@ -29,7 +29,7 @@ export class Invitation {
     try {
       this.preview = await client.previewInvite(this.token)
     } catch (error) {
-      const code = error instanceof Error ? codeOf(error) : undefined
+      const code = codeOf(error)
       this.isDead = code === 'not_found' || code === 'invite_expired' || code === 'invalid_request'
       this.problem =
         this.isDead && code !== 'invite_expired'

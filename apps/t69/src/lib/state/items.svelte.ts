@@ -14,13 +14,14 @@ import {
 import { plural } from '../model/plural.ts'
 import {
   addItem,
+  chatTitle,
+  folderOf,
   isForest,
   itemOfTree,
   moveItem,
   renameItem,
   restoreChat,
   titleOf,
-  untitled,
 } from '../model/space-tree.ts'
 import { tracesOf } from '../model/traces.ts'
 import { textOf, type Tree } from '../model/tree.ts'
@@ -64,7 +65,7 @@ export class Items {
   /** The title that a chat has in the sidebar; that of a new chat where it is not there. */
   titleOfChat(treeId: string): string {
     const item = itemOfTree(this.#deps.root(), treeId)
-    return item === undefined ? untitled : titleOf(item)
+    return item === undefined ? chatTitle(undefined) : titleOf(item)
   }
 
   /** Puts a chat there. Returns the id of its item. `folderId` null is the top. */
@@ -72,6 +73,12 @@ export class Items {
     const itemId = addItem(this.#deps.root(), { ...at, treeId })
     if (at.folderId !== null) this.openFolder(at.folderId, true)
     return itemId
+  }
+
+  /** Opens the folders that an item is in. */
+  reveal(itemId: string): void {
+    const root = this.#deps.root()
+    for (let id = folderOf(root, itemId); id !== null; id = folderOf(root, id)) this.openFolder(id, true)
   }
 
   newFolder(parentId: string | null): string {

@@ -20,6 +20,7 @@ import type { Authors } from './authors.ts'
 import type { ChosenVersions } from './chosen-versions.svelte.ts'
 import { newChatDraft } from './device-storage.ts'
 import { Draft } from './draft.svelte.ts'
+import { Edits } from './edits.svelte.ts'
 import type { Action, History } from './history.ts'
 import type { OpeningNote } from './opening-note.ts'
 import type { Unread } from './unread.svelte.ts'
@@ -56,6 +57,7 @@ export class OpenChat {
   newIn = $state.raw<{ readonly folderId: string | null } | null>(null)
   /** What was begun in an empty chat is there in the next one. */
   readonly draft: Draft
+  readonly edits: Edits
   /** Resolves once the tree is loaded. */
   readonly opened: Promise<void>
   readonly #deps: ChatDeps
@@ -68,6 +70,7 @@ export class OpenChat {
     const draftId = (): string => (wasListed(deps.root(), treeId) ? treeId : newChatDraft)
     this.draft = fresh?.begun ?? new Draft(deps.space.id, draftId)
     this.draft.become(draftId)
+    this.edits = new Edits(deps.space.id, treeId)
     if (fresh !== undefined) {
       deps.history.owns(fresh.created)
       this.tree = fresh.created
@@ -82,12 +85,14 @@ export class OpenChat {
     if (this.#isClosed) return
     const loaded = note.begin({ spaceId: space.id, treeId: this.treeId })
     try {
-      const tree = await space.openTree(this.treeId)
-      await unread.ready
+      const [tree] = await Promise.all([space.openTree(this.treeId), this.edits.restore(), unread.ready])
       // Meanwhile another chat has taken its place.
       if (this.#isClosed) return await space.closeTree(this.treeId)
       history.owns(tree)
       this.firstUnread = unread.firstIn(this.treeId, tree)
+      // In another task: of a chat of very many messages, what is new and what is shown each take a while to find.
+      await new Promise((resolve) => setTimeout(resolve))
+      if (this.#isClosed) return await space.closeTree(this.treeId)
       this.tree = tree
     } finally {
       loaded()

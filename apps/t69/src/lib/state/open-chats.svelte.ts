@@ -8,7 +8,7 @@ import {
   titleFrom,
   type NewMessage,
 } from '../model/chat-tree.ts'
-import { itemOfTree, titleOf, untitled, wasListed } from '../model/space-tree.ts'
+import { chatTitle, hasNoTitle, itemOfTree, untitled, wasListed } from '../model/space-tree.ts'
 import { edit } from '../model/tree.ts'
 import { choose, type ChatChoice } from '../model/who-answers.ts'
 import { newChatDraft } from './device-storage.ts'
@@ -90,7 +90,7 @@ export class OpenChats {
     const fresh = Array.from(this.#open.values()).find(({ newIn }) => newIn !== null)
     if (fresh !== undefined) {
       fresh.newIn = { folderId }
-      this.panes.show(fresh.treeId, untitled)
+      this.panes.show(fresh.treeId, chatTitle(untitled))
       return fresh
     }
     const { space } = this.#deps
@@ -105,7 +105,7 @@ export class OpenChats {
     this.#blank = undefined
     const waiting = this.panes.shown.find(({ front }) => front === null)
     if (waiting !== undefined) this.panes.focus(waiting.id)
-    this.panes.show(treeId, untitled)
+    this.panes.show(treeId, chatTitle(untitled))
     const chat = this.find(treeId)
     // The page has left the space meanwhile.
     if (chat === null) throw new Error('The space is closed')
@@ -133,11 +133,11 @@ export class OpenChats {
       const messageId = addMessage(tree, message, thread.at(-1)?.id)
       showToAll(tree, thread, messageId)
       chat.firstUnread = null
-      this.#list(treeId, { title: untitled, folderId: newIn?.folderId ?? null })
+      this.#list(treeId, newIn?.folderId ?? null)
       activity.wrote(treeId)
       activity.mentioned(treeId, message.mentions ?? [])
       const item = itemOfTree(this.#deps.root(), treeId)
-      if (item && titleOf(item) === untitled && message.text.trim() !== '') {
+      if (item && hasNoTitle(item) && message.text.trim() !== '') {
         const title = titleFrom(message.text)
         items.setTitle(item.id, title)
         edit(tree, () => tree.root?.setProperty('title', title.toWellFormed()))
@@ -155,7 +155,7 @@ export class OpenChats {
     const chat = this.find(treeId)
     const newIn = chat?.newIn ?? null
     if (chat !== null) chat.newIn = null
-    this.#list(treeId, { title, folderId: newIn?.folderId ?? null })
+    this.#list(treeId, newIn?.folderId ?? null)
     const item = itemOfTree(this.#deps.root(), treeId)
     if (item) await items.rename(item.id, title)
     else await items.renameTree(treeId, title)
@@ -168,11 +168,11 @@ export class OpenChats {
       if (wasListed(root, treeId) && itemOfTree(root, treeId) === undefined) this.panes.close(treeId)
   }
 
-  /** Puts a chat into the sidebar that has never been there. */
-  #list(treeId: string, at: { readonly title: string; readonly folderId: string | null }): void {
+  /** Puts a chat into the sidebar that has never been there, as one that has no title yet. */
+  #list(treeId: string, folderId: string | null): void {
     const { items } = this.#deps
     if (wasListed(this.#deps.root(), treeId)) return
-    const itemId = items.addChat(treeId, at)
+    const itemId = items.addChat(treeId, { title: untitled, folderId })
     if (this.focused?.treeId === treeId) items.selectedId = itemId
   }
 

@@ -1,12 +1,12 @@
 import type { VisitProvider } from '@t69/protocol'
 import type { SyncClient } from '@t69/sync-client'
 
-import { codeOf, errorText, signInErrorText } from '../model/error-text.ts'
+import { errorText } from '../model/error-text.ts'
 import { forgetLink, takeLink } from './invitation.svelte.ts'
 import type { Ui } from './ui.svelte.ts'
 
 /** What the app goes on with when somebody comes back from the provider. */
-export type AfterVisit = 'sign-in' | 'connect' | 'password' | 'address' | 'delete-account'
+export type AfterVisit = 'sign-in' | 'connect' | 'password' | 'passkeys' | 'address' | 'delete-account'
 
 /** Of this tab: the page is gone while somebody is at the provider. */
 const key = 't69-after-provider-visit'
@@ -30,8 +30,8 @@ function takeAfter(): AfterVisit {
   try {
     const after = sessionStorage.getItem(key)
     sessionStorage.removeItem(key)
-    if (after === 'connect' || after === 'password' || after === 'address' || after === 'delete-account')
-      return after
+    const known = ['connect', 'password', 'passkeys', 'address', 'delete-account'] as const
+    return known.find((it) => it === after) ?? 'sign-in'
   } catch {
     // Nothing was kept.
   }
@@ -62,6 +62,7 @@ export async function endProviderVisit(client: SyncClient, ui: Ui): Promise<void
       })
       return
     case 'password':
+    case 'passkeys':
     case 'address':
     case 'delete-account':
       ui.openDialog({ kind: after, isConfirmed: true })
@@ -72,13 +73,6 @@ async function signIn(client: SyncClient, ui: Ui): Promise<void> {
   try {
     await client.signInWithProvider()
   } catch (error) {
-    const isTaken = error instanceof Error && codeOf(error) === 'already_exists'
-    const why = isTaken
-      ? errorText(error, {
-          already_exists:
-            'There is an account with your e-mail address. Sign in with its password, then connect it under “Change password…” in its menu.',
-        })
-      : signInErrorText(error)
-    ui.openDialog({ kind: 'auth', form: 'sign-in', why })
+    ui.openDialog({ kind: 'auth', form: 'sign-in', why: errorText(error) })
   }
 }

@@ -176,6 +176,18 @@ export class SpaceView {
     void this.unread.caughtUp()
   }
 
+  /** Resolves once this device has all that the server has of the space. */
+  async caughtUp(): Promise<void> {
+    if (this.status.phase === 'live') return
+    await new Promise<void>((resolve) => {
+      const stop = this.space.onStatus(({ phase }) => {
+        if (phase !== 'live') return
+        stop()
+        resolve()
+      })
+    })
+  }
+
   /** Makes a local space a synced one, and notes `user` as the author of what it holds by then. */
   async enableSync(user: User): Promise<void> {
     await this.space.enableSync()
@@ -209,6 +221,11 @@ export class SpaceView {
   /** Its user is not signed in any more: the client has locked the space, or is about to. */
   get isLocked(): boolean {
     return this.space.status.phase === 'signed-out'
+  }
+
+  /** It was deleted, or is locked, and takes no edits any more, whatever the user may do in it. */
+  get isGone(): boolean {
+    return this.isLocked || this.space.isDeleted
   }
 
   /** The user does not want to sync this local space, and is not asked again. */

@@ -4,7 +4,7 @@ import type { Tree, Visit } from '../model/tree.ts'
 
 /**
  * Turns a tree's observers into Svelte's signals. An effect, a derived value or a template that calls these runs
- * again when the tree changes; RepTree gathers changes into ticks of 33 ms. Elsewhere they watch nothing.
+ * again when the tree changes; the replica gathers changes that follow each other into ticks of 33 ms. Elsewhere they watch nothing.
  */
 
 type Subscribe = () => void

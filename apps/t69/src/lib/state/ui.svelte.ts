@@ -24,6 +24,7 @@ interface DialogFields {
   readonly devices: object
   /** `isConfirmed`: whoever has no password has just signed in to the provider again. */
   readonly password: { readonly isConfirmed?: boolean }
+  readonly passkeys: { readonly isConfirmed?: boolean }
   /** With the token of a link that an operator has made. */
   readonly 'set-password': { readonly token: string }
   /** With what was entered as the address, and the form of sign-in that it leads back to. */
@@ -76,6 +77,7 @@ const dialogSubjects = {
   'sign-out': 'account',
   devices: 'account',
   password: 'account',
+  passkeys: 'account',
   'set-password': 'account',
   'forgotten-password': 'account',
   address: 'account',
@@ -150,10 +152,16 @@ export class Ui {
     this.dialog = invitation === undefined ? null : { kind: 'invite', invitation }
   }
 
-  /** Opens the search, or closes it. Over a dialog, which has to be answered first, it does not open. */
-  togglePalette(): void {
-    this.paletteOpen = !this.paletteOpen && this.dialog === null
+  /** Opens the search. Over a dialog, which has to be answered first, it does not open. */
+  openPalette(): void {
+    this.paletteOpen = this.dialog === null
     if (this.paletteOpen) this.drawerOpen = false
+  }
+
+  /** The same, or closes it. */
+  togglePalette(): void {
+    if (this.paletteOpen) this.paletteOpen = false
+    else this.openPalette()
   }
 
   /** Closes a dialog about the space that leaves the screen: it would act on the next one. */

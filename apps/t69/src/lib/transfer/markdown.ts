@@ -1,8 +1,10 @@
-import { messageOf, threadOf } from '../model/chat-tree.ts'
+import { messageOf, threadOf, type Chosen } from '../model/chat-tree.ts'
 import { storedTextOf, type Tree, type Vertex } from '../model/tree.ts'
 
 export interface MarkdownOptions {
   readonly title: string
+  /** The versions that the reader has chosen to see. */
+  readonly chosen: Chosen
   /** The name that the screen shows before a message. */
   readonly nameOf: (vertex: Vertex) => string
   /** A BCP 47 tag, for dates. */
@@ -10,10 +12,10 @@ export interface MarkdownOptions {
 }
 
 /** The chat as it is on screen, of each message the version that is shown, with authors, times and how replies ended. */
-export function markdownOf(tree: Tree, { title, nameOf, locale }: MarkdownOptions): string {
+export function markdownOf(tree: Tree, { title, chosen, nameOf, locale }: MarkdownOptions): string {
   const when = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'short' })
   const parts = [`# ${oneLine(title)}`]
-  for (const { id } of threadOf(tree)) {
+  for (const { id } of threadOf(tree, undefined, chosen)) {
     const vertex = tree.getVertex(id)
     if (vertex === undefined) continue
     const { text, createdAt } = messageOf(vertex, false)

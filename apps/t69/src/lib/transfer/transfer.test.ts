@@ -2,7 +2,7 @@ import { createSyncClient, memoryStorage, type ImportedTree, type SyncClient } f
 import { strToU8, zipSync } from 'fflate'
 import { expect, test } from 'vitest'
 
-import { addMessage, addVersion, layOutChat, messageOf, threadOf } from '../model/chat-tree.ts'
+import { addMessage, addVersion, layOutChat, messageOf, threadOf, type Chosen } from '../model/chat-tree.ts'
 import { addItem, forestRows, layOutSpace, titleOf } from '../model/space-tree.ts'
 import { copyChat } from './copy-chat.ts'
 import { treesOfChats, partsThatFit } from './imported-chat.ts'
@@ -424,6 +424,7 @@ test('a chat is written as Markdown, with authors, times and how replies ended',
   tree.getVertex(id)!.setProperties({ outcome: 'stopped', thinking: 'It rises.' })
   const text = markdownOf(tree, {
     title: 'Bread\nand butter',
+    chosen: new Set(),
     nameOf: (vertex) => (messageOf(vertex).role === 'user' ? 'Anna' : 'small'),
     locale: 'en-GB',
   })
@@ -431,6 +432,18 @@ test('a chat is written as Markdown, with authors, times and how replies ended',
     '# Bread and butter\n\n## Anna\n\nHow?\n\n## small\n\n<details><summary>Thoughts</summary>\n\nIt rises.\n\n</details>\n\n**An hour**\n\n*Stopped here.*\n',
   )
   expect(text).toContain('## Anna · 2 January 2026')
+})
+
+test('the Markdown of a chat has the version of a message that its reader has chosen', async () => {
+  await using client = await local()
+  const tree = await (await client.createSpace({ name: 'Notes' })).createTree()
+  layOutChat(tree, 'Bread')
+  const first = addMessage(tree, { role: 'user', text: 'How?', createdAt: 1_000 })
+  addVersion(tree, threadOf(tree)[0]!, { role: 'user', text: 'How long?', createdAt: 2_000 })
+  const shownTo = (chosen: Chosen): string =>
+    markdownOf(tree, { title: 'Bread', chosen, nameOf: () => 'Anna', locale: 'en-GB' })
+  expect(shownTo(new Set())).toMatch(/\n\nHow long\?\n$/)
+  expect(shownTo(new Set([first]))).toMatch(/\n\nHow\?\n$/)
 })
 
 test.each([

@@ -1,7 +1,9 @@
 import { type AdminApi, type AdminPage, createAdminApi } from '@t69/sync-client/admin'
 
-import { codeOf, errorText } from '../../model/error-text.ts'
+import { reasonOf } from '../../model/error-text.ts'
+import { refusalText } from '../../model/refusal-text.ts'
 import type { AppState } from '../../state/app-state.svelte.ts'
+import type { Confirmation } from '../parts/confirming/confirmation.svelte.ts'
 
 /** What the sections of the admin page share. */
 export class Admin {
@@ -16,15 +18,14 @@ export class Admin {
   }
 
   /** Why something could not be done. Looks whether the user is still an admin, where that may be the reason. */
-  problemOf(error: unknown): string {
-    const code = error instanceof Error ? codeOf(error) : undefined
-    if (code === 'forbidden') void this.look()
-    // The server says which rule it was, in the words of its command.
-    if (code === 'forbidden' && error instanceof Error) {
-      const { message } = error
-      return `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`
+  problemOf(error: unknown, confirmation?: Pick<Confirmation, 'problemOf'>): string {
+    if (reasonOf(error) === 'not_admin') void this.look()
+    const here = {
+      // It is not the admin's own account.
+      last_owner:
+        'This account is the last owner of a space where others are too. Have somebody else made an owner, or delete the space, first.',
     }
-    return errorText(error, { wrong_credentials: 'That is not your current password.' })
+    return confirmation?.problemOf(error, here) ?? refusalText(error, here)
   }
 
   /** Asks whether the user is an admin at this moment. */

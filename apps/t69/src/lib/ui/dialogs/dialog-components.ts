@@ -17,6 +17,7 @@ import ModelDialog from './ModelDialog.svelte'
 import MoveDialog from './MoveDialog.svelte'
 import NameDialog from './NameDialog.svelte'
 import OtherSpaceDialog from './OtherSpaceDialog.svelte'
+import PasskeysDialog from './PasskeysDialog.svelte'
 import PasswordDialog from './PasswordDialog.svelte'
 import SetPasswordDialog from './SetPasswordDialog.svelte'
 import SettingsDialog from './settings/SettingsDialog.svelte'
@@ -34,6 +35,7 @@ const components: { readonly [K in DialogKind]: Component<DialogProps<K>> } = {
   'sign-out': SignOutDialog,
   devices: DevicesDialog,
   password: PasswordDialog,
+  passkeys: PasskeysDialog,
   'set-password': SetPasswordDialog,
   'forgotten-password': ForgottenPasswordDialog,
   address: AddressDialog,

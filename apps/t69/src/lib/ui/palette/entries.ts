@@ -12,7 +12,7 @@ import TextSearch from '@lucide/svelte/icons/text-search'
 import UserPlus from '@lucide/svelte/icons/user-plus'
 import X from '@lucide/svelte/icons/x'
 
-import { forestRows, titleOf, untitled } from '../../model/space-tree.ts'
+import { chatsByActivity, chatTitle, titleOf } from '../../model/space-tree.ts'
 import { createMatcher, fold } from '../../search/matcher.ts'
 import type { SearchResults } from '../../search/search-results.ts'
 import type { AppState } from '../../state/app-state.svelte.ts'
@@ -68,9 +68,8 @@ export function sectionsFor({ app, view, query, results }: Shown): Section[] {
 function recent(app: AppState, view: SpaceView, query: string): Entry[] {
   if (query.trim() !== '') return []
   const current = view.chats.focused?.treeId
-  return forestRows(view.tree, () => true)
-    .filter((row) => row.treeId !== null && row.treeId !== current)
-    .toSorted((a, b) => b.activeAt - a.activeAt)
+  return chatsByActivity(view.tree)
+    .filter(({ treeId }) => treeId !== current)
     .slice(0, recentChats)
     .flatMap(({ id, treeId }) => {
       const vertex = view.tree.getVertex(id)
@@ -85,7 +84,7 @@ function foundChats(app: AppState, view: SpaceView, { chats }: SearchResults): E
     kind: 'chat',
     id: treeId,
     icon: MessageSquare,
-    title: title === '' ? untitled : title,
+    title: chatTitle(title),
     marks,
     ...spaceName(app, view, spaceId),
     run: () => app.openSpace(spaceId, treeId),
@@ -97,7 +96,7 @@ function foundMessages(app: AppState, view: SpaceView, { messages }: SearchResul
     kind: 'message',
     id: `${hit.treeId}/${hit.messageId}`,
     icon: TextSearch,
-    title: hit.title === '' ? untitled : hit.title,
+    title: chatTitle(hit.title),
     marks: [],
     excerpt: hit.excerpt,
     excerptMarks: hit.marks,

@@ -1,4 +1,5 @@
 import type { ForestRow } from '../../model/space-tree.ts'
+import { pressedLetter } from '../parts/pressed-key.ts'
 import type { TreeState } from './tree-state.svelte.ts'
 
 /** Does what a key asks of the tree; `select` also scrolls to the row. Returns whether the key has a meaning here. */
@@ -54,7 +55,7 @@ export function pressTreeKey(
 }
 
 function pressEditKey(event: KeyboardEvent, tree: TreeState, row: ForestRow): boolean {
-  const letter = event.ctrlKey || event.metaKey ? event.key.toLowerCase() : null
+  const letter = event.ctrlKey || event.metaKey ? pressedLetter(event) : null
   if (event.key === 'F2') tree.startRename(row.id)
   else if (event.key === 'Delete' || event.key === 'Backspace') {
     if (tree.isChoosing) tree.removeChosen()

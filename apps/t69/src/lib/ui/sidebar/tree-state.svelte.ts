@@ -124,7 +124,7 @@ export class TreeState {
     // Removing the input takes its focus away, which would end the editing a second time.
     if (this.renaming !== itemId) return
     // What somebody typed stays to be copied when they may not rename it any more.
-    if (title !== null && !this.canEdit) return
+    if (title !== null && (!this.canEdit || this.view.isGone)) return
     this.renaming = null
     const wanted = title?.trim() ?? ''
     if (wanted !== '') await this.#app.ui.attempt(() => this.view.items.rename(itemId, wanted))

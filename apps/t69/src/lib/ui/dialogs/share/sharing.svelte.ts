@@ -1,6 +1,6 @@
 import type { Invite, InviteRole, InviteSummary, Member, Role, UserId } from '@t69/protocol'
 
-import { errorText } from '../../../model/error-text.ts'
+import { refusalText } from '../../../model/refusal-text.ts'
 import type { SpaceView } from '../../../state/space-view.svelte.ts'
 
 /** The members and invite links of a space as the server lists them, and the requests that change them. */
@@ -12,6 +12,8 @@ export class Sharing {
   created = $state.raw<Invite | null>(null)
   /** Why the last request failed; empty when it did not. */
   problem = $state('')
+  /** A change is on its way: what was pressed for it must not ask for another one meanwhile. */
+  isChanging = $state(false)
   readonly #view: SpaceView
   /** Counts requests for the lists: a reply that a later request has overtaken is out of date. */
   #requests = 0
@@ -32,9 +34,11 @@ export class Sharing {
 
   /** Resolves once `created` is the new link. The lists follow. */
   async createInvite(role: InviteRole): Promise<boolean> {
+    this.isChanging = true
     const isCreated = await this.attempt(async () => {
       this.created = await this.#view.space.invite(role)
     })
+    this.isChanging = false
     if (isCreated) void this.#try(() => this.#load())
     return isCreated
   }
@@ -61,8 +65,10 @@ export class Sharing {
 
   /** A refusal stays on screen while the lists are read again. */
   async #change(action: () => Promise<void>): Promise<boolean> {
+    this.isChanging = true
     const hasChanged = await this.attempt(action)
     await this.#try(() => this.#load())
+    this.isChanging = false
     return hasChanged
   }
 
@@ -71,7 +77,7 @@ export class Sharing {
       await action()
       return true
     } catch (error) {
-      this.problem ||= errorText(error)
+      this.problem ||= refusalText(error)
       return false
     }
   }

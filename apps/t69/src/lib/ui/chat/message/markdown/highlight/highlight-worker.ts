@@ -96,6 +96,8 @@ async function answer(card: number, grammar: Grammar, code: string, isGrowing: b
       lang: grammar,
       theme: 'kinds',
       tokenizeMaxLineLength: longestLine,
+      // A line that is given up in the middle of a comment would make one of all that follows. The page ends what takes too long.
+      tokenizeTimeLimit: 0,
       ...(known === undefined ? {} : { grammarState: known.state }),
     })
     const state = ready.getLastGrammarState(tokens)

@@ -2,8 +2,8 @@ import type { HighlightAnswer, HighlightRequest } from './highlight-messages.ts'
 
 /** The page's side of the thread that colours code: one thread, begun with the first code that has a grammar. */
 
-/** How long the thread may work at one card, in ms. After that it is ended, and the card stays as it is. */
-const patienceMs = 3_000
+/** How long the thread may work at one card, in ms, on a slow phone as well. After that it is ended, and the card stays as it is. */
+const patienceMs = 10_000
 
 type Listener = (answer: HighlightAnswer) => void
 

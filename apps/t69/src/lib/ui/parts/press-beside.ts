@@ -1,0 +1,18 @@
+import type { Attachment } from 'svelte/attachments'
+import { on } from 'svelte/events'
+
+/** How far apart the presses of a double click may be, in ms, by what systems and browsers take for one. */
+const doubleClickMs = 500
+
+/**
+ * Calls `pressed` for a press beside a dialog, on its backdrop. Not for the second press of a double click on what opened it,
+ * which would close it at once.
+ */
+export function pressBeside(pressed: () => void): Attachment<HTMLDialogElement> {
+  return (dialog) => {
+    const openedAt = performance.now()
+    return on(dialog, 'pointerdown', ({ target, timeStamp }) => {
+      if (target === dialog && timeStamp - openedAt > doubleClickMs) pressed()
+    })
+  }
+}
