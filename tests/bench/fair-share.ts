@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { get, type IncomingMessage } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
@@ -9,6 +8,7 @@ import { watchMemory } from '../faults/server-memory.ts'
 import { rootOf } from '../lib/cast.ts'
 import { connectRaw, type RawSocket } from '../lib/raw-socket.ts'
 import { startServer } from '../lib/server-process.ts'
+import { coreSeconds } from './core-seconds.ts'
 
 /**
  * What a bystander notices of accounts that do as much as they may: for each shape of work, how long `/health` and the acks of
@@ -231,9 +231,4 @@ async function signUp(url: string, name: string): Promise<string> {
 
 async function register(url: string, token: string, id: SpaceId): Promise<void> {
   await post(url, '/api/spaces', token, { id, name: 'Space' })
-}
-
-async function coreSeconds(pid: number | undefined): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) / 100
 }

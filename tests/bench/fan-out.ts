@@ -1,10 +1,11 @@
 import { createSyncClient, memoryStorage, type Space, type SyncClient } from '@t69/sync-client'
 
 import { startServer } from '../lib/server-process.ts'
+import { coreSeconds } from './core-seconds.ts'
 
 /**
  * What the client costs: 4 writers make 8,000 edits in one space, and 8 readers show them. All twelve are in
- * this process, the built server is in another. Prints the CPU time of this process for each round, in
+ * this process, the built server is in another. Prints the CPU time of both for each round, in
  * seconds, and the medians:
  *
  *     pnpm build && node --conditions=source tests/bench/fan-out.ts [rounds]
@@ -19,16 +20,25 @@ const editsAtOnce = 1
 const rounds = Number(process.argv[2] ?? 5)
 const password = 'correct horse battery'
 
-const measured: { cpuS: number; wallS: number }[] = []
+interface Measured {
+  /** Of this process, in seconds. */
+  readonly cpuS: number
+  readonly serverCpuS: number
+  readonly wallS: number
+}
+
+const measured: Measured[] = []
 // The first round warms up: the compiler of the engine works in it.
 for (let round = 0; round <= rounds; round++) {
   const result = await measure()
   if (round > 0) measured.push(result)
   console.log(`${round === 0 ? 'warm-up' : `round ${round}`}: ${shown(result)}`)
 }
-console.log(`median:  ${shown({ cpuS: median('cpuS'), wallS: median('wallS') })}`)
+console.log(
+  `median:  ${shown({ cpuS: median('cpuS'), serverCpuS: median('serverCpuS'), wallS: median('wallS') })}`,
+)
 
-async function measure(): Promise<{ cpuS: number; wallS: number }> {
+async function measure(): Promise<Measured> {
   // One a round: a server bounds how often one address signs in.
   await using server = await startServer()
   const clients: SyncClient[] = []
@@ -51,6 +61,7 @@ async function measure(): Promise<{ cpuS: number; wallS: number }> {
 
   const startedAt = performance.now()
   const before = process.cpuUsage()
+  const serverBefore = await coreSeconds(server.pid)
   for (let made = 0; made < edits; made += writers * editsAtOnce) {
     for (const space of spaces.slice(0, writers)) {
       for (let count = 0; count < editsAtOnce; count++)
@@ -64,11 +75,12 @@ async function measure(): Promise<{ cpuS: number; wallS: number }> {
   await until(() => spaces.every((space) => space.status.cursor === head))
   const used = process.cpuUsage(before)
   const wallS = (performance.now() - startedAt) / 1000
+  const serverCpuS = (await coreSeconds(server.pid)) - serverBefore
 
   const digests = new Set(spaces.map((space) => space.root.digest()))
   if (digests.size !== 1) throw new Error('the replicas differ')
   for (const client of clients) await client.close()
-  return { cpuS: (used.user + used.system) / 1e6, wallS }
+  return { cpuS: (used.user + used.system) / 1e6, serverCpuS, wallS }
 }
 
 async function until(holds: () => boolean): Promise<void> {
@@ -79,11 +91,11 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-function median(key: 'cpuS' | 'wallS'): number {
+function median(key: keyof Measured): number {
   const sorted = measured.map((one) => one[key]).toSorted((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-function shown({ cpuS, wallS }: { cpuS: number; wallS: number }): string {
-  return `${cpuS.toFixed(2)} s of CPU, ${wallS.toFixed(2)} s`
+function shown({ cpuS, serverCpuS, wallS }: Measured): string {
+  return `${cpuS.toFixed(2)} s of CPU, the server ${serverCpuS.toFixed(2)} s of CPU, ${wallS.toFixed(2)} s`
 }

@@ -7,7 +7,8 @@ import { openT69, say, setUpProvider } from '../lib/t69-page.ts'
 /**
  * How smoothly a reply streams: 150 kB of Markdown with lists, tables, code and formulas, 3 kB every 50 ms, into a page
  * of the built app. Prints, for each fifth of the reply, how many frames came later than 1/60 s and how long the longest
- * took, and the tasks above 50 ms:
+ * took, the tasks above 50 ms, and what the page's thread spent for each kB, as time of the processor, which a busy
+ * machine changes least:
  *
  *     pnpm build && node --conditions=source tests/bench/reading.ts
  */
@@ -73,6 +74,14 @@ await page.evaluate(() => {
     },
   )
 })
+const processor = await page.context().newCDPSession(page)
+await processor.send('Performance.enable', { timeDomain: 'threadTicks' })
+/** What the page's thread spent so far, in ms. */
+async function spent(): Promise<{ all: number; style: number; layout: number }> {
+  const { metrics } = await processor.send('Performance.getMetrics')
+  const ms = (name: string): number => (metrics.find((metric) => metric.name === name)?.value ?? 0) * 1_000
+  return { all: ms('TaskDuration'), style: ms('RecalcStyleDuration'), layout: ms('LayoutDuration') }
+}
 const measured = () =>
   page.evaluate(() => {
     const take = (key: string): number[] => (Reflect.get(window, key) as number[]).splice(0)
@@ -84,6 +93,8 @@ const pieces = Array.from({ length: Math.ceil(written.length / pieceLength) }, (
   written.slice(index * pieceLength, (index + 1) * pieceLength),
 )
 await measured()
+let before = await spent()
+let fromIndex = 0
 for (const [index, piece] of pieces.entries()) {
   await provider.stream(piece)
   await new Promise((resolve) => setTimeout(resolve, everyMs))
@@ -92,9 +103,15 @@ for (const [index, piece] of pieces.entries()) {
     const late = frames.filter((ms) => ms > lateMs).length
     const longest = Math.max(0, ...frames).toFixed(0)
     const long = tasks.map((ms) => ms.toFixed(0)).join(' ')
+    const now = await spent()
+    const eachKb = (key: keyof typeof now): string =>
+      ((now[key] - before[key]) / (((index + 1 - fromIndex) * pieceLength) / 1_000)).toFixed(1)
+    const each = `${eachKb('all')} ms for each kB (style ${eachKb('style')}, layout ${eachKb('layout')})`
+    before = now
+    fromIndex = index + 1
     const done = `${Math.round(((index + 1) * pieceLength) / 1_000)} kB`
     console.log(
-      `${done}: ${late} of ${frames.length} frames late, the longest ${longest} ms; long tasks: ${long || 'none'}`,
+      `${done}: ${late} of ${frames.length} frames late, the longest ${longest} ms; long tasks: ${long || 'none'}; ${each}`,
     )
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { limits, type TreeOperation } from '@t69/protocol'
 import { Replica, toTreeOperation } from '@t69/replica'
-import { appendTo, newEpoch, spaceId, treeId } from '@t69/server/testing/ops'
+import { appendTo, newEpoch, opsFrom, spaceId, treeId } from '@t69/server/testing/ops'
 import { readPage } from '@t69/server/testing/read-page'
 import { createSqliteOpLogs } from '@t69/server/testing/sqlite-op-logs'
 
@@ -48,6 +48,13 @@ function lookUpAll(log: ReturnType<typeof opLogs.open>): void {
   for (let at = 0; at < ops.length; at += 5_000) log.lookUp(ops.slice(at, at + 5_000))
 }
 
+const small = createSqliteOpLogs({ dataDir: join(dataDir, 'small'), synchronous: 'normal' })
+for (const texts of [0, 10]) {
+  const log = small.open(spaceId, newEpoch())
+  appendTo(log, opsFrom(1, texts))
+  log.close()
+  console.log(`a space of ${texts} short texts takes ${small.bytesOf(spaceId)} bytes`)
+}
 withLog(`append ${ops.length} operations, ${batchOps} at a time`, (log) => {
   for (let at = 0; at < ops.length; at += batchOps) appendTo(log, ops.slice(at, at + batchOps))
 })

@@ -11,7 +11,6 @@ import {
   invite,
   message,
   messages,
-  moment,
   newChat,
   openSpace,
   openT69,
@@ -54,7 +53,7 @@ story(
     const annas = await acceptInvite(stage, "Anna's laptop", anna, await invite(bens.page, 'editor'))
     await treeItem(annas.page, { title: 'Band' }).click()
     await say(annas.page, 'I play the drums')
-    await message(bens.page, 'I play the drums').waitFor(moment)
+    await message(bens.page, 'I play the drums').waitFor()
 
     const phone = await stage.device("Anna's phone", handheld)
     await openT69(phone.page, phone.url)
@@ -147,9 +146,9 @@ story('changing the password signs out the other device, which continues with th
   await signIn(laptop.page, { ...anna, password: next })
   // The chat that was open is open again.
   await synced(laptop.page)
-  await message(laptop.page, 'Still here').waitFor(moment)
+  await message(laptop.page, 'Still here').waitFor()
   await say(laptop.page, 'Written here again')
-  await message(phone.page, 'Written here again').waitFor(moment)
+  await message(phone.page, 'Written here again').waitFor()
 })
 
 story('a person sees their devices, signs one out, and changes the name that others see', async (stage) => {
@@ -231,13 +230,13 @@ story(
     await page.getByTestId('set-password-dialog').waitFor({ state: 'hidden' })
     await expect.poll(() => page.getByTestId('user-name').innerText()).toBe('Anna')
     await treeItem(page, { title: 'Notes' }).click()
-    await message(page, 'Remember the milk').waitFor(moment)
+    await message(page, 'Remember the milk').waitFor()
     await stage.shot(shared, 'signed in')
 
     // The other device is signed out, and goes on with the new password.
     await laptop.page.getByTestId('session-ended').waitFor()
     await signIn(laptop.page, { ...anna, password: 'Anna wrote this one down' })
-    await message(laptop.page, 'Remember the milk').waitFor(moment)
+    await message(laptop.page, 'Remember the milk').waitFor()
 
     const late = await stage.device("Ben's phone", handheld)
     late.expectErrors(/status of 410/)

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
 import { story } from '../lib/story.ts'
-import { newSpace, openT69, ready, reload, say, showSidebar } from '../lib/t69-page.ts'
+import { newChat, newSpace, openT69, ready, reload, say, showSidebar } from '../lib/t69-page.ts'
 
 const names = (
   'catppuccin cerberus concord crimson fennec hamlindigo legacy mint modern mona nosh nouveau pine reign rocket rose ' +
@@ -179,3 +179,37 @@ story(
     await ready(page)
   },
 )
+
+story('a menu is not seen before it has its entries and its place', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  const menu = page.locator('[role=menu]').first()
+  const seen = await menu.evaluate(async (it: HTMLElement) => {
+    it.showPopover()
+    const atOnce = [getComputedStyle(it).visibility, it.querySelectorAll('[role^=menuitem]').length]
+    while (it.querySelector('[role^=menuitem]') === null) await new Promise(requestAnimationFrame)
+    return [...atOnce, getComputedStyle(it).visibility]
+  })
+  expect(seen).toEqual(['hidden', 0, 'visible'])
+})
+
+story('with the colours that the system forces on it, a page shows what is chosen', async (stage) => {
+  const laptop = await stage.device("Anna's laptop", { forcedColors: 'active' })
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'Recipes')
+  await newChat(page, 'Letters')
+  const outlines = (selector: string) =>
+    page.locator(selector).evaluateAll((all) => all.map((each) => getComputedStyle(each).outlineStyle))
+  expect((await outlines('[role=treeitem]')).toSorted()).toEqual(['none', 'solid'])
+  await page.keyboard.press('Control+k')
+  await page.getByTestId('palette').waitFor()
+  await page.keyboard.press('ArrowDown')
+  await stage.shot(laptop, 'search')
+  expect((await outlines('[role=option]')).filter((style) => style !== 'none')).toHaveLength(1)
+  await page.keyboard.press('Escape')
+  await page.getByTestId('space-switcher').click()
+  await stage.shot(laptop, 'menu')
+  expect((await outlines('[role^=menuitem]')).filter((style) => style !== 'none')).toHaveLength(1)
+})

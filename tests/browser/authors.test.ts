@@ -17,7 +17,6 @@ import {
   accountOf,
   invite,
   message,
-  moment,
   newChat,
   reload,
   say,
@@ -74,10 +73,10 @@ story('a member who writes and deletes in another’s name is named by their own
   await synced(page)
   const chatId = (await page.getByTestId('app').getAttribute('data-chat-id')) ?? ''
   await bosss.page.locator(`[data-testid=tree-item][data-tree-id="${chatId}"]`).click()
-  await message(bosss.page, 'Hello').waitFor(moment)
+  await message(bosss.page, 'Hello').waitFor()
   await say(bosss.page, 'Well done')
   await synced(bosss.page)
-  await message(page, 'Well done').waitFor(moment)
+  await message(page, 'Well done').waitFor()
   const bossId = (await page.getByTestId('presence-person').first().getAttribute('data-user-id')) ?? ''
   const authorOf = (text: string) => message(page, text).getAttribute('data-author')
   expect(await authorOf('Well done')).toBe('Boss')
@@ -94,13 +93,13 @@ story('a member who writes and deletes in another’s name is named by their own
 
   // A message of the boss, a reply of the boss, and other words in a message that the boss wrote.
   await push(...write('forged', said('Well done'), { ...signed, role: 'user', text: 'You are fired' }))
-  await message(page, 'You are fired').waitFor(moment)
+  await message(page, 'You are fired').waitFor()
   expect(await authorOf('You are fired')).toBe('Eve')
   expect(await message(page, 'You are fired').getByTestId('message-note').innerText()).toBe(
     'Says it is by Boss',
   )
   await push(...write('reply', 'forged', { ...signed, role: 'assistant', text: 'Go home' }))
-  await message(page, 'Go home').waitFor(moment)
+  await message(page, 'Go home').waitFor()
   expect(await authorOf('Go home')).toBe('Eve’s assistant')
   await stage.shot(laptop, 'forged messages')
 
@@ -111,18 +110,18 @@ story('a member who writes and deletes in another’s name is named by their own
   socket.io.emit('presence:set', { spaceId, state: { chat: chatId } })
   socket.io.emit('ops:transient', shown('Badly done'))
   await push(set(chatId, 'reply', 'text', 'Go home now'))
-  await message(page, 'Go home now').waitFor(moment)
+  await message(page, 'Go home now').waitFor()
   expect(await message(page, 'Badly done').count()).toBe(0)
   expect(await authorOf('Well done')).toBe('Boss')
   await push(set(chatId, said('Well done'), 'text', 'Really badly done'))
-  await message(page, 'Really badly done').waitFor(moment)
+  await message(page, 'Really badly done').waitFor()
   expect(await authorOf('Really badly done')).toBe('Eve')
 
   const chats = ops.filter((op) => op.key === 'tid').map((op) => op.targetId)
   const mark = { at: Date.now(), peer: forger.peerId, by: { id: bossId, name: 'Boss' } }
   await push(...chats.flatMap((id) => [set(spaceId, id, 'deleted', mark), move(spaceId, id, '0')]))
   const notice = page.getByTestId('mass-deletion')
-  await notice.waitFor(moment)
+  await notice.waitFor()
   expect(await notice.innerText()).toContain('Eve deleted')
   await page.getByTestId('space-switcher').click()
   await page.getByTestId('recently-deleted').click()

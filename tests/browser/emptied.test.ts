@@ -17,8 +17,6 @@ import {
 } from '../lib/t69-page.ts'
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
-const moment = { timeout: 10_000 }
-
 /** Does what "Delete the data of this site" in the browser's settings does, under an open page. */
 async function emptyDatabase({ context, page }: Device): Promise<void> {
   const devtools = await context.newCDPSession(page)
@@ -52,8 +50,8 @@ story(
     await say(other.page, 'From Ben')
     await laptop.goOnline()
     await laptop.lookAgain()
-    for (const text of ['Unsent', 'After']) await message(other.page, text).waitFor(moment)
-    await message(laptop.page, 'From Ben').waitFor(moment)
+    for (const text of ['Unsent', 'After']) await message(other.page, text).waitFor()
+    await message(laptop.page, 'From Ben').waitFor()
     await synced(laptop.page)
     const shown = await messages(laptop.page)
     expect(new Set(shown)).toEqual(new Set(['Before', 'Unsent', 'After', 'From Ben']))
@@ -61,10 +59,10 @@ story(
     await laptop.goOffline()
     await laptop.page.reload()
     await ready(laptop.page)
-    await expect.poll(() => messages(laptop.page), moment).toEqual(shown)
+    await expect.poll(() => messages(laptop.page)).toEqual(shown)
     // This chat was not open when everything was deleted: it came back from the log.
     await treeItem(laptop.page, { title: 'First' }).click()
-    await expect.poll(() => messages(laptop.page), moment).toEqual(['In the first chat'])
+    await expect.poll(() => messages(laptop.page)).toEqual(['In the first chat'])
     await stage.shot(laptop, 'after the reload')
   },
 )
@@ -76,8 +74,8 @@ story('a local space is stored again when its database is deleted under the page
   await emptyDatabase(laptop)
   await say(laptop.page, 'And this')
   // The space, its tree and the chat with all its messages.
-  await expect.poll(async () => (await readStore(laptop.page, 'spaces')).length, moment).toBe(1)
+  await expect.poll(async () => (await readStore(laptop.page, 'spaces')).length).toBe(1)
   await laptop.page.reload()
   await ready(laptop.page)
-  await expect.poll(() => messages(laptop.page), moment).toEqual(['Only here', 'And this'])
+  await expect.poll(() => messages(laptop.page)).toEqual(['Only here', 'And this'])
 })

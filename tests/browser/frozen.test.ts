@@ -6,7 +6,6 @@ import { agree, freeze, openElsewhere, openTabs, others, shown } from '../lib/ta
 import { openOwnSpace } from '../lib/two-people.ts'
 
 const anna = accountOf('Anna')
-const inTime = { timeout: 15_000 }
 
 story(
   'another tab takes the lead while the leading one is frozen, and keeps it after the thaw',
@@ -24,7 +23,7 @@ story(
     await synced(frozen)
     using frost = await freeze(frozen, writer)
     await say(writer, 'From a tab beside it')
-    await message(phone.page, 'From a tab beside it').waitFor(inTime)
+    await message(phone.page, 'From a tab beside it').waitFor()
     await shown([writer, reader, phone.page], 'The last words before the frost')
     await say(phone.page, 'From the other browser')
     await shown([writer, reader], 'From the other browser')

@@ -12,6 +12,8 @@ import {
   openT69,
   ready,
   say,
+  signIn,
+  signOut,
   spaceOf,
   treeItem,
   treeRows,
@@ -130,6 +132,55 @@ story('keys pressed in quick succession reach the menu that the first of them op
   await expect.poll(() => treeRows(page)).toEqual(['Recipes'])
 })
 
+story('a double click on what opens a dialog, or the search, leaves it open', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  for (const [opener, opened] of [
+    ['sign-in', 'auth-dialog'],
+    ['settings', 'settings-dialog'],
+    ['search', 'palette'],
+  ] as const) {
+    // The first time, what it opens is still being loaded at the second press.
+    for (let time = 0; time < 2; time++) {
+      const button = await page.getByTestId(opener).boundingBox()
+      const [x, y] = [button!.x + button!.width / 2, button!.y + button!.height / 2]
+      await page.mouse.dblclick(x, y, { delay: 60 })
+      await page.getByTestId(opened).waitFor()
+      // A press that came later, and means it.
+      await page.waitForTimeout(600)
+      expect(await page.getByTestId(opened).count()).toBe(1)
+      await page.mouse.click(x, y)
+      await page.getByTestId(opened).waitFor({ state: 'detached' })
+    }
+  }
+})
+
+story('what is pressed twice before the server has answered is done once', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  const { page } = laptop
+  await page.getByTestId('share').click()
+  const creating = await holdAnswer(page, 'POST', /\/invites$/)
+  await page.getByTestId('create-invite').click()
+  await creating.answered
+  await page.getByTestId('create-invite').press('Enter')
+  await creating.release()
+  await page.getByTestId('invite').first().waitFor()
+  expect(await page.getByTestId('invite').count()).toBe(1)
+  await page.getByTestId('close-dialog').click()
+
+  await page.getByTestId('settings').click()
+  await page.getByTestId('provider-base-url').fill('https://api.example.org/v1')
+  await page.getByTestId('provider-key').fill('a key')
+  await page.getByTestId('provider-save').evaluate((button: HTMLElement) => {
+    button.click()
+    // The key is being stored by then.
+    setTimeout(() => button.click())
+  })
+  await page.locator('[data-testid=provider-base-url]:invalid').waitFor()
+  expect(await page.getByTestId('provider').count()).toBe(1)
+})
+
 story('a late reply replaces nothing that is newer than its request', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   const { page } = laptop
@@ -162,6 +213,85 @@ story('a late reply replaces nothing that is newer than its request', async (sta
   expect(await page.getByTestId('invite').count()).toBe(1)
   expect(await page.getByTestId('invite-link').count()).toBe(1)
 })
+
+story('a title that is being typed is kept when another space comes to the screen', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'At home')
+  const home = await spaceOf(page)
+  await newSpace(page, 'Club')
+  const club = await spaceOf(page)
+  await newChat(page, 'Board')
+  await openSpace(page, home)
+  await openSpace(page, club)
+  await treeItem(page, { title: 'Board' }).click()
+  await page.getByTestId('chat-title').fill('Board games')
+  await page.evaluate((hash) => void (location.hash = hash), home)
+  await expect.poll(() => spaceOf(page)).toBe(home)
+  await openSpace(page, club)
+  await treeItem(page, { title: 'Board games' }).waitFor()
+
+  await startRenaming(page, 'Board games')
+  await page.getByTestId('tree-rename').fill('Games')
+  await page.evaluate((hash) => void (location.hash = hash), home)
+  await expect.poll(() => spaceOf(page)).toBe(home)
+  await openSpace(page, club)
+  await treeItem(page, { title: 'Games' }).waitFor()
+})
+
+/** Collects what the page tells its user from now on. */
+async function collectNotices(page: Page): Promise<() => Promise<readonly string[]>> {
+  const said = await page.evaluateHandle(() => {
+    const texts = new Set<string>()
+    const look = (): void => {
+      const text = document.querySelector('[data-testid=notice]')?.textContent.trim()
+      if (text !== undefined) texts.add(text)
+    }
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true })
+    return texts
+  })
+  return () => said.evaluate((texts) => Array.from(texts))
+}
+
+story(
+  'a title that is being typed as its space is locked or deleted is not told as an error',
+  async (stage) => {
+    const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+    const { page } = laptop
+    await newChat(page, 'At home')
+    const home = await spaceOf(page)
+    const tab = await laptop.newTab(`/${new URL(page.url()).hash}`)
+    // The other tab may be asking for the list of spaces as the session ends.
+    laptop.expectErrors(/status of 401/)
+    for (const field of ['chat-title', 'tree-rename']) {
+      await treeItem(tab, { title: 'At home' }).click()
+      if (field === 'tree-rename') await startRenaming(tab, 'At home')
+      await tab.getByTestId(field).fill('At ho')
+      const notices = await collectNotices(tab)
+      await signOut(page)
+      await tab.getByTestId('sign-in').waitFor({ state: 'attached' })
+      await ready(tab)
+      expect(await notices()).toEqual([])
+      await signIn(page, anna)
+      // The space opens again in both tabs, which closes a menu.
+      for (const each of [page, tab]) await expect.poll(() => spaceOf(each)).toBe(home)
+    }
+
+    await newSpace(page, 'Club')
+    await newChat(page, 'Board')
+    await openSpace(tab, await spaceOf(page))
+    await treeItem(tab, { title: 'Board' }).click()
+    await tab.getByTestId('chat-title').fill('Board games')
+    const notices = await collectNotices(tab)
+    await page.getByTestId('space-switcher').click()
+    await page.getByTestId('delete-space').click()
+    await page.getByTestId('confirm').click()
+    await expect.poll(() => spaceOf(tab)).toBe(home)
+    await expect.poll(notices).toContain('“Club” was deleted in another tab.')
+    expect(await notices()).toHaveLength(1)
+  },
+)
 
 story('deleting a space in one tab opens another space in every tab', async (stage) => {
   const laptop = await openOwnSpace(stage, "Anna's laptop", anna)

@@ -6,7 +6,6 @@ import {
   accountOf,
   invite,
   messages,
-  moment,
   newChat,
   newFolder,
   ready,
@@ -76,7 +75,7 @@ story(
       const last = chat.getVertex(log.id)!.children[0]!
       last.newNamedChild('message', { role: 'user', text: deed, createdAt: Date.now() })
       before.messages.push(deed)
-      await expect.poll(() => messages(page), moment).toEqual(before.messages)
+      await expect.poll(() => messages(page)).toEqual(before.messages)
       expect(await treeRows(page), deed).toEqual(before.rows)
       await page.reload()
       await ready(page)
@@ -90,11 +89,11 @@ story(
     for (const item of tree.getAllVertices())
       if (item.getProperty('tid') !== undefined) item.setProperty('tid', 'x')
     await space.flushed()
-    await expect.poll(() => treeRows(page), moment).toEqual([])
+    await expect.poll(() => treeRows(page)).toEqual([])
     await page.getByTestId('space-switcher').click()
     await page.getByTestId('recently-deleted').click()
     const lost = page.getByTestId('restore-lost')
-    await expect.poll(() => lost.count(), moment).toBe(2)
+    await expect.poll(() => lost.count()).toBe(2)
     await stage.shot(laptop, 'listed')
     await page.getByTestId('restore-deletion').first().click()
     for (const left of [1, 0]) {

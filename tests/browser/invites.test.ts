@@ -7,7 +7,9 @@ import {
   accountOf,
   enableSync,
   invite,
+  message,
   newChat,
+  newFolder,
   newSpace,
   openT69,
   ready,
@@ -21,7 +23,7 @@ import {
   treeItem,
   treeRows,
 } from '../lib/t69-page.ts'
-import { openOwnSpace } from '../lib/two-people.ts'
+import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
 const anna = accountOf('Anna')
 const ben = accountOf('Ben')
@@ -236,6 +238,32 @@ story('an invite is shown to who is signed out, who joins as whom they then choo
   await page.reload()
   await ready(page)
   expect(await dialog.count()).toBe(0)
+})
+
+story('whoever joins sees the chat in which somebody wrote last, wherever it is', async (stage) => {
+  const annas = await openOwnSpace(stage, "Anna's laptop", anna)
+  await newFolder(annas.page, 'Summer')
+  await newChat(annas.page, 'Trip')
+  await say(annas.page, 'Who brings the tent?')
+  await newChat(annas.page, 'Camp')
+  await say(annas.page, 'We leave on Friday')
+  await synced(annas.page)
+  const link = await invite(annas.page, 'viewer')
+  const bens = await acceptInvite(stage, "Ben's laptop", ben, link)
+  const title = (): Promise<string> => bens.page.getByTestId('chat-title').inputValue()
+  await message(bens.page, 'We leave on Friday').waitFor()
+  expect(await title()).toBe('Camp')
+  await treeItem(bens.page, { title: 'Camp', selected: true }).waitFor()
+  await stage.shot(bens, 'joined')
+
+  // Once a member, the link leads to where they were.
+  await treeItem(bens.page, { title: 'Trip' }).click()
+  await message(bens.page, 'Who brings the tent?').waitFor()
+  await newSpace(bens.page, 'Elsewhere')
+  await bens.page.goto(linkOn(bens, link))
+  await bens.page.getByTestId('invite-open').click()
+  await message(bens.page, 'Who brings the tent?').waitFor()
+  expect(await title()).toBe('Trip')
 })
 
 story('somebody who follows a link to a space that they are in is told so, and opens it', async (stage) => {

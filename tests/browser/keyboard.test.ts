@@ -3,7 +3,18 @@ import { expect } from 'vitest'
 
 import { startFakeProvider } from '../lib/fake-provider.ts'
 import { story } from '../lib/story.ts'
-import { accountOf, message, messages, openT69, ready, synced, treeItem, treeRows } from '../lib/t69-page.ts'
+import {
+  accountOf,
+  message,
+  messages,
+  newChat,
+  newFolder,
+  openT69,
+  ready,
+  synced,
+  treeItem,
+  treeRows,
+} from '../lib/t69-page.ts'
 
 /** Presses Tab until the element with the test id has the focus. Throws if Tab never reaches it. */
 async function tabTo(page: Page, testId: string): Promise<void> {
@@ -74,6 +85,42 @@ story('the keyboard alone is enough to write, organise, sign up and sync', async
   await page.keyboard.press('Enter')
   await synced(page)
   await stage.shot(laptop, 'synced by keyboard')
+})
+
+story('on a keyboard of other letters, those with Ctrl are the Latin ones in their place', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  const devtools = await laptop.context.newCDPSession(page)
+  /** With Ctrl. Playwright's own keyboard has no such letters. */
+  async function press(key: string, code: string): Promise<void> {
+    const windowsVirtualKeyCode = code.charCodeAt(3)
+    for (const type of ['rawKeyDown', 'keyUp'] as const)
+      await devtools.send('Input.dispatchKeyEvent', { type, key, code, windowsVirtualKeyCode, modifiers: 2 })
+  }
+  await newChat(page, 'Recipes')
+  await newFolder(page, 'Kitchen')
+
+  await press('л', 'KeyK')
+  await page.getByTestId('palette').waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByTestId('palette').waitFor({ state: 'detached' })
+  await press('и', 'KeyB')
+  await page.getByTestId('tree').waitFor({ state: 'hidden' })
+  await press('и', 'KeyB')
+  await page.getByTestId('tree').focus()
+
+  await selectByArrows(page, 'Recipes')
+  await press('ч', 'KeyX')
+  await selectByArrows(page, 'Kitchen')
+  await press('м', 'KeyV')
+  await page.keyboard.press('ArrowRight')
+  await expect.poll(() => treeRows(page)).toContain('  Recipes')
+  await press('я', 'KeyZ')
+  await expect.poll(() => treeRows(page)).toContain('Recipes')
+  await page.getByTestId('tree').focus()
+  await press('ф', 'KeyA')
+  await page.getByTestId('selection-bar').waitFor()
 })
 
 /** Presses Home, then the down arrow until the row with the title is selected. */

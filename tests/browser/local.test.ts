@@ -1,6 +1,7 @@
+import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
-import { holdStores } from '../lib/local-db.ts'
+import { holdStores, readStore } from '../lib/local-db.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -241,6 +242,74 @@ story('text typed as another space is chosen stays a draft of its own chat', asy
   expect(await page.getByTestId('composer').inputValue()).toBe('')
   await openSpace(page, first)
   await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thought')
+})
+
+story(
+  'a message that is being edited stays so in another chat, and after the tab has died',
+  async (stage) => {
+    const laptop = await stage.device("Anna's laptop")
+    await openT69(laptop.page, laptop.url)
+    await newChat(laptop.page, 'Recipes')
+    await say(laptop.page, 'Two eggs')
+    await message(laptop.page, 'Two eggs').hover()
+    await message(laptop.page, 'Two eggs').getByTestId('edit-message').click()
+    await laptop.page.keyboard.press('End')
+    await laptop.page.keyboard.type(', and a pound of flour')
+    await newChat(laptop.page, 'Letters')
+    await say(laptop.page, 'Dear Ben')
+    await treeItem(laptop.page, { title: 'Recipes' }).click()
+    const written = () => laptop.page.getByTestId('edit-input').inputValue()
+    await expect.poll(written).toBe('Two eggs, and a pound of flour')
+    // It takes the keyboard only when it is begun.
+    const hasKeyboard = (area: Element) => area === document.activeElement
+    expect(await laptop.page.getByTestId('edit-input').evaluate(hasKeyboard)).toBe(false)
+
+    await laptop.page.getByTestId('edit-input').click()
+    await laptop.page.keyboard.press('End')
+    await laptop.page.keyboard.type(', sifted')
+    await expect
+      .poll(async () => JSON.stringify(await readStore(laptop.page, 'spaces')))
+      .toContain('a pound of flour, sifted')
+    await laptop.killTab()
+    await expect.poll(written).toBe('Two eggs, and a pound of flour, sifted')
+    await stage.shot(laptop, 'still being edited')
+    await laptop.page.getByTestId('edit-save').click()
+    await expect.poll(() => messages(laptop.page)).toEqual(['Two eggs, and a pound of flour, sifted'])
+    await laptop.page.reload()
+    await expect.poll(() => messages(laptop.page)).toEqual(['Two eggs, and a pound of flour, sifted'])
+    expect(await laptop.page.getByTestId('edit-input').count()).toBe(0)
+  },
+)
+
+story('what is typed into a message stays when another tab edits the message too', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'Recipes')
+  await say(page, 'Two eggs')
+  const other = await laptop.context.newPage()
+  await openT69(other, page.url())
+  const begin = async (tab: Page): Promise<void> => {
+    await message(tab, 'Two eggs').hover()
+    await message(tab, 'Two eggs').getByTestId('edit-message').click()
+  }
+  const written = (tab: Page) => tab.getByTestId('edit-input').inputValue()
+  await begin(page)
+  await page.getByTestId('edit-input').fill('Two eggs, flour')
+  await expect.poll(async () => JSON.stringify(await readStore(page, 'spaces'))).toContain('Two eggs, flour')
+
+  // It goes on with what this tab has typed.
+  await begin(other)
+  await expect.poll(() => written(other)).toBe('Two eggs, flour')
+  await other.getByTestId('edit-input').fill('Three eggs')
+  await other.getByTestId('edit-save').click()
+  await expect.poll(() => messages(other)).toEqual(['Three eggs'])
+  const shown = await other.getByTestId('message').getAttribute('data-id')
+  await expect.poll(() => page.getByTestId('message').getAttribute('data-id')).toBe(shown)
+  expect(await written(page)).toBe('Two eggs, flour')
+  await page.getByTestId('edit-save').click()
+  await expect.poll(() => messages(page)).toEqual(['Two eggs, flour'])
+  expect(await page.getByTestId('branch-label').innerText()).toBe('3 / 3')
 })
 
 story(

@@ -5,7 +5,6 @@ import { story } from '../lib/story.ts'
 import {
   accountOf,
   message,
-  moment,
   newChat,
   openT69,
   say,
@@ -47,7 +46,7 @@ story(
     expect(await page.getByTestId('forgotten-sent').innerText()).toContain('nobody@example.org')
     await stage.shot(phone, 'sent')
     await page.getByTestId('forgotten-again').click()
-    const mail = mailbox.next()
+    const mail = mailbox.next('#set-password=')
     await page.getByTestId('forgotten-email').fill(anna.email)
     await page.getByTestId('forgotten-submit').click()
     await page.getByTestId('forgotten-close').click()
@@ -56,11 +55,13 @@ story(
     expect(mailbox.mails.join()).not.toContain('nobody')
     await page.evaluate((hash) => void (location.hash = hash), hash ?? '')
     await page.getByTestId('new-password').fill('Anna wrote this one down')
+    const note = mailbox.next('The password of your t69 account was changed')
     await page.getByTestId('password-submit').click()
     await page.getByTestId('set-password-dialog').waitFor({ state: 'hidden' })
+    expect(await note).toContain(`To: ${anna.email}`)
     await showSidebar(page)
     await treeItem(page, { title: 'Notes' }).click()
-    await message(page, 'Remember the milk').waitFor(moment)
+    await message(page, 'Remember the milk').waitFor()
     await laptop.page.getByTestId('session-ended').waitFor()
     laptop.expectErrors(/status of 401/)
   },
@@ -85,7 +86,7 @@ story(
     await expect.poll(() => page.getByTestId('account-error').innerText()).toContain('valid e-mail')
     await page.getByTestId('new-address').fill('ben@home.example')
     await stage.shot(laptop, 'the form')
-    const mail = mailbox.next()
+    const mail = mailbox.next('#confirm-address=')
     await page.getByTestId('address-submit').click()
     await page.getByTestId('address-sent').waitFor()
     await stage.shot(laptop, 'sent')
@@ -102,7 +103,7 @@ story(
     await page.evaluate((hash) => void (location.hash = hash), hash)
     await page.getByTestId('confirm-address').waitFor()
     await stage.shot(laptop, 'the question')
-    const note = mailbox.next()
+    const note = mailbox.next('another address')
     await page.getByTestId('confirm-address').click()
     await expect.poll(() => page.getByTestId('notice').innerText()).toContain('ben@home.example')
     expect(await note).toContain(`To: ${ben.email}`)

@@ -23,7 +23,6 @@ import {
 import { openElsewhere } from '../lib/tabs-of.ts'
 
 const anna = accountOf('Anna')
-const inTime = { timeout: 40_000 }
 
 /** Runs in a page: refuses storage, as Firefox does whose user has blocked cookies and site data. */
 const blocked = `
@@ -130,14 +129,14 @@ story('on a full device, someone who continues to write is warned and loses noth
     await message(page, text).waitFor()
   await warning.waitFor()
   // It is connected, and says what is missing.
-  await expect.poll(async () => (await status(page)).text, inTime).toMatch(/^Not synced: .*no more room/)
+  await expect.poll(async () => (await status(page)).text).toMatch(/^Not synced: .*no more room/)
   await say(page, 'After a reload')
   await stage.shot(laptop, 'no room, reloaded')
 
   await devtools.send('Storage.overrideQuotaForOrigin', { origin })
-  await warning.waitFor({ state: 'hidden', ...inTime })
-  await message(phone.page, 'After a reload').waitFor(inTime)
-  await message(page, 'From the other browser').waitFor(inTime)
+  await warning.waitFor({ state: 'hidden' })
+  await message(phone.page, 'After a reload').waitFor()
+  await message(page, 'From the other browser').waitFor()
   await synced(page)
   await stage.shot(laptop, 'room again')
   await expect.poll(() => messages(phone.page)).toEqual(await messages(page))

@@ -44,7 +44,7 @@ async function agree(laptop: Device, phone: Device): Promise<void> {
       expect(await treeRows(phone.page)).toEqual(await treeRows(laptop.page))
       expect(await messages(phone.page)).toEqual(await messages(laptop.page))
     },
-    { timeout: 10_000 },
+    { timeout: 45_000 },
   )
 }
 
@@ -92,7 +92,7 @@ story('edits made offline survive a reload while still offline, and are sent lat
   const written = await messages(phone.page)
   const { pending } = await status(phone.page)
   await phone.page.reload()
-  await expect.poll(() => treeRows(phone.page), { timeout: 10_000 }).toEqual(rows)
+  await expect.poll(() => treeRows(phone.page)).toEqual(rows)
   await expect.poll(() => messages(phone.page)).toEqual(written)
   await expect.poll(async () => (await status(phone.page)).pending).toBe(pending)
   await stage.shot(phone, 'reloaded offline')
@@ -107,6 +107,30 @@ story('a connection that stalls delays edits, and loses none', async (stage) => 
   await stage.shot(phone, 'stalled')
   await phone.goOnline()
   await agree(laptop, phone)
+})
+
+story('edits that wait are told in words once they wait for a second', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", accountOf('Anna'))
+  const { page } = laptop
+  // For how long edits had been waiting whenever the words said so, in ms.
+  const told = await page.getByTestId('sync-status').evaluateHandle((button) => {
+    const waits: number[] = []
+    let since = Infinity
+    new MutationObserver(() => {
+      if (button.getAttribute('data-pending') === '0') since = Infinity
+      else since = Math.min(since, performance.now())
+      if (/waiting/.test(button.textContent ?? '')) waits.push(performance.now() - since)
+    }).observe(button, { attributes: true, childList: true, subtree: true, characterData: true })
+    return waits
+  })
+  for (const text of ['One', 'Two', 'Three']) await say(page, text)
+  await synced(page)
+  laptop.stall()
+  await say(page, 'Four')
+  await expect.poll(async () => (await status(page)).text).toContain('waiting')
+  const waits = await told.jsonValue()
+  expect(waits.length).toBeGreaterThan(0)
+  expect(Math.min(...waits)).toBeGreaterThan(900)
 })
 
 story('two devices that edit while the server is down show the same once it is back', async (stage) => {

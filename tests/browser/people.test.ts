@@ -9,7 +9,6 @@ import {
   invite,
   message,
   messages,
-  moment,
   newChat,
   openSpace,
   openT69,
@@ -30,7 +29,7 @@ const ben = accountOf('Ben')
 const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
 
 /** Nobody else is in the chat. */
-const gone = { state: 'attached', ...moment } as const
+const gone = { state: 'attached' } as const
 
 /** The line above the composer, in words. */
 function activity(page: Page): Promise<string> {
@@ -51,17 +50,17 @@ story('people see who types and whose reply is written, in the chat and in the s
   // Ben is elsewhere: the list of people says where, and leads there.
   await showSidebar(other.page)
   await treeItem(other.page, { title: 'Garden' }).click()
-  await garden.getByTestId('chat-people').waitFor(moment)
+  await garden.getByTestId('chat-people').waitFor()
   expect(await laptop.page.getByTestId('presence-chat').getAttribute('data-count')).toBe('0')
   await laptop.page.getByTestId('people').click()
   const place = laptop.page.getByTestId('person-here')
-  await expect.poll(() => place.innerText(), moment).toContain('In “Garden”')
+  await expect.poll(() => place.innerText()).toContain('In “Garden”')
   await stage.shot(laptop, 'where Ben is')
   await place.click()
   await laptop.page.locator('[data-testid=presence-chat][data-count="1"]').waitFor()
 
   await other.page.getByTestId('composer').pressSequentially('Tomatoes')
-  await expect.poll(() => activity(laptop.page), moment).toBe('Ben is typing…')
+  await expect.poll(() => activity(laptop.page)).toBe('Ben is typing…')
   await stage.shot(laptop, 'Ben is typing')
   await trip.click()
   await garden.locator('[data-testid=chat-writing][data-kind=typing]').waitFor()
@@ -73,12 +72,12 @@ story('people see who types and whose reply is written, in the chat and in the s
   await other.page.getByTestId('composer').press('x')
   await laptop.page.locator('[data-testid=activity][data-typing="1"]').waitFor()
   await other.page.getByTestId('send').click()
-  await message(laptop.page, 'Tomatoesx').waitFor(moment)
+  await message(laptop.page, 'Tomatoesx').waitFor()
   await laptop.page.locator('[data-testid=activity][data-typing="0"]').waitFor()
 
   await say(laptop.page, 'When do I sow them?')
   await provider.stream('In March')
-  await expect.poll(() => activity(other.page), moment).toBe('The AI is answering Anna…')
+  await expect.poll(() => activity(other.page)).toBe('The AI is answering Anna…')
   await stage.shot(other, 'the AI is answering Anna')
   await showSidebar(other.page)
   await treeItem(other.page, { title: 'Garden' }).locator('[data-kind=reply]').waitFor()
@@ -105,16 +104,16 @@ story(
 
     // What was there before Ben came is not new.
     await garden(other.page).click()
-    await message(other.page, 'Roses').waitFor(moment)
+    await message(other.page, 'Roses').waitFor()
     expect(await marks(other.page).count()).toBe(0)
     await trip(other.page).click()
-    await message(other.page, 'one').waitFor(moment)
+    await message(other.page, 'one').waitFor()
     // He leaves the chat, and something is written there.
     await garden(other.page).click()
     await laptop.page.locator('[data-testid=presence-chat][data-count="0"]').waitFor(gone)
     await say(laptop.page, 'two')
-    await trip(other.page).getByTestId('chat-unread').waitFor(moment)
-    await expect.poll(() => other.page.title(), moment).toBe('(1) Garden · t69')
+    await trip(other.page).getByTestId('chat-unread').waitFor()
+    await expect.poll(() => other.page.title()).toBe('(1) Garden · t69')
     expect(await marks(other.page).count()).toBe(1)
     expect(await marks(laptop.page).count()).toBe(0)
     await stage.shot(other, 'something is new')
@@ -141,10 +140,10 @@ story(
     await laptop.page.locator('[data-testid=presence-chat][data-count="0"]').waitFor(gone)
     await say(laptop.page, 'three')
     await showSidebar(small.page)
-    for (const { page } of [other, small]) await trip(page).getByTestId('chat-unread').waitFor(moment)
+    for (const { page } of [other, small]) await trip(page).getByTestId('chat-unread').waitFor()
     await stage.shot(small, 'something is new')
     await trip(small.page).click()
-    await marks(other.page).waitFor({ state: 'detached', ...moment })
+    await marks(other.page).waitFor({ state: 'detached' })
   },
 )
 
@@ -158,17 +157,18 @@ story('people mention each other and the AI, which answers whom it is asked by',
   await provider.stream('are red')
   provider.finish()
   await newChat(laptop.page, 'Trip')
-  const other = await acceptInvite(stage, "Ben's laptop", ben, await invite(laptop.page, 'editor'))
+  const link = await invite(laptop.page, 'editor')
+  const other = await acceptInvite(stage, "Ben's laptop", ben, link)
   await treeItem(other.page, { title: 'Garden' }).click()
-  await message(other.page, 'Roses').waitFor(moment)
+  await message(other.page, 'Roses').waitFor()
 
   // With the keys: the name is completed, and Enter does not send yet.
   const composer = laptop.page.getByTestId('composer')
-  await laptop.page.locator('[data-testid=presence-space][data-count="1"]').waitFor(moment)
+  await laptop.page.locator('[data-testid=presence-space][data-count="1"]').waitFor()
   await composer.click()
   await composer.pressSequentially('@')
   const options = laptop.page.getByTestId('mention-option')
-  await expect.poll(() => options.allInnerTexts(), moment).toEqual(['Ben', 'AI\nanswers you'])
+  await expect.poll(() => options.allInnerTexts()).toEqual(['Ben', 'AI\nanswers you'])
   await stage.shot(laptop, 'whom to mention')
   expect(await composer.getAttribute('aria-activedescendant')).toBe(await options.first().getAttribute('id'))
   await composer.press('ArrowDown')
@@ -179,10 +179,10 @@ story('people mention each other and the AI, which answers whom it is asked by',
   await composer.press('Enter')
   await message(laptop.page, '@Ben who brings the tent?').waitFor()
   const trip = treeItem(other.page, { title: 'Trip' })
-  await trip.getByTestId('chat-mention').waitFor(moment)
+  await trip.getByTestId('chat-mention').waitFor()
   await stage.shot(other, 'mentioned elsewhere')
   await trip.click()
-  await other.page.getByTestId('mentions-me').waitFor(moment)
+  await other.page.getByTestId('mentions-me').waitFor()
   await trip.getByTestId('chat-mention').waitFor({ state: 'detached' })
   await stage.shot(other, 'mentioned')
   // It was to Ben, and not to the AI.
@@ -192,7 +192,7 @@ story('people mention each other and the AI, which answers whom it is asked by',
   await laptop.page.getByTestId('answers-switch').click()
   await stage.shot(laptop, 'when the AI answers')
   await laptop.page.getByTestId('answers-mentioned').click()
-  await other.page.locator('[data-testid=answers][data-answers=mentioned]').waitFor(moment)
+  await other.page.locator('[data-testid=answers][data-answers=mentioned]').waitFor()
   await say(laptop.page, 'I could ask my sister')
   await composer.pressSequentially('@ai')
   await composer.press('Tab')
@@ -200,7 +200,7 @@ story('people mention each other and the AI, which answers whom it is asked by',
   await composer.press('Enter')
   await provider.stream('Three kilos')
   provider.finish()
-  await message(other.page, 'Three kilos').waitFor(moment)
+  await message(other.page, 'Three kilos').waitFor()
   expect(provider.asked).toHaveLength(2)
   expect(await messages(laptop.page)).toEqual([
     '@Ben who brings the tent?',
@@ -208,6 +208,26 @@ story('people mention each other and the AI, which answers whom it is asked by',
     '@AI how heavy is a tent?',
     'Three kilos',
   ])
+
+  // Of two names of which one begins the other, the first Enter takes one, and the second sends.
+  await acceptInvite(stage, "Ben Smith's laptop", { ...accountOf('Smith'), name: 'Ben Smith' }, link)
+  await composer.pressSequentially('Thanks @Ben')
+  await expect.poll(() => options.allInnerTexts()).toEqual(['Ben', 'Ben Smith'])
+  await composer.press('Enter')
+  expect(await composer.inputValue()).toBe('Thanks @Ben ')
+  expect(await options.count()).toBe(0)
+  await composer.press('Enter')
+  await expect.poll(async () => (await messages(laptop.page)).at(-1)).toBe('Thanks @Ben')
+  // Whoever took the wrong one goes back, and whoever sends with the button begins anew.
+  await composer.pressSequentially('@Ben')
+  await composer.press('Enter')
+  await composer.press('Backspace')
+  await expect.poll(() => options.allInnerTexts()).toEqual(['Ben', 'Ben Smith'])
+  await laptop.page.getByTestId('send').click()
+  await expect.poll(async () => (await messages(laptop.page)).at(-1)).toBe('@Ben')
+  await options.first().waitFor({ state: 'detached' })
+  await composer.pressSequentially('@')
+  await options.first().waitFor()
 })
 
 story(
@@ -235,7 +255,7 @@ story(
     }
     await setRole('viewer')
     const notice = page.getByTestId('notice')
-    await expect.poll(() => notice.innerText(), moment).toContain('You can only read this space now.')
+    await expect.poll(() => notice.innerText()).toContain('You can only read this space now.')
     await stage.shot(other, 'only a viewer now')
     const copied = () => page.evaluate(() => navigator.clipboard.readText())
     await page.getByTestId('copy-draft').click()
@@ -247,10 +267,10 @@ story(
     expect(await page.getByTestId('composer').inputValue()).toBe('half a message')
 
     await setRole('editor')
-    await expect.poll(() => notice.innerText(), moment).toBe('You can edit this space now.')
+    await expect.poll(() => notice.innerText()).toBe('You can edit this space now.')
     await page.getByTestId('edit-save').click()
     await page.getByTestId('send').click()
-    await message(laptop.page, 'two, better').waitFor(moment)
-    await message(laptop.page, 'half a message').waitFor(moment)
+    await message(laptop.page, 'two, better').waitFor()
+    await message(laptop.page, 'half a message').waitFor()
   },
 )

@@ -210,6 +210,16 @@ story('on glass, Enter makes a line, and the keyboard stays when a message is se
   await page.keyboard.type('three')
   await page.keyboard.press('Control+Enter')
   await expect.poll(() => messages(page)).toEqual(['one\ntwo', 'three'])
+  // A message that is edited is written in the same way.
+  await page.getByTestId('edit-message').last().tap()
+  const editor = page.getByTestId('edit-input')
+  await editor.press('Control+End')
+  await editor.press('Enter')
+  await page.keyboard.type('four')
+  expect(await editor.inputValue()).toBe('three\nfour')
+  expect(await editor.getAttribute('enterkeyhint')).toBe('enter')
+  await page.getByTestId('edit-save').tap()
+  await expect.poll(() => messages(page)).toEqual(['one\ntwo', 'three\nfour'])
 })
 
 story('a keyboard that lies over the page covers nothing that is written in', async (stage) => {

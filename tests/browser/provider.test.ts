@@ -9,7 +9,6 @@ import {
   accountOf,
   enableSync,
   message,
-  moment,
   newChat,
   openT69,
   ready,
@@ -32,6 +31,27 @@ async function throughProvider(page: Page): Promise<void> {
   await page.getByTestId('provider').click()
   await page.locator('#continue').click()
   await ready(page)
+}
+
+/**
+ * The same on a slow line: the page does not know yet that its user has no password. What it returns lets it know, and waits until it
+ * does.
+ */
+async function visitWithoutAnswer(page: Page): Promise<() => Promise<void>> {
+  const ways = '**/api/me/ways-to-sign-in'
+  await page.getByTestId('provider').waitFor()
+  const released = Promise.withResolvers<void>()
+  await page.route(ways, async (route) => {
+    await released.promise
+    await route.continue()
+  })
+  await throughProvider(page)
+  return async () => {
+    const answered = page.waitForResponse(ways)
+    released.resolve()
+    await (await answered).finished()
+    await page.unroute(ways)
+  }
 }
 
 async function openForm(page: Page, form: 'sign-in' | 'sign-up'): Promise<void> {
@@ -84,6 +104,9 @@ story('somebody signs up and in through a provider, and sets a password', async 
   await page.getByTestId('password-dialog').waitFor({ state: 'hidden' })
   await signOut(page)
   await signIn(page, { ...accountOf('Anna'), email: annas.email, password })
+  // Her space opens again, which closes a menu.
+  await treeItem(page, { title: 'Notes' }).waitFor()
+  await synced(page)
   await signOut(page)
 
   // The provider's name for her is what counts, whatever her address there is by now.
@@ -92,7 +115,7 @@ story('somebody signs up and in through a provider, and sets a password', async 
   await throughProvider(page)
   await isSignedIn(page, 'Anna of Example')
   await treeItem(page, { title: 'Notes' }).click()
-  await message(page, 'Remember the milk').waitFor(moment)
+  await message(page, 'Remember the milk').waitFor()
 })
 
 story(
@@ -119,7 +142,7 @@ story(
     await signIn(page, { ...ben, email: bens.email })
     await chooseInAccountMenu(page, 'change-password')
     await page.getByTestId('provider').click()
-    await expect.poll(() => page.getByTestId('account-error').innerText()).toContain('current password')
+    await expect.poll(() => page.getByTestId('provider-error').innerText()).toContain('current password')
     await page.getByTestId('present-password').fill('guessed')
     await page.getByTestId('provider').click()
     await expect
@@ -132,6 +155,16 @@ story(
     await chooseInAccountMenu(page, 'change-password')
     await page.getByTestId('connected').waitFor()
     await stage.shot(laptop, 'connected')
+    await page.getByTestId('disconnect').click()
+    await expect.poll(() => page.getByTestId('account-error').innerText()).toContain('current password')
+    await page.getByTestId('present-password').fill(ben.password)
+    await page.getByTestId('disconnect').click()
+    await page.getByTestId('provider').waitFor()
+    await page.getByTestId('present-password').fill(ben.password)
+    await throughProvider(page)
+    await expect.poll(() => page.getByTestId('notice').innerText()).toContain('from now on')
+    await chooseInAccountMenu(page, 'change-password')
+    await page.getByTestId('connected').waitFor()
     await page.getByTestId('close-dialog').click()
     await signOut(page)
     await openForm(page, 'sign-in')
@@ -148,6 +181,22 @@ story(
     await page.getByTestId('provider').waitFor()
     expect(await page.getByTestId('delete-account-submit').isDisabled()).toBe(true)
     await stage.shot(laptop, 'deleting')
+    provider.signsIn = bens
+    const answerLate = await visitWithoutAnswer(page)
+    await page.getByTestId('delete-account-submit').click()
+    await answerLate()
+    await expect
+      .poll(() => page.getByTestId('account-error').innerText())
+      .toContain('did not show that it is you')
+    await page.getByTestId('close-dialog').click()
+    provider.signsIn = annas
+    await chooseInAccountMenu(page, 'delete-account')
+    const answerTooLate = await visitWithoutAnswer(page)
+    await page.getByTestId('delete-account-submit').click()
+    await page.getByTestId('cancel').click()
+    await answerTooLate()
+    await isSignedIn(page, 'Anna of Example')
+    await chooseInAccountMenu(page, 'delete-account')
     await throughProvider(page)
     await page.getByTestId('delete-account-submit').click()
     await page.getByTestId('sign-in').waitFor({ state: 'attached' })

@@ -7,7 +7,6 @@ import {
   accountOf,
   invite,
   messages,
-  moment,
   newChat,
   openSpace,
   openT69,
@@ -46,11 +45,11 @@ story('one device asks the AI, and everyone in the chat sees the reply grow', as
   await say(laptop.page, 'What is a tree?')
   await provider.stream('A tree ')
   for (const { page } of [laptop, tablet, other]) {
-    await expect.poll(() => messages(page), moment).toEqual(['What is a tree?', 'A tree'])
+    await expect.poll(() => messages(page)).toEqual(['What is a tree?', 'A tree'])
   }
   await provider.stream('has roots.')
   for (const { page } of [laptop, tablet, other]) {
-    await expect.poll(() => messages(page), moment).toEqual(['What is a tree?', 'A tree has roots.'])
+    await expect.poll(() => messages(page)).toEqual(['What is a tree?', 'A tree has roots.'])
   }
   await stage.shot(other, 'the reply as it grows')
   provider.finish()
@@ -63,7 +62,7 @@ story('one device asks the AI, and everyone in the chat sees the reply grow', as
 
   // The stored text is the whole reply.
   await other.page.reload()
-  await expect.poll(() => messages(other.page), moment).toEqual(['What is a tree?', 'A tree has roots.'])
+  await expect.poll(() => messages(other.page)).toEqual(['What is a tree?', 'A tree has roots.'])
 })
 
 story(
@@ -95,6 +94,10 @@ story(
     await expect.poll(() => page.getByTestId('key-request').innerText()).toContain(`is now ${thief.baseUrl}`)
     expect(await messages(page)).toEqual(['What is a tree?'])
     await stage.shot(laptop, 'the address has changed')
+    // The card fits the narrowest phone.
+    await page.setViewportSize({ width: 320, height: 640 })
+    const card = page.getByTestId('key-request')
+    expect(await card.evaluate((form) => form.scrollWidth - form.clientWidth)).toBe(0)
     expect(thief.asked).toEqual([])
   },
 )

@@ -117,6 +117,9 @@ story(
       accountOf('Ben'),
       await invite(annas.page, 'editor'),
     )
+    // The folder is open, with the newest chat.
+    await treeItem(bens.page, { title: 'Trains' }).waitFor()
+    await treeItem(bens.page, { title: 'Trip' }).getByTestId('tree-toggle').click()
     await expect.poll(() => lines(bens.page)).toEqual(['[Folders]', 'Trip', '[Today]', 'News', 'Plans'])
     await choose(annas.page, 'Trains', 'menu-pin')
     await expect

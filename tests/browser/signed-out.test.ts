@@ -12,7 +12,6 @@ import {
   invite,
   message,
   messages,
-  moment,
   newChat,
   newSpace,
   openT69,
@@ -68,7 +67,7 @@ story(
 
     await say(page, 'SECRET question')
     await provider.stream('SECRET answ')
-    await message(second, 'SECRET answ').waitFor(moment)
+    await message(second, 'SECRET answ').waitFor()
     await page.getByTestId('composer').fill('SECRET draft')
     await showSidebar(page)
     await page.getByTestId('account').click()
@@ -80,7 +79,7 @@ story(
 
     // Off the screen in both tabs, with titles, addresses and drafts.
     for (const tab of [page, second]) {
-      await tab.locator('[data-testid=sync-status][data-phase=local]').waitFor(moment)
+      await tab.locator('[data-testid=sync-status][data-phase=local]').waitFor()
       expect(await everythingOn(tab)).not.toMatch(/SECRET|Diary|Anna|key-of/)
       expect(await tab.getByTestId('app').getAttribute('data-space-id')).not.toBe(spaceId)
     }
@@ -110,8 +109,8 @@ story(
 
     // Everything is there again for her: the chat, the part of the reply that had come, the draft, the key.
     await signIn(page, anna)
-    await message(page, 'SECRET question').waitFor(moment)
-    await expect.poll(() => messages(page), moment).toEqual(['SECRET question', 'SECRET answ'])
+    await message(page, 'SECRET question').waitFor()
+    await expect.poll(() => messages(page)).toEqual(['SECRET question', 'SECRET answ'])
     expect(await page.getByTestId('composer').inputValue()).toBe('SECRET draft')
     expect(await page.getByTestId('message').first().getAttribute('data-author')).toBe('Anna')
     await synced(page)
@@ -120,7 +119,7 @@ story(
     provider.finish()
     await page.getByTestId('composer').fill('')
     await say(page, 'and again')
-    await expect.poll(() => provider.asked, moment).toEqual(['Bearer key-of-anna', 'Bearer key-of-anna'])
+    await expect.poll(() => provider.asked).toEqual(['Bearer key-of-anna', 'Bearer key-of-anna'])
   },
 )
 
@@ -155,7 +154,7 @@ story(
     expect(Number(await page.getByTestId('unsent-space').getAttribute('data-edits'))).toBeGreaterThan(0)
     await stage.shot(phone, 'named')
     await page.getByTestId('confirm').click()
-    await page.locator('[data-testid=sync-status][data-phase=local]').waitFor(moment)
+    await page.locator('[data-testid=sync-status][data-phase=local]').waitFor()
     await stage.shot(phone, 'forgotten')
 
     for (const store of [
@@ -178,7 +177,7 @@ story(
     await signIn(page, anna)
     await showSidebar(page)
     await treeItem(page, { title: 'Diary' }).click()
-    await message(page, 'SECRET and sent').waitFor(moment)
+    await message(page, 'SECRET and sent').waitFor()
     expect(await message(page, 'SECRET and only here').count()).toBe(0)
   },
 )
@@ -212,13 +211,13 @@ story(
     await page.keyboard.press('Escape')
     await signOut(page)
     await signIn(page, anna)
-    await message(page, 'SECRET until Ben has his own copy').waitFor(moment)
+    await message(page, 'SECRET until Ben has his own copy').waitFor()
     await signOut(page, 'forget')
     await signIn(page, ben)
     await message(page, 'SECRET until Ben has his own copy')
       .or(treeItem(page, { title: 'Band' }))
       .first()
-      .waitFor(moment)
+      .waitFor()
     await synced(page)
   },
 )

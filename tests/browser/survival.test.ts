@@ -81,7 +81,7 @@ story('a server killed at any moment has everything that was shown as synced', a
   await signIn(other.page, anna)
   await openSpace(other.page, spaceId)
   await treeItem(other.page, { title: 'Diary' }).click()
-  await expect.poll(() => messages(other.page), { timeout: 10_000 }).toEqual(written)
+  await expect.poll(() => messages(other.page)).toEqual(written)
 })
 
 story('messages on screen are there after the browser process is killed', async (stage) => {

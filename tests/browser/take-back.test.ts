@@ -7,7 +7,6 @@ import {
   invite,
   message,
   messages,
-  moment,
   newChat,
   newFolder,
   renameItem,
@@ -86,11 +85,11 @@ story('nobody takes back what somebody else did meanwhile', async (stage) => {
   await newChat(laptop.page, 'Trip')
   const other = await acceptInvite(stage, "Ben's laptop", ben, await invite(laptop.page, 'editor'))
   // He has no chat open.
-  await laptop.page.locator('[data-testid=presence-space][data-count="1"]').waitFor(moment)
+  await laptop.page.locator('[data-testid=presence-space][data-count="1"]').waitFor()
   await renameItem(laptop.page, treeItem(laptop.page, { title: 'Trip' }), 'Trip to the sea')
-  await treeItem(other.page, { title: 'Trip to the sea' }).waitFor(moment)
+  await treeItem(other.page, { title: 'Trip to the sea' }).waitFor()
   await renameItem(other.page, treeItem(other.page, { title: 'Trip to the sea' }), 'Trip to the lake')
-  await treeItem(laptop.page, { title: 'Trip to the lake' }).waitFor(moment)
+  await treeItem(laptop.page, { title: 'Trip to the lake' }).waitFor()
   await synced(other.page)
   await laptop.page.getByTestId('tree').focus()
   await laptop.page.keyboard.press('Control+z')
@@ -110,48 +109,47 @@ story('one message is deleted and comes back, by the notice, by the keys, and by
   const other = await acceptInvite(stage, "Ben's phone", ben, await invite(page, 'editor'), phone)
   await showSidebar(other.page)
   await treeItem(other.page, { title: 'Plan' }).click()
-  await expect.poll(() => messages(other.page), moment).toEqual(['one', 'two', 'three'])
+  await expect.poll(() => messages(other.page)).toEqual(['one', 'two', 'three'])
 
   const remove = async (text: string) => {
     await message(page, text).hover()
     await message(page, text).getByTestId('delete-message').click()
   }
   await remove('two')
-  for (const each of [page, other.page])
-    await expect.poll(() => messages(each), moment).toEqual(['one', 'three'])
+  for (const each of [page, other.page]) await expect.poll(() => messages(each)).toEqual(['one', 'three'])
   await stage.shot(laptop, 'deleted')
   await page.getByTestId('notice').getByTestId('undo').click()
   for (const each of [page, other.page])
-    await expect.poll(() => messages(each), moment).toEqual(['one', 'two', 'three'])
+    await expect.poll(() => messages(each)).toEqual(['one', 'two', 'three'])
 
   await remove('three')
   await say(page, 'four')
   await page.getByTestId('chat').click()
   await page.keyboard.press('Control+z')
-  await expect.poll(() => messages(page), moment).toEqual(['one', 'two', 'three', 'four'])
+  await expect.poll(() => messages(page)).toEqual(['one', 'two', 'three', 'four'])
   await page.keyboard.press('Control+Shift+z')
-  await expect.poll(() => messages(page), moment).toEqual(['one', 'two', 'four'])
+  await expect.poll(() => messages(page)).toEqual(['one', 'two', 'four'])
 
   await openList(other.page)
   const row = other.page.getByTestId('deleted-message')
-  await expect.poll(() => row.innerText(), moment).toContain('Anna')
+  await expect.poll(() => row.innerText()).toContain('Anna')
   expect(await row.innerText()).toContain('three')
   await stage.shot(other, 'the list')
   await row.getByTestId('restore-message').click()
   await row.waitFor({ state: 'detached' })
   await other.page.getByTestId('close-dialog').click()
   for (const each of [page, other.page])
-    await expect.poll(() => messages(each), moment).toEqual(['one', 'two', 'three', 'four'])
+    await expect.poll(() => messages(each)).toEqual(['one', 'two', 'three', 'four'])
 
   // An edit is undone too.
   await message(page, 'four').hover()
   await message(page, 'four').getByTestId('edit-message').click()
   await page.getByTestId('edit-input').fill('five')
   await page.getByTestId('edit-save').click()
-  await expect.poll(() => messages(other.page), moment).toEqual(['one', 'two', 'three', 'five'])
+  await expect.poll(() => messages(other.page)).toEqual(['one', 'two', 'three', 'five'])
   await page.keyboard.press('Control+z')
   for (const each of [page, other.page])
-    await expect.poll(() => messages(each), moment).toEqual(['one', 'two', 'three', 'four'])
+    await expect.poll(() => messages(each)).toEqual(['one', 'two', 'three', 'four'])
 })
 
 story(
@@ -164,7 +162,7 @@ story(
     await say(laptop.page, 'one')
     const other = await acceptInvite(stage, "Ben's laptop", ben, await invite(laptop.page, 'editor'))
     await treeItem(other.page, { title: 'Trip' }).click()
-    await message(other.page, 'one').waitFor(moment)
+    await message(other.page, 'one').waitFor()
     await synced(other.page)
 
     await other.goOffline()
@@ -181,18 +179,18 @@ story(
     await synced(other.page)
 
     const clashes = other.page.getByTestId('clash')
-    await expect.poll(() => clashes.count(), moment).toBe(2)
+    await expect.poll(() => clashes.count()).toBe(2)
     await stage.shot(other, 'undone by each other')
     const renamed = clashes.filter({ hasText: 'called it' })
     expect(await renamed.innerText()).toContain('Anna called it “Sea” while you called it “Lake”.')
     const kept = (await renamed.innerText()).includes('Now it is “Lake”.') ? 'Lake' : 'Sea'
-    await treeItem(laptop.page, { title: kept }).waitFor(moment)
+    await treeItem(laptop.page, { title: kept }).waitFor()
     await renamed.getByTestId('use-other').click()
     for (const { page } of [laptop, other])
-      await treeItem(page, { title: kept === 'Lake' ? 'Sea' : 'Lake' }).waitFor(moment)
+      await treeItem(page, { title: kept === 'Lake' ? 'Sea' : 'Lake' }).waitFor()
     const deleted = clashes.filter({ hasText: 'deleted “Roses” while you were changing it.' })
     await deleted.getByTestId('use-other').click()
-    for (const { page } of [laptop, other]) await treeItem(page, { title: 'Roses' }).waitFor(moment)
+    for (const { page } of [laptop, other]) await treeItem(page, { title: 'Roses' }).waitFor()
     expect(await clashes.count()).toBe(0)
   },
 )

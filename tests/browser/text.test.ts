@@ -5,7 +5,6 @@ import { chunkOf, startFakeProvider } from '../lib/fake-provider.ts'
 import { story } from '../lib/story.ts'
 import {
   messages,
-  moment,
   newChat,
   newFolder,
   newSpace,
@@ -24,7 +23,7 @@ import {
 /** Sends without waiting for the message to be shown as it was typed: line breaks and marks may differ. */
 async function send(page: Page, text: string): Promise<void> {
   await page.getByTestId('new-chat').click()
-  await expect.poll(() => messages(page), moment).toEqual([])
+  await expect.poll(() => messages(page)).toEqual([])
   await page.getByTestId('composer').fill(text)
   await page.getByTestId('composer').press('Enter')
 }
@@ -69,15 +68,15 @@ story('emoji are never cut in half: not in titles, replies, or what a provider s
   expect(await replied(page)).toBe(kept)
   await page.reload()
   await ready(page)
-  await expect.poll(() => messages(page), moment).toEqual(['Go on', kept])
+  await expect.poll(() => messages(page)).toEqual(['Go on', kept])
 
   provider.refuse(500, `${'x'.repeat(299)}😂 and more`)
   await send(page, 'And now?')
-  const refusal = `${new URL(provider.baseUrl).host} gave no reply: ${'x'.repeat(299)}`
+  const refusal = `${new URL(provider.baseUrl).host} answered 500: ${'x'.repeat(299)}`
   expect(await replied(page)).toBe(refusal)
   await page.reload()
   await ready(page)
-  await expect.poll(() => messages(page), moment).toEqual(['And now?', refusal])
+  await expect.poll(() => messages(page)).toEqual(['And now?', refusal])
   await expect.poll(() => page.getByTestId('notice').count()).toBe(0)
   laptop.expectErrors(/500/)
 })
@@ -230,5 +229,101 @@ story(
     const account = { name: 'Anna', email: 'anna@xn--bcher-kva.example', password: 'caf\u00e9 fin 123' }
     await signIn(phone.page, account)
     expect(await phone.page.getByTestId('user-name').innerText()).toBe('Anna')
+  },
+)
+
+type Files = readonly (readonly [name: string, content: string])[]
+
+/**
+ * Drops files on an element, as a hand does that drags them there, with the text that comes with them. Returns whether the page
+ * took them.
+ */
+async function drop(page: Page, testId: string, files: Files, text?: string) {
+  return await page.getByTestId(testId).evaluate(
+    (element, dropped) => {
+      const dataTransfer = new DataTransfer()
+      for (const [name, content] of dropped.files) dataTransfer.items.add(new File([content], name))
+      if (dropped.text !== undefined) dataTransfer.setData('text/plain', dropped.text)
+      const send = (type: string) =>
+        !element.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }))
+      return [send('dragover'), send('drop')].every(Boolean)
+    },
+    { files, text },
+  )
+}
+
+/** Pastes files into an element, with the text that comes with them. */
+async function paste(page: Page, testId: string, files: Files, text: string): Promise<void> {
+  await page.getByTestId(testId).evaluate(
+    (element, pasted) => {
+      const clipboardData = new DataTransfer()
+      for (const [name, content] of pasted.files) clipboardData.items.add(new File([content], name))
+      clipboardData.setData('text/plain', pasted.text)
+      element.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }))
+    },
+    { files, text },
+  )
+}
+
+story(
+  'files of text that are dropped on the composer are text, and no file replaces the page',
+  async (stage) => {
+    const laptop = await stage.device("Anna's laptop")
+    const { page } = laptop
+    await openT69(page, laptop.url)
+    await newChat(page, 'Notes')
+    const composer = page.getByTestId('composer')
+    await composer.fill('Look at this: ')
+    expect(await drop(page, 'composer', [['log.txt', 'line 1\r\nline 2 😀']])).toBe(true)
+    await expect.poll(() => composer.inputValue()).toBe('Look at this: line 1\nline 2 😀')
+    await page.keyboard.press('Control+z')
+    await expect.poll(() => composer.inputValue()).toBe('Look at this: ')
+
+    // The signs of HTML are signs, and a file ends with its line.
+    await composer.fill('<>')
+    await composer.press('ArrowLeft')
+    const signs = '<b>&lt;&amp;</b>\t \u00A0 <!--\n\n\n'
+    expect(await drop(page, 'composer', [['page.html', signs]])).toBe(true)
+    await expect.poll(() => composer.inputValue()).toBe(`<${signs}>`)
+    await page.keyboard.type('!')
+    expect(await composer.inputValue()).toBe(`<${signs}!>`)
+    // The page would stand still for a minute, where each line is a command of its own.
+    await composer.fill('')
+    const lines = Array.from({ length: 4000 }, (_, line) => `line ${line} of a log`.padEnd(39)).join('\n')
+    const before = performance.now()
+    expect(await drop(page, 'composer', [['long.txt', lines]])).toBe(true)
+    await expect.poll(() => composer.inputValue()).toBe(lines)
+    expect(performance.now() - before).toBeLessThan(10_000)
+    await composer.fill('Look at this: ')
+
+    expect(await drop(page, 'composer', [['photo.png', '\u0089PNG\0\0']])).toBe(true)
+    await expect.poll(() => page.getByTestId('notice').innerText()).toContain('“photo.png” is no text')
+    expect(await drop(page, 'composer', [['book.txt', 'x'.repeat(2_000_000)]])).toBe(true)
+    await expect.poll(() => page.getByTestId('notice').innerText()).toContain('“book.txt” is longer than')
+    expect(await composer.inputValue()).toBe('Look at this: ')
+
+    // macOS gives their names with files that are copied, spreadsheets a picture with a text, and some browsers its address
+    // with a picture.
+    await composer.fill('')
+    await paste(
+      page,
+      'composer',
+      [
+        ['a.txt', 'A'],
+        ['b.txt', 'B'],
+      ],
+      'a.txt\rb.txt',
+    )
+    await expect.poll(() => composer.inputValue()).toBe('A\nB')
+    await composer.fill('')
+    await paste(page, 'composer', [['image.png', '\u0089PNG\0\0']], 'A1\tB1\r\n')
+    await expect.poll(() => composer.inputValue()).toBe('A1\tB1\n')
+    await composer.fill('')
+    const address = 'https://example.org/cat.png'
+    expect(await drop(page, 'composer', [['cat.png', '\u0089PNG\0\0']], address)).toBe(true)
+    await expect.poll(() => composer.inputValue()).toBe(address)
+
+    // Beside it, the browser would open the file in place of the page.
+    expect(await drop(page, 'sidebar', [['photo.png', 'x']])).toBe(true)
   },
 )

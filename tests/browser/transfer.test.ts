@@ -144,12 +144,13 @@ story(
 
     await openTransfer(page, 'import')
     await page.getByTestId('import-file').setInputFiles(file)
-    await page.getByTestId('import-dialog').waitFor({ state: 'hidden', timeout: 120_000 })
+    await page.getByTestId('import-dialog').waitFor({ state: 'hidden', timeout: 240_000 })
     expect(await page.getByTestId('space-name').innerText()).toBe('ChatGPT')
     await treeItem(page, { title: 'Chat 4999' }).click()
     await expect.poll(() => messages(page)).toEqual(['Question 4999', 'Answer 4999'])
     await stage.shot(laptop, 'imported')
   },
+  { timeoutMs: 290_000 },
 )
 
 story('a file that is none of the exports says what is wrong, and nothing is imported', async (stage) => {

@@ -6,7 +6,6 @@ import { story } from '../lib/story.ts'
 import {
   accountOf,
   invite,
-  moment,
   newChat,
   newFolder,
   openSpace,
@@ -73,16 +72,16 @@ story(
     for (const { page } of devices) await openFolders(page, 'Summer', 'Sea')
     const before = await treeRows(laptop.page)
     expect(before).toHaveLength(7)
-    for (const { page } of devices) await expect.poll(() => treeRows(page), moment).toEqual(before)
+    for (const { page } of devices) await expect.poll(() => treeRows(page)).toEqual(before)
 
     await removeItem(other.page, 'Summer')
     const notices = devices.map(({ page }) => page.getByTestId('mass-deletion'))
     const [hers, his, readers] = notices
-    await hers!.waitFor(moment)
+    await hers!.waitFor()
     // His name may be known a moment later.
-    await expect.poll(() => hers!.innerText(), moment).toContain('Ben deleted 6 of 7 items.')
+    await expect.poll(() => hers!.innerText()).toContain('Ben deleted 6 of 7 items.')
     expect(await his!.innerText()).toContain('You deleted 6 of 7 items.')
-    for (const { page } of devices) await expect.poll(() => treeRows(page), moment).toEqual(['Groceries'])
+    for (const { page } of devices) await expect.poll(() => treeRows(page)).toEqual(['Groceries'])
     await stage.shot(laptop, 'nearly everything gone')
     await stage.shot(reader, 'as a viewer')
     expect(await readers!.count()).toBe(0)
@@ -96,7 +95,7 @@ story(
     await laptop.page.getByTestId('notice').getByTestId('undo').click()
     await treeItem(laptop.page, { title: 'Groceries' }).waitFor()
     await hers!.getByTestId('undo-mass-deletion').click()
-    for (const { page } of devices) await expect.poll(() => treeRows(page), moment).toEqual(before)
+    for (const { page } of devices) await expect.poll(() => treeRows(page)).toEqual(before)
     for (const notice of notices) await notice.waitFor({ state: 'detached' })
     await stage.shot(laptop, 'all of it back')
     for (const { page } of devices) {
@@ -104,7 +103,7 @@ story(
       await reload(page)
       await ready(page)
       await openFolders(page, 'Summer', 'Sea')
-      await expect.poll(() => treeRows(page), moment).toEqual(before)
+      await expect.poll(() => treeRows(page)).toEqual(before)
     }
   },
 )
@@ -154,12 +153,12 @@ story('deleted items are listed later, on a phone too, and can be restored from 
   await stage.shot(phone, 'restored')
   await phone.page.getByTestId('close-dialog').tap()
   await openFolders(phone.page, 'Summer', 'Sea')
-  for (const { page } of [phone, laptop]) await expect.poll(() => treeRows(page), moment).toEqual(before)
+  for (const { page } of [phone, laptop]) await expect.poll(() => treeRows(page)).toEqual(before)
   await laptop.page.getByTestId('close-dialog').click()
 
   await laptop.page.bringToFront()
   await removeItem(laptop.page, 'Summer')
-  await phone.page.getByTestId('mass-deletion').waitFor(moment)
+  await phone.page.getByTestId('mass-deletion').waitFor()
   await stage.shot(phone, 'a notice in the drawer')
   await phone.page.getByTestId('close-sidebar').tap()
   await phone.page.getByTestId('mass-deletion').waitFor()
@@ -167,5 +166,20 @@ story('deleted items are listed later, on a phone too, and can be restored from 
   const width = () => phone.page.evaluate(() => document.documentElement.scrollWidth)
   expect(await width()).toBe(390)
   await phone.page.getByTestId('undo-mass-deletion').tap()
-  await expect.poll(() => treeRows(laptop.page), moment).toEqual(before)
+  await expect.poll(() => treeRows(laptop.page)).toEqual(before)
+})
+
+story('a chat that was named before its first message keeps its name once it is deleted', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'Soup')
+  await newChat(page, 'Bread')
+  await treeItem(page, { title: 'Soup' }).click()
+  await treeItem(page, { title: 'Bread' }).click()
+  await page.keyboard.press('Delete')
+  await treeItem(page, { title: 'Bread' }).waitFor({ state: 'detached' })
+  await page.goBack()
+  await page.getByTestId('chat-deleted').waitFor()
+  expect(await page.getByTestId('chat-title').inputValue()).toBe('Bread')
 })

@@ -3,17 +3,7 @@ import { expect } from 'vitest'
 
 import type { Device } from '../lib/device.ts'
 import { story } from '../lib/story.ts'
-import {
-  accountOf,
-  invite,
-  message,
-  messages,
-  moment,
-  newChat,
-  say,
-  showSidebar,
-  treeItem,
-} from '../lib/t69-page.ts'
+import { accountOf, invite, message, messages, newChat, say, showSidebar, treeItem } from '../lib/t69-page.ts'
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
 /** Reloads the page with a newer server, which says "newer-role" wherever this one says "viewer". */
@@ -47,9 +37,9 @@ story('a member whose role this version does not know reads along and is offered
   await meetNewerServer(page)
   await page.locator('[data-testid=sync-status][data-phase=live]').waitFor()
   await treeItem(page, { title: 'Notice board' }).click()
-  await expect.poll(() => messages(page), moment).toEqual(['Water is off on Monday'])
+  await expect.poll(() => messages(page)).toEqual(['Water is off on Monday'])
   await say(laptop.page, 'And on Tuesday')
-  await message(page, 'And on Tuesday').waitFor(moment)
+  await message(page, 'And on Tuesday').waitFor()
 
   for (const control of ['composer', 'new-chat', 'new-folder'])
     expect(await page.getByTestId(control).isDisabled()).toBe(true)

@@ -31,9 +31,7 @@ async function seed(page: Page, url: string): Promise<readonly SeededSpace[]> {
 async function findsAll(page: Page, space: SeededSpace): Promise<void> {
   for (const chat of space.chats) {
     await treeItem(page, { title: chat.title }).click()
-    await expect
-      .poll(async () => (await messages(page)).length, { timeout: 10_000 })
-      .toBe(chat.messages.length)
+    await expect.poll(async () => (await messages(page)).length).toBe(chat.messages.length)
     const shown = (await messages(page)).map(letters)
     expect(shown).toEqual(chat.messages.map(({ text }) => letters(text)))
   }

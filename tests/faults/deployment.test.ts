@@ -1,6 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -19,6 +20,7 @@ const read = (file: string): Promise<string> => readFile(join(root, file), 'utf8
 const systemd = await findInPath(['systemd-analyze'])
 const caddy = proxyKinds.find(({ name }) => name === 'caddy')
 const hasCaddy = (await findInPath(['caddy'])) !== undefined
+const hasSetpriv = (await findInPath(['setpriv'])) !== undefined
 const canTrace = spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0
 
 /** The worst that `systemd-analyze security` may say of the unit, in tenths. A unit that says nothing has 92. */
@@ -56,7 +58,7 @@ it.skipIf(!hasCaddy)('the Caddyfile of docker-compose.yml leads to the server (n
   await using fleet = await createFleet(url)
   const space = await (await fleet.device()).createSpace({ name: 'Behind Caddy' })
   await space.flushed()
-  expect(await (await fetch(`${url}/ready`)).json()).toEqual({ status: 'ok' })
+  await expect.poll(async () => (await fetch(`${url}/ready`)).json()).toEqual({ status: 'ok' })
 })
 
 it.skipIf(systemd === undefined)(
@@ -133,3 +135,71 @@ async function allowedCalls(): Promise<Set<string>> {
   }
   return allowed
 }
+
+it.skipIf(!hasSetpriv)(
+  't69-server takes the settings as systemd reads them, and runs nothing of them (needs setpriv)',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 't69-command-'))
+    const settings = join(folder, 't69.env')
+    const { uid, gid } = userInfo()
+    const script = (await read('deploy/t69-server'))
+      .replace(/^set -- .*/m, 'set -- env -0')
+      .replaceAll('/etc/t69.env', settings)
+      .replaceAll('--reuid t69 --regid t69', `--reuid ${uid} --regid ${gid}`)
+    const command = async (text: string): Promise<Record<string, string>> => {
+      await writeFile(settings, text)
+      const env = { PATH: process.env['PATH'] }
+      const { stdout } = await promisify(execFile)('sh', ['-c', script], { env })
+      return Object.fromEntries(stdout.split('\0').map((line) => line.split(/=(.*)/s)))
+    }
+    const ran = join(folder, 'ran')
+    try {
+      const taken = await command(
+        [
+          '# A comment; export no=thing',
+          '; another=one',
+          '',
+          'PUBLIC_URL=https://t69.example.org',
+          'MAIL_FROM=t69 <t69@example.org>',
+          `SMTP_URL=smtps://name:p&w;touch ${ran}$(touch ${ran})\`touch ${ran}\`$HOME@mail.example.org`,
+          'TRUST_PROXY=127.0.0.1, 10.0.0.0/8',
+          '  OIDC_NAME =\tOur "company" \t\r',
+          'METRICS_TOKEN=ends-with-equals==',
+          'JWT_SECRET="  in \\"quotes\\" with \\n and \'#\' "',
+          "OIDC_CLIENT_SECRET='as it \\ is'",
+          'OIDC_CLIENT_ID=a\\b\\\\c',
+          'not-a-name=1',
+          'LOG_LEVEL=',
+          'REGISTRATION=open',
+          'REGISTRATION=closed',
+        ].join('\n'),
+      )
+      expect(taken).toMatchObject({
+        DATA_DIR: '/var/lib/t69',
+        PUBLIC_URL: 'https://t69.example.org',
+        MAIL_FROM: 't69 <t69@example.org>',
+        SMTP_URL: `smtps://name:p&w;touch ${ran}$(touch ${ran})\`touch ${ran}\`$HOME@mail.example.org`,
+        TRUST_PROXY: '127.0.0.1, 10.0.0.0/8',
+        OIDC_NAME: 'Our "company"',
+        METRICS_TOKEN: 'ends-with-equals==',
+        JWT_SECRET: '  in "quotes" with \\n and \'#\' ',
+        OIDC_CLIENT_SECRET: 'as it \\ is',
+        OIDC_CLIENT_ID: 'ab\\c',
+        LOG_LEVEL: '',
+        REGISTRATION: 'closed',
+      })
+      expect(Object.keys(taken).filter((name) => /no|thing|another/.test(name))).toEqual([])
+      expect(existsSync(ran)).toBe(false)
+      expect(await command('DATA_DIR=/srv/t69')).toMatchObject({ DATA_DIR: '/srv/t69' })
+      // What goes on in the next line is not taken for the whole.
+      for (const text of ['SMTP_URL=smtps://\\\nmail', 'MAIL_FROM="t69\n<t69@example.org>"', "OIDC_NAME='"]) {
+        await expect(command(text)).rejects.toMatchObject({
+          code: 1,
+          stderr: expect.stringMatching(/on one line/),
+        })
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+)

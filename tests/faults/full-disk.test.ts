@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { chmodSync, closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -15,6 +15,8 @@ const canMount = works('unshare', '-rm', 'mount', '-t', 'tmpfs', 'none', '/mnt')
 const isRoot = process.getuid?.() === 0
 const withoutPrivilege = ['setpriv', '--bounding-set', '-dac_override,-dac_read_search', '--']
 const canDrop = !isRoot || works('setpriv', ...withoutPrivilege.slice(1), 'true')
+
+const mainFile = join(import.meta.dirname, '../../packages/server/dist/main.js')
 
 const account = { email: 'anna@example.org', password: 'correct horse battery' }
 
@@ -93,6 +95,19 @@ function fill(path: string): void {
   }
 }
 
+/** Runs the program by way of another. */
+function commandThrough(through: readonly string[], env: Record<string, string>, ...args: readonly string[]) {
+  const [program = process.execPath, ...given] = [...through, process.execPath, mainFile, ...args]
+  return new Promise<{ readonly code: number | null; readonly err: string }>((resolve) => {
+    const child = execFile(
+      program,
+      given,
+      { env: { ...process.env, ...env }, timeout: 60_000 },
+      (_, __, err) => resolve({ code: child.exitCode, err }),
+    )
+  })
+}
+
 it.skipIf(!canMount)(
   'on a full disk sessions are renewed and people read on, and nothing is used up (needs unshare)',
   async () => {
@@ -132,6 +147,62 @@ it.skipIf(!canMount)(
       const tree = `${server.url}/api/spaces/${spaceId}/trees/${spaceId}`
       await expect.poll(async () => (await fetch(tree, { headers })).status).toBe(200)
     }
+  },
+)
+
+it.skipIf(!canMount)(
+  'with its log on a full disk the server goes on and ends in order (needs unshare)',
+  async () => {
+    // What is in the log comes back through `tail`, which ends with the server.
+    const mount = `mount -t tmpfs -o size=14m none "$DATA_DIR" && cd "$DATA_DIR" && touch log &&
+      { tail -f --pid=$$ log & exec "$@" >log; }`
+    await using server = await startServer({ through: ['unshare', '-rm', 'sh', '-c', mount, 'sh'] })
+    await settle(server)
+    const dataDir = `/proc/${server.pid}/root${server.dataDir}`
+    const ballast: string[] = []
+    const fillUp = (): Promise<void> =>
+      expect
+        .poll(async () => {
+          // What closed files have given back is taken again.
+          ballast.push(join(dataDir, `ballast-${ballast.length}`))
+          fill(ballast.at(-1) ?? '')
+          return (await fetch(`${server.url}/ready`)).text()
+        })
+        .toContain('ENOSPC')
+    await fillUp()
+    const attempts = 100
+    const signIn = () => post(server, '/api/auth/login', { ...account, email: 'nobody@example.org' })
+    for (let count = 0; count < attempts; count++) await signIn()
+    expect((await fetch(`${server.url}/health`)).status).toBe(200)
+    const refusals = (): number => server.log().split('"refused"').length - 1
+    expect(refusals()).toBeLessThan(attempts)
+    for (const path of ballast) rmSync(path)
+    await expect.poll(refusals).toBeGreaterThanOrEqual(attempts)
+    const torn = server
+      .log()
+      .split('\n')
+      .filter((line) => !/^(?:\{.*\}|t69 is at .*|\(node:.*)$/.test(line))
+    expect(torn).toEqual([])
+
+    await fillUp()
+    for (let count = 0; count < attempts; count++) await signIn()
+    expect(await server.stop()).toBe(0)
+  },
+)
+
+it.skipIf(!canMount)(
+  'a start and a command say in one line that the disk is read-only (needs unshare)',
+  async () => {
+    await using server = await startServer()
+    await server.stop()
+    const readOnly = 'mount --bind "$0" /mnt && mount -o remount,bind,ro /mnt && exec "$@"'
+    const through = ['unshare', '-rm', 'sh', '-c', readOnly, server.dataDir]
+    const env = { DATA_DIR: '/mnt', PORT: '0' }
+    const wrong = /: it cannot write to \/mnt \(.+\)\. Set DATA_DIR\.\n$/
+    const start = await commandThrough(through, env)
+    expect(start).toMatchObject({ code: 1, err: expect.stringMatching(`^t69 cannot start${wrong.source}`) })
+    const list = await commandThrough(through, env, 'users', 'list')
+    expect(list).toMatchObject({ code: 1, err: expect.stringMatching(`^t69 cannot do that${wrong.source}`) })
   },
 )
 

@@ -61,6 +61,20 @@ it('every figure of the server is in the dashboard or in an alert', async () => 
   expect(figures.filter((name) => !used.includes(name))).toEqual([])
 })
 
+it('docs/operations.md says which rules cannot wait and which are for the morning, as the rules do', async () => {
+  const rules = [...(await read('alerts.yml')).matchAll(/ expr: (.+)\n[^]*?severity: (\w+)/g)]
+  const lookedAt = (text: string): string[] =>
+    [...text.matchAll(/\b(?:up(?=\{)|(?:t69|nodejs)_\w+?(?=_bucket|\b))/g)].map(([name]) => name).slice(0, 1)
+  const withSeverity = (severity: string): Set<string> =>
+    new Set(rules.filter((rule) => rule[2] === severity).flatMap(([, query = '']) => lookedAt(query)))
+  const operations = await readFile(join(deploy, '../docs/operations.md'), 'utf8')
+  const [, section = ''] = operations.split('\n## Watch it\n')
+  const [urgent = '', rest = ''] = (section.split('\n## ')[0] ?? '').split('in the morning')
+  const rows = urgent.split('\n').filter((line) => line.startsWith('| `'))
+  expect(new Set(rows.flatMap(lookedAt))).toEqual(withSeverity('page'))
+  expect(new Set(rest.split('`').flatMap(lookedAt))).toEqual(withSeverity('ticket'))
+})
+
 it.skipIf(prometheusProgram === undefined)(
   'each query of the dashboard and of the alerts runs against a server under load, and finds its figures (needs prometheus)',
   async () => {

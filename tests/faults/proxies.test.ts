@@ -85,7 +85,7 @@ const settings: readonly (readonly [string, (kind: ProxyKind) => Setting])[] = [
   ],
 ]
 
-describe.each(proxyKinds)(
+describe.concurrent.each(proxyKinds)(
   'behind $name, people sign in, sync over a WebSocket and stay signed in',
   (kind) => {
     test.for(settings)('%s', async ([, settingOf], context) => {

@@ -117,7 +117,7 @@ const orders = [
   ['Ben', 'Anna', 'Cleo'],
 ] as const
 
-describe.each(restores)('after %s was restored from an older copy', (what, restore) => {
+describe.concurrent.each(restores)('after %s was restored from an older copy', (what, restore) => {
   it.each(orders)(
     '[SI6] [SI7] [SI9] [SI12] every device ends as it was, and a removed member gets nothing: %s, %s, %s',
     async (...order) => {
@@ -183,7 +183,7 @@ describe.each(restores)('after %s was restored from an older copy', (what, resto
   )
 })
 
-it('[SI7] an owner who was removed after the copy of the accounts deletes nothing, though nobody has opened the space', async () => {
+it.concurrent('[SI7] an owner who was removed after the copy of the accounts deletes nothing, though nobody has opened the space', async () => {
   await using scene = await restored(restoreAccounts)
   const { devices, shared } = scene
   const { Anna, Mallory } = devices
@@ -199,7 +199,7 @@ it('[SI7] an owner who was removed after the copy of the accounts deletes nothin
   }
 })
 
-it('[SI7] after a restore of the accounts, nobody lists a space that they were removed from, or that was deleted', async () => {
+it.concurrent('[SI7] after a restore of the accounts, nobody lists a space that they were removed from, or that was deleted', async () => {
   await using scene = await restored(restoreAccounts)
   const { server, devices } = scene
   const { Anna, Mallory } = devices
@@ -216,7 +216,7 @@ it('[SI7] after a restore of the accounts, nobody lists a space that they were r
 
 const stranger = { email: 'stranger@example.org', password: 'correct horse battery', name: 'Stranger' }
 
-it.each([
+it.concurrent.each([
   ['shows nobody the space', () => '/api/invites/preview', (token: string) => ({ token })],
   ['signs nobody up', () => '/api/auth/register', (token: string) => ({ ...stranger, invite: token })],
   ['admits nobody', (token: string) => `/api/invites/${token}/accept`, () => ({})],

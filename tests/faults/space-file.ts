@@ -16,7 +16,7 @@ export function readOps(path: string): { count: number; contents: Map<string, st
     db.exec('BEGIN')
     const contents = new Map<string, string>()
     let count = 0
-    for (const segment of db.prepare('SELECT after, cursor, page FROM segments ORDER BY after').all()) {
+    for (const segment of segmentsIn(db)) {
       if (segment['after'] !== count)
         throw new Error(`a segment begins after ${String(segment['after'])}, not ${count}`)
       for (const op of opsOfSegment(segment)) {
@@ -34,6 +34,13 @@ export function readOps(path: string): { count: number; contents: Map<string, st
   } finally {
     db.close()
   }
+}
+
+/** The rows of `segments`, a table that is made when operations settle first. */
+function segmentsIn(db: DatabaseSync): Record<string, unknown>[] {
+  const found = db.prepare("SELECT name FROM sqlite_schema WHERE name = 'segments'").get()
+  if (found === undefined) return []
+  return db.prepare('SELECT after, cursor, page FROM segments ORDER BY after').all()
 }
 
 /** The operations of a row of `segments`. */

@@ -15,7 +15,7 @@ import { connectRaw } from '../lib/raw-socket.ts'
  */
 const seed = Number(process.env['FUZZ_SEED'] ?? 1)
 const connections = Number(process.env['FUZZ_FRAMES'] ?? 150)
-const deadlineMs = 20_000
+const deadlineMs = 60_000
 
 let server: LiveServer
 let cast: Cast

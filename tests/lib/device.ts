@@ -35,6 +35,9 @@ export interface Device {
 const networkErrors =
   /net::ERR_|WebSocket connection to|Failed to fetch|status of 400 .*\/socket\.io\/.*&sid=/
 
+// Pages that are not t69's, as those of a provider of accounts, have no icon. A Chromium with windows asks for one.
+const missingIcon = /status of 404 .*\/favicon\.ico\)$/
+
 /** Creates a context of `browser` with a separate link to the server. The app is not open yet. */
 export async function createDevice(
   browser: Browser,
@@ -54,12 +57,21 @@ export async function createDevice(
       console.error(`The page broke its content policy: ${violatedDirective} ${blockedURI} ${sourceFile}`),
     ),
   )
+  // Where Svelte's warnings come from: the console names only the file of Svelte itself.
+  await context.addInitScript(() => {
+    const warn = console.warn.bind(console)
+    console.warn = (...said: unknown[]) => {
+      const isSvelte = said.some((part) => typeof part === 'string' && part.includes('svelte.dev/e/'))
+      warn(...said, ...(isSvelte ? [new Error('from').stack] : []))
+    }
+  })
   return await deviceIn(context, link, options.name)
 }
 
 async function deviceIn(context: BrowserContext, link: NetworkLink, name: string): Promise<Device> {
-  context.setDefaultTimeout(20_000)
-  const expected: RegExp[] = []
+  // A client that found no server a few times waits for up to half a minute before it tries again.
+  context.setDefaultTimeout(45_000)
+  const expected: RegExp[] = [missingIcon]
   const errors: string[] = []
   function watch(page: Page): void {
     page.on('pageerror', (error) => errors.push(`${error.name}: ${error.message}`))

@@ -22,3 +22,8 @@ export async function passwordLink(dataDir: string, user: string): Promise<strin
 export async function setServerRole(dataDir: string, user: string, role: 'admin' | 'member'): Promise<void> {
   await command(dataDir, 'users set-role', { user, role })
 }
+
+/** Sets a password of an account, as `t69-server users reset-password --new-password` does. */
+export async function resetPassword(dataDir: string, user: string, password: string): Promise<void> {
+  await command(dataDir, 'users reset-password', { user, password })
+}

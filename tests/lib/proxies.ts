@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
 const readme = join(import.meta.dirname, '../../packages/server/README.md')
-const startDeadlineMs = 20_000
+const startDeadlineMs = 60_000
 /** Between two looks at whether a port is open yet, for which nothing tells. */
 const lookMs = 20
 

@@ -10,7 +10,7 @@ import {
 } from '@t69/protocol'
 import { io, type Socket } from 'socket.io-client'
 
-const deadlineMs = 10_000
+const deadlineMs = 30_000
 
 /** An event that the server sent. */
 export interface Heard {
@@ -28,7 +28,7 @@ export interface RawSocket extends Disposable {
   request<N extends RequestName>(name: N, ...payload: unknown[]): Promise<Ack<RequestReply<N>>>
   /** Sends a request. Returns `ok`, or the code of the error. */
   outcomeOf(name: RequestName, ...payload: unknown[]): Promise<string>
-  /** Waits for the next event with this name, counted from the last call. Rejects after ten seconds. */
+  /** Waits for the next event with this name, counted from the last call. Rejects after half a minute. */
   next<N extends NotificationName>(name: N): Promise<NotificationPayload<N>>
   /** Resolves once every event that was sent to this socket before the call has arrived: messages keep their order. */
   fence(): Promise<void>

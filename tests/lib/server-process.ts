@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { access, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -7,8 +8,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const mainFile = join(import.meta.dirname, '../../packages/server/dist/main.js')
-const startDeadlineMs = 30_000
-const stopDeadlineMs = 15_000
+const startDeadlineMs = 60_000
+const stopDeadlineMs = 45_000
 
 export interface ServerProcess {
   /** Stays the same through restarts. */
@@ -134,14 +135,27 @@ async function addressLine(server: ChildProcess, lines: string[]): Promise<void>
   }
 }
 
-/** Finds a free port: a restarted server must come back at the address that its clients know. */
+// No browser opens 10080. The system gives those from 32768 on to whatever asks for any, such as the connections of other tests.
+const lowestPort = 11_000
+const portsOfWorker = 1_000
+const workers = 21
+
+/**
+ * Finds a free port. It stays free until a server is started or comes back there, which clients expect at the address that they
+ * know: each of Vitest's workers has ports of its own, which the system gives to nobody.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createServer()
-  probe.listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new Error('there is no free port')
-  return address.port
+  const first = lowestPort + (Number(process.env['VITEST_POOL_ID'] ?? 0) % workers) * portsOfWorker
+  for (;;) {
+    const port = randomInt(first, first + portsOfWorker)
+    const probe = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
+    probe.close()
+    await once(probe, 'close')
+    return port
+  }
 }

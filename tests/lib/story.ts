@@ -21,58 +21,67 @@ export interface Stage {
   shot(device: Device, moment: string): Promise<void>
 }
 
+export interface StoryOptions extends Pick<ServerProcessOptions, 'env'> {
+  /** How long it may take on a slow machine. Default: as long as any test. */
+  readonly timeoutMs?: number
+}
+
 /**
  * Defines a browser test. The test fails on console errors that the story did not expect. A failed one leaves
- * screenshots of its pages and the server's log in `artifacts/`. `options` are the server's.
+ * screenshots of its pages and the server's log in `artifacts/`.
  */
 export function story(
   name: string,
   tell: (stage: Stage) => Promise<void>,
-  options: Pick<ServerProcessOptions, 'env'> = {},
+  { timeoutMs, ...options }: StoryOptions = {},
 ): void {
-  test(name, async () => {
-    await using server = await startServer(options)
-    await using browser = await launchChromium()
-    const folder = join(artifacts, slug(name))
-    await rm(folder, { recursive: true, force: true })
-    await mkdir(folder, { recursive: true })
-    const devices: Device[] = []
-    let shots = 0
-    async function shot(device: Device, moment: string): Promise<void> {
-      const number = String(++shots).padStart(2, '0')
-      await device.page.screenshot({
-        path: join(folder, `${number}-${slug(device.name)}-${slug(moment)}.png`),
-      })
-    }
-    try {
-      await tell({
-        server,
-        browser,
-        shot,
-        async device(deviceName, context, wire) {
-          const device = await createDevice(browser, {
-            name: deviceName,
-            serverUrl: server.url,
-            ...(context === undefined ? {} : { context }),
-            ...(wire === undefined ? {} : { wire }),
-          })
-          devices.push(device)
-          return device
-        },
-      })
-      const errors = devices.flatMap((device) =>
-        device.unexpectedErrors().map((error) => `${device.name}: ${error}`),
-      )
-      if (errors.length > 0) throw new Error(`errors on the console:\n${errors.join('\n')}`)
-    } catch (error) {
-      for (const device of devices) await shot(device, 'when it failed').catch(() => {})
-      const consoles = devices.map((device) => [device.name, ...device.unexpectedErrors()].join('\n  '))
-      await writeFile(join(folder, 'failure.txt'), [String(error), ...consoles, server.log()].join('\n\n'))
-      throw error
-    } finally {
-      for (const device of devices) await device.close()
-    }
-  })
+  test(
+    name,
+    async () => {
+      await using server = await startServer(options)
+      await using browser = await launchChromium()
+      const folder = join(artifacts, slug(name))
+      await rm(folder, { recursive: true, force: true })
+      await mkdir(folder, { recursive: true })
+      const devices: Device[] = []
+      let shots = 0
+      async function shot(device: Device, moment: string): Promise<void> {
+        const number = String(++shots).padStart(2, '0')
+        await device.page.screenshot({
+          path: join(folder, `${number}-${slug(device.name)}-${slug(moment)}.png`),
+        })
+      }
+      try {
+        await tell({
+          server,
+          browser,
+          shot,
+          async device(deviceName, context, wire) {
+            const device = await createDevice(browser, {
+              name: deviceName,
+              serverUrl: server.url,
+              ...(context === undefined ? {} : { context }),
+              ...(wire === undefined ? {} : { wire }),
+            })
+            devices.push(device)
+            return device
+          },
+        })
+        const errors = devices.flatMap((device) =>
+          device.unexpectedErrors().map((error) => `${device.name}: ${error}`),
+        )
+        if (errors.length > 0) throw new Error(`errors on the console:\n${errors.join('\n')}`)
+      } catch (error) {
+        for (const device of devices) await shot(device, 'when it failed').catch(() => {})
+        const consoles = devices.map((device) => [device.name, ...device.unexpectedErrors()].join('\n  '))
+        await writeFile(join(folder, 'failure.txt'), [String(error), ...consoles, server.log()].join('\n\n'))
+        throw error
+      } finally {
+        for (const device of devices) await device.close()
+      }
+    },
+    timeoutMs,
+  )
 }
 
 export function slug(text: string): string {

@@ -15,9 +15,6 @@ export function accountOf(name: string): Account {
   return { name, email: `${name.toLowerCase()}@example.org`, password: `${name} likes long passwords` }
 }
 
-/** How long an edit takes to appear elsewhere at most: less than the 10 s after which a tab asks by itself. */
-export const moment = { timeout: 9_000 }
-
 /** Opens the app and waits until a space is on screen. */
 export async function openT69(page: Page, url: string): Promise<void> {
   await page.goto(url)
@@ -28,14 +25,25 @@ export async function ready(page: Page): Promise<void> {
   await page.locator('[data-testid=app][data-ready=true]').waitFor()
 }
 
-/**
- * Reloads the page, where nothing lies over it. What was closed a moment ago still has its entry in the history, and a
- * reload while the tab goes back from it would be given up.
- */
+/** Reloads the page, where nothing lies over it. */
 export async function reload(page: Page): Promise<void> {
+  await wentBack(page)
+  await page.reload()
+}
+
+/** Goes to another address from the app, where nothing lies over the page. */
+export async function visit(page: Page, url: string): Promise<void> {
+  await wentBack(page)
+  await page.goto(url)
+}
+
+/**
+ * What was closed a moment ago still has its entry in the history, and a page that is asked for while the tab goes back from it
+ * would be given up.
+ */
+async function wentBack(page: Page): Promise<void> {
   const layer = () => page.locator('html').evaluateAll((): unknown => history.state?.layer ?? 0)
   await expect.poll(layer).toBe(0)
-  await page.reload()
 }
 
 export async function signUp(page: Page, account: Account): Promise<void> {
@@ -115,7 +123,7 @@ export async function openSpace(page: Page, spaceId: string): Promise<void> {
         await item.click({ timeout: 1_000 }).catch(() => {})
         return (await spaceOf(page)) === spaceId
       },
-      { timeout: 15_000, interval: 200 },
+      { interval: 200 },
     )
     .toBe(true)
   await ready(page)

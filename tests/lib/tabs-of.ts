@@ -8,7 +8,6 @@ import { transactionsOver } from './local-db.ts'
 import type { Stage } from './story.ts'
 import {
   message,
-  moment,
   openSpace,
   openT69,
   ready,
@@ -19,6 +18,9 @@ import {
   treeItem,
   type Account,
 } from './t69-page.ts'
+
+/** How long an edit takes to another tab at most: less than the 10 s after which a tab asks by itself. */
+export const moment = { timeout: 9_000 }
 
 /** The tabs of one browser, all in the same chat. Tells which of them have a connection to the server. */
 export interface Tabs {

@@ -69,6 +69,13 @@ afterAll(async () => {
 const userId = (who: SignedIn) => cast.people[who].user.id
 const email = (who: SignedIn) => cast.people[who].user.email
 
+const credential = { id: 'none', rawId: 'none', type: 'public-key' }
+const passkey = {
+  ...credential,
+  response: { clientDataJSON: 'none', authenticatorData: 'none', signature: 'none' },
+}
+const newPasskey = { ...credential, response: { clientDataJSON: 'none', attestationObject: 'none' } }
+
 const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
   'GET /api/auth/registration': [{ expected: everybody('200') }],
   'GET /health': [{ expected: everybody('200') }],
@@ -178,6 +185,31 @@ const table: Readonly<Record<ApiRoute, readonly Row[]>> = {
   'GET /api/auth/provider/callback': [{ expected: everybody('404 not_found') }],
   'POST /api/auth/provider/sign-in': [{ body: () => ({}), expected: everybody('404 not_found') }],
   'POST /api/auth/provider/connect': [{ expected: allPeople('404 not_found') }],
+  'POST /api/auth/provider/disconnect': [
+    { body: () => ({ password }), expected: allPeople('404 not_found') },
+  ],
+  // Nor has it a name, for which there could be passkeys.
+  'POST /api/auth/passkeys/challenge': [
+    { body: () => ({ purpose: 'sign-in' }), expected: everybody('404 not_found') },
+  ],
+  'POST /api/auth/passkeys/sign-in': [{ body: () => ({ passkey }), expected: everybody('404 not_found') }],
+  'GET /api/auth/passkeys': [{ expected: allPeople('200') }],
+  'POST /api/auth/passkeys/creation': [{ body: () => ({ password }), expected: allPeople('404 not_found') }],
+  'POST /api/auth/passkeys': [
+    { body: () => ({ name: 'Laptop', passkey: newPasskey }), expected: allPeople('404 not_found') },
+  ],
+  'POST /api/auth/passkeys/remove': [
+    {
+      what: 'with another password',
+      body: () => ({ id: 'none', password: 'guessed' }),
+      expected: allPeople('401 wrong_credentials'),
+    },
+    {
+      what: 'that the caller does not have',
+      body: () => ({ id: 'none', password }),
+      expected: allPeople(unknown),
+    },
+  ],
   'GET /api/me/ways-to-sign-in': [{ expected: allPeople('200') }],
   'POST /api/auth/change-address': [
     { body: () => ({ email: 'new@example.org', password }), expected: allPeople('404 not_found') },

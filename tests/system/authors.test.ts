@@ -14,6 +14,7 @@ import {
   memoryStorage,
   type Space,
   type SyncClient,
+  type SyncError,
 } from '@t69/sync-client'
 import { afterEach, expect, it } from 'vitest'
 
@@ -181,4 +182,40 @@ it('says whose connection shows a transient value over what somebody else wrote'
   await expect.poll(() => here.root.getVertexProperty(message.id, 'text')).toBe('shown')
   expect(here.transientBy(place)).toMatchObject({ user: { id: eve.user.id } })
   expect(here.transientBy({ ...place, treeId: 'not an id!' })).toBe(null)
+})
+
+it('a space can be read as it was at any position of its log, with who committed what is there', async () => {
+  await using server = await startLiveServer()
+  const [anna, ben] = [await server.signUp('Anna'), await server.signUp('Ben')]
+  const annas = await (await deviceOf(server, anna)).createSpace({ name: 'Club' })
+  const root = await annas.loaded()
+  const note = root.newNamedChild('note')
+  await annas.flushed()
+  const begun = annas.status.head
+  note.setProperty('text', 'from Anna')
+  await annas.flushed()
+  await join(annas, ben)
+  const bens = await (await deviceOf(server, ben)).openSpace(annas.id)
+  await writerOf(bens, note.id, 'text', 'from Anna')
+  bens.root.getVertex(note.id)?.setProperty('text', 'from Ben')
+  await bens.flushed()
+  bens.root.getVertex(note.id)?.delete()
+  await bens.flushed()
+  const { head } = bens.status
+
+  const shown = async (seq: number) => {
+    const { vertices, commit } = await annas.at(seq)
+    return [vertices.find(({ id }) => id === note.id)?.properties['text'], commit?.userId]
+  }
+  expect(await shown(begun)).toEqual([undefined, anna.user.id])
+  expect(await shown(begun + 1)).toEqual(['from Anna', anna.user.id])
+  expect(await shown(begun + 2)).toEqual(['from Ben', ben.user.id])
+  expect((await annas.at(begun + 2)).vertices.map(({ id }) => id)).toEqual([root.id, note.id])
+  expect((await annas.at(head)).vertices.map(({ id }) => id)).toEqual([root.id])
+
+  const refusal = (asked: Promise<unknown>) => asked.catch((error: unknown) => (error as SyncError).body)
+  expect(await refusal(annas.at(head + 1))).toMatchObject({ code: 'invalid_request', at: 'at' })
+  expect(await refusal(annas.at(1.5))).toMatchObject({ code: 'invalid_request', at: 'seq' })
+  expect(await refusal(annas.at(head, { treeId: 'nothing' }))).toMatchObject({ code: 'not_found' })
+  expect(await refusal(annas.at(head, { treeId: 'a/../b' }))).toMatchObject({ code: 'invalid_request' })
 })

@@ -20,7 +20,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 /** The server and clients in one process, over real sockets. */
 
-const deadlineMs = 20_000
+const deadlineMs = 60_000
 const password = 'correct horse battery'
 
 let dataDir: string
@@ -148,6 +148,22 @@ async function agree(one: Space, other: Space): Promise<void> {
   expect(other.status).toMatchObject({ phase: 'live', pending: 0, rejected: 0, error: null })
 }
 
+/** Makes an edit, and waits until it is committed, in a space that always has another edit to send. */
+async function flushedWhileEdited(space: Space, name: string): Promise<void> {
+  let edits = 0
+  const edit = (): void => space.root.root!.setProperty('edits', ++edits)
+  const stop = space.onStatus(({ pending }) => void (pending === 0 && edit()))
+  try {
+    edit()
+    const { id } = space.root.root!.newNamedChild(name)
+    await space.flushed({ signal: AbortSignal.timeout(10_000) })
+    const { vertices } = await space.at(space.status.head)
+    expect(vertices.map((vertex) => vertex.id)).toContain(id)
+  } finally {
+    stop()
+  }
+}
+
 const anna = { email: 'anna@example.org', password, name: 'Anna' }
 const ben = { email: 'ben@example.org', password, name: 'Ben' }
 
@@ -234,6 +250,21 @@ describe('a client and the server', () => {
     const there = await phone.openSpace(spaceId)
     await live(there)
     expect(there.root.digest()).toBe(digest)
+  })
+
+  it('`flushed` ends once what was edited before is committed, while something goes on editing', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const here = await laptop.createSpace({ name: 'Notes' })
+    // The first time, it also has to find out what the log lacks.
+    await flushedWhileEdited(here, 'first')
+    await flushedWhileEdited(here, 'second')
+
+    const phone = device()
+    await phone.signIn(anna)
+    const there = await phone.openSpace(here.id)
+    await agree(here, there)
+    for (const name of ['first', 'second']) expect(there.root.getVertexByPath(name)).toBeDefined()
   })
 
   it('an invite shares a space, a viewer cannot write, and a removed member is told', async () => {
@@ -348,6 +379,73 @@ describe('a client and the server', () => {
     expect(await Promise.all(waitingAgain)).toMatchObject([gone, gone])
     expect(await endOf(again.flushed())).toMatchObject(gone)
     expect(await endOf(again.loaded())).toMatchObject(gone)
+  })
+
+  it('a space is deleted nowhere while its server cannot be asked, even if no list of it was read yet', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const made = await laptop.createSpace({ name: 'Ours' })
+    await made.flushed()
+    const net = createCuttable(url)
+    const storage = memoryStorage()
+    const phone = device({ ...net, storage })
+    await phone.signIn(anna)
+    const there = await phone.openSpace(made.id)
+    await there.loaded()
+    net.cut()
+    there.root.root!.newNamedChild('unsent')
+    await expect(phone.deleteSpace(made.id)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(there.isDeleted).toBe(false)
+    await phone.close()
+
+    const later = device({ ...net, storage })
+    await later.ready
+    await expect(later.deleteSpace(made.id)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(await later.unsent()).toMatchObject([{ id: made.id }])
+    net.mend()
+    await later.deleteSpace(made.id)
+    expect(await later.listSpaces()).toEqual([])
+    expect(await laptop.listSpaces()).toMatchObject([{ id: made.id, role: null }])
+  })
+
+  it('the server is asked who may delete a space, and which one it is, while its list does not come', async () => {
+    const laptop = device()
+    await laptop.signUp(anna)
+    const made = await laptop.createSpace({ name: 'Ours' })
+    await made.flushed()
+    const guest = device()
+    await guest.signUp(ben)
+    await guest.acceptInvite((await made.invite('editor')).token)
+    const withoutList: typeof fetch = async (input, init) => {
+      const { pathname } = new URL(input instanceof Request ? input.url : input)
+      if (pathname === '/api/spaces') throw new Error('too slow')
+      return fetch(input, init)
+    }
+    // As after the space was lost, and another one registered under its id.
+    const ofAnother: typeof fetch = async (input, init) => {
+      const answer = await withoutList(input, init)
+      if (init?.method !== 'GET') return answer
+      const text = await answer.text()
+      return new Response(text.replace(/"identity":"[^"]*"/, `"identity":"${'f'.repeat(32)}"`))
+    }
+    const deleteAs = async (who: typeof anna, fetchThen: typeof fetch): Promise<void> => {
+      let fetchNow = withoutList
+      const phone = device({ fetch: (input, init) => fetchNow(input, init) })
+      await phone.signIn(who)
+      const there = await phone.openSpace(made.id)
+      await there.loaded()
+      fetchNow = fetchThen
+      await phone.deleteSpace(made.id)
+      expect(there.isDeleted).toBe(true)
+    }
+    const idsOnServer = async () =>
+      (await guest.listSpaces()).filter(({ role }) => role !== null).map(({ id }) => id)
+
+    await deleteAs(ben, withoutList)
+    await deleteAs(anna, ofAnother)
+    expect(await idsOnServer()).toEqual([made.id])
+    await deleteAs(anna, withoutList)
+    expect(await idsOnServer()).toEqual([])
   })
 
   it('a space that only the server has can be edited once its root is loaded', async () => {
@@ -542,6 +640,8 @@ describe('a client and the server', () => {
     there.root.root!.newNamedChild('from the second tab')
     await there.flushed()
     expect(here.root.getVertexByPath('from the second tab')).toBeDefined()
+    await flushedWhileEdited(there, 'while the second tab is edited')
+    await there.flushed()
 
     await first.close()
     there.root.root!.newNamedChild('after the first tab went')

@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer as createHttpServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -12,6 +11,8 @@ import {
   type SyncClient,
 } from '@t69/sync-client'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+
+import { freePort } from '../lib/server-process.ts'
 
 /** A server that has lost everything, its signing secret included: real clients, over real sockets. */
 
@@ -36,17 +37,9 @@ async function startServer(name: string): Promise<void> {
   await server.listen()
 }
 
-async function freePort(): Promise<string> {
-  const probe = createHttpServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const address = probe.address()
-  await new Promise((resolve) => probe.close(resolve))
-  return typeof address === 'object' && address !== null ? String(address.port) : '0'
-}
-
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 't69-lost-'))
-  port = await freePort()
+  port = String(await freePort())
   await startServer('before')
 })
 afterEach(async () => {

@@ -40,6 +40,25 @@ describe('A Node process', () => {
     expect(ended).toEqual({ status: 0, printed: 'alive\n' })
   })
 
+  it('goes on when a listener throws, and when it has caught what a full disk makes `close` reject with', () => {
+    const { status, printed } = run(`
+      import { createSyncClient, memoryStorage } from '@t69/sync-client'
+      const storage = memoryStorage()
+      const client = createSyncClient({ url: 'http://localhost:1', storage })
+      const space = await client.createSpace({ name: 'Notes' })
+      const stop = space.onStatus(() => {
+        stop()
+        throw new Error('broken listener')
+      })
+      storage.appendLocal = () => Promise.reject(new Error('no room'))
+      space.root.root.newNamedChild('last')
+      await client.close().catch(({ message }) => console.log(message))
+      setImmediate(() => console.log('alive'))
+    `)
+    expect(printed).toMatch(/^no room\nalive\nError: broken listener\n/)
+    expect(status).toBe(0)
+  })
+
   it('waits until a server in it has closed, and then ends', () => {
     expect(runNode('closing-server.ts')).toEqual({ status: 0, printed: 'closed\n' })
   })

@@ -127,6 +127,19 @@ describe('The packed packages', () => {
     expect(names.length).toBeGreaterThan(3)
   })
 
+  test('have threads that load no packages but better-sqlite3', () => {
+    const server = installed.find(({ manifest }) => manifest.name === '@t69/server')?.folder ?? ''
+    const threads = globSync('dist/*/*-thread.js', { cwd: server })
+    const loaded = threads.flatMap((thread) =>
+      Array.from(
+        readFileSync(join(server, thread), 'utf8').matchAll(/^import .*?["']([^"']+)["'];?$/gm),
+        ([, name = '']) => name,
+      ),
+    )
+    expect(threads).toHaveLength(3)
+    expect(new Set(loaded.filter((name) => !name.startsWith('node:')))).toEqual(new Set(['better-sqlite3']))
+  })
+
   test('have the types of every entry', async () => {
     const source = entries().map((name, index) => `export type * as entry${index} from '${name}'`)
     writeFileSync(join(app, 'types.mts'), source.join('\n'))

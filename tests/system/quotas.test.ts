@@ -13,7 +13,7 @@ import {
 } from '@t69/sync-client'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
-const deadlineMs = 20_000
+const deadlineMs = 60_000
 const password = 'correct horse battery'
 
 let dataDir: string

@@ -152,6 +152,12 @@ function createServer(time: VirtualTime, draw: Draw | undefined) {
 
   const state = () => ({ logId, epoch, head: log.length })
 
+  function pageAfter(after: number) {
+    const batch = encodeBatch({ spaceId, ops: log.slice(after) })
+    const commits = log.length > after ? [{ after, userId: user.id, at: 1 }] : []
+    return { after, cursor: log.length, batch, commits }
+  }
+
   function honest(
     name: RequestName,
     payload: { readonly [field: string]: unknown },
@@ -159,14 +165,12 @@ function createServer(time: VirtualTime, draw: Draw | undefined) {
     switch (name) {
       case 'space:join': {
         const isHeld = payload['logId'] === logId && Number(payload['cursor']) <= log.length
-        return { ok: true, identity, ...state(), cursor: isHeld ? payload['cursor'] : 0, role: 'owner' }
+        const cursor = isHeld ? Number(payload['cursor']) : 0
+        const page = cursor < log.length ? pageAfter(cursor) : undefined
+        return { ok: true, identity, ...state(), cursor, role: 'owner', ...(page && { page }) }
       }
-      case 'ops:pull': {
-        const after = Number(payload['after'])
-        const batch = encodeBatch({ spaceId, ops: log.slice(after) })
-        const commits = log.length > after ? [{ after, userId: user.id, at: 1 }] : []
-        return { ok: true, ...state(), after, cursor: log.length, batch, commits }
-      }
+      case 'ops:pull':
+        return { ok: true, ...state(), ...pageAfter(Number(payload['after'])) }
       case 'ops:push': {
         const known = new Set(log.map(opKey))
         const { ops } = decodeBatch(payload['batch'] as Uint8Array)

@@ -143,7 +143,9 @@ function drawRequest(
     case 'space:join':
       return drawRelative(
         draw,
-        draw.below(2) === 0 ? { spaceId: space } : { spaceId: space, logId, epoch: logId, cursor: position },
+        draw.below(2) === 0
+          ? { spaceId: space, page: {} }
+          : { spaceId: space, logId, epoch: logId, cursor: position, page: { maxBytes: 4_096 } },
       )
     case 'space:leave':
       // Rare, because nothing after it matters.

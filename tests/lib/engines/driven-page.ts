@@ -6,7 +6,7 @@ import type { Key, Point, Tab } from './tab.ts'
 import { readErrors } from './watched-app.ts'
 
 /** How long a locator waits for its element, in ms: as long as those of Playwright's pages do here. */
-const patienceMs = 20_000
+const patienceMs = 45_000
 /** How often it looks, in ms. */
 const lookEveryMs = 50
 

@@ -46,9 +46,10 @@ export function aim(elements: readonly Element[], guards: boolean): { x: number;
   if (!isMetBy(hit)) return `it is behind ${hit.outerHTML.slice(0, 120)}`
   if (guards) {
     const events = ['pointerdown', 'mousedown', 'pointerup', 'mouseup', 'click']
-    let isMet: boolean | undefined
+    let isMet = true
     const check = (event: Event): void => {
-      isMet ??= isMetBy(event.target)
+      // It may move between the press and the release. One that acts on the press may be gone by then.
+      isMet &&= isMetBy(event.target) || !element.isConnected
       if (isMet) return
       event.preventDefault()
       event.stopImmediatePropagation()
@@ -56,7 +57,7 @@ export function aim(elements: readonly Element[], guards: boolean): { x: number;
     for (const type of events) addEventListener(type, check, { capture: true })
     globalThis.endGuard = () => {
       for (const type of events) removeEventListener(type, check, { capture: true })
-      return isMet !== false
+      return isMet
     }
   }
   return point

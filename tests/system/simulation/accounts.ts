@@ -132,7 +132,10 @@ export function createSimAccounts(): SimAccounts {
   const accounts: SimAccounts = {
     onChange: () => {},
     roleOf: (spaceId, userId) => state.spaces.get(spaceId)?.entries.get(userId)?.role ?? undefined,
-    of: (spaceId) => state.spaces.get(spaceId),
+    of: (spaceId) => {
+      const space = state.spaces.get(spaceId)
+      return space && { ...space, createdAt: 0 }
+    },
     knows: (spaceId, accessId) => state.spaces.get(spaceId)?.accessIds.has(accessId) === true,
     seal(spaceId) {
       const list = listOf(spaceId, find(spaceId))
@@ -155,11 +158,11 @@ export function createSimAccounts(): SimAccounts {
       if (space !== undefined) {
         const isOwn = isMember && (registration === undefined || registration === space.registration)
         if (list === undefined ? !isOwn : !(isMember || isOwner))
-          throw new SyncError('already_exists', 'Another space has this id')
+          throw new SyncError('already_exists', 'Another space has this id', { reason: 'id_taken' })
         if (list !== undefined) merge(list)
         if (accounts.roleOf(id, caller) === undefined) throw new SyncError('not_found', 'No such space')
       } else if (state.deleted.has(id)) {
-        throw new SyncError('already_exists', 'A space with this id was deleted')
+        throw new SyncError('already_exists', 'A space with this id was deleted', { reason: 'id_taken' })
       } else if (list === undefined) {
         const identity = spaceIdentitySchema.parse(randomHexId())
         const accessId = newAccessId()
@@ -169,7 +172,9 @@ export function createSimAccounts(): SimAccounts {
       } else if (isOwner) {
         registerAgain(list, name)
       } else {
-        throw new SyncError('forbidden', 'Only an owner can register the space again')
+        throw new SyncError('forbidden', 'Only an owner can register the space again', {
+          reason: 'owner_needed',
+        })
       }
     },
     add: (spaceId, userId, role) =>

@@ -70,6 +70,7 @@ export function createDisk(storage: ClientStorage, options: DiskOptions): Client
     getSyncState: slow((id) => storage.getSyncState(id)),
     putSyncState: slow((id, state) => storage.putSyncState(id, state)),
     readOutbox: slow((id, budget) => storage.readOutbox(id, budget)),
+    outboxRange: slow((id) => storage.outboxRange(id)),
     settleOutbox: slow((id, entries, refused, state, attested) =>
       storage.settleOutbox(id, entries, refused, state, attested),
     ),
