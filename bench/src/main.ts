@@ -1,17 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 
-import { flushMs, useMemory } from './lib/folder.ts'
+import { flushMs, newFolder, useMemory } from './lib/folder.ts'
 import { median } from './lib/stats.ts'
 import { peers } from './peers/index.ts'
-import type { Peer } from './peers/peer.ts'
 import type { Results, Row } from './results.ts'
 import { workloads } from './workloads/index.ts'
-import { sqliteLimit } from './workloads/ingest.ts'
-import type { Workload } from './workloads/workload.ts'
+import type { LocalWorkload, Measured, Workload } from './workloads/workload.ts'
 
 /**
  * Runs the workloads that are named, or all, with every peer, and prints a table for each. The figures are kept in
@@ -22,8 +21,10 @@ import type { Workload } from './workloads/workload.ts'
  * With `--in-memory` no server waits for the disk, and the results are named so. With `--once` there is one round.
  */
 
-/** A run that takes longer has failed: a peer that never gets there says so in its row. */
-const deadlineMs = 60_000
+/** A run that takes longer has failed: a peer that never gets there says so in its row. In seconds. */
+const defaultDeadlineS = 60
+
+type Figures = Readonly<Record<string, number>>
 
 const root = join(import.meta.dirname, '../..')
 const results = join(import.meta.dirname, '../results')
@@ -51,27 +52,39 @@ if (unknown.length > 0) {
 }
 
 mkdirSync(results, { recursive: true })
+const begun = performance.now()
 for (const workload of workloads) {
   if (named.length > 0 && !named.includes(workload.name)) continue
   await measure(workload)
 }
+console.log(`\nAll of it took ${((performance.now() - begun) / 60_000).toFixed(1)} min.`)
 
-async function measure(workload: Workload): Promise<void> {
+async function measure(workload: Workload | LocalWorkload): Promise<void> {
   console.log(`\n${workload.name}: ${workload.what}`)
-  const measured = peers.filter((peer) => workload.takes?.(peer) ?? true)
-  const runs = new Map<Peer, (Readonly<Record<string, number>> | string)[]>(
-    measured.map((peer) => [peer, []]),
+  const runs = runsOf(workload)
+  const took = new Map<Measured, number>()
+  const limits = new Map(
+    ('limits' in workload ? workload.limits : [])?.map((limit) => [limit, [] as Figures[]]),
   )
-  // One peer after another in each round, so that a busy minute is everybody's.
   const rounds = isOnce ? 1 : workload.rounds
+  const begun = performance.now()
+  // One after another in each round, so that a busy minute is everybody's. What has failed is not tried again.
   for (let round = 0; round < rounds; round++) {
-    for (const peer of measured) runs.get(peer)?.push(await attempt(workload, peer))
+    for (const [one, of] of runs) {
+      if (typeof of.at(-1) === 'string') continue
+      const started = performance.now()
+      of.push(await attempt(workload, one))
+      took.set(one, (took.get(one) ?? 0) + performance.now() - started)
+    }
+    for (const [limit, of] of limits) of.push(await limit.run())
   }
-  const rows = [...runs].map(([peer, of]) => rowOf(workload, peer, of))
-  if (workload.name === 'ingest') {
-    const limits = Array.from({ length: rounds }, () => sqliteLimit())
-    rows.push({ ...rowOf(workload, undefined, limits), peer: 'better-sqlite3 alone' })
-  }
+  const rows = [
+    ...[...runs].map(([one, of]) => rowOf(workload, one, of)),
+    ...[...limits].map(([{ name }, of]) => rowOf(workload, { name, packages: [] }, of)),
+  ]
+  const seconds = (ms: number): string => (ms / 1000).toFixed(0)
+  const each = [...took].map(([{ name }, ms]) => `${name} ${seconds(ms)}`).join(', ')
+  console.log(`${seconds(performance.now() - begun)} s, in ${rounds} rounds: ${each}`)
   console.table(
     Object.fromEntries(
       rows.map(({ peer, medians, failure }) => [
@@ -99,30 +112,42 @@ async function measure(workload: Workload): Promise<void> {
   writeFileSync(join(results, `${name}.json`), `${JSON.stringify(file, undefined, 2)}\n`)
 }
 
-/** Does it once, in a process of its own, with the servers that it starts. Resolves with the figures, or with why there are none. */
-async function attempt(workload: Workload, peer: Peer): Promise<Readonly<Record<string, number>> | string> {
-  const where = inMemory ? ['in-memory'] : []
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, 'run-one.ts'), workload.name, peer.name, ...where],
-    {
-      // A group of its own, which ends with it.
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
+/** Whom it measures, with no runs yet. A peer about which it says nothing has failed at once, and says why. */
+function runsOf(workload: Workload | LocalWorkload): Map<Measured, (Figures | string)[]> {
+  if ('alone' in workload) return new Map(workload.alone.map((one) => [one, []]))
+  return new Map(
+    peers.flatMap((peer) => {
+      if (peer.isBare === true && workload.withBare !== true) return []
+      const takes = workload.takes?.(peer) ?? true
+      if (takes === false) return []
+      return [[peer, takes === true ? [] : [takes]]]
+    }),
   )
+}
+
+/** Does it once, in a process of its own, with the servers that it starts. Resolves with the figures, or with why there are none. */
+async function attempt(workload: Workload | LocalWorkload, { name }: Measured): Promise<Figures | string> {
+  const deadlineS = workload.deadlineS ?? defaultDeadlineS
+  const folder = newFolder()
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'run-one.ts'), workload.name, name], {
+    // A group of its own, which ends with it.
+    detached: true,
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let printed = ''
   let failed = ''
   child.stdout.on('data', (text: Buffer) => (printed += text.toString()))
   child.stderr.on('data', (text: Buffer) => (failed = (failed + text.toString()).slice(-2_000)))
-  const timer = setTimeout(() => end(child.pid), deadlineMs)
+  const timer = setTimeout(() => end(child.pid), deadlineS * 1000)
   await once(child, 'close')
   clearTimeout(timer)
-  if (child.signalCode !== null) return `not done after ${deadlineMs / 1000} s`
   end(child.pid)
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  if (child.signalCode !== null) return `not done after ${deadlineS} s`
   const line = printed.trim().split('\n').at(-1) ?? ''
   if (child.exitCode !== 0) return /^\w*Error: .*/m.exec(failed)?.[0] ?? failed
-  return JSON.parse(line) as Record<string, number>
+  return JSON.parse(line) as Figures
 }
 
 function end(group: number | undefined): void {
@@ -134,19 +159,22 @@ function end(group: number | undefined): void {
 }
 
 function rowOf(
-  { figures }: Workload,
-  peer: Peer | undefined,
-  of: readonly (Readonly<Record<string, number>> | string)[],
+  { figures }: Pick<Workload, 'figures'>,
+  { name, packages, ack }: Measured,
+  of: readonly (Figures | string)[],
 ): Row {
   const runs = of.filter((run) => typeof run !== 'string')
   const failure = of.find((run) => typeof run === 'string')
   const medians = Object.fromEntries(
-    Object.keys(figures).map((name) => [name, median(runs.map((run) => run[name] ?? Number.NaN))]),
+    Object.keys(figures).flatMap((figure) => {
+      const values = runs.flatMap((run) => run[figure] ?? [])
+      return values.length > 0 ? [[figure, median(values)]] : []
+    }),
   )
   return {
-    peer: peer?.name ?? '',
-    versions: Object.fromEntries((peer?.packages ?? []).map((name) => [name, versionOf(name)])),
-    ...(peer !== undefined && { ack: peer.ack }),
+    peer: name,
+    versions: Object.fromEntries(packages.map((of) => [of, versionOf(of)])),
+    ...(ack !== undefined && { ack }),
     medians,
     runs,
     ...(failure !== undefined && { failure }),

@@ -1,5 +1,5 @@
 /** Waits until something holds. Rejects when it takes longer than `seconds`, with what was waited for. */
-export async function until(what: string, holds: () => boolean, seconds = 120): Promise<void> {
+export async function until(what: string, holds: () => boolean, seconds = 30): Promise<void> {
   const deadline = performance.now() + seconds * 1000
   for (let turn = 0; !holds(); turn++) {
     if (performance.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`)

@@ -9,8 +9,15 @@ import { docOf } from './yjs.ts'
 
 export const hocuspocus: Peer = {
   name: 'Hocuspocus',
-  packages: ['@hocuspocus/server', '@hocuspocus/extension-sqlite', '@hocuspocus/provider', 'yjs'],
+  packages: [
+    '@hocuspocus/server',
+    '@hocuspocus/extension-sqlite',
+    '@hocuspocus/provider',
+    'yjs',
+    'y-indexeddb',
+  ],
   ack: 'received',
+  page: 'hocuspocus.ts',
   program: ({ port, folder }) => ({
     args: [
       join(import.meta.dirname, '../servers/hocuspocus.ts'),

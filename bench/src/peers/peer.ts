@@ -10,11 +10,15 @@ export interface Peer {
   readonly packages: readonly string[]
   /** What it means that `Doc.acked` resolves. */
   readonly ack: 'on the disk' | 'received' | 'none'
-  /** It only passes edits on: a limit, and no peer. */
-  readonly keepsNothing?: true
+  /** It passes edits on, and gives nobody what was there before: a limit, and no peer. */
+  readonly passesOn?: true
+  /** Its client does less than one that an app could use: what is missing is that client's cost. Not in every workload. */
+  readonly isBare?: true
   program(given: { readonly port: number; readonly folder: string }): Program
-  /** A device that has nothing yet. */
-  connect(port: number): Promise<Device>
+  /** A script of `pages/` that opens its documents in a browser. */
+  readonly page?: string
+  /** A device that has nothing yet, of a person if the peer knows people. */
+  connect(port: number, person?: string): Promise<Device>
 }
 
 export interface Device {

@@ -1,10 +1,10 @@
 import { countBytes } from '../lib/counting-proxy.ts'
 import { until } from '../lib/until.ts'
+import { textsAtOnce, writeTexts } from '../lib/write-texts.ts'
 import { readHistory } from './history.ts'
 import type { Bench, Workload } from './workload.ts'
 
 const edits = 100_000
-const atOnce = 1_000
 
 /** One device writes; then the server is started anew, and another device opens the document. */
 async function join(bench: Bench, write: (doc: Awaited<ReturnType<typeof made>>) => Promise<number>) {
@@ -23,7 +23,7 @@ async function join(bench: Bench, write: (doc: Awaited<ReturnType<typeof made>>)
   await bench.server.start()
   const disk = (await bench.server.disk()) - empty
   await using proxy = await countBytes(bench.server.port)
-  const device = await bench.device(proxy.port)
+  const device = await bench.device(proxy)
   const joined = performance.now()
   const opened = await device.open(doc.name)
   await until('the new device has all', () => opened.size() === size)
@@ -34,22 +34,18 @@ async function made(bench: Bench) {
   return await (await bench.device()).create()
 }
 
-const takes: Workload['takes'] = (peer) => peer.keepsNothing !== true
+const takes: Workload['takes'] = (peer) => peer.passesOn !== true
 
 export const coldJoin: Workload = {
   name: 'cold-join',
-  what: `A document of ${edits} texts, each set once, ${atOnce} at a time. After a restart of the server, a device that has nothing opens it.`,
+  what: `A document of ${edits} texts, each set once, ${textsAtOnce} at a time. After a restart of the server, a device that has nothing opens it.`,
   figures: { 'written in': 's', 'opened in': 'ms', 'sent for a text': 'bytes', 'kept for a text': 'bytes' },
-  rounds: 3,
+  rounds: 1,
+  withBare: true,
   takes,
   run: async (bench) => {
     const { wrote, ms, bytes, disk } = await join(bench, async (doc) => {
-      for (let at = 0; at < edits; at++) {
-        doc.set(`k${at}`, `text ${at}`)
-        if (at % atOnce !== 0) continue
-        await doc.acked()
-        await new Promise(setImmediate)
-      }
+      await writeTexts(doc, edits)
       return edits
     })
     return {

@@ -1,63 +1,72 @@
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
-
-import Database from 'better-sqlite3'
-
-import { newFolder } from '../lib/folder.ts'
+import { forEachOf } from '../lib/at-once.ts'
 import { until } from '../lib/until.ts'
+import type { Doc } from '../peers/peer.ts'
+import { itemOf, limitsOfIngest, rateOf, rateSince, type Size } from './ingest-limits.ts'
 import type { Workload } from './workload.ts'
 
-const sizes = [1, 10, 100, 1_000] as const
-/** As many batches of a size as take some time. */
-const batchesOf = { 1: 300, 10: 200, 100: 100, 1_000: 40 } as const
+const intoOne: readonly Size[] = [
+  { edits: 1, batches: 300 },
+  { edits: 10, batches: 200 },
+  { edits: 100, batches: 100 },
+  { edits: 1_000, batches: 40 },
+]
+const intoMany: readonly Size[] = [
+  { edits: 1, batches: 1_000 },
+  { edits: 10, batches: 1_000 },
+  { edits: 100, batches: 300 },
+  { edits: 1_000, batches: 50 },
+]
 
-export const ingest: Workload = {
+export const ingest = ingestInto(1, intoOne, {
   name: 'ingest',
-  what: 'One device writes batches, each after the server has acknowledged the one before. With an ack that means "on the disk" only.',
-  figures: Object.fromEntries(sizes.map((size) => [`${size} at once`, 'a second' as const])),
   rounds: 3,
-  takes: (peer) => peer.ack === 'on the disk',
-  run: async (bench) => {
-    const doc = await (await bench.device()).create()
-    const rates: [string, number][] = []
-    for (const size of sizes) {
-      const begun = performance.now()
-      for (let batch = 0; batch < batchesOf[size]; batch++) {
-        for (let at = 0; at < size; at++) doc.set(`${size} ${batch} ${at}`, `text ${at}`)
-        await doc.acked()
-      }
-      rates.push([`${size} at once`, (batchesOf[size] * size * 1000) / (performance.now() - begun)])
-    }
-    const witness = await (await bench.device()).open(doc.name)
-    await until('another device has all', () => witness.size() === doc.size())
-    return Object.fromEntries(rates)
-  },
-}
+  atOnce: 1,
+  what: 'One device writes batches, each after the server has acknowledged the one before.',
+})
 
-/** What SQLite itself takes, with the same promise: rows with an index, flushed before the transaction ends. */
-export function sqliteLimit(): Readonly<Record<string, number>> {
-  const folder = newFolder()
-  const db = new Database(join(folder, 'limit.db'))
-  try {
-    db.pragma('journal_mode = wal')
-    db.pragma('synchronous = full')
-    db.exec(
-      'create table texts (id integer primary key, clock integer, peer text, name text, value text, unique (clock, peer)) strict',
-    )
-    const insert = db.prepare('insert into texts (clock, peer, name, value) values (?, ?, ?, ?)')
-    let clock = 0
-    return Object.fromEntries(
-      sizes.map((size) => {
+export const ingestSpaces = ingestInto(500, intoMany, {
+  name: 'ingest-spaces',
+  rounds: 3,
+  atOnce: 32,
+  what: 'One device writes batches to one of 500 documents after the other; 32 of them wait for the server.',
+})
+
+function ingestInto(
+  documents: number,
+  sizes: readonly Size[],
+  { name, what, rounds, atOnce }: { name: string; what: string; rounds: number; atOnce: number },
+): Workload {
+  return {
+    name,
+    what: `${what} With an ack that means "on the disk" only. The limits are t69's storage without a server, and SQLite alone, with t69's rows and a file for each document.`,
+    figures: Object.fromEntries(sizes.map((size) => [rateOf(size), 'a second' as const])),
+    rounds,
+    withBare: true,
+    takes: (peer) => peer.passesOn !== true && (peer.ack === 'on the disk' || 'its acks do not mean that'),
+    run: async (bench) => {
+      const device = await bench.device()
+      const docs: Doc[] = []
+      await forEachOf(documents, atOnce, async () => void docs.push(await device.create()))
+      const rates: [string, number][] = []
+      for (const size of sizes) {
+        const { edits, batches } = size
         const begun = performance.now()
-        const write = db.transaction(() => {
-          for (let at = 0; at < size; at++) insert.run(++clock, 'peer', `${size} ${at}`, `text ${at}`)
+        await forEachOf(batches, atOnce, async (batch) => {
+          const doc = itemOf(docs, batch)
+          for (let at = 0; at < edits; at++) doc.set(`${edits} ${batch} ${at}`, `text ${at}`)
+          await doc.acked()
         })
-        for (let batch = 0; batch < batchesOf[size]; batch++) write.immediate()
-        return [`${size} at once`, (batchesOf[size] * size * 1000) / (performance.now() - begun)]
-      }),
-    )
-  } finally {
-    db.close()
-    rmSync(folder, { recursive: true })
+        rates.push([rateOf(size), rateSince(begun, size)])
+      }
+      const witness = await bench.device()
+      await forEachOf(documents, atOnce, async (index) => {
+        const doc = itemOf(docs, index)
+        const seen = await witness.open(doc.name)
+        await until('another device has all', () => seen.size() === doc.size())
+        await seen.close()
+      })
+      return Object.fromEntries(rates)
+    },
+    limits: limitsOfIngest(documents, sizes),
   }
 }

@@ -11,6 +11,7 @@ export const latency: Workload = {
   what: `One writes, one reads: ${edits} edits, one every ${everyMs} ms, from the call that edits to the reader's notice of it.`,
   figures: { 'half of them': 'ms', '99 of 100': 'ms' },
   rounds: 3,
+  withBare: true,
   run: async (bench) => {
     const [writer, reader] = await shared(bench, 2)
     if (reader === undefined) throw new Error('nobody reads')
