@@ -185,7 +185,7 @@ export default defineConfig({
     ...floors(
       'packages/sync-client/src',
       [
-        ['admin', 'client'],
+        ['admin', 'client', 'passkeys'],
         ['space'],
         ['engine'],
         ['link'],

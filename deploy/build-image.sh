@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Builds the image where there is neither Docker nor a registry of images: on Debian's own packages and the Node that the project
-# installs, with buildah. Starts it then, and asks it for /health. As root, after `pnpm install`:
+# installs, with buildah. Starts it then, asks it for /health, and runs a command with T69_URL, where it answers, if there is one. As
+# root, after `pnpm install`:
 #
-#     deploy/build-image.sh [name of the image]
+#     deploy/build-image.sh [name of the image [command ...]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 image=${1:-localhost/t69-sync}
+shift || true
 suite=bookworm
 mirror=${MIRROR:-http://deb.debian.org/debian}
 # What works inside of another container too.
@@ -57,6 +59,7 @@ for _ in $(seq 100); do
   if health=$(node_modules/.bin/node -e "fetch('http://127.0.0.1:$port/health').then((r) => r.text()).then(console.log, () => process.exit(1))"); then
     echo "$image answers: $health"
     buildah run --user t69 --env "PORT=$port" "$container" -- t69-server doctor
+    [ $# -eq 0 ] || T69_URL=http://127.0.0.1:$port "$@"
     exit
   fi
   kill -0 "$server" 2>/dev/null || break
