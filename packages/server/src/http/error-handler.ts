@@ -2,6 +2,7 @@ import { errorCodes, SyncError, type ErrorBody } from '@t69/protocol'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 
+import { bodyOfFailure } from '../ports/error-body.ts'
 import { noteRefusal } from './request-log.ts'
 
 /** Answers every error, from a handler or from Fastify, as an `ErrorBody`. */
@@ -32,8 +33,5 @@ function bodyOf(error: FastifyError): ErrorBody {
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
     return { code: 'invalid_request', message: error.message }
   }
-  if (typeof error.code === 'string' && error.code.startsWith('SQLITE_')) {
-    return { code: 'storage_failed', message: 'The server cannot use its storage: try again later' }
-  }
-  return { code: 'internal', message: 'The server failed; it has been logged' }
+  return bodyOfFailure(error)
 }

@@ -7,6 +7,11 @@ import { type ErrorBody, SyncError } from '@t69/protocol'
 export function errorBodyOf(error: unknown, report: (error: unknown) => void): ErrorBody {
   if (error instanceof SyncError) return error.body
   report(error)
+  return bodyOfFailure(error)
+}
+
+/** What a client is told of an error that is not its own: whether the disk fails, and how, or nothing. */
+export function bodyOfFailure(error: unknown): ErrorBody {
   const reason = failureOfDisk(error)
   if (reason !== undefined)
     return { code: 'storage_failed', message: `the server cannot use its storage: ${reason}` }
