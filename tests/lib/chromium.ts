@@ -28,10 +28,21 @@ const flags = [
   '--disable-dev-shm-usage',
 ]
 
-/** Finds a Chromium: `CHROMIUM_PATH`, or the system's, or that of `@sparticuz/chromium`, which is unpacked once. */
+/**
+ * Finds a Chromium: the one in `CHROMIUM_PATH`; or that of `@sparticuz/chromium`, which is unpacked once, so that a story
+ * meets the same browser everywhere; or the system's, where the package has none.
+ */
 export async function findChromium(): Promise<Chromium> {
-  const path = process.env['CHROMIUM_PATH'] || (await findInPath(systemNames))
-  return path === undefined ? await carriedChromium() : { executablePath: path, env: {} }
+  const chosen = process.env['CHROMIUM_PATH']
+  if (chosen) return { executablePath: chosen, env: {} }
+  if (process.platform === 'linux' && process.arch === 'x64') return await carriedChromium()
+  const path = await findInPath(systemNames)
+  if (path === undefined) {
+    throw new Error(
+      `no Chromium was found on ${process.platform} (${process.arch}): set CHROMIUM_PATH to a Chromium or Chrome`,
+    )
+  }
+  return { executablePath: path, env: {} }
 }
 
 /**
@@ -66,12 +77,6 @@ export async function launchProfile(
  * itself would use one folder in the OS's temp dir, shared with every user and possibly half-written.
  */
 async function carriedChromium(): Promise<Chromium> {
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
-    throw new Error(
-      `no Chromium was found, and the packaged one runs on Linux (x64), not on ${process.platform} (${process.arch}): ` +
-        'set CHROMIUM_PATH to a Chromium or Chrome',
-    )
-  }
   const manifest = createRequire(import.meta.url)
     .resolve('@sparticuz/chromium')
     .replace(/build.*$/, 'package.json')
