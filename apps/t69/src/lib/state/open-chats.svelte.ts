@@ -9,7 +9,7 @@ import {
   type NewMessage,
 } from '../model/chat-tree.ts'
 import { chatTitle, hasNoTitle, itemOfTree, untitled, wasListed } from '../model/space-tree.ts'
-import { edit } from '../model/tree.ts'
+import { edit, type Tree } from '../model/tree.ts'
 import { choose, type ChatChoice } from '../model/who-answers.ts'
 import { newChatDraft } from './device-storage.ts'
 import { Draft } from './draft.svelte.ts'
@@ -123,7 +123,7 @@ export class OpenChats {
   ): Promise<{ readonly treeId: string; readonly messageId: string }> {
     const chat = to ?? (await this.create(null))
     const { treeId, newIn } = chat
-    const { space, chosen, activity, items } = this.#deps
+    const { space, chosen, activity } = this.#deps
     // From now on, a new chat is another one.
     chat.newIn = null
     try {
@@ -138,9 +138,7 @@ export class OpenChats {
       activity.mentioned(treeId, message.mentions ?? [])
       const item = itemOfTree(this.#deps.root(), treeId)
       if (item && hasNoTitle(item) && message.text.trim() !== '') {
-        const title = titleFrom(message.text)
-        items.setTitle(item.id, title)
-        edit(tree, () => tree.root?.setProperty('title', title.toWellFormed()))
+        this.#name(item.id, tree, titleFrom(message.text))
       }
       await space.closeTree(treeId)
       return { treeId, messageId }
@@ -155,9 +153,11 @@ export class OpenChats {
     const chat = this.find(treeId)
     const newIn = chat?.newIn ?? null
     if (chat !== null) chat.newIn = null
+    const isNew = !wasListed(this.#deps.root(), treeId)
     this.#list(treeId, newIn?.folderId ?? null)
     const item = itemOfTree(this.#deps.root(), treeId)
-    if (item) await items.rename(item.id, title)
+    if (item && isNew && chat?.tree) this.#name(item.id, chat.tree, title)
+    else if (item) await items.rename(item.id, title)
     else await items.renameTree(treeId, title)
   }
 
@@ -174,6 +174,12 @@ export class OpenChats {
     if (wasListed(this.#deps.root(), treeId)) return
     const itemId = items.addChat(treeId, { title: untitled, folderId })
     if (this.focused?.treeId === treeId) items.selectedId = itemId
+  }
+
+  /** The first title of a chat: giving it is part of making the chat, and not undone without that. */
+  #name(itemId: string, tree: Tree, title: string): void {
+    this.#deps.items.setTitle(itemId, title)
+    edit(tree, () => tree.root?.setProperty('title', title.toWellFormed()))
   }
 
   /** Another replica has replaced the one of a tree. */
