@@ -38,8 +38,9 @@ async function launch({ profileDir, refusesStorage = false }: LaunchOptions) {
     version: await browser.version(),
     async newPage() {
       const page = await browser.newPage()
-      watch(page, errors)
-      return createDrivenPage(tabOf(page))
+      const leaving: Leaving = { isLeft: false }
+      watch(page, leaving, errors)
+      return createDrivenPage(tabOf(page, leaving))
     },
     errors: () => errors,
     [Symbol.asyncDispose]: () => browser.close(),
@@ -48,20 +49,33 @@ async function launch({ profileDir, refusesStorage = false }: LaunchOptions) {
 
 /** What a page gave up itself, most often because it was reloaded. */
 const givenUp = 'NS_BINDING_ABORTED'
+/** The same for what its service worker was about to answer. Of a page that is not being left, it is an error. */
+const givenUpByWorker = /A ServiceWorker intercepted the request and encountered an unexpected error/
 
 /** Requests that failed, and errors outside the app. */
-function watch(page: Page, errors: string[]): void {
-  page.on('pageerror', (error) => errors.push(String(error)))
+function watch(page: Page, leaving: Leaving, errors: string[]): void {
+  page.on('pageerror', (error) => {
+    if (!leaving.isLeft || !givenUpByWorker.test(String(error))) errors.push(String(error))
+  })
   page.on('requestfailed', (request) => {
     const reason = request.failure()?.errorText ?? ''
     if (reason !== givenUp) errors.push(`${request.url()}: ${reason}`)
   })
 }
 
-function tabOf(page: Page): Tab {
+/** Whether the tab is on its way from one page to the next. */
+interface Leaving {
+  isLeft: boolean
+}
+
+function tabOf(page: Page, leaving: Leaving): Tab {
+  async function leave(go: () => Promise<unknown>): Promise<void> {
+    leaving.isLeft = true
+    await go().finally(() => (leaving.isLeft = false))
+  }
   return {
-    goto: async (url) => void (await page.goto(url)),
-    reload: async () => void (await page.reload()),
+    goto: (url) => leave(() => page.goto(url)),
+    reload: () => leave(() => page.reload()),
     run: (source, args) => page.evaluate(`(${source}).apply(null, ${JSON.stringify(args)})`),
     toFront: () => page.bringToFront(),
     moveTo: ({ x, y }) => page.mouse.move(x, y),
