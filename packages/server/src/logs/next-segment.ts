@@ -5,7 +5,7 @@ import { opByStoredRow } from './op-row.ts'
 import { isSmall, makeSegment, type StoredSegment } from './segment.ts'
 import type { SettledOps } from './settled-ops.ts'
 import type { SpaceStatements } from './space-queries.ts'
-import type { TreeOpRow } from './space-schema.ts'
+import type { StoredOpRow, TreeOpRow } from './space-schema.ts'
 
 /** How many operations settle, and when. */
 export interface Settling {
@@ -38,11 +38,23 @@ export function nextSegment(given: {
   const { statements, settled, head, settling } = given
   const atMost = Math.min(head - settled.end - settling.keepOps, settling.maxOps)
   if (atMost <= 0) return undefined
-  const rows = statements.opsFrom.all({ after: settled.end, atMost })
+  const rows = rowsToTake(statements, settled.end, atMost)
   const ops = rows.map(opByStoredRow)
   const { last } = settled
   const grown = last !== undefined && isSmall(last) ? pack(given, last.after, rows, ops) : undefined
   return grown ?? pack(given, settled.end, rows, ops)
+}
+
+/** The rows after a position, and no more of them than a page may take: all that are read are in memory, and a value may be large. */
+function rowsToTake(statements: SpaceStatements, after: number, atMost: number): StoredOpRow[] {
+  const rows: StoredOpRow[] = []
+  let bytes = 0
+  for (const row of statements.opsFrom.iterate({ after, atMost })) {
+    rows.push(row)
+    bytes += row.value?.length ?? 0
+    if (bytes > limits.batchBudgetBytes) break
+  }
+  return rows
 }
 
 /** Packs what is settled after `after`, and as many of the rows as fit. Undefined if none does. */
