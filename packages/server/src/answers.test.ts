@@ -130,14 +130,17 @@ describe('[ER4] every refusal is an error body that no cache keeps', () => {
     expect(JSON.parse(body)).toMatchObject({ error: { code } })
   })
 
-  it('a connection of an address that has far too many', async () => {
+  it.each([
+    ['a connection', ''],
+    ['a connection that names a session without a name', '&sid='],
+  ])('%s of an address that has far too many', async (_, sid) => {
     const open = request(`GET ${handshake}polling`).replace('close', 'keep-alive')
     const sockets = Array.from({ length: 12 }, () => connect(server.port, '127.0.0.1'))
     for (const socket of sockets) {
       socket.write(open)
       await once(socket, 'data')
     }
-    const answer = await answerTo(request(`GET ${handshake}polling`))
+    const answer = await answerTo(request(`GET ${handshake}polling${sid}`))
     for (const socket of sockets) socket.destroy()
     expect(answer).toMatchObject({ status: 429 })
     expect(answer.head).toContain('retry-after: 30')

@@ -45,7 +45,8 @@ export function limitAddresses(
   })
 
   return {
-    allows: (request) => isConnected(request) || counts.of(addressOf(request)) < 2 * perAddress + spare,
+    // Engine.IO asks this of handshakes alone, and not of the requests of a connection that polls.
+    allows: (request) => counts.of(addressOf(request)) < 2 * perAddress + spare,
     check: (request) => {
       if (counts.of(addresses.get(request) ?? '') <= perAddress) return
       throw new SyncError('rate_limited', `${perAddress} connections of this address are open`, {
@@ -58,9 +59,4 @@ export function limitAddresses(
 interface EngineConnection {
   readonly request: IncomingMessage
   once(event: 'close', listener: () => void): void
-}
-
-/** Whether the request belongs to an open connection: long polling sends a request for each message. */
-function isConnected(request: IncomingMessage): boolean {
-  return new URL(request.url ?? '', 'http://localhost').searchParams.has('sid')
 }
