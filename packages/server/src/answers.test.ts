@@ -154,6 +154,10 @@ it('[ER4] no cache keeps any answer of the API, good or bad', async () => {
   const signUp = await fetch(`${server.url}/api/auth/register`, { method: 'POST', headers, body })
   expect(signUp.headers.get('cache-control')).toBe('no-store')
   const { accessToken } = sessionSchema.parse(await signUp.json())
+  const encoded = await fetch(`${server.url}/%61pi/me`, {
+    headers: { authorization: `Bearer ${accessToken}` },
+  })
+  expect([encoded.status, encoded.headers.get('cache-control')]).toEqual([200, 'no-store'])
   const tokens = ['', accessToken, 'm'.repeat(32)]
   const statuses = new Set<number>()
   for (const route of apiRoutes) {

@@ -63,7 +63,8 @@ export async function createHttpApp({
   answerParserErrors(app)
   app.addHook('onSend', async (request, reply) => {
     // Accounts, members, whole trees: no cache may keep what the API says.
-    const isOurs = /^\/(?:api|health|ready|metrics)(?:[/?]|$)/.test(request.url)
+    // By its route: the URL may have it percent-encoded.
+    const isOurs = /^\/(?:api|health|ready|metrics)(?:\/|$)/.test(request.routeOptions.url ?? '')
     if (isOurs && !reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store')
   })
   app.addHook('onResponse', (request, reply, done) => {
