@@ -311,6 +311,19 @@ describe('the gateway', () => {
       expect(joined.ack).toMatchObject(refused('not_found'))
     })
 
+    it('[AP5] leaves nothing of a connection that is ended instead of being answered', async () => {
+      const { anna, ben, joined, page } = await joining()
+      ben.backlog = Infinity
+      page.resolve()
+      await settled()
+      expect([joined.ack, ben.disconnected]).toMatchObject([undefined, { code: 'rate_limited' }])
+      ben.backlog = 0
+      ben.forget()
+      await anna.push(opsFrom(4, 1))
+      anna.connection.signal('presence:set', { spaceId, state: 'here' })
+      expect(ben.seen).toEqual([])
+    })
+
     it('[JO4] [JO8] is to be repeated if the log gets a new id meanwhile', async () => {
       const { anna, connect, joined, page } = await joining()
       const before = (await anna.join()).ack

@@ -108,6 +108,8 @@ export function createRequestHandlers(options: RequestHandlersOptions): RequestH
         }
         const fits = page !== undefined && sizeOf(page) + (seal?.seal.length ?? 0) <= limits.maxMessageBytes
         ack({ ok: true, ...reply, ...(seal && { seal }), ...(fits && { page }) })
+        // Instead of being answered, a connection for which far too much waits has been ended.
+        if (connection.isOver) return
         connection.allowance.bytes.spend(rooms.enter(connection, spaceId, role) + (seal?.seal.length ?? 0))
       } finally {
         connection.entering.delete(entering)
