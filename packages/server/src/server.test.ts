@@ -1,10 +1,11 @@
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as tcpConnect, type Socket as TcpSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { protocolVersion, sessionSchema, type Ack, type RequestReply } from '@t69/protocol'
+import Sqlite from 'better-sqlite3'
 import { io, type Socket } from 'socket.io-client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
@@ -242,6 +243,35 @@ describe('the server', () => {
       expect(closed).toBe(1)
     } finally {
       for (const connection of connections) connection.destroy()
+      socket.disconnect()
+      await server.close()
+    }
+  })
+
+  it('goes on when a space that was deleted comes up again while the accounts cannot be written', async () => {
+    const first = await create()
+    await first.listen()
+    const token = await signUp(first)
+    await call(first, token, '/api/spaces', { id: spaceId, name: 'Home' })
+    await first.close()
+    // As if the accounts were restored from a copy that is older than the deletion.
+    writeFileSync(join(dataDir, 'ab', `${spaceId}.deleted`), '')
+
+    const server = await create()
+    await server.listen()
+    const socket = connect(server, token)
+    const writer = new Sqlite(join(dataDir, 'platform.sqlite'))
+    try {
+      await next(socket, 'connect')
+      writer.exec('begin immediate')
+      expect(await joinSpace(socket)).toMatchObject({ ok: false, error: { code: 'not_found' } })
+      const known = writer.prepare('select id from spaces').pluck()
+      expect(known.all()).toEqual([spaceId])
+      writer.exec('rollback')
+      expect(await joinSpace(socket)).toMatchObject({ ok: false, error: { code: 'not_found' } })
+      expect(known.all()).toEqual([])
+    } finally {
+      writer.close()
       socket.disconnect()
       await server.close()
     }

@@ -198,7 +198,12 @@ export async function createServer(config: Config, options: ServerOptions = {}):
         // Deleted a moment ago, while somebody waited for it.
         if (platform.accessLists.of(spaceId) === undefined) return
         logger.warn({ spaceId }, 'a space was deleted after the accounts were copied, and is deleted again')
-        void spaceDeletion.delete(spaceId, now())
+        spaceDeletion.delete(spaceId, now()).catch((error: unknown) => {
+          logger.error(
+            { err: error, spaceId },
+            'a space is not deleted again: whoever opens it next tries to',
+          )
+        })
       },
       maxTreeOps: config.maxTreeOps,
     }),

@@ -6,10 +6,10 @@ import type { SpaceRecords } from './space-records.ts'
 export interface SpaceDeletion {
   /**
    * Deletes a space. Nobody can enter it once this returns; its file is removed when it resolves. A file that cannot be
-   * removed now is removed later. Never rejects, like the others.
+   * removed now is removed later. Rejects, and deletes nothing, while the accounts cannot be written.
    */
   delete(spaceId: SpaceId, now: number): Promise<void>
-  /** Does the rest of a deletion, for a space whose records are removed already. */
+  /** Does the rest of a deletion, for a space whose records are removed already. Never rejects, like `finishAll`. */
   clear(spaceId: SpaceId): Promise<void>
   /** Finishes every interrupted deletion, at the server's start. */
   finishAll(): Promise<void>
