@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { randomHexId, spaceIdSchema, userIdSchema, type SpaceId, type UserId } from '@t69/protocol'
 import Sqlite from 'better-sqlite3'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { compiler } from '../sqlite/compiler.ts'
 import { createAddressNotes } from './address-notes.ts'
@@ -72,6 +72,20 @@ describe('deleting an account', () => {
       expect(isOnDisk(trace), trace).toBe(false)
     }
     expect(isOnDisk('ben@example.org')).toBe(true)
+  })
+
+  it('says what has to be ended also when the disk fails once the account is deleted', () => {
+    const anna = user('Anna')
+    const own = space('Own', anna)
+    const { sessionId } = platform.sessions.start(anna, ++now)
+    const spy = vi.spyOn(Sqlite.prototype, 'pragma').mockImplementation((text) => {
+      if (!text.startsWith('wal_checkpoint')) return 0
+      throw new Sqlite.SqliteError('disk I/O error', 'SQLITE_IOERR_WRITE')
+    })
+    const gone = platform.accounts.delete(anna, ++now)
+    spy.mockRestore()
+    expect(gone).toEqual({ sessionIds: [sessionId], spaceIds: [own] })
+    expect(platform.users.byId(anna)).toBeUndefined()
   })
 
   it('keeps a note of the address, which nobody can read or make without the signing secret', () => {

@@ -12,6 +12,7 @@ import type { ProvenAddresses } from './proven-addresses.ts'
 import { sqlRolesWith } from './roles-in-sql.ts'
 import type { IssuedRefresh, Sessions } from './sessions.ts'
 import type { SpaceRecords } from './space-records.ts'
+import { noticing } from './spoilt-database.ts'
 import type { NewUser, Users } from './users.ts'
 
 /** Changes of an account as a whole, each in one transaction. */
@@ -249,13 +250,15 @@ function lastOwnerMessage(names: readonly string[]): string {
 
 /**
  * Empties the write-ahead log, which still has the deleted pages. Does not wait for a reader of the database, which
- * keeps it from being emptied: the next checkpoint empties it then.
+ * keeps it from being emptied: the next checkpoint empties it then. Never throws.
  */
 function emptyWal(db: Database): void {
   const waitMs = Number(db.pragma('busy_timeout', { simple: true }))
   db.pragma('busy_timeout = 0')
   try {
-    db.pragma('wal_checkpoint(TRUNCATE)')
+    noticing(db, () => db.pragma('wal_checkpoint(TRUNCATE)'))
+  } catch {
+    // The disk is full or fails. The account is deleted all the same, and whoever asked for that has more to do.
   } finally {
     db.pragma(`busy_timeout = ${waitMs}`)
   }
