@@ -69,7 +69,10 @@ function signUp({ platform, clock }: World) {
   platform.spaceRecords.add({ id: spaceId, name: 'Shared' }, userId, now)
   const { token } = platform.invites.add({ spaceId, role: 'viewer', createdBy: userId }, now)
   const { token: link } = platform.passwordLinks.add(userId, now)
-  return { refreshToken: platform.sessions.start(userId, now).refreshToken, token, link }
+  const { token: mailed } = platform.passwordLinks.addMailed(userId, now)
+  const address = platform.addressChanges.add(userId, 'b@example.org', now)
+  const { refreshToken } = platform.sessions.start(userId, now)
+  return { refreshToken, token, link, mailed, address }
 }
 
 describe('the clock of the server', () => {
@@ -139,6 +142,26 @@ describe('the clock of the server', () => {
     expect(world.platform.sessions.userOf(during.sessionId, world.clock.now())).toBeUndefined()
     expect(() => world.platform.invites.accept(token, userId, world.clock.now())).toThrow('no longer valid')
     expect(() => world.platform.passwordLinks.find(link, world.clock.now())).toThrow('no such link')
+  })
+
+  it.each([
+    ['ahead', year],
+    ['back', -year],
+  ])('ends no mailed link when it is set a year %s, and none lasts longer than a new one', (_, byMs) => {
+    using world = start()
+    const { mailed, address } = signUp(world)
+    const { passwordLinks, addressChanges } = world.platform
+    const ends = () => {
+      const now = world.clock.now()
+      return [() => passwordLinks.find(mailed, now), () => addressChanges.find(userId, address, now)]
+    }
+    world.runtime.set(world.runtime.now() + byMs)
+    world.runtime.advance(30 * minute)
+    expect(world.wrongByMs()).toBe(byMs)
+    for (const find of ends()) expect(find).not.toThrow()
+    world.runtime.advance(61 * minute)
+    for (const find of ends()) expect(find).toThrow('is too old')
+    expect(passwordLinks.mailedSince(userId, world.clock.now() - 60 * minute)).toBe(0)
   })
 
   it('takes no old refresh token for a repeated one after the clock was ahead', () => {

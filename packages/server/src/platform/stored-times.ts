@@ -1,8 +1,9 @@
 import type { Database } from 'better-sqlite3'
 import { sql } from 'kysely'
 
+import { addressChangeTtlMs } from './address-changes.ts'
 import { inviteTtlMs } from './invites.ts'
-import { passwordLinkTtlMs } from './password-links.ts'
+import { mailedLinkTtlMs, passwordLinkTtlMs } from './password-links.ts'
 import { prepareQuery } from './prepare-query.ts'
 
 /** The times in `platform.sqlite`, as far as the server's clock depends on them, and they on it. Unix milliseconds. */
@@ -68,6 +69,12 @@ export function createStoredTimes(
       .set((eb) => ({ expires_at: eb('expires_at', '+', given.by) }))
       .where('expires_at', '>', given.from),
   )
+  const postponeAddressChanges = prepareQuery(db, (q, given: { from: number; by: number }) =>
+    q
+      .updateTable('address_changes')
+      .set((eb) => ({ expires_at: eb('expires_at', '+', given.by) }))
+      .where('expires_at', '>', given.from),
+  )
   const cutSessions = prepareQuery(db, (q, given: { end: number }) =>
     q.updateTable('sessions').set({ expires_at: given.end }).where('expires_at', '>', given.end),
   )
@@ -80,8 +87,19 @@ export function createStoredTimes(
   const cutServerInvites = prepareQuery(db, (q, given: { end: number }) =>
     q.updateTable('server_invites').set({ expires_at: given.end }).where('expires_at', '>', given.end),
   )
-  const cutLinks = prepareQuery(db, (q, given: { end: number }) =>
-    q.updateTable('password_links').set({ expires_at: given.end }).where('expires_at', '>', given.end),
+  const cutLinks = prepareQuery(db, (q, given: { end: number; byMail: number }) =>
+    q
+      .updateTable('password_links')
+      .set({ expires_at: given.end })
+      .where('expires_at', '>', given.end)
+      .where('by_mail', '=', given.byMail),
+  )
+  // Those that were mailed of late are counted.
+  const cutLinkBeginnings = prepareQuery(db, (q, given: { now: number }) =>
+    q.updateTable('password_links').set({ created_at: given.now }).where('created_at', '>', given.now),
+  )
+  const cutAddressChanges = prepareQuery(db, (q, given: { end: number }) =>
+    q.updateTable('address_changes').set({ expires_at: given.end }).where('expires_at', '>', given.end),
   )
 
   const moved = db.transaction((from: number, to: number) => {
@@ -91,12 +109,16 @@ export function createStoredTimes(
       postponeInvites.run({ from, by })
       postponeServerInvites.run({ from, by })
       postponeLinks.run({ from, by })
+      postponeAddressChanges.run({ from, by })
     } else {
       cutSessions.run({ end: to + refreshTokenTtlMs })
       cutRotations.run({ now: to })
       cutInvites.run({ end: to + inviteTtlMs })
       cutServerInvites.run({ end: to + inviteTtlMs })
-      cutLinks.run({ end: to + passwordLinkTtlMs })
+      cutLinks.run({ end: to + passwordLinkTtlMs, byMail: 0 })
+      cutLinks.run({ end: to + mailedLinkTtlMs, byMail: 1 })
+      cutLinkBeginnings.run({ now: to })
+      cutAddressChanges.run({ end: to + addressChangeTtlMs })
     }
     upsert.run({ now: to })
   })
