@@ -1,5 +1,5 @@
 import { randomHexId, spaceIdSchema, type UserId } from '@t69/protocol'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { createHttpHarness, password, type HttpHarness, type Person } from '../testing/http-harness.ts'
 
@@ -93,6 +93,16 @@ describe('The routes of the admin page', () => {
       body: { error: { message: 'This takes an admin of the server' } },
     })
     expect(http.platform.users.byId(anna.user.id)).toBeDefined()
+  })
+
+  it('show nothing to an admin who was demoted while a request waited for others', async () => {
+    setRole(ben.user.id, 'admin')
+    const asked = vi.spyOn(http.platform.adminPages, 'roleOf').mockImplementationOnce((id) => {
+      setRole(id, 'member')
+      return 'admin'
+    })
+    expect(await ben.call('GET', '/api/admin/users')).toMatchObject(forbidden)
+    asked.mockRestore()
   })
 
   it('note who did what, to whom, and from where', async () => {

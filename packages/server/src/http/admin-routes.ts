@@ -63,6 +63,9 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, confirmed: ConfirmedC
     adminOf(request)
   }
 
+  // Once more: it may have waited for other requests of the admin.
+  const preHandler = async (request: FastifyRequest): Promise<void> => void adminOf(request)
+
   function linkOf(request: FastifyRequest, does: 'sign-up' | 'set-password', made: NewToken) {
     const base = config.publicUrl ?? ownOrigin(request, config.corsOrigins)
     return { url: `${base}/#${does}=${made.token}`, expiresAt: made.expiresAt }
@@ -74,6 +77,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, confirmed: ConfirmedC
 
   app.get('/api/admin/overview', {
     preParsing,
+    preHandler,
     schema: {
       tags,
       security,
@@ -98,6 +102,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, confirmed: ConfirmedC
 
   app.get('/api/admin/users', {
     preParsing,
+    preHandler,
     schema: {
       tags,
       security,
@@ -111,6 +116,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, confirmed: ConfirmedC
 
   app.get('/api/admin/users/:id', {
     preParsing,
+    preHandler,
     schema: {
       tags,
       security,
@@ -194,6 +200,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, confirmed: ConfirmedC
 
   app.get('/api/admin/spaces', {
     preParsing,
+    preHandler,
     schema: {
       tags,
       security,
@@ -207,6 +214,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, confirmed: ConfirmedC
 
   app.get('/api/admin/spaces/:id', {
     preParsing,
+    preHandler,
     schema: {
       tags,
       security,
@@ -239,6 +247,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, confirmed: ConfirmedC
 
   app.get('/api/admin/connections', {
     preParsing,
+    preHandler,
     schema: {
       tags,
       security,
@@ -252,6 +261,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, confirmed: ConfirmedC
 
   app.get('/api/admin/audit', {
     preParsing,
+    preHandler,
     schema: {
       tags,
       security,
@@ -265,6 +275,7 @@ export function adminRoutes(app: HttpApp, deps: RouteDeps, confirmed: ConfirmedC
 
   app.get('/api/admin/invites', {
     preParsing,
+    preHandler,
     schema: {
       tags,
       security,
