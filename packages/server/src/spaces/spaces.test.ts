@@ -633,6 +633,26 @@ describe('the spaces of a server', () => {
     expect([...watched.openNow]).toEqual([spaceId])
   })
 
+  it('wait for no turn of somebody else who asked for the space before', async () => {
+    const { spaces, watched } = setUp()
+    const turn = Promise.withResolvers<void>()
+    const busy = {
+      ...unlimitedBudget,
+      payer: newUserId(),
+      inTurn: <Result>(ask: () => Promise<Result>) => turn.promise.then(ask),
+    }
+    const [first, second] = [spaces.open(spaceId, busy), spaces.open(otherSpaceId, busy)]
+    expect(await spaces.open(spaceId, { ...unlimitedBudget, payer: newUserId() })).toMatchObject({
+      id: spaceId,
+    })
+    await spaces.keepAccess(otherSpaceId)
+    turn.resolve()
+    expect(await Promise.all([first, second])).toMatchObject([{ id: spaceId }, { id: otherSpaceId }])
+    expect([watched.opens, spaces.size]).toEqual([2, 2])
+    await spaces.close()
+    expect([...watched.openNow]).toEqual([])
+  })
+
   it('commit waiting pushes before they close a file to make room', async () => {
     const { spaces, push, turn } = setUp({ maxOpen: 1 })
     const outcomes = await push(opsFrom(1, 1))

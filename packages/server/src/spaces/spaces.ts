@@ -90,6 +90,8 @@ interface Entry {
   /** Undefined while it is being opened. */
   space: ServedSpace | undefined
   readonly turn: Turn
+  /** In whose turn it is opened; undefined for the server itself. */
+  readonly payer: UserId | undefined
 }
 
 /** Where an opening stands that waits for its user's turn. One that was given up before it began opens nothing. */
@@ -137,7 +139,7 @@ export function createSpaces({
     // `disposeAfter` rather than `dispose`: what it causes may delete a space from the cache again, and a cache that
     // counts one entry out twice gives its place to two spaces.
     disposeAfter: (entry, spaceId) => {
-      if (entry.turn.state === 'waiting') {
+      if (entry.turn.state !== 'begun') {
         entry.turn.state = 'given up'
         return
       }
@@ -214,7 +216,9 @@ export function createSpaces({
   async function serve(spaceId: SpaceId, budget: Budget, join?: () => Joining): Promise<ServedSpace> {
     if (isClosed) throw new SyncError('unavailable', 'the server is shutting down')
     const found = served.get(spaceId)
-    if (found !== undefined) return found.opening
+    // Nobody waits for the turn of somebody else, who may have many spaces to open first.
+    const isOfOthers = found?.turn.state === 'waiting' && found.payer !== budget.payer
+    if (found !== undefined && !isOfOthers) return found.opening
     budget.checkOperations()
     budget.spendOperations(costs.openingSpace)
     const turn: Turn = { state: 'waiting' }
@@ -224,7 +228,7 @@ export function createSpaces({
       turn.state = 'begun'
       return openSpace(spaceId, budget.payer, join)
     })
-    const entry: Entry = { opening, space: undefined, turn }
+    const entry: Entry = { opening, space: undefined, turn, payer: budget.payer }
     served.set(spaceId, entry)
     sweepLater()
     try {
