@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 
 import { setJournalMode } from './journal-mode.ts'
-import { hasWal, sizeOf } from './set-aside.ts'
+import { isOpen, sizeOf } from './set-aside.ts'
 import { isDamage } from './storage-failure.ts'
 
 /** Bytes of a file that is read into memory as a whole, twice: SQLite has a copy of its own. */
@@ -33,7 +33,8 @@ export function damageIn(
 
 function isSoundInMemory(path: string, examine: (db: Database.Database) => string | undefined): boolean {
   const bytes = sizeOf(path)
-  if (bytes === 0 || bytes > maxInMemory || hasWal(path)) return false
+  // Beside one that is open there is a log, though it may be empty. To close a file that was read takes SQLite's locks away.
+  if (bytes === 0 || bytes > maxInMemory || isOpen(path)) return false
   try {
     const content = readFileSync(path)
     // SQLite refuses one that says it has a log, which memory cannot have.

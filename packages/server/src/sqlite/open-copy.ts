@@ -1,10 +1,10 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 
 import Database from 'better-sqlite3'
 
 import { type DatabaseFiles, DisplacedFileError, type OpenedDatabase } from './database-files.ts'
 import { setJournalMode } from './journal-mode.ts'
-import { hasWal, sizeOf } from './set-aside.ts'
+import { hasWal, isOpen, sizeOf } from './set-aside.ts'
 
 /**
  * The largest file that is read as a whole, in bytes. A copy of that size takes about as much memory as SQLite does for a file
@@ -82,11 +82,6 @@ function closeUnlessOpen(file: number, path: string): void {
   }
   unclosed.delete(file)
   closeSync(file)
-}
-
-/** Whether SQLite has the database open: it makes the write-ahead log then, and the last one who closes it removes that. */
-function isOpen(path: string): boolean {
-  return existsSync(`${path}-wal`)
 }
 
 /** Whether a journal beside the database has some of its content. */

@@ -29,6 +29,11 @@ export function hasWal(path: string): boolean {
   return sizeOf(`${path}-wal`) > 0
 }
 
+/** Whether SQLite has the database open: it makes the write-ahead log then, and the last one who closes it removes that. */
+export function isOpen(path: string): boolean {
+  return existsSync(`${path}-wal`)
+}
+
 /** Bytes of a file; 0 without one. */
 export function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0
