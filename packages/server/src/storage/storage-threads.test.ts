@@ -136,6 +136,23 @@ describe('a storage thread', () => {
     expect(committed.length).toBeLessThan(ids.length)
   })
 
+  it('that gets a rest keeps nobody from writing to spaces of other threads', async () => {
+    await using test = await setUp(2)
+    const { storage, workers } = test
+    const ids = Array.from({ length: 8 }, (_, index) => `${index}`.repeat(32) as SpaceId)
+    const openAll = () => Promise.allSettled(ids.map((id) => storage.open({ spaceId: id, left: undefined })))
+    for (const nth of [0, 2]) {
+      await openAll()
+      await workers[nth]!.terminate()
+    }
+    const served = (await openAll()).filter(({ status }) => status === 'fulfilled').length
+    expect(served).toBeGreaterThan(0)
+    expect(served).toBeLessThan(ids.length)
+    // What a quota is about.
+    expect(await storage.bytesOf(ids)).toBeGreaterThan(0)
+    expect(await storage.bytesOf([])).toBe(0)
+  })
+
   it('serves whoever had least of it next, also between the steps of a large push', async () => {
     await using test = await setUp(1)
     const { storage, spent } = test

@@ -1,4 +1,4 @@
-import { type SpaceId, spaceIdSchema, type SpaceIdentity } from '@t69/protocol'
+import { type SpaceId, spaceIdSchema, type SpaceIdentity, SyncError } from '@t69/protocol'
 
 import type { Storage, StorageCall, StorageCalls } from './storage.ts'
 import { createThread, type Thread, type ThreadOptions } from './thread.ts'
@@ -94,7 +94,7 @@ export function createStorageThreads(options: StorageThreadsOptions): StorageThr
     release: call('release'),
     remove: call('remove'),
     bytesOf: async (spaceIds) => {
-      const sizes = await byThread(spaceIds, (thread, ids) => thread.bytesOf(ids))
+      const sizes = await byThread(spaceIds, bytesOn)
       return sizes.reduce((sum, bytes) => sum + bytes, 0)
     },
     existing: async (spaceIds) => (await byThread(spaceIds, (thread, ids) => thread.existing(ids))).flat(),
@@ -112,6 +112,16 @@ export function createStorageThreads(options: StorageThreadsOptions): StorageThr
     close: async () => {
       await Promise.all(threads.map((thread) => thread.end()))
     },
+  }
+}
+
+/** Logs on a thread that fails count 0, like those that cannot be read: whoever owns them may write to others meanwhile. */
+async function bytesOn(thread: Thread, spaceIds: readonly SpaceId[]): Promise<number> {
+  try {
+    return await thread.bytesOf(spaceIds)
+  } catch (error) {
+    if (error instanceof SyncError && error.code === 'storage_failed') return 0
+    throw error
   }
 }
 
