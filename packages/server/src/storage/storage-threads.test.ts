@@ -220,6 +220,39 @@ describe('a storage thread', () => {
     await storage.close()
   })
 
+  it('that the system does not let start is tried again after a rest', async () => {
+    let now = 0
+    const limit = { isReached: true }
+    const dataDir = mkdtempSync(join(tmpdir(), 't69-threads-'))
+    const warnings: string[] = []
+    const storage = createStorageThreads({
+      dataDir,
+      synchronous: 'normal',
+      epoch: newEpoch(),
+      threads: 1,
+      now: Date.now,
+      monotonic: () => now,
+      known: { has: () => false, add: () => {}, identityOf: () => contractIdentity },
+      readTree: () => Promise.reject(new Error('no trees here')),
+      warn: (_, message) => void warnings.push(message),
+      start: (workerData) => {
+        if (limit.isReached) throw new Error('Worker initialization failure: EAGAIN')
+        return new Worker(workerUrl, { workerData })
+      },
+    })
+    storage.start()
+    now += 1_000
+    const refused = { body: { code: 'storage_failed', retryAfterMs: expect.any(Number) } }
+    await expect(storage.open({ spaceId, left: undefined })).rejects.toMatchObject(refused)
+    limit.isReached = false
+    await expect(storage.open({ spaceId, left: undefined })).rejects.toMatchObject(refused)
+    expect(warnings).toEqual(Array(2).fill('a storage thread cannot be started'))
+    now += 2_000
+    expect(await storage.open({ spaceId, left: undefined })).toMatchObject({ state: { head: 0 } })
+    await storage.close()
+    rmSync(dataDir, { recursive: true, force: true })
+  })
+
   it('that ends again soon after it was replaced gets a rest', async () => {
     await using test = await setUp(1)
     const { storage, workers } = test

@@ -115,7 +115,7 @@ export function createThread(
     if (running !== undefined) return running.worker
     hasAnswered = false
     startedAt = monotonic()
-    const worker = start({ dataDir, synchronous, epoch })
+    const worker = begin()
     const ended = Promise.withResolvers<void>()
     let reason: unknown
     worker.on('message', (messages: readonly FromThread[]) => messages.forEach(receive))
@@ -132,6 +132,19 @@ export function createThread(
     worker.unref()
     running = { worker, ended: ended.promise }
     return worker
+  }
+
+  /** Throws `storage_failed` where the system allows no more threads: that counts as one that ended at once. */
+  function begin(): Worker {
+    try {
+      return start({ dataDir, synchronous, epoch })
+    } catch (error) {
+      warn({ err: error }, 'a storage thread cannot be started')
+      rest()
+      const failed = failure(retryAfterMs)
+      failed.cause = error
+      throw failed
+    }
   }
 
   /** Takes out who waits for an answer that is there. */
@@ -212,9 +225,10 @@ export function createThread(
   ): Promise<unknown> {
     const nr = ++lastNr
     return new Promise((resolve, reject) => {
+      const worker = run()
       waiting.set(nr, { payer, resolve, reject })
       count(payer, 1)
-      run().ref()
+      worker.ref()
       post(message(nr), bytes)
     })
   }
@@ -258,7 +272,11 @@ export function createThread(
       post({ name: 'suspect', spaceId })
     },
     start: () => {
-      if (!isEnding) run()
+      try {
+        if (!isEnding) run()
+      } catch {
+        // The operator was told. The first call tries again.
+      }
     },
     end: async () => {
       const isFirst = !isEnding

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 
 import { type LogId, type TreeId, treeSchema, type UserId } from '@t69/protocol'
 import { Replica, toVertexOperation } from '@t69/replica'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Piscina } from 'piscina'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import type { OpLog } from '../logs/op-log.ts'
 import { createSqliteOpLogs } from '../logs/sqlite-op-logs.ts'
@@ -68,6 +69,15 @@ describe('the thread that reads trees', () => {
     expect(await digestAt(3)).toBe(early.digest())
     appendTo(log, [setOp(5, 'and once more')])
     expect(await digestAt(5)).not.toBe(digest)
+  })
+
+  it('goes on when the system did not let the thread start', async () => {
+    const run = vi.spyOn(Piscina.prototype, 'run').mockImplementationOnce(() => {
+      throw new Error('Worker initialization failure: EAGAIN')
+    })
+    await expect(digestAt(4)).rejects.toThrow('EAGAIN')
+    run.mockRestore()
+    expect(await digestAt(4)).toMatch(/^[0-9a-f]{32}$/)
   })
 
   it('reads next for whoever had least of the thread, however many trees others ask for', async () => {

@@ -68,7 +68,14 @@ export function createTreePool({
   function inTurn(task: TreeTask): Promise<TreeAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<TreeAnswer>()
     const { payer = '' } = task.question
-    const read = () => pool.run(task).then(resolve, reject)
+    const read = async () => {
+      try {
+        resolve(await pool.run(task))
+      } catch (error) {
+        // Also where the system allows no more threads, which the pool throws at once.
+        reject(error)
+      }
+    }
     queue.add({ job: read, lane: `${++lastNr}`, payers: [{ name: payer, weight: 1 }] })
     void readNext()
     return promise
