@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { batchVersion, decodeBatch, limits, type TreeId, type TreeOperation } from '@t69/protocol'
 import Database from 'better-sqlite3'
 import * as fc from 'fast-check'
-import { afterEach, describe, expect, it, test } from 'vitest'
+import { afterEach, describe, expect, it, test, vi } from 'vitest'
 
 import { readPage } from '../storage/read-page.ts'
 import { anybody, appendTo, moveOp, newEpoch, opsFrom, setOp, spaceId, treeId } from '../testing/ops.ts'
@@ -46,6 +46,23 @@ function settleAll(log: OpLog): void {
 }
 
 const roomy = { maxOps: 1_000_000, maxBytes: 1e9 }
+
+it('goes on when there is no room to give back the room that settled rows took', () => {
+  const { opLogs } = setUp({ keepOps: 0, minOps: 1, maxOps: 4_096 })
+  const log = opLogs.open(spaceId, newEpoch())
+  for (let first = 1; first <= 6_000; first += 500) appendTo(log, opsFrom(first, 500))
+  log.settle()
+  const vacuum = vi.spyOn(Database.prototype, 'exec').mockImplementation(function (this: Database.Database) {
+    // As the commit before may have done, if much was written by then.
+    this.pragma('wal_checkpoint(PASSIVE)')
+    throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL')
+  })
+  expect(() => log.settle()).toThrow('the storage of this space fails')
+  expect(vacuum).toHaveBeenCalledOnce()
+  vacuum.mockRestore()
+  expect(appendTo(log, opsFrom(6_001, 1))).toEqual({ after: 6_000, cursor: 6_001 })
+  log.close()
+})
 
 describe('a log that settles', () => {
   const trees = ['tree', 'b']

@@ -417,8 +417,12 @@ export function openSqliteOpLog(
         putSegment(segment)
         settled.reload()
         checkedRows.clear()
-        if (!isUnsettled()) shrink()
-        files.noteContent()
+        try {
+          if (!isUnsettled()) shrink()
+        } finally {
+          // Also where there is no room to shrink: the segment is in the file, and nobody else wrote it.
+          files.noteContent()
+        }
       }),
 
     check: () => onFile(check),
