@@ -40,3 +40,17 @@ it('figures that somebody is woken for are there before the first event, so that
     t69_clock_jumps_total: 0,
   })
 })
+
+it('a figure that cannot be measured keeps nobody from the others', async () => {
+  const metrics = createPrometheusMetrics()
+  metrics.gauge('disk_free_bytes', 'Bytes that are free', () => Promise.reject(new Error('EIO: i/o error')))
+  metrics.gauge('users', 'Accounts', () => {
+    throw new Error('disk I/O error')
+  })
+  metrics.gauge('connections', 'Sockets', () => 3)
+  expect(await figures(metrics)).toMatchObject({
+    t69_connections: 3,
+    t69_disk_free_bytes: Number.NaN,
+    t69_users: Number.NaN,
+  })
+})

@@ -10,7 +10,7 @@ export interface PrometheusMetrics extends Metrics {
   readonly contentType: string
   /** Every figure, in the text format of Prometheus. */
   exposition(): Promise<string>
-  /** Adds a figure that is measured whenever `exposition` is asked for. */
+  /** Adds a figure that is measured whenever `exposition` is asked for. It is no number (NaN) while that fails. */
   gauge(name: string, help: string, measure: () => number | Promise<number>): void
 }
 
@@ -86,7 +86,7 @@ export function createPrometheusMetrics(): PrometheusMetrics {
       name: `t69_${name}`,
       help,
       registers,
-      collect: async () => measured.set(await measure()),
+      collect: async () => measured.set(await measureOr(Number.NaN, measure)),
     })
   }
 
@@ -124,5 +124,13 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     contentType: registry.contentType,
     exposition: () => registry.metrics(),
     gauge,
+  }
+}
+
+async function measureOr(otherwise: number, measure: () => number | Promise<number>): Promise<number> {
+  try {
+    return await measure()
+  } catch {
+    return otherwise
   }
 }
