@@ -274,7 +274,11 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     registrationSetting: config.registration,
     spaceDeletion,
     reviewSessions,
-    askLogsOf: (userId) => access.askAll(platform.spaceRecords.listFor(userId).map(({ id }) => id)),
+    askLogsOf: (userId) =>
+      access.askAll(
+        userId,
+        platform.spaceRecords.listFor(userId).map(({ id }) => id),
+      ),
     running: () => ({ pid: process.pid, startedAt, connections: gateway.size, openSpaces: spaces.size }),
     now,
     logger,

@@ -90,14 +90,17 @@ export function accountRoutes(
       body: proofSchema,
       response: {
         204: z.undefined().describe('Deleted'),
-        ...errorResponses('unauthenticated', 'wrong_credentials', 'forbidden'),
+        ...errorResponses('unauthenticated', 'wrong_credentials', 'forbidden', 'storage_failed'),
       },
     },
     handler: async (request, reply) => {
       await confirmed(request, reply, request.body, async () => {
         // The log of a space may know of members that the accounts have lost: it is not the user's alone then.
         const { id: asking } = callingUser(request)
-        await access.askAll(spaceRecords.listFor(asking).map(({ id }) => id))
+        await access.askAll(
+          asking,
+          spaceRecords.listFor(asking).map(({ id }) => id),
+        )
         const { id: userId } = callingUser(request)
         const { sessionIds, spaceIds } = accounts.delete(userId, now())
         for (const id of sessionIds) liveSockets.sessionEnded(id)

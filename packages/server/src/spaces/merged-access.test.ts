@@ -109,3 +109,17 @@ it('a list makes no log for a space without one', async () => {
   await access.settle(userId)
   expect([opened(), unasked.size]).toEqual([0, 0])
 })
+
+it('an account whose spaces may have members that only a log knows is not taken for alone in them', async () => {
+  const failing = new Set<SpaceId>([spaceId])
+  const { access, unasked } = setUp((id) => {
+    if (failing.has(id)) throw new SyncError('storage_failed', 'the disk fails')
+  })
+  const ask = () => access.askAll(userId, [spaceId])
+  // Asked before, and the accounts were not restored since.
+  await ask()
+  unasked.add(spaceId)
+  await expect(ask()).rejects.toMatchObject({ code: 'storage_failed' })
+  failing.clear()
+  await ask()
+})

@@ -13,8 +13,11 @@ export interface MergedAccess extends Access, AskedLogs {
    * to the user what is theirs.
    */
   settle(userId: UserId): Promise<void>
-  /** Asks the logs of spaces, some at a time. */
-  askAll(spaceIds: readonly SpaceId[]): Promise<void>
+  /**
+   * Asks the logs of a user's spaces, some at a time. Rejects with `storage_failed` where one cannot be asked, and nobody has asked
+   * it since the accounts were restored: they may have lost members.
+   */
+  askAll(userId: UserId, spaceIds: readonly SpaceId[]): Promise<void>
   /** Others have changed the accounts: logs are asked again. */
   forget(): void
 }
@@ -89,7 +92,11 @@ export function createMergedAccess({ accounts, spaces, records }: MergedAccessDe
       settling.set(userId, running)
       await running
     },
-    askAll: async (spaceIds) => void (await askAll(spaceIds)),
+    async askAll(userId, spaceIds) {
+      const done = new Set(await askAll(spaceIds))
+      if (records.unaskedOf(userId).every((spaceId) => done.has(spaceId))) return
+      throw new SyncError('storage_failed', 'The storage of a space fails: nobody knows now who is in it')
+    },
     forget: () => asked.clear(),
   }
 }
