@@ -6,7 +6,7 @@ import { createMergedAccess } from './merged-access.ts'
 
 const userId = newUserId()
 
-function setUp(keepAccess: (spaceId: SpaceId) => void) {
+function setUp(keepAccess: (spaceId: SpaceId) => void, withLog: () => void = () => {}) {
   const accounts = { role: 'owner' as RoleName | undefined }
   const opened: SpaceId[] = []
   const unasked = new Set<SpaceId>()
@@ -15,7 +15,10 @@ function setUp(keepAccess: (spaceId: SpaceId) => void) {
   const access = createMergedAccess({
     accounts: { roleOf: () => accounts.role },
     spaces: {
-      withLog: async (ids) => ids.filter((id) => !withoutLog.has(id)),
+      async withLog(ids) {
+        withLog()
+        return ids.filter((id) => !withoutLog.has(id))
+      },
       async keepAccess(id) {
         opened.push(id)
         mostAsking = Math.max(mostAsking, ++asking)
@@ -122,4 +125,20 @@ it('an account whose spaces may have members that only a log knows is not taken 
   await expect(ask()).rejects.toMatchObject({ code: 'storage_failed' })
   failing.clear()
   await ask()
+})
+
+it('the accounts count for a list while nobody can say which logs there are', async () => {
+  const storage = { fails: true }
+  const { access, unasked, opened } = setUp(
+    () => {},
+    () => {
+      if (storage.fails) throw new SyncError('storage_failed', 'the thread ended')
+    },
+  )
+  unasked.add(spaceId)
+  await access.settle(userId)
+  expect([opened(), unasked.size]).toEqual([0, 1])
+  storage.fails = false
+  await access.settle(userId)
+  expect([opened(), unasked.size]).toEqual([1, 0])
 })

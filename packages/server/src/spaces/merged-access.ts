@@ -60,7 +60,11 @@ export function createMergedAccess({ accounts, spaces, records }: MergedAccessDe
 
   /** Resolves with the spaces whose logs were asked, or that have none. */
   async function askAll(spaceIds: readonly SpaceId[]): Promise<SpaceId[]> {
-    const withLog = await spaces.withLog(spaceIds)
+    let withLog: readonly SpaceId[] = []
+    const areKnown = await trying(async () => {
+      withLog = await spaces.withLog(spaceIds)
+    })
+    if (!areKnown) return []
     const failed = new Set<SpaceId>()
     async function askOne(spaceId: SpaceId): Promise<void> {
       if (!(await trying(() => ask(spaceId)))) failed.add(spaceId)

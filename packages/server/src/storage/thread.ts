@@ -256,14 +256,15 @@ export function createThread(
       return answer as StorageCalls[typeof name]['answer']
     },
     bytesOf: async (spaceIds) => {
+      if (spaceIds.length === 0) return 0
       const refusal = refuse('bytesOf')
       if (refusal !== undefined) throw refusal
-      return spaceIds.length === 0 ? 0 : Number(await ask((nr) => ({ nr, name: 'bytesOf', spaceIds })))
+      return Number(await ask((nr) => ({ nr, name: 'bytesOf', spaceIds })))
     },
     existing: async (spaceIds) => {
+      if (spaceIds.length === 0) return []
       const refusal = refuse('existing')
       if (refusal !== undefined) throw refusal
-      if (spaceIds.length === 0) return []
       return (await ask((nr) => ({ nr, name: 'existing', spaceIds }))) as SpaceId[]
     },
     suspect: (spaceId) => {
