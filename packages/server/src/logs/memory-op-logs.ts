@@ -116,6 +116,7 @@ function openMemoryOpLog(log: StoredLog, ownEpoch: Epoch): OpLog {
       }
       return verdicts
     },
+    readTogether: (asked) => [[...asked]],
     wasDeleted: ({ treeId, targetId }) =>
       (byTree.get(treeId) ?? []).some((op) => op.targetId === targetId && op.parentId === nullVertexId),
     maxClock: (treeId) => (byTree.get(treeId) ?? []).reduce((max, op) => Math.max(max, op.clock), 0),

@@ -35,6 +35,8 @@ export interface SettledOps {
   segmentAt(after: number): StoredSegment | undefined
   /** The operations of the segment that has position `after + 1`, kept for the next time, and the index of that position. */
   openAt(after: number): { readonly ops: OpenBatch; readonly index: number } | undefined
+  /** The operations by where the segments begin that have their ids. Those whose ids are not settled are under undefined. */
+  bySegment(ops: readonly TreeOperation[]): Map<number | undefined, TreeOperation[]>
   /** Tells of those of the operations whose ids are settled whether they have the same content. */
   lookUp(ops: readonly TreeOperation[]): Map<TreeOperation, 'same' | 'other'>
   has(op: TreeOperation): boolean
@@ -163,10 +165,16 @@ export function createSettledOps(db: Database, open: OpenSegments): SettledOps {
     return row !== undefined
   }
 
+  function bySegment(ops: readonly TreeOperation[]): Map<number | undefined, TreeOperation[]> {
+    for (const treeId of new Set(ops.map((op) => op.treeId))) treeOf(treeId)
+    return Map.groupBy(ops, segmentWith)
+  }
+
   return {
     get end() {
       return endOf()
     },
+    bySegment,
     get last() {
       return last
     },
@@ -179,18 +187,10 @@ export function createSettledOps(db: Database, open: OpenSegments): SettledOps {
     has: (op) => segmentWith(op) !== undefined,
 
     lookUp: (ops) => {
-      for (const treeId of new Set(ops.map((op) => op.treeId))) treeOf(treeId)
-      const bySegment = new Map<number, TreeOperation[]>()
-      for (const op of ops) {
-        const after = segmentWith(op)
-        if (after === undefined) continue
-        const together = bySegment.get(after)
-        if (together === undefined) bySegment.set(after, [op])
-        else together.push(op)
-      }
       const verdicts = new Map<TreeOperation, 'same' | 'other'>()
       // Segment by segment: each is opened once, in whatever order the operations come.
-      for (const [after, together] of bySegment) {
+      for (const [after, together] of bySegment(ops)) {
+        if (after === undefined) continue
         const known = openAt(after)?.ops
         for (const op of together) {
           const isSame = known !== undefined && open.indexOf(known, op).some((at) => isSameAt(known, at, op))

@@ -319,6 +319,7 @@ export function openSqliteOpLog(
     checkRows: () => onFile(checkRows),
     compare: (op) => onFile(() => lookUp([op]).get(op) ?? 'absent'),
     lookUp: (ops) => onFile(() => lookUp(ops)),
+    readTogether: (ops) => onFile(() => [...settled.bySegment(ops).values()]),
 
     wasDeleted: ({ treeId, targetId }) =>
       onFile(() => {

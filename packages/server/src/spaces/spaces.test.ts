@@ -94,6 +94,7 @@ function createWatchedOpLogs(inner: OpLogs = createMemoryOpLogs()) {
         checkRows: () => log.checkRows(),
         compare: (op) => log.compare(op),
         lookUp: (ops) => log.lookUp(ops),
+        readTogether: (ops) => log.readTogether(ops),
         wasDeleted: (vertex) => log.wasDeleted(vertex),
         maxClock: (tree) => log.maxClock(tree),
         segmentAt: (after) => log.segmentAt(after),

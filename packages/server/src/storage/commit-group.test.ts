@@ -1,9 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
 import { encodeBatch, nullVertexId, type TreeOperation } from '@t69/protocol'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 
 import { createMemoryOpLogs } from '../logs/memory-op-logs.ts'
 import type { OpLog } from '../logs/op-log.ts'
+import { createSqliteOpLogs } from '../logs/sqlite-op-logs.ts'
 import { anybody, appendTo, moveOp, newEpoch, newUserId, opsFrom, setOp, spaceId } from '../testing/ops.ts'
 import { type Allotment, unlimitedAllotment } from './allotment.ts'
 import { createCachedView } from './cached-view.ts'
@@ -100,6 +105,26 @@ it('[PU6] no step of a commit does more than its share, and the outcome is that 
     }),
     { numRuns: 30, seed: 20261129 },
   )
+})
+
+it('reads a few segments in one step, however few operations ask for many', () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 't69-group-'))
+  const settling = { keepOps: 0, minOps: 1, maxOps: 4_096 }
+  const log = createSqliteOpLogs({ dataDir, synchronous: 'normal', settling }).open(spaceId, newEpoch())
+  const large = Array.from({ length: 40 }, (_, nr) => setOp(nr + 1, 'x'.repeat(200_000)))
+  for (const op of large) appendTo(log, [op])
+  while (log.isUnsettled) log.settle()
+  const batch = encodeBatch({ spaceId, ops: large.map(({ clock }) => setOp(clock, clock)) })
+  const pushes = [{ userId: anybody, batch }]
+  const given = { spaceId, pushes, allotment: unlimitedAllotment, now: 1_000_000 }
+  const steps = commitGroup(log, createCachedView(log), given)
+  let count = 1
+  let step = steps.next()
+  for (; step.done !== true; step = steps.next()) count++
+  log.close()
+  rmSync(dataDir, { recursive: true })
+  expect(step.value.results).toMatchObject([{ ok: true, rejected: { length: 40 } }])
+  expect(count).toBeGreaterThanOrEqual(5)
 })
 
 it('a commit that fails between two steps leaves what it appended before, and says so by the head', () => {

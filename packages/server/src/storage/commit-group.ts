@@ -19,6 +19,9 @@ interface AdmittedPush extends Admission {
 /** Operations that are appended at once: some 20 ms of a thread, and a flush. */
 const opsAtOnce = 2_000
 
+/** Groups of operations that are looked up at once: as long, if each is in a segment of its own. */
+const groupsAtOnce = 8
+
 /**
  * Commits the pushes of a group in one transaction, since each transaction costs a flush to the disk. Each push keeps a
  * contiguous range of its own. Works in steps, between which other spaces are served: a large group is committed in
@@ -107,13 +110,29 @@ function* lookUp(
   const asked = decodedPushes.flatMap((ops) =>
     ops instanceof SyncError ? [] : ops.filter(({ treeId, clock }) => clock <= view.maxClock(treeId)),
   )
-  if (asked.length <= opsAtOnce) return log.lookUp(asked)
+  if (asked.length <= groupsAtOnce) return log.lookUp(asked)
   const known = new Map<TreeOperation, 'same' | 'other'>()
-  for (let from = 0; from < asked.length; from += opsAtOnce) {
+  for (const part of yield* readTogether(log, asked)) {
+    for (const [op, verdict] of log.lookUp(part)) known.set(op, verdict)
     yield
-    for (const [op, verdict] of log.lookUp(asked.slice(from, from + opsAtOnce))) known.set(op, verdict)
   }
   return known
+}
+
+/** The operations in parts that are looked up in one step each. However few there are, each may be in a segment of its own. */
+function* readTogether(
+  log: OpLog,
+  ops: readonly TreeOperation[],
+): Steps<readonly (readonly TreeOperation[])[]> {
+  const parts: TreeOperation[][] = []
+  for (let from = 0; from < ops.length; from += opsAtOnce) {
+    const groups = log.readTogether(ops.slice(from, from + opsAtOnce))
+    for (let first = 0; first < groups.length; first += groupsAtOnce) {
+      parts.push(groups.slice(first, first + groupsAtOnce).flat())
+    }
+    yield
+  }
+  return parts
 }
 
 /** Appends what was admitted of each push, in their order. Returns when each was. */
