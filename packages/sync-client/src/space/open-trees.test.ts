@@ -154,3 +154,25 @@ it('a large tree that is being opened when the trees are suspended rejects, and 
   expect(await refused).toEqual(new Error('locked'))
   expect(trees.isMerging).toBe(false)
 })
+
+it('a tree that is replaced twice at once shows what arrived between the two', async () => {
+  const reads: PromiseWithResolvers<TreeOperation[]>[] = []
+  const trees = openTrees(() => {
+    const read = Promise.withResolvers<TreeOperation[]>()
+    reads.push(read)
+    return read.promise
+  })
+  const { treeId } = op(1)
+  const opening = trees.open(treeId)
+  reads[0]!.resolve([op(1)])
+  await opening
+  const replacing = [trees.replace(treeId), trees.replace(treeId)]
+  await turns()
+  reads[1]!.resolve([op(1)])
+  await turns()
+  trees.show([op(2)])
+  reads[2]!.resolve([op(1)])
+  await Promise.all(replacing)
+  expect(trees.get(treeId)?.getAllOps()).toHaveLength(2)
+  trees.suspend(null)
+})

@@ -86,6 +86,8 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
   const suspended = new Map<TreeId, number>()
   let whySuspended: unknown = null
   let merging = 0
+  /** The last replacement that was asked for. They run one at a time: each shows what its own read missed. */
+  let lastReplacement: Promise<void> = Promise.resolve()
 
   function attach(treeId: TreeId, tree: Replica): void {
     ids.set(tree, treeId)
@@ -181,6 +183,24 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
     return tree
   }
 
+  async function replace(treeId: TreeId): Promise<void> {
+    const entry = trees.get(treeId)
+    const before = await entry?.loading
+    if (entry === undefined || before === undefined || trees.get(treeId) !== entry) return
+    entry.isReplaced = true
+    try {
+      await deps.stored()
+      const ops = await deps.readTree(treeId)
+      if (trees.get(treeId) !== entry) return
+      const filled = new Replica({ treeId, ops: ops.map(toVertexOperation) })
+      entry.loading = Promise.resolve(show(treeId, entry, filled))
+      before.dispose()
+    } finally {
+      entry.isReplaced = false
+      entry.missed = []
+    }
+  }
+
   return {
     open(treeId) {
       const entry = trees.get(treeId) ?? read(treeId)
@@ -234,22 +254,10 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
         deps.onFilled(treeId)
       }
     },
-    async replace(treeId) {
-      const entry = trees.get(treeId)
-      const before = await entry?.loading
-      if (entry === undefined || before === undefined || trees.get(treeId) !== entry) return
-      entry.isReplaced = true
-      try {
-        await deps.stored()
-        const ops = await deps.readTree(treeId)
-        if (trees.get(treeId) !== entry) return
-        const filled = new Replica({ treeId, ops: ops.map(toVertexOperation) })
-        entry.loading = Promise.resolve(show(treeId, entry, filled))
-        before.dispose()
-      } finally {
-        entry.isReplaced = false
-        entry.missed = []
-      }
+    replace(treeId) {
+      const done = lastReplacement.then(() => replace(treeId))
+      lastReplacement = done.catch(() => {})
+      return done
     },
     suspend,
     async resume() {
