@@ -11,7 +11,10 @@ export interface PendingCounter {
   recount(): Promise<void>
   /** Counts again and returns the result. Rejects if the storage fails. */
   countNow(): Promise<PendingCounts>
+  /** From here on, a count that fails is not repeated. */
   stop(): void
+  /** Repeats counts that fail again, after a stop. */
+  start(): void
 }
 
 /** Pause before a failed count is repeated, in ms. */
@@ -30,6 +33,7 @@ export function createPendingCounter(
   /** The number of the latest count. The result of an earlier one is ignored. */
   let latestCount = 0
   let cancel = (): void => {}
+  let stopped = false
 
   function take(latest: PendingCounts): void {
     counts = latest
@@ -41,8 +45,8 @@ export function createPendingCounter(
     cancel()
     const latest = await deps.storage.countPending(spaceId).catch(() => undefined)
     if (number !== latestCount) return
-    if (latest === undefined) cancel = deps.runtime.setTimer(() => void recount(), retryMs)
-    else take(latest)
+    if (latest !== undefined) take(latest)
+    else if (!stopped) cancel = deps.runtime.setTimer(() => void recount(), retryMs)
   }
 
   return {
@@ -57,8 +61,12 @@ export function createPendingCounter(
       return latest
     },
     stop() {
+      stopped = true
       latestCount++
       cancel()
+    },
+    start() {
+      stopped = false
     },
   }
 }

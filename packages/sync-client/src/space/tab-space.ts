@@ -272,6 +272,7 @@ export function openTabSpace(
       // Forgotten, and perhaps fetched again for somebody else.
       if (closed === null && found?.userId !== owned.userId) return abandon()
       if (!mayOpen()) return
+      counter.start()
       await counter.recount()
       const treeIds = await shown.resume()
       if (mayOpen()) reopened(treeIds)
