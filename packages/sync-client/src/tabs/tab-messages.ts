@@ -4,6 +4,7 @@ import {
   digestSchema,
   errorBodySchema,
   jsonValueSchema,
+  operationProblem,
   packBatches,
   peerIdSchema,
   presenceSchema,
@@ -193,6 +194,13 @@ export function createTabLine(tabs: Tabs): TabLine {
   }
 }
 
+/** Leaves out what no batch takes, as an old t69 may have stored it: other tabs show it once they read the storage. */
 function pack(spaceId: SpaceId, ops: readonly TreeOperation[]): Uint8Array[] {
-  return Array.from(packBatches(spaceId, ops), (batch) => batch.bytes)
+  const packed = (some: readonly TreeOperation[]) =>
+    Array.from(packBatches(spaceId, some), (batch) => batch.bytes)
+  try {
+    return packed(ops)
+  } catch {
+    return packed(ops.filter((op) => op.spaceId === spaceId && operationProblem(op) === undefined))
+  }
 }

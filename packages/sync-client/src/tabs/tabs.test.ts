@@ -314,6 +314,20 @@ describe('A message between tabs', () => {
     expect(heard).toEqual(sent)
   })
 
+  it('leaves out operations that no batch takes, as an old t69 stored them', async () => {
+    const group = createTabGroup()
+    const [a, b] = [group.tab(), group.tab()]
+    const heard: TabMessage[] = []
+    createTabLine(b).onMessage((message) => heard.push(message))
+    createTabLine(a).send({
+      type: 'received',
+      spaceId,
+      ops: [op(1), Object.assign(op(2), { value: NaN }), op(3)],
+    })
+    await turns()
+    expect(heard).toEqual([{ type: 'received', spaceId, ops: [op(1), op(3)] }])
+  })
+
   it('is not serialised while there is no other tab', async () => {
     const group = createTabGroup()
     const a = group.tab()
