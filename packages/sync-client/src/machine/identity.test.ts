@@ -257,3 +257,28 @@ it('[SI3] the copy goes to the other space when the user says so, and the old se
   expect(world.machine.blocked).toBeNull()
   expect(world.log).toHaveLength(3)
 })
+
+it('[SI3] what the user has said holds while the connection breaks or the disk is full', () => {
+  const blocked = (): MachineWorld => {
+    const world = synced()
+    takeOver(world)
+    world.settle()
+    expectBlocked(world)
+    world.send({ type: 'chosen', identity: world.identity })
+    expect(world.writes).toMatchObject([{ kind: 'keep-seal', seal: null }])
+    return world
+  }
+  const lost = blocked()
+  lost.disconnect()
+  lost.finishWrite()
+  const full = blocked()
+  full.finishWrite()
+  expect(full.writes).toMatchObject([{ kind: 'adopt-log' }])
+  full.finishWrite({ code: 'storage_failed', message: 'full' })
+  for (const world of [lost, full]) {
+    world.settle()
+    expect(world.saved.identity).toBe(identityNumber(2))
+    expect(world.machine.blocked).toBeNull()
+    expect(world.log).toHaveLength(1)
+  }
+})

@@ -10,7 +10,16 @@ import {
 import { unsynced, type KeptSeal } from '../storage/index.ts'
 import { paceKept } from './pace.ts'
 import type { Effect, LogRange, Step, SyncEvent, SyncMachine } from './state.ts'
-import { block, disconnected, later, otherSpace, refused, rejoin, withoutEffects } from './transitions.ts'
+import {
+  block,
+  choiceIn,
+  disconnected,
+  later,
+  otherSpace,
+  refused,
+  rejoin,
+  withoutEffects,
+} from './transitions.ts'
 
 /** The most ranges in the inbox. Further appends are dropped, and pulled once the storage has caught up. */
 const maxInbox = 64
@@ -156,7 +165,10 @@ function chosen(machine: SyncMachine, identity: SpaceIdentity): SyncMachine {
 function unwritten(machine: SyncMachine): SyncMachine {
   const { write, saved } = machine
   // The log's id must be stored before any of its operations.
-  if (write?.kind === 'adopt-log') return rejoin(machine)
+  if (write?.kind === 'adopt-log') {
+    const rejoining = rejoin(machine)
+    return { ...rejoining, adopting: rejoining.adopting ?? choiceIn(write.state) }
+  }
   if (write?.kind !== 'append') return machine
   const { logId, epoch, cursor } = write.state
   if (logId === null || epoch === null) return machine

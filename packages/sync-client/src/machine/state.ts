@@ -46,7 +46,7 @@ export interface SyncMachine {
   readonly proving: ErrorBody | null
   /** The seal that was shown to the server over this connection. */
   readonly shownSeal: AccessId | null
-  /** What is stored once `nextSeal` is: the state with which the log of a join begins. */
+  /** What is stored once `nextSeal` is: the state with which the log of a join begins, or that the user has chosen. */
   readonly adopting: SyncState | null
   readonly link: 'down' | 'up' | 'joined'
   readonly role: RoleName | null

@@ -1,5 +1,6 @@
 import { errorCodes, rightsOf, type ErrorBody } from '@t69/protocol'
 
+import type { SyncState } from '../storage/index.ts'
 import { paceLost } from './pace.ts'
 import type { Effect, Push, Request, Step, SyncMachine } from './state.ts'
 
@@ -126,21 +127,25 @@ function settledWhenEmpty(machine: SyncMachine, push: Push): SyncMachine {
  * Voids whatever was under way with the log, except for a transaction. An ack that the cursor has not reached is void
  * too: a server that lost that position, though not the cursor's, keeps its log id. Those edits are pushed again.
  */
-const nothingUnderWay = {
-  caughtUp: false,
-  holdsBack: false,
-  inbox: [],
-  request: null,
-  push: null,
-  acked: null,
-  adopting: null,
-  unsent: true,
-} as const satisfies Partial<SyncMachine>
+const nothingUnderWay = ({ adopting }: SyncMachine) =>
+  ({
+    caughtUp: false,
+    holdsBack: false,
+    inbox: [],
+    request: null,
+    push: null,
+    acked: null,
+    adopting: choiceIn(adopting),
+    unsent: true,
+  }) as const satisfies Partial<SyncMachine>
+
+/** The state if it is the user who chose it, and no join: it names no log. It holds whatever becomes of the connection. */
+export const choiceIn = (state: SyncState | null): SyncState | null => (state?.logId === null ? state : null)
 
 export function disconnected(machine: SyncMachine): SyncMachine {
   return {
     ...machine,
-    ...nothingUnderWay,
+    ...nothingUnderWay(machine),
     link: 'down',
     pullPace:
       machine.request === 'pull' || machine.request === 'join'
@@ -157,7 +162,7 @@ export function disconnected(machine: SyncMachine): SyncMachine {
 }
 
 export function rejoin(machine: SyncMachine): SyncMachine {
-  return machine.link === 'down' ? machine : { ...machine, ...nothingUnderWay, link: 'up' }
+  return machine.link === 'down' ? machine : { ...machine, ...nothingUnderWay(machine), link: 'up' }
 }
 
 export function block(machine: SyncMachine, error: ErrorBody): SyncMachine {
