@@ -381,6 +381,32 @@ describe('A signed-out client', () => {
     expect(await creating).toBe('SyncError: The space was closed')
   })
 
+  it('leaves no space open that is being created or opened while it is closed', async () => {
+    function outcomeOf(end: PromiseSettledResult<Space>): unknown {
+      if (end.status === 'rejected') return end.reason.code
+      try {
+        end.value.root.root!.setProperty('late', 1)
+        return 'open'
+      } catch (error) {
+        return String(error)
+      }
+    }
+    const storage = memoryStorage()
+    const first = createSyncClient({ ...offline, storage })
+    const { id } = await first.createSpace({ name: 'Notes' })
+    await first.close()
+    for (let microtasks = 0; microtasks < 40; microtasks++) {
+      const client = createSyncClient({ ...offline, storage })
+      await client.ready
+      const calls = [client.createSpace({ name: 'More' }), client.openSpace(id)]
+      const ends = Promise.allSettled(calls)
+      for (let count = 0; count < microtasks; count++) await Promise.resolve()
+      await client.close()
+      for (const end of await ends)
+        expect(['unavailable', 'Error: This replica is disposed']).toContain(outcomeOf(end))
+    }
+  })
+
   it('resolves `stored` when the space is closed and its last edits are on disk', async () => {
     await using client = createSyncClient({ ...offline, storage: memoryStorage() })
     const space = await client.createSpace({ name: 'Notes' })

@@ -1,4 +1,4 @@
-import type { SpaceId } from '@t69/protocol'
+import { SyncError, type SpaceId } from '@t69/protocol'
 
 import type { Space } from '../api.ts'
 import { openTabSpace, type TabSpace, type TabSpaceDeps } from '../space/index.ts'
@@ -13,7 +13,10 @@ export interface OpenSpaces {
   ids(): SpaceId[]
   /** Those that are not locked. */
   all(): readonly TabSpace[]
-  /** Opens a space that is stored here. `isNew`: it was just created, and has no tree yet. */
+  /**
+   * Opens a space that is stored here. `isNew`: it was just created, and has no tree yet. Throws `unavailable` once all of them
+   * are closed.
+   */
   open(found: StoredSpace, isNew: boolean): Promise<Space>
   hear(message: SpaceMessage, isOwn: boolean): void
   /**
@@ -38,6 +41,7 @@ export function createOpenSpaces(
   const spaces = new Map<SpaceId, TabSpace>()
   /** Those that are not locked. They are named whenever one is opened, so they are not looked for among all then. */
   const unlocked = new Set<SpaceId>()
+  let isClosed = false
 
   function remove(spaceId: SpaceId): void {
     spaces.delete(spaceId)
@@ -56,6 +60,7 @@ export function createOpenSpaces(
     ids: () => Array.from(unlocked),
     all: () => Array.from(spaces.values()).filter((space) => !space.isLocked),
     open(found, isNew) {
+      if (isClosed) throw new SyncError('unavailable', 'The client is closed')
       const spaceId = found.id
       const made = openTabSpace(
         found,
@@ -94,6 +99,8 @@ export function createOpenSpaces(
       await Promise.allSettled(Array.from(spaces.values(), (space) => space.unlock()))
     },
     async close() {
+      // A call that is under way must not open a space that nobody closes any more.
+      isClosed = true
       const errors: unknown[] = []
       for (const space of Array.from(spaces.values())) {
         await space.close().catch((error: unknown) => errors.push(error))

@@ -167,6 +167,8 @@ export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
   ): EnteredSpace & { readonly space: Promise<Space> } {
     if (spaces.get(entered.id) !== undefined) return { space: openSpace(entered.id) }
     const { found, stored } = directory.keep(entered, userId)
+    // Told to whoever opens the space, unless it cannot be opened any more.
+    stored.catch(() => {})
     const opening = spaces.open(found, false)
     async function opened(): Promise<Space> {
       try {
