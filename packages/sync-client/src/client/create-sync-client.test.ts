@@ -269,6 +269,19 @@ describe('A signed-out client', () => {
     expect(told).not.toContain(false)
   })
 
+  it('closes its storage also if it could not start', async () => {
+    const broken = { ...offline, url: 'no address' }
+    for (const options of [offline, broken]) {
+      const storage = memoryStorage()
+      const closed = vi.spyOn(storage, 'close')
+      storage.getConfig = () => Promise.reject(new Error('the disk is gone'))
+      const client = createSyncClient({ ...options, storage })
+      await expect(client.ready).rejects.toThrow(/the disk is gone|not the address/)
+      await client.close()
+      expect(closed).toHaveBeenCalledOnce()
+    }
+  })
+
   it.each(['', '\ud800', 7 as never])('refuses %j as the name of its database', async (name) => {
     await using client = createSyncClient({ ...offline, name })
     const refusal = {

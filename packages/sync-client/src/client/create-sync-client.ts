@@ -24,10 +24,13 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
   const spacesListeners = createListeners<void>()
   let tab: Tab | null = null
   let closing: Promise<void> | null = null
+  /** What is closed with the client if it could not start. */
+  let openStore: ClientStorage | undefined = options.storage
 
   async function start(): Promise<Tab> {
     parseServerUrl(options.url)
     const storage = await openStorage(options)
+    openStore = storage
     const { database } = storage
     // Tabs share a database of the browser. Any other storage is assumed to be used by this client alone.
     const names = database === undefined || storage.volatileReason !== null ? null : namesFor(database)
@@ -59,7 +62,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
   const close = async (): Promise<void> => {
     const last = await starting.catch(() => null)
     try {
-      await last?.close()
+      await (last ?? openStore)?.close()
     } finally {
       userListeners.clear()
       spacesListeners.clear()
