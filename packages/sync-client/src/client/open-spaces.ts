@@ -43,9 +43,12 @@ export function createOpenSpaces(
   const unlocked = new Set<SpaceId>()
   let isClosed = false
 
-  function remove(spaceId: SpaceId): void {
-    spaces.delete(spaceId)
-    unlocked.delete(spaceId)
+  /** Does nothing if the space is gone already, and perhaps open again. */
+  function remove(space: TabSpace): void {
+    const { id } = space.record
+    if (spaces.get(id) !== space) return
+    spaces.delete(id)
+    unlocked.delete(id)
     onChange()
   }
 
@@ -62,18 +65,17 @@ export function createOpenSpaces(
     open(found, isNew) {
       if (isClosed) throw new SyncError('unavailable', 'The client is closed')
       const spaceId = found.id
-      const made = openTabSpace(
+      const made: TabSpace = openTabSpace(
         found,
-        { ...deps, onClosed: () => remove(spaceId), onLockChanged: () => lockChanged(spaceId) },
+        { ...deps, onClosed: () => remove(made), onLockChanged: () => lockChanged(spaceId) },
         { isNew },
       )
       spaces.set(spaceId, made)
       unlocked.add(spaceId)
       made.takeOver()
       onChange()
-      made.space.catch(() => {
-        if (spaces.get(spaceId) === made) remove(spaceId)
-      })
+      // One that could not be opened still tries to store the edits that it has taken over.
+      made.space.catch(() => void made.close().catch(() => {}))
       return made.space
     },
     hear(message, isOwn) {
