@@ -44,6 +44,25 @@ describe('A signed-out client', () => {
     expect(space.root.getVertexByPath('folder')?.getProperty('count')).toBe(1)
   })
 
+  it('can use a space whose creation was cut short by a crash', async () => {
+    const storage = memoryStorage()
+    const append = storage.appendLocal.bind(storage)
+    storage.appendLocal = () => new Promise(() => {})
+    const crashed = createSyncClient({ ...offline, storage })
+    void crashed.createSpace({ name: 'Notes' })
+    await turns()
+    storage.appendLocal = append
+
+    await using client = createSyncClient({ ...offline, storage })
+    const [listed] = await client.listSpaces()
+    const space = await client.openSpace(listed!.id)
+    space.root.root!.newNamedChild('folder')
+    await space.close()
+    const again = await client.openSpace(listed!.id)
+    expect((await again.loaded()).id).toBe(space.id)
+    expect(again.root.getVertexByPath('folder')).toBeDefined()
+  })
+
   it('keeps the trees of a space across a restart', async () => {
     const storage = memoryStorage()
     let ids: { space: string; tree: string }

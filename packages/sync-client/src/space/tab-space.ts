@@ -5,7 +5,13 @@ import type { Account, SpaceDirectory } from '../account/index.ts'
 import type { Space, SpaceStatus } from '../api.ts'
 import type { SyncReport } from '../engine/index.ts'
 import { createListeners, type Runtime } from '../runtime/index.ts'
-import { unsynced, type ClientStorage, type PageJournal, type StoredSpace } from '../storage/index.ts'
+import {
+  isLocalUri,
+  unsynced,
+  type ClientStorage,
+  type PageJournal,
+  type StoredSpace,
+} from '../storage/index.ts'
 import type { SpaceMessage, Tell } from '../tabs/index.ts'
 import { createEditWriter } from './edit-writer.ts'
 import { untilStored } from './flushed.ts'
@@ -315,6 +321,9 @@ export function openTabSpace(
 
   async function open(): Promise<Space> {
     const root = await rootTree
+    // A page crashed after it had stored the record of a new space. No server has the space, so nobody else makes its root.
+    const isEmpty = root.root === undefined && root.getAllOps().length === 0
+    if (isEmpty && isLocalUri(record.stored.uri)) root.createRoot()
     if (options.isNew === true) await stored()
     await counter.recount()
     released.signal.throwIfAborted()
