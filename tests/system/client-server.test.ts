@@ -317,6 +317,52 @@ describe('a client and the server', () => {
     expect(listed).toMatchObject({ id: space.id, name: 'x'.repeat(199), role: 'owner' })
   })
 
+  /** A network on which the registration of a space waits until `answer` is called, and which notes what else is asked. */
+  function slowToRegister() {
+    const [asked, released, deleted] = Array.from({ length: 3 }, () => Promise.withResolvers<void>())
+    const slowly: typeof fetch = async (input, init) => {
+      const { pathname } = new URL(input instanceof Request ? input.url : input)
+      if (init?.method === 'POST' && pathname === '/api/spaces') {
+        asked!.resolve()
+        await released!.promise
+      }
+      const answer = await fetch(input, init)
+      if (init?.method === 'DELETE') deleted!.resolve()
+      return answer
+    }
+    return { fetch: slowly, asked: asked!.promise, answer: released!.resolve, deleted: deleted!.promise }
+  }
+
+  it('a space that is renamed while it is being registered has its new name everywhere', async () => {
+    const net = slowToRegister()
+    const laptop = device({ fetch: net.fetch })
+    await laptop.signUp(anna)
+    const space = await laptop.createSpace({ name: 'Draft' })
+    await net.asked
+    await space.rename('Final')
+    net.answer()
+    await space.flushed()
+    const phone = device()
+    await phone.signIn(anna)
+    for (const client of [laptop, phone]) expect(await client.listSpaces()).toMatchObject([{ name: 'Final' }])
+    expect(space.name).toBe('Final')
+    await space.rename('Last')
+    expect(await phone.listSpaces()).toMatchObject([{ name: 'Last' }])
+  })
+
+  it('a space that is deleted while it is being registered does not come back', async () => {
+    const net = slowToRegister()
+    const laptop = device({ fetch: net.fetch })
+    await laptop.signUp(anna)
+    const space = await laptop.createSpace({ name: 'Draft' })
+    await net.asked
+    await laptop.deleteSpace(space.id)
+    net.answer()
+    await net.deleted
+    expect(await laptop.listSpaces()).toEqual([])
+    await expect(laptop.openSpace(space.id)).rejects.toMatchObject({ code: 'not_found' })
+  })
+
   it('whoever waits for the server is told when it will not come to that', async () => {
     const laptop = device()
     await laptop.signUp(anna)

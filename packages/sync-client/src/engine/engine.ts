@@ -14,7 +14,7 @@ import {
   type UserId,
 } from '@t69/protocol'
 
-import type { Account } from '../account/index.ts'
+import { noReply, type Account } from '../account/index.ts'
 import { createConnector, type Link, type Transport, type WakeCause } from '../link/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import { serverUri, unsynced, type ClientStorage, type KeptSeal, type StoredSpace } from '../storage/index.ts'
@@ -136,9 +136,26 @@ export function createSyncEngine(deps: SyncEngineDeps, onSuperseded: () => void)
         ? { registration: await storage.keepRegistration(spaceId, newRegistration()) }
         : { seal: seal.seal }
     const body = { id: spaceId, name: nameFor(space), ...proof }
-    const { identity } = await account.call({ method: 'POST', path: '/api/spaces', body }, spaceSchema)
+    const registered = await account.call({ method: 'POST', path: '/api/spaces', body }, spaceSchema)
+    if (seal === null) await followHere(registered)
     await storeServerUri(spaceId)
-    return identity
+    return registered.identity
+  }
+
+  /** Does at the server what was done here while it did not know the space: renames it, or deletes it and throws `not_found`. */
+  async function followHere({ id, name }: SpaceSummary): Promise<void> {
+    const path = `/api/spaces/${id}`
+    for (let known = name; ;) {
+      const space = await storage.getSpace(id)
+      if (space === undefined) {
+        await account.call({ method: 'DELETE', path }, noReply)
+        throw new SyncError('not_found', 'The space was deleted from this device')
+      }
+      const next = nameFor(space)
+      if (next === known) return
+      await account.call({ method: 'PATCH', path, body: { name: next } }, spaceSchema)
+      known = next
+    }
   }
 
   async function storeServerUri(spaceId: SpaceId): Promise<void> {

@@ -99,6 +99,8 @@ export function createSpaceRecord(found: StoredSpace, deps: SpaceRecordDeps): Sp
       stored.userId === null ? rightsByRole.owner : rightsOf(role(reported) ?? 'editor'),
     async rename(given, ensureIsThis) {
       const name = parseInput(renameSpaceBodySchema.shape.name, given, 'name')
+      // The leading tab may have registered the space meanwhile.
+      stored = (await storage.getSpace(spaceId)) ?? stored
       if (stored.userId !== null && !isLocalUri(stored.uri)) {
         ensureIsThis()
         const path = `/api/spaces/${spaceId}`
