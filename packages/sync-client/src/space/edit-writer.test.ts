@@ -97,6 +97,32 @@ describe('The edit writer', () => {
     expect(transactions.map(({ ops }) => ops.map(({ clock }) => clock))).toEqual([[1], [2]])
   })
 
+  it('tries edits that the disk refused in two transactions again in the order in which they were made', async () => {
+    const { time, transactions, writer } = setUp()
+    writer.add(op(1))
+    await turns()
+    writer.add(op(2))
+    void writer.writeNow()
+    for (const transaction of transactions.slice()) transaction.fail()
+    await turns()
+    await time.pass(1000)
+    expect(transactions.at(-1)!.ops).toEqual([op(1), op(2)])
+  })
+
+  it('writes at the end of the turn again once the disk has taken what it refused', async () => {
+    const { transactions, writer } = setUp()
+    writer.add(op(1))
+    await turns()
+    transactions[0]!.fail()
+    await turns()
+    void writer.writeNow()
+    transactions[1]!.commit()
+    await turns()
+    writer.add(op(2))
+    await turns()
+    expect(transactions).toHaveLength(3)
+  })
+
   it('resolves `stored` once what was added before is on disk, while more is added', async () => {
     const { transactions, writer } = setUp()
     writer.add(op(1))

@@ -100,7 +100,8 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
       await journal.around(spaceId, ops, () => storage.appendLocal(spaceId, ops))
     } catch (thrown) {
       if (isAbandoned) return
-      buffer = [...ops, ...buffer]
+      const waiting = new Set([...ops, ...buffer])
+      buffer = Array.from(unstored).filter((op) => waiting.has(op))
       error = thrown
       cancelRetry ??= runtime.setTimer(retry, backoffMs(failures++, runtime, 0, backoff))
       onChange()
@@ -108,6 +109,8 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
     }
     error = null
     failures = 0
+    // The disk takes edits: what it refused before need not wait.
+    forgetRetry()
     await onStored(ops)
     for (const op of ops) unstored.delete(op)
     onChange()
@@ -126,9 +129,13 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
     return promise
   }
 
-  function retry(): void {
+  function forgetRetry(): void {
     cancelRetry?.()
     cancelRetry = null
+  }
+
+  function retry(): void {
+    forgetRetry()
     schedule()
   }
 

@@ -45,6 +45,17 @@ test('an edit is noted before it is written, and its note removed afterwards', a
   expect(store.texts.size).toBe(0)
 })
 
+test('edits that were refused in two transactions and are stored in one leave no note', async () => {
+  const store = createStore()
+  const journal = createPageJournal(store, prefix)
+  const refuse = () => Promise.reject(new Error('no room'))
+  for (const clock of [1, 2])
+    await expect(journal.around(spaceId, [edit(clock)], refuse)).rejects.toThrow('no room')
+  expect(journal.noted(spaceId)).toEqual([edit(1), edit(2)])
+  await journal.around(spaceId, [edit(1), edit(2)], async () => {})
+  expect(store.texts.size).toBe(0)
+})
+
 test('edits that a page could not store are stored by the next page, removals included', async () => {
   const store = createStore()
   const page = createPageJournal(store, prefix)

@@ -51,12 +51,14 @@ export function createPageJournal(store: JournalStore, prefix: string): PageJour
       .map(({ key, text }) => ({ key, text, note: parse(text) }))
   }
 
+  /** A note is named for its first edit. */
+  const keyOf = (spaceId: SpaceId, name: string): string => `${prefix}${spaceId}/${name}`
+
   /** Notes edits in as many pieces as needed. A piece that is noted again, with more edits, replaces its note. */
   function write(spaceId: SpaceId, ops: readonly TreeOperation[]): string[] {
     const keys: string[] = []
     for (const piece of pieces(ops)) {
-      // A note is named for its first edit.
-      const key = prefix + spaceId + '/' + piece.name
+      const key = keyOf(spaceId, piece.name)
       if (set(store, key, `{"spaceId":"${spaceId}","ops":[${piece.texts.join()}]}`)) keys.push(key)
     }
     return keys
@@ -68,9 +70,10 @@ export function createPageJournal(store: JournalStore, prefix: string): PageJour
   return {
     noted,
     async around(spaceId, ops, persist) {
-      const keys = write(spaceId, ops)
+      write(spaceId, ops)
       await persist()
-      for (const key of keys) store.removeItem(key)
+      // Also those of earlier attempts, in which the edits were noted in other pieces.
+      for (const op of ops) store.removeItem(keyOf(spaceId, opKey(op)))
     },
     hold: (spaceId, ops) => void write(spaceId, ops),
     takeOver(spaceId) {
