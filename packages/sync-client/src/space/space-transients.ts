@@ -70,7 +70,10 @@ export function createSpaceTransients({
       const grown = new Set<TreeId>()
       for (const op of ops) {
         if (op.key === undefined) grown.add(op.treeId)
-        else receiver.stored(op)
+        else {
+          receiver.stored(op)
+          sender.merged(op)
+        }
       }
       // A value may have arrived before its vertex.
       for (const treeId of grown) receiver.showAgain(treeId)

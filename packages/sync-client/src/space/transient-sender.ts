@@ -23,6 +23,8 @@ export interface TransientSender {
   set(change: LocalTransient): void
   /** A stored value has taken the place of the transient one, which is not sent any more. */
   stored(op: PropertyOperation): void
+  /** Somebody else has stored a value: one that is later than the transient value has taken its place. */
+  merged(op: PropertyOperation): void
   /** Sends all values again, whole, for somebody who has just come. */
   repeatWhole(): void
   /** Sends none of the values any more. */
@@ -81,6 +83,14 @@ export function createTransientSender(
     },
     stored(op) {
       if (outgoing.size > 0) outgoing.delete(slotOf(op))
+    },
+    merged(op) {
+      // Asked of every operation, and there is rarely anything to look for.
+      if (outgoing.size === 0) return
+      const slot = slotOf(op)
+      const opId = outgoing.get(slot)?.change.opId
+      if (opId === undefined || op.clock < opId.clock) return
+      if (op.clock > opId.clock || op.peerId > opId.peerId) outgoing.delete(slot)
     },
     repeatWhole() {
       for (const entry of outgoing.values()) {

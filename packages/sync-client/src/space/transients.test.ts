@@ -137,6 +137,20 @@ describe('A transient value', () => {
     expect(sent).toEqual([])
   })
 
+  it('is not sent to whoever comes later once somebody else has stored a later value', async () => {
+    const { time, set, sent, sender } = setUp()
+    set('draft')
+    await time.pass(60)
+    sender.merged(stored(9, '8'))
+    sender.repeatWhole()
+    await time.pass(60)
+    expect(sent).toHaveLength(2)
+    sender.merged(stored(10, '8'))
+    sender.repeatWhole()
+    await time.pass(60)
+    expect(sent).toHaveLength(2)
+  })
+
   it('is shown again when its tree is opened later, until a stored value takes its place', async () => {
     const { time, set, shown, text, receiver } = setUp()
     set('half a rep')
