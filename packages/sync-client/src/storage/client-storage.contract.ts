@@ -729,6 +729,19 @@ export const clientStorageCases: readonly StorageCase[] = [
     },
   },
   {
+    name: 'a tree whose only edits were discarded is not one of the space any more',
+    async run(device) {
+      const storage = await device.open()
+      await storage.putSyncState(spaceId, following(0))
+      await storage.appendLocal(spaceId, [...someOps(), ...someOps({ tree: otherChat, count: 2 })])
+      const slice = await storage.readOutbox(spaceId, 1_000_000)
+      const rejected = (slice?.ops ?? []).filter(({ treeId }) => treeId === otherChat).map(refused)
+      await storage.settleOutbox(spaceId, slice?.entries ?? [], rejected, following(1))
+      await storage.discardRejected(spaceId)
+      same(await storage.listTrees(spaceId), [chat])
+    },
+  },
+  {
     name: '[CO6] who committed an operation is kept by tree and peer, also after a reload',
     async run(device) {
       const storage = await device.open()

@@ -328,7 +328,9 @@ class MemoryStorage implements ClientStorage {
 function drop(record: SpaceData, op: TreeOperation): void {
   const tree = record.trees.get(op.treeId)
   const held = tree?.get(op)?.op
-  if (held !== undefined && hasSameContent(held, op)) tree?.delete(op)
+  if (held === undefined || !hasSameContent(held, op)) return
+  tree?.delete(op)
+  if (tree?.size === 0) record.trees.delete(op.treeId)
 }
 
 function hold(record: SpaceData, ops: readonly TreeOperation[], receivedIn: number): void {
