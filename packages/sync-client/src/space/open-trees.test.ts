@@ -8,7 +8,11 @@ import { createOpenTrees, type OpenTrees } from './open-trees.ts'
 
 function openTrees(
   readTree: (treeId: TreeId) => Promise<TreeOperation[]>,
-  { runtime = systemRuntime, onMerging = () => {} }: { runtime?: Runtime; onMerging?: () => void } = {},
+  {
+    runtime = systemRuntime,
+    onMerging = () => {},
+    stored = () => Promise.resolve(),
+  }: { runtime?: Runtime; onMerging?: () => void; stored?: () => Promise<void> } = {},
 ): OpenTrees {
   return createOpenTrees({
     spaceId,
@@ -18,7 +22,7 @@ function openTrees(
     onEdit: () => {},
     onTransient: () => {},
     onFilled: () => {},
-    stored: () => Promise.resolve(),
+    stored,
   })
 }
 
@@ -175,4 +179,23 @@ it('a tree that is replaced twice at once shows what arrived between the two', a
   await Promise.all(replacing)
   expect(trees.get(treeId)?.getAllOps()).toHaveLength(2)
   trees.suspend(null)
+})
+
+it('a tree that is replaced while it is being closed takes no more edits', async () => {
+  const { treeId } = op(1)
+  let disk = Promise.resolve()
+  const trees = openTrees(() => Promise.resolve([op(1)]), { stored: () => disk })
+  await trees.open(treeId)
+  const { promise, resolve: finishWrites } = Promise.withResolvers<void>()
+  const first = trees.get(treeId)
+  disk = promise
+  const closing = trees.close(treeId)
+  await turns()
+  disk = Promise.resolve()
+  await trees.replace(treeId)
+  const second = trees.get(treeId)
+  expect(second).not.toBe(first)
+  finishWrites()
+  await closing
+  expect(() => second!.merge([])).toThrow('disposed')
 })

@@ -222,11 +222,12 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
       }
       const entry = trees.get(treeId)
       if (entry === undefined || --entry.users > 0) return
-      const tree = await entry.loading
+      await entry.loading
       await deps.stored()
       if (entry.users > 0 || trees.get(treeId) !== entry) return
       trees.delete(treeId)
-      tree.dispose()
+      // Another one by now, if the tree was replaced meanwhile.
+      entry.tree?.dispose()
       // Those that it took meanwhile. Now it takes no more.
       await deps.stored()
     },
