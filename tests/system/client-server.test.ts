@@ -823,6 +823,19 @@ describe('a client and the server', () => {
     expect(failing).toBeLessThan(0)
   })
 
+  it('a client says what is unsent, and signs out, while a full disk holds up a new space', async () => {
+    const storage = memoryStorage()
+    const client = device({ storage })
+    await client.signUp(anna)
+    const append = storage.appendLocal.bind(storage)
+    storage.appendLocal = () => Promise.reject(new Error('no room'))
+    const creating = endOf(client.createSpace({ name: 'Notes' }))
+    await expect.poll(() => client.unsent()).toMatchObject([{ name: 'Notes' }])
+    await client.signOut()
+    expect(await creating).toMatchObject({ code: 'unauthenticated' })
+    storage.appendLocal = append
+  })
+
   it('[AU7] devices lock the spaces of a deleted account, and send its edits for nobody else', async () => {
     const laptopStorage = memoryStorage()
     const laptop = device({ storage: laptopStorage })

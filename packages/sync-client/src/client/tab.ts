@@ -161,7 +161,7 @@ export async function createTab(
   async function unsent(): Promise<UnsentSpace[]> {
     const found: UnsentSpace[] = []
     for (const { id, uri, name } of account.user === null ? [] : await spacesOf(account.user.id)) {
-      const shown = (await spaces.get(id)?.space.catch(() => undefined))?.status
+      const shown = spaces.get(id)?.status
       const { pending, rejected } = await storage.countPending(id)
       const state = await storage.getSyncState(id)
       const isKnown = !isLocalUri(uri) && !(state?.reconciling === true && state.logId !== null)

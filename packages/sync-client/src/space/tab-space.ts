@@ -29,6 +29,8 @@ export interface TabSpace {
   readonly space: Promise<Space>
   /** The stored record of the space, as this tab last read it. */
   readonly record: StoredSpace
+  /** As `Space.status`, also while the space is still being opened. */
+  readonly status: SpaceStatus
   /** Its user is not signed in, or the space is not open again yet. It is not synced, and its trees are disposed. */
   readonly isLocked: boolean
   /** Settles when the space is closed; null until somebody closes it. */
@@ -357,6 +359,9 @@ export function openTabSpace(
     space: open(),
     get record() {
       return record.stored
+    },
+    get status() {
+      return status()
     },
     get isLocked() {
       return locked !== null
