@@ -360,6 +360,18 @@ describe('A signed-out client', () => {
     }
   })
 
+  it('counts an edit once while it is being stored', async () => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.createSpace({ name: 'Notes' })
+    await storage.putSyncState(space.id, unsynced)
+    const counts = new Set<number>()
+    space.onStatus(({ pending }) => counts.add(pending))
+    space.root.root!.setProperty('n', 1)
+    await space.stored()
+    expect([...counts]).toEqual([1])
+  })
+
   it('counts pending edits again after the storage could not be read', async () => {
     const storage = memoryStorage()
     const time = createManualTime()

@@ -37,8 +37,8 @@ export interface EditWriterDeps {
   readonly runtime: Runtime
   readonly storage: Pick<ClientStorage, 'appendLocal'>
   readonly journal: Pick<PageJournal, 'around' | 'hold'>
-  /** Called when edits are on disk. They count as unstored until its promise resolves. */
-  readonly onStored: (ops: readonly TreeOperation[]) => Promise<void>
+  /** Called when edits are on disk. They count as unstored until it calls `counted`, or its promise resolves. */
+  readonly onStored: (ops: readonly TreeOperation[], counted: () => void) => Promise<void>
   /** Called when `unstored` or `error` has changed. */
   readonly onChange: () => void
 }
@@ -111,8 +111,11 @@ export function createEditWriter(deps: EditWriterDeps): EditWriter {
     failures = 0
     // The disk takes edits: what it refused before need not wait.
     forgetRetry()
-    await onStored(ops)
-    for (const op of ops) unstored.delete(op)
+    const counted = (): void => {
+      for (const op of ops) unstored.delete(op)
+    }
+    await onStored(ops, counted)
+    counted()
     onChange()
     for (const waiter of waiters) {
       for (const op of ops) waiter.missing.delete(op)

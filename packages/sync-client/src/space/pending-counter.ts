@@ -7,8 +7,11 @@ import type { ClientStorage, PendingCounts } from '../storage/index.ts'
 export interface PendingCounter {
   /** The last counts. */
   readonly counts: PendingCounts
-  /** Counts again. Never rejects: if the storage fails, it is tried again later. */
-  recount(): Promise<void>
+  /**
+   * Counts again. Never rejects: if the storage fails, it is tried again later. `counted` is called just before the result
+   * shows, or when there is none.
+   */
+  recount(counted?: () => void): Promise<void>
   /** Counts again and returns the result. Rejects if the storage fails. */
   countNow(): Promise<PendingCounts>
   /** From here on, a count that fails is not repeated. */
@@ -40,10 +43,11 @@ export function createPendingCounter(
     deps.onCounted()
   }
 
-  async function recount(): Promise<void> {
+  async function recount(counted = (): void => {}): Promise<void> {
     const number = ++latestCount
     cancel()
     const latest = await deps.storage.countPending(spaceId).catch(() => undefined)
+    counted()
     if (number !== latestCount) return
     if (latest !== undefined) take(latest)
     else if (!stopped) cancel = deps.runtime.setTimer(() => void recount(), retryMs)

@@ -126,9 +126,9 @@ export function openTabSpace(
     runtime,
     storage,
     journal,
-    async onStored(ops) {
+    async onStored(ops, counted) {
       tell({ type: 'edited', spaceId, ops })
-      await counter.recount()
+      await counter.recount(counted)
     },
     onChange: changed,
   })
