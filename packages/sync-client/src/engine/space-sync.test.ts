@@ -140,3 +140,28 @@ it('a sync that is stopped during a write still shows the operations of that wri
   expect(await storage.getSyncState(spaceId)).toMatchObject({ cursor: 2 })
   expect(shown).toEqual([1, 2])
 })
+
+it('a sync that is stopped while it rests between merges writes nothing into a space that was removed meanwhile', async () => {
+  const storage = memoryStorage()
+  await storage.putSyncState(spaceId, unsynced)
+  const time = createManualTime()
+  let spent = 0
+  const shown: number[] = []
+  const sync = syncOf(storage, { ...time, now: () => time.now() + spent }, (ops) => {
+    shown.push(...ops.map(({ clock }) => clock))
+    spent += 100
+  })
+  const { connect } = brokenLink(0)
+  sync.connected(connect(() => {}))
+  await turns()
+  for (const { logId, epoch, after, cursor, ops } of [range(0, [op(1)]), range(1, [op(2)])]) {
+    const batch = encodeBatch({ spaceId, ops })
+    sync.appended({ spaceId, logId, epoch, after, cursor, batch, commits: [] })
+    await turns()
+  }
+  expect(shown).toEqual([1])
+  await storage.deleteSpace(spaceId)
+  await sync.stop()
+  expect(await storage.listTrees(spaceId)).toEqual([])
+  expect(await storage.getSyncState(spaceId)).toBeUndefined()
+})

@@ -149,7 +149,11 @@ export function createSpaceSync(spaceId: SpaceId, initial: SyncStart, deps: Spac
   }
 
   async function write(write: Write): Promise<void> {
-    if (write.kind === 'append' && restMs > 0) await rest()
+    if (write.kind === 'append' && restMs > 0) {
+      await rest()
+      // The space may be gone from this device by now. If it is not, whoever syncs it next fetches the operations again.
+      if (stopped) return
+    }
     let heldBack: boolean
     try {
       if (initial.stored !== undefined) await initial.stored
