@@ -808,6 +808,23 @@ describe('Discarded edits', () => {
     expect((await here.openTree(treeId)).root!.getProperty('from')).toBe('there')
   })
 
+  it('are gone from open trees also if they are refused while others are being discarded', async () => {
+    const storage = memoryStorage()
+    await using client = createSyncClient({ ...offline, storage })
+    const space = await client.createSpace({ name: 'Notes' })
+    await space.stored()
+    await storage.putSyncState(space.id, unsynced)
+    space.root.root!.newNamedChild('refused')
+    await space.stored()
+    const discard = storage.discardRejected.bind(storage)
+    storage.discardRejected = async (spaceId) => {
+      await refuseAll(storage, space)
+      return discard(spaceId)
+    }
+    await space.discardRejected()
+    expect(space.root.getVertexByPath('refused')).toBeUndefined()
+  })
+
   it('are gone from the space tree, and `root` is another replica from then on', async () => {
     const storage = memoryStorage()
     await using client = createSyncClient({ ...offline, storage })

@@ -69,8 +69,9 @@ export function createRefusedEdits(deps: RefusedEditsDeps): RefusedEdits {
     },
     async discard() {
       await deps.stored()
-      const treeIds = [...new Set((await storage.readRejected(spaceId)).map(({ op }) => op.treeId))]
-      await storage.discardRejected(spaceId)
+      // Also those that were refused since somebody looked at them.
+      const gone = await storage.discardRejected(spaceId)
+      const treeIds = [...new Set(gone.map(({ treeId }) => treeId))]
       await discarded(treeIds)
       tell({ type: 'discarded', spaceId, treeIds })
     },

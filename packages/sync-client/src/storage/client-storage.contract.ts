@@ -737,7 +737,11 @@ export const clientStorageCases: readonly StorageCase[] = [
       const slice = await storage.readOutbox(spaceId, 1_000_000)
       const rejected = (slice?.ops ?? []).filter(({ treeId }) => treeId === otherChat).map(refused)
       await storage.settleOutbox(spaceId, slice?.entries ?? [], rejected, following(1))
-      await storage.discardRejected(spaceId)
+      const gone = await storage.discardRejected(spaceId)
+      same(
+        sorted(gone),
+        rejected.map(({ op }) => op),
+      )
       same(await storage.listTrees(spaceId), [chat])
     },
   },

@@ -182,8 +182,8 @@ export interface ClientStorage {
    * edits, by the keys of these (`opKey`): an edit leaves its tree like one that is discarded.
    */
   retryRejected(spaceId: SpaceId, renamed?: ReadonlyMap<string, TreeOperation>): Promise<void>
-  /** Removes refused edits for good, from their trees as well. */
-  discardRejected(spaceId: SpaceId): Promise<void>
+  /** Removes refused edits for good, from their trees as well. Returns them. */
+  discardRejected(spaceId: SpaceId): Promise<readonly TreeOperation[]>
 
   /**
    * Ends a reconciliation: puts every stored operation into the outbox that was not received under `logId`, is not in the

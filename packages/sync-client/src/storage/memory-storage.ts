@@ -248,10 +248,12 @@ class MemoryStorage implements ClientStorage {
     )
   }
 
-  async discardRejected(spaceId: SpaceId): Promise<void> {
+  async discardRejected(spaceId: SpaceId): Promise<readonly TreeOperation[]> {
     const record = this.#record(spaceId)
-    for (const { op } of record.rejected.values()) drop(record, op)
+    const ops = Array.from(record.rejected.values(), ({ op }) => op)
+    for (const op of ops) drop(record, op)
     record.rejected.clear()
+    return ops
   }
 
   async queueMissing(spaceId: SpaceId, logId: LogId, mayQueue = true): Promise<number> {

@@ -316,9 +316,11 @@ class IndexedDbStorage implements ClientStorage {
     })
   }
 
-  discardRejected(spaceId: SpaceId): Promise<void> {
+  discardRejected(spaceId: SpaceId): Promise<readonly TreeOperation[]> {
     return this.#write(async (db) => {
-      await discardOps(db, spaceId, await takeRejected(db, spaceId))
+      const ops = await takeRejected(db, spaceId)
+      await discardOps(db, spaceId, ops)
+      return ops
     })
   }
 
