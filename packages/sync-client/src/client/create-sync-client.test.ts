@@ -825,6 +825,38 @@ describe('Discarded edits', () => {
     expect(space.root.getVertexByPath('refused')).toBeUndefined()
   })
 
+  it('are gone from a tree that another tab was reading when they were discarded', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    const chat = await here.createTree()
+    const treeId = here.treeIdOf(chat)
+    await here.stored()
+    await storage.putSyncState(here.id, unsynced)
+    chat.root!.setProperty('title', 'Refused')
+    await here.stored()
+    await refuseAll(storage, here)
+    const there = await other.openSpace(here.id)
+    const read = storage.readTree.bind(storage)
+    const { promise: slowly, resolve: finishRead } = Promise.withResolvers<void>()
+    storage.readTree = async (...tree) => {
+      storage.readTree = read
+      const ops = await read(...tree)
+      await slowly
+      return ops
+    }
+    const opening = there.openTree(treeId)
+    await turns()
+    await here.discardRejected()
+    await turns()
+    finishRead()
+    await opening
+    await turns()
+    expect((await there.openTree(treeId)).root!.getProperty('title')).toBeUndefined()
+  })
+
   it('are gone from the space tree, and `root` is another replica from then on', async () => {
     const storage = memoryStorage()
     await using client = createSyncClient({ ...offline, storage })

@@ -185,7 +185,8 @@ export function createOpenTrees(deps: OpenTreesDeps): OpenTrees {
 
   async function replace(treeId: TreeId): Promise<void> {
     const entry = trees.get(treeId)
-    const before = await entry?.loading
+    // A tree that cannot be read is not open any more.
+    const before = await entry?.loading.catch(() => undefined)
     if (entry === undefined || before === undefined || trees.get(treeId) !== entry) return
     entry.isReplaced = true
     try {

@@ -36,9 +36,10 @@ export function createRefusedEdits(deps: RefusedEditsDeps): RefusedEdits {
   async function discarded(treeIds: readonly TreeId[]): Promise<void> {
     await counter.recount()
     for (const treeId of treeIds) {
-      if (trees.get(treeId) === undefined) continue
+      // Also one that is being read: the read may have begun before.
+      if (!trees.ids().includes(treeId)) continue
       await trees.replace(treeId)
-      deps.onReplaced(treeId)
+      if (trees.get(treeId) !== undefined) deps.onReplaced(treeId)
     }
   }
 
