@@ -857,6 +857,34 @@ describe('Discarded edits', () => {
     expect((await there.openTree(treeId)).root!.getProperty('title')).toBeUndefined()
   })
 
+  it('are gone from other tabs also while a full disk holds up the tab that discarded them', async () => {
+    const storage = memoryStorage()
+    const group = createTabGroup()
+    await using one = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    await using other = createSyncClient({ ...offline, storage, tabs: group.tab() })
+    const here = await one.createSpace({ name: 'Notes' })
+    await here.stored()
+    const there = await other.openSpace(here.id)
+    await storage.putSyncState(here.id, unsynced)
+    here.root.root!.newNamedChild('refused')
+    await here.stored()
+    await refuseAll(storage, here)
+    const [append, discard] = [storage.appendLocal.bind(storage), storage.discardRejected.bind(storage)]
+    storage.discardRejected = async (spaceId) => {
+      const gone = await discard(spaceId)
+      storage.appendLocal = () => Promise.reject(new Error('no room'))
+      here.root.root!.setProperty('late', 1)
+      return gone
+    }
+    const replacement = replaced(there)
+    const discarding = here.discardRejected()
+    expect(await replacement).toBe(here.id)
+    expect(there.root.getVertexByPath('refused')).toBeUndefined()
+    storage.appendLocal = append
+    await discarding
+    expect(here.root.getVertexByPath('refused')).toBeUndefined()
+  })
+
   it('are gone from the space tree, and `root` is another replica from then on', async () => {
     const storage = memoryStorage()
     await using client = createSyncClient({ ...offline, storage })

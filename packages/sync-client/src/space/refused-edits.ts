@@ -64,17 +64,18 @@ export function createRefusedEdits(deps: RefusedEditsDeps): RefusedEdits {
       const next = await renamed()
       await storage.retryRejected(spaceId, next)
       const treeIds = [...new Set(Array.from(next.values(), ({ treeId }) => treeId))]
-      await discarded(treeIds)
+      // Told at once: the trees here may wait for the disk, or for nothing any more if the space is closed.
       if (treeIds.length > 0) tell({ type: 'discarded', spaceId, treeIds })
       tell({ type: 'edited', spaceId, ops: [] })
+      await discarded(treeIds)
     },
     async discard() {
       await deps.stored()
       // Also those that were refused since somebody looked at them.
       const gone = await storage.discardRejected(spaceId)
       const treeIds = [...new Set(gone.map(({ treeId }) => treeId))]
-      await discarded(treeIds)
       tell({ type: 'discarded', spaceId, treeIds })
+      await discarded(treeIds)
     },
     discarded,
   }
