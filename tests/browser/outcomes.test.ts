@@ -11,6 +11,8 @@ import {
   message,
   messages,
   newChat,
+  newFolder,
+  newSpace,
   openSpace,
   openT69,
   ready,
@@ -308,6 +310,30 @@ story('what is sent while a reply streams is answered after it, or at once', asy
   expect(await page.locator('[data-testid=outcome][data-outcome=stopped]').innerText()).toContain(
     'Stopped here.',
   )
+})
+
+story('a reply keeps what it has said when another space comes to the screen', async (stage) => {
+  using provider = await startFakeProvider()
+  const laptop = await openChat(stage, provider)
+  const { page } = laptop
+  await newChat(page, 'Ask')
+  const first = await spaceOf(page)
+  await say(page, 'What is a tree?')
+  await provider.stream('A tree is')
+  await message(page, 'A tree is').waitFor()
+  await say(page, 'And a bush?')
+  await newSpace(page, 'Club')
+  await openSpace(page, first)
+  await expect.poll(() => messages(page)).toEqual(['What is a tree?', 'A tree is', 'And a bush?'])
+  await page.locator('[data-testid=message][data-outcome=stopped]').waitFor()
+  await stage.shot(laptop, 'back in its space')
+  // Nothing is asked behind somebody's back.
+  expect(provider.requests).toHaveLength(1)
+  await page.getByTestId('get-answer').click()
+  await expect.poll(() => provider.requests.length).toBe(2)
+  await provider.stream('A bush is small.')
+  provider.finish()
+  await message(page, 'A bush is small.').waitFor()
 })
 
 story('a reply is stopped from another device of the same account, and by nobody else', async (stage) => {

@@ -67,7 +67,7 @@ export class Replies {
 
   constructor() {
     // The page goes away, and its edits are noted without waiting.
-    addEventListener('pagehide', () => this.#keep(() => true))
+    addEventListener('pagehide', () => this.#keep(() => true, byDevice))
   }
 
   /**
@@ -117,13 +117,21 @@ export class Replies {
    * before this returns.
    */
   stopLocked(): void {
-    this.#keep(({ job }) => job.view.isLocked)
+    this.#keep(({ job }) => job.view.isLocked, byDevice)
   }
 
-  #keep(which: (running: Running) => boolean): void {
+  /** The same for those in a space that is about to be closed: its trees take no words then. */
+  stopIn(view: SpaceView): void {
+    this.#keep(
+      ({ job }) => job.view === view,
+      () => ({ outcome: 'stopped' }),
+    )
+  }
+
+  #keep(which: (running: Running) => boolean, endOf: (reply: WrittenReply) => ReplyEnd): void {
     for (const running of this.running.values()) {
       if (!which(running)) continue
-      running.reply?.end(running.reply.hasText ? cutByDevice : lostByDevice)
+      running.reply?.end(endOf(running.reply))
       running.abort.abort()
       this.waiting.delete(running.job.treeId)
     }
@@ -182,8 +190,10 @@ async function isOurs(tree: Tree, { view, entry, takesOver = false }: Job): Prom
   return entry === null || !takesOver || (await claim(view, tree, entry.id))
 }
 
-const cutByDevice: ReplyEnd = { outcome: 'cut', why: 'device' }
-const lostByDevice: ReplyEnd = { outcome: 'lost', why: 'device' }
+const byDevice = ({ hasText }: WrittenReply): ReplyEnd => ({
+  outcome: hasText ? 'cut' : 'lost',
+  why: 'device',
+})
 
 async function writeReply(
   tree: Tree,

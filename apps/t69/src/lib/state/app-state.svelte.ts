@@ -65,6 +65,8 @@ export class AppState {
   /** Called before the spaces of a user who is signed out are locked: what it stores without waiting is kept. */
   onLocking: () => void = () => {}
 
+  /** The same for a space that has left the screen, before it is closed. */
+  onLeaving: (view: SpaceView) => void = () => {}
   constructor(client: SyncClient) {
     this.client = client
   }
@@ -187,6 +189,7 @@ export class AppState {
     await saveCurrentSpace(spaceId)
     await before?.close()
     await this.view?.chats.focused?.opened
+    if (before !== null) this.onLeaving(before)
   }
 
   /** Signs out, and keeps the user's spaces on this device, locked, or removes them from it. */
