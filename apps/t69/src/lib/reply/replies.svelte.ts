@@ -11,7 +11,7 @@ import {
   type ThreadEntry,
 } from '../model/chat-tree.ts'
 import { hostOf } from '../model/provider-address.ts'
-import { keyOf, keyProblem, type Provider } from '../model/providers.ts'
+import { keyOf, keyProblem, type Provider, type Secrets } from '../model/providers.ts'
 import type { ReplyEnd } from '../model/reply-state.ts'
 import { itemOfTree, titleOf } from '../model/space-tree.ts'
 import type { Tree, Vertex } from '../model/tree.ts'
@@ -160,17 +160,11 @@ export class Replies {
       const secrets = await view.keys.refresh()
       // Opened for the reply alone, which continues when the user opens another chat.
       const tree = await view.space.openTree(treeId)
-      const { configId } = job
-      const choice = configId === undefined ? choiceIn(tree) : { configId, model: undefined }
-      const answerer = whoAnswers(view.tree, choice, secrets)
-      const problem = answerer && keyProblem(answerer.provider, secrets)
-      if (answerer !== undefined && problem) {
-        this.keyWanted.set(treeId, { provider: answerer.provider, problem, job })
-      } else if (answerer !== undefined && !this.#isAskedLater(tree, job) && (await isOurs(tree, job))) {
-        await writeReply(tree, running, answerer, keyOf(answerer.provider, secrets))
-        view.activity.wrote(treeId)
+      try {
+        await this.#produceIn(tree, running, secrets)
+      } finally {
+        await view.space.closeTree(treeId)
       }
-      await view.space.closeTree(treeId)
     } catch {
       // The space was closed meanwhile; the chat has what was stored until then.
     } finally {
@@ -180,6 +174,20 @@ export class Replies {
   }
 
   /** Whether a question is answered together with one below it that waits too. */
+  async #produceIn(tree: Tree, running: Running, secrets: Secrets): Promise<void> {
+    const { job } = running
+    const { view, treeId, configId } = job
+    const choice = configId === undefined ? choiceIn(tree) : { configId, model: undefined }
+    const answerer = whoAnswers(view.tree, choice, secrets)
+    const problem = answerer && keyProblem(answerer.provider, secrets)
+    if (answerer === undefined) return
+    if (problem) this.keyWanted.set(treeId, { provider: answerer.provider, problem, job })
+    else if (!this.#isAskedLater(tree, job) && (await isOurs(tree, job))) {
+      await writeReply(tree, running, answerer, keyOf(answerer.provider, secrets))
+      view.activity.wrote(treeId)
+    }
+  }
+
   #isAskedLater(tree: Tree, { treeId, after, entry }: Job): boolean {
     const later = this.waiting.get(treeId) ?? []
     return entry === null && later.some((job) => job.entry === null && tree.isAncestor(job.after, after))

@@ -71,3 +71,15 @@ test('a reply in a space that is about to be closed keeps what it has said, and 
   await answered
   expect(it.replies.running.size).toBe(0)
 })
+
+test('a chat is closed as often as it is opened, also where the reply is stopped before it begins', async () => {
+  await using it = await chat()
+  const opened = vi.spyOn(it.space, 'openTree')
+  const closed = vi.spyOn(it.space, 'closeTree')
+  const answered = it.replies.answer(it.view, it.treeId, it.questionId)
+  it.replies.stop(it.treeId)
+  await answered
+  expect(opened).toHaveBeenCalledTimes(1)
+  expect(closed).toHaveBeenCalledTimes(1)
+  expect(it.last()).toMatchObject({ role: 'user' })
+})
