@@ -205,3 +205,17 @@ story(
     expect(await page.getByTestId('space-name').innerText()).toBe('Bread')
   },
 )
+
+story('an import that cannot be loaded says so', async (stage) => {
+  const laptop = await stage.device("Anna's laptop", { serviceWorkers: 'block' })
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await openTransfer(page, 'import')
+  await laptop.goOffline()
+  await page
+    .getByTestId('import-file')
+    .setInputFiles({ name: 'conversations.json', mimeType: 'application/json', buffer: Buffer.from('[]') })
+  await expect
+    .poll(() => page.getByTestId('import-problem').innerText())
+    .toContain('This part of t69 could not be loaded.')
+})

@@ -17,6 +17,7 @@ import { itemOfTree, titleOf } from '../model/space-tree.ts'
 import type { Tree, Vertex } from '../model/tree.ts'
 import { choiceIn, whoAnswers, type Answerer } from '../model/who-answers.ts'
 import type { Ask } from '../provider-api/ask.ts'
+import type { Refusal } from '../provider-api/refusal.ts'
 import type { SpaceView } from '../state/space-view.svelte.ts'
 import { isCutFrom, nameChat } from './chat-name.ts'
 import { watchStop } from './stop-elsewhere.ts'
@@ -246,6 +247,12 @@ async function nameAfter({ view, treeId }: Job, tree: Tree, ask: Ask, answer: st
   if (name !== null && isUnnamed()) await view.chats.rename(treeId, name).catch(() => undefined)
 }
 
+/**
+ * How long a page that is left takes at most to hear of that, in ms, once its requests were broken off. Then it is the device that
+ * went away, and not the network.
+ */
+const leavingMs = 100
+
 async function outcomeOf(reply: WrittenReply, ask: Ask, signal: AbortSignal): Promise<ReplyEnd> {
   try {
     // Not needed before the first question.
@@ -255,11 +262,18 @@ async function outcomeOf(reply: WrittenReply, ask: Ask, signal: AbortSignal): Pr
     return reply.ownEnd()
   } catch (error) {
     if (signal.aborted) return { outcome: 'stopped' }
-    const { Refusal } = await import('../provider-api/refusal.ts')
-    if (!(error instanceof Refusal)) return { outcome: reply.hasText ? 'cut' : 'lost', why: 'network' }
+    if (!isRefusal(error)) {
+      await new Promise((resolve) => setTimeout(resolve, leavingMs))
+      return { outcome: reply.hasText ? 'cut' : 'lost', why: 'network' }
+    }
     const { words, status, retryAt } = error
     return { outcome: 'refused', refusal: words === '' ? undefined : words, status, retryAt }
   }
+}
+
+/** By its name: what defines it may be the very thing that could not be loaded. */
+function isRefusal(error: unknown): error is Refusal {
+  return error instanceof Error && error.name === 'Refusal'
 }
 
 /** Adds the message that the reply is written into. */

@@ -83,3 +83,16 @@ test('a chat is closed as often as it is opened, also where the reply is stopped
   expect(closed).toHaveBeenCalledTimes(1)
   expect(it.last()).toMatchObject({ role: 'user' })
 })
+
+// The last one: what could not be loaded once is not asked for again.
+test('a reply ends, too, when what asks the provider cannot be loaded', async () => {
+  await using it = await chat()
+  vi.doMock('../provider-api/completion.ts', () => {
+    throw new Error('Failed to fetch dynamically imported module')
+  })
+  vi.doMock('../provider-api/refusal.ts', () => {
+    throw new Error('Failed to fetch dynamically imported module')
+  })
+  await it.replies.answer(it.view, it.treeId, it.questionId)
+  expect(it.last()).toMatchObject({ role: 'assistant', outcome: 'lost', why: 'network', inProgress: false })
+})
