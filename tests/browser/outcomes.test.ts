@@ -425,9 +425,15 @@ story(
     }
     const laptop = await openChat(stage, provider)
     const { page } = laptop
+    await newFolder(page, 'Drawer')
     await say(page, long)
     await treeItem(page, { title: 'Bread at home' }).waitFor()
     expect(await page.getByTestId('chat-title').inputValue()).toBe('Bread at home')
+    // An undo takes back what the user did last, which is not this.
+    await page.getByTestId('tree').focus()
+    await page.keyboard.press('Control+z')
+    await treeItem(page, { title: 'Drawer' }).waitFor({ state: 'detached' })
+    await treeItem(page, { title: 'Bread at home' }).waitFor()
 
     // A short message is a title.
     await page.getByTestId('new-chat').click()

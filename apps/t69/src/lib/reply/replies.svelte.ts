@@ -19,7 +19,6 @@ import { choiceIn, whoAnswers, type Answerer } from '../model/who-answers.ts'
 import type { Ask } from '../provider-api/ask.ts'
 import type { Refusal } from '../provider-api/refusal.ts'
 import type { SpaceView } from '../state/space-view.svelte.ts'
-import { isCutFrom, nameChat } from './chat-name.ts'
 import { watchStop } from './stop-elsewhere.ts'
 import { claim } from './take-over.ts'
 import { writeReplyInto, type WrittenReply } from './written-reply.ts'
@@ -237,14 +236,19 @@ async function nameAfter({ view, treeId }: Job, tree: Tree, ask: Ask, answer: st
   const [first] = threadOf(tree, undefined, view.chosen.ids)
   const vertex = first && tree.getVertex(first.id)
   const question = vertex === undefined ? '' : messageOf(vertex, false).text
+  if (ask.turns.length > 1) return
+  // Not needed before the first answer. Without it, the chat keeps the title that it has.
+  const naming = await import('./chat-name.ts').catch(() => null)
+  if (naming === null) return
+  const { isCutFrom, nameChat } = naming
   const isUnnamed = (): boolean => {
     const item = itemOfTree(view.tree, treeId)
     return item !== undefined && isCutFrom(titleOf(item), question)
   }
-  if (ask.turns.length > 1 || !isUnnamed()) return
+  if (!isUnnamed()) return
   const name = await nameChat(ask, { question, answer })
   // Somebody may have chosen a title meanwhile, or closed the space.
-  if (name !== null && isUnnamed()) await view.chats.rename(treeId, name).catch(() => undefined)
+  if (name !== null && isUnnamed()) await view.chats.name(treeId, name).catch(() => undefined)
 }
 
 /**

@@ -138,7 +138,7 @@ export class OpenChats {
       activity.mentioned(treeId, message.mentions ?? [])
       const item = itemOfTree(this.#deps.root(), treeId)
       if (item && hasNoTitle(item) && message.text.trim() !== '') {
-        this.#name(item.id, tree, titleFrom(message.text))
+        this.#entitle(tree, item.id, titleFrom(message.text))
       }
       await space.closeTree(treeId)
       return { treeId, messageId }
@@ -156,9 +156,25 @@ export class OpenChats {
     const isNew = !wasListed(this.#deps.root(), treeId)
     this.#list(treeId, newIn?.folderId ?? null)
     const item = itemOfTree(this.#deps.root(), treeId)
-    if (item && isNew && chat?.tree) this.#name(item.id, chat.tree, title)
+    // The first title is part of making the chat, and not undone without that.
+    if (item && isNew && chat?.tree) this.#entitle(chat.tree, item.id, title)
     else if (item) await items.rename(item.id, title)
     else await items.renameTree(treeId, title)
+  }
+
+  /** Gives a chat of the sidebar a title that nobody chose, as nothing that could be undone. */
+  async name(treeId: string, title: string): Promise<void> {
+    const { space, root } = this.#deps
+    const tree = await space.openTree(treeId)
+    const item = itemOfTree(root(), treeId)
+    if (item !== undefined) this.#entitle(tree, item.id, title)
+    await space.closeTree(treeId)
+  }
+
+  /** As nothing that could be undone. */
+  #entitle(tree: Tree, itemId: string, title: string): void {
+    this.#deps.items.setTitle(itemId, title)
+    edit(tree, () => tree.root?.setProperty('title', title.toWellFormed()))
   }
 
   /** Closes the tabs in front whose chats were deleted. */
@@ -174,12 +190,6 @@ export class OpenChats {
     if (wasListed(this.#deps.root(), treeId)) return
     const itemId = items.addChat(treeId, { title: untitled, folderId })
     if (this.focused?.treeId === treeId) items.selectedId = itemId
-  }
-
-  /** The first title of a chat: giving it is part of making the chat, and not undone without that. */
-  #name(itemId: string, tree: Tree, title: string): void {
-    this.#deps.items.setTitle(itemId, title)
-    edit(tree, () => tree.root?.setProperty('title', title.toWellFormed()))
   }
 
   /** Another replica has replaced the one of a tree. */
