@@ -3,7 +3,18 @@ import { expect } from 'vitest'
 
 import { chunkOf, startFakeProvider } from '../lib/fake-provider.ts'
 import { story } from '../lib/story.ts'
-import { messages, newChat, openT69, ready, reload, say } from '../lib/t69-page.ts'
+import {
+  messages,
+  newChat,
+  newFolder,
+  newSpace,
+  openSpace,
+  openT69,
+  ready,
+  reload,
+  say,
+  spaceOf,
+} from '../lib/t69-page.ts'
 
 const done = 'data: [DONE]\n\n'
 
@@ -204,3 +215,83 @@ story(
     await removeOnceAsked(page.getByTestId('provider'), 'provider-remove')
   },
 )
+
+story('what waits for a key is answered once there is one, wherever it was entered', async (stage) => {
+  using provider = await startFakeProvider()
+  provider.answer = (response, { model }) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end(chunkOf({ content: `I am ${model}` }) + done)
+  }
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await laptop.context.route('https://api.openai.com/**', async (route) => {
+    const there = route.request().url().replace('https://api.openai.com/v1', provider.baseUrl)
+    await route.fulfill({ response: await route.fetch({ url: there }) })
+  })
+  const addOpenAi = async (): Promise<void> => {
+    await page.getByTestId('settings').click()
+    await page.locator('[data-testid=provider-card][data-provider=openai]').click()
+    await page.getByTestId('provider-save').click()
+    await page.getByTestId('provider').filter({ hasText: 'OpenAI' }).waitFor()
+  }
+  await openT69(page, laptop.url)
+  const first = await spaceOf(page)
+  await addOpenAi()
+  await page.getByTestId('close-dialog').click()
+  await newChat(page, 'Ask')
+  await say(page, 'Who are you?')
+  await expect
+    .poll(() => page.getByTestId('key-request').innerText())
+    .toContain('Your message waits for a key')
+
+  // What is being typed stays while the space changes.
+  await page.getByTestId('key-input').fill('sk-')
+  await newFolder(page, 'Drawer')
+  expect(await page.getByTestId('key-input').inputValue()).toBe('sk-')
+
+  // The space was closed in between.
+  await newSpace(page, 'Club')
+  await openSpace(page, first)
+  await expect
+    .poll(() => page.getByTestId('key-request').innerText())
+    .toContain('Your message waits for a key')
+  await page.getByTestId('key-input').fill('sk-right')
+  await page.getByTestId('key-save').click()
+  await expect.poll(() => messages(page)).toEqual(['Who are you?', 'I am gpt-4o'])
+
+  // Entered in the settings, for an assistant whose provider is not the one of the chat.
+  await newSpace(page, 'Ship')
+  await addOpenAi()
+  await page.getByTestId('provider-name').fill('Home')
+  await page.getByTestId('provider-base-url').fill(provider.baseUrl)
+  await page.getByTestId('provider-model').fill('small')
+  await page.getByTestId('provider-key').fill('key-of-anna')
+  await page.getByTestId('provider-save').click()
+  await expect.poll(() => page.getByTestId('provider').count()).toBe(2)
+  await page.getByTestId('close-dialog').click()
+  await newChat(page, 'Sea')
+  await page.getByTestId('model-picker').click()
+  await page.getByTestId('pick-assistants').click()
+  await page.getByTestId('assistant-new').click()
+  await page.getByTestId('assistant-title').fill('Pirate')
+  await page.getByTestId('assistant-provider').selectOption({ label: 'OpenAI' })
+  // A press beside the form gives up nothing of it.
+  await page.waitForTimeout(600)
+  await page.mouse.click(5, 400)
+  expect(await page.getByTestId('assistant-title').inputValue()).toBe('Pirate')
+  await page.getByTestId('assistant-save').click()
+  await page.getByTestId('close-dialog').click()
+  await say(page, '@Pirate hello')
+  await expect.poll(() => page.getByTestId('key-request').innerText()).toContain('OpenAI')
+  await stage.shot(laptop, 'the key of the assistant that is asked')
+  await page.getByTestId('settings').click()
+  await page
+    .getByTestId('provider')
+    .filter({ hasText: 'OpenAI' })
+    .getByTestId('provider-own-key')
+    .fill('sk-right')
+  await page.keyboard.press('Enter')
+  await page.getByTestId('close-dialog').click()
+  await expect.poll(() => messages(page)).toEqual(['@Pirate hello', 'I am gpt-4o'])
+  expect(await page.getByTestId('key-request').count()).toBe(0)
+})

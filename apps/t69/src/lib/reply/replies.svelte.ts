@@ -93,12 +93,12 @@ export class Replies {
     return this.#ask({ view, treeId, after: replyId, entry: null })
   }
 
-  /** Asks once more for what waits for a key. */
-  async keyEntered(treeId: string): Promise<void> {
+  /** Asks once more for what waits for a key. `view` is the space as it is open now: it may have been closed meanwhile. */
+  async keyEntered(view: SpaceView, treeId: string): Promise<void> {
     const wanted = this.keyWanted.get(treeId)
     if (wanted === undefined) return
     this.keyWanted.delete(treeId)
-    await this.#ask(wanted.job)
+    await this.#ask({ ...wanted.job, view })
   }
 
   /** Shows others one of the chats of a space in which this device is producing a reply. */
@@ -173,7 +173,6 @@ export class Replies {
     }
   }
 
-  /** Whether a question is answered together with one below it that waits too. */
   async #produceIn(tree: Tree, running: Running, secrets: Secrets): Promise<void> {
     const { job } = running
     const { view, treeId, configId } = job
@@ -188,6 +187,7 @@ export class Replies {
     }
   }
 
+  /** Whether a question is answered together with one below it that waits too. */
   #isAskedLater(tree: Tree, { treeId, after, entry }: Job): boolean {
     const later = this.waiting.get(treeId) ?? []
     return entry === null && later.some((job) => job.entry === null && tree.isAncestor(job.after, after))
