@@ -40,6 +40,12 @@ function urlOf(text: string): URL | null {
   return URL.canParse(text) ? new URL(text) : null
 }
 
+/** Whether two addresses are on one server. */
+export function isSameServer(one: string, other: string): boolean {
+  const origin = urlOf(one)?.origin
+  return origin !== undefined && origin === urlOf(other)?.origin
+}
+
 /** The host of an address, with its port; the whole text of what is no address. */
 export function hostOf(address: string): string {
   return urlOf(address)?.host ?? address

@@ -1,6 +1,6 @@
 import { connectionText, type Connection } from '../../../model/connection-text.ts'
 import type { KnownProvider, Protocol } from '../../../model/known-providers.ts'
-import { addressFrom, hostOf } from '../../../model/provider-address.ts'
+import { addressFrom, hostOf, isSameServer } from '../../../model/provider-address.ts'
 import type { Provider, ProviderEntry } from '../../../model/providers.ts'
 import { tryProvider } from '../../../provider-api/try-provider.ts'
 
@@ -46,18 +46,24 @@ export class ProviderDraft {
     }
   }
 
-  /** Asks for the models, with the key that was entered, or `key`. */
+  /**
+   * Asks for the models, with the key that was entered, or `key`, which was for the address before: it goes to no other server.
+   */
   async try(key: string | undefined): Promise<void> {
     const entry = this.entry('')
     if (entry === null) return
     this.isTrying = true
     const entered = this.key.trim()
+    const before = this.#before?.baseUrl ?? this.known?.baseUrl ?? ''
+    const kept = isSameServer(entry.baseUrl, before) ? key : undefined
     const asked = {
       provider: { ...entry, headers: this.#before?.headers ?? {} },
-      key: entered === '' ? key : entered,
+      key: entered === '' ? kept : entered,
     }
     const { connection, baseUrl } = await tryProvider(asked)
     this.isTrying = false
+    // Another address was entered meanwhile.
+    if (addressFrom(this.address) !== entry.baseUrl) return
     this.connection = connection
     if (connection.kind !== 'works') return
     this.address = baseUrl
