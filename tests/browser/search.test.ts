@@ -121,6 +121,24 @@ story('what is written, renamed and deleted is found as it is now, also after a 
   await expect.poll(() => search(page, 'tulips')).toEqual([])
 })
 
+story('a message that was written below another version of one is shown when it is found', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'Garden')
+  await say(page, 'Roses or tulips?')
+  await say(page, 'Tulips, I think')
+  await message(page, 'Roses or tulips?').hover()
+  await message(page, 'Roses or tulips?').getByTestId('edit-message').click()
+  await page.getByTestId('edit-input').fill('Roses or lilies?')
+  await page.getByTestId('edit-save').click()
+  await message(page, 'Tulips, I think').waitFor({ state: 'detached' })
+  expect(await search(page, 'think')).toEqual(['message: Garden Tulips, I think'])
+  await page.keyboard.press('Enter')
+  await message(page, 'Tulips, I think').waitFor()
+  await message(page, 'Roses or tulips?').waitFor()
+})
+
 story('nothing of a locked space is found, and nothing of its texts is kept', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   const { page } = laptop

@@ -267,8 +267,7 @@ export function addVersion(tree: Tree, entry: ThreadEntry, message: NewMessage):
  * somebody writes below a version that only they see must not stay unseen.
  */
 export function showToAll(tree: Tree, thread: readonly ThreadEntry[], id: string): void {
-  const path = new Set<string>()
-  for (let at: string | null = id; at !== null; at = tree.getVertex(at)?.parentId ?? null) path.add(at)
+  const path = pathTo(tree, id)
   // Read again only after a change: a chat may have versions at each of many thousand places.
   let shown: ReadonlySet<string> | undefined
   for (const entry of thread) {
@@ -278,6 +277,13 @@ export function showToAll(tree: Tree, thread: readonly ThreadEntry[], id: string
     showVersion(tree, entry, entry.id)
     shown = undefined
   }
+}
+
+/** A vertex, and those that it is below. */
+export function pathTo(tree: Tree, id: string): ReadonlySet<string> {
+  const path = new Set<string>()
+  for (let at: string | null = id; at !== null; at = tree.getVertex(at)?.parentId ?? null) path.add(at)
+  return path
 }
 
 /** Shows one version of a message, and the messages that followed it, to everyone. */

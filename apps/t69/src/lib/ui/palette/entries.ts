@@ -12,6 +12,7 @@ import TextSearch from '@lucide/svelte/icons/text-search'
 import UserPlus from '@lucide/svelte/icons/user-plus'
 import X from '@lucide/svelte/icons/x'
 
+import { choicesTo } from '../../model/choices-to.ts'
 import { chatsByActivity, chatTitle, titleOf } from '../../model/space-tree.ts'
 import { createMatcher, fold } from '../../search/matcher.ts'
 import type { SearchResults } from '../../search/search-results.ts'
@@ -104,8 +105,13 @@ function foundMessages(app: AppState, view: SpaceView, { messages }: SearchResul
     ...spaceName(app, view, hit.spaceId),
     async run() {
       await app.openSpace(hit.spaceId, hit.treeId)
-      const chat = app.view?.chats.find(hit.treeId)
-      if (chat) chat.wantedMessage = hit.messageId
+      const { view } = app
+      const chat = view?.chats.find(hit.treeId)
+      if (!view || !chat) return
+      // Perhaps it is another version of a message that is shown, or follows such a version.
+      const choices = chat.tree === null ? [] : choicesTo(chat.tree, hit.messageId, view.chosen.ids)
+      for (const { entry, id } of choices) view.chosen.choose(entry, id)
+      chat.wantedMessage = hit.messageId
     },
   }))
 }
