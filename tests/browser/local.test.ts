@@ -281,6 +281,35 @@ story(
   },
 )
 
+story('what is typed as the page is left is there when it comes back', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  await newChat(page, 'Recipes')
+  await say(page, 'Two eggs')
+  await message(page, 'Two eggs').hover()
+  await message(page, 'Two eggs').getByTestId('edit-message').click()
+  await page.getByTestId('edit-input').waitFor()
+  const loaded = page.waitForEvent('load')
+  // In one turn, before the text is stored.
+  await page.evaluate(() => {
+    for (const [field, text] of [
+      ['edit-input', 'Two eggs, and flour'],
+      ['composer', 'Half a thought'],
+    ] as const) {
+      const area = document.querySelector<HTMLTextAreaElement>(`[data-testid=${field}]`)
+      if (area === null) throw new Error(`there is no ${field}`)
+      area.value = text
+      area.dispatchEvent(new Event('input', { bubbles: true }))
+    }
+    location.reload()
+  })
+  await loaded
+  await ready(page)
+  await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thought')
+  await expect.poll(() => page.getByTestId('edit-input').inputValue()).toBe('Two eggs, and flour')
+})
+
 story('what is typed into a message stays when another tab edits the message too', async (stage) => {
   const laptop = await stage.device("Anna's laptop")
   const { page } = laptop

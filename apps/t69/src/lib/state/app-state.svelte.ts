@@ -13,6 +13,7 @@ import {
   readFirstSpace,
   readSpaceIds,
   saveCurrentSpace,
+  storeNotedDrafts,
 } from './device-storage.ts'
 import { Eviction } from './eviction.svelte.ts'
 import { anySpaceId, blankFirstSpaceId, deleteBlankFirstSpace } from './first-space.ts'
@@ -64,9 +65,9 @@ export class AppState {
   #opening: Promise<void> = Promise.resolve()
   /** Called before the spaces of a user who is signed out are locked: what it stores without waiting is kept. */
   onLocking: () => void = () => {}
-
   /** The same for a space that has left the screen, before it is closed. */
   onLeaving: (view: SpaceView) => void = () => {}
+
   constructor(client: SyncClient) {
     this.client = client
   }
@@ -84,6 +85,7 @@ export class AppState {
   async start(): Promise<void> {
     // The client opens the database first, and says what keeps it from that.
     await this.client.ready
+    await storeNotedDrafts()
     await this.ui.sidebar.restore()
     this.user = this.client.user
     this.adminPath = readAdminPath(location, appBase().pathname)
@@ -187,9 +189,9 @@ export class AppState {
     this.ui.leaveSpace()
     this.#showPlace('replace')
     await saveCurrentSpace(spaceId)
+    if (before !== null) this.onLeaving(before)
     await before?.close()
     await this.view?.chats.focused?.opened
-    if (before !== null) this.onLeaving(before)
   }
 
   /** Signs out, and keeps the user's spaces on this device, locked, or removes them from it. */

@@ -174,10 +174,44 @@ export async function listDrafts(spaceId: string): Promise<readonly string[]> {
   return Object.keys((await orElse(undefined, () => localdb.getSpaceSetup(spaceId)))?.drafts ?? {})
 }
 
-export function saveDraft(spaceId: string, draftId: string, text: string): Promise<void> {
-  return orElse(undefined, () =>
+export async function saveDraft(spaceId: string, draftId: string, text: string): Promise<void> {
+  await orElse(undefined, () =>
     text === '' ? localdb.deleteDraft(spaceId, draftId) : localdb.saveDraft(spaceId, draftId, text),
   )
+  const key = noteKey(spaceId, draftId)
+  withNotes((notes) => {
+    if (notes.getItem(key) === text) notes.removeItem(key)
+  })
+}
+
+/**
+ * Notes a draft in localStorage, which is written at once, as its page is left: what has only begun to be stored then is given
+ * up. The next page stores it.
+ */
+export function noteDraft(spaceId: string, draftId: string, text: string): void {
+  withNotes((notes) => notes.setItem(noteKey(spaceId, draftId), text))
+}
+
+/** Stores the drafts that pages noted as they were left. Those of spaces that this device has forgotten are dropped. */
+export async function storeNotedDrafts(): Promise<void> {
+  const noted = withNotes((notes) => Object.entries<string>(notes)) ?? []
+  for (const [key, text] of noted) {
+    if (!key.startsWith(notePrefix)) continue
+    const at = key.indexOf('/', notePrefix.length)
+    await saveDraft(key.slice(notePrefix.length, at), key.slice(at + 1), text)
+  }
+}
+
+const notePrefix = 't69-draft/'
+const noteKey = (spaceId: string, draftId: string): string => `${notePrefix}${spaceId}/${draftId}`
+
+/** Undefined where the browser refuses storage, or has no room. */
+function withNotes<T>(work: (notes: Storage) => T): T | undefined {
+  try {
+    return work(localStorage)
+  } catch {
+    return undefined
+  }
 }
 
 /** The secrets of a space by name. */

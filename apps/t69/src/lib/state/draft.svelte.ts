@@ -1,4 +1,4 @@
-import { newChatDraft, readDraft, saveDraft } from './device-storage.ts'
+import { newChatDraft, noteDraft, readDraft, saveDraft } from './device-storage.ts'
 
 /** How long after the last key the draft is stored, in ms. */
 const saveAfterMs = 250
@@ -12,6 +12,7 @@ export class Draft {
   #storedAs: string
   /** Resolves once `text` holds what was stored. */
   readonly #restored: Promise<void>
+  #isRestored = false
   #isSaved = true
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -27,6 +28,7 @@ export class Draft {
   /** Text that was typed or sent before the disk answered takes nothing away from what is stored. */
   async #restore(begun: string): Promise<void> {
     const stored = await readDraft(this.#spaceId, this.#storedAs)
+    this.#isRestored = true
     if (stored === undefined) return
     if (this.text === begun) this.text = stored
     else this.#putInFront(stored)
@@ -50,12 +52,26 @@ export class Draft {
     await this.#restored
     if (this.#isSaved) return
     this.#isSaved = true
-    const before = this.#storedAs
-    // A chat that has a draft of its own keeps it. The space may be closed by now, and then knows no chat.
-    const id = before === newChatDraft ? this.#draftId() : before
+    const [before, id] = [this.#storedAs, this.#idNow]
     this.#storedAs = id
     await saveDraft(this.#spaceId, id, this.text)
     if (before !== id) await saveDraft(this.#spaceId, before, '')
+  }
+
+  /** Where the text is to be stored. */
+  get #idNow(): string {
+    // A chat that has a draft of its own keeps it. The space may be closed by now, and then knows no chat.
+    return this.#storedAs === newChatDraft ? this.#draftId() : this.#storedAs
+  }
+
+  /** The page is left: keeps the text without waiting, if it has changed. */
+  leave(): void {
+    // What is stored would give way to what was typed before it was there.
+    if (this.#isSaved || !this.#isRestored) return
+    const [before, id] = [this.#storedAs, this.#idNow]
+    noteDraft(this.#spaceId, id, this.text)
+    if (before !== id) noteDraft(this.#spaceId, before, '')
+    void this.save()
   }
 
   /** Takes the text away to send it. The stored copy stays until `settle`. */
