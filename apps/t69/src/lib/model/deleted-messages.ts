@@ -31,8 +31,8 @@ export function isDeleted(vertex: Vertex): boolean {
   return markOf(vertex) !== null
 }
 
-function markOf(vertex: Vertex): DeletionMark | null {
-  const value = vertex.getProperty(key, false)
+export function markOf(vertex: Vertex | undefined): DeletionMark | null {
+  const value = vertex?.getProperty(key, false)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
   const { at, by } = value
   if (typeof at !== 'number' || !isTime(at)) return null
@@ -65,7 +65,7 @@ type MadeBy = (op: NonNullable<ReturnType<Tree['writerOf']>>) => string | null
 export function deletedMessagesOf(tree: Tree, madeBy: MadeBy = () => null): DeletedMessage[] {
   const marked = Array.from(tracesOf(tree).messages).flatMap((id) => {
     const vertex = tree.getVertex(id)
-    const mark = vertex === undefined ? null : markOf(vertex)
+    const mark = markOf(vertex)
     return vertex === undefined || mark === null ? [] : { id, mark, vertex }
   })
   // One deletion marks all versions with the same moment. Somebody else can name that moment as well.

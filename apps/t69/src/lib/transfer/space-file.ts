@@ -1,6 +1,8 @@
 import type { ImportedTree, ImportedVertex } from '@t69/sync-client'
 import { z } from 'zod'
 
+import { markOf } from '../model/deleted-messages.ts'
+import { tracesOf } from '../model/traces.ts'
 import type { Tree, Vertex } from '../model/tree.ts'
 import { newId, type ImportedSpace } from './imported-space.ts'
 import { readShape } from './read-json.ts'
@@ -51,7 +53,29 @@ export function fileTreeOf(tree: Tree, id: string): FileTree {
     })
     waiting.push(...vertex.children.toReversed())
   }
-  return { id, vertices }
+  return { id, vertices: withoutDeleted(tree, vertices) }
+}
+
+/** What is left of a deleted message that others follow. */
+const keptOfDeleted = ['name', '_n', '_c', 'role', 'createdAt', 'versionOf', 'main']
+
+/** Without the messages that are marked as deleted. One that others follow stays to lead to them, and says nothing. */
+function withoutDeleted(tree: Tree, vertices: readonly FileVertex[]): FileVertex[] {
+  const { messages } = tracesOf(tree)
+  const kept: FileVertex[] = []
+  const leading = new Set<string | null>()
+  // Those below a vertex come after it.
+  for (const vertex of vertices.toReversed()) {
+    const mark = messages.has(vertex.id) ? markOf(tree.getVertex(vertex.id)) : null
+    if (mark !== null && !leading.has(vertex.id)) continue
+    leading.add(vertex.parentId)
+    if (mark === null) kept.push(vertex)
+    else {
+      const place = Object.entries(vertex.properties).filter(([key]) => keptOfDeleted.includes(key))
+      kept.push({ ...vertex, properties: { ...Object.fromEntries(place), deleted: { at: mark.at } } })
+    }
+  }
+  return kept.toReversed()
 }
 
 function storedProperties(vertex: Vertex): FileVertex['properties'] {

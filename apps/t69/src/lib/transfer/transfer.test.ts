@@ -2,7 +2,16 @@ import { createSyncClient, memoryStorage, type ImportedTree, type SyncClient } f
 import { strToU8, zipSync } from 'fflate'
 import { expect, test } from 'vitest'
 
-import { addMessage, addVersion, layOutChat, messageOf, threadOf, type Chosen } from '../model/chat-tree.ts'
+import {
+  addMessage,
+  addVersion,
+  layOutChat,
+  messageOf,
+  showVersion,
+  threadOf,
+  type Chosen,
+} from '../model/chat-tree.ts'
+import { deleteMessage } from '../model/deleted-messages.ts'
 import { addItem, forestRows, layOutSpace, titleOf } from '../model/space-tree.ts'
 import { copyChat } from './copy-chat.ts'
 import { treesOfChats, partsThatFit } from './imported-chat.ts'
@@ -78,6 +87,40 @@ test('a space that is exported and imported shows the same, with folders, versio
   expect(messageOf(copied.getVertex(thread[1]!.id)!)).toMatchObject({ author: 'Anna', authorId: undefined })
   // Nothing of one is also in the other.
   expect(thread.some(({ id }) => tree.getVertex(id) !== undefined)).toBe(false)
+})
+
+test('what a deleted message said is in no file and no copy, and what follows it stays in its place', async () => {
+  await using client = await local()
+  const space = await client.createSpace({ name: 'Notes' })
+  layOutSpace(space.root)
+  const tree = await space.createTree()
+  const treeId = space.treeIdOf(tree)
+  layOutChat(tree, 'Bread')
+  addItem(space.root, { title: 'Bread', treeId })
+  const texts = ['How?', 'Secret one', 'How long?', 'Secret two']
+  const by = { author: 'Anna', authorId: 'a1' }
+  const ids = texts.map((text, at) => addMessage(tree, { role: 'user', text, createdAt: at, ...by }))
+  const place = threadOf(tree)[2]!
+  const version = addVersion(tree, place, { role: 'user', text: 'Secret version', createdAt: 9, ...by })
+  showVersion(tree, { ...place, versions: [ids[2]!, version] }, ids[2]!)
+  deleteMessage(tree, [ids[1]!], { at: 10, by: { id: 'a1', name: 'Anna' } })
+  deleteMessage(tree, [ids[3]!], { at: 11, by: null })
+  deleteMessage(tree, [version], { at: 12, by: null })
+
+  const file = fileTreeOf(tree, treeId)
+  expect(JSON.stringify(file)).not.toContain('Secret')
+  // Only the one that another follows.
+  expect(file.vertices.filter(({ properties }) => 'deleted' in properties)).toMatchObject([
+    { properties: { role: 'user', createdAt: 1, deleted: { at: 10 } } },
+  ])
+  const zip = createSpaceZip('Notes', new Date(0))
+  zip.add(fileTreeOf(space.root, space.id))
+  zip.add(file)
+  expect(await imported(new File([zip.end()], 'notes.zip'))).toEqual({
+    Bread: ['user: How?', 'user: How long?'],
+  })
+  const copy = await space.openTree(await copyChat(space, treeId, space))
+  expect(threadOf(copy).map(({ id }) => messageOf(copy.getVertex(id)!).text)).toEqual(['How?', 'How long?'])
 })
 
 test('a copy of a chat has all of it, beside it or in another space, and the two go their own ways', async () => {
