@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { localSpace } from '../testing/local-space.ts'
 import { addMessage, addVersion, layOutChat, messageOf, showVersion, threadOf } from './chat-tree.ts'
 import { deletedMessagesOf, deleteMessage, restoreMessage } from './deleted-messages.ts'
+import { storePart } from './reply-state.ts'
 import type { Tree } from './tree.ts'
 
 async function chat(...texts: string[]) {
@@ -76,4 +77,13 @@ test('a mark that does not say when, or is not a mark, hides nothing', async () 
   }
   it.tree.getVertex(it.ids[0]!)!.setProperty('deleted', { at: 5, by: { id: 7 } })
   expect(deletedMessagesOf(it.tree)[0]!.mark).toEqual({ at: 5, by: null })
+})
+
+test('a reply whose device went away is listed with what is there of it', async () => {
+  await using it = await chat('one')
+  const by = { providerId: 'p1', model: 'small', host: 'example.org', configId: undefined }
+  const id = addMessage(it.tree, { role: 'assistant', text: '', createdAt: 9, by })
+  for (const [at, part] of ['Half ', 'a reply'].entries()) storePart(it.tree.getVertex(id)!, at, part)
+  deleteMessage(it.tree, [id], mark)
+  expect(deletedMessagesOf(it.tree)).toEqual([{ ids: [id], text: 'Half a reply', mark }])
 })

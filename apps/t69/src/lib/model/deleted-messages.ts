@@ -1,4 +1,5 @@
 import type { Author } from './authorship.ts'
+import { textOfParts } from './reply-state.ts'
 import { tracesOf } from './traces.ts'
 import { edit, isTime, storedTextOf, type Tree, type Vertex } from './tree.ts'
 
@@ -77,7 +78,7 @@ export function deletedMessagesOf(tree: Tree, madeBy: MadeBy = () => null): Dele
     const newest = group.at(-1)
     return {
       ids: group.map(({ id }) => id),
-      text: (newest && storedTextOf(newest.vertex, 'text')) ?? '',
+      text: (newest && (storedTextOf(newest.vertex, 'text') ?? textOfParts(newest.vertex))) ?? '',
       mark: newest?.mark ?? { at: 0, by: null },
     }
   }).toSorted((a, b) => b.mark.at - a.mark.at)
