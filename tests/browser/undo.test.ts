@@ -8,6 +8,7 @@ import {
   invite,
   newChat,
   newFolder,
+  newSpace,
   openSpace,
   openT69,
   ready,
@@ -183,3 +184,17 @@ story('a chat that was named before its first message keeps its name once it is 
   await page.getByTestId('chat-deleted').waitFor()
   expect(await page.getByTestId('chat-title').inputValue()).toBe('Bread')
 })
+
+story(
+  'an undo that would do nothing in the space that came to the screen is not offered there',
+  async (stage) => {
+    const laptop = await stage.device("Anna's laptop")
+    const { page } = laptop
+    await openT69(page, laptop.url)
+    await newChat(page, 'Groceries')
+    await removeItem(page, 'Groceries')
+    await page.getByTestId('undo').waitFor()
+    await newSpace(page, 'Club')
+    expect(await page.getByTestId('undo').count()).toBe(0)
+  },
+)

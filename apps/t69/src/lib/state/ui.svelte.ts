@@ -164,9 +164,13 @@ export class Ui {
     else this.openPalette()
   }
 
-  /** Closes a dialog about the space that leaves the screen: it would act on the next one. */
+  /**
+   * Closes a dialog about the space that leaves the screen, which would act on the next one, and a notice with an undo, which
+   * would do nothing there.
+   */
   leaveSpace(): void {
     if (this.dialog !== null && dialogSubjects[this.dialog.kind] === 'space') this.dialog = null
+    if (this.notice?.undo !== undefined) this.hideNotice()
   }
 
   /** Takes away what lies over the page and was the user's before. */
