@@ -230,6 +230,29 @@ story('people mention each other and the AI, which answers whom it is asked by',
   await options.first().waitFor()
 })
 
+story('somebody is mentioned without a network too, and finds the mark once there is one', async (stage) => {
+  using provider = await startFakeProvider()
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  const { page } = laptop
+  await setUpProvider(page, { name: 'Home', baseUrl: provider.baseUrl, model: 'small', key: 'k' })
+  await page.getByTestId('close-dialog').click()
+  await newChat(page, 'Garden')
+  await newChat(page, 'Trip')
+  const other = await acceptInvite(stage, "Ben's laptop", ben, await invite(page, 'editor'))
+  await treeItem(other.page, { title: 'Garden' }).click()
+  await page.locator('[data-testid=presence-space][data-count="1"]').waitFor()
+  await synced(page)
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => null))
+  await laptop.goOffline()
+  await reload(page)
+  await ready(page)
+  await say(page, '@Ben who brings the tent?')
+  await laptop.goOnline()
+  await treeItem(other.page, { title: 'Trip' }).getByTestId('chat-mention').waitFor()
+  // It was to Ben, and not to the AI.
+  expect(await messages(page)).toEqual(['@Ben who brings the tent?'])
+})
+
 story(
   'a role that changes under somebody’s hands says so, and leaves their words to be copied',
   async (stage) => {

@@ -28,6 +28,12 @@ export class People {
     this.#restored = this.#restore()
   }
 
+  /** Who can be mentioned: the members; while the server has not listed them, as without a network, those whom this device knows. */
+  get mentionable(): readonly Person[] {
+    if (this.members.length > 0) return this.members
+    return Array.from(this.#names, ([id, name]) => ({ id, name }))
+  }
+
   /** The name of an account. One that is not known is asked for. */
   nameOf(userId: string): string {
     const name = this.#names.get(userId)
