@@ -194,6 +194,43 @@ story('a person sees their devices, signs one out, and changes the name that oth
   await synced(laptop.page)
 })
 
+story('a second press on the button of a row does nothing to the row that takes its place', async (stage) => {
+  const laptop = await openOwnSpace(stage, "Anna's laptop", anna)
+  const { page } = laptop
+  for (const name of ["Anna's phone", "Anna's tablet"]) {
+    const other = await stage.device(name)
+    await openT69(other.page, other.url)
+    await signIn(other.page, anna)
+    await synced(other.page)
+    other.expectErrors(refusal)
+  }
+  const pressTwice = async (button: string, row: string): Promise<void> => {
+    const before = await page.getByTestId(row).count()
+    const first = page.getByTestId(button).first()
+    await first.hover()
+    const box = await first.boundingBox()
+    const at = [(box?.x ?? 0) + (box?.width ?? 0) / 2, (box?.y ?? 0) + (box?.height ?? 0) / 2] as const
+    await page.mouse.click(...at)
+    await page.waitForFunction(
+      ([row, count]) => document.querySelectorAll(`[data-testid=${row}]`).length === count,
+      [row, before - 1] as const,
+    )
+    await page.mouse.click(...at)
+    await page.waitForTimeout(1_000)
+    expect(await page.getByTestId(row).count()).toBe(before - 1)
+  }
+  await chooseInAccountMenu(page, 'devices')
+  await expect.poll(() => page.getByTestId('device').count()).toBe(3)
+  await pressTwice('end-session', 'device')
+  await page.getByTestId('close-dialog').click()
+  await page.getByTestId('share').click()
+  for (const count of [1, 2]) {
+    await page.getByTestId('create-invite').click()
+    await expect.poll(() => page.getByTestId('invite').count()).toBe(count)
+  }
+  await pressTwice('withdraw-invite', 'invite')
+})
+
 story(
   'somebody who forgot the password sets another by a link, on a device that somebody else uses',
   async (stage) => {

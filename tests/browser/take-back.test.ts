@@ -9,6 +9,7 @@ import {
   messages,
   newChat,
   newFolder,
+  openT69,
   renameItem,
   say,
   showSidebar,
@@ -150,6 +151,49 @@ story('one message is deleted and comes back, by the notice, by the keys, and by
   await page.keyboard.press('Control+z')
   for (const each of [page, other.page])
     await expect.poll(() => messages(each)).toEqual(['one', 'two', 'three', 'four'])
+})
+
+story('a second press, and a key that is held down, delete and restore nothing more', async (stage) => {
+  const laptop = await stage.device("Anna's laptop")
+  const { page } = laptop
+  await openT69(page, laptop.url)
+  for (const title of ['One', 'Two', 'Three']) await newChat(page, title)
+  await treeItem(page, { title: 'Two' }).click()
+  await page.keyboard.down('Delete')
+  for (let repeat = 0; repeat < 3; repeat++) await page.keyboard.down('Delete')
+  await page.keyboard.up('Delete')
+  await expect.poll(() => treeRows(page)).toEqual(['Three', 'One'])
+  await page.keyboard.press('Delete')
+  await expect.poll(() => treeRows(page)).toHaveLength(1)
+
+  /** Presses what is in the middle of a button, and once more as soon as `done`. */
+  const pressTwice = async (testid: string, done: () => Promise<boolean>): Promise<void> => {
+    const box = await page.getByTestId(testid).last().boundingBox()
+    const at = [(box?.x ?? 0) + (box?.width ?? 0) / 2, (box?.y ?? 0) + (box?.height ?? 0) / 2] as const
+    await page.mouse.click(...at)
+    await expect.poll(done, { interval: 10 }).toBe(true)
+    await page.mouse.click(...at)
+    await page.waitForTimeout(700)
+  }
+  await treeItem(page, {}).click()
+  for (const text of ['first', 'second', 'third']) await say(page, text)
+  await message(page, 'third').hover()
+  await pressTwice('delete-message', async () => (await messages(page)).length === 2)
+  expect(await messages(page)).toEqual(['first', 'second'])
+  await message(page, 'second').hover()
+  await page.getByTestId('delete-message').last().click()
+  await expect.poll(() => messages(page)).toEqual(['first'])
+
+  await openList(page)
+  const deleted = page.getByTestId('deleted-message')
+  expect(await deleted.count()).toBe(2)
+  const first = await deleted.first().getByTestId('restore-message').boundingBox()
+  const at = [(first?.x ?? 0) + 10, (first?.y ?? 0) + 10] as const
+  await page.mouse.click(...at)
+  await expect.poll(() => deleted.count(), { interval: 10 }).toBe(1)
+  await page.mouse.click(...at)
+  await page.waitForTimeout(700)
+  expect(await deleted.count()).toBe(1)
 })
 
 story(

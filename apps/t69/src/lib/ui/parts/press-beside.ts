@@ -1,8 +1,7 @@
 import type { Attachment } from 'svelte/attachments'
 import { on } from 'svelte/events'
 
-/** How far apart the presses of a double click may be, in ms, by what systems and browsers take for one. */
-const doubleClickMs = 500
+import { doubleClickMs } from './double-click.ts'
 
 /**
  * Calls `pressed` for a press beside a dialog, on its backdrop. Not for the second press of a double click on what opened it,

@@ -58,6 +58,8 @@ function pressEditKey(event: KeyboardEvent, tree: TreeState, row: ForestRow): bo
   const letter = event.ctrlKey || event.metaKey ? pressedLetter(event) : null
   if (event.key === 'F2') tree.startRename(row.id)
   else if (event.key === 'Delete' || event.key === 'Backspace') {
+    // A key that is held down would go on with the rows that come in its place.
+    if (event.repeat) return true
     if (tree.isChoosing) tree.removeChosen()
     else tree.remove(row.id)
   } else if (letter === 'x') tree.cut = tree.with(row.id)

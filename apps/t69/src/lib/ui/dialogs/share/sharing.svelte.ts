@@ -2,6 +2,7 @@ import type { Invite, InviteRole, InviteSummary, Member, Role, UserId } from '@t
 
 import { refusalText } from '../../../model/refusal-text.ts'
 import type { SpaceView } from '../../../state/space-view.svelte.ts'
+import { afterDoubleClick } from '../../parts/double-click.ts'
 
 /** The members and invite links of a space as the server lists them, and the requests that change them. */
 export class Sharing {
@@ -34,11 +35,11 @@ export class Sharing {
 
   /** Resolves once `created` is the new link. The lists follow. */
   async createInvite(role: InviteRole): Promise<boolean> {
-    this.isChanging = true
+    const done = this.#begin()
     const isCreated = await this.attempt(async () => {
       this.created = await this.#view.space.invite(role)
     })
-    this.isChanging = false
+    done()
     if (isCreated) void this.#try(() => this.#load())
     return isCreated
   }
@@ -65,11 +66,18 @@ export class Sharing {
 
   /** A refusal stays on screen while the lists are read again. */
   async #change(action: () => Promise<void>): Promise<boolean> {
-    this.isChanging = true
+    const done = this.#begin()
     const hasChanged = await this.attempt(action)
     await this.#try(() => this.#load())
-    this.isChanging = false
+    done()
     return hasChanged
+  }
+
+  /** A button was pressed for a change. Call what is returned once it is made: by then another row may be where the button was. */
+  #begin(): () => void {
+    const pressedAt = performance.now()
+    this.isChanging = true
+    return () => void afterDoubleClick(pressedAt).then(() => (this.isChanging = false))
   }
 
   async #try(action: () => Promise<void>): Promise<boolean> {
