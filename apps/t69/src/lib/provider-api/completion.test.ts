@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
 import { expect, test } from 'vitest'
 
 import type { Protocol } from '../model/known-providers.ts'
@@ -268,6 +272,30 @@ test('no way to a provider, and an answer that breaks off, are told apart from r
     )
   await expect(collect(breaks)).rejects.toThrow(Unreachable)
 })
+
+test.each(['openai', 'anthropic', 'google'] satisfies Protocol[])(
+  'a key for %s goes to the server it is for, and not where that sends the browser',
+  async (protocol) => {
+    const asked: unknown[] = []
+    await using elsewhere = createServer((request, response) => {
+      asked.push(request.headers)
+      response.end('{}')
+    }).listen(0, '127.0.0.1')
+    await once(elsewhere, 'listening')
+    const location = `http://localhost:${(elsewhere.address() as AddressInfo).port}/`
+    await using server = createServer((_request, response) => {
+      response.writeHead(307, { location }).end()
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+
+    await expect(collect(fetch, ask(protocol, address))).rejects.toThrow(Unreachable)
+    await expect(listModels(ask(protocol, address), new AbortController().signal)).rejects.toThrow(
+      Unreachable,
+    )
+    expect(asked).toEqual([])
+  },
+)
 
 test('an empty answer says nothing', async () => {
   for (const body of ['', '\n', 'data: [DONE]\n\n', ': ping\n\n'])

@@ -101,8 +101,14 @@ async function firstThatKnows(
 async function reach(url: string, init: RequestInit, fetchIt: typeof fetch): Promise<Response> {
   try {
     // Anyone who can edit the space chooses the address, and may choose one of this server's: it gets no cookie. Nor does
-    // the provider learn which space it was.
-    return await fetchIt(url, { ...init, credentials: 'omit', referrerPolicy: 'no-referrer' })
+    // the provider learn which space it was. The key is for this server: browsers pass it on to another one where a page sends
+    // them there, unless it is in `Authorization`.
+    return await fetchIt(url, {
+      ...init,
+      credentials: 'omit',
+      referrerPolicy: 'no-referrer',
+      redirect: 'error',
+    })
   } catch (error) {
     if (init.signal?.aborted === true) throw error
     throw new Unreachable('The provider cannot be reached', { cause: error })
