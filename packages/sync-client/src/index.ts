@@ -53,6 +53,7 @@ export {
 export type { Runtime } from './runtime/index.ts'
 export {
   memoryStorage,
+  SupersededError,
   type AttestedRun,
   type Attestation,
   type ClientStorage,

@@ -585,6 +585,21 @@ describe('A signed-out client', () => {
     expect(written.size).toBe(1)
   })
 
+  it.each([
+    ['of the space itself', undefined],
+    ['with an id of its own', 'c'.repeat(32)],
+  ])('refuses an import that has a second tree %s, whose contents would be mixed', async (_which, id) => {
+    await using client = createSyncClient({ ...offline, storage: memoryStorage() })
+    const tree = { id, vertices: [{ id: 'root', parentId: null, properties: {} }] }
+    const space = { ...tree, id: undefined }
+    const trees = id === undefined ? [space, space] : [space, tree, tree]
+    await expect(client.importSpace({ name: 'Notes', trees })).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringContaining('a second tree with this id'),
+    })
+    expect(await client.listSpaces()).toEqual([])
+  })
+
   it('leaves nothing of an import that is aborted', async () => {
     const storage = memoryStorage()
     await using client = createSyncClient({ ...offline, storage })

@@ -6,6 +6,7 @@ import {
   treeIdSchema,
   vertexIdSchema,
   type SpaceId,
+  type TreeId,
   type TreeOperation,
   type VertexId,
 } from '@t69/protocol'
@@ -23,7 +24,8 @@ const opsPerTransaction = 500
 
 /**
  * Stores trees that no replica has made yet, as if they were written now, by a peer for each. The space has no record
- * yet, so that one that is interrupted is not listed. Throws `invalid_request` for what no tree can hold.
+ * yet, so that one that is interrupted is not listed. Throws `invalid_request` for what no tree can hold, and for a second tree
+ * of the same id.
  */
 export async function importTrees(
   storage: Pick<ClientStorage, 'appendLocal'>,
@@ -31,14 +33,18 @@ export async function importTrees(
   trees: AsyncIterable<ImportedTree> | Iterable<ImportedTree>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  const stored = new Set<TreeId>()
   for await (const tree of signal === undefined ? trees : untilAborted(trees, signal)) {
+    const treeId = parseId(treeIdSchema, tree.id ?? spaceId)
+    if (stored.has(treeId)) throw new SyncError('invalid_request', `${treeId}: a second tree with this id`)
+    stored.add(treeId)
     let waiting: TreeOperation[] = []
     const store = async (): Promise<void> => {
       signal?.throwIfAborted()
       await storage.appendLocal(spaceId, waiting)
       waiting = []
     }
-    for (const op of opsOf(tree, spaceId)) {
+    for (const op of opsOf(tree, { spaceId, treeId })) {
       waiting.push(op)
       if (waiting.length === opsPerTransaction) await store()
     }
@@ -66,13 +72,15 @@ async function* untilAborted<Item>(
   }
 }
 
-function* opsOf(tree: ImportedTree, spaceId: SpaceId): Generator<TreeOperation> {
-  const treeId = parseId(treeIdSchema, tree.id ?? spaceId)
+function* opsOf(
+  tree: ImportedTree,
+  place: { readonly spaceId: SpaceId; readonly treeId: TreeId },
+): Generator<TreeOperation> {
+  const { treeId } = place
   const peerId = peerIdSchema.parse(randomHexId())
   const [root, ...below] = tree.vertices
   if (root === undefined) throw new SyncError('invalid_request', 'A tree has a root')
   let clock = 0
-  const place = { spaceId, treeId }
   const replica = Replica.create(treeId, { peerId })
   for (const op of replica.popLocalOps()) {
     clock = Math.max(clock, op.id.counter)

@@ -33,6 +33,7 @@ export function createLeading(deps: LeadingDeps): Leading {
   const { storage, runtime, journal, tabs, tell } = deps
   let engine: SyncEngine | null = null
   let stopped = false
+  let cancelBegin = (): void => {}
   /** The tabs whose closing is awaited, and this one. */
   const watchedTabs = new Set<string>([tabs.id])
 
@@ -88,7 +89,8 @@ export function createLeading(deps: LeadingDeps): Leading {
   function beginAgain(): void {
     const before = engine
     void before?.stop()
-    runtime.setTimer(() => void (engine === before && before !== null && begin()), pauseMs)
+    cancelBegin()
+    cancelBegin = runtime.setTimer(() => void (engine === before && before !== null && begin()), pauseMs)
   }
 
   return {
@@ -102,6 +104,7 @@ export function createLeading(deps: LeadingDeps): Leading {
     },
     begin,
     end() {
+      cancelBegin()
       void engine?.stop()
       engine = null
       watchedTabs.clear()
@@ -110,6 +113,7 @@ export function createLeading(deps: LeadingDeps): Leading {
     sweep,
     async stop() {
       stopped = true
+      cancelBegin()
       await engine?.stop()
     },
   }
