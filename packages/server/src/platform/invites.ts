@@ -25,6 +25,9 @@ export const inviteTtlMs = 7 * 24 * 60 * 60 * 1000
 /** How long an expired invite is kept, in ms, so that its link is refused as too old rather than unknown. */
 export const rememberedMs = 30 * 24 * 60 * 60 * 1000
 
+/** Expired invites of one space that are kept: whoever makes and withdraws them all day fills no disk. */
+const maxRemembered = 1_000
+
 /** Active invites of one space. All of them are shown in one list. */
 const maxInvites = 100
 
@@ -125,6 +128,21 @@ export function createInvites(
     q.deleteFrom('invites').where('expires_at', '<', given.before),
   )
 
+  const forget = prepareQuery(db, (q, given: { spaceId: SpaceId; now: number }) =>
+    q
+      .deleteFrom('invites')
+      .where('id', 'in', (eb) =>
+        eb
+          .selectFrom('invites')
+          .select('id')
+          .where('space_id', '=', given.spaceId)
+          .where('expires_at', '<=', given.now)
+          .orderBy('expires_at', 'desc')
+          .limit(sql.lit(-1))
+          .offset(sql.lit(maxRemembered)),
+      ),
+  )
+
   function find(token: string, now: number): FoundInvite {
     const invite = select.get({ hash: hashOpaqueToken(token) })
     if (invite === undefined) throw new SyncError('not_found', 'No such invite')
@@ -162,6 +180,7 @@ export function createInvites(
     list: (spaceId, now) => selectActive.all({ spaceId, now }),
     withdraw(spaceId, id, now) {
       if (expire.run({ spaceId, id, now }).changes === 0) throw new SyncError('not_found', 'No such invite')
+      forget.run({ spaceId, now })
     },
     find,
     accept(token, userId, now) {
