@@ -207,7 +207,8 @@ story('a second press on the button of a row does nothing to the row that takes 
   const pressTwice = async (button: string, row: string): Promise<void> => {
     const before = await page.getByTestId(row).count()
     const first = page.getByTestId(button).first()
-    await first.hover()
+    // Waits until it can be pressed.
+    await first.click({ trial: true })
     const box = await first.boundingBox()
     const at = [(box?.x ?? 0) + (box?.width ?? 0) / 2, (box?.y ?? 0) + (box?.height ?? 0) / 2] as const
     await page.mouse.click(...at)

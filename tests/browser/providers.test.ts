@@ -14,6 +14,7 @@ import {
   reload,
   say,
   spaceOf,
+  treeItem,
 } from '../lib/t69-page.ts'
 
 const done = 'data: [DONE]\n\n'
@@ -83,7 +84,18 @@ story(
     await page.getByTestId('model-picker').click()
     await stage.shot(laptop, 'the picker')
     await page.getByTestId('pick-other').click()
-    await page.locator('[data-testid=model-choice][data-model=gpt-small]').click()
+    const small = page.locator('[data-testid=model-choice][data-model=gpt-small]')
+    await small.waitFor()
+    // The list stays while something else in the space changes, and nobody is asked for it again.
+    const listings = (): number => asked.filter((it) => it.startsWith('/v1/models')).length
+    const before = listings()
+    const other = await laptop.newTab()
+    await ready(other)
+    await newFolder(other, 'Plans')
+    await other.close()
+    await treeItem(page, { title: 'Plans' }).waitFor()
+    expect(listings()).toBe(before)
+    await small.click()
     await say(page, 'And you?')
     await expect
       .poll(() => messages(page))

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { copyWorkspace, type Edit, type WorkspaceCopy } from '../lib/workspace-copy.ts'
 
@@ -159,10 +159,9 @@ afterAll(async () => {
   await copy[Symbol.asyncDispose]()
 })
 
-describe('without a change', () => {
-  test.each(Array.from(new Set(guards.map(({ project }) => project))))('%s compiles', async (project) => {
-    expect(await copy.check(project, [])).toEqual([])
-  })
+// `tests` takes in the sources of all packages. That each compiles by itself, `pnpm check` shows.
+test('the copy compiles without a change', async () => {
+  expect(await copy.check('tests', [])).toEqual([])
 })
 
 test.each(guards)('$change does not compile in $project', async ({ edits, project, fails }) => {
