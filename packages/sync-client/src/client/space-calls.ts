@@ -28,7 +28,6 @@ import {
 } from '../storage/index.ts'
 import type { Tell } from '../tabs/index.ts'
 import { copyOps } from './copy-space.ts'
-import { importTrees } from './import-space.ts'
 import type { OpenSpaces } from './open-spaces.ts'
 import type { UnfinishedSpaces } from './unfinished-spaces.ts'
 
@@ -211,6 +210,8 @@ export function createSpaceCalls(deps: SpaceCallsDeps): SpaceCalls {
       await unfinished.make(
         made.id,
         async () => {
+          // Few pages import anything.
+          const { importTrees } = await import('./import-space.ts')
           await importTrees(storage, made.id, trees, signal)
           signal?.throwIfAborted()
         },
