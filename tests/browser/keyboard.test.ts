@@ -267,7 +267,7 @@ story('the focus is on something that can be seen after each step of a walk by k
   await page.getByTestId('share-dialog').waitFor()
   await enter('create-invite')
   await step('a link', () => page.getByTestId('invite-link').waitFor())
-  // Not before the second press of a double click could have come.
+  // The button is disabled for as long as a double click could last.
   await expect.poll(() => page.getByTestId('withdraw-invite').isEnabled()).toBe(true)
   await enter('withdraw-invite')
   await step('withdrawing it', () => gone('withdraw-invite'))

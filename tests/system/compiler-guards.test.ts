@@ -159,7 +159,7 @@ afterAll(async () => {
   await copy[Symbol.asyncDispose]()
 })
 
-// `tests` takes in the sources of all packages. That each compiles by itself, `pnpm check` shows.
+// `tests` takes in the sources of all packages. `pnpm check` shows that each one compiles by itself.
 test('the copy compiles without a change', async () => {
   expect(await copy.check('tests', [])).toEqual([])
 })

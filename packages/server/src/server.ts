@@ -201,7 +201,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
         spaceDeletion.delete(spaceId, now()).catch((error: unknown) => {
           logger.error(
             { err: error, spaceId },
-            'a space is not deleted again: whoever opens it next tries to',
+            'a space could not be deleted again: the next attempt to open it tries once more',
           )
         })
       },

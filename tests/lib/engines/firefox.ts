@@ -49,7 +49,7 @@ async function launch({ profileDir, refusesStorage = false }: LaunchOptions) {
 
 /** What a page gave up itself, most often because it was reloaded. */
 const givenUp = 'NS_BINDING_ABORTED'
-/** The same for what its service worker was about to answer. Of a page that is not being left, it is an error. */
+/** The same, for a request that the service worker was about to answer. It is an error unless the page is being left. */
 const givenUpByWorker = /A ServiceWorker intercepted the request and encountered an unexpected error/
 
 /** Requests that failed, and errors outside the app. */

@@ -25,7 +25,7 @@ export const inviteTtlMs = 7 * 24 * 60 * 60 * 1000
 /** How long an expired invite is kept, in ms, so that its link is refused as too old rather than unknown. */
 export const rememberedMs = 30 * 24 * 60 * 60 * 1000
 
-/** Expired invites of one space that are kept: whoever makes and withdraws them all day fills no disk. */
+/** How many expired invites of a space are kept, so that making and withdrawing them all day does not fill the disk. */
 const maxRemembered = 1_000
 
 /** Active invites of one space. All of them are shown in one list. */

@@ -10,7 +10,7 @@ export function errorBodyOf(error: unknown, report: (error: unknown) => void): E
   return bodyOfFailure(error)
 }
 
-/** What a client is told of an error that is not its own: whether the disk fails, and how, or nothing. */
+/** What a client is told about a failure that it did not cause: how the disk fails, or only that the server did. */
 export function bodyOfFailure(error: unknown): ErrorBody {
   const reason = failureOfDisk(error)
   if (reason !== undefined)

@@ -27,7 +27,7 @@ export interface DeletedMessage {
   readonly mark: DeletionMark
 }
 
-/** Only a mark that says when counts: any other value hides nothing. */
+/** Whether it has a mark with a time. Any other value hides nothing. */
 export function isDeleted(vertex: Vertex): boolean {
   return markOf(vertex) !== null
 }

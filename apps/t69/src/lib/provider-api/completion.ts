@@ -101,8 +101,8 @@ async function firstThatKnows(
 async function reach(url: string, init: RequestInit, fetchIt: typeof fetch): Promise<Response> {
   try {
     // Anyone who can edit the space chooses the address, and may choose one of this server's: it gets no cookie. Nor does
-    // the provider learn which space it was. The key is for this server: browsers pass it on to another one where a page sends
-    // them there, unless it is in `Authorization`.
+    // the provider learn which space it was. The key is meant for this server alone: on a redirect, browsers
+    // would send it to the next server too, unless it is in `Authorization`.
     return await fetchIt(url, {
       ...init,
       credentials: 'omit',

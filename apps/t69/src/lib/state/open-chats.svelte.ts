@@ -162,16 +162,19 @@ export class OpenChats {
     else await items.renameTree(treeId, title)
   }
 
-  /** Gives a chat of the sidebar a title that nobody chose, as nothing that could be undone. */
+  /** Gives a chat of the sidebar a title that nobody chose. There is nothing to undo then. */
   async name(treeId: string, title: string): Promise<void> {
     const { space, root } = this.#deps
     const tree = await space.openTree(treeId)
-    const item = itemOfTree(root(), treeId)
-    if (item !== undefined) this.#entitle(tree, item.id, title)
-    await space.closeTree(treeId)
+    try {
+      const item = itemOfTree(root(), treeId)
+      if (item !== undefined) this.#entitle(tree, item.id, title)
+    } finally {
+      await space.closeTree(treeId)
+    }
   }
 
-  /** As nothing that could be undone. */
+  /** Sets both titles of a chat, and notes nothing that could be undone. */
   #entitle(tree: Tree, itemId: string, title: string): void {
     this.#deps.items.setTitle(itemId, title)
     edit(tree, () => tree.root?.setProperty('title', title.toWellFormed()))
