@@ -139,15 +139,18 @@ async function addressLine(server: ChildProcess, lines: string[]): Promise<void>
 const lowestPort = 11_000
 const portsOfWorker = 1_000
 const workers = 21
+const givenOut = new Set<number>()
 
 /**
  * Finds a free port. It stays free until a server is started or comes back there, which clients expect at the address that they
- * know: each of Vitest's workers has ports of its own, which the system gives to nobody.
+ * know: each of Vitest's workers has ports of its own, which the system gives to nobody, and gives none of them out twice.
  */
 export async function freePort(): Promise<number> {
   const first = lowestPort + (Number(process.env['VITEST_POOL_ID'] ?? 0) % workers) * portsOfWorker
   for (;;) {
     const port = randomInt(first, first + portsOfWorker)
+    if (givenOut.has(port)) continue
+    givenOut.add(port)
     const probe = createServer().listen(port, '127.0.0.1')
     const isFree = await once(probe, 'listening').then(
       () => true,
