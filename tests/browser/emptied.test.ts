@@ -12,15 +12,16 @@ import {
   openT69,
   ready,
   say,
+  signOut,
   synced,
   treeItem,
 } from '../lib/t69-page.ts'
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
 /** Does what "Delete the data of this site" in the browser's settings does, under an open page. */
-async function emptyDatabase({ context, page }: Device): Promise<void> {
+async function emptyDatabase({ context, page }: Device, url = page.url()): Promise<void> {
   const devtools = await context.newCDPSession(page)
-  const { origin } = new URL(page.url())
+  const { origin } = new URL(url)
   await devtools.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' })
   await devtools.detach()
 }
@@ -64,6 +65,36 @@ story(
     await treeItem(laptop.page, { title: 'First' }).click()
     await expect.poll(() => messages(laptop.page)).toEqual(['In the first chat'])
     await stage.shot(laptop, 'after the reload')
+  },
+)
+
+story(
+  'a page that opens after the browser has lost its database is signed in, says so, and gets back what was synced',
+  async (stage) => {
+    const laptop = await openOwnSpace(stage, "Anna's laptop", accountOf('Anna'))
+    await say(laptop.page, 'Synced')
+    await synced(laptop.page)
+    await laptop.page.goto('about:blank')
+    await emptyDatabase(laptop, laptop.url)
+    await openT69(laptop.page, laptop.url)
+    await treeItem(laptop.page, { title: 'Synced' }).click()
+    await message(laptop.page, 'Synced').waitFor()
+    const notice = laptop.page.getByTestId('notice')
+    expect(await notice.innerText()).toContain('This browser has lost what it stored for t69.')
+    await stage.shot(laptop, 'after the loss')
+    await say(laptop.page, 'Again')
+    await synced(laptop.page)
+    await laptop.page.reload()
+    await message(laptop.page, 'Again').waitFor()
+    expect(await notice.count()).toBe(0)
+
+    // Whoever has signed out is not signed in by a loss, and is told nothing.
+    await signOut(laptop.page)
+    await laptop.page.goto('about:blank')
+    await emptyDatabase(laptop, laptop.url)
+    await openT69(laptop.page, laptop.url)
+    await laptop.page.getByTestId('sign-in').waitFor()
+    expect(await notice.count()).toBe(0)
   },
 )
 

@@ -84,6 +84,12 @@ export interface SyncClient extends AsyncDisposable {
    * the account was deleted there. Say so: signing in again opens the spaces. False after a sign-out.
    */
   readonly sessionEnded: boolean
+  /**
+   * True if the browser had lost its database when this page opened it, as Chromium may after a crash. The user is still signed
+   * in, and what was synced comes back; edits that were not, and local spaces, are gone. Say so. It is known only of users
+   * whose session is in a cookie.
+   */
+  readonly storageWasLost: boolean
   /** Resolves when the storage is open and the stored session is read. Needs no network. Every call awaits it. */
   readonly ready: Promise<void>
   /** Why nothing outlives this page (a private window, storage that the browser refuses), or null. Show it. */

@@ -7,6 +7,7 @@ import { memoryStorage } from '../storage/memory-storage.ts'
 import { createTabGroup, soloTabs, type Tabs } from '../tabs/index.ts'
 import { createAccount } from './account.ts'
 import { createHttp, noReply } from './http.ts'
+import { noSessionNote } from './session-note.ts'
 import { createSessionStore } from './session-store.ts'
 
 const anna = { id: userIdSchema.parse('aa'.repeat(16)), email: 'anna@example.org', name: 'Anna' }
@@ -101,7 +102,12 @@ function setUp(
   const account = createAccount({
     http: createHttp('http://sync.example', server.fetch, time),
     storage,
-    sessions: createSessionStore({ storage, server: 'http://sync.example/', pageOrigin: null }),
+    sessions: createSessionStore({
+      storage,
+      note: noSessionNote,
+      server: 'http://sync.example/',
+      pageOrigin: null,
+    }),
     runtime: time,
     kind: 'storage',
     exclusive: (task) => tabs.exclusive(task),

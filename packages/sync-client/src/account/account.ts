@@ -48,6 +48,8 @@ export interface Account {
   readonly user: User | null
   /** Nobody is signed in, and the last session ended by itself: nobody signed out here. */
   readonly hasEnded: boolean
+  /** The browser had lost its database when this page opened it: the session is all that is left. */
+  readonly wasLost: boolean
   onUser(listener: (user: User | null) => void): () => void
   /** Whether a space may be shown, written and sent now: it is nobody's, or of the user who is signed in. */
   mayUse(space: StoredSpace): boolean
@@ -361,6 +363,9 @@ export function createAccount(deps: AccountDeps): Account {
     },
     get hasEnded() {
       return stored.user === null && stored.lastUserId !== null
+    },
+    get wasLost() {
+      return sessions.wasLost
     },
     onUser: (listener) => listeners.add(listener),
     mayUse: (space) => space.userId === null || (stored.user !== null && isOf(space, stored.user.id)),

@@ -1,4 +1,5 @@
 export { createAccount, type AccessToken, type Account } from './account.ts'
+export { createSessionNote, noSessionNote } from './session-note.ts'
 export { createSessionStore } from './session-store.ts'
 export { createHttp, noReply, type Http, type HttpCall, type ReplySchema } from './http.ts'
 export { readPages } from './read-pages.ts'

@@ -2,6 +2,7 @@ import { spaceIdSchema, userIdSchema } from '@t69/protocol'
 import { describe, expect, it } from 'vitest'
 
 import { memoryStorage, type ClientStorage, type StoredSpace } from '../storage/index.ts'
+import { createSessionNote, noSessionNote } from './session-note.ts'
 import { createSessionStore } from './session-store.ts'
 import { nobody } from './stored-session.ts'
 
@@ -21,8 +22,13 @@ function spaceAt(uri: string): StoredSpace {
   return { id: spaceId, uri, name: 'Diary', createdAt: new Date(0), userId: anna.id }
 }
 
-function storeOf(storage: ClientStorage, address: string, pageOrigin: string | null = null) {
-  return createSessionStore({ storage, server: address, pageOrigin })
+function storeOf(
+  storage: ClientStorage,
+  address: string,
+  pageOrigin: string | null = null,
+  note = noSessionNote,
+) {
+  return createSessionStore({ storage, note, server: address, pageOrigin })
 }
 
 describe('A stored session', () => {
@@ -84,3 +90,73 @@ describe('A stored session', () => {
     expect(store.configKey('syncSpaces')).toBe(`syncSpaces:${server}`)
   })
 })
+
+describe('A session that is noted', () => {
+  const signedIn = { ...nobody, user: anna, lastUserId: anna.id, server }
+
+  function device() {
+    const notes = new Map<string, string>()
+    const note = createSessionNote(
+      {
+        getItem: (key) => notes.get(key) ?? null,
+        setItem: (key, text) => void notes.set(key, text),
+        removeItem: (key) => void notes.delete(key),
+      },
+      'session',
+    )
+    return { notes, note, openOn: (storage: ClientStorage) => storeOf(storage, server, null, note) }
+  }
+
+  it('outlives a database that the browser has lost, without a token, and says so once', async () => {
+    const { notes, openOn } = device()
+    await openOn(memoryStorage()).write({ ...signedIn, refreshToken: 'secret' })
+    expect(Array.from(notes.values()).join()).not.toContain('secret')
+    const emptied = memoryStorage()
+    const store = openOn(emptied)
+    expect(await store.read()).toEqual(signedIn)
+    expect(store.wasLost).toBe(true)
+    const next = openOn(emptied)
+    expect(await next.read()).toEqual(signedIn)
+    expect(next.wasLost).toBe(false)
+  })
+
+  it('of an earlier release is noted when it is read', async () => {
+    const { openOn } = device()
+    const storage = memoryStorage()
+    await storeOf(storage, server).write(signedIn)
+    await openOn(storage).read()
+    expect((await openOn(memoryStorage()).read()).user).toEqual(anna)
+  })
+
+  it('is not there for whoever has signed out, but a sign-out that was not reported is', async () => {
+    const { notes, openOn } = device()
+    const storage = memoryStorage()
+    const store = openOn(storage)
+    await store.write(signedIn)
+    await store.write({ ...nobody, owesSignOut: true })
+    expect(await openOn(memoryStorage()).read()).toMatchObject({ user: null, owesSignOut: true })
+    await store.write(nobody)
+    expect(notes.size).toBe(0)
+    const later = openOn(memoryStorage())
+    expect(await later.read()).toEqual(nobody)
+    expect(later.wasLost).toBe(false)
+  })
+
+  it('survives a full disk, and a note that is not one is none', async () => {
+    const { notes, note, openOn } = device()
+    note.write(signedIn)
+    const storage = memoryStorage()
+    const full = { ...storeStorage(storage), putConfig: () => Promise.reject(new Error('full')) }
+    const store = createSessionStore({ storage: full, note, server, pageOrigin: null })
+    expect((await store.read()).user).toEqual(anna)
+    notes.set('session', '{"user":')
+    expect(await openOn(memoryStorage()).read()).toEqual(nobody)
+  })
+})
+
+function storeStorage(storage: ClientStorage) {
+  return {
+    getConfig: (key: string) => storage.getConfig(key),
+    listSpaces: () => storage.listSpaces(),
+  }
+}

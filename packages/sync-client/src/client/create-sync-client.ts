@@ -3,8 +3,8 @@ import { z } from 'zod'
 
 import type { Account } from '../account/index.ts'
 import type { SyncClient } from '../api.ts'
-import { createListeners, parseInput, parseServerUrl } from '../runtime/index.ts'
-import { createPageJournal, noJournal, type ClientStorage, type JournalStore } from '../storage/index.ts'
+import { createListeners, pageStore, parseInput, parseServerUrl } from '../runtime/index.ts'
+import { createPageJournal, noJournal, type ClientStorage } from '../storage/index.ts'
 import { browserTabs, hasBrowserTabs, soloTabs } from '../tabs/index.ts'
 import type { SyncClientOptions } from './options.ts'
 import { createTab, type Tab } from './tab.ts'
@@ -35,7 +35,7 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     // Tabs share a database of the browser. Any other storage is assumed to be used by this client alone.
     const names = database === undefined || storage.volatileReason !== null ? null : namesFor(database)
     const tabs = options.tabs ?? (names !== null && hasBrowserTabs() ? browserTabs(names.tabs) : soloTabs())
-    const journalStore = names === null ? undefined : browserJournalStore()
+    const journalStore = names === null ? undefined : pageStore()
     const journal =
       names === null || journalStore === undefined ? noJournal : createPageJournal(journalStore, names.notes)
     try {
@@ -83,6 +83,9 @@ export function createSyncClient(options: SyncClientOptions): SyncClient {
     },
     get sessionEnded() {
       return tab?.account.hasEnded ?? false
+    },
+    get storageWasLost() {
+      return tab?.account.wasLost ?? false
     },
     get volatileReason() {
       return tab?.storage.volatileReason ?? null
@@ -172,15 +175,6 @@ const defaultDatabase = 'localDb'
 function namesFor(database: string): { readonly tabs: string; readonly notes: string } {
   const suffix = database === defaultDatabase ? '' : `[${encodeURIComponent(database)}]`
   return { tabs: `t69-sync-1${suffix}`, notes: `t69-edits${suffix}/` }
-}
-
-/** Returns localStorage, or undefined. Where cookies are blocked, reading the global throws. */
-function browserJournalStore(): JournalStore | undefined {
-  try {
-    return typeof localStorage === 'undefined' ? undefined : localStorage
-  } catch {
-    return undefined
-  }
 }
 
 function parseSpaceId(spaceId: string): SpaceId {

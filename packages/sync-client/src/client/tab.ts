@@ -3,14 +3,16 @@ import type { User, UserId } from '@t69/protocol'
 import {
   createAccount,
   createHttp,
+  createSessionNote,
   createSessionStore,
   createSpaceDirectory,
+  noSessionNote,
   type Account,
   type SpaceDirectory,
 } from '../account/index.ts'
 import type { UnsentSpace } from '../api.ts'
 import { createLazySocketIo } from '../link/index.ts'
-import { parseServerUrl, systemRuntime } from '../runtime/index.ts'
+import { pageStore, parseServerUrl, systemRuntime } from '../runtime/index.ts'
 import { isLocalUri, type ClientStorage, type PageJournal, type StoredSpace } from '../storage/index.ts'
 import {
   concernsLeader,
@@ -65,6 +67,8 @@ export async function createTab(
   const http = createHttp(url, options.fetch ?? ((input, init) => fetch(input, init)), runtime)
   // A page that may not store anything is probably refused cookies as well. If it is not, it must not leave one behind.
   const hasCookies = typeof document !== 'undefined' && storage.volatileReason === null
+  const kind = options.session ?? (hasCookies ? 'cookie' : 'storage')
+  const notes = kind === 'cookie' && storage.database !== undefined ? pageStore() : undefined
   const line = createTabLine(tabs)
   let closed = false
   /** Resolves when the spaces of the user before are locked, and their last edits stored. */
@@ -81,11 +85,15 @@ export async function createTab(
     storage,
     sessions: createSessionStore({
       storage,
+      note:
+        notes === undefined
+          ? noSessionNote
+          : createSessionNote(notes, `t69-session/${encodeURIComponent(storage.database ?? '')}/${server}`),
       server,
       pageOrigin: typeof location === 'undefined' ? null : location.origin,
     }),
     runtime,
-    kind: options.session ?? (hasCookies ? 'cookie' : 'storage'),
+    kind,
     exclusive: (task) => tabs.exclusive(task),
     forget,
     onStored: () => tell({ type: 'session-stored' }),

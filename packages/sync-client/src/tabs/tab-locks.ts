@@ -1,6 +1,6 @@
 import { randomHexId } from '@t69/protocol'
 
-import { hasChannels } from '../runtime/index.ts'
+import { hasChannels, pageStore } from '../runtime/index.ts'
 
 /**
  * The locks that the tabs of an origin share: what is used here of the Web Locks of browsers. A lock is held until
@@ -25,7 +25,7 @@ export function tabLocks(): TabLocks | undefined {
     return { request: (name, how, granted) => locks.request(name, how, granted), query: () => locks.query() }
   }
   if (channelLocks === undefined && hasChannels()) {
-    const registry = pageRegistry()
+    const registry = pageStore()
     if (registry !== undefined) channelLocks = lazyChannelLocks(registry)
   }
   return channelLocks
@@ -52,14 +52,5 @@ function lazyChannelLocks(registry: Storage): TabLocks {
   return {
     request: async (name, how, granted) => (await loaded()).request(name, how, granted),
     query: async () => (await loaded()).query(),
-  }
-}
-
-/** Returns localStorage, or undefined. Where cookies are blocked, reading the global throws. */
-function pageRegistry(): Storage | undefined {
-  try {
-    return typeof localStorage === 'undefined' ? undefined : localStorage
-  } catch {
-    return undefined
   }
 }

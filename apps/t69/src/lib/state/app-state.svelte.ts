@@ -90,6 +90,7 @@ export class AppState {
     this.user = this.client.user
     this.adminPath = readAdminPath(location, appBase().pathname)
     this.#sayWhetherEnded()
+    this.#sayWhetherLost()
     this.client.onUser((user) => void this.ui.attempt(() => this.#userChanged(user)))
     this.client.onSpaces(() => void this.ui.attempt(() => this.#spacesChanged()))
     addEventListener('popstate', () => void this.ui.attempt(() => this.#follow()))
@@ -480,6 +481,13 @@ export class AppState {
     this.sessionEnded = this.client.sessionEnded
     if (!this.sessionEnded) return
     const text = 'Your session has ended. Your spaces are locked on this device until you sign in again.'
+    this.ui.show({ kind: 'error', text })
+  }
+
+  #sayWhetherLost(): void {
+    if (!this.client.storageWasLost) return
+    const text =
+      'This browser has lost what it stored for t69. What was synced comes back from the server; the rest is gone.'
     this.ui.show({ kind: 'error', text })
   }
 
