@@ -9,7 +9,7 @@ interface Modules {
 
 /** Libraries that the first screen runs on, and our packages without what few pages need, or only once they are connected. */
 export const base =
-  /\/node_modules\/(?:svelte|zod|reptree|wuchale|@noble|esm-env|clsx)\/|\/packages\/(?:protocol|replica|sync-client)\/(?!.*\/(?:socket-io-transport\.ts|memory-storage\.ts|import-space\.ts|channel-locks\.ts|indexeddb\/|admin\/|admin-http\.ts))|\/zod-without-eval\.ts$|vite\/preload-helper/
+  /\/node_modules\/(?:svelte|zod|reptree|wuchale|@noble|esm-env|clsx)\/|\/packages\/(?:protocol|replica|sync-client)\/(?!.*\/(?:socket-io-transport\.ts|memory-storage\.ts|import-space\.ts|channel-locks\.ts|indexeddb\/|admin\/|passkeys\/|admin-http\.ts))|\/zod-without-eval\.ts$|vite\/preload-helper/
 /** The database, in a file of its own: two connections bring two files sooner than one. */
 export const storage = /\/node_modules\/dexie\/|\/sync-client\/src\/storage\/indexeddb\//
 /** Modules of the app, and the icons that it shows. */
