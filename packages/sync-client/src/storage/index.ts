@@ -15,5 +15,5 @@ export {
 export { SupersededError } from './leader-term.ts'
 export { groupByTree } from './op-order.ts'
 export { memoryStorage, type MemoryStorageOptions } from './memory-storage.ts'
-export { createPageJournal, noJournal, type PageJournal, type JournalStore } from './page-journal.ts'
+export { createPageJournal, noJournal, type PageJournal } from './page-journal.ts'
 export { isLocalUri, localUri, serverUri } from './space-uri.ts'

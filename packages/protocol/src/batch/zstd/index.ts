@@ -1,0 +1,1 @@
+export { decompressBlocks } from './decompress.ts'

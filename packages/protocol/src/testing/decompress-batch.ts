@@ -1,0 +1,1 @@
+export { decompressBatch } from '../batch/compressed.ts'
