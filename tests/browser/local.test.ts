@@ -278,6 +278,17 @@ story(
     await laptop.page.reload()
     await expect.poll(() => messages(laptop.page)).toEqual(['Two eggs, and a pound of flour, sifted'])
     expect(await laptop.page.getByTestId('edit-input').count()).toBe(0)
+
+    // Whoever leaves an edit by mistake takes that back.
+    await message(laptop.page, 'Two eggs, and a pound of flour, sifted').hover()
+    await laptop.page.getByTestId('edit-message').click()
+    await laptop.page.getByTestId('edit-input').fill('Two eggs, and nothing else')
+    await laptop.page.getByTestId('edit-input').press('Escape')
+    await laptop.page.getByTestId('edit-input').waitFor({ state: 'detached' })
+    await laptop.page.getByTestId('undo').click()
+    await expect.poll(written).toBe('Two eggs, and nothing else')
+    await laptop.page.reload()
+    await expect.poll(written).toBe('Two eggs, and nothing else')
   },
 )
 

@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
 import { startFakeProvider } from '../lib/fake-provider.ts'
+import { holdStores } from '../lib/local-db.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -208,6 +209,20 @@ story('people mention each other and the AI, which answers whom it is asked by',
     '@AI how heavy is a tent?',
     'Three kilos',
   ])
+
+  // So it does for a message that is sent before the chat has loaded.
+  await treeItem(laptop.page, { title: 'Garden' }).click()
+  await message(laptop.page, 'Roses').waitFor()
+  await reload(laptop.page)
+  await ready(laptop.page)
+  const release = await holdStores(laptop.page, 'treeOps')
+  await treeItem(laptop.page, { title: 'Trip' }).click()
+  await composer.fill('We have one already')
+  await composer.press('Enter')
+  await release()
+  await message(laptop.page, 'We have one already').waitFor()
+  await synced(laptop.page)
+  expect(provider.asked).toHaveLength(2)
 
   // Of two names of which one begins the other, the first Enter takes one, and the second sends.
   await acceptInvite(stage, "Ben Smith's laptop", { ...accountOf('Smith'), name: 'Ben Smith' }, link)

@@ -4,8 +4,8 @@ import { edit, unwatched, type Tree, type Visit } from './tree.ts'
 /** When the AI answers in a chat: every message that is not to somebody else, or only those that mention it. */
 export type Answers = 'always' | 'mentioned'
 
-export function answersIn(chat: Tree | undefined, visit: Visit = unwatched): Answers {
-  const root = chat?.root
+export function answersIn(chat: Tree, visit: Visit = unwatched): Answers {
+  const { root } = chat
   if (root === undefined) return 'always'
   visit(root.id)
   return root.getProperty('answers') === 'mentioned' ? 'mentioned' : 'always'

@@ -19,6 +19,7 @@ import { Eviction } from './eviction.svelte.ts'
 import { anySpaceId, blankFirstSpaceId, deleteBlankFirstSpace } from './first-space.ts'
 import { forgetLink, Invitation, isLinkOpened, takeLink } from './invitation.svelte.ts'
 import type { OpenChat } from './open-chat.svelte.ts'
+import type { WrittenMessage } from './open-chats.svelte.ts'
 import { createOpeningNote, takeCrashes } from './opening-note.ts'
 import { createPagePlace } from './place.ts'
 import { endProviderVisit } from './provider-visit.ts'
@@ -307,14 +308,14 @@ export class AppState {
   }
 
   /**
-   * Writes a message into a chat, or into a new one. Resolves with the tree id of the chat and the id of the
-   * message, or with undefined after a failure, which is shown as a notice.
+   * Writes a message into a chat, or into a new one. Resolves with undefined after a failure, which is shown as a
+   * notice.
    */
   async write(
     chat: OpenChat | null,
     text: string,
     mentions: readonly string[] = [],
-  ): Promise<{ readonly treeId: string; readonly messageId: string } | undefined> {
+  ): Promise<WrittenMessage | undefined> {
     const { view } = this
     if (view === null) return undefined
     const written = await this.ui.attempt(() => view.chats.write(chat, this.newMessage(text, mentions)))

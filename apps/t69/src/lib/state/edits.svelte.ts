@@ -32,6 +32,12 @@ export class Edits {
     this.#drafts.set(id, new Draft(this.#spaceId, () => this.#draftId(id), text))
   }
 
+  /** Goes on with an edit that was given up. */
+  resume(entry: ThreadEntry, text: string): void {
+    this.begin(entry, text)
+    this.of(entry)?.typed()
+  }
+
   /** What was typed is stored here no more. */
   end(entry: ThreadEntry): void {
     const id = this.#editedOf(entry)

@@ -11,6 +11,7 @@ import {
 import { chatTitle, hasNoTitle, itemOfTree, untitled, wasListed } from '../model/space-tree.ts'
 import { edit, type Tree } from '../model/tree.ts'
 import { choose, type ChatChoice } from '../model/who-answers.ts'
+import { answersIn, type Answers } from '../model/who-is-asked.ts'
 import { newChatDraft } from './device-storage.ts'
 import { Draft } from './draft.svelte.ts'
 import type { Items } from './items.svelte.ts'
@@ -21,6 +22,14 @@ interface Deps extends ChatDeps {
   readonly items: Items
   /** Another chat has the focus, or none. */
   readonly focusMoved: (treeId: string | null) => void
+}
+
+/** A message that was written into a chat. */
+export interface WrittenMessage {
+  readonly treeId: string
+  readonly messageId: string
+  /** When the AI answers in that chat, which may not be on the screen yet. */
+  readonly answers: Answers
 }
 
 /** The chats of a space that are open on screen: those in front of a pane that is shown. */
@@ -113,14 +122,8 @@ export class OpenChats {
     return chat
   }
 
-  /**
-   * Adds a message to a chat, or to a new one, and resolves with the chat's tree id and its own. A chat without a title takes
-   * it from its first message.
-   */
-  async write(
-    to: OpenChat | null,
-    message: NewMessage,
-  ): Promise<{ readonly treeId: string; readonly messageId: string }> {
+  /** Adds a message to a chat, or to a new one. A chat without a title takes it from its first message. */
+  async write(to: OpenChat | null, message: NewMessage): Promise<WrittenMessage> {
     const chat = to ?? (await this.create(null))
     const { treeId, newIn } = chat
     const { space, chosen, activity } = this.#deps
@@ -140,8 +143,9 @@ export class OpenChats {
       if (item && hasNoTitle(item) && message.text.trim() !== '') {
         this.#entitle(tree, item.id, titleFrom(message.text))
       }
+      const answers = answersIn(tree)
       await space.closeTree(treeId)
-      return { treeId, messageId }
+      return { treeId, messageId, answers }
     } catch (error) {
       if (!wasListed(this.#deps.root(), treeId)) chat.newIn = newIn
       throw error
