@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { addressFrom, hostOf } from './provider-address.ts'
+import { addressFrom, hostOf, withoutSlashes } from './provider-address.ts'
 
 test.each([
   ['https://api.openai.com/v1', 'https://api.openai.com/v1'],
@@ -48,4 +48,12 @@ test('an address that was completed stays as it is', () => {
 test('the host is what a person is told', () => {
   expect(hostOf('http://127.0.0.1:9/v1')).toBe('127.0.0.1:9')
   expect(hostOf('not an address')).toBe('not an address')
+})
+
+test('the slashes at the end of an address are taken away, and half a million of them elsewhere take no time', () => {
+  expect(withoutSlashes('https://ai.example/v1//')).toBe('https://ai.example/v1')
+  expect(withoutSlashes('//')).toBe('')
+  const address = `https://ai.example${'/'.repeat(500_000)}x`
+  expect(withoutSlashes(address)).toBe(address)
+  expect(addressFrom(address)).toBe(address)
 })

@@ -19,8 +19,18 @@ export function addressFrom(entered: string): string | null {
   if (url === null || (/^[a-z][a-z0-9+.-]*:\/\//i.test(text) && !/^https?:/i.test(text))) return null
   if (url.hostname === '' || !/[\w\]]$/.test(url.hostname)) return null
   url.search = url.hash = url.username = url.password = ''
-  const path = url.pathname.replace(endpoints, '').replace(/\/+$/, '')
+  const path = withoutSlashes(url.pathname.replace(endpoints, ''))
   return `${url.origin}${path === '' ? '/v1' : path}`
+}
+
+/**
+ * An address without the slashes at its end. A pattern would begin anew at each slash of a long row of them, and any member
+ * can make an address of half a megabyte.
+ */
+export function withoutSlashes(address: string): string {
+  let end = address.length
+  while (address[end - 1] === '/') end--
+  return address.slice(0, end)
 }
 
 /** Whether an address without a scheme is one of this machine or of the network at home, where there is seldom TLS. */

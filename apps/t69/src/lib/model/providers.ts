@@ -1,4 +1,5 @@
 import { knownProvider, protocols, type Protocol } from './known-providers.ts'
+import { withoutSlashes } from './provider-address.ts'
 import { partNamed, partsNamed } from './traces.ts'
 import { edit, rootOf, textOf, unwatched, type Tree, type Vertex, type Visit } from './tree.ts'
 
@@ -130,7 +131,8 @@ function providerIn(vertex: Vertex): Provider | undefined {
   const id = textOf(vertex, 'id')
   if (id === undefined) return undefined
   const known = knownProvider(id)
-  const localUrl = textOf(vertex, 'apiUrl')?.replace(/\/*$/, '/v1')
+  const apiUrl = textOf(vertex, 'apiUrl')
+  const localUrl = apiUrl === undefined ? undefined : `${withoutSlashes(apiUrl)}/v1`
   const baseUrl = textOf(vertex, 'baseUrl') ?? textOf(vertex, 'baseApiUrl') ?? localUrl ?? known?.baseUrl
   const model = textOf(vertex, 'model') ?? textOf(vertex, 'modelId') ?? known?.model
   if (baseUrl === undefined || model === undefined) return undefined

@@ -1,6 +1,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 
 import type { Protocol } from '../model/known-providers.ts'
+import { withoutSlashes } from '../model/provider-address.ts'
 import { anthropicApi } from './anthropic-api.ts'
 import type { Ask, Piece, ProviderApi } from './ask.ts'
 import { googleApi } from './google-api.ts'
@@ -90,7 +91,7 @@ async function firstThatKnows(
   { baseUrl, protocol }: Ask['provider'],
   ask: (baseUrl: string) => Promise<Response>,
 ): Promise<{ readonly response: Response; readonly baseUrl: string }> {
-  const base = baseUrl.replace(/\/+$/, '')
+  const base = withoutSlashes(baseUrl)
   const response = await ask(base)
   if (protocol !== 'openai' || ![404, 405].includes(response.status) || /\/v\d/.test(base))
     return { response, baseUrl: base }
