@@ -307,6 +307,28 @@ test('an empty answer says nothing', async () => {
     })
 })
 
+test('an answer that is no stream of events and never ends is read as far as an answer may go', async () => {
+  let sent = 0
+  const endless: typeof fetch = () =>
+    Promise.resolve(
+      new Response(
+        new ReadableStream({
+          pull(controller) {
+            sent += 1
+            if (sent > 100) controller.error(new Error('read on and on'))
+            else controller.enqueue(encoder.encode('x'.repeat(100_000)))
+          },
+        }),
+      ),
+    )
+  await expect(collect(endless)).rejects.toMatchObject({ words: 'x'.repeat(300) })
+})
+
+test('a page of titles that are not closed is read once', async () => {
+  const page = '<title '.repeat(500_000)
+  await expect(collect(answer([encoder.encode(page)]))).rejects.toMatchObject({ words: page.slice(0, 80) })
+})
+
 test('the list of models is read in each provider’s form', async () => {
   const list = (protocol: Protocol, body: unknown) =>
     listModels(ask(protocol), new AbortController().signal, answer([encoder.encode(JSON.stringify(body))]))

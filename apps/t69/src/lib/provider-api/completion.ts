@@ -135,6 +135,8 @@ async function* piecesIn(response: Response, api: ProviderApi, signal: AbortSign
       if (event.data.trim() === '[DONE]') return
       yield* piecesOfEvent(event, api)
     }
+    // Nothing that follows would be looked at, and it may never end.
+    if (!streams && whole.length === maxWhole) break
   }
   if (!streams) yield* piecesOfWhole(whole, api)
 }

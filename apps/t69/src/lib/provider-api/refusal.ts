@@ -54,7 +54,8 @@ export function wordsOfBody(body: string): string {
   const json = parsed(text)
   if (typeof json === 'object') return wordsIn(json)
   if (!text.startsWith('<')) return text
-  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(text)?.[1]?.trim()
+  // No part of it goes past a "<": from one that is never closed, each search would go to the end of the page.
+  const title = /<title[^<>]*>([^<]*)<\/title>/i.exec(text)?.[1]?.trim()
   return title === undefined || title === '' ? startOfText(text, 80) : title
 }
 

@@ -22,3 +22,7 @@ test.each([
 ])('the name in the answer %j is %j', (answer, name) => {
   expect(nameIn(answer)).toBe(name)
 })
+
+test('an answer of endless marks is read as far as an answer may go', () => {
+  expect(nameIn(`Bread${'*'.repeat(500_000)}x`)).toBe('Bread')
+})

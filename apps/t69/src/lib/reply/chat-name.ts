@@ -5,7 +5,7 @@ import type { Ask } from '../provider-api/ask.ts'
 
 /** How much of a message the model reads to name the chat, in UTF-16 code units. */
 const readLength = 2_000
-/** How much it may answer before it is interrupted. */
+/** How much it may answer before it is interrupted, and how much of that is read. */
 const answerLength = 400
 /** How long it may take, in ms. */
 const patienceMs = 60_000
@@ -43,7 +43,8 @@ export async function nameChat(
 
 /** The name in an answer, without the marks that models put around it. */
 export function nameIn(answer: string): string | null {
-  const [line = ''] = answer.trim().split('\n', 1)
+  // One piece of an answer can be of any length.
+  const [line = ''] = answer.trim().slice(0, answerLength).split('\n', 1)
   const name = titleFrom(line.replace(/^[\s#>*_"'`“”„«]+|[\s*_"'`“”».。]+$/g, ''))
   return name === '' ? null : name
 }
