@@ -1,3 +1,5 @@
+import { startOfText } from '@t69/protocol'
+
 import { messageOf, threadOf, type Chosen } from '../model/chat-tree.ts'
 import { storedTextOf, type Tree, type Vertex } from '../model/tree.ts'
 
@@ -53,7 +55,8 @@ function endingText(vertex: Vertex): string {
 
 /** A name for a file that every system takes. */
 export function fileNameOf(title: string, ending: string): string {
-  const name = title
+  // A member can write a title of half a megabyte. The pattern for the end begins anew at each dot.
+  const name = startOfText(title, 1_000)
     .replaceAll(/[\\/:*?"<>|\p{Cc}\p{Cf}]+/gu, ' ')
     .replaceAll(/\s+/g, ' ')
     .replaceAll(/^[.\s]+|[.\s]+$/g, '')

@@ -497,3 +497,7 @@ test.each([
 ])('%j is a file name on every system', (title, name) => {
   expect(fileNameOf(title, 'md')).toBe(name)
 })
+
+test('a title of endless dots is a file name at once', () => {
+  expect(fileNameOf(`Bread${'.'.repeat(500_000)}x`, 'md')).toBe('Bread.md')
+})
