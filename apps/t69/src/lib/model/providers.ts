@@ -167,7 +167,7 @@ function headersIn(vertex: Vertex): Record<string, string> {
 export function addProvider(tree: Tree, entry: ProviderEntry): void {
   edit(tree, () => {
     const orders = partsNamed(tree, 'providers').flatMap(({ children }) => children.map(orderOf))
-    const order = Math.min(0, ...orders.map((it) => it ?? 0)) - 1
+    const order = orders.reduce<number>((least, it) => Math.min(least, it ?? 0), 0) - 1
     const parent = partNamed(tree, rootOf(tree), 'providers')
     parent.newChild({ ...propertiesOf(entry), type: typeOf(entry), order })
   })

@@ -143,7 +143,7 @@ function idsBelow(tree: Tree, id: string): string[] {
   const waiting = [...tree.getChildrenIds(id)]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     found.push(next)
-    waiting.push(...tree.getChildrenIds(next))
+    for (const child of tree.getChildrenIds(next)) waiting.push(child)
   }
   return found
 }

@@ -115,7 +115,7 @@ function nodesInOrder(mapping: Conversation['mapping']): string[] {
     const children = below.get(id) ?? []
     const rank = new Map(listed.map((child, index) => [child, index]))
     const at = (child: string): number => rank.get(child) ?? listed.length
-    waiting.push(...children.toSorted((a, b) => at(b) - at(a)))
+    for (const child of children.toSorted((a, b) => at(b) - at(a))) waiting.push(child)
   }
   return order
 }

@@ -76,6 +76,8 @@ function chatVertices({ messages, shownId, createdAt }: ImportedChat, title: str
   const parents = new Map(messages.map(({ id, parentId }) => [id, parentId]))
   const shown = new Set<string>()
   for (let id = shownId; id !== undefined && !shown.has(id); id = parents.get(id) ?? undefined) shown.add(id)
+  /** The messages below which the branch that was on screen goes on. */
+  const leading = new Set(Array.from(shown, (id) => parents.get(id)))
   /** The last vertex of each message, and the first one of the versions of each place. */
   const lastVertex = new Map<string, string>()
   const versions = Map.groupBy(messages, ({ parentId }) => parentId)
@@ -85,7 +87,7 @@ function chatVertices({ messages, shownId, createdAt }: ImportedChat, title: str
     const siblings = versions.get(parentId) ?? []
     const first = firstVersion.get(parentId)
     // Without a branch that was on screen, the newest version is shown.
-    const isMain = siblings.some((it) => shown.has(it.id)) ? shown.has(id) : siblings.at(-1) === message
+    const isMain = leading.has(parentId) ? shown.has(id) : siblings.at(-1) === message
     const version: Properties =
       siblings.length < 2 ? {} : { main: isMain, ...(first === undefined ? {} : { versionOf: first }) }
     const parent = (parentId === null ? undefined : lastVertex.get(parentId)) ?? chain

@@ -73,7 +73,7 @@ function messagesIn(all: Readonly<Record<string, Message>>, createdAt: number): 
   const standsFor = new Map<string, string>()
   const waiting = (below.get('') ?? []).toReversed()
   for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-    waiting.push(...(below.get(id) ?? []).toReversed())
+    for (const child of (below.get(id) ?? []).toReversed()) waiting.push(child)
     const message = all[id]
     if (message === undefined) continue
     const before = standsFor.get(message.parentId ?? '') ?? null

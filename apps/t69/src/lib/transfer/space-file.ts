@@ -51,7 +51,7 @@ export function fileTreeOf(tree: Tree, id: string): FileTree {
       parentId: vertex === root ? null : vertex.parentId,
       properties: storedProperties(vertex),
     })
-    waiting.push(...vertex.children.toReversed())
+    for (const child of vertex.children.toReversed()) waiting.push(child)
   }
   return { id, vertices: withoutDeleted(tree, vertices) }
 }

@@ -101,7 +101,7 @@ export function stateOf(treeId: string, ops: readonly Op[]): FileTree {
       parentId: id === treeId ? null : (parents.get(id) ?? null),
       properties: Object.fromEntries(values),
     })
-    waiting.push(...(below.get(id) ?? []).toReversed())
+    for (const child of (below.get(id) ?? []).toReversed()) waiting.push(child)
   }
   return { id: treeId, vertices }
 }

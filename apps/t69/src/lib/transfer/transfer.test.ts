@@ -438,6 +438,18 @@ test('a zip bomb is refused before it is unpacked', async () => {
   })
 })
 
+test('an export with 150,000 answers to one message is read, in time that grows with their number', async () => {
+  const answer = { parentId: 'q', role: 'user', content: 'x' }
+  const answers = Array.from({ length: 150_000 }, (_, nr) => [`a${nr}`, answer] as const)
+  const question = { parentId: null, role: 'user', content: 'How?' }
+  const messages = { q: question, ...Object.fromEntries(answers) }
+  const file = json([{ chat: { title: 'Dough', history: { currentId: null, messages } } }])
+  const [space] = await readExport(file, 'x')
+  const [chat] = space!.trees
+  const shown = chat!.vertices.filter(({ properties: { main } }) => main === true)
+  expect(shown).toEqual([chat!.vertices.at(-1)])
+})
+
 test('a message that is longer than any may be is continued in the next one', async () => {
   const text = '😀'.repeat(200_000)
   expect(partsThatFit(text).join('')).toBe(text)
