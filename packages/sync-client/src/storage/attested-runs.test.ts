@@ -114,3 +114,12 @@ test('[CO1] [CO3] a page attests each operation as the last commit before it say
     ),
   )
 })
+
+test('commits that go to and fro attest each operation once', () => {
+  const ops = [1, 3, 5, 7].flatMap((clock) => someOps({ tree: 't' as TreeId, peer: '1', from: clock }))
+  const commits = users.flatMap((userId): Commit[] => [
+    { after: 0, userId, at: 1 },
+    { after: 4, userId, at: 2 },
+  ])
+  expect(attestedRuns(ops, 0, commits).map(({ from }) => from)).toEqual([1, 3, 5, 7])
+})

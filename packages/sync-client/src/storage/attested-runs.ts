@@ -33,10 +33,13 @@ export function attestedRuns(
   commits: readonly Commit[],
 ): AttestedRun[] {
   const runs: AttestedRun[] = []
+  /** Where the commit before ended: of a list that is out of order, no operation is looked at twice. */
+  let done = 0
   for (const [index, { after: start, userId, at }] of commits.entries()) {
     if (userId === null) continue
-    const from = Math.max(0, start - after)
+    const from = Math.max(done, start - after)
     const to = Math.max(from, (commits[index + 1]?.after ?? after + ops.length) - after)
+    done = to
     runs.push(...runsOf(ops.slice(from, to), { userId, at }))
   }
   return runs
