@@ -29,10 +29,12 @@ export function createSessionNote(
       const isNeeded = session.user !== null || session.owesSignOut || session.forgetting.length > 0
       const text = JSON.stringify({ ...session, refreshToken: null })
       try {
-        if (!isNeeded) store.removeItem(key)
-        else if (store.getItem(key) !== text) store.setItem(key, text)
+        if (store.getItem(key) === text) return
+        // Removed first: if the store is full, a lost database takes the session with it, and brings none of before back.
+        store.removeItem(key)
+        if (isNeeded) store.setItem(key, text)
       } catch {
-        // The store is full or refuses. A lost database then takes the session with it.
+        // The store is full or refuses.
       }
     },
   }

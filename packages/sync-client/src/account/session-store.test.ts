@@ -142,6 +142,24 @@ describe('A session that is noted', () => {
     expect(later.wasLost).toBe(false)
   })
 
+  it('goes when its place cannot be taken by the next: nobody is signed in who was before', async () => {
+    const { notes, openOn } = device()
+    await openOn(memoryStorage()).write(signedIn)
+    const full = createSessionNote(
+      {
+        getItem: (key) => notes.get(key) ?? null,
+        setItem: () => {
+          throw new Error('full')
+        },
+        removeItem: (key) => void notes.delete(key),
+      },
+      'session',
+    )
+    const bert = { ...anna, id: userIdSchema.parse('bb'.repeat(16)) }
+    await storeOf(memoryStorage(), server, null, full).write({ ...signedIn, user: bert, lastUserId: bert.id })
+    expect(await openOn(memoryStorage()).read()).toEqual(nobody)
+  })
+
   it('survives a full disk, and a note that is not one is none', async () => {
     const { notes, note, openOn } = device()
     note.write(signedIn)
