@@ -29,6 +29,16 @@ interface Held {
   readonly size: number
 }
 
+/** What is held of one sender. */
+interface Sender {
+  size: number
+  /** The places of its values, the oldest first. */
+  readonly slots: Set<string>
+}
+
+/** What a value takes besides its text, in units of `Held.size`, about. */
+const sizeWithoutText = 200
+
 /** The most that is held of one sender, in units of `Held.size`. Beyond it, its oldest values are removed. */
 const maxHeld = 4 * limits.maxValueBytes
 
@@ -37,28 +47,34 @@ export function createTransientReceiver(
   show: (change: TransientChange, value: JsonValue | undefined) => void,
 ): TransientReceiver {
   const shown = new Map<string, Held>()
-  const heldOf = new Map<string, number>()
+  const senders = new Map<string, Sender>()
 
   function drop(slot: string): void {
     const held = shown.get(slot)
     if (held === undefined) return
     shown.delete(slot)
-    const left = (heldOf.get(held.from) ?? 0) - held.size
-    if (left > 0) heldOf.set(held.from, left)
-    else heldOf.delete(held.from)
+    const sender = senders.get(held.from)
+    if (sender === undefined) return
+    sender.size -= held.size
+    sender.slots.delete(slot)
+    if (sender.slots.size === 0) senders.delete(held.from)
   }
 
   function hold(slot: string, from: string, change: TransientChange, value: JsonValue): void {
     drop(slot)
-    const size = slot.length + (typeof value === 'string' ? value.length : JSON.stringify(value).length)
+    const text = typeof value === 'string' ? value : JSON.stringify(value)
+    const size = sizeWithoutText + slot.length + text.length
     shown.set(slot, { from, change, value, size })
-    heldOf.set(from, (heldOf.get(from) ?? 0) + size)
+    const sender = senders.get(from) ?? { size: 0, slots: new Set() }
+    senders.set(from, sender)
+    sender.size += size
+    sender.slots.add(slot)
     show(change, value)
-    for (const [oldest, held] of shown) {
-      if ((heldOf.get(from) ?? 0) <= maxHeld) return
-      if (held.from !== from) continue
+    for (const oldest of sender.slots) {
+      if (sender.size <= maxHeld) return
+      const held = shown.get(oldest)
       drop(oldest)
-      show(held.change, undefined)
+      if (held !== undefined) show(held.change, undefined)
     }
   }
 

@@ -224,6 +224,24 @@ it('a receiver holds a bounded amount of one sender, in any number of pieces, an
   expect([...shown.keys()]).toEqual(['hers'])
 })
 
+it('a receiver holds a bounded number of values of one sender, and looks for the oldest among those alone', () => {
+  const shown = new Set<string>()
+  const receiver = createTransientReceiver(({ targetId }, value) => {
+    if (value === undefined) shown.delete(targetId)
+    else shown.add(targetId)
+  })
+  const send = (from: string, count: number): void => {
+    for (let nr = 0; nr < count; nr++) {
+      const targetId = vertexIdSchema.parse(`${from}-${nr}`)
+      receiver.apply(from, [{ ...where, targetId, value: '' }])
+    }
+  }
+  for (let nr = 0; nr < 20; nr++) send(`other${nr}`, 9_000)
+  send('mallory', 50_000)
+  expect(shown.size).toBeGreaterThan(20 * 9_000)
+  expect(shown.size).toBeLessThan(20 * 9_000 + 15_000)
+})
+
 it('[LI3] many changes at once are sent in messages within the limits', async () => {
   const time = createManualTime()
   const messages: (readonly TransientChange[])[] = []
