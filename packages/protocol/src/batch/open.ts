@@ -27,7 +27,7 @@ export interface OpenBatch extends BatchHeader {
 /**
  * Opens a batch for a reader that trusts it and needs a few of its operations: reads the columns as `decodeBatch` does, and
  * no value. Throws like `decodeBatch` for columns that are wrong. A value that is wrong shows when it is read: `opAt` throws a
- * `SyntaxError` for text that is not JSON.
+ * `SyntaxError` for text that is not JSON, or not UTF-8.
  *
  *     const batch = openBatch(page)
  *     const last = batch.opAt(batch.count - 1)
@@ -51,7 +51,11 @@ export function openBatch(bytes: ArrayBuffer | ArrayBufferView): OpenBatch {
 
   function valueTextAt(index: number): string | undefined {
     if (!isSet(numberAt(columns.kinds, index))) return undefined
-    return decoder.decode(values.subarray(startOf(index), numberAt(ends, index)))
+    try {
+      return decoder.decode(values.subarray(startOf(index), numberAt(ends, index)))
+    } catch {
+      throw new SyntaxError('a value is not UTF-8')
+    }
   }
 
   function placeAt(index: number): Pick<TreeOperation, 'targetId' | 'key' | 'parentId'> {

@@ -4,6 +4,7 @@ import { decodeBatch, encodeBatch, limits, openBatch, readBatchHeader, SyncError
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
+import { WrongContentError } from '../sqlite/storage-failure.ts'
 import { opsFrom, spaceId } from '../testing/ops.ts'
 import { batchOf, checkSegment, makeSegment, opsOf } from './segment.ts'
 
@@ -40,6 +41,22 @@ describe('a segment', () => {
     for (const change of [{ after: 1 }, { cursor: 501 }, { bytes: 1 }]) {
       expect(() => checkSegment({ ...segment, ...change })).toThrow('does not fit its checksum')
     }
+  })
+})
+
+describe('a segment that somebody made', () => {
+  it('is wrong content if it is no zstd, is cut off, or is too large', () => {
+    const bomb = zstdCompressSync(new Uint8Array(limits.maxBatchBytes + 1))
+    for (const page of [new Uint8Array([1, 2, 3, 4, 5]), segment.page.subarray(0, 20), bomb])
+      expect(() => opsOf({ ...segment, page })).toThrow(WrongContentError)
+  })
+
+  it('is wrong content if a value in it is not UTF-8', () => {
+    const broken = new Uint8Array(batch)
+    // The last byte is the quote that ends the last value.
+    broken[broken.length - 2] = 0xff
+    const opened = opsOf(makeSegment(0, ops.length, broken))
+    expect(() => opened.opAt(ops.length - 1)).toThrow(SyntaxError)
   })
 })
 

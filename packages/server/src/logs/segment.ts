@@ -56,11 +56,30 @@ export function checkSegment(segment: StoredSegment): void {
 }
 
 /** The batch of a segment that was checked. */
-export function batchOf({ after, bytes, page }: Segment): Uint8Array<ArrayBuffer> {
-  const batch = zstdDecompressSync(page, { maxOutputLength: limits.maxBatchBytes })
+export function batchOf(segment: Segment): Uint8Array<ArrayBuffer> {
+  const { after, bytes } = segment
+  const batch = decompressed(segment)
   if (batch.length !== bytes) throw new WrongContentError(`the segment after ${after} has another length`)
   // Its memory may be shared with others, and bytes that are sent from a thread are handed over.
   return new Uint8Array(batch)
+}
+
+/** Whoever made the file of a copy may have put anything under a checksum that fits. */
+function decompressed({ after, page }: Segment): Uint8Array {
+  try {
+    return zstdDecompressSync(page, { maxOutputLength: limits.maxBatchBytes })
+  } catch (error) {
+    if (!isOfContent(error)) throw error
+    throw new WrongContentError(`the segment after ${after}: ${error.message}`, { cause: error })
+  }
+}
+
+/** Whether what was to be decompressed is wrong, cut off or too large. A lack of memory says nothing of it. */
+function isOfContent(error: unknown): error is Error {
+  if (!(error instanceof Error) || !('code' in error)) return false
+  const code = String(error.code)
+  if (code === 'ERR_BUFFER_TOO_LARGE' || code === 'Z_BUF_ERROR') return true
+  return code.startsWith('ZSTD_error_') && code !== 'ZSTD_error_memory_allocation'
 }
 
 /** The operations of a segment that was checked. */
