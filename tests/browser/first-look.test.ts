@@ -2,6 +2,7 @@ import type { Page, Response } from 'playwright-core'
 import { expect } from 'vitest'
 
 import { startFakeProvider } from '../lib/fake-provider.ts'
+import { settled } from '../lib/settled.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -125,7 +126,7 @@ story(
     const { top } = await place()
     await page.mouse.wheel(0, -100)
     await expect.poll(async () => (await place()).top).toBeLessThan(top)
-    const left = await place()
+    const left = await settled(place)
     await grow()
     expect((await place()).top).toBe(left.top)
     // Small steps of a touchpad, each while the reply grows.

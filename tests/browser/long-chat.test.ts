@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
 import { startFakeProvider } from '../lib/fake-provider.ts'
+import { settled } from '../lib/settled.ts'
 import { story, type Stage } from '../lib/story.ts'
 import {
   accountOf,
@@ -158,7 +159,7 @@ story('scrolling up while a reply grows stays there, and keys go from message to
   await page.mouse.wheel(0, -300)
   await page.getByTestId('to-latest').waitFor()
   await expect.poll(async () => (await scrollOf(page)).fromEnd).toBeGreaterThan(250)
-  const { top } = await scrollOf(page)
+  const { top } = await settled(() => scrollOf(page))
   for (let line = 80; line < 120; line++) await provider.stream(`Line ${line} of the reply.\n\n`)
   await expect.poll(() => text.innerText()).toContain('Line 119')
   expect((await scrollOf(page)).top).toBe(top)
@@ -175,7 +176,7 @@ story('scrolling up while a reply grows stays there, and keys go from message to
   await expect.poll(focused).toBe('assistant')
   await page.keyboard.press('Alt+ArrowUp')
   await expect.poll(focused).toBe('user')
-  expect((await scrollOf(page)).top).toBeLessThan(100)
+  await expect.poll(async () => (await scrollOf(page)).top).toBeLessThan(100)
   await page.keyboard.press('End')
   await expect.poll(async () => (await scrollOf(page)).fromEnd).toBeLessThanOrEqual(1)
 })

@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, expect } from 'vitest'
 
 import { startServer } from '../lib/server-process.ts'
+import { settled } from '../lib/settled.ts'
 import { story } from '../lib/story.ts'
 import {
   messages,
@@ -125,7 +126,7 @@ story(
     await say(page, 'Mine')
     const space = await spaceOf(page)
     await expect.poll(() => page.evaluate(storedOps)).toBeGreaterThan(30)
-    const before = await page.evaluate(storedOps)
+    const before = await settled(() => page.evaluate(storedOps))
 
     await openTransfer(page, 'import')
     await page.getByTestId('import-file').setInputFiles(file)
@@ -145,7 +146,7 @@ story(
     await openTransfer(page, 'import')
     await page.getByTestId('import-file').setInputFiles(file)
     await page.getByTestId('import-dialog').waitFor({ state: 'hidden', timeout: 240_000 })
-    expect(await page.getByTestId('space-name').innerText()).toBe('ChatGPT')
+    await expect.poll(() => page.getByTestId('space-name').innerText()).toBe('ChatGPT')
     await treeItem(page, { title: 'Chat 4999' }).click()
     await expect.poll(() => messages(page)).toEqual(['Question 4999', 'Answer 4999'])
     await stage.shot(laptop, 'imported')
