@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { story } from '../lib/story.ts'
 import { accountOf, message, messages, newChat, say, spaceOf, synced } from '../lib/t69-page.ts'
-import { agree, freeze, openElsewhere, openTabs, others, shown } from '../lib/tabs-of.ts'
+import { agree, freeze, moment, openElsewhere, openTabs, others, shown } from '../lib/tabs-of.ts'
 import { openOwnSpace } from '../lib/two-people.ts'
 
 const anna = accountOf('Anna')
@@ -41,7 +41,7 @@ story(
     await agree([...tabs.pages, phone.page])
     const written = await messages(phone.page)
     expect(written).toHaveLength(4)
-    for (const page of tabs.pages) expect(await messages(page)).toEqual(written)
+    for (const page of tabs.pages) await expect.poll(() => messages(page), moment).toEqual(written)
   },
 )
 
@@ -62,5 +62,6 @@ story('a frozen tab that does not lead shows after the thaw what it missed', asy
   await shown([writer, leader], 'Three')
   await agree(tabs.pages)
   expect(await tabs.leader()).toBe(leader)
-  for (const page of tabs.pages) expect(await messages(page)).toEqual(['One', 'Two', 'Three'])
+  for (const page of tabs.pages)
+    await expect.poll(() => messages(page), moment).toEqual(['One', 'Two', 'Three'])
 })
