@@ -134,10 +134,8 @@ story(
     await newChat(page, 'Diary')
     await say(page, 'SECRET and sent')
     await synced(page)
-    await setUpProvider(page, { ...home, baseUrl: 'http://127.0.0.1:9/v1' }).catch(async () => {
-      await showSidebar(page)
-      await setUpProvider(page, { ...home, baseUrl: 'http://127.0.0.1:9/v1' })
-    })
+    await showSidebar(page)
+    await setUpProvider(page, { ...home, baseUrl: 'http://127.0.0.1:9/v1' })
     await page.getByTestId('close-dialog').click()
     await synced(page)
     await phone.goOffline()
