@@ -51,6 +51,8 @@ story('two chats are side by side, and everything goes on in both', async (stage
   await page.getByTestId('empty-pane').waitFor()
   expect(await page.getByTestId('panes').getAttribute('data-count')).toBe('2')
   // The keyboard is in the new one.
+  const newComposer = pane(page, 'No chat yet').getByTestId('composer')
+  await expect.poll(() => newComposer.evaluate((it) => it === document.activeElement)).toBe(true)
   await page.keyboard.type('Half a thought')
   expect(await pane(page, 'No chat yet').getByTestId('composer').inputValue()).toBe('Half a thought')
   await stage.shot(laptop, 'an empty side')
@@ -177,7 +179,9 @@ story(
 
     // Closed by keyboard: its tabs are behind those beside it.
     await page.keyboard.press('Control+k')
-    await page.getByTestId('palette-input').fill('Close this side')
+    const command = 'Close this side'
+    await page.getByTestId('palette-input').fill(command)
+    await page.locator(`[data-testid=palette-list][data-query="${command}"][aria-busy=false]`).waitFor()
     await page.keyboard.press('Enter')
     await expect.poll(() => page.getByTestId('pane').count()).toBe(2)
     expect(await page.getByTestId('tab').count()).toBe(3)
@@ -192,7 +196,9 @@ story(
     await page.keyboard.press('Delete')
     await expect.poll(() => page.getByTestId('pane').count()).toBe(1)
     await message(page, 'About Garden').waitFor()
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('composer')
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.getAttribute('data-testid')))
+      .toBe('composer')
   },
 )
 
