@@ -51,7 +51,7 @@ story(
     await expect.poll(() => version(page)).toBe('second')
     await message(page, 'Bread').waitFor()
     // By somebody, and by the page itself.
-    expect(loads()).toBe(2)
+    await expect.poll(loads).toBe(2)
     expect(await page.getByTestId('new-version').count()).toBe(0)
     await laptop.goOffline()
     await page.reload()
