@@ -31,7 +31,7 @@ story(
     const { page } = laptop
     await ready(page)
     await page.getByTestId('notice').filter({ hasText: 'ended while it opened the chat “Huge”' }).waitFor()
-    expect(await treeRows(page)).toEqual(['Small', 'Huge'])
+    await expect.poll(() => treeRows(page)).toEqual(['Small', 'Huge'])
     expect(await page.getByTestId('app').getAttribute('data-chat-id')).toBe('')
     await stage.shot(laptop, 'without the chat')
     // Neither does the next start open it, nor does it say so again.

@@ -48,7 +48,7 @@ story('someone writes at once, signed out, and finds the messages again without 
   await ready(laptop.page)
   await treeItem(laptop.page, { title: 'Plans for the garden' }).click()
   await expect.poll(() => messages(laptop.page)).toEqual(['Beans along the fence', 'Roses by the door'])
-  expect(await treeRows(laptop.page)).toEqual(rows)
+  await expect.poll(() => treeRows(laptop.page)).toEqual(rows)
   await stage.shot(laptop, 'reloaded without a server')
 })
 
@@ -166,7 +166,7 @@ story('text typed immediately after "New chat" goes into that chat', async (stag
     await laptop.page.getByTestId('composer').press('Enter')
     await expect.poll(() => messages(laptop.page)).toEqual([text])
   }
-  expect(await laptop.page.getByTestId('tree-title').allTextContents()).toEqual(said.toReversed())
+  await expect.poll(() => laptop.page.getByTestId('tree-title').allTextContents()).toEqual(said.toReversed())
 })
 
 story('text typed while a chat is still loading from a busy disk goes into that chat', async (stage) => {

@@ -59,46 +59,28 @@ story(
     await page.getByTestId('composer').press('Enter')
     await message(page, 'Which bread?').waitFor()
     await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('')
-    expect(await lines(page)).toEqual(['[Today]', 'Which bread?', 'Garden'])
+    await expect.poll(() => lines(page)).toEqual(['[Today]', 'Which bread?', 'Garden'])
 
     await page.clock.setFixedTime(new Date('2026-05-11T09:00:00'))
     await reload(page)
     await ready(page)
-    expect(await lines(page)).toEqual(['[Yesterday]', 'Which bread?', 'Garden'])
+    await expect.poll(() => lines(page)).toEqual(['[Yesterday]', 'Which bread?', 'Garden'])
     await treeItem(page, { title: 'Garden' }).click()
     await say(page, 'And when do I water?')
-    expect(await lines(page)).toEqual(['[Today]', 'Garden', '[Yesterday]', 'Which bread?'])
+    await expect.poll(() => lines(page)).toEqual(['[Today]', 'Garden', '[Yesterday]', 'Which bread?'])
 
     await newFolder(page, 'Kitchen')
     await choose(page, 'Which bread?', 'menu-pin')
-    expect(await lines(page)).toEqual([
-      '[Pinned]',
-      'Which bread?',
-      '[Folders]',
-      'Kitchen',
-      '[Today]',
-      'Garden',
-    ])
+    const pinned = ['[Pinned]', 'Which bread?', '[Folders]', 'Kitchen', '[Today]', 'Garden']
+    await expect.poll(() => lines(page)).toEqual(pinned)
     await stage.shot(laptop, 'groups')
     await reload(page)
     await ready(page)
-    expect(await lines(page)).toEqual([
-      '[Pinned]',
-      'Which bread?',
-      '[Folders]',
-      'Kitchen',
-      '[Today]',
-      'Garden',
-    ])
+    await expect.poll(() => lines(page)).toEqual(pinned)
     await choose(page, 'Which bread?', 'menu-pin')
-    expect(await lines(page)).toEqual([
-      '[Folders]',
-      'Kitchen',
-      '[Today]',
-      'Garden',
-      '[Yesterday]',
-      'Which bread?',
-    ])
+    await expect
+      .poll(() => lines(page))
+      .toEqual(['[Folders]', 'Kitchen', '[Today]', 'Garden', '[Yesterday]', 'Which bread?'])
   },
 )
 
@@ -178,7 +160,9 @@ story('the sidebar is closed, opened and made wider, and stays so on this device
 
   await page.getByTestId('collapse-sidebar').click()
   await sidebar.waitFor({ state: 'hidden' })
-  expect(await page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('open-sidebar')
+  await expect
+    .poll(() => page.evaluate(() => document.activeElement?.getAttribute('data-testid')))
+    .toBe('open-sidebar')
   await stage.shot(laptop, 'closed')
   await page.reload()
   await ready(page)
@@ -201,7 +185,7 @@ story('several items are moved and deleted together, and one undo brings all of 
   }
   await newFolder(page, 'Trip')
   const before = ['[Folders]', 'Trip', '[Today]', 'Four', 'Three', 'Two', 'One']
-  expect(await lines(page)).toEqual(before)
+  await expect.poll(() => lines(page)).toEqual(before)
 
   // By the menu, and by presses from then on.
   await choose(page, 'One', 'menu-select')
