@@ -367,7 +367,7 @@ story(
     await laptop.page.getByTestId('delete-space').click()
     await laptop.page.getByTestId('confirm').click()
     await expect.poll(async () => (await Promise.all(tabs.map(spaceOf))).includes(first)).toBe(false)
-    expect(await spaces()).toBe(1)
+    await expect.poll(spaces).toBe(1)
     await laptop.page.getByTestId('space-switcher').click()
     await expect.poll(() => laptop.page.getByTestId('space-item').count()).toBe(1)
   },
