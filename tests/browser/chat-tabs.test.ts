@@ -101,7 +101,7 @@ story('the keyboard alone opens, changes, moves and closes tabs', async (stage) 
   await page.keyboard.press('Delete')
   await message(page, 'About Two').waitFor()
   expect(await tabs(page)).toEqual(['Three*', '[Two]'])
-  expect(await page.evaluate(() => document.activeElement?.textContent?.trim())).toBe('Two')
+  await expect.poll(() => page.evaluate(() => document.activeElement?.textContent?.trim())).toBe('Two')
 })
 
 story('the tabs that t69 of June 2025 left on a device are there', async (stage) => {

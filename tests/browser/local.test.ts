@@ -195,7 +195,7 @@ story('text typed while a chat is still loading from a busy disk goes into that 
 
   await choose('House')
   await expect.poll(() => messages(page)).toEqual(['About the house'])
-  expect(await page.getByTestId('composer').inputValue()).toBe('')
+  await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('')
   await choose('Garden')
   await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thou')
   await choose('House')
@@ -211,7 +211,7 @@ story('text typed while a chat is still loading from a busy disk goes into that 
   await choose('House')
   await releaseBoth()
   await expect.poll(() => messages(page)).toEqual(['About the house'])
-  expect(await page.getByTestId('composer').inputValue()).toBe('')
+  await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('')
   await choose('Garden')
   await expect
     .poll(() => messages(page))
@@ -239,7 +239,7 @@ story('text typed as another space is chosen stays a draft of its own chat', asy
     if (chosen instanceof HTMLElement) chosen.click()
   })
   await expect.poll(() => spaceOf(page)).toBe(second)
-  expect(await page.getByTestId('composer').inputValue()).toBe('')
+  await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('')
   await openSpace(page, first)
   await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('Half a thought')
 })
@@ -349,7 +349,7 @@ story('what is typed into a message stays when another tab edits the message too
   expect(await written(page)).toBe('Two eggs, flour')
   await page.getByTestId('edit-save').click()
   await expect.poll(() => messages(page)).toEqual(['Two eggs, flour'])
-  expect(await page.getByTestId('branch-label').innerText()).toBe('3 / 3')
+  await expect.poll(() => page.getByTestId('branch-label').innerText()).toBe('3 / 3')
 })
 
 story(

@@ -195,7 +195,7 @@ story(
     await message(page, 'A tree is').waitFor()
     provider.breakOff()
     expect(await outcome(page)).toBe('cut')
-    expect(await page.getByTestId('branch-label').innerText()).toBe('2 / 2')
+    await expect.poll(() => page.getByTestId('branch-label').innerText()).toBe('2 / 2')
     await stage.shot(laptop, 'a reply that was cut')
 
     await page.getByTestId('reply-go-on').click()
@@ -218,11 +218,11 @@ story(
     provider.finish()
     await expect.poll(() => provider.requests.at(-1)?.model).toBe('large')
     await expect.poll(() => messages(page)).toEqual(['What is a tree?', 'Large words'])
-    expect(await page.getByTestId('model-picker').innerText()).toContain('large')
+    await expect.poll(() => page.getByTestId('model-picker').innerText()).toContain('large')
     await reload(page)
     await ready(page)
     await expect.poll(() => messages(page)).toEqual(['What is a tree?', 'Large words'])
-    expect(await page.getByTestId('model-picker').innerText()).toContain('large')
+    await expect.poll(() => page.getByTestId('model-picker').innerText()).toContain('large')
   },
 )
 
@@ -431,7 +431,7 @@ story(
     await newFolder(page, 'Drawer')
     await say(page, long)
     await treeItem(page, { title: 'Bread at home' }).waitFor()
-    expect(await page.getByTestId('chat-title').inputValue()).toBe('Bread at home')
+    await expect.poll(() => page.getByTestId('chat-title').inputValue()).toBe('Bread at home')
     // An undo takes back what the user did last, which is not this.
     await page.getByTestId('tree').focus()
     await page.keyboard.press('Control+z')

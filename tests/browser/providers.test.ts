@@ -73,7 +73,9 @@ story(
     await expect.poll(() => page.getByTestId('provider-told').innerText()).toBe('It works, and has 2 models.')
     await page.getByTestId('provider-save').click()
     const row = page.getByTestId('provider')
-    expect(await row.innerText()).toMatch(/OpenAI[\s\S]*Default[\s\S]*gpt-4o[\s\S]*api\.openai\.com/)
+    await expect
+      .poll(() => row.innerText())
+      .toMatch(/OpenAI[\s\S]*Default[\s\S]*gpt-4o[\s\S]*api\.openai\.com/)
     await stage.shot(laptop, 'a provider')
     await page.getByTestId('close-dialog').click()
 
@@ -130,7 +132,7 @@ story(
     await page.getByTestId('settings').click()
     await page.locator('[data-testid=provider-card][data-provider=ollama]').click()
     await expect.poll(() => page.getByTestId('provider-told').innerText()).toBe('It works, and has 1 models.')
-    expect(await page.getByTestId('provider-model').inputValue()).toBe('llama-small')
+    await expect.poll(() => page.getByTestId('provider-model').inputValue()).toBe('llama-small')
     expect(await page.getByTestId('provider-key').count()).toBe(0)
     await page.getByTestId('provider-save').click()
     await page.getByTestId('provider').waitFor()
@@ -139,7 +141,7 @@ story(
     await page.getByTestId('provider-name').fill('Mine')
     await page.getByTestId('provider-base-url').fill('not an address')
     await page.getByTestId('provider-save').click()
-    expect(await page.getByTestId('provider-told').innerText()).toContain('no address')
+    await expect.poll(() => page.getByTestId('provider-told').innerText()).toContain('no address')
     await page.getByTestId('provider-base-url').fill('127.0.0.1:9')
     await page.getByTestId('provider-try').click()
     await expect.poll(() => page.getByTestId('provider-told').innerText()).toContain('no way to 127.0.0.1:9')
@@ -158,14 +160,14 @@ story(
     await expect.poll(() => mine.getByTestId('provider-told').innerText()).toContain('It works')
     await mine.getByTestId('provider-save').click()
     await mine.getByTestId('provider-form').waitFor({ state: 'detached' })
-    expect(await mine.innerText()).toContain('small')
-    expect(await page.getByTestId('provider').first().innerText()).toContain('Mine')
+    await expect.poll(() => mine.innerText()).toContain('small')
+    await expect.poll(() => page.getByTestId('provider').first().innerText()).toContain('Mine')
 
     const ollama = page.getByTestId('provider').filter({ hasText: 'Ollama' })
     await ollama.getByTestId('provider-first').click()
     await expect.poll(() => page.getByTestId('provider').first().innerText()).toContain('Ollama')
     await page.getByTestId('close-dialog').click()
-    expect(await page.getByTestId('model-picker').innerText()).toContain('llama-small')
+    await expect.poll(() => page.getByTestId('model-picker').innerText()).toContain('llama-small')
   },
 )
 
@@ -215,7 +217,7 @@ story(
     await stage.shot(laptop, 'the assistant answers')
     await reload(page)
     await ready(page)
-    expect(await page.getByTestId('model-picker').innerText()).toContain('Pirate · large')
+    await expect.poll(() => page.getByTestId('model-picker').innerText()).toContain('Pirate · large')
 
     // Both are the whole space's, and the provider's key is nowhere else: a press that went wrong removes neither.
     await page.getByTestId('model-picker').click()

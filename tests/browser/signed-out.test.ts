@@ -111,7 +111,7 @@ story(
     await signIn(page, anna)
     await message(page, 'SECRET question').waitFor()
     await expect.poll(() => messages(page)).toEqual(['SECRET question', 'SECRET answ'])
-    expect(await page.getByTestId('composer').inputValue()).toBe('SECRET draft')
+    await expect.poll(() => page.getByTestId('composer').inputValue()).toBe('SECRET draft')
     expect(await page.getByTestId('message').first().getAttribute('data-author')).toBe('Anna')
     await synced(page)
     await stage.shot(laptop, 'signed in again')
