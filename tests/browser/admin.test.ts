@@ -101,15 +101,17 @@ story(
     await page.getByTestId('admin-sign-out').click()
     await phone.page.getByTestId('session-ended').waitFor({ state: 'attached' })
     await expect.poll(() => page.getByTestId('admin-devices').count()).toBe(0)
-    expect(await page.getByTestId('admin-action').allInnerTexts()).toEqual(
-      expect.arrayContaining([
-        'Signed out everywhere',
-        'Link to set a password made',
-        'Made a member',
-        'Made an admin',
-        'Joined by an invite',
-      ]),
-    )
+    await expect
+      .poll(() => page.getByTestId('admin-action').allInnerTexts())
+      .toEqual(
+        expect.arrayContaining([
+          'Signed out everywhere',
+          'Link to set a password made',
+          'Made a member',
+          'Made an admin',
+          'Joined by an invite',
+        ]),
+      )
 
     // The address of a place opens it again, and back leads back.
     const address = page.url()
@@ -117,7 +119,7 @@ story(
     await page.getByTestId('admin-user').waitFor()
     await page.getByTestId('admin-user-spaces').getByTestId('admin-link').click()
     await page.getByTestId('admin-space-details').waitFor()
-    expect(await page.getByTestId('admin-members').locator('li').count()).toBe(2)
+    await expect.poll(() => page.getByTestId('admin-members').locator('li').count()).toBe(2)
     await page.goBack()
     await page.getByTestId('admin-user').waitFor()
     expect(page.url()).toBe(address)
@@ -147,14 +149,14 @@ story(
     await expect.poll(() => rows(page).first().innerText()).toContain('anna@example.org')
 
     await page.getByTestId('admin-audit').click()
-    await rows(page).first().waitFor()
-    const actions = await page.getByTestId('admin-action').allInnerTexts()
-    expect(actions.slice(0, 4)).toEqual([
-      'Space deleted',
-      'Account deleted',
-      'Invite to the server withdrawn',
-      'Invite to the server made',
-    ])
+    await expect
+      .poll(async () => (await page.getByTestId('admin-action').allInnerTexts()).slice(0, 4))
+      .toEqual([
+        'Space deleted',
+        'Account deleted',
+        'Invite to the server withdrawn',
+        'Invite to the server made',
+      ])
     expect(await rows(page).first().innerText()).toMatch(/anna@example\.org[^]*(127\.0\.0\.1|::1)/)
     await page.getByTestId('admin-audit-action').selectOption('account deleted')
     await expect.poll(() => rows(page).count()).toBe(1)

@@ -101,7 +101,7 @@ describe.each(engines)('in $name', (engine) => {
       await page.getByTestId('composer').fill('The field grows with its text. '.repeat(6))
       await expect.poll(height).toBeGreaterThan(oneLine)
       await say(page, 'Bread baking')
-      expect(await page.evaluate(() => document.title)).toBe('Bread baking · t69')
+      await expect.poll(() => page.evaluate(() => document.title)).toBe('Bread baking · t69')
       for (let i = 0; i < 3; i++) {
         await page.reload()
         await message(page, 'Bread baking').waitFor()
@@ -160,7 +160,7 @@ describe.each(engines)('in $name', (engine) => {
       await say(follower, 'Through the other tab')
       await message(leader, 'Through the other tab').waitFor()
       await synced(follower)
-      expect(await stage.connections()).toBe(1)
+      await expect.poll(() => stage.connections()).toBe(1)
       await leader.close()
       await say(follower, 'Alone now')
       await synced(follower)

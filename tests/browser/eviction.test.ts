@@ -83,6 +83,6 @@ story('nobody is told so whose browser keeps what they write', async (stage) => 
   await page.addInitScript(browserAnswers, true)
   await openT69(page, laptop.url)
   for (const text of ['One', 'Two', 'Three', 'Four']) await say(page, text)
-  expect(await timesAsked(page)).toBe(1)
+  await expect.poll(() => timesAsked(page)).toBe(1)
   expect(await page.getByTestId('only-here').count()).toBe(0)
 })

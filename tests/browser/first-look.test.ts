@@ -55,7 +55,7 @@ story(
     // The stage fails the story if the page breaks its policy anywhere.
     await openT69(page, laptop.url)
     const heading = page.getByRole('heading', { level: 1 })
-    expect(await page.title()).toBe('My space · t69')
+    await expect.poll(() => page.title()).toBe('My space · t69')
     await expect.poll(() => assets).toBeGreaterThan(1)
     expect(plain).toEqual([])
     expect(await heading.allInnerTexts()).toEqual(['My space'])

@@ -253,7 +253,7 @@ story('whoever joins sees the chat in which somebody wrote last, wherever it is'
   const bens = await acceptInvite(stage, "Ben's laptop", ben, link)
   const title = (): Promise<string> => bens.page.getByTestId('chat-title').inputValue()
   await message(bens.page, 'We leave on Friday').waitFor()
-  expect(await title()).toBe('Camp')
+  await expect.poll(title).toBe('Camp')
   await treeItem(bens.page, { title: 'Camp', selected: true }).waitFor()
   await stage.shot(bens, 'joined')
 
@@ -264,7 +264,7 @@ story('whoever joins sees the chat in which somebody wrote last, wherever it is'
   await bens.page.goto(linkOn(bens, link))
   await bens.page.getByTestId('invite-open').click()
   await message(bens.page, 'Who brings the tent?').waitFor()
-  expect(await title()).toBe('Trip')
+  await expect.poll(title).toBe('Trip')
 })
 
 story('somebody who follows a link to a space that they are in is told so, and opens it', async (stage) => {

@@ -296,7 +296,9 @@ story('an account of a provider gets a passkey, and is disconnected and deleted 
   await openForm(page)
   await throughProvider()
   await page.getByTestId('auth-dialog').waitFor()
-  expect(await page.getByTestId('auth-dialog').innerText()).toContain('You have disconnected your account')
+  await expect
+    .poll(() => page.getByTestId('auth-dialog').innerText())
+    .toContain('You have disconnected your account')
   await leave(page)
   await signInWithPasskey(page)
   await isSignedIn(page, 'Anna')

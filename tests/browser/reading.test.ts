@@ -225,7 +225,7 @@ story('thoughts are folded, and no part of what is copied', async (stage) => {
   await provider.stream('</think>\n\nThe **answer**.')
   provider.finish()
   await replied(page)
-  expect(await reply(page).getByTestId('message-text').innerText()).toBe('The answer.')
+  await expect.poll(() => reply(page).getByTestId('message-text').innerText()).toBe('The answer.')
   expect(await thoughts.innerText()).toContain('then that.')
   await shotsOf(stage, laptop, 'thoughts')
 

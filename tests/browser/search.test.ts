@@ -150,7 +150,7 @@ story('nothing of a locked space is found, and nothing of its texts is kept', as
   await synced(page)
   expect(await search(page, 'treasure')).toEqual(['message: Secrets The treasure is under the oak'])
   await page.keyboard.press('Escape')
-  expect(await keptTexts(page)).toContain('treasure')
+  await expect.poll(() => keptTexts(page)).toContain('treasure')
 
   await signOut(page)
   await expect.poll(() => keptTexts(page)).not.toContain('treasure')

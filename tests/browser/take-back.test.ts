@@ -235,6 +235,6 @@ story(
     const deleted = clashes.filter({ hasText: 'deleted “Roses” while you were changing it.' })
     await deleted.getByTestId('use-other').click()
     for (const { page } of [laptop, other]) await treeItem(page, { title: 'Roses' }).waitFor()
-    expect(await clashes.count()).toBe(0)
+    await expect.poll(() => clashes.count()).toBe(0)
   },
 )
