@@ -59,8 +59,8 @@ for (const [look, context] of looks) {
     const leave = async (): Promise<void> => {
       await page.getByTestId('close-dialog').click()
       await page.locator('dialog').waitFor({ state: 'detached' })
-      const focused = await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 100) ?? '')
-      if (focused.startsWith('<body')) found[`after ${lastState}`] = ['the focus is lost']
+      const focused = () => page.evaluate(() => document.activeElement?.localName)
+      await expect.poll(focused, { message: `the focus after ${lastState}` }).not.toBe('body')
     }
 
     await openT69(page, device.url)
