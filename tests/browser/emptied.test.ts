@@ -15,6 +15,7 @@ import {
   signOut,
   synced,
   treeItem,
+  visit,
 } from '../lib/t69-page.ts'
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
@@ -90,7 +91,7 @@ story(
 
     // Whoever has signed out is not signed in by a loss, and is told nothing.
     await signOut(laptop.page)
-    await laptop.page.goto('about:blank')
+    await visit(laptop.page, 'about:blank')
     await emptyDatabase(laptop, laptop.url)
     await openT69(laptop.page, laptop.url)
     await laptop.page.getByTestId('sign-in').waitFor()

@@ -22,6 +22,7 @@ import {
   synced,
   treeItem,
   treeRows,
+  visit,
 } from '../lib/t69-page.ts'
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
@@ -261,7 +262,7 @@ story('whoever joins sees the chat in which somebody wrote last, wherever it is'
   await treeItem(bens.page, { title: 'Trip' }).click()
   await message(bens.page, 'Who brings the tent?').waitFor()
   await newSpace(bens.page, 'Elsewhere')
-  await bens.page.goto(linkOn(bens, link))
+  await visit(bens.page, linkOn(bens, link))
   await bens.page.getByTestId('invite-open').click()
   await message(bens.page, 'Who brings the tent?').waitFor()
   await expect.poll(title).toBe('Trip')
@@ -273,7 +274,7 @@ story('somebody who follows a link to a space that they are in is told so, and o
   const link = await invite(annas.page, 'viewer')
   const { page } = annas
   await newSpace(page, 'Elsewhere')
-  await page.goto(linkOn(annas, link))
+  await visit(page, linkOn(annas, link))
   await page.getByTestId('invite-member').waitFor()
   await stage.shot(annas, 'a member already')
   expect(await page.getByTestId('invite-join').count()).toBe(0)
@@ -304,7 +305,7 @@ story(
     await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
 
     await bens.goOffline()
-    await page.goto(linkOn(bens, link))
+    await visit(page, linkOn(bens, link))
     await problem.waitFor()
     expect(await problem.innerText()).toContain('cannot be reached')
     await bens.goOnline()

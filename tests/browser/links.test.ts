@@ -16,6 +16,7 @@ import {
   signUp,
   spaceOf,
   synced,
+  visit,
 } from '../lib/t69-page.ts'
 import { openOwnSpace } from '../lib/two-people.ts'
 
@@ -149,6 +150,6 @@ story('the id of a space is in no address before the server knows the space', as
   const phone = await stage.device("Anna's phone")
   await openT69(phone.page, phone.url)
   await signIn(phone.page, anna)
-  await phone.page.goto(linkOn(phone, page))
+  await visit(phone.page, linkOn(phone, page))
   await message(phone.page, 'In the second space').waitFor()
 })

@@ -19,6 +19,7 @@ import {
   signUp,
   synced,
   treeItem,
+  visit,
 } from '../lib/t69-page.ts'
 import { addAuthenticator } from '../lib/virtual-authenticator.ts'
 
@@ -249,7 +250,8 @@ story('an account of a provider gets a passkey, and is disconnected and deleted 
   expect(await violationsOn(page)).toEqual([])
   await page.getByTestId('admin-confirm-submit').click()
   await page.getByTestId('admin-link-url').waitFor()
-  await openT69(page, url)
+  await visit(page, url)
+  await ready(page)
 
   await openPassword(page)
   await stage.shot(laptop, 'connected')

@@ -26,6 +26,7 @@ import {
   spaceOf,
   synced,
   treeItem,
+  visit,
 } from '../lib/t69-page.ts'
 import { openOwnSpace } from '../lib/two-people.ts'
 
@@ -190,7 +191,7 @@ story(
     await synced(page)
     const link = await invite(page, 'editor')
     await signOut(page)
-    await page.goto(new URL(new URL(link).pathname, laptop.url).href)
+    await visit(page, new URL(new URL(link).pathname, laptop.url).href)
     await page.getByTestId('invite-sign-up').click()
     await submitSignUp(page, ben)
     await page.getByTestId('invite-join').click()

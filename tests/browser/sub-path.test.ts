@@ -11,6 +11,7 @@ import {
   say,
   signUp,
   synced,
+  visit,
 } from '../lib/t69-page.ts'
 
 const below = { env: { PUBLIC_URL: 'http://127.0.0.1/home/t69/' } }
@@ -51,7 +52,7 @@ story(
     })
     expect(manifest).toMatchObject({ start_url: './' })
     // The first account is an admin's, whose page has addresses of its own.
-    await page.goto(`${laptop.url}/home/t69/admin`)
+    await visit(page, `${laptop.url}/home/t69/admin`)
     await page.getByTestId('admin-figures').waitFor()
     await page.getByTestId('admin-people').click()
     await page.getByTestId('admin-row').waitFor()

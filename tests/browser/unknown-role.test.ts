@@ -3,7 +3,17 @@ import { expect } from 'vitest'
 
 import type { Device } from '../lib/device.ts'
 import { story } from '../lib/story.ts'
-import { accountOf, invite, message, messages, newChat, say, showSidebar, treeItem } from '../lib/t69-page.ts'
+import {
+  accountOf,
+  invite,
+  message,
+  messages,
+  newChat,
+  reload,
+  say,
+  showSidebar,
+  treeItem,
+} from '../lib/t69-page.ts'
 import { acceptInvite, openOwnSpace } from '../lib/two-people.ts'
 
 /** Reloads the page with a newer server, which says "newer-role" wherever this one says "viewer". */
@@ -18,7 +28,7 @@ async function meetNewerServer(page: Page): Promise<void> {
     socket.onMessage((sent) => server.send(sent))
     server.onMessage((received) => socket.send(typeof received === 'string' ? renamed(received) : received))
   })
-  await page.reload()
+  await reload(page)
 }
 
 async function openShareDialog({ page }: Device): Promise<void> {
