@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import { violationsOn } from '../lib/axe.ts'
 import { startFakeProvider } from '../lib/fake-provider.ts'
 import { passwordLink } from '../lib/operator.ts'
+import { settled } from '../lib/settled.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -149,6 +150,8 @@ for (const [look, context] of looks) {
     await check('the devices')
     await leave()
     const token = await passwordLink(stage.server.dataDir, accountOf('Anna').email)
+    // What was closed leaves the history first.
+    await settled(() => page.evaluate((): unknown => history.state))
     await page.evaluate((hash) => void (location.hash = hash), `set-password=${token}`)
     await page.getByTestId('password-of').waitFor()
     await check('a link to set a password')

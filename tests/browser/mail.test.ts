@@ -1,6 +1,7 @@
 import { openMailbox } from '@t69/server/testing/mailbox'
 import { expect } from 'vitest'
 
+import { settled } from '../lib/settled.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -53,6 +54,8 @@ story(
 
     const hash = /http:\/\/t69\.example\/(#set-password=[\w-]+)/.exec(await mail)?.[1]
     expect(mailbox.mails.join()).not.toContain('nobody')
+    // What was closed leaves the history first.
+    await settled(() => page.evaluate((): unknown => history.state))
     await page.evaluate((hash) => void (location.hash = hash), hash ?? '')
     await page.getByTestId('new-password').fill('Anna wrote this one down')
     const note = mailbox.next('The password of your t69 account was changed')

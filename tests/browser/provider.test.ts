@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 
 import { violationsOn } from '../lib/axe.ts'
+import { settled } from '../lib/settled.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -268,6 +269,8 @@ for (const [look, context] of [
     await check('a link to it')
     await page.getByTestId('address-close').click()
     const hash = /#confirm-address=[\w-]+/.exec(await next)?.[0] ?? ''
+    // What was closed leaves the history first.
+    await settled(() => page.evaluate((): unknown => history.state))
     await page.evaluate((hash) => void (location.hash = hash), hash)
     await page.getByTestId('confirm-address').waitFor()
     await check('confirming the address')
