@@ -53,8 +53,10 @@ story('emoji are never cut in half: not in titles, replies, or what a provider s
       response.end(`${chunkOf({ content: 'an answer' })}data: [DONE]\n\n`)
     }
     laptop.expectErrors(/400/)
+    const before = provider.requests.length
     await send(page, text)
     expect(await replied(page)).toBe('an answer')
+    await expect.poll(() => provider.requests.length).toBeGreaterThan(before + 1)
     expect(await page.getByTestId('chat-title').inputValue()).toBe(title)
   }
 
