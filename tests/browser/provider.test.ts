@@ -263,7 +263,7 @@ for (const [look, context] of [
     await throughProvider(page)
     await page.getByTestId('new-address').fill('anna@home.example')
     await check('another address')
-    const next = mailbox.next()
+    const next = mailbox.next('#confirm-address=')
     await page.getByTestId('address-submit').click()
     await page.getByTestId('address-sent').waitFor()
     await check('a link to it')
