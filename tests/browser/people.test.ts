@@ -306,8 +306,11 @@ story(
     await page.getByTestId('composer').press('Enter')
     expect(await page.getByTestId('composer').inputValue()).toBe('half a message')
 
-    await setRole('editor')
-    await expect.poll(() => notice.innerText()).toBe('You can edit this space now.')
+    // At once, because it goes by itself.
+    await Promise.all([
+      setRole('editor'),
+      expect.poll(() => notice.innerText()).toBe('You can edit this space now.'),
+    ])
     await page.getByTestId('edit-save').click()
     await page.getByTestId('send').click()
     await message(laptop.page, 'two, better').waitFor()
