@@ -109,9 +109,12 @@ describe('the program', () => {
   it('shuts down in order when another has taken the lock of its directory', async () => {
     const first = run({})
     await first.url()
+    // Stopped, it cannot take the lock again in between.
+    first.child.kill('SIGSTOP')
     // As a server in another container does, which does not see the claim of this one.
     rmSync(join(dataDir, 'server.lock'))
     const taken = lockDataDir(dataDir, 0)
+    first.child.kill('SIGCONT')
     const { code, err } = await first.ended
     taken.release()
     expect({ code, err }).toEqual({ code: 1, err: `t69 stops: another server is using ${dataDir}.\n` })
