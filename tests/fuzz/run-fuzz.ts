@@ -20,6 +20,8 @@ export interface FuzzRun {
 /** The heap of the fuzzing thread, in MB. Reserving memory that the bytes do not justify ends the thread. */
 const heapMb = 160
 const patienceMs = 20_000
+/** How long the thread may take until its first input, in ms: it loads the target from its sources. */
+const startMs = 120_000
 const maxInput = 1_000_000
 
 /**
@@ -41,7 +43,8 @@ export function runFuzz(run: FuzzRun): Promise<FuzzReport> {
     let seen = -1
     const watch = setInterval(() => {
       const begun = Atomics.load(counters, 0)
-      if (begun === seen) return broken(`hangs for ${hangMs} ms`)
+      const mayStart = begun === 0 && performance.now() - startedAt < startMs
+      if (begun === seen && !mayStart) return broken(`hangs for ${hangMs} ms`)
       seen = begun
     }, hangMs)
     worker.once('message', (report: FuzzReport) => end(report))
