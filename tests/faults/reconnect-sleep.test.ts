@@ -168,12 +168,12 @@ describe('after sleep', () => {
       await sleepers.report()
       sleepers.freeze()
       // Wait until the server has closed their connections.
-      await expect.poll(() => socketsOf(server.url, metricsToken), { timeout: 10_000 }).toBe(2)
+      await expect.poll(() => socketsOf(server.url, metricsToken)).toBe(2)
       await awake.edit('meanwhile')
       // A renewal comes after three quarters of a token's life, so two renewals take longer than a token lasts.
       let renewals = 0
       const renewed = async () => (renewals += (await awake.report()).refreshes['200'] ?? 0)
-      await expect.poll(renewed, { timeout: 20_000 }).toBeGreaterThanOrEqual(2 * people.length)
+      await expect.poll(renewed).toBeGreaterThanOrEqual(2 * people.length)
       sleepers.thaw()
       await settled(4)
       await expect.poll(() => socketsOf(server.url, metricsToken)).toBe(4)

@@ -54,6 +54,6 @@ it('[CL11] a device whose link is too slow for a full page still catches up and 
   write(there)
   await there.stored()
   await there.flushed()
-  await expect.poll(() => texts(here).length, { timeout: 10_000 }).toBe(240)
+  await expect.poll(() => texts(here).length).toBe(240)
   expect(here.root.digest()).toBe(there.root.digest())
 })

@@ -282,7 +282,7 @@ async function framesUntilClosed(...sent: readonly string[]): Promise<string[]> 
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`)
   const frames: string[] = []
   const { promise: closed, resolve, reject } = Promise.withResolvers<void>()
-  const timer = setTimeout(() => reject(new Error(`still open after ${frames.join(' ')}`)), 10_000)
+  const timer = setTimeout(() => reject(new Error(`still open after ${frames.join(' ')}`)), 30_000)
   socket.addEventListener('message', ({ data }) => {
     const next = sent[frames.push(String(data)) - 1]
     if (next !== undefined) socket.send(next)

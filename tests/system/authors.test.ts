@@ -61,7 +61,7 @@ async function writerOf(
   key: string,
   value: JsonValue,
 ): Promise<string | null> {
-  await expect.poll(() => space.root.getVertexProperty(vertexId, key), { timeout: 10_000 }).toBe(value)
+  await expect.poll(() => space.root.getVertexProperty(vertexId, key)).toBe(value)
   return writer(space, vertexId, key)
 }
 

@@ -156,7 +156,7 @@ async function flushedWhileEdited(space: Space, name: string): Promise<void> {
   try {
     edit()
     const { id } = space.root.root!.newNamedChild(name)
-    await space.flushed({ signal: AbortSignal.timeout(10_000) })
+    await space.flushed({ signal: AbortSignal.timeout(deadlineMs) })
     const { vertices } = await space.at(space.status.head)
     expect(vertices.map((vertex) => vertex.id)).toContain(id)
   } finally {

@@ -82,7 +82,7 @@ let edits = 0
 
 function reached(holds: (status: SpaceStatus) => boolean): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(JSON.stringify(space.status))), 10_000)
+    const timer = setTimeout(() => reject(new Error(JSON.stringify(space.status))), 30_000)
     const stop = space.onStatus(check)
     check(space.status)
     function check(status: SpaceStatus): void {

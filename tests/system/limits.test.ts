@@ -133,7 +133,7 @@ describe('with configured limits', () => {
     for (const answer of answers) answer.on('error', () => {})
     leave.abort()
     const read = async () => (await anna.call('GET', `/api/spaces/${spaceId}/trees/${spaceId}`)).status
-    await expect.poll(read, { timeout: 10_000 }).toBe(200)
+    await expect.poll(read).toBe(200)
     expect(await read()).toBe(200)
     expect(await read()).toBe(200)
   })

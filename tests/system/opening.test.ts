@@ -96,7 +96,7 @@ function listening(wire: Wire, opened: () => void): Transport {
 }
 
 async function live(space: Space): Promise<void> {
-  await expect.poll(() => space.status, { timeout: 20_000 }).toMatchObject({ phase: 'live', error: null })
+  await expect.poll(() => space.status).toMatchObject({ phase: 'live', error: null })
 }
 
 /** A space of Anna's with an edit in it, which her first device has open. */
@@ -155,11 +155,11 @@ it('a device misses nothing that follows the join of a space that it did not kno
     here.root.root!.newNamedChild(`written ${edit}`)
     await here.flushed()
   }
-  await expect.poll(() => there.root.digest(), { timeout: 20_000 }).toBe(here.root.digest())
+  await expect.poll(() => there.root.digest()).toBe(here.root.digest())
   expect(there.presence).toMatchObject([{ state: { at: 'the top' } }])
   there.root.root!.newNamedChild('from there')
   await there.flushed()
-  await expect.poll(() => here.root.getVertexByPath('from there'), { timeout: 20_000 }).toBeDefined()
+  await expect.poll(() => here.root.getVertexByPath('from there')).toBeDefined()
 })
 
 it('[JO2] [JO10] nothing is stored of a space that the user is not a member of, that is deleted, or that never was', async () => {

@@ -38,7 +38,7 @@ async function liveWorld(webSockets: WebSocketFate = 'pass'): Promise<TransportW
       await anna.call('POST', '/api/auth/logout', { refreshToken: anna.refreshToken })
     },
     async until(check) {
-      await expect.poll(check, { timeout: 10_000, interval: 5 }).toBe(true)
+      await expect.poll(check, { interval: 5 }).toBe(true)
     },
     async [Symbol.asyncDispose]() {
       await link[Symbol.asyncDispose]()

@@ -94,10 +94,10 @@ it('two tabs that both believe they lead neither lose nor double an edit, and in
   edit('after')
   for (const space of spaces) await space.flushed()
   const digests = () => new Set(spaces.map((space) => space.root.digest()))
-  await expect.poll(() => digests().size, { timeout: 10_000 }).toBe(1)
+  await expect.poll(() => digests().size).toBe(1)
   expect(elsewhere.root.root!.children).toHaveLength(21 * 3)
   for (const space of spaces) {
-    await expect.poll(() => space.status, { timeout: 10_000 }).toMatchObject({ phase: 'live', pending: 0 })
+    await expect.poll(() => space.status).toMatchObject({ phase: 'live', pending: 0 })
   }
   for (const client of clients) await client.close()
 })
