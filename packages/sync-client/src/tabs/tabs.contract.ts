@@ -9,7 +9,7 @@ export interface TabsCase {
   readonly run: (group: { tab(): Tabs }) => Promise<void>
 }
 
-const deadlineMs = 5_000
+const deadlineMs = 20_000
 
 function noLateAnswer(): void {
   throw new Error('a tab answered late')
