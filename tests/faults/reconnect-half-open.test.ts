@@ -56,5 +56,5 @@ it('both ends notice a silently dead connection within the time of the pings, an
   await until(here, ({ cursor }) => cursor >= there.status.cursor)
   expect(here.root.digest()).toBe(there.root.digest())
   expect(here.root.getVertexByPath('said into the void')).toBeDefined()
-  expect(await socketsOf(server.url, metricsToken)).toBe(2)
+  await expect.poll(() => socketsOf(server.url, metricsToken)).toBe(2)
 })
