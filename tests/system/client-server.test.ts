@@ -18,6 +18,8 @@ import {
 } from '@t69/sync-client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
+import { freePort } from '../lib/server-process.ts'
+
 /** The server and clients in one process, over real sockets. */
 
 const deadlineMs = 60_000
@@ -42,7 +44,8 @@ async function startServer(port: number): Promise<Server> {
 
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 't69-client-server-'))
-  server = await startServer(0)
+  // A test may start it again there.
+  server = await startServer(await freePort())
   url = server.url
 })
 

@@ -13,6 +13,8 @@ import {
 } from '@t69/sync-client'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
+import { freePort } from '../lib/server-process.ts'
+
 const deadlineMs = 60_000
 const password = 'correct horse battery'
 
@@ -66,7 +68,7 @@ async function until(space: Space, holds: (status: SpaceStatus) => boolean): Pro
 const sent = (space: Space) => until(space, ({ phase, pending }) => phase === 'live' && pending === 0)
 
 test('[QU1] [CL7] in a full space deletes are accepted, and other edits are set aside until there is room', async () => {
-  server = await startServer(0, { SPACE_QUOTA_OPERATIONS: '40' })
+  server = await startServer(await freePort(), { SPACE_QUOTA_OPERATIONS: '40' })
   const [laptop, phone] = [device(), device()]
   await laptop.signUp({ email: 'anna@example.org', password, name: 'Anna' })
   const space = await laptop.createSpace({ name: 'Small' })
@@ -159,7 +161,7 @@ test('[QU2] deletes cannot grow a space without limit', async () => {
 })
 
 test('[QU4] a space above the limit of spaces stays on the device with a reason, and syncs once there is room', async () => {
-  server = await startServer(0, { USER_QUOTA_SPACES: '1' })
+  server = await startServer(await freePort(), { USER_QUOTA_SPACES: '1' })
   const laptop = device()
   await laptop.signUp({ email: 'anna@example.org', password, name: 'Anna' })
   await sent(await laptop.createSpace({ name: 'First' }))
