@@ -84,11 +84,12 @@ async function install(app: string, source: string): Promise<Installed> {
 
 describe('The packed packages', () => {
   let app: string
-  let installed: readonly Installed[]
+  const installed: Installed[] = []
   beforeAll(async () => {
     app = mkdtempSync(join(tmpdir(), 't69-packed-'))
     const sources = globSync('*/package.json', { cwd: packages }).map((path) => join(packages, dirname(path)))
-    installed = await Promise.all(sources.map((source) => install(app, source)))
+    // One after the other: several npx at once, all of which have to fetch pnpm first, get in each other's way.
+    for (const source of sources) installed.push(await install(app, source))
   })
   afterAll(() => rmSync(app, { recursive: true, force: true }))
 
