@@ -79,9 +79,10 @@ async function serve(config: Config): Promise<void> {
   for (const { name, meant } of misspeltSettings(process.env)) {
     server.http.log.warn({ name, meant }, `${name} is no setting of t69: ${meant} may be meant`)
   }
+  // Whoever reads the address may ask it to end at once.
+  closeInOrder(server)
   // Plain text for a terminal. Everything else on standard output is a JSON log line.
   console.log(`t69 is at ${server.url}`)
-  closeInOrder(server)
 }
 
 /** However the process ends before all of it is written, it has failed: nobody must take half of it for the whole. */
