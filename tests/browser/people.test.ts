@@ -309,7 +309,7 @@ story(
     // At once, because it goes by itself.
     await Promise.all([
       setRole('editor'),
-      expect.poll(() => notice.innerText()).toBe('You can edit this space now.'),
+      notice.filter({ hasText: 'You can edit this space now.' }).waitFor(),
     ])
     await page.getByTestId('edit-save').click()
     await page.getByTestId('send').click()
