@@ -289,6 +289,15 @@ story(
     await expect.poll(written).toBe('Two eggs, and nothing else')
     await laptop.page.reload()
     await expect.poll(written).toBe('Two eggs, and nothing else')
+    // One that has begun meanwhile stays as it is.
+    await laptop.page.getByTestId('edit-input').press('Escape')
+    await laptop.page.getByTestId('undo').waitFor()
+    await message(laptop.page, 'Two eggs, and a pound of flour, sifted').hover()
+    await laptop.page.getByTestId('edit-message').click()
+    await laptop.page.getByTestId('edit-input').fill('Three eggs')
+    await laptop.page.getByTestId('undo').click()
+    await laptop.page.getByTestId('undo').waitFor({ state: 'detached' })
+    expect(await written()).toBe('Three eggs')
   },
 )
 

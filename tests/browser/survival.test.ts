@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 
 import { killBrowser, launchProfile } from '../lib/chromium.ts'
-import { readStore } from '../lib/local-db.ts'
 import { story } from '../lib/story.ts'
 import {
   accountOf,
@@ -95,7 +94,10 @@ story('messages on screen are there after the browser process is killed', async 
     for (const line of lines) await say(page, line)
     const rows = await treeRows(page)
     // A frame after it was shown.
-    await expect.poll(async () => JSON.stringify(await readStore(page, 'treeOps'))).toContain('Five')
+    await page.evaluate(
+      () =>
+        new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))),
+    )
     await killBrowser(first)
 
     const second = await launchProfile(profile)

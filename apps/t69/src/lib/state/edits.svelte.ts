@@ -32,8 +32,9 @@ export class Edits {
     this.#drafts.set(id, new Draft(this.#spaceId, () => this.#draftId(id), text))
   }
 
-  /** Goes on with an edit that was given up. */
+  /** Goes on with an edit that was given up, unless another has begun meanwhile: what is typed there stays. */
   resume(entry: ThreadEntry, text: string): void {
+    if (this.of(entry) !== undefined) return
     this.begin(entry, text)
     this.of(entry)?.typed()
   }
